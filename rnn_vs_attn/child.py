@@ -1,0 +1,136 @@
+"""The parent's end of a worker: start it, ask it, notice that it died or hangs, end it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from rnn_vs_attn import environment
+from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.records import dump
+from rnn_vs_attn.units import duration
+
+START_UP_TIMEOUT = 120.0
+
+
+class Worker(Protocol):
+    """What the runner needs of a worker; the seam at which tests put another one."""
+
+    alive: bool
+    start_up: float  # seconds until it could be asked
+
+    def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
+        """The answer. CaseFault where the case has no number for it, UserError where the user can mend it."""
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+
+
+class ChildWorker:
+    """A fresh Python process that runs `rnn_vs_attn.worker`."""
+
+    def __init__(self, debug: bool = False, python: str = sys.executable) -> None:
+        self._errors = tempfile.TemporaryFile()
+        self._debug = debug
+        self._kills = environment.out_of_memory_kills()
+        self._buffer = b""
+        self.alive = True
+        started = time.monotonic()
+        self._process = subprocess.Popen(
+            [python, "-m", "rnn_vs_attn.worker", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=None if debug else self._errors,
+            env=_surroundings(),
+            start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
+        )
+        try:
+            self._read(START_UP_TIMEOUT)
+        except CaseFault as fault:
+            self.close()
+            raise UserError(f"the measuring process does not start: {fault.reason}; rnn-vs-attn doctor --debug shows more") from None
+        self.start_up = time.monotonic() - started
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(dump({"do": do} | fields).encode() + b"\n")
+            self._process.stdin.flush()
+        except (BrokenPipeError, OSError):
+            raise self._death() from None
+        reply = self._read(timeout)
+        if "user" in reply:
+            raise UserError(reply["user"])
+        if "fault" in reply:
+            raise CaseFault(reply["fault"], reply["reason"])
+        answer: dict[str, Any] = reply["ok"]
+        return answer
+
+    def close(self) -> None:
+        self.alive = False
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except OSError:
+                    continue
+        self._errors.close()
+
+    def _read(self, timeout: float) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        output = self._process.stdout.fileno()
+        deadline = time.monotonic() + timeout
+        while b"\n" not in self._buffer:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([output], [], [], left)[0]:
+                self.close()
+                raise CaseFault("timeout", f"no answer within {duration(timeout)}; --timeout sets how long a case may take")
+            chunk = os.read(output, 1 << 16)
+            if not chunk:
+                raise self._death()
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        reply: dict[str, Any] = json.loads(line)
+        return reply
+
+    def _death(self) -> CaseFault:
+        """Why the process ended by itself."""
+        code = self._process.wait()
+        last_words = self._last_words()
+        self.close()
+        kills = environment.out_of_memory_kills()
+        if code == -9 and kills is not None and self._kills is not None and kills > self._kills:
+            return CaseFault("out_of_memory", "the system killed the measuring process because memory ended")
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return CaseFault("crashed", f"the measuring process {how}{last_words}")
+
+    def _last_words(self) -> str:
+        if self._debug:
+            return ""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, size - 4000))
+        lines = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines() if line.strip()]
+        return f"; its last line was: {lines[-1][:200]}" if lines else ""
+
+
+def _surroundings() -> dict[str, str]:
+    """The environment of a worker: this package importable, and a pad of random length that moves its stack."""
+    root = str(Path(__file__).resolve().parent.parent)
+    paths = [path for path in (os.environ.get("PYTHONPATH"), root) if path]
+    pad = {"RNN_VS_ATTN_PAD": "x" * random.randrange(4096)}
+    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(paths)} | pad

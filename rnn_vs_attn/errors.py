@@ -1,0 +1,34 @@
+"""What the user can mend: one sentence that names the value, what is allowed and the way out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A wrong call or an input that cannot be used; the command line prints it and exits with 2."""
+
+
+class CaseFault(Exception):
+    """Why one case has no number: `status` is a record's status other than ok, `reason` one sentence."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def unknown(kind: str, given: str, allowed: Iterable[str], way_out: str = "") -> UserError:
+    """The error for a name that is in no list, with the nearest name where one is near."""
+    names = list(allowed)
+    near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(names)}."
+    return UserError(f"unknown {kind} {given!r}; {hint} {way_out}".rstrip())
+
+
+def first_line(error: BaseException, limit: int = 300) -> str:
+    """`ErrorName: message`, on one line and at most `limit` characters."""
+    text = " ".join(str(error).split())
+    line = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return line if len(line) <= limit else line[: limit - 3] + "..."

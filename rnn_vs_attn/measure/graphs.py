@@ -1,0 +1,76 @@
+"""A workload whose passes are captured into CUDA graphs once and then replayed, which removes launch overhead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.measure.workload import Workload
+
+
+@dataclass
+class GraphedWorkload(Workload):
+    """The same passes as replays. Gradients are written into the graph's own memory, afresh by each replay."""
+
+    inference: Any = None
+    training: Any = None
+    gradients: Any = None
+    output: Tensor | None = None
+
+    def forward(self) -> Tensor:
+        self.inference.replay()
+        return self.x
+
+    def train_forward(self) -> Tensor:
+        self.training.replay()
+        return self.x
+
+    def backward(self, y: Tensor) -> None:
+        self.gradients.replay()
+
+    def clear_gradients(self) -> None:
+        """Nothing adds up: a replay overwrites what the last one wrote."""
+
+
+def capture(workload: Workload) -> Workload:
+    """Graphs of inference, of the training forward pass and of its backward pass, in one memory pool.
+
+    CaseFault (unsupported) where the module does what a graph cannot hold, such as a copy to the host.
+    """
+    inputs = [workload.x, *(p for p in workload.module.parameters() if p.requires_grad)]
+    try:
+        _warm_up(workload)
+        made = GraphedWorkload(**vars(workload))
+        made.inference = torch.cuda.CUDAGraph()
+        workload.module.eval()
+        with torch.no_grad(), torch.cuda.graph(made.inference):
+            workload.forward()
+        workload.module.train()
+        made.training, made.gradients = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
+        with torch.cuda.graph(made.training, pool=made.inference.pool()):
+            made.output = workload.train_forward()
+        with torch.cuda.graph(made.gradients, pool=made.inference.pool()):
+            torch.autograd.grad(made.output, inputs, workload.grad_output, allow_unused=True)
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        raise CaseFault("unsupported", f"it cannot be captured in a CUDA graph: {first_line(error)}") from error
+    return made
+
+
+def _warm_up(workload: Workload) -> None:
+    """Three calls on a side stream, as capture needs: libraries take their work space outside the graph."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            workload.module.eval()
+            with torch.no_grad():
+                workload.forward()
+            workload.module.train()
+            workload.train()
+    torch.cuda.current_stream().wait_stream(stream)

@@ -1,0 +1,108 @@
+"""Peak memory of one call above its start, and the bytes that autograd keeps for the backward pass.
+
+On a CPU the peak is the kernel's own high-water mark of resident memory (VmHWM), reset before the call. It is good
+to about a MiB once the allocator gives freed memory back at once, which `precise_allocator` arranges; that slows
+calls down, so memory is measured in a pass of its own, after all timing. On CUDA it is the allocator's peak, exact.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from rnn_vs_attn.measure.workload import Workload
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
+_THRESHOLD = 64 << 10
+
+
+def cpu_peak_missing() -> str:
+    """Why this system gives no CPU peak, or ""."""
+    if sys.platform != "linux":
+        return f"the peak memory of a CPU call is read from Linux's /proc, and this is {sys.platform}"
+    if not Path("/proc/self/clear_refs").exists():
+        return "this kernel has no /proc/self/clear_refs, so a CPU call's peak memory cannot be read"
+    if not hasattr(ctypes.CDLL(None), "mallopt"):
+        return "this C library has no mallopt, so a CPU call's peak memory would depend on what ran before"
+    return ""
+
+
+def precise_allocator() -> None:
+    """From now on let malloc take and return every block from 64 KiB on by itself. It cannot be undone."""
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_MMAP_THRESHOLD, _THRESHOLD)
+    libc.mallopt(_M_TRIM_THRESHOLD, _THRESHOLD)
+
+
+def peaks(calls: list[Callable[[], object]], device: torch.device) -> list[int]:
+    """Run the calls in order; the peak in bytes during each, all above the memory in use before the first."""
+    gc.collect()
+    if device.type == "cuda":
+        return _cuda_peaks(calls, device)
+    ctypes.CDLL(None).malloc_trim(0)
+    start = _proc_status("VmRSS")
+    found = []
+    for call in calls:
+        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM to VmRSS
+        call()
+        found.append(max(0, _proc_status("VmHWM") - start))
+    return found
+
+
+def _cuda_peaks(calls: list[Callable[[], object]], device: torch.device) -> list[int]:
+    torch.cuda.synchronize(device)
+    start = torch.cuda.memory_allocated(device)
+    found = []
+    for call in calls:
+        torch.cuda.reset_peak_memory_stats(device)
+        call()
+        torch.cuda.synchronize(device)
+        found.append(torch.cuda.max_memory_allocated(device) - start)
+    return found
+
+
+def _proc_status(name: str) -> int:
+    """Bytes of one entry of /proc/self/status."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status has no {name}")
+
+
+def saved_bytes(workload: Workload) -> int:
+    """Bytes that autograd keeps from a training forward pass until its backward pass.
+
+    Distinct storages are counted once; the input and the parameters, which exist anyway, are not.
+    """
+    known = {t.untyped_storage().data_ptr() for t in (workload.x, *workload.module.parameters())}
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in known:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        y = workload.train_forward()
+    del y
+    return sum(kept.values())
+
+
+def limit(max_memory: int | None) -> None:
+    """Let this process take at most `max_memory` bytes more than it has; None lifts the limit. Linux only."""
+    if sys.platform != "linux":
+        return
+    import resource
+
+    soft = resource.RLIM_INFINITY if max_memory is None else _proc_status("VmData") + max_memory
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hard != resource.RLIM_INFINITY and (soft == resource.RLIM_INFINITY or soft > hard):
+        soft = hard
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))

@@ -1,0 +1,127 @@
+"""The registry: every model that can be measured, by name; no torch is imported to read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+
+from rnn_vs_attn.errors import UserError, unknown
+from rnn_vs_attn.models import costs
+
+ENTRY_POINTS = "rnn_vs_attn.models"
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """Growth in n = seq_len and d = d_model, as in Table 1 of Vaswani et al. 2017, projections included."""
+
+    time: str
+    memory: str
+    sequential_operations: str
+    path_length: str
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model by name. target: `package.module:Class` or `file.py:Class`, imported in the worker only."""
+
+    name: str
+    family: str
+    target: str
+    source: str
+    complexity: Complexity | None = None
+    costs: costs.Costs | None = None
+    always_causal: bool = False
+    uses_heads: bool = False
+    note: str = ""
+
+
+_RECURRENT = Complexity("O(n d²)", "O(n d)", "O(n)", "O(n)")
+_FUSED_ATTENTION = Complexity("O(n² d + n d²)", "O(n d)", "O(1)", "O(1)")
+_NAIVE_ATTENTION = Complexity("O(n² d + n d²)", "O(n² + n d)", "O(1)", "O(1)")
+
+MODELS = (
+    ModelSpec(
+        name="rnn",
+        family="recurrent",
+        target="rnn_vs_attn.models.recurrent:RNN",
+        source="Elman 1990; torch.nn.RNN",
+        complexity=_RECURRENT,
+        costs=costs.Recurrent(gates=1),
+        always_causal=True,
+    ),
+    ModelSpec(
+        name="gru",
+        family="recurrent",
+        target="rnn_vs_attn.models.recurrent:GRU",
+        source="Cho et al. 2014; torch.nn.GRU",
+        complexity=_RECURRENT,
+        costs=costs.Recurrent(gates=3),
+        always_causal=True,
+    ),
+    ModelSpec(
+        name="lstm",
+        family="recurrent",
+        target="rnn_vs_attn.models.recurrent:LSTM",
+        source="Hochreiter and Schmidhuber 1997; torch.nn.LSTM",
+        complexity=_RECURRENT,
+        costs=costs.Recurrent(gates=4, states=2),
+        always_causal=True,
+    ),
+    ModelSpec(
+        name="lstm-cell",
+        family="recurrent",
+        target="rnn_vs_attn.models.recurrent:LSTMCellLoop",
+        source="the same LSTM; torch.nn.LSTMCell",
+        complexity=_RECURRENT,
+        costs=costs.Recurrent(gates=4, states=2),
+        always_causal=True,
+        note="a Python loop over cells: launch overhead, not recurrence",
+    ),
+    ModelSpec(
+        name="attention",
+        family="attention",
+        target="rnn_vs_attn.models.attention:Attention",
+        source="Vaswani et al. 2017; scaled_dot_product_attention",
+        complexity=_FUSED_ATTENTION,
+        costs=costs.Attention(),
+        uses_heads=True,
+    ),
+    ModelSpec(
+        name="attention-naive",
+        family="attention",
+        target="rnn_vs_attn.models.attention:NaiveAttention",
+        source="Vaswani et al. 2017, as lessons write it",
+        complexity=_NAIVE_ATTENTION,
+        costs=costs.Attention(materialised=True),
+        uses_heads=True,
+        note="scores and weights materialised: the lesson's, not a baseline",
+    ),
+)
+BASELINE = "attention"
+
+
+def find(name: str) -> ModelSpec:
+    """The model of that name: built in, an entry point, or an import path. UserError where it is none of them."""
+    for spec in MODELS:
+        if spec.name == name:
+            return spec
+    for point in plug_ins():
+        if point.name == name:
+            return ModelSpec(name, "user", point.value, _distribution(point))
+    if ":" in name:
+        module, _, attribute = name.rpartition(":")
+        if not module or not attribute.isidentifier():
+            raise UserError(f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName")
+        return ModelSpec(name, "user", name, "your own module")
+    names = [spec.name for spec in MODELS] + [point.name for point in plug_ins()]
+    raise unknown("model", name, names, "rnn-vs-attn models lists all; your own is package.module:ClassName")
+
+
+def plug_ins() -> list[EntryPoint]:
+    """Models that installed packages offer, unimported."""
+    return list(entry_points(group=ENTRY_POINTS))
+
+
+def _distribution(point: EntryPoint) -> str:
+    return f"package {point.dist.name}" if point.dist else "a package"

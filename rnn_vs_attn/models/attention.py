@@ -1,0 +1,165 @@
+"""Self-attention layers: over the device's fused kernel, and as the lesson writes it.
+
+Shapes: B batch, L sequence, D d_model, H num_heads, E = D / H head_dim.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from rnn_vs_attn.models.mixer import SequenceMixer
+
+
+@dataclass
+class KeyValueCache:
+    """Keys and values of the tokens so far, (B, H, capacity, E) each; the first `length` positions count."""
+
+    keys: Tensor
+    values: Tensor
+    length: int = 0
+
+    def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Add one position, (B, H, 1, E) each; all positions so far, without a copy of them (capacity doubles)."""
+        if self.length == self.keys.shape[2]:
+            self.keys, self.values = _doubled(self.keys), _doubled(self.values)
+        end = self.length + 1
+        self.keys[:, :, self.length : end] = key
+        self.values[:, :, self.length : end] = value
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+
+def _doubled(cache: Tensor) -> Tensor:
+    batch_size, num_heads, capacity, head_dim = cache.shape
+    larger = cache.new_empty(batch_size, num_heads, 2 * capacity, head_dim)
+    larger[:, :, :capacity] = cache
+    return larger
+
+
+class Attention(SequenceMixer):
+    """Multi-head attention over torch's scaled_dot_product_attention. Source: Vaswani et al. 2017, section 3.2.2."""
+
+    def __init__(self, d_model: int, num_heads: int, causal: bool = True) -> None:
+        super().__init__()
+        if d_model % num_heads:
+            raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
+        self.num_heads = num_heads
+        self.causal = causal
+        self.in_proj = nn.Linear(d_model, 3 * d_model)
+        self.out_proj = nn.Linear(d_model, d_model)
+        self.backends: dict[bool, SDPBackend] = {}  # by torch.is_grad_enabled(); empty: torch's own choice
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self._project(x)
+        return self._output(self._attend(q, k, v, self.causal))
+
+    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, L, D) -> three of (B, H, L, E)."""
+        q, k, v = self.in_proj(x).unflatten(-1, (3, self.num_heads, -1)).unbind(2)
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+
+    def _output(self, mixed: Tensor) -> Tensor:
+        """(B, H, L, E) -> (B, L, D)."""
+        y: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return y
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
+        """Three of (B, H, L, E) -> (B, H, L, E)."""
+        with self._chosen_kernel():
+            return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+
+    def _chosen_kernel(self) -> AbstractContextManager[None]:
+        backend = self.backends.get(torch.is_grad_enabled())
+        return nullcontext() if backend is None else sdpa_kernel(backend)
+
+    def choose_kernel(self, x: Tensor) -> None:
+        """On CUDA, time each fused kernel that takes x (B, L, D) and keep the fastest, for inference and for training apart.
+
+        torch's own order of preference is fixed and is not the fastest on every GPU. A CPU has one fused kernel only.
+        """
+        if not x.is_cuda:
+            return
+        q, k, v = (t.detach().requires_grad_() for t in self._project(x))
+        self.backends = {True: _fastest(q, k, v, self.causal, True), False: _fastest(q, k, v, self.causal, False)}
+
+    def initial_state(self, batch_size: int) -> KeyValueCache:
+        """An empty cache. ValueError where the layer is not causal."""
+        if not self.causal:
+            raise ValueError("attention that sees the future cannot decode; build it with causal=True")
+        weight = self.out_proj.weight
+        head_dim = weight.shape[0] // self.num_heads
+        return KeyValueCache(*(weight.new_empty(batch_size, self.num_heads, 16, head_dim) for _ in range(2)))
+
+    def step(self, x_t: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
+        """(B, D), cache -> (B, D), the same cache with one more position."""
+        q, key, value = self._project(x_t.unsqueeze(1))
+        k, v = state.append(key, value)
+        return self._output(self._attend(q, k, v, causal=False)).squeeze(1), state
+
+
+class NaiveAttention(Attention):
+    """The lesson's attention: scores and weights of (B, H, L, L) in memory, and the weights returned on request."""
+
+    def forward(self, x: Tensor, return_weights: bool = False) -> Tensor | tuple[Tensor, Tensor]:  # type: ignore[override]
+        """(B, L, D) -> (B, L, D), and with return_weights the weights (B, H, L, L) beside it."""
+        q, k, v = self._project(x)
+        weights = self._weights(q, k, self.causal)
+        y = self._output(weights @ v)
+        return (y, weights) if return_weights else y
+
+    def _weights(self, q: Tensor, k: Tensor, causal: bool) -> Tensor:
+        """softmax(Q K^T / sqrt(E)): two of (B, H, L, E) -> (B, H, L, L)."""
+        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
+        if causal:
+            future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+            scores = scores.masked_fill(future, -math.inf)
+        return scores.softmax(dim=-1)
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
+        return self._weights(q, k, causal) @ v
+
+    def choose_kernel(self, x: Tensor) -> None:
+        """Nothing to choose: no fused kernel runs."""
+
+
+_FUSED = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION)
+
+
+def _fastest(q: Tensor, k: Tensor, v: Tensor, causal: bool, train: bool) -> SDPBackend:
+    """The fused kernel with the least time for this shape, or the unfused one where none takes it."""
+
+    def call() -> None:
+        with torch.set_grad_enabled(train):
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+            if train:
+                torch.autograd.grad(y, (q, k, v), torch.ones_like(y))
+
+    times = {}
+    for backend in _FUSED:
+        try:
+            with sdpa_kernel(backend):
+                times[backend] = _device_seconds(call)
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+    return min(times, key=lambda backend: times[backend]) if times else SDPBackend.MATH
+
+
+def _device_seconds(call: Callable[[], None], calls: int = 10) -> float:
+    for _ in range(3):
+        call()
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    for _ in range(calls):
+        call()
+    end.record()
+    end.synchronize()
+    return float(start.elapsed_time(end)) / 1e3 / calls

@@ -1,0 +1,143 @@
+"""From a model's name and shape to an nn.Module: import, keywords, stacking, and the width that matches a budget."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.models import BASELINE, ModelSpec, find
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.mixer import Stack
+
+
+def load(spec: ModelSpec) -> Callable[..., nn.Module]:
+    """The class or function that builds the model. UserError where the path does not import."""
+    path, _, attribute = spec.target.rpartition(":")
+    try:
+        module = _module_of_file(path) if path.endswith(".py") else importlib.import_module(path)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"model {spec.name!r} does not import: {first_line(error)}; check the path and PYTHONPATH") from error
+    target: Any = getattr(module, attribute, None)
+    if not callable(target):
+        raise UserError(f"model {spec.name!r}: {path} has no class or function {attribute!r}")
+    return target  # type: ignore[no-any-return]
+
+
+def _module_of_file(path: str) -> Any:
+    file = Path(path).resolve()
+    if not file.is_file():
+        raise UserError(f"model file {path!r} does not exist")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def build(spec: ModelSpec, shape: Shape) -> nn.Module:
+    """The module for `shape`; a class that takes no num_layers is stacked. UserError where d_model does not fit it."""
+    target = load(spec)
+    offered = {
+        "num_heads": shape.num_heads,
+        "head_dim": shape.d_model // shape.num_heads,
+        "num_layers": shape.num_layers,
+        "causal": shape.causal,
+        "seq_len": shape.seq_len,
+    }
+    keywords = _accepted(spec, target, offered)
+    copies = 1 if "num_layers" in keywords else shape.num_layers
+    layers = [target(d_model=shape.d_model, **keywords) for _ in range(copies)]
+    for layer in layers:
+        if not isinstance(layer, nn.Module):
+            raise UserError(f"model {spec.name!r} builds a {type(layer).__name__}; it must be a torch.nn.Module")
+    return layers[0] if copies == 1 else Stack(*layers)
+
+
+def _accepted(spec: ModelSpec, target: Callable[..., nn.Module], offered: dict[str, Any]) -> dict[str, Any]:
+    """Those of `offered` that the signature of `target` names."""
+    try:
+        parameters = inspect.signature(target).parameters
+    except (TypeError, ValueError):
+        return {}
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    if "d_model" not in parameters and not takes_any:
+        raise UserError(f"model {spec.name!r} takes no keyword d_model; it must be buildable with d_model=...")
+    required = [n for n, p in parameters.items() if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    missing = [name for name in required if name not in offered and name != "d_model"]
+    if missing:
+        raise UserError(
+            f"model {spec.name!r} needs {', '.join(missing)}, which is not offered; give defaults "
+            f"(offered: d_model, {', '.join(offered)})"
+        )
+    return {name: value for name, value in offered.items() if name in parameters}
+
+
+def output_of(result: Any) -> Tensor:
+    """The (B, L, D) tensor of a module that returns it alone or first in a tuple."""
+    output = result[0] if isinstance(result, tuple) else result
+    if not isinstance(output, Tensor):
+        raise UserError(f"it returns {type(output).__name__}; it must return a tensor, or a tuple that begins with one")
+    return output
+
+
+def call(module: nn.Module, x: Tensor) -> Tensor:
+    """One forward pass, (B, L, D) -> (B, L, D). UserError where the output has another shape."""
+    y = output_of(module(x))
+    if y.shape != x.shape:
+        raise UserError(f"it maps {tuple(x.shape)} to {tuple(y.shape)}; it must keep (batch_size, seq_len, d_model)")
+    return y
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Elements of all parameters, shared ones once."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def matched_shape(spec: ModelSpec, shape: Shape, match: str, flops_of: Callable[[ModelSpec, Shape], int | None]) -> Shape:
+    """`shape` with the d_model at which parameters or FLOPs come nearest to those of `attention` at shape.d_model.
+
+    match: "none", "params" or "flops" (of one training pass). Widths are multiples of num_heads for models with heads.
+    CaseFault where the model's FLOPs cannot be counted.
+    """
+    if match == "none" or spec.name == BASELINE:
+        return shape
+    baseline = find(BASELINE).costs
+    assert baseline is not None
+    target = baseline.num_params(shape) if match == "params" else baseline.flops(shape).train
+    step = shape.num_heads if spec.costs is None or spec.uses_heads else 1
+
+    def amount(width: int) -> int:
+        candidate = Shape(**(vars(shape) | {"d_model": width}))
+        value = _params(spec, candidate) if match == "params" else flops_of(spec, candidate)
+        if value is None:
+            raise CaseFault("unsupported", f"the FLOPs of {spec.name!r} are unknown, so --match flops cannot choose its width")
+        return value
+
+    low, high = step, 2 * step
+    while amount(high) < target and high < 64 * shape.d_model:
+        low, high = high, 2 * high
+    while high - low > step:
+        middle = (low + high) // (2 * step) * step
+        low, high = (middle, high) if amount(middle) < target else (low, middle)
+    nearest = min((low, high), key=lambda width: abs(amount(width) - target))
+    return Shape(**(vars(shape) | {"d_model": nearest}))
+
+
+def _params(spec: ModelSpec, shape: Shape) -> int:
+    if spec.costs:
+        return spec.costs.num_params(shape)
+    with torch.random.fork_rng(devices=[]):
+        return count_parameters(build(spec, shape))

@@ -1,0 +1,122 @@
+"""Parameters, FLOPs, state and memory of the built-in models, from their definitions; no torch.
+
+One multiply-add is two FLOPs. Only matrix products are counted (gates, softmax and masks are not), which is what
+"FLOPs" means in the field's tables. Causal attention needs the pairs j <= i only, L (L + 1) / 2 of them; `attention`
+runs a kernel that skips the rest, `attention-naive` multiplies all L * L and then masks. B batch_size, L seq_len,
+D d_model, G gates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a layer's cost depends on."""
+
+    batch_size: int
+    seq_len: int
+    d_model: int
+    num_heads: int = 1
+    num_layers: int = 1
+    causal: bool = True
+
+    @property
+    def tokens(self) -> int:
+        return self.batch_size * self.seq_len
+
+
+@dataclass(frozen=True)
+class Flops:
+    """FLOPs of one call; backward gives the gradients of inputs and parameters."""
+
+    forward: int
+    backward: int
+
+    @property
+    def train(self) -> int:
+        return self.forward + self.backward
+
+
+class Costs(Protocol):
+    """Closed forms of one model. least_memory: what no call can do without, above its inputs and parameters."""
+
+    def num_params(self, shape: Shape) -> int: ...
+
+    def flops(self, shape: Shape) -> Flops: ...
+
+    def state_size(self, shape: Shape, itemsize: int) -> int: ...
+
+    def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int: ...
+
+
+@dataclass(frozen=True)
+class Recurrent:
+    """RNN (1 gate), GRU (3) and LSTM (4): torch's modules, with two bias vectors a layer."""
+
+    gates: int
+    states: int = 1
+
+    def num_params(self, shape: Shape) -> int:
+        return shape.num_layers * self.gates * (2 * shape.d_model**2 + 2 * shape.d_model)
+
+    def flops(self, shape: Shape) -> Flops:
+        """Forward: W_ih x_t and W_hh h_(t-1). Backward: both products twice, but no gradient of the initial state."""
+        product = 2 * shape.batch_size * self.gates * shape.d_model**2
+        steps = shape.num_layers * shape.seq_len
+        return Flops(2 * product * steps, product * (4 * steps - shape.num_layers))
+
+    def state_size(self, shape: Shape, itemsize: int) -> int:
+        """Bytes, whatever the length: h, and c for the LSTM."""
+        return self.states * shape.num_layers * shape.batch_size * shape.d_model * itemsize
+
+    def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
+        """Bytes that no kernel can do without: the output, and for training the gates and the input's gradient."""
+        kept = (self.gates + 1) * shape.num_layers + 1 if train else 1
+        return kept * shape.tokens * shape.d_model * itemsize
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Multi-head attention with Q, K, V and output projections and their biases."""
+
+    materialised: bool = False
+
+    def num_params(self, shape: Shape) -> int:
+        return shape.num_layers * (4 * shape.d_model**2 + 4 * shape.d_model)
+
+    def pairs(self, shape: Shape) -> int:
+        """Query-key pairs of one head that are multiplied."""
+        if shape.causal and not self.materialised:
+            return shape.seq_len * (shape.seq_len + 1) // 2
+        return shape.seq_len**2
+
+    def flops(self, shape: Shape) -> Flops:
+        """Four projections, Q K^T and A V; each product has two in the backward pass."""
+        projections = 2 * shape.tokens * 4 * shape.d_model**2
+        mixing = 2 * 2 * shape.batch_size * self.pairs(shape) * shape.d_model
+        forward = shape.num_layers * (projections + mixing)
+        return Flops(forward, 2 * forward)
+
+    def state_size(self, shape: Shape, itemsize: int) -> int:
+        """Bytes of the keys and values of `seq_len` tokens."""
+        return 2 * shape.num_layers * shape.tokens * shape.d_model * itemsize
+
+    def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
+        """Bytes of the tensors that are alive at once at the peak, work space aside.
+
+        Fused, forward: Q, K, V, the mixed values and the output; training: also their gradients. Materialised, forward: Q,
+        K, V, the mask and two of (B, H, L, L) (scores before and after the mask); training: the weights that are saved,
+        their gradient and that of the scores. Each further layer keeps what it saves until its backward pass.
+        """
+        token = shape.tokens * shape.d_model * itemsize
+        further = shape.num_layers - 1
+        if not self.materialised:
+            return ((9 + 5 * further) if train else 5 + min(further, 1)) * token
+        square = shape.batch_size * shape.num_heads * shape.seq_len**2 * itemsize
+        mask = shape.seq_len**2 if shape.causal else 0
+        if train:
+            return (4 + 6 * further) * token + (3 + further) * square + (1 + further) * mask
+        return (3 + min(further, 1)) * token + 2 * square + mask

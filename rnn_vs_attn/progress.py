@@ -1,0 +1,92 @@
+"""What a run shows on standard error while it works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+
+from rnn_vs_attn.budget import LOOKS, Limits
+from rnn_vs_attn.records import Record
+from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.units import duration
+
+
+class Shown:
+    """A moving bar on a terminal, one line a round elsewhere; `after_first_round` shows a first table."""
+
+    def __init__(
+        self,
+        console: Console,
+        limits: Limits,
+        phases: int,
+        after_first_round: Callable[[Sequence[Record]], None],
+    ) -> None:
+        self._console = console
+        self._limits = limits
+        self._phases = phases  # how often a round goes over its cases
+        self._after_first_round = after_first_round
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+            TextColumn("{task.fields[left]}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._seen: set[tuple[Case, bool]] = set()
+        self._begun = time.monotonic()
+        self._round_begun = self._begun
+        self._round_seconds = 0.0
+        self._number = 0
+
+    def __enter__(self) -> Shown:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._bar.stop()
+
+    def round_begins(self, number: int, num_cases: int) -> None:
+        self._number, self._seen, self._round_begun = number, set(), time.monotonic()
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(f"round {number + 1}", total=num_cases * self._phases, left="")
+
+    def case_begins(self, case: Case, what: str) -> None:
+        self._seen.add((case, what == "memory"))
+        if self._task is not None:
+            name = f"round {self._number + 1} of {self._of()} · {case.model} {case.seq_len} {what}"
+            self._bar.update(self._task, description=name, completed=len(self._seen) - 1, left=self._left())
+
+    def round_ends(self, number: int, records: Sequence[Record]) -> None:
+        self._round_seconds = time.monotonic() - self._round_begun
+        if not self._console.is_terminal:
+            took, left = duration(self._round_seconds), self._left() or "done"
+            self._console.print(f"round {number + 1} of {self._of()} took {took}; {left}", highlight=False)
+        if number == 0:
+            self._after_first_round(records)
+
+    def _of(self) -> str:
+        return str(self._limits.rounds) if self._limits.rounds is not None else f"{LOOKS[0]} to {LOOKS[-1]}"
+
+    def _left(self) -> str:
+        """How long it goes on, as far as a finished round tells."""
+        if not self._round_seconds:
+            return ""
+        by_clock = self._limits.max_seconds - (time.monotonic() - self._begun)
+        looks = (self._limits.rounds,) if self._limits.rounds is not None else LOOKS
+        ahead = [look for look in looks if look > self._number]
+        if not ahead:
+            return ""
+        least, most = ((look - self._number - 1) * self._round_seconds for look in (ahead[0], ahead[-1]))
+        least, most = (max(0.0, min(bound, by_clock)) for bound in (least, most))
+        if duration(least) == duration(most):
+            return f"about {duration(most)} left"
+        return f"about {duration(least)} to {duration(most)} left"

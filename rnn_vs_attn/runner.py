@@ -1,0 +1,333 @@
+"""A sweep from its first case to its records: order, rounds, stopping, resume. It talks to workers and never imports torch."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from rnn_vs_attn.budget import LOOKS, Limits, Plan
+from rnn_vs_attn.child import Worker
+from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.records import (
+    ROUND_TIME,
+    Record,
+    Run,
+    RunFolder,
+    Sample,
+    SampleLine,
+    StorageError,
+    build_record,
+    group_lines,
+)
+from rnn_vs_attn.stats import MIN_ROUNDS, Estimate
+from rnn_vs_attn.suites.suite import Case, Suite, axes_of
+
+
+class Progress(Protocol):
+    """Who is told how the run goes on."""
+
+    def round_begins(self, number: int, num_cases: int) -> None: ...
+
+    def case_begins(self, case: Case, what: str) -> None: ...
+
+    def round_ends(self, number: int, records: Sequence[Record]) -> None: ...
+
+
+class Silence:
+    """No progress."""
+
+    def round_begins(self, number: int, num_cases: int) -> None:
+        return None
+
+    def case_begins(self, case: Case, what: str) -> None:
+        return None
+
+    def round_ends(self, number: int, records: Sequence[Record]) -> None:
+        return None
+
+
+class _TimeIsUp(Exception):
+    """--max-seconds has passed."""
+
+
+@dataclass
+class _Spent:
+    """Seconds of one round by what they were spent in."""
+
+    start_up: float = 0.0
+    warm_up: float = 0.0
+    timed: float = 0.0
+    memory: float = 0.0
+
+
+@dataclass
+class Sweep:
+    """One run in progress. `start_worker` and `clock` are the seam at which tests put others."""
+
+    suite: Suite
+    cases: Sequence[Case]
+    limits: Limits
+    folder: RunFolder
+    head: Run
+    start_worker: Callable[[], Worker]
+    progress: Progress = field(default_factory=Silence)
+    clock: Callable[[], float] = time.monotonic
+    lines: list[SampleLine] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._worker: Worker | None = None
+        self._plans: dict[tuple[Case, str], Plan] = {}
+        self._spent = _Spent()
+        self._lines_of_round: list[SampleLine] = []
+        self._deadline = 0.0
+        self.rounds = self._take_up()
+
+    # The run
+
+    def run(self) -> Run:
+        """Measure until the limits say enough. What was measured is kept whatever happens; interruptions pass through."""
+        self._deadline = self.clock() + self.limits.max_seconds
+        try:
+            while not self._enough():
+                self._round()
+        except _TimeIsUp:
+            pass
+        finally:
+            self._end_worker()
+            self._write_records()
+        if not self._unmeasured():
+            self.head = _finished(self.head)
+        self.folder.write_run(self.head)
+        return self.result()
+
+    def result(self) -> Run:
+        """The run as it stands, with a record for every case, measured or not."""
+        return Run(**(vars(self.head) | {"records": self.records()}))
+
+    def records(self) -> list[Record]:
+        """Records of all lines so far, those that the suite derives from them, and one for each case without any."""
+        made = [build_record(self.suite.metric(key[1], dict(key[2])), group) for key, group in group_lines(self.lines).items()]
+        return [*made, *self.suite.derive(made), *self._missing()]
+
+    def _missing(self) -> list[Record]:
+        reason = f"not reached: --max-seconds {self.limits.max_seconds:g} or an interruption came first; --resume goes on"
+        lines = [self._line(case, 0, Sample(self.suite.per_case[0], None), "timeout", reason) for case in self._unmeasured()]
+        return [build_record(self.suite.metric(line.metric, line.axes), [line]) for line in lines]
+
+    def _unmeasured(self) -> list[Case]:
+        seen = {tuple(sorted(self._case_axes(line.axes).items())) for line in self.lines}
+        return [case for case in self.cases if tuple(sorted(axes_of(case).items())) not in seen]
+
+    def _case_axes(self, axes: dict[str, Any]) -> dict[str, Any]:
+        return {name: axes[name] for name in axes_of(self.cases[0]) if name in axes}
+
+    def _take_up(self) -> int:
+        """Finished rounds of an earlier sitting; lines of its unfinished round are forgotten, to be measured again."""
+        rounds = sum(line.metric == ROUND_TIME for line in self.lines)
+        self.lines = [line for line in self.lines if line.round < rounds]
+        for line in self.lines:
+            for name in self.suite.passes:
+                if line.metric == f"{name}_time" and line.status == "ok":
+                    plan = Plan(line.details["loops"], len(line.blocks))
+                    self._plans.setdefault((self.suite.case(**line.axes), name), plan)
+        return rounds
+
+    # When it is enough
+
+    def _enough(self) -> bool:
+        if not self._alive():
+            return True
+        if self.limits.rounds is not None:
+            return self.rounds >= self.limits.rounds
+        if self.rounds >= LOOKS[-1]:
+            return True
+        return self.rounds in LOOKS and self._precise_enough()
+
+    def _precise_enough(self) -> bool:
+        """Whether every time of every case that still runs has an interval as narrow as asked."""
+        return all(
+            reached(record, self.limits.precision)
+            for record in self.records()
+            if record.metric in self.suite.precise and record.ok
+        )
+
+    def _alive(self) -> list[Case]:
+        """Cases that have not failed."""
+        failed = {tuple(sorted(line.axes.items())) for line in self.lines if line.status != "ok"}
+        return [case for case in self.cases if tuple(sorted(axes_of(case).items())) not in failed]
+
+    def _check_time(self) -> None:
+        if self.clock() > self._deadline:
+            raise _TimeIsUp
+
+    # One round
+
+    def _round(self) -> None:
+        number = self.rounds
+        cases = self._alive()
+        self._spent, self._lines_of_round = _Spent(), []
+        self.progress.round_begins(number, len(cases))
+        self._fresh_worker()
+        begun = self.clock()
+        self._anchors(cases, number)
+        if self.suite.passes:
+            for case in self._shuffled(cases, number, "timed"):
+                self._one(case, number, self._time)
+        for case in self._shuffled([c for c in cases if c in self._alive()], number, "measured"):
+            self._one(case, number, self._measure)
+        self._end_worker()
+        wall = self.clock() - begun
+        self._append(SampleLine(self.suite.name, {}, ROUND_TIME, number, wall, details=asdict(self._spent)))
+        self.rounds += 1
+        self._write_records()
+        self.progress.round_ends(number, self.records())
+
+    def _shuffled(self, cases: Sequence[Case], number: int, what: str) -> list[Case]:
+        order = list(cases)
+        random.Random(f"{self.limits.seed}-{number}-{what}").shuffle(order)
+        return order
+
+    def _one(self, case: Case, number: int, how: Callable[[Case, int], None]) -> None:
+        """One case of a round; a fault of its own is recorded and costs this case only."""
+        self._check_time()
+        try:
+            how(case, number)
+        except CaseFault as fault:
+            self._fault(case, number, fault)
+        except StorageError:
+            raise
+        except UserError as error:
+            if self._worker is None or not self._worker.alive:
+                raise
+            self._fault(case, number, CaseFault("failed", str(error)))
+
+    def _anchors(self, cases: Sequence[Case], number: int) -> None:
+        """The machine's own peak for each setting that the cases run under."""
+        settings = {tuple(axes_of(case)[name] for name in self.suite.anchor_axes) for case in cases}
+        for values in sorted(settings, key=str) if self.suite.anchor_axes else []:
+            axes = dict(zip(self.suite.anchor_axes, values, strict=True))
+            try:
+                answer = self._ask("anchor", self.limits.timeout, **axes)
+            except CaseFault:  # a machine whose peak cannot be measured still runs the cases
+                continue
+            for sample in answer["samples"]:
+                made = Sample(**sample)
+                self._append(SampleLine(self.suite.name, axes, made.metric, number, made.value))
+
+    def _time(self, case: Case, number: int) -> None:
+        """Blocks of every pass of one case, driven from here."""
+        samples: list[Sample] = []
+        warnings: list[str] = []
+        until = self.clock() + self.limits.timeout
+        try:
+            fields = {"suite": self.suite.name, "case": axes_of(case), "max_memory": self.limits.max_memory}
+            self.progress.case_begins(case, "prepare")
+            warnings += self._ask("prepare", until - self.clock(), seed=number, **fields)["warnings"]
+            for name in self.suite.passes:
+                self.progress.case_begins(case, name)
+                samples += self._time_pass(case, name, until)
+            warnings += self._ask("release", until - self.clock())["warnings"]
+        finally:
+            for sample in samples:
+                self._append(self._line(case, number, sample, warnings=warnings))
+
+    def _time_pass(self, case: Case, name: str, until: float) -> list[Sample]:
+        assert self.suite.timed_samples is not None
+        known = self._plans.get((case, name))
+        plan_fields = asdict(known) if known else None
+        ready = self._ask("ready", until - self.clock(), name=name, budget=asdict(self.limits.budget), plan=plan_fields)
+        plan = self._plans.setdefault((case, name), Plan(ready["loops"], ready["num_blocks"]))
+        self._spent.warm_up += ready["warm_up_seconds"] + ready.get("compile_seconds", 0.0)
+        blocks = []
+        for _ in range(plan.num_blocks):
+            blocks.append(self._ask("block", until - self.clock(), name=name, loops=plan.loops))
+            self._spent.timed += blocks[-1]["wall"]
+        return self.suite.timed_samples(name, blocks, ready)
+
+    def _measure(self, case: Case, number: int) -> None:
+        """What is not timed in blocks."""
+        self.progress.case_begins(case, "memory" if self.suite.passes else "measure")
+        fields = {"suite": self.suite.name, "case": axes_of(case), "max_memory": self.limits.max_memory}
+        begun = self.clock()
+        answer = self._ask("measure", self.limits.timeout, seed=number, **fields)
+        self._spent.memory += self.clock() - begun
+        for sample in answer["samples"]:
+            self._append(self._line(case, number, Sample(**sample)))
+
+    # The worker
+
+    def _ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
+        if self._worker is None or not self._worker.alive:
+            self._fresh_worker()
+        assert self._worker is not None
+        return self._worker.ask(do, max(timeout, 0.001), **fields)
+
+    def _fresh_worker(self) -> None:
+        self._end_worker()
+        self._worker = self.start_worker()
+        self._spent.start_up += self._worker.start_up
+
+    def _end_worker(self) -> None:
+        if self._worker is not None and self._worker.alive:
+            self._worker.close()
+        self._worker = None
+
+    # The lines
+
+    def _fault(self, case: Case, number: int, fault: CaseFault) -> None:
+        """A line for each metric that the case still owes this round."""
+        axes = axes_of(case)
+        given = {line.metric for line in self._lines_of_round if self._case_axes(line.axes) == axes and line.status == "ok"}
+        owed = [name for name in self.suite.per_case if name not in given]
+        for name in owed:
+            self._append(self._line(case, number, Sample(name, None), fault.status, fault.reason))
+
+    def _line(
+        self, case: Case, number: int, sample: Sample, status: str = "ok", error: str = "", warnings: Sequence[str] = ()
+    ) -> SampleLine:
+        return SampleLine(
+            suite=self.suite.name,
+            axes=axes_of(case) | sample.axes,
+            metric=sample.metric,
+            round=number,
+            value=sample.value,
+            blocks=sample.blocks,
+            status=status,
+            error=error,
+            warnings=[*sample.warnings, *warnings],
+            details=sample.details,
+        )
+
+    def _append(self, line: SampleLine) -> None:
+        self.folder.append(line)
+        self.lines.append(line)
+        self._lines_of_round.append(line)
+
+    def _write_records(self) -> None:
+        self.folder.write_records(self.records())
+
+
+def reached(record: Record, precision: float) -> bool:
+    """Whether a record's interval is as narrow as asked."""
+    if record.median is None:
+        return False
+    width = Estimate(record.median, record.low, record.high, len(record.samples)).half_width
+    return width is not None and width <= precision
+
+
+def first_interval(limits: Limits) -> int:
+    """The round after which the first intervals exist."""
+    return MIN_ROUNDS if limits.rounds is None or limits.rounds >= MIN_ROUNDS else 0
+
+
+def now() -> str:
+    """UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _finished(head: Run) -> Run:
+    return Run(**(vars(head) | {"status": "complete", "finished": now()}))

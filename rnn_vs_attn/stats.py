@@ -1,0 +1,124 @@
+"""Medians, their intervals, ratios, exponents and crossings: floats in, frozen dataclasses out.
+
+An interval here is the exact order-statistic interval of a median: no distribution is assumed, only that rounds
+are independent. Below six values no such interval reaches 95 %, so there is none (and `Estimate.reason` says so).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from statistics import median
+
+LEVEL = 0.95
+MIN_ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The median of one value a round, and its interval at level `LEVEL` where there is one."""
+
+    median: float
+    low: float | None
+    high: float | None
+    rounds: int
+    reason: str = ""
+
+    @property
+    def half_width(self) -> float | None:
+        """Half of the interval as a fraction of the median; None without an interval."""
+        if self.low is None or self.high is None or self.median == 0:
+            return None
+        return (self.high - self.low) / 2 / abs(self.median)
+
+
+@lru_cache(maxsize=256)
+def interval_ranks(n: int, level: float = LEVEL) -> tuple[int, int] | None:
+    """Zero-based ranks of the shortest symmetric order-statistic interval of a median of `n` values.
+
+    None where even the whole range covers less than `level`. Source: the binomial distribution of the number of
+    values below the median (David and Nagaraja, Order Statistics, 3rd ed., section 7.1).
+    """
+    from scipy.stats import binom
+
+    below = int(binom.ppf((1 - level) / 2, n, 0.5)) if n else 0
+    while below > 0 and 2 * binom.cdf(below - 1, n, 0.5) > 1 - level:
+        below -= 1
+    return (below - 1, n - below) if below > 0 else None
+
+
+def estimate(values: Sequence[float], exact: bool = False) -> Estimate:
+    """The median of `values` with its interval; an exact value has no width."""
+    middle = median(values)
+    if exact:
+        return Estimate(middle, middle, middle, len(values))
+    ranks = interval_ranks(len(values))
+    if ranks is None:
+        reason = f"{len(values)} rounds; an interval at {LEVEL:.0%} needs at least {MIN_ROUNDS}"
+        return Estimate(middle, None, None, len(values), reason)
+    ordered = sorted(values)
+    return Estimate(middle, ordered[ranks[0]], ordered[ranks[1]], len(values))
+
+
+def ratio(candidate: Sequence[float], baseline: Sequence[float]) -> Estimate | None:
+    """candidate / baseline, formed within rounds (value i of both is of round i); None where no round has both."""
+    pairs = [c / b for c, b in zip(candidate, baseline, strict=False) if b > 0]
+    return estimate(pairs) if pairs else None
+
+
+def slope(x: Sequence[float], y: Sequence[float]) -> float:
+    """The least-squares exponent b of y = a * x**b through positive points."""
+    log_x, log_y = [math.log(v) for v in x], [math.log(v) for v in y]
+    mean_x, mean_y = sum(log_x) / len(x), sum(log_y) / len(y)
+    covariance = sum((a - mean_x) * (b - mean_y) for a, b in zip(log_x, log_y, strict=True))
+    return covariance / sum((a - mean_x) ** 2 for a in log_x)
+
+
+def exponents(x: Sequence[float], rounds: Sequence[Sequence[float]]) -> list[float]:
+    """One exponent a round: `rounds[r][i]` is the value of round r at `x[i]`."""
+    return [slope(x, values) for values in rounds]
+
+
+def crossing(x: Sequence[float], a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Where a and b are equal for the last time, interpolated in log-log; None where they never are.
+
+    `x` is increasing; a and b are positive. A point of equality on the grid counts.
+    """
+    gaps = [math.log(p) - math.log(q) for p, q in zip(a, b, strict=True)]
+    for i in range(len(x) - 1, 0, -1):
+        left, right = gaps[i - 1], gaps[i]
+        if left * right < 0 or (right == 0 and left != 0) or (left == 0 and right != 0):
+            share = left / (left - right)
+            return math.exp(math.log(x[i - 1]) + share * (math.log(x[i]) - math.log(x[i - 1])))
+    return None
+
+
+def crossing_estimate(crossings: Sequence[float | None]) -> Estimate | None:
+    """Median and interval over rounds, where a round without a crossing lies beyond every bound.
+
+    None where half of the rounds or more have no crossing; an end of the interval is None where it would be set by a
+    round without one, whichever side that round's crossing would lie on.
+    """
+    found = sorted(c for c in crossings if c is not None)
+    absent = len(crossings) - len(found)
+    if absent * 2 >= len(crossings):
+        return None
+    ranks = interval_ranks(len(crossings))
+    middle = median(found)
+    if ranks is None:
+        return Estimate(middle, None, None, len(crossings), f"{len(crossings)} rounds; an interval needs {MIN_ROUNDS}")
+    trim = ranks[0] - absent
+    if trim < 0:
+        return Estimate(middle, None, None, len(crossings), f"{absent} of {len(crossings)} rounds have no crossing")
+    return Estimate(middle, found[trim], found[len(found) - 1 - trim], len(crossings))
+
+
+def side_of(result: Estimate | None, value: float) -> str:
+    """ "below" or "above" where the whole interval is on that side of `value`, else "undecided"."""
+    if result is None or result.low is None or result.high is None:
+        return "undecided"
+    if result.high < value:
+        return "below"
+    return "above" if result.low > value else "undecided"

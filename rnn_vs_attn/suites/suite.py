@@ -1,0 +1,113 @@
+"""What a suite is: a case, its metrics, how one round of it is measured, and how its numbers are shown.
+
+A suite's file imports torch only inside the functions that the worker calls, so the parent can read it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rnn_vs_attn.models import find
+from rnn_vs_attn.plots import Figure
+from rnn_vs_attn.records import ROUND_TIME, AxisValue, Metric, Record, Sample
+from rnn_vs_attn.tables import Column
+
+if TYPE_CHECKING:
+    from rnn_vs_attn.measure.workload import Workload
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+ITEMSIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    sweep: str | None = None,
+    minimum: int | None = None,
+    choices: Sequence[str] = (),
+) -> Any:
+    """A field of a case that is a command-line option. sweep: what the command runs by default, where not `default`."""
+    metadata = {"help": help, "sweep": sweep, "minimum": minimum, "choices": tuple(choices)}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Case:
+    """The axes that every suite shares; a suite adds its own. threads 0 and device auto are resolved before a run."""
+
+    model: str = option(
+        "attention",
+        "Models: built-in names, entry points, package.module:Class or file.py:Class.",
+        sweep="rnn,gru,lstm,lstm-cell,attention,attention-naive",
+    )
+    seq_len: int = option(64, "Sequence lengths: 512, or 64:4096 (doubling).", sweep="64:1024", minimum=1)
+    batch_size: int = option(4, "Sequences a batch.", minimum=1)
+    d_model: int = option(128, "Width of the input and output.", minimum=1)
+    num_heads: int = option(4, "Attention heads; d_model must be divisible by it.", minimum=1)
+    num_layers: int = option(1, "Layers stacked, with nothing between them.", minimum=1)
+    dtype: str = option("float32", "Number format of weights and inputs.", choices=DTYPES)
+    device: str = option("auto", "cpu, cuda or cuda:N; auto takes a GPU where there is one.")
+    threads: int = option(0, "CPU threads; 0 takes all usable cores.", minimum=0)
+    causal: bool = option(True, "No position sees the future. Recurrent models are always causal.")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One file of `suites/`.
+
+    metrics: all that may be sampled. per_case: those that every case owes in every round; a fault is recorded on those
+    that it left out. precise: those whose intervals decide when a run stops. passes: what is timed in blocks, driven by the parent; timed_samples turns the blocks of one pass
+    into samples. measure: the rest of a round, in the worker. anchor_axes: which axes the machine's own peak depends on.
+    derive: records made from records and stored; expand: those that only the table shows; remarks: lines under the table.
+    """
+
+    name: str
+    help: str
+    case: type[Case]
+    metrics: tuple[Metric, ...]
+    per_case: tuple[str, ...]
+    precise: tuple[str, ...]
+    measure: Callable[[Any, int], Iterator[Sample]]
+    workload: Callable[[Any, int], Workload] | None = None
+    passes: tuple[str, ...] = ()
+    timed_samples: Callable[[str, list[dict[str, Any]], dict[str, Any]], list[Sample]] | None = None
+    anchor_axes: tuple[str, ...] = ()
+    check: Callable[[Mapping[str, Sequence[Any]]], None] | None = None
+    derive: Callable[[Sequence[Record]], list[Record]] = lambda records: []
+    expand: Callable[[Sequence[Record]], list[Record]] = lambda records: []
+    remarks: Callable[[Sequence[Record]], list[str]] = lambda records: []
+    columns: tuple[Column, ...] = ()
+    figures: Callable[[Sequence[Record]], list[Figure]] = lambda records: []
+
+    def metric(self, name: str, axes: Mapping[str, AxisValue]) -> Metric:
+        """The metric of that name. CUDA's peak memory is the allocator's and exact; a CPU's has noise like a time."""
+        if name == ROUND_TIME:
+            return ROUND_METRIC
+        metric = next(m for m in self.metrics if m.name == name)
+        if name == "peak_memory" and str(axes.get("device", "")).startswith("cuda"):
+            return dataclasses.replace(metric, exact=True)
+        return metric
+
+
+ROUND_METRIC = Metric(ROUND_TIME, "s", "none", title="one round, start-up of its worker aside")
+PEAK_FLOPS = Metric("peak_flops", "FLOP/s", "none", title="matrix product")
+PEAK_BANDWIDTH = Metric("peak_bandwidth", "B/s", "none", title="copy, bytes read and written")
+PYTHON_LOOP_TIME = Metric("python_loop_time", "s", "none", title="one step of a Python loop")
+ANCHORS = (PEAK_FLOPS, PEAK_BANDWIDTH, PYTHON_LOOP_TIME)
+
+
+def axes_of(case: Case) -> dict[str, AxisValue]:
+    """A case's fields as the axes of its records."""
+    return dataclasses.asdict(case)
+
+
+def warnings_for(case: Case) -> list[str]:
+    """What a reader of this case's numbers must know, from its fields alone."""
+    spec = find(case.model)
+    if spec.always_causal and not case.causal:
+        return [f"{case.model} is always causal; --no-causal does not change it"]
+    return []

@@ -1,0 +1,97 @@
+"""From options to cases: lists and ranges, their limits, and the product of all axes. No torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rnn_vs_attn import environment
+from rnn_vs_attn.errors import UserError, unknown
+from rnn_vs_attn.models import find
+from rnn_vs_attn.suites.suite import Case, Suite
+
+Axes = dict[str, list[Any]]
+
+
+def option_name(field: str) -> str:
+    """seq_len -> --seq-len."""
+    return "--" + field.replace("_", "-")
+
+
+def parse(suite: Suite, given: Mapping[str, Sequence[str] | bool]) -> Axes:
+    """The values of every axis from the texts given. UserError names the first that cannot be used."""
+    axes: Axes = {}
+    for field in dataclasses.fields(suite.case):
+        values = given[field.name]
+        axes[field.name] = [values] if isinstance(values, bool) else _values(field, values)
+    return axes
+
+
+def _values(field: dataclasses.Field[Any], texts: Sequence[str]) -> list[Any]:
+    words = [word.strip() for text in texts for word in text.split(",") if word.strip()]
+    if not words:
+        raise UserError(f"{option_name(field.name)} has no value; leave it out for the default")
+    read = _integers if isinstance(field.default, int) else _word
+    return list(dict.fromkeys(value for word in words for value in read(field, word)))
+
+
+def _integers(field: dataclasses.Field[Any], word: str) -> list[int]:
+    """512 -> [512]; 64:512 -> [64, 128, 256, 512]."""
+    name, minimum = option_name(field.name), field.metadata["minimum"]
+    match = re.fullmatch(r"(-?\d+)(?::(-?\d+))?", word)
+    if match is None:
+        raise UserError(f"{name} {word!r} is not a whole number or a range such as 64:4096")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if first < minimum:
+        raise UserError(f"{name} must be at least {minimum}, not {first}")
+    if last < first:
+        raise UserError(f"{name} {word!r} runs backwards; write {last}:{first}")
+    if first == 0 and last > 0:
+        raise UserError(f"{name} {word!r} cannot double from 0; begin at 1 or more")
+    values = [first]
+    while match[2] and values[-1] * 2 <= last:
+        values.append(values[-1] * 2)
+    return values
+
+
+def _word(field: dataclasses.Field[Any], word: str) -> list[str]:
+    choices = field.metadata["choices"]
+    if choices and word not in choices:
+        raise unknown(field.name, word, choices)
+    if field.name == "device" and not re.fullmatch(r"auto|cpu|cuda(:\d+)?", word):
+        raise unknown("device", word, ("auto", "cpu", "cuda", "cuda:0"))
+    return [word]
+
+
+def check(suite: Suite, axes: Axes, force: bool) -> None:
+    """UserError for what cannot be measured on any machine, or not on this one's processors."""
+    for name in axes["model"]:
+        find(name)
+    _check_heads(axes)
+    usable = environment.usable_cores()
+    axes["threads"] = list(dict.fromkeys(count or usable for count in axes["threads"]))
+    too_many = [count for count in axes["threads"] if count > usable]
+    if too_many and not force:
+        raise UserError(
+            f"--threads {too_many[0]} is more than the {usable} cores that this process may use; "
+            f"use {usable} or fewer, or --force"
+        )
+
+
+def _check_heads(axes: Axes) -> None:
+    for name, d_model, num_heads in itertools.product(axes["model"], axes["d_model"], axes["num_heads"]):
+        if find(name).uses_heads and d_model % num_heads:
+            fitting = [n for n in range(1, d_model + 1) if d_model % n == 0]
+            nearest = min(fitting, key=lambda n: abs(n - num_heads))
+            raise UserError(
+                f"d_model {d_model} is not divisible by num_heads {num_heads}, which {name} needs; "
+                f"use --num-heads {nearest} or another --d-model"
+            )
+
+
+def cases(suite: Suite, axes: Axes) -> list[Case]:
+    """The product of all axes."""
+    return [suite.case(**dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]

@@ -1,0 +1,174 @@
+"""Records to a table: one row a case, for a terminal, for Markdown and for CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rnn_vs_attn import units
+from rnn_vs_attn.records import AxisValue, Record
+
+FAULT_WORDS = {"out_of_memory": "out of memory"}
+ANCHOR_AXES = frozenset({"device", "dtype", "threads"})
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: the metric (with the axes that its measurement added) and how its median is written."""
+
+    title: str
+    metric: str
+    format: Callable[[float], str]
+    axes: Mapping[str, AxisValue] = field(default_factory=dict)
+    interval: str = ""  # "percent": ± half of the interval; "ends": both ends; "": none
+    precise: bool = False  # marked where wider than the precision asked for
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case: its axes, and its records by (metric, added axes)."""
+
+    axes: dict[str, AxisValue]
+    records: dict[tuple[str, tuple[tuple[str, AxisValue], ...]], Record]
+
+    def record(self, metric: str, axes: Mapping[str, AxisValue]) -> Record | None:
+        return self.records.get((metric, tuple(sorted(axes.items()))))
+
+    @property
+    def fault(self) -> Record | None:
+        return next((record for record in self.records.values() if record.status != "ok"), None)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text of all cells, with what the reader must know below them."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+
+    def markdown(self) -> str:
+        """A GitHub-style table with its caption above and its notes below."""
+        lines = [self.caption, "", _pipes(self.header), _pipes(["---"] * len(self.header))]
+        lines += [_pipes(row) for row in self.rows]
+        return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)]).rstrip() + "\n"
+
+
+def rows_of(records: Iterable[Record], case_axes: Sequence[str]) -> list[Row]:
+    """Records grouped by case, ordered by the axes that vary, seq_len first and model last."""
+    grouped: dict[tuple[AxisValue, ...], Row] = {}
+    for record in records:
+        if not set(case_axes) <= record.axes.keys():
+            continue
+        axes = {name: record.axes[name] for name in case_axes}
+        row = grouped.setdefault(tuple(axes.values()), Row(axes, {}))
+        added = tuple(sorted((k, v) for k, v in record.axes.items() if k not in axes))
+        row.records[(record.metric, added)] = record
+    models = list(dict.fromkeys(row.axes["model"] for row in grouped.values()))
+    order = [name for name in case_axes if name not in ("model", "seq_len")]
+    return sorted(
+        grouped.values(),
+        key=lambda row: (
+            *(_sortable(row.axes[name]) for name in order),
+            _sortable(row.axes["seq_len"]),
+            models.index(row.axes["model"]),
+        ),
+    )
+
+
+def _sortable(value: AxisValue) -> tuple[bool, float, str]:
+    number = isinstance(value, int | float)
+    return (not number, float(value) if isinstance(value, int | float) else 0.0, "" if number else str(value))
+
+
+def build(
+    records: Sequence[Record], case_axes: Sequence[str], columns: Sequence[Column], precision: float | None
+) -> Table:
+    """The table of one run; `precision` marks intervals that are wider."""
+    rows = rows_of(records, case_axes)
+    varying = [n for n in case_axes if n in ("model", "seq_len") or len({row.axes[n] for row in rows}) > 1]
+    varying.sort(key=lambda name: ("model", "seq_len").index(name) if name in ("model", "seq_len") else 2)
+    shown = [c for c in columns if any(row.record(c.metric, c.axes) for row in rows)]
+    notes = _Notes()
+    cells = [
+        [str(row.axes[name]) for name in varying] + [_cell(row, column, precision, notes) for column in shown]
+        for row in rows
+    ]
+    for row, cell in zip(rows, cells, strict=True):
+        cell[0] += notes.marks(row)
+    fixed = {name: rows[0].axes[name] for name in case_axes if name not in varying} if rows else {}
+    caption = ", ".join(f"{name} {value}" for name, value in fixed.items())
+    return Table(caption, varying + [c.title for c in shown], cells, notes.lines)
+
+
+class _Notes:
+    """Footnotes, each written once and referred to by number."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        if text not in self._numbers:
+            self._numbers[text] = len(self._numbers) + 1
+            self.lines.append(f"[{self._numbers[text]}] {text}")
+        return self._numbers[text]
+
+    def marks(self, row: Row) -> str:
+        texts = list(dict.fromkeys(w for record in row.records.values() for w in record.warnings))
+        if row.fault is not None:
+            texts.append(f"{row.fault.status}: {row.fault.error}")
+        return "".join(f" [{self.number(text)}]" for text in texts)
+
+    def wide(self, precision: float) -> str:
+        text = f"! this interval is wider than the precision asked for, {units.percent(precision)}"
+        if text not in self.lines:
+            self.lines.insert(0, text)
+        return "!"
+
+
+def _cell(row: Row, column: Column, precision: float | None, notes: _Notes) -> str:
+    record = row.record(column.metric, column.axes)
+    if record is None or record.median is None:
+        fault = record if record is not None and record.status != "ok" else row.fault
+        return FAULT_WORDS.get(fault.status, fault.status) if fault else "–"
+    text = column.format(record.median)
+    if not column.interval or record.low is None or record.high is None:
+        return text
+    if column.interval == "ends":
+        return f"{text} [{column.format(record.low)}, {column.format(record.high)}]"
+    half_width = (record.high - record.low) / 2 / record.median
+    mark = notes.wide(precision) if column.precise and precision is not None and half_width > precision else ""
+    return f"{text} ±{units.percent(half_width)}{mark}"
+
+
+def _pipes(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def to_csv(records: Sequence[Record], case_axes: Sequence[str]) -> str:
+    """One line a case: its axes, then median, low and high of every metric at full precision, status, error, warnings."""
+    rows = rows_of(records, case_axes)
+    names = list(dict.fromkeys(key for row in rows for key in row.records))
+    titles = ["_".join([metric, *(str(v) for _, v in added)]) for metric, added in names]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    ends = ("", "_low", "_high")
+    writer.writerow([*case_axes, *(t + end for t in titles for end in ends), "rounds", "status", "error", "warnings"])
+    for row in rows:
+        writer.writerow(_csv_line(row, names))
+    return out.getvalue()
+
+
+def _csv_line(row: Row, names: Sequence[tuple[str, tuple[tuple[str, AxisValue], ...]]]) -> list[object]:
+    values: list[object] = list(row.axes.values())
+    for name in names:
+        record = row.records.get(name)
+        values += [record.median, record.low, record.high] if record else [None, None, None]
+    rounds = max((len(record.samples) for record in row.records.values()), default=0)
+    fault = row.fault
+    warnings = dict.fromkeys(w for record in row.records.values() for w in record.warnings)
+    return [*values, rounds, fault.status if fault else "ok", fault.error if fault else "", "; ".join(warnings)]

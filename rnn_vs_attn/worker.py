@@ -1,0 +1,306 @@
+"""The child process that measures: it may crash, hang or run out of memory, and only one case is lost.
+
+It reads one JSON request a line from its standard input and answers each with one line. What a model prints goes to
+standard error, so it cannot be taken for an answer. Requests: check, environment, describe, anchor, prepare, ready,
+block, release, measure.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import signal
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+from rnn_vs_attn import environment
+from rnn_vs_attn.budget import Budget, Plan
+from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.models import find
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.records import dump
+from rnn_vs_attn.suites import suite_named
+from rnn_vs_attn.suites.suite import Case, Suite, warnings_for
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Worker:
+    """Answers requests; holds at most one prepared case."""
+
+    def __init__(self) -> None:
+        import torch
+
+        self._torch = torch
+        self._warm: set[tuple[object, ...]] = set()
+        self._precise = False
+        self._case: Case | None = None
+        self._max_memory: int | None = None
+        self._workload: Any = None
+        self._clock: Any = None
+        self._before: Any = None
+
+    def environment(self) -> dict[str, Any]:
+        """What torch says of itself and its devices."""
+        from rnn_vs_attn.measure import device
+
+        return device.facts()
+
+    def check(self, suite: str, case: dict[str, Any]) -> dict[str, Any]:
+        """Resolve the device and try what the user can mend: device, dtype, and a user's module on this case."""
+        from rnn_vs_attn.measure import device
+
+        made = suite_named(suite).case(**case)
+        resolved = device.resolve(made.device)
+        device.check_dtype(resolved, made.dtype)
+        spec = find(made.model)
+        if spec.family == "user":
+            self._try(spec.name, Shape(2, made.seq_len, made.d_model, made.num_heads, made.num_layers, made.causal))
+        return {"device": resolved}
+
+    def _try(self, name: str, shape: Shape) -> None:
+        """Import, build and call a user's module. What it raises itself when called is left to its case's record."""
+        from rnn_vs_attn.models import build
+
+        module = build.build(find(name), shape)
+        try:
+            build.call(module, self._torch.randn(shape.batch_size, shape.seq_len, shape.d_model))
+        except UserError as error:
+            raise UserError(f"model {name!r} does not fit: {error}") from None
+        except Exception:
+            traceback.print_exc()
+
+    def describe(self, model: str, shape: dict[str, Any]) -> dict[str, Any]:
+        """Parameters, FLOPs of a training pass and whether it can decode, of any model at a shape."""
+        from rnn_vs_attn.models import build
+        from rnn_vs_attn.suites.bench import _train_flops
+
+        spec, made = find(model), Shape(**shape)
+        module = build.build(spec, made)
+        return {
+            "num_params": build.count_parameters(module),
+            "flops": _train_flops(spec, made),
+            "decodes": hasattr(module, "step") and hasattr(module, "initial_state"),
+        }
+
+    def anchor(self, device: str, dtype: str, threads: int) -> dict[str, Any]:
+        """The machine's own peak in this round."""
+        from rnn_vs_attn.measure import anchor
+        from rnn_vs_attn.measure.device import DTYPES
+
+        self._torch.set_num_threads(threads)
+        return {"samples": [asdict(s) for s in anchor.samples(self._torch.device(device), DTYPES[dtype])]}
+
+    def prepare(self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None) -> dict[str, Any]:
+        """Build a case's module and input with the weights and data of `seed`."""
+        from rnn_vs_attn.measure.clock import clock_for
+
+        owner = suite_named(suite)
+        made = self._enter(owner, case, max_memory)
+        assert owner.workload is not None
+        self._workload = owner.workload(made, seed)
+        self._clock = clock_for(self._torch.device(made.device))
+        gc.collect()
+        self._before = self._readings()
+        return {"warnings": warnings_for(made)}
+
+    def ready(self, name: str, budget: dict[str, Any], plan: dict[str, Any] | None) -> dict[str, Any]:
+        """Warm one pass up and fix how many calls a block takes. CaseFault beforehand where it cannot fit."""
+        from rnn_vs_attn.measure.stopping import make_ready
+
+        assert self._case is not None
+        self._refuse_what_cannot_fit(self._case, name == "train")
+        reply: dict[str, Any] = {}
+        if getattr(self._case, "compile", False):
+            reply["compile_seconds"] = self._clock.block(self._workload, name, 1).wall
+        kind = (self._case.model, self._case.device, self._case.dtype, self._case.threads)
+        known = Plan(**plan) if plan else None
+        ready = make_ready(self._clock, self._workload, name, Budget(**budget), known, kind not in self._warm)
+        self._warm.add(kind)
+        settled = {} if ready.settled is None else {"settled": ready.settled}
+        return reply | asdict(ready.plan) | {"warm_up_seconds": ready.seconds} | settled
+
+    def block(self, name: str, loops: int) -> dict[str, Any]:
+        """Time one block of `loops` calls."""
+        return asdict(self._clock.block(self._workload, name, loops))
+
+    def release(self) -> dict[str, Any]:
+        """Forget the prepared case; what changed on the machine meanwhile."""
+        found = self._changes()
+        self._leave()
+        return {"warnings": found}
+
+    def measure(self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None) -> dict[str, Any]:
+        """All samples of a case that are not timed in blocks."""
+        from rnn_vs_attn.measure import memory
+
+        owner = suite_named(suite)
+        if not self._precise and not memory.cpu_peak_missing():
+            memory.precise_allocator()
+            self._precise = True
+        made = self._enter(owner, case, max_memory)
+        self._refuse_what_cannot_fit(made, train=True)
+        samples = [asdict(sample) for sample in owner.measure(made, seed)]
+        self._leave()
+        return {"samples": samples}
+
+    def _enter(self, suite: Suite, case: dict[str, Any], max_memory: int | None) -> Case:
+        from rnn_vs_attn.measure import memory
+
+        self._leave()
+        made = suite.case(**case)
+        self._torch.set_num_threads(made.threads)
+        on_cpu = made.device == "cpu"
+        available = environment.available_memory() if on_cpu else self._torch.cuda.mem_get_info(made.device)[0]
+        self._case, self._max_memory = made, max_memory if max_memory is not None else available
+        if on_cpu:
+            memory.limit(self._max_memory)
+        return made
+
+    def _leave(self) -> None:
+        from rnn_vs_attn.measure import memory
+
+        self._case = self._workload = self._clock = self._before = None
+        memory.limit(None)
+        gc.collect()
+        if self._torch.cuda.is_initialized():
+            self._torch.cuda.empty_cache()
+
+    def _refuse_what_cannot_fit(self, case: Case, train: bool) -> None:
+        from rnn_vs_attn.suites.bench import shape_of
+        from rnn_vs_attn.suites.suite import ITEMSIZE
+        from rnn_vs_attn.units import size
+
+        costs = find(case.model).costs
+        limit = self._max_memory
+        if costs is None or limit is None:
+            return
+        needed = costs.least_memory(shape_of(case), ITEMSIZE[case.dtype], train)
+        if needed > limit:
+            what = "a training pass" if train else "a forward pass"
+            reason = f"refused beforehand: {what} needs at least {size(needed)}, the limit is {size(limit)} (--max-memory)"
+            raise CaseFault("out_of_memory", reason)
+
+    def _readings(self) -> tuple[Any, dict[str, Any]]:
+        from rnn_vs_attn.measure.device import gpu_state
+
+        assert self._case is not None
+        gpu = {}
+        if self._case.device.startswith("cuda"):
+            gpu = gpu_state(self._torch.device(self._case.device).index or 0)
+        return environment.cpu_state(), gpu
+
+    def _changes(self) -> list[str]:
+        """What moved since the case was prepared, for its records."""
+        if self._case is None or self._before is None:
+            return []
+        (cpu, gpu), (cpu_now, gpu_now) = self._before, self._readings()
+        if not gpu:
+            return environment.changes(cpu, cpu_now)
+        found = []
+        clock, clock_now = gpu.get("sm_clock_mhz"), gpu_now.get("sm_clock_mhz")
+        if clock and clock_now and abs(clock_now / clock - 1) > 0.1:
+            found.append(f"the GPU clock went from {clock} to {clock_now} MHz during this case")
+        if gpu_now.get("throttle_reasons"):
+            found.append(f"the GPU throttled during this case (reasons {gpu_now['throttle_reasons']:#x})")
+        return found
+
+
+REQUESTS = ("environment", "check", "describe", "anchor", "prepare", "ready", "block", "release", "measure")
+
+
+def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
+    """One reply: {"ok": ...}, {"user": sentence} or {"fault": status, "reason": sentence}."""
+    do = request.pop("do")
+    if do not in REQUESTS:
+        return {"user": f"unknown request {do!r}"}
+    try:
+        return {"ok": getattr(worker, do)(**request)}
+    except UserError as error:
+        if error.__cause__ is not None:
+            traceback.print_exc()
+        return {"user": str(error)}
+    except Exception as error:
+        traceback.print_exc()
+        status, reason = _fault(error)
+        worker._leave()
+        return {"fault": status, "reason": reason}
+
+
+_UNSUPPORTED = (
+    "not implemented for",
+    "could not create a primitive",
+    "No viable backend",
+    "No available kernel",
+    "does not support",
+    "InvalidCxxCompiler",
+    "No working C++ compiler",
+)
+
+
+def _fault(error: Exception) -> tuple[str, str]:
+    """The status and reason that an exception gives a case."""
+    import torch
+
+    if isinstance(error, CaseFault):
+        return error.status, error.reason
+    text = str(error)
+    no_memory = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED")
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in text for words in no_memory):
+        return "out_of_memory", first_line(error)
+    if isinstance(error, NotImplementedError) or any(words in text for words in _UNSUPPORTED):
+        return "unsupported", first_line(error)
+    return "failed", first_line(error)
+
+
+def _take_pipes() -> tuple[IO[str], IO[str]]:
+    """Private streams for requests and replies; whatever else reads or prints meets an empty input and stderr."""
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    with open(os.devnull) as nothing:  # noqa: PTH123
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return requests, replies
+
+
+def _die_with_parent(parent: int) -> None:
+    """On Linux the kernel kills this process when the parent dies, also in the middle of a call."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def _be_killed_first() -> None:
+    """When memory ends, the system takes this process and not the one that keeps the results."""
+    try:
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    except OSError:
+        return
+
+
+def main() -> None:
+    """Answer requests until the parent closes the pipe."""
+    requests, replies = _take_pipes()
+    _die_with_parent(int(sys.argv[1]))
+    _be_killed_first()
+    worker = Worker()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    replies.write(dump({"ok": {"pid": os.getpid()}}) + "\n")
+    replies.flush()
+    for line in requests:
+        reply = answer(worker, json.loads(line))
+        replies.write(dump(reply) + "\n")
+        replies.flush()
+    os._exit(0)  # without the second or so that torch's own farewell takes
+
+
+if __name__ == "__main__":
+    main()
