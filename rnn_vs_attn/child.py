@@ -56,7 +56,9 @@ class ChildWorker:
             self._read(START_UP_TIMEOUT)
         except CaseFault as fault:
             self.close()
-            raise UserError(f"the measuring process does not start: {fault.reason}; rnn-vs-attn doctor --debug shows more") from None
+            raise UserError(
+                f"the measuring process does not start: {fault.reason}; rnn-vs-attn doctor --debug shows more"
+            ) from None
         self.start_up = time.monotonic() - started
 
     @property
@@ -99,7 +101,10 @@ class ChildWorker:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([output], [], [], left)[0]:
                 self.close()
-                raise CaseFault("timeout", f"no answer within {duration(timeout)}; --timeout sets how long a case may take")
+                raise CaseFault(
+                    "timeout",
+                    f"no answer within {duration(timeout)}; --timeout sets how long a case may take",
+                )
             chunk = os.read(output, 1 << 16)
             if not chunk:
                 raise self._death()

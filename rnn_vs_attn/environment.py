@@ -36,7 +36,18 @@ HARD_KEYS = (
 )
 _GPU_HARD_KEYS = ("name", "capability", "num_sms", "memory_gib", "driver")
 _PERSONAL = ("host", "user", "folder", "executable", "variables", "git_commit")
-_VARIABLE_PREFIXES = ("OMP_", "MKL_", "KMP_", "GOMP_", "CUDA_", "CUBLAS_", "TORCH_", "PYTORCH_", "MALLOC_", "LD_PRELOAD")
+_VARIABLE_PREFIXES = (
+    "OMP_",
+    "MKL_",
+    "KMP_",
+    "GOMP_",
+    "CUDA_",
+    "CUBLAS_",
+    "TORCH_",
+    "PYTORCH_",
+    "MALLOC_",
+    "LD_PRELOAD",
+)
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -129,7 +140,9 @@ def _frequency(facts: dict[str, Any]) -> Finding | None:
 def _swap(facts: dict[str, Any]) -> Finding | None:
     if not facts.get("swap_used"):
         return None
-    return Finding(2, f"{facts['swap_used'] >> 20} MiB are swapped out", "close programs that hold memory, or swapoff -a")
+    return Finding(
+        2, f"{facts['swap_used'] >> 20} MiB are swapped out", "close programs that hold memory, or swapoff -a"
+    )
 
 
 def _debug(facts: dict[str, Any]) -> Finding | None:
@@ -163,7 +176,11 @@ def _without_psutil() -> Finding | None:
 
 def _gpu_in_use(index: int, gpu: dict[str, Any]) -> Finding | None:
     if gpu.get("utilization", 0) > 0.1:
-        return Finding(3, f"GPU {index} is {gpu['utilization']:.0%} busy with other work", "wait, or choose another with --device")
+        return Finding(
+            3,
+            f"GPU {index} is {gpu['utilization']:.0%} busy with other work",
+            "wait, or choose another with --device",
+        )
     if gpu["free_share"] < 0.85:
         text = f"{1 - gpu['free_share']:.0%} of GPU {index}'s memory is in use by others"
         return Finding(2, text, "nvidia-smi shows by whom; choose another with --device cuda:N")

@@ -26,7 +26,9 @@ def round_seconds(worker: Worker, suite: Suite, cases: Sequence[Case], limits: L
     return {case: _of(case, shortest, looked, limits) for case in cases}
 
 
-def _of(case: Case, shortest: dict[Case, Case], looked: dict[Case, dict[str, float] | None], limits: Limits) -> float | None:
+def _of(
+    case: Case, shortest: dict[Case, Case], looked: dict[Case, dict[str, float] | None], limits: Limits
+) -> float | None:
     family = dataclasses.replace(case, seq_len=1)
     seconds = looked[family]
     if seconds is None:
@@ -55,7 +57,12 @@ def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> dict[str,
     budget = dataclasses.asdict(Budget(warm_up=0.01, max_warm_up=0.02, block=0.001, min_blocks=1, case=0))
     try:
         worker.ask(
-            "prepare", limits.timeout, suite=suite.name, case=axes_of(case), seed=0, max_memory=limits.max_memory
+            "prepare",
+            limits.timeout,
+            suite=suite.name,
+            case=axes_of(case),
+            seed=0,
+            max_memory=limits.max_memory,
         )
         seconds = {}
         for name in suite.passes:

@@ -43,7 +43,16 @@ class Figure:
     scale: float = 1.0
 
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")  # Okabe and Ito
+_COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+    "#999999",
+)  # Okabe and Ito
 _SHAPES = "osD^vPX*"
 
 
@@ -89,7 +98,15 @@ def _draw(axes: Any, series: Series, colour: str, shape: str, scale: float) -> N
 
 
 def _annotate(axes: Any, mark: Mark, scale: float) -> None:
-    axes.plot([mark.x], [mark.y * scale], marker="o", markersize=11, markerfacecolor="none", color="black", linestyle="")
+    axes.plot(
+        [mark.x],
+        [mark.y * scale],
+        marker="o",
+        markersize=11,
+        markerfacecolor="none",
+        color="black",
+        linestyle="",
+    )
     offset = {"xytext": (6, -14), "textcoords": "offset points"}
     axes.annotate(mark.label, (mark.x, mark.y * scale), fontsize=8, **offset)
 

@@ -37,6 +37,7 @@ class Shown:
             TextColumn("{task.fields[left]}"),
             console=console,
             transient=True,
+            auto_refresh=False,  # a drawing thread would take turns with what is being timed
             disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
@@ -50,7 +51,9 @@ class Shown:
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.stop()
 
     def round_begins(self, number: int, num_cases: int) -> None:
@@ -64,6 +67,7 @@ class Shown:
         if self._task is not None:
             name = f"round {self._number + 1} of {self._of()} · {case.model} {case.seq_len} {what}"
             self._bar.update(self._task, description=name, completed=len(self._seen) - 1, left=self._left())
+            self._bar.refresh()
 
     def round_ends(self, number: int, records: Sequence[Record]) -> None:
         self._round_seconds = time.monotonic() - self._round_begun

@@ -1,4 +1,4 @@
-"""A sweep from its first case to its records: order, rounds, stopping, resume. It talks to workers and never imports torch."""
+"""A sweep from its first case to its records: order, rounds, stopping, resume. It never imports torch."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Sweep:
     # The run
 
     def run(self) -> Run:
-        """Measure until the limits say enough. What was measured is kept whatever happens; interruptions pass through."""
+        """Measure until the limits say enough. Interruptions pass through; what was measured is kept all the same."""
         self._deadline = self.clock() + self.limits.max_seconds
         try:
             while not self._enough():
@@ -110,12 +110,19 @@ class Sweep:
 
     def records(self) -> list[Record]:
         """Records of all lines so far, those that the suite derives from them, and one for each case without any."""
-        made = [build_record(self.suite.metric(key[1], dict(key[2])), group) for key, group in group_lines(self.lines).items()]
+        groups = group_lines(self.lines).items()
+        made = [build_record(self.suite.metric(key[1], dict(key[2])), group) for key, group in groups]
+        order = {tuple(axes_of(case).values()): i for i, case in enumerate(self.cases)}
+        made.sort(key=lambda record: order.get(tuple(self._case_axes(record.axes).values()), len(order)))
         return [*made, *self.suite.derive(made), *self._missing()]
 
     def _missing(self) -> list[Record]:
-        reason = f"not reached: --max-seconds {self.limits.max_seconds:g} or an interruption came first; --resume goes on"
-        lines = [self._line(case, 0, Sample(self.suite.per_case[0], None), "timeout", reason) for case in self._unmeasured()]
+        reason = (
+            f"not reached: --max-seconds {self.limits.max_seconds:g} or an interruption came first; --resume goes on"
+        )
+        lines = [
+            self._line(case, 0, Sample(self.suite.per_case[0], None), "timeout", reason) for case in self._unmeasured()
+        ]
         return [build_record(self.suite.metric(line.metric, line.axes), [line]) for line in lines]
 
     def _unmeasured(self) -> list[Case]:
@@ -133,7 +140,7 @@ class Sweep:
             for name in self.suite.passes:
                 if line.metric == f"{name}_time" and line.status == "ok":
                     plan = Plan(line.details["loops"], len(line.blocks))
-                    self._plans.setdefault((self.suite.case(**line.axes), name), plan)
+                    self._plans.setdefault((_case_of(self.suite, line), name), plan)
         return rounds
 
     # When it is enough
@@ -281,13 +288,21 @@ class Sweep:
     def _fault(self, case: Case, number: int, fault: CaseFault) -> None:
         """A line for each metric that the case still owes this round."""
         axes = axes_of(case)
-        given = {line.metric for line in self._lines_of_round if self._case_axes(line.axes) == axes and line.status == "ok"}
+        given = {
+            line.metric for line in self._lines_of_round if self._case_axes(line.axes) == axes and line.status == "ok"
+        }
         owed = [name for name in self.suite.per_case if name not in given]
         for name in owed:
             self._append(self._line(case, number, Sample(name, None), fault.status, fault.reason))
 
     def _line(
-        self, case: Case, number: int, sample: Sample, status: str = "ok", error: str = "", warnings: Sequence[str] = ()
+        self,
+        case: Case,
+        number: int,
+        sample: Sample,
+        status: str = "ok",
+        error: str = "",
+        warnings: Sequence[str] = (),
     ) -> SampleLine:
         return SampleLine(
             suite=self.suite.name,
@@ -309,6 +324,11 @@ class Sweep:
 
     def _write_records(self) -> None:
         self.folder.write_records(self.records())
+
+
+def _case_of(suite: Suite, line: SampleLine) -> Case:
+    fields: dict[str, Any] = dict(line.axes)
+    return suite.case(**fields)
 
 
 def reached(record: Record, precision: float) -> bool:

@@ -70,7 +70,7 @@ def check(suite: Suite, axes: Axes, force: bool) -> None:
     """UserError for what cannot be measured on any machine, or not on this one's processors."""
     for name in axes["model"]:
         find(name)
-    _check_heads(axes)
+    check_heads(axes)
     usable = environment.usable_cores()
     axes["threads"] = list(dict.fromkeys(count or usable for count in axes["threads"]))
     too_many = [count for count in axes["threads"] if count > usable]
@@ -81,7 +81,7 @@ def check(suite: Suite, axes: Axes, force: bool) -> None:
         )
 
 
-def _check_heads(axes: Axes) -> None:
+def check_heads(axes: Axes) -> None:
     for name, d_model, num_heads in itertools.product(axes["model"], axes["d_model"], axes["num_heads"]):
         if find(name).uses_heads and d_model % num_heads:
             fitting = [n for n in range(1, d_model + 1) if d_model % n == 0]

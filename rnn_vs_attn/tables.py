@@ -150,7 +150,7 @@ def _pipes(cells: Sequence[str]) -> str:
 
 
 def to_csv(records: Sequence[Record], case_axes: Sequence[str]) -> str:
-    """One line a case: its axes, then median, low and high of every metric at full precision, status, error, warnings."""
+    """One line a case: axes, then median, low and high of every metric at full precision, status, error, warnings."""
     rows = rows_of(records, case_axes)
     names = list(dict.fromkeys(key for row in rows for key in row.records))
     titles = ["_".join([metric, *(str(v) for _, v in added)]) for metric, added in names]
@@ -171,4 +171,10 @@ def _csv_line(row: Row, names: Sequence[tuple[str, tuple[tuple[str, AxisValue], 
     rounds = max((len(record.samples) for record in row.records.values()), default=0)
     fault = row.fault
     warnings = dict.fromkeys(w for record in row.records.values() for w in record.warnings)
-    return [*values, rounds, fault.status if fault else "ok", fault.error if fault else "", "; ".join(warnings)]
+    return [
+        *values,
+        rounds,
+        fault.status if fault else "ok",
+        fault.error if fault else "",
+        "; ".join(warnings),
+    ]

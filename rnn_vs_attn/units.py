@@ -9,7 +9,16 @@ MIB = 1 << 20
 GIB = 1 << 30
 _PREFIXES = ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 _BYTES = {"": 1, "B": 1, "KIB": 1 << 10, "MIB": MIB, "GIB": GIB, "TIB": 1 << 40}
-_BYTES |= {"K": 1 << 10, "M": MIB, "G": GIB, "T": 1 << 40, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_BYTES |= {
+    "K": 1 << 10,
+    "M": MIB,
+    "G": GIB,
+    "T": 1 << 40,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+}
 
 
 def significant(value: float, digits: int = 3) -> str:

@@ -183,7 +183,9 @@ class Worker:
         needed = costs.least_memory(shape_of(case), ITEMSIZE[case.dtype], train)
         if needed > limit:
             what = "a training pass" if train else "a forward pass"
-            reason = f"refused beforehand: {what} needs at least {size(needed)}, the limit is {size(limit)} (--max-memory)"
+            reason = (
+                f"refused beforehand: {what} needs at least {size(needed)}, the limit is {size(limit)} (--max-memory)"
+            )
             raise CaseFault("out_of_memory", reason)
 
     def _readings(self) -> tuple[Any, dict[str, Any]]:
@@ -250,7 +252,13 @@ def _fault(error: Exception) -> tuple[str, str]:
     if isinstance(error, CaseFault):
         return error.status, error.reason
     text = str(error)
-    no_memory = ("allocate memory", "not enough memory", "out of memory", "bad_alloc", "CUBLAS_STATUS_ALLOC_FAILED")
+    no_memory = (
+        "allocate memory",
+        "not enough memory",
+        "out of memory",
+        "bad_alloc",
+        "CUBLAS_STATUS_ALLOC_FAILED",
+    )
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in text for words in no_memory):
         return "out_of_memory", first_line(error)
     if isinstance(error, NotImplementedError) or any(words in text for words in _UNSUPPORTED):

@@ -81,18 +81,28 @@ def resolve(name: str) -> str:
     if name == "cpu":
         return name
     if not available:
-        built = "no CUDA device is visible" if torch.version.cuda else f"torch {torch.__version__} is built without CUDA"
+        built = (
+            "no CUDA device is visible" if torch.version.cuda else f"torch {torch.__version__} is built without CUDA"
+        )
         raise UserError(f"device {name!r} is not available: {built}; use --device cpu")
     index = torch.device(name).index or 0
     if index >= torch.cuda.device_count():
-        raise UserError(f"device {name!r} does not exist; this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}")
+        raise UserError(
+            f"device {name!r} does not exist; this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}"
+        )
     return name
 
 
 def check_dtype(device: str, dtype: str) -> None:
     """UserError where the device cannot multiply matrices of that dtype."""
-    if device.startswith("cuda") and dtype == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise UserError(f"dtype 'bfloat16' is not supported by {torch.cuda.get_device_name(device)}; use float16 or float32")
+    if (
+        device.startswith("cuda")
+        and dtype == "bfloat16"
+        and not torch.cuda.is_bf16_supported(including_emulation=False)
+    ):
+        raise UserError(
+            f"dtype 'bfloat16' is not supported by {torch.cuda.get_device_name(device)}; use float16 or float32"
+        )
     try:
         a = torch.ones(8, 8, device=device, dtype=DTYPES[dtype])
         (a @ a).sum().item()

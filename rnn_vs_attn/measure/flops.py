@@ -26,25 +26,29 @@ _aten = torch.ops.aten
 _FREE = frozenset(
     """
     _softmax _softmax_backward_data _log_softmax _log_softmax_backward_data _safe_softmax native_layer_norm
-    native_layer_norm_backward native_batch_norm native_batch_norm_backward native_group_norm native_group_norm_backward
-    _fused_rms_norm _fused_rms_norm_backward sum mean var std var_mean norm linalg_vector_norm amax amin max min argmax
-    argmin any all prod cumsum cumprod cummax cummin logcumsumexp logsumexp sort topk gather scatter scatter_add scatter_
-    scatter_add_ index index_put index_put_ _index_put_impl_ index_select index_add index_add_ index_copy index_copy_
-    embedding embedding_dense_backward masked_scatter masked_select nonzero cat stack split split_with_sizes chunk unbind
-    unbind_copy copy_ _to_copy clone contiguous fill_ fill zero_ zeros ones full empty rand randn randint randperm
-    zeros_like ones_like full_like empty_like rand_like randn_like new_zeros new_ones new_empty new_full new_empty_strided
-    empty_strided empty_permuted arange linspace eye tril triu tril_ triu_ tril_indices triu_indices scalar_tensor lift_fresh
-    lift_fresh_copy _local_scalar_dense detach detach_ alias slice_backward select_backward slice_scatter select_scatter
-    as_strided_ as_strided_scatter constant_pad_nd pad roll flip repeat tile where bernoulli bernoulli_ native_dropout
-    native_dropout_backward dropout bucketize one_hot isnan equal is_nonzero diagonal_scatter value_selecting_reduction_backward
-    resize_ set_ _unsafe_view _reshape_copy _reshape_alias unfold_backward normal_ uniform_ random_ copy median
-    masked_fill masked_fill_ repeat_interleave avg_pool1d max_pool1d is_same_size _has_compatible_shallow_copy_type
-    transpose_ squeeze_ unsqueeze_ t_ unsafe_split unsafe_split_with_sizes unsafe_chunk slice_copy select_copy
-    threshold_backward _foreach_add_ record_stream _assert_async _assert_scalar sym_size
-    _thnn_fused_lstm_cell _thnn_fused_lstm_cell_backward_impl _thnn_fused_gru_cell _thnn_fused_gru_cell_backward
+    native_layer_norm_backward native_batch_norm native_batch_norm_backward native_group_norm
+    native_group_norm_backward _fused_rms_norm _fused_rms_norm_backward sum mean var std var_mean norm
+    linalg_vector_norm amax amin max min argmax argmin any all prod cumsum cumprod cummax cummin logcumsumexp
+    logsumexp sort topk gather scatter scatter_add scatter_ scatter_add_ index index_put index_put_ _index_put_impl_
+    index_select index_add index_add_ index_copy index_copy_ embedding embedding_dense_backward masked_scatter
+    masked_select nonzero cat stack split split_with_sizes chunk unbind unbind_copy copy_ _to_copy clone contiguous
+    fill_ fill zero_ zeros ones full empty rand randn randint randperm zeros_like ones_like full_like empty_like
+    rand_like randn_like new_zeros new_ones new_empty new_full new_empty_strided empty_strided empty_permuted arange
+    linspace eye tril triu tril_ triu_ tril_indices triu_indices scalar_tensor lift_fresh lift_fresh_copy
+    _local_scalar_dense detach detach_ alias slice_backward select_backward slice_scatter select_scatter as_strided_
+    as_strided_scatter constant_pad_nd pad roll flip repeat tile where bernoulli bernoulli_ native_dropout
+    native_dropout_backward dropout bucketize one_hot isnan equal is_nonzero diagonal_scatter
+    value_selecting_reduction_backward resize_ set_ _unsafe_view _reshape_copy _reshape_alias unfold_backward
+    normal_ uniform_ random_ copy median masked_fill masked_fill_ repeat_interleave avg_pool1d max_pool1d
+    is_same_size _has_compatible_shallow_copy_type transpose_ squeeze_ unsqueeze_ t_ unsafe_split
+    unsafe_split_with_sizes unsafe_chunk slice_copy select_copy threshold_backward _foreach_add_ record_stream
+    _assert_async _assert_scalar sym_size _thnn_fused_lstm_cell _thnn_fused_lstm_cell_backward_impl
+    _thnn_fused_gru_cell _thnn_fused_gru_cell_backward
     """.split()
 )
-_CREATES_UNWRITTEN = frozenset("empty empty_like empty_strided empty_permuted new_empty new_empty_strided".split())
+_CREATES_UNWRITTEN = frozenset(
+    ["empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"]
+)
 
 
 @dataclass

@@ -1,8 +1,10 @@
 """Peak memory of one call above its start, and the bytes that autograd keeps for the backward pass.
 
 On a CPU the peak is the kernel's own high-water mark of resident memory (VmHWM), reset before the call. It is good
-to about a MiB once the allocator gives freed memory back at once, which `precise_allocator` arranges; that slows
-calls down, so memory is measured in a pass of its own, after all timing. On CUDA it is the allocator's peak, exact.
+to a fraction of a MiB once two habits of the allocator are taken from it: `precise_allocator` makes it give freed
+blocks back at once, and `_holes_filled` keeps it from serving a call out of holes that earlier calls left in the heap,
+which it would not give back. That slows calls down, so memory is measured in a pass of its own, after all timing.
+On CUDA it is the allocator's peak, exact.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -20,6 +23,7 @@ from rnn_vs_attn.measure.workload import Workload
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 _THRESHOLD = 64 << 10
+_IS_MAPPED = 2  # the bit of a glibc chunk's size field that says it has a mapping of its own (malloc/malloc.c)
 
 
 def cpu_peak_missing() -> str:
@@ -45,14 +49,37 @@ def peaks(calls: list[Callable[[], object]], device: torch.device) -> list[int]:
     gc.collect()
     if device.type == "cuda":
         return _cuda_peaks(calls, device)
-    ctypes.CDLL(None).malloc_trim(0)
-    start = _proc_status("VmRSS")
-    found = []
-    for call in calls:
-        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM to VmRSS
-        call()
-        found.append(max(0, _proc_status("VmHWM") - start))
-    return found
+    with _holes_filled():
+        start = _proc_status("VmRSS")
+        found = []
+        for call in calls:
+            Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM to VmRSS
+            call()
+            found.append(max(0, _proc_status("VmHWM") - start))
+        return found
+
+
+@contextmanager
+def _holes_filled() -> Iterator[None]:
+    """Hold every free stretch of the heap that could take a tensor, untouched, so that a call cannot use it."""
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    libc.malloc_trim(0)
+    held = []
+    while not _is_mapped(block := libc.malloc(_THRESHOLD)):
+        held.append(block)
+    libc.free(block)
+    try:
+        yield
+    finally:
+        for block in held:
+            libc.free(block)
+
+
+def _is_mapped(block: int) -> bool:
+    """Whether a block came from the system and not out of the heap."""
+    return bool(ctypes.c_size_t.from_address(block - ctypes.sizeof(ctypes.c_size_t)).value & _IS_MAPPED)
 
 
 def _cuda_peaks(calls: list[Callable[[], object]], device: torch.device) -> list[int]:

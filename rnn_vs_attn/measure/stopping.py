@@ -25,8 +25,8 @@ def make_ready(
 ) -> Ready:
     """Warm a pass up and fix its plan, unless an earlier round fixed it.
 
-    The first call is thrown away and decides the rest: above LONG_CALL seconds it is the whole warm-up. The first pass of a
-    model in a process is warmed up by time and stability, any other by that one call.
+    The first call is thrown away and decides the rest: above LONG_CALL seconds it is the whole warm-up. The first
+    pass of a model in a process is warmed up by time and stability, any other by that one call.
     """
     first = clock.block(workload, name, 1).wall
     if first > LONG_CALL:
@@ -58,7 +58,7 @@ def _agree(medians: list[float]) -> bool:
 
 
 def calibrate(clock: Clock, workload: Workload, name: str, budget: Budget) -> tuple[Plan, float]:
-    """The plan at which a block lasts at least budget.block, from calls that are thrown away, and the seconds they took.
+    """The plan at which a block lasts at least budget.block, and the seconds of the calls, which are thrown away.
 
     The target has a fifth to spare, so that a machine that speeds up afterwards keeps blocks long enough.
     """

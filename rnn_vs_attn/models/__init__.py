@@ -112,7 +112,9 @@ def find(name: str) -> ModelSpec:
     if ":" in name:
         module, _, attribute = name.rpartition(":")
         if not module or not attribute.isidentifier():
-            raise UserError(f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName")
+            raise UserError(
+                f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName"
+            )
         return ModelSpec(name, "user", name, "your own module")
     names = [spec.name for spec in MODELS] + [point.name for point in plug_ins()]
     raise unknown("model", name, names, "rnn-vs-attn models lists all; your own is package.module:ClassName")

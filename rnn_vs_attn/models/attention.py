@@ -81,14 +81,17 @@ class Attention(SequenceMixer):
         return nullcontext() if backend is None else sdpa_kernel(backend)
 
     def choose_kernel(self, x: Tensor) -> None:
-        """On CUDA, time each fused kernel that takes x (B, L, D) and keep the fastest, for inference and for training apart.
+        """On CUDA, time each fused kernel that takes x (B, L, D); keep the fastest for inference and for training.
 
         torch's own order of preference is fixed and is not the fastest on every GPU. A CPU has one fused kernel only.
         """
         if not x.is_cuda:
             return
         q, k, v = (t.detach().requires_grad_() for t in self._project(x))
-        self.backends = {True: _fastest(q, k, v, self.causal, True), False: _fastest(q, k, v, self.causal, False)}
+        self.backends = {
+            True: _fastest(q, k, v, self.causal, True),
+            False: _fastest(q, k, v, self.causal, False),
+        }
 
     def initial_state(self, batch_size: int) -> KeyValueCache:
         """An empty cache. ValueError where the layer is not causal."""
@@ -108,7 +111,7 @@ class Attention(SequenceMixer):
 class NaiveAttention(Attention):
     """The lesson's attention: scores and weights of (B, H, L, L) in memory, and the weights returned on request."""
 
-    def forward(self, x: Tensor, return_weights: bool = False) -> Tensor | tuple[Tensor, Tensor]:  # type: ignore[override]
+    def forward(self, x: Tensor, return_weights: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """(B, L, D) -> (B, L, D), and with return_weights the weights (B, H, L, L) beside it."""
         q, k, v = self._project(x)
         weights = self._weights(q, k, self.causal)

@@ -27,11 +27,13 @@ def load(spec: ModelSpec) -> Callable[..., nn.Module]:
     except UserError:
         raise
     except Exception as error:
-        raise UserError(f"model {spec.name!r} does not import: {first_line(error)}; check the path and PYTHONPATH") from error
+        raise UserError(
+            f"model {spec.name!r} does not import: {first_line(error)}; check the path and PYTHONPATH"
+        ) from error
     target: Any = getattr(module, attribute, None)
     if not callable(target):
         raise UserError(f"model {spec.name!r}: {path} has no class or function {attribute!r}")
-    return target  # type: ignore[no-any-return]
+    return target
 
 
 def _module_of_file(path: str) -> Any:
@@ -75,7 +77,9 @@ def _accepted(spec: ModelSpec, target: Callable[..., nn.Module], offered: dict[s
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     if "d_model" not in parameters and not takes_any:
         raise UserError(f"model {spec.name!r} takes no keyword d_model; it must be buildable with d_model=...")
-    required = [n for n, p in parameters.items() if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    required = [
+        n for n, p in parameters.items() if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
     missing = [name for name in required if name not in offered and name != "d_model"]
     if missing:
         raise UserError(
@@ -106,7 +110,9 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def matched_shape(spec: ModelSpec, shape: Shape, match: str, flops_of: Callable[[ModelSpec, Shape], int | None]) -> Shape:
+def matched_shape(
+    spec: ModelSpec, shape: Shape, match: str, flops_of: Callable[[ModelSpec, Shape], int | None]
+) -> Shape:
     """`shape` with the d_model at which parameters or FLOPs come nearest to those of `attention` at shape.d_model.
 
     match: "none", "params" or "flops" (of one training pass). Widths are multiples of num_heads for models with heads.
@@ -123,7 +129,10 @@ def matched_shape(spec: ModelSpec, shape: Shape, match: str, flops_of: Callable[
         candidate = Shape(**(vars(shape) | {"d_model": width}))
         value = _params(spec, candidate) if match == "params" else flops_of(spec, candidate)
         if value is None:
-            raise CaseFault("unsupported", f"the FLOPs of {spec.name!r} are unknown, so --match flops cannot choose its width")
+            raise CaseFault(
+                "unsupported",
+                f"the FLOPs of {spec.name!r} are unknown, so --match flops cannot choose its width",
+            )
         return value
 
     low, high = step, 2 * step

@@ -107,9 +107,10 @@ class Attention:
     def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
         """Bytes of the tensors that are alive at once at the peak, work space aside.
 
-        Fused, forward: Q, K, V, the mixed values and the output; training: also their gradients. Materialised, forward: Q,
-        K, V, the mask and two of (B, H, L, L) (scores before and after the mask); training: the weights that are saved,
-        their gradient and that of the scores. Each further layer keeps what it saves until its backward pass.
+        Fused, forward: Q, K, V, the mixed values and the output; training: also their gradients. Materialised,
+        forward: Q, K, V, the mask and two of (B, H, L, L) (scores before and after the mask); training: the weights
+        that are saved, their gradient and that of the scores. Each further layer keeps what it saves until its
+        backward pass.
         """
         token = shape.tokens * shape.d_model * itemsize
         further = shape.num_layers - 1

@@ -30,12 +30,12 @@ class Stack(nn.Sequential):
     """`num_layers` modules one after the other, with no residual path and no feed-forward layer between them."""
 
     def initial_state(self, batch_size: int) -> list[Any]:
-        return [layer.initial_state(batch_size) for layer in self]  # type: ignore[operator]
+        return [layer.initial_state(batch_size) for layer in self]
 
     def step(self, x_t: Tensor, state: list[Any]) -> tuple[Tensor, list[Any]]:
         """(B, D), states of all layers -> (B, D), states."""
         states = []
         for layer, layer_state in zip(self, state, strict=True):
-            x_t, layer_state = layer.step(x_t, layer_state)  # type: ignore[operator]
+            x_t, layer_state = layer.step(x_t, layer_state)
             states.append(layer_state)
         return x_t, states

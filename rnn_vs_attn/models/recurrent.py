@@ -77,7 +77,7 @@ class LSTMCellLoop(SequenceMixer):
 
     def initial_state(self, batch_size: int) -> list[tuple[Tensor, Tensor]]:
         """h and c of (B, D) for each layer, zero."""
-        zeros = self.cells[0].weight_hh.new_zeros(batch_size, self.cells[0].hidden_size)  # type: ignore[operator,union-attr]
+        zeros = self.cells[0].weight_hh.new_zeros(batch_size, self.cells[0].hidden_size)
         return [(zeros, zeros)] * len(self.cells)
 
     def step(self, x_t: Tensor, state: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:

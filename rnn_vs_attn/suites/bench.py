@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -12,8 +13,8 @@ from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models import BASELINE, find
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.records import Axes, AxisValue, Metric, Record, Sample
-from rnn_vs_attn.suites import bench_reading
+from rnn_vs_attn.records import Axes, AxisValue, Metric, Sample
+from rnn_vs_attn.suites import bench_figures, bench_reading, bench_words
 from rnn_vs_attn.suites.suite import ANCHORS, Case, Suite, option
 from rnn_vs_attn.tables import Column
 
@@ -49,6 +50,7 @@ WIDTH = Metric("width", "1", "none", exact=True, title="d_model chosen by --matc
 FLOPS = Metric("flops", "1", "none", exact=True)
 STATE_SIZE = Metric("state_size", "B", "lower", exact=True, title="decoding state after seq_len tokens")
 
+KERNEL_POSITIONS = 128  # of the sequence, that a built-in model is called on to see which kernels run
 TIMES = (FORWARD_TIME, BACKWARD_TIME, TRAIN_TIME)
 
 
@@ -61,7 +63,9 @@ def check(sweep: Mapping[str, Sequence[Any]]) -> None:
     on_cuda = any(str(device).startswith("cuda") for device in sweep["device"])
     for name in ("cuda_graphs", "tf32"):
         if any(sweep[name]) and not on_cuda:
-            raise UserError(f"--{name.replace('_', '-')} needs --device cuda; this run is on {', '.join(sweep['device'])}")
+            raise UserError(
+                f"--{name.replace('_', '-')} needs --device cuda; this run is on {', '.join(sweep['device'])}"
+            )
     if any(sweep["compile"]) and any(sweep["cuda_graphs"]):
         raise UserError("--compile and --cuda-graphs exclude each other; torch.compile would be captured half-way")
 
@@ -148,7 +152,9 @@ def _exact(case: BenchCase, made: Workload) -> Iterator[Sample]:
         yield Sample("width", shape.d_model)
     yield from _flops(case, made, shape)
     state = (
-        spec.costs.state_size(shape, ITEMSIZE[case.dtype]) if spec.costs else state_size(made.module, made.x, case.seq_len)
+        spec.costs.state_size(shape, ITEMSIZE[case.dtype])
+        if spec.costs
+        else state_size(made.module, made.x, case.seq_len)
     )
     if state is not None:
         yield Sample("state_size", state)
@@ -161,7 +167,7 @@ def _flops(case: BenchCase, made: Workload, shape: Shape) -> Iterator[Sample]:
     spec = find(case.model)
     if case.compile:
         return
-    forward, train = count_operations(made, positions=None if spec.costs is None else 1024)
+    forward, train = count_operations(made, positions=None if spec.costs is None else KERNEL_POSITIONS)
     if spec.costs:
         flops = spec.costs.flops(shape)
         values: tuple[int | None, int | None] = (flops.forward, flops.train)
@@ -212,7 +218,7 @@ def _train_flops(spec: Any, shape: Shape) -> int | None:
 
 
 def state_size(module: Any, x: torch.Tensor, seq_len: int) -> int | None:
-    """Bytes of a user's decoding state after seq_len tokens, from its growth over three steps; None where that is uneven."""
+    """Bytes of a user's decoding state after seq_len tokens, from its growth over three steps; None where uneven."""
     import torch
     from torch.utils._pytree import tree_leaves
 
@@ -224,7 +230,7 @@ def state_size(module: Any, x: torch.Tensor, seq_len: int) -> int | None:
         for t in range(min(3, x.shape[1])):
             _, state = module.step(x[:, t], state)
             sizes.append(sum(leaf.nbytes for leaf in tree_leaves(state) if isinstance(leaf, torch.Tensor)))
-    growth = {after - before for before, after in zip(sizes, sizes[1:], strict=False)}
+    growth = {after - before for before, after in itertools.pairwise(sizes)}
     if len(sizes) < 3 or len(growth) != 1:
         return None
     return int(sizes[-1] + growth.pop() * (seq_len - len(sizes)))
@@ -312,8 +318,7 @@ BENCH = Suite(
     check=check,
     derive=bench_reading.derive,
     expand=bench_reading.expand,
-    remarks=bench_reading.remarks,
+    remarks=bench_words.remarks,
     columns=COLUMNS,
-    figures=bench_reading.figures,
+    figures=bench_figures.figures,
 )
-

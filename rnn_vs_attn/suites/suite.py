@@ -60,9 +60,10 @@ class Suite:
     """One file of `suites/`.
 
     metrics: all that may be sampled. per_case: those that every case owes in every round; a fault is recorded on those
-    that it left out. precise: those whose intervals decide when a run stops. passes: what is timed in blocks, driven by the parent; timed_samples turns the blocks of one pass
-    into samples. measure: the rest of a round, in the worker. anchor_axes: which axes the machine's own peak depends on.
-    derive: records made from records and stored; expand: those that only the table shows; remarks: lines under the table.
+    that it left out. precise: those whose intervals decide when a run stops. passes: what is timed in blocks, driven by
+    the parent; timed_samples turns the blocks of one pass into samples. measure: the rest of a round, in the worker.
+    anchor_axes: which axes the machine's own peak depends on. derive: records made from records and stored; expand:
+    those that only the table shows; remarks: lines under the table.
     """
 
     name: str

@@ -1,0 +1,39 @@
+# make help lists the targets. PYTHON chooses the interpreter, ARGS the options of `make bench`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help bench test lint check clean
+
+help:  ## Show this list.
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
+
+bench: $(VENV)/.installed  ## Set up .venv and measure: a table here, the run in results/. ARGS="--seq-len 512" passes options on.
+	$(BIN)/rnn-vs-attn bench $(ARGS)
+
+test: $(VENV)/.installed-dev  ## Set up .venv with the development extras and run the tests.
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev  ## Format and lint checks (ruff) and types (mypy).
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check: lint test  ## Everything that a change must pass: lint, types, tests.
+
+clean:  ## Remove .venv and what the tools left.
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else \
+	  "rnn-vs-attn needs Python 3.11 to 3.13, %s is %d.%d; choose one with: make PYTHON=python3.12 ..." % (sys.executable, v[0], v[1]))'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.installed

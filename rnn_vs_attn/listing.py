@@ -1,0 +1,102 @@
+"""What `models` lists: a row a model, from closed forms or, for the user's own, from a worker."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from rnn_vs_attn import units
+from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.models import ModelSpec
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.session import console
+
+
+def model_row(spec: ModelSpec, shape: Shape, named: bool, debug: bool) -> dict[str, Any]:
+    complexity = spec.complexity
+    row: dict[str, Any] = {
+        "name": spec.name,
+        "family": spec.family,
+        "num_params": None,
+        "train_flops": None,
+        "time": complexity.time if complexity else None,
+        "memory": complexity.memory if complexity else None,
+        "sequential_operations": complexity.sequential_operations if complexity else None,
+        "path_length": complexity.path_length if complexity else None,
+        "decodes": None,
+        "causal": "always" if spec.always_causal else "by --causal" if spec.costs else "up to the module",
+        "source": spec.source,
+        "note": spec.note,
+    }
+    if spec.costs:
+        flops = spec.costs.flops(shape).train
+        return row | {"num_params": spec.costs.num_params(shape), "train_flops": flops, "decodes": True}
+    try:
+        described = ask_once("describe", debug, model=spec.name, shape=dataclasses.asdict(shape))
+    except (UserError, CaseFault) as error:
+        if named and isinstance(error, UserError):
+            raise
+        return row | {"note": f"broken: {error}"}
+    return row | {
+        "num_params": described["num_params"],
+        "train_flops": described["flops"],
+        "decodes": described["decodes"],
+    }
+
+
+def ask_once(do: str, debug: bool, **fields: Any) -> dict[str, Any]:
+    from rnn_vs_attn.child import ChildWorker
+
+    worker = ChildWorker(debug)
+    try:
+        return worker.ask(do, 60.0, **fields)
+    finally:
+        if worker.alive:
+            worker.close()
+
+
+def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
+    titles = {
+        "name": "model",
+        "family": "family",
+        "num_params": "parameters",
+        "train_flops": "FLOPs (train)",
+        "time": "time",
+        "memory": "memory (train)",
+        "sequential_operations": "sequential",
+        "path_length": "path",
+        "decodes": "decodes",
+        "causal": "causal",
+        "source": "source",
+    }
+    cells = [[_written(name, row[name]) for name in titles] for row in rows]
+    text = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(shape).items() if name != "causal")
+    notes = [f"{row['name']}: {row['note']}" for row in rows if row["note"]]
+    notes.append(
+        "n is seq_len and d is d_model, projections included; FLOPs are of matrix products, a multiply-add is two"
+    )
+    from rnn_vs_attn.tables import Table
+
+    out = console()
+    if not out.is_terminal:
+        out.file.write(Table(text, list(titles.values()), cells, notes).markdown())
+        return
+    from rich.table import Table as RichTable
+
+    rich_table = RichTable(*titles.values(), caption=text, caption_justify="left", header_style="bold")
+    for row in cells:
+        rich_table.add_row(*row)
+    out.print(rich_table)
+    for note in notes:
+        out.print(note, highlight=False, markup=False)
+
+
+def _written(name: str, value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "num_params":
+        return f"{value:,}"
+    return units.scaled(value) if name == "train_flops" else str(value)

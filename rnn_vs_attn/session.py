@@ -1,0 +1,338 @@
+"""A command that runs a suite: from its options to what stands in the folder and on the terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rnn_vs_attn import environment, sweeps, units
+from rnn_vs_attn.budget import LOOKS, Budget, Limits
+from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.models import find
+from rnn_vs_attn.records import Record, Run, RunFolder, read_head, read_samples
+from rnn_vs_attn.suites.suite import Case, Suite, axes_of
+
+DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143
+_BUDGET = Budget()
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM."""
+
+    def __init__(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+
+
+def start(suite: Suite, options: dict[str, Any]) -> int:
+    axes = sweeps.parse(suite, {field.name: options[field.name] for field in dataclasses.fields(suite.case)})
+    sweeps.check(suite, axes, options["force"])
+    limits = _limits(options)
+    if options["output"] is not None and not options["dry_run"]:
+        _check_folder(options["output"])
+    facts = _probe(suite, axes, limits, options["debug"])
+    if suite.check:
+        suite.check(axes)
+    cases = sweeps.cases(suite, axes)
+    if options["dry_run"]:
+        return _dry_run(suite, cases, limits, options)
+    folder = RunFolder.create(options["output"]) if options["output"] else _new_folder(suite)
+    head = Run(
+        suite=suite.name,
+        command=["rnn-vs-attn", *_command_line(options["anonymous"])],
+        settings={"axes": axes, "limits": dataclasses.asdict(limits)},
+        environment=environment.describe(facts, options["anonymous"]),
+        started=_now(),
+        finished=None,
+        status="interrupted",
+    )
+    return _run(suite, cases, limits, folder, head, options)
+
+
+def resume(suite: Suite, options: dict[str, Any]) -> int:
+    path = options["resume"]
+    head = read_head(path)
+    if head.suite != suite.name:
+        raise UserError(
+            f"{path} holds a run of {head.suite!r}, not of {suite.name!r}; use rnn-vs-attn {head.suite} --resume {path}"
+        )
+    lines = read_samples(path)
+    try:
+        axes = head.settings["axes"]
+        cases = sweeps.cases(suite, axes)
+        budget = Budget(**head.settings["limits"].pop("budget"))
+        limits = Limits(**head.settings["limits"], budget=budget)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
+    settings = {"axes": axes, "limits": dataclasses.asdict(limits)}
+    head = dataclasses.replace(head, settings=settings)
+    if head.status != "complete":
+        facts = _probe(suite, dict(axes), limits, options["debug"])
+        here = environment.describe(facts, anonymous=False)["fingerprint"]
+        if here != head.environment.get("fingerprint"):
+            raise UserError(f"{path} was begun on another machine or with other software; start a run of its own here")
+    return _run(suite, cases, limits, RunFolder.reopen(path), head, options, lines)
+
+
+def _run(
+    suite: Suite,
+    cases: Sequence[Case],
+    limits: Limits,
+    folder: RunFolder,
+    head: Run,
+    options: dict[str, Any],
+    lines: Sequence[Any] = (),
+) -> int:
+    """Measure, show, write; whatever ends the run, what is done is kept and shown."""
+    from rnn_vs_attn.child import ChildWorker
+    from rnn_vs_attn.progress import Shown
+    from rnn_vs_attn.runner import Sweep
+
+    err = console(stderr=True)
+    quiet = options["quiet"]
+    sweep = Sweep(suite, cases, limits, folder, head, lambda: ChildWorker(options["debug"]), lines=list(lines))
+    show_first = _first_table(suite, limits, err, sweep.rounds, options)
+    code = DONE
+    if head.status != "complete":
+        folder.write_run(head)
+        if not quiet:
+            _announce(suite, cases, limits, folder, head, err)
+        try:
+            with Shown(err, limits, 2 if suite.passes else 1, show_first) as shown:
+                if not quiet:
+                    sweep.progress = shown
+                sweep.run()
+        except Interrupted as stop:
+            code = stop.exit_code
+    run = sweep.result()
+    _write_outputs(suite, run, folder, limits)
+    folder.close()
+    _show(suite, run, folder.path, limits, options)
+    if not quiet:
+        state = "Interrupted; go on with" if code else "Written to"
+        way = f"rnn-vs-attn {suite.name} --resume {folder.path}" if code else str(folder.path)
+        print(f"{state} {way}", file=sys.stderr)
+    if code:
+        return code
+    return UNFINISHED_CASES if any(record.status != "ok" for record in run.records) else DONE
+
+
+def _first_table(
+    suite: Suite, limits: Limits, err: Any, done: int, options: dict[str, Any]
+) -> Callable[[Sequence[Record]], None]:
+    """Shows all cases after the first round, on standard error, where later rounds will sharpen them."""
+
+    def show(records: Sequence[Record]) -> None:
+        if done == 0 and not options["as_json"] and limits.rounds != 1:
+            err.print("First table, after one round; no intervals yet:", highlight=False)
+            _print_table(suite, records, limits, err)
+
+    return show
+
+
+def _announce(suite: Suite, cases: Sequence[Case], limits: Limits, folder: RunFolder, head: Run, err: Any) -> None:
+    devices = ", ".join(sorted({case.device for case in cases}))
+    rounds = limits.rounds or f"{LOOKS[0]} to {LOOKS[-1]}"
+    bound = f"at most about {units.duration(limits.max_seconds)}"
+    text = f"{suite.name}: {len(cases)} cases on {devices}, {rounds} rounds, {bound}"
+    err.print(f"{text}; into {folder.path}", highlight=False, soft_wrap=True)
+    found = environment.findings(head.environment, max(case.threads for case in cases))
+    if found:
+        err.print(f"note: {found[0].text}; {found[0].remedy}", highlight=False, soft_wrap=True)
+
+
+def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) -> None:
+    from rnn_vs_attn import plots, tables
+
+    shown = [*run.records, *suite.expand(run.records)]
+    case_axes = [field.name for field in dataclasses.fields(suite.case)]
+    folder.write("table.csv", tables.to_csv(shown, case_axes))
+    text = tables.build(shown, case_axes, suite.columns, limits.precision).markdown()
+    remarks = "".join(f"- {line}\n" for line in suite.remarks(run.records))
+    folder.write("table.md", f"{text}\n{remarks}")
+    try:
+        plots.save(suite.figures(run.records), folder.path / "plots")
+    except ImportError as error:
+        print(f"note: no plots: {error}; pip install matplotlib", file=sys.stderr)
+    except OSError as error:
+        raise UserError(f"cannot write {folder.path / 'plots'}: {error.strerror}; the records are kept") from None
+
+
+def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str, Any]) -> None:
+    if options["as_json"]:
+        head = {k: v for k, v in dataclasses.asdict(run).items() if k != "records"}
+        records = [dataclasses.asdict(record) for record in run.records]
+        derived = [dataclasses.asdict(record) for record in suite.expand(run.records)]
+        document = {"run": head, "folder": str(path), "records": records, "derived": derived}
+        print_json(document | {"remarks": suite.remarks(run.records)})
+        return
+    out = console()
+    _print_table(suite, run.records, limits, out)
+    for line in suite.remarks(run.records):
+        out.print(line, highlight=False, markup=False, soft_wrap=not out.is_terminal)
+
+
+def _print_table(suite: Suite, records: Sequence[Record], limits: Limits, out: Any) -> None:
+    """A rich table on a terminal, Markdown elsewhere."""
+    from rnn_vs_attn import tables
+
+    case_axes = [field.name for field in dataclasses.fields(suite.case)]
+    table = tables.build([*records, *suite.expand(records)], case_axes, suite.columns, limits.precision)
+    if not out.is_terminal:
+        out.file.write(table.markdown() + "\n")
+        return
+    from rich.table import Table
+
+    rich_table = Table(caption=table.caption, header_style="bold", caption_justify="left")
+    for i, title in enumerate(table.header):
+        rich_table.add_column(title, justify="left" if i == 0 else "right", no_wrap=i == 0)
+    for i, row in enumerate(table.rows):
+        last_of_group = i + 1 == len(table.rows) or table.rows[i + 1][1:2] != row[1:2]
+        rich_table.add_row(*row, end_section=last_of_group)
+    out.print(rich_table)
+    for note in table.notes:
+        out.print(note, highlight=False, markup=False)
+
+
+def _limits(options: dict[str, Any]) -> Limits:
+    try:
+        precision = units.parse_fraction(options["precision"])
+    except ValueError:
+        precision = 0.0
+    if not 0 < precision < 10:
+        raise UserError(f"--precision {options['precision']!r} is not a positive percentage such as 5%")
+    max_memory = None
+    if options["max_memory"] is not None:
+        try:
+            max_memory = units.parse_size(options["max_memory"])
+        except ValueError:
+            raise UserError(f"--max-memory {options['max_memory']!r} is not a size such as 8GiB or 512MiB") from None
+    scale = options["warm_up"] / _BUDGET.warm_up
+    budget = Budget(
+        warm_up=options["warm_up"],
+        max_warm_up=_BUDGET.max_warm_up * scale,
+        block=options["block_seconds"],
+        min_blocks=options["min_blocks"],
+        case=options["case_seconds"],
+    )
+    return Limits(
+        options["rounds"],
+        precision,
+        options["max_seconds"],
+        options["timeout"],
+        max_memory,
+        options["seed"],
+        budget,
+    )
+
+
+def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, debug: bool) -> dict[str, Any]:
+    """What torch says of this machine; resolves device `auto` in `axes`. UserError for what the user can mend.
+
+    A module that crashes or hangs here is left to its own case, which records it.
+    """
+    from rnn_vs_attn.child import ChildWorker
+
+    worker = ChildWorker(debug)
+    try:
+        facts = worker.ask("environment", limits.timeout)
+        smallest = {name: [min(values)] if name == "seq_len" else values for name, values in axes.items()}
+        resolved: dict[str, str] = {}
+        tried = set()
+        for case in sweeps.cases(suite, smallest):
+            key = (
+                case.device,
+                case.dtype,
+                case.d_model,
+                case.model if find(case.model).family == "user" else "",
+            )
+            if key in tried:
+                continue
+            tried.add(key)
+            if not worker.alive:
+                worker = ChildWorker(debug)
+            try:
+                resolved[case.device] = worker.ask("check", limits.timeout, suite=suite.name, case=axes_of(case))[
+                    "device"
+                ]
+            except CaseFault:
+                continue
+        axes["device"] = list(dict.fromkeys(resolved.get(name, name) for name in axes["device"]))
+        return facts
+    finally:
+        if worker.alive:
+            worker.close()
+
+
+def _check_folder(path: Path) -> None:
+    """UserError where a run cannot be written to `path`; nothing stays behind."""
+    created = not path.exists()
+    folder = RunFolder.create(path)
+    folder.close()
+    (path / "samples.jsonl").unlink()
+    if created:
+        path.rmdir()
+
+
+def _new_folder(suite: Suite) -> RunFolder:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    base = Path("results") / f"{stamp}-{suite.name}"
+    for number in range(2, 100):
+        if not base.exists():
+            break
+        base = base.with_name(f"{stamp}-{suite.name}-{number}")
+    return RunFolder.create(base)
+
+
+def _command_line(anonymous: bool) -> list[str]:
+    """The words typed; without folders where anonymous."""
+    return [Path(w).name if anonymous and os.sep in w and not w.startswith("-") else w for w in sys.argv[1:]]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def console(stderr: bool = False) -> Any:
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def print_json(document: object) -> None:
+    print(json.dumps(document, allow_nan=False, ensure_ascii=False, indent=2))
+
+
+# Estimates
+
+
+def _dry_run(suite: Suite, cases: Sequence[Case], limits: Limits, options: dict[str, Any]) -> int:
+    from rnn_vs_attn.child import ChildWorker
+    from rnn_vs_attn.estimates import round_seconds
+
+    worker = ChildWorker(options["debug"])
+    try:
+        seconds = round_seconds(worker, suite, cases, limits)
+    finally:
+        if worker.alive:
+            worker.close()
+    known = [s for s in seconds.values() if s is not None]
+    a_round = sum(known) + worker.start_up
+    bounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
+    totals = [max(min(n * a_round, limits.max_seconds), min(a_round, limits.max_seconds)) for n in bounds]
+    if options["as_json"]:
+        listed = [axes_of(case) | {"seconds_a_round": seconds[case]} for case in cases]
+        print_json({"cases": listed, "seconds_a_round": a_round, "seconds": totals})
+        return DONE
+    for case in cases:
+        about = "unknown" if seconds[case] is None else units.duration(seconds[case] or 0)
+        where = f"{case.dtype}\t{case.device}\tthreads {case.threads}"
+        print(f"{case.model}\tseq_len {case.seq_len}\t{where}\tabout {about} a round")
+    total = " to ".join(dict.fromkeys(units.duration(s) for s in totals))
+    print(f"{len(cases)} cases, about {units.duration(a_round)} a round, {total} in all (--max-seconds bounds it)")
+    return DONE
