@@ -42,6 +42,7 @@ class ChildWorker:
         self._debug = debug
         self._kills = environment.out_of_memory_kills()
         self._buffer = b""
+        self._printed = 0  # bytes of standard error before the request under way
         self.alive = True
         started = time.monotonic()
         self._process = subprocess.Popen(
@@ -67,6 +68,7 @@ class ChildWorker:
 
     def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
         assert self._process.stdin is not None
+        self._printed = self._errors.seek(0, os.SEEK_END)
         try:
             self._process.stdin.write(dump({"do": do} | fields).encode() + b"\n")
             self._process.stdin.flush()
@@ -128,7 +130,7 @@ class ChildWorker:
         if self._debug:
             return ""
         size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(0, size - 4000))
+        self._errors.seek(max(self._printed, size - 4000))
         lines = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines() if line.strip()]
         return f"; its last line was: {lines[-1][:200]}" if lines else ""
 

@@ -204,6 +204,10 @@ class Sweep:
         try:
             how(case, number)
         except CaseFault as fault:
+            if fault.status == "timeout":
+                fault = CaseFault(
+                    "timeout", f"it took longer in one round than --timeout {self.limits.timeout:g} allows"
+                )
             self._fault(case, number, fault)
         except StorageError:
             raise
