@@ -103,10 +103,7 @@ class ChildWorker:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([output], [], [], left)[0]:
                 self.close()
-                raise CaseFault(
-                    "timeout",
-                    f"no answer within {duration(timeout)}; --timeout sets how long a case may take",
-                )
+                raise CaseFault("timeout", f"no answer within {duration(timeout)}")
             chunk = os.read(output, 1 << 16)
             if not chunk:
                 raise self._death()

@@ -12,7 +12,7 @@ from rnn_vs_attn.models import find
 from rnn_vs_attn.suites.bench import shape_of
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of
 
-_MEMORY_PASSES = 2.0  # a forward and a training pass with a slower allocator
+_MEMORY_PASSES = 3.0  # of each pass: once, with a slower allocator
 
 
 def round_seconds(worker: Worker, suite: Suite, cases: Sequence[Case], limits: Limits) -> dict[Case, float | None]:
@@ -35,8 +35,8 @@ def _of(
         return None
     growth = _work(case) / _work(shortest[family])
     calls = [value * growth for value in seconds.values()]
-    warm_up = limits.budget.warm_up * 1.5 if case == shortest[family] else 0.0
-    return warm_up + sum(_pass(call, limits.budget) + _MEMORY_PASSES * call / len(calls) for call in calls)
+    warm_up = limits.budget.max_warm_up if case == shortest[family] else 0.0
+    return warm_up + sum(_pass(call, limits.budget) + _MEMORY_PASSES * call for call in calls)
 
 
 def _pass(call: float, budget: Budget) -> float:

@@ -227,7 +227,7 @@ class Sweep:
                 continue
             for sample in answer["samples"]:
                 made = Sample(**sample)
-                self._append(SampleLine(self.suite.name, axes, made.metric, number, made.value))
+                self._append(SampleLine(self.suite.name, axes, made.metric, number, made.value, details=made.details))
 
     def _time(self, case: Case, number: int) -> None:
         """Blocks of every pass of one case, driven from here."""

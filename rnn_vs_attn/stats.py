@@ -56,10 +56,14 @@ def estimate(values: Sequence[float], exact: bool = False) -> Estimate:
         return Estimate(middle, middle, middle, len(values))
     ranks = interval_ranks(len(values))
     if ranks is None:
-        reason = f"{len(values)} rounds; an interval at {LEVEL:.0%} needs at least {MIN_ROUNDS}"
+        reason = _too_few(len(values))
         return Estimate(middle, None, None, len(values), reason)
     ordered = sorted(values)
     return Estimate(middle, ordered[ranks[0]], ordered[ranks[1]], len(values))
+
+
+def _too_few(rounds: int) -> str:
+    return f"{rounds} round{'s' * (rounds != 1)}; an interval at {LEVEL:.0%} needs {MIN_ROUNDS}"
 
 
 def ratio(candidate: Sequence[float], baseline: Sequence[float]) -> Estimate | None:
@@ -108,7 +112,7 @@ def crossing_estimate(crossings: Sequence[float | None]) -> Estimate | None:
     ranks = interval_ranks(len(crossings))
     middle = median(found)
     if ranks is None:
-        return Estimate(middle, None, None, len(crossings), f"{len(crossings)} rounds; an interval needs {MIN_ROUNDS}")
+        return Estimate(middle, None, None, len(crossings), _too_few(len(crossings)))
     trim = ranks[0] - absent
     if trim < 0:
         return Estimate(middle, None, None, len(crossings), f"{absent} of {len(crossings)} rounds have no crossing")

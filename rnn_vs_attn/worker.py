@@ -38,7 +38,6 @@ class Worker:
 
         self._torch = torch
         self._warm: set[tuple[object, ...]] = set()
-        self._precise = False
         self._case: Case | None = None
         self._max_memory: int | None = None
         self._workload: Any = None
@@ -137,12 +136,7 @@ class Worker:
 
     def measure(self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None) -> dict[str, Any]:
         """All samples of a case that are not timed in blocks."""
-        from rnn_vs_attn.measure import memory
-
         owner = suite_named(suite)
-        if not self._precise and not memory.cpu_peak_missing():
-            memory.precise_allocator()
-            self._precise = True
         made = self._enter(owner, case, max_memory)
         self._refuse_what_cannot_fit(made, train=True)
         if owner.workload is not None and self._kind(made) not in self._warm:

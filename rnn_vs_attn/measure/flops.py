@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry, sdpa_backward_flop_count, sdpa_flop_count
+from torch.utils.flop_counter import conv_flop_count, flop_registry, sdpa_backward_flop_count, sdpa_flop_count
 
 _aten = torch.ops.aten
 
@@ -183,6 +183,26 @@ def _attention_backward(named: dict[str, Any]) -> int:
     return _needed(named, sdpa_backward_flop_count(grad.shape, query, key, value) - recomputed)
 
 
+def _convolution_backward(named: dict[str, Any]) -> int:
+    """The forward count once for each gradient asked for; torch's own formula is wrong with groups."""
+    shapes = (named[name].shape for name in ("input", "weight", "grad_output"))
+    return int(conv_flop_count(*shapes, named["transposed"])) * sum(named["output_mask"][:2])
+
+
+def _native_attention(named: dict[str, Any]) -> int:
+    """torch's inference path of nn.MultiheadAttention: all four projections and all pairs."""
+    tensor = named["query"] if "query" in named else named["src"]
+    batch_size, length, d_model = tensor.shape
+    return 8 * batch_size * length * d_model**2 + 4 * batch_size * length**2 * d_model
+
+
+def _native_encoder_layer(named: dict[str, Any]) -> int:
+    """torch's inference path of nn.TransformerEncoderLayer: attention and the feed-forward layer."""
+    batch_size, length, _ = named["src"].shape
+    weights = named["ffn_weight_1"].numel() + named["ffn_weight_2"].numel()
+    return _native_attention(named) + 2 * batch_size * length * weights
+
+
 def _needed(named: dict[str, Any], full: int) -> int:
     """The share of `full` that causal attention needs: pairs j <= i."""
     num_queries, num_keys = named["query"].shape[-2], named["key"].shape[-2]
@@ -202,6 +222,9 @@ _OWN: dict[str, Callable[[dict[str, Any]], int]] = {
     "mkldnn_rnn_layer_backward": _rnn_layer_backward,
     "mv": lambda named: 2 * named["self"].numel(),
     "dot": lambda named: 2 * named["self"].numel(),
+    "convolution_backward": _convolution_backward,
+    "_native_multi_head_attention": _native_attention,
+    "_transformer_encoder_layer_fwd": _native_encoder_layer,
     "_cudnn_rnn": _cudnn_rnn,
     "_cudnn_rnn_backward": _cudnn_rnn_backward,
     **dict.fromkeys(_ATTENTION_KERNELS, _attention),

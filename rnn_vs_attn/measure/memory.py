@@ -14,6 +14,7 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -37,6 +38,7 @@ def cpu_peak_missing() -> str:
     return ""
 
 
+@cache
 def precise_allocator() -> None:
     """From now on let malloc take and return every block from 64 KiB on by itself. It cannot be undone."""
     libc = ctypes.CDLL(None)
@@ -45,10 +47,14 @@ def precise_allocator() -> None:
 
 
 def peaks(calls: list[Callable[[], object]], device: torch.device) -> list[int]:
-    """Run the calls in order; the peak in bytes during each, all above the memory in use before the first."""
+    """Run the calls in order; the peak in bytes during each, all above the memory in use before the first.
+
+    On a CPU this process's calls are slower from then on.
+    """
     gc.collect()
     if device.type == "cuda":
         return _cuda_peaks(calls, device)
+    precise_allocator()
     with _holes_filled():
         start = _proc_status("VmRSS")
         found = []

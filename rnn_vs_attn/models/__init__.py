@@ -32,6 +32,7 @@ class ModelSpec:
     complexity: Complexity | None = None
     costs: costs.Costs | None = None
     always_causal: bool = False
+    kernel_of_its_own: bool = False  # torch.compile breaks the graph there
     uses_heads: bool = False
     note: str = ""
 
@@ -49,6 +50,7 @@ MODELS = (
         complexity=_RECURRENT,
         costs=costs.Recurrent(gates=1),
         always_causal=True,
+        kernel_of_its_own=True,
     ),
     ModelSpec(
         name="gru",
@@ -58,6 +60,7 @@ MODELS = (
         complexity=_RECURRENT,
         costs=costs.Recurrent(gates=3),
         always_causal=True,
+        kernel_of_its_own=True,
     ),
     ModelSpec(
         name="lstm",
@@ -67,6 +70,7 @@ MODELS = (
         complexity=_RECURRENT,
         costs=costs.Recurrent(gates=4, states=2),
         always_causal=True,
+        kernel_of_its_own=True,
     ),
     ModelSpec(
         name="lstm-cell",

@@ -165,8 +165,6 @@ def _exact(case: BenchCase, made: Workload) -> Iterator[Sample]:
 def _flops(case: BenchCase, made: Workload, shape: Shape) -> Iterator[Sample]:
     """FLOPs by the model's closed form, else by counting operations; and in the details the kernels that ran."""
     spec = find(case.model)
-    if case.compile:
-        return
     forward, train = count_operations(made, positions=None if spec.costs is None else KERNEL_POSITIONS)
     if spec.costs:
         flops = spec.costs.flops(shape)
@@ -174,22 +172,23 @@ def _flops(case: BenchCase, made: Workload, shape: Shape) -> Iterator[Sample]:
     else:
         values = (forward.flops, train.flops)
     for name, value, counter in (("forward", values[0], forward), ("train", values[1], train)):
-        details = {"kernels": dict(counter.kernels)}
+        details = {} if case.compile else {"kernels": dict(counter.kernels)}
         warnings = [] if value is not None else [f"the FLOPs of {case.model} are unknown: {counter.reason}"]
         yield Sample("flops", value, {"pass": name}, details=details, warnings=warnings)
 
 
 def count_operations(made: Workload, positions: int | None) -> tuple[Any, Any]:
-    """Operations of a forward and of a training pass, of the first `positions` of the sequence where given."""
+    """Operations of a forward and of a training pass, uncompiled, of the first `positions` where given."""
     import torch
 
     from rnn_vs_attn.measure import flops
+    from rnn_vs_attn.models.build import call
 
     x = made.x.detach()[:, :positions].requires_grad_()
     gradient = made.grad_output[:, :positions]
 
     def train() -> torch.Tensor:
-        y = made.run(x)
+        y = call(made.module, x)
         y.backward(gradient)
         return y
 
@@ -198,7 +197,7 @@ def count_operations(made: Workload, positions: int | None) -> tuple[Any, Any]:
     made.clear_gradients()
     made.module.eval()
     with torch.no_grad():
-        return flops.count(lambda: made.run(x)), trained
+        return flops.count(lambda: call(made.module, x)), trained
 
 
 def _train_flops(spec: Any, shape: Shape) -> int | None:

@@ -49,7 +49,17 @@ def _peak_lines(records: Sequence[Record]) -> Iterator[str]:
         copy = f", {units.scaled(bandwidth.median, 'B/s')} in a copy" if bandwidth and bandwidth.median else ""
         rate = units.scaled(flops.median or 0, "FLOP/s")
         of_peak = "'of peak' is the share of the first that training reaches"
-        yield f"Peak of this machine ({where}): {rate} in a matrix product{copy}; {of_peak}."
+        yield f"Peak of this machine ({where}): {rate} in a matrix product{copy}; {of_peak}.{_slow_product(flops)}"
+
+
+def _slow_product(peak: Record) -> str:
+    """Said where torch's own matrix product, which attention's projections run on, is far from the peak."""
+    rates = peak.details.get("rates", {})
+    product = rates.get("mm")
+    if not product or product > 0.8 * rates[peak.details["by"]]:
+        return ""
+    rate = units.scaled(product, "FLOP/s")
+    return f" torch's own product (mm) reaches {rate} here, {peak.details['by']} the peak: kernels differ, not layers."
 
 
 def _named(axes: Axes, *leave_out: str) -> str:
@@ -95,6 +105,9 @@ def _exponent_lines(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _claims(records: Sequence[Record]) -> Iterator[str]:
+    if not any(r.low is not None for r in measured(records, "train_time")):
+        yield f"No claim is decided: that takes intervals, and they take {stats.MIN_ROUNDS} rounds."
+        return
     yield from _claim_faster(records)
     yield from _claim_growth(records)
     yield from _claim_memory(records)
@@ -190,12 +203,10 @@ def _claim_parallel(records: Sequence[Record]) -> Iterator[str]:
         if few in by_threads and many in by_threads:
             result = stats.ratio(by_threads[few].values, by_threads[many].values)
             if result is not None:
-                verdict = {"above": "faster", "below": "slower", "undecided": "no difference shown"}[
-                    stats.side_of(result, 1)
-                ]
-                name = dict(group)["model"]
-                what = f"{name} at seq_len {longest:.0f}, {few} to {many} threads"
-                yield f"Parallelism, {what}: speed-up {interval(result)}, {verdict}."
+                words = {"above": "gains", "below": "loses", "undecided": "undecided"}
+                what = f"{_named(dict(group), 'threads')} at seq_len {longest:.0f}, {few} to {many} threads"
+                verdict = words[stats.side_of(result, 1.0)]
+                yield f"Parallelism, {what}: {verdict}, speed-up {interval(result)}."
 
 
 def _claim_loop(records: Sequence[Record]) -> Iterator[str]:

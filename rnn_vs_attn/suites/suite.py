@@ -109,6 +109,9 @@ def axes_of(case: Case) -> dict[str, AxisValue]:
 def warnings_for(case: Case) -> list[str]:
     """What a reader of this case's numbers must know, from its fields alone."""
     spec = find(case.model)
+    found = []
     if spec.always_causal and not case.causal:
-        return [f"{case.model} is always causal; --no-causal does not change it"]
-    return []
+        found.append(f"{case.model} is always causal; --no-causal does not change it")
+    if getattr(case, "compile", False) and spec.kernel_of_its_own:
+        found.append(f"torch.compile leaves torch's own recurrent kernels as they are; {case.model} is not compiled")
+    return found

@@ -1,0 +1,29 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+MODULES = Path(__file__).parent / "user_modules"
+
+
+@pytest.fixture(autouse=True)
+def _user_modules_importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`layers:Name` is a user's own module, here and in the workers."""
+    monkeypatch.setenv("PYTHONPATH", str(MODULES))
+    monkeypatch.setattr(sys, "path", [*sys.path, str(MODULES)])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """CUDA tests are skipped where there is no device, and say so."""
+    marked = [item for item in items if item.get_closest_marker("cuda")]
+    if not marked:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
