@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -110,7 +111,8 @@ def _run(
         except Interrupted as stop:
             code = stop.exit_code
     run = sweep.result()
-    _write_outputs(suite, run, folder, limits)
+    if head.status != "complete":
+        _write_outputs(suite, run, folder, limits)
     folder.close()
     _show(suite, run, folder.path, limits, options)
     if not quiet:
@@ -241,32 +243,27 @@ def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, debug: bool) -> dict
     worker = ChildWorker(debug)
     try:
         facts = worker.ask("environment", limits.timeout)
-        smallest = {name: [min(values)] if name == "seq_len" else values for name, values in axes.items()}
-        resolved: dict[str, str] = {}
-        tried = set()
-        for case in sweeps.cases(suite, smallest):
-            key = (
-                case.device,
-                case.dtype,
-                case.d_model,
-                case.model if find(case.model).family == "user" else "",
-            )
-            if key in tried:
-                continue
-            tried.add(key)
+        pairs = [(name, dtype) for name in axes["device"] for dtype in axes["dtype"]]
+        resolved = [worker.ask("device", limits.timeout, name=name, dtype=dtype)["device"] for name, dtype in pairs]
+        axes["device"] = list(dict.fromkeys(resolved))
+        for case in _users_modules(suite, axes):
             if not worker.alive:
                 worker = ChildWorker(debug)
-            try:
-                resolved[case.device] = worker.ask("check", limits.timeout, suite=suite.name, case=axes_of(case))[
-                    "device"
-                ]
-            except CaseFault:
-                continue
-        axes["device"] = list(dict.fromkeys(resolved.get(name, name) for name in axes["device"]))
+            fields = {"suite": suite.name, "case": axes_of(case), "max_memory": limits.max_memory}
+            with contextlib.suppress(CaseFault):
+                worker.ask("check", limits.timeout, **fields)
         return facts
     finally:
         if worker.alive:
             worker.close()
+
+
+def _users_modules(suite: Suite, axes: sweeps.Axes) -> list[Case]:
+    """One case of each of the user's own modules and each width, at the shortest length."""
+    names = [name for name in axes["model"] if find(name).family == "user"]
+    few = {name: values[:1] for name, values in axes.items()}
+    few |= {"model": names, "d_model": axes["d_model"], "seq_len": [min(axes["seq_len"])]}
+    return sweeps.cases(suite, few)
 
 
 def _check_folder(path: Path) -> None:

@@ -41,9 +41,11 @@ def interval_ranks(n: int, level: float = LEVEL) -> tuple[int, int] | None:
     None where even the whole range covers less than `level`. Source: the binomial distribution of the number of
     values below the median (David and Nagaraja, Order Statistics, 3rd ed., section 7.1).
     """
+    if n < MIN_ROUNDS and level >= LEVEL:
+        return None
     from scipy.stats import binom
 
-    below = int(binom.ppf((1 - level) / 2, n, 0.5)) if n else 0
+    below = int(binom.ppf((1 - level) / 2, n, 0.5))
     while below > 0 and 2 * binom.cdf(below - 1, n, 0.5) > 1 - level:
         below -= 1
     return (below - 1, n - below) if below > 0 else None

@@ -1,8 +1,8 @@
 """The child process that measures: it may crash, hang or run out of memory, and only one case is lost.
 
 It reads one JSON request a line from its standard input and answers each with one line. What a model prints goes to
-standard error, so it cannot be taken for an answer. Requests: check, environment, describe, anchor, prepare, ready,
-block, release, measure.
+standard error, so it cannot be taken for an answer. Requests: environment, device, check, describe, anchor, prepare,
+ready, block, release, measure.
 """
 
 from __future__ import annotations
@@ -50,20 +50,25 @@ class Worker:
 
         return device.facts()
 
-    def check(self, suite: str, case: dict[str, Any]) -> dict[str, Any]:
-        """Resolve the device and try what the user can mend: device, dtype, and a user's module on this case."""
+    def device(self, name: str, dtype: str) -> dict[str, Any]:
+        """What `name` stands for here. UserError where this machine lacks the device or the dtype."""
         from rnn_vs_attn.measure import device
 
-        made = suite_named(suite).case(**case)
-        resolved = device.resolve(made.device)
-        device.check_dtype(resolved, made.dtype)
-        spec = find(made.model)
-        if spec.family == "user":
-            self._try(spec.name, Shape(2, made.seq_len, made.d_model, made.num_heads, made.num_layers, made.causal))
+        resolved = device.resolve(name)
+        device.check_dtype(resolved, dtype)
         return {"device": resolved}
 
+    def check(self, suite: str, case: dict[str, Any], max_memory: int | None) -> dict[str, Any]:
+        """Import, build and call a user's module at this case's shape. UserError where it does not fit."""
+        from rnn_vs_attn.measure import memory
+
+        made = suite_named(suite).case(**case)
+        memory.limit(max_memory if max_memory is not None else environment.available_memory())
+        self._try(made.model, Shape(2, made.seq_len, made.d_model, made.num_heads, made.num_layers, made.causal))
+        return {}
+
     def _try(self, name: str, shape: Shape) -> None:
-        """Import, build and call a user's module. What it raises itself when called is left to its case's record."""
+        """What the module raises itself when it is called is left to its case's record."""
         from rnn_vs_attn.models import build
 
         module = build.build(find(name), shape)
@@ -220,7 +225,7 @@ class Worker:
         return found
 
 
-REQUESTS = ("environment", "check", "describe", "anchor", "prepare", "ready", "block", "release", "measure")
+REQUESTS = ("environment", "device", "check", "describe", "anchor", "prepare", "ready", "block", "release", "measure")
 
 
 def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,27 @@
+"""Running the command line as a user does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PROGRAM = [sys.executable, "-m", "rnn_vs_attn"]
+TINY = "--d-model 16 --batch-size 2 --warm-up 0.01 --case-seconds 0 --block-seconds 0.0005 --min-blocks 1".split()
+
+
+def run(*words: str, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    """`rnn-vs-attn WORDS`, to its end."""
+    command = [*PROGRAM, *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False, **options)
+
+
+def lines_of(file: Path) -> list[dict[str, Any]]:
+    """The objects of a file of JSON lines; an error where one line is not whole."""
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def case_of(line: dict[str, Any]) -> tuple[str, int]:
+    return line["axes"]["model"], line["axes"]["seq_len"]

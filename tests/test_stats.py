@@ -1,0 +1,256 @@
+"""Medians, intervals, ratios, exponents and crossings against scipy, closed forms and simulation."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from fakes import unhurried
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from rnn_vs_attn import stats
+
+LENGTHS = [64, 128, 256, 512, 1024]
+positive = st.floats(1e-3, 1e3)
+exponent = st.floats(-3, 3)
+
+
+def power_law(a: float, b: float) -> list[float]:
+    return [a * x**b for x in LENGTHS]
+
+
+def distinct_values(n: int) -> list[float]:
+    return random.Random(n).sample(range(10 * n), n)  # type: ignore[return-value]
+
+
+# Intervals
+
+
+@pytest.mark.parametrize("n", range(6, 41))
+def test_interval_is_the_one_of_scipys_quantile_test(n: int) -> None:
+    from scipy.stats import quantile_test
+
+    values = distinct_values(n)
+    expected = quantile_test(values, q=0, p=0.5).confidence_interval(confidence_level=stats.LEVEL)
+    found = stats.estimate(values)
+    assert (found.low, found.high) == (expected.low, expected.high)
+
+
+@pytest.mark.parametrize(("n", "first", "last"), [(6, 1, 6), (8, 1, 8), (9, 2, 8), (12, 3, 10), (20, 6, 15)])
+def test_interval_ends_at_the_known_ranks(n: int, first: int, last: int) -> None:
+    found = stats.estimate([float(rank) for rank in range(n, 0, -1)])
+    assert (found.low, found.high) == (first, last)
+
+
+@pytest.mark.parametrize("n", range(1, stats.MIN_ROUNDS))
+def test_below_six_rounds_there_is_no_interval_and_the_reason_says_so(n: int) -> None:
+    found = stats.estimate(distinct_values(n))
+    assert (found.low, found.high, found.half_width) == (None, None, None)
+    assert found.reason.startswith(f"{n} round")
+    assert "95% needs 6" in found.reason
+
+
+def test_six_rounds_are_enough_and_need_no_excuse() -> None:
+    found = stats.estimate(distinct_values(6))
+    assert found.low is not None
+    assert found.reason == ""
+
+
+@pytest.mark.parametrize("n", range(6, 60))
+def test_ranks_are_symmetric_the_tightest_and_move_inwards_with_more_rounds(n: int) -> None:
+    from scipy.stats import binom
+
+    ranks, larger = stats.interval_ranks(n), stats.interval_ranks(n + 1)
+    assert ranks is not None
+    assert larger is not None
+    low, high = ranks
+    assert low + high == n - 1
+    assert 2 * binom.cdf(low, n, 0.5) <= 1 - stats.LEVEL < 2 * binom.cdf(low + 1, n, 0.5)
+    assert larger[0] - low in (0, 1)
+    assert larger[1] - high in (0, 1)
+
+
+def test_a_higher_level_needs_more_rounds() -> None:
+    assert stats.interval_ranks(7, level=0.99) is None
+    assert stats.interval_ranks(8, level=0.99) == (0, 7)
+
+
+@pytest.mark.parametrize("n", [6, 9, 12])
+def test_interval_covers_the_median_of_heavy_tails_as_often_as_it_says(n: int) -> None:
+    import numpy
+
+    runs = 4000
+    estimates = [stats.estimate(list(run)) for run in numpy.random.default_rng(n).standard_t(3, size=(runs, n))]
+    covered = sum(e.low <= 0 <= e.high for e in estimates) / runs  # type: ignore[operator]
+    assert covered >= stats.LEVEL - 2 * math.sqrt(stats.LEVEL * (1 - stats.LEVEL) / runs)
+
+
+@unhurried
+@given(st.lists(st.floats(-1e6, 1e6), min_size=6, max_size=20))
+def test_interval_holds_the_median_and_lies_within_the_data(values: list[float]) -> None:
+    found = stats.estimate(values)
+    assert found.low is not None
+    assert found.high is not None
+    assert min(values) <= found.low <= found.median <= found.high <= max(values)
+
+
+@unhurried
+@given(st.permutations(distinct_values(9)))
+def test_order_of_rounds_does_not_matter(values: list[float]) -> None:
+    assert stats.estimate(values) == stats.estimate(sorted(values))
+
+
+def test_an_exact_value_has_no_width_even_in_one_round() -> None:
+    found = stats.estimate([7.0], exact=True)
+    assert (found.low, found.median, found.high, found.half_width) == (7.0, 7.0, 7.0, 0.0)
+
+
+def test_half_width_is_half_of_the_interval_as_a_part_of_the_median() -> None:
+    assert stats.Estimate(-2.0, -2.4, -1.8, 6).half_width == pytest.approx(0.15)
+
+
+def test_half_width_around_zero_is_not_a_division_by_zero() -> None:
+    assert stats.Estimate(0.0, -1.0, 1.0, 6).half_width is None
+
+
+# Ratios
+
+
+def test_ratio_is_formed_within_rounds() -> None:
+    drift = [1.0, 3.0, 9.0, 2.0, 30.0, 5.0]
+    found = stats.ratio([2 * d for d in drift], drift)
+    assert found == stats.Estimate(2.0, 2.0, 2.0, 6)
+
+
+def test_ratio_is_candidate_by_baseline() -> None:
+    found = stats.ratio([3.0], [2.0])
+    assert found is not None
+    assert found.median == 1.5
+
+
+def test_unequal_numbers_of_rounds_of_the_same_data_show_no_difference() -> None:
+    values = [random.Random(i).uniform(1, 2) for i in range(12)]
+    for candidate, baseline in ((values[:8], values), (values, values[:8])):
+        found = stats.ratio(candidate, baseline)
+        assert found == stats.Estimate(1.0, 1.0, 1.0, 8)
+        assert stats.side_of(found, 1.0) == "undecided"
+
+
+def test_no_common_round_gives_no_ratio() -> None:
+    assert stats.ratio([], [1.0]) is None
+    assert stats.ratio([1.0], [0.0]) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "side"),
+    [
+        (1.1, 1.3, "above"),
+        (0.7, 0.9, "below"),
+        (0.9, 1.1, "undecided"),
+        (1.0, 1.2, "undecided"),
+        (None, None, "undecided"),
+    ],
+)
+def test_a_side_is_taken_by_the_whole_interval_only(low: float | None, high: float | None, side: str) -> None:
+    assert stats.side_of(stats.Estimate(1.0, low, high, 6), 1.0) == side
+
+
+def test_nothing_measured_takes_no_side() -> None:
+    assert stats.side_of(None, 1.0) == "undecided"
+
+
+# Exponents
+
+
+@unhurried
+@given(positive, exponent)
+def test_slope_of_a_power_law_is_its_exponent(a: float, b: float) -> None:
+    assert stats.slope(LENGTHS, power_law(a, b)) == pytest.approx(b, abs=1e-9)
+
+
+def test_slope_is_the_least_squares_line_of_the_logarithms() -> None:
+    import numpy
+
+    y = [1.0, 2.5, 3.0, 9.0, 11.0]
+    expected = numpy.polyfit(numpy.log(LENGTHS), numpy.log(y), 1)[0]
+    assert stats.slope(LENGTHS, y) == pytest.approx(expected)
+
+
+def test_each_round_has_an_exponent_of_its_own() -> None:
+    rounds = [power_law(1e-3, b) for b in (1.0, 2.0, 1.5)]
+    assert stats.exponents(LENGTHS, rounds) == pytest.approx([1.0, 2.0, 1.5])
+
+
+# Crossings
+
+
+@unhurried
+@given(st.floats(65, 1023), positive, exponent, exponent)
+def test_crossing_of_two_power_laws_is_exact(at: float, height: float, p: float, q: float) -> None:
+    assume(abs(p - q) > 0.01)
+    a, b = (power_law(height / at**e, e) for e in (p, q))
+    assert stats.crossing(LENGTHS, a, b) == pytest.approx(at, rel=1e-6)
+    assert stats.crossing(LENGTHS, b, a) == pytest.approx(at, rel=1e-6)
+
+
+def test_of_several_crossings_the_last_one_counts() -> None:
+    a, b = [1.0, 4.0, 1.0, 4.0, 4.0], [2.0] * 5
+    assert stats.crossing(LENGTHS, a, b) == pytest.approx(math.sqrt(256 * 512))
+
+
+def test_curves_that_never_meet_have_no_crossing() -> None:
+    assert stats.crossing(LENGTHS, power_law(2, 1), power_law(1, 1)) is None
+    assert stats.crossing([64], [1.0], [2.0]) is None
+
+
+def test_a_point_where_both_are_equal_is_a_crossing() -> None:
+    assert stats.crossing(LENGTHS, [1, 1, 2, 4, 4], [2, 2, 2, 2, 2]) == pytest.approx(256)
+    assert stats.crossing(LENGTHS, [1, 1, 1, 1, 2], [2, 2, 2, 2, 2]) == pytest.approx(1024)
+
+
+def test_crossings_of_all_rounds_have_the_interval_of_any_median() -> None:
+    crossings = [float(v) for v in range(100, 112)]
+    found = stats.crossing_estimate(crossings)
+    expected = stats.estimate(crossings)
+    assert found is not None
+    assert (found.median, found.low, found.high) == (expected.median, expected.low, expected.high)
+
+
+def test_a_round_without_a_crossing_widens_the_interval() -> None:
+    found = stats.crossing_estimate([*(float(v) for v in range(1, 11)), None, None])
+    assert found is not None
+    assert (found.low, found.high, found.rounds) == (1.0, 10.0, 12)
+
+
+def test_too_many_rounds_without_a_crossing_leave_no_interval_and_say_so() -> None:
+    found = stats.crossing_estimate([*(float(v) for v in range(1, 10)), None, None, None])
+    assert found is not None
+    assert (found.median, found.low, found.high) == (5.0, None, None)
+    assert found.reason == "3 of 12 rounds have no crossing"
+
+
+@pytest.mark.parametrize("crossings", [[1.0, 2.0, 3.0, None, None, None], [None] * 6, []])
+def test_half_of_the_rounds_without_a_crossing_is_no_crossing(crossings: list[float | None]) -> None:
+    assert stats.crossing_estimate(crossings) is None
+
+
+def test_a_crossing_in_few_rounds_has_no_interval() -> None:
+    found = stats.crossing_estimate([10.0, 20.0, 30.0])
+    assert found is not None
+    assert (found.median, found.low, found.high) == (20.0, None, None)
+    assert "3 rounds" in found.reason
+
+
+@unhurried
+@given(st.lists(st.floats(64, 1024), min_size=6, max_size=12), st.integers(0, 3), st.randoms())
+def test_wherever_missing_crossings_lie_the_interval_of_all_rounds_is_inside(
+    found: list[float], absent: int, chance: random.Random
+) -> None:
+    result = stats.crossing_estimate([*found, *([None] * absent)])
+    assume(result is not None and result.low is not None)
+    assert result is not None
+    elsewhere = [chance.choice((1.0, 1e6)) for _ in range(absent)]
+    complete = stats.estimate([*found, *elsewhere])
+    assert result.low <= complete.low <= complete.high <= result.high  # type: ignore[operator]

@@ -1,0 +1,185 @@
+"""Whole tables as people see them: Markdown and CSV."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fakes import bench_record, record
+
+from rnn_vs_attn import tables, units
+from rnn_vs_attn.records import Record
+from rnn_vs_attn.suites.bench import BENCH
+from rnn_vs_attn.tables import Column, Table
+
+AXES = ("model", "seq_len", "d_model")
+COLUMNS = (
+    Column("train ms", "train_time", units.milliseconds, interval="percent", precise=True),
+    Column("÷ attention", "ratio", units.significant, {"of": "train_time"}, interval="ends"),
+    Column("train MiB", "peak_memory", units.mebibytes, {"pass": "train"}),
+    Column("width", "width", units.significant),
+)
+
+
+def small_run() -> list[Record]:
+    """Four cases: one steady, one with a wide interval and a warning, one that failed, one of the user's own."""
+    lstm = {"model": "lstm", "d_model": 64}
+    attention = {"model": "attention", "d_model": 64}
+    own = {"model": "a|b.py:Net", "d_model": 64}
+    hot = ["the CPU clock moved"]
+    reason = "RuntimeError: can't allocate memory"
+    return [
+        record("train_time", 0.010, 0.0099, 0.0102, seq_len=64, **lstm),
+        record("ratio", 2.5, 2.25, 2.75, seq_len=64, of="train_time", **lstm),
+        record("peak_memory", 3 << 20, unit="B", seq_len=64, warnings=hot, **lstm, **{"pass": "train"}),
+        record("train_time", 0.004, 0.0030, 0.0050, seq_len=64, warnings=hot, **attention),
+        record("peak_memory", 1 << 20, unit="B", seq_len=64, **attention, **{"pass": "train"}),
+        record("train_time", None, seq_len=8, status="out_of_memory", error=reason, **attention),
+        record("train_time", 0.1234, seq_len=8, **own),
+        record("round_time", 30.0),
+    ]
+
+
+GOLDEN = r"""d_model 64
+
+| model | seq_len | train ms | ÷ attention | train MiB |
+| --- | --- | --- | --- | --- |
+| attention [1] | 8 | out of memory | out of memory | out of memory |
+| a\|b.py:Net | 8 | 123 | – | – |
+| lstm [2] | 64 | 10.0 ±1.5% | 2.50 [2.25, 2.75] | 3.00 |
+| attention [2] | 64 | 4.00 ±25%! | – | 1.00 |
+
+- ! this interval is wider than the precision asked for, 5.0%
+- [1] out_of_memory: RuntimeError: can't allocate memory
+- [2] the CPU clock moved
+"""
+
+GOLDEN_CSV = """\
+model,seq_len,d_model,train_time,train_time_low,train_time_high,ratio_train_time,ratio_train_time_low,\
+ratio_train_time_high,peak_memory_train,peak_memory_train_low,peak_memory_train_high,rounds,status,error,warnings
+attention,8,64,,,,,,,,,,0,out_of_memory,RuntimeError: can't allocate memory,
+a|b.py:Net,8,64,0.1234,,,,,,,,,1,ok,,
+lstm,64,64,0.01,0.0099,0.0102,2.5,2.25,2.75,3145728,,,1,ok,,the CPU clock moved
+attention,64,64,0.004,0.003,0.005,,,,1048576,,,1,ok,,the CPU clock moved
+"""
+
+
+def build(records: list[Record], precision: float | None = 0.05) -> Table:
+    return tables.build(records, AXES, COLUMNS, precision)
+
+
+def test_markdown_table() -> None:
+    assert build(small_run()).markdown() == GOLDEN
+
+
+def test_csv_table() -> None:
+    assert tables.to_csv(small_run(), AXES) == GOLDEN_CSV
+
+
+def test_median_low_and_high_stand_where_their_titles_say() -> None:
+    made = [record("train_time", 2.0, 1.0, 3.0, model="lstm", seq_len=64, d_model=64)]
+    titles, values = (line.split(",") for line in tables.to_csv(made, AXES).splitlines())
+    row = dict(zip(titles, values, strict=True))
+    assert (row["train_time_low"], row["train_time"], row["train_time_high"]) == ("1.0", "2.0", "3.0")
+    ends = (Column("time", "train_time", units.significant, interval="ends"),)
+    assert tables.build(made, AXES, ends, None).rows[0][2] == "2.00 [1.00, 3.00]"
+
+
+def test_the_number_after_plus_minus_is_half_of_the_interval() -> None:
+    made = [record("train_time", 2.0, 1.8, 2.6, model="lstm", seq_len=64, d_model=64)]
+    assert build(made, precision=None).rows[0][2] == "2000 ±20%"
+
+
+def test_an_interval_is_marked_only_where_it_is_wider_than_asked() -> None:
+    made = [record("train_time", 1.0, 0.95, 1.05, model="lstm", seq_len=64, d_model=64)]
+    assert build(made, precision=0.0501).rows[0][2] == "1000 ±5.0%"
+    assert build(made, precision=0.0499).rows[0][2] == "1000 ±5.0%!"
+    assert build(made, precision=0.0501).notes == []
+
+
+def test_rows_are_ordered_by_seq_len_and_then_by_model_in_the_order_given() -> None:
+    made = [
+        record("train_time", 1.0, model=model, seq_len=seq_len, d_model=64)
+        for model in ("rnn", "attention", "gru")
+        for seq_len in (1024, 8, 64)
+    ]
+    rows = tables.rows_of(made, AXES)
+    found = [(row.axes["seq_len"], row.axes["model"]) for row in rows]
+    assert found == [(length, model) for length in (8, 64, 1024) for model in ("rnn", "attention", "gru")]
+
+
+def test_an_axis_that_varies_is_a_column_and_one_that_does_not_is_in_the_caption() -> None:
+    made = [record("train_time", 1.0, model="lstm", seq_len=64, d_model=width) for width in (32, 4, 128)]
+    table = build(made)
+    assert table.header == ["model", "seq_len", "d_model", "train ms"]
+    assert [row[2] for row in table.rows] == ["4", "32", "128"]
+    assert table.caption == ""
+
+
+def test_one_case_alone_names_its_model_and_length() -> None:
+    table = build([record("train_time", 1.0, model="lstm", seq_len=64, d_model=8)])
+    assert (table.header[:2], table.rows[0][:2], table.caption) == (["model", "seq_len"], ["lstm", "64"], "d_model 8")
+
+
+def test_a_fault_in_one_pass_keeps_what_the_others_measured() -> None:
+    case = {"model": "lstm", "seq_len": 64, "d_model": 64}
+    memory = record("peak_memory", None, status="crashed", error="it fell over", **case)
+    table = build([record("train_time", 0.002, **case), memory, replace(memory, metric="width")])
+    assert table.rows == [["lstm [1]", "64", "2.00", "crashed"]]
+    assert table.notes == ["[1] crashed: it fell over"]
+
+
+def test_a_failed_case_is_a_row_even_where_nothing_else_was_measured() -> None:
+    made = [record("train_time", None, status="timeout", error="slow", model="lstm", seq_len=64, d_model=64)]
+    assert build(made).rows == [["lstm [1]", "64", "timeout"]]
+    assert "timeout,slow" in tables.to_csv(made, AXES)
+
+
+def test_an_empty_run_is_an_empty_table() -> None:
+    assert build([]).markdown() == "\n\n| model | seq_len |\n| --- | --- |\n"
+    assert tables.to_csv([], AXES).count("\n") == 1
+
+
+def test_line_breaks_in_a_reason_do_not_break_the_csv() -> None:
+    import csv
+    import io
+
+    reason = 'it said "no",\nthen nothing'
+    made = [record("train_time", None, status="failed", error=reason, model="lstm", seq_len=64, d_model=64)]
+    rows = list(csv.DictReader(io.StringIO(tables.to_csv(made, AXES))))
+    assert [row["error"] for row in rows] == [reason]
+
+
+# With the columns of `bench`
+
+
+def bench_cells(records: list[Record]) -> dict[str, dict[str, str]]:
+    """Cells of the table that `bench` shows, by model and title."""
+    axes = list(BENCH.case.__dataclass_fields__)
+    table = tables.build([*records, *BENCH.expand(records)], axes, BENCH.columns, 0.05)
+    return {row[0]: dict(zip(table.header, row, strict=True)) for row in table.rows}
+
+
+def test_unknown_flops_are_absent_and_never_zero() -> None:
+    known = [
+        bench_record("train_time", "attention", 64, [0.001] * 6),
+        bench_record("flops", "attention", 64, [4e9], {"pass": "train"}),
+    ]
+    unknown = [
+        bench_record("train_time", "layers:Own", 64, [0.001] * 6),
+        bench_record("flops", "layers:Own", 64, [None], {"pass": "train"}),
+    ]
+    cells = bench_cells([*known, *unknown])
+    assert cells["attention"]["FLOP/s"] == "4.00 T"
+    assert cells["layers:Own"]["FLOP/s"] == "–"
+    assert "FLOP/s" not in bench_cells(unknown)["layers:Own"]
+
+
+def test_bench_shows_seconds_as_milliseconds_and_bytes_as_mebibytes() -> None:
+    records = [
+        bench_record("train_time", "lstm", 64, [0.0021, 0.002, 0.0019, 0.002, 0.002, 0.002], batch_size=4),
+        bench_record("peak_memory", "lstm", 64, [5 << 20] * 6, {"pass": "train"}, batch_size=4),
+    ]
+    cells = bench_cells(records)["lstm"]
+    assert cells["train ms"] == "2.00 ±5.0%"
+    assert cells["train MiB"] == "5.00"
+    assert cells["tokens/s"] == "128 k"
