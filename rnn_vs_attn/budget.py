@@ -16,7 +16,7 @@ class Budget:
     warm_up: float = 0.2
     max_warm_up: float = 0.6
     block: float = 0.005
-    min_blocks: int = 3
+    min_blocks: int = 4
     case: float = 0.06
 
 
@@ -34,7 +34,7 @@ class Limits:
 
     rounds: int | None = None
     precision: float = 0.05
-    max_seconds: float = 150.0
+    max_seconds: float = 165.0
     timeout: float = 120.0
     max_memory: int | None = None
     seed: int = 0

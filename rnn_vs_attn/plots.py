@@ -67,9 +67,9 @@ def render(figure: Figure) -> dict[str, bytes]:
         axes = canvas.add_subplot()
         for i, series in enumerate(figure.series):
             _draw(axes, series, _COLOURS[i % len(_COLOURS)], _SHAPES[i % len(_SHAPES)], figure.scale)
+        _finish(axes, figure)
         for mark in figure.marks:
             _annotate(axes, mark, figure.scale)
-        _finish(axes, figure)
         return {kind: _bytes(canvas, kind) for kind in ("svg", "png")}
 
 
@@ -86,7 +86,7 @@ def save(figures: Sequence[Figure], folder: Path) -> None:
 def _draw(axes: Any, series: Series, colour: str, shape: str, scale: float) -> None:
     style = "--" if series.dashed else "-"
     y = [value * scale for value in series.y]
-    axes.plot(series.x, y, style, color=colour, marker=shape, markersize=5, linewidth=1.6, label=series.label)
+    axes.plot(series.x, y, style, color=colour, marker=shape, markersize=5, linewidth=1.6)
     banded = [
         (x, low * scale, high * scale)
         for x, low, high in zip(series.x, series.low, series.high, strict=True)
@@ -107,8 +107,12 @@ def _annotate(axes: Any, mark: Mark, scale: float) -> None:
         color="black",
         linestyle="",
     )
-    offset = {"xytext": (6, -14), "textcoords": "offset points"}
-    axes.annotate(mark.label, (mark.x, mark.y * scale), fontsize=8, **offset)
+    left, right = axes.get_xlim()
+    in_right_half = mark.x > (left * right) ** 0.5
+    place = {"xytext": (-8, 8), "ha": "right"} if in_right_half else {"xytext": (8, -12), "ha": "left"}
+    axes.annotate(
+        mark.label, (mark.x, mark.y * scale), fontsize=8, textcoords="offset points", parse_math=False, **place
+    )
 
 
 def _finish(axes: Any, figure: Figure) -> None:
@@ -121,7 +125,11 @@ def _finish(axes: Any, figure: Figure) -> None:
     axes.set_xlabel(figure.x_label)
     axes.set_ylabel(figure.y_label)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    handles = axes.get_lines()
+    legend = axes.legend(handles, [str(i) for i in range(len(handles))], fontsize=8)
+    for text, series in zip(legend.get_texts(), figure.series, strict=True):
+        text.set_text(series.label)  # a path may begin with an underscore or hold dollar signs
+        text.set_parse_math(False)
 
 
 def _bytes(canvas: Any, kind: str) -> bytes:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SCHEMA = 1
 STATUSES = ("ok", "out_of_memory", "timeout", "crashed", "unsupported", "failed")
 ROUND_TIME = "round_time"  # the sample that closes a round; a round without it is unfinished
+ROUND_DROPPED = (
+    "round_dropped"  # what stands before it of its round is forgotten: a resumed run measures that round again
+)
 
 AxisValue = str | int | float | bool | None
 Axes = Mapping[str, AxisValue]
@@ -82,7 +85,7 @@ class SampleLine:
 
 @dataclass(frozen=True)
 class Record:
-    """One line of `records.jsonl`: a case's metric over all rounds. samples: one a round, from round 0 on."""
+    """One line of `records.jsonl`: a case's metric over all rounds. samples: one a round, null where it has none."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
@@ -117,7 +120,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Run:
-    """A whole run, as a folder holds it. status is `interrupted` until the last case is done."""
+    """A whole run, as a folder holds it. status is `interrupted` until every case has been measured."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     suite: str
     command: list[str]
@@ -145,7 +150,8 @@ def build_record(metric: Metric, lines: Sequence[SampleLine]) -> Record:
     """The record of one key from its sample lines, in round order."""
     ordered = sorted(lines, key=lambda line: line.round)
     faults = [line for line in ordered if line.status != "ok"]
-    samples = [line.value for line in ordered if line.status == "ok"]
+    by_round = {line.round: line.value for line in ordered if line.status == "ok"}
+    samples = [by_round.get(number) for number in range(max(by_round, default=-1) + 1)]
     values = [value for value in samples if value is not None]
     result = stats.estimate(values, metric.exact) if values else None
     first = ordered[0]
@@ -195,7 +201,9 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
                 raise UserError(f"output folder {path} is not empty; name another, or continue it with --resume {path}")
-            return cls(path, _open_locked(path, "xb"))
+            folder = cls(path, _open_locked(path, "xb"))
+            folder.write_records([])
+            return folder
         except OSError as error:
             reason = error.strerror or str(error)
             raise UserError(f"cannot write to output folder {path}: {reason}; name another with --output") from None
@@ -216,8 +224,9 @@ class RunFolder:
         """Write one sample, whole or not at all. UserError where the disk takes no more."""
         start = self._samples.seek(0, os.SEEK_END)
         try:
-            self._samples.write(dump(asdict(line)).encode() + b"\n")
-            self._samples.flush()
+            left = dump(asdict(line)).encode() + b"\n"
+            while left:  # a disk that becomes full takes a part without an error
+                left = left[self._samples.write(left) :]
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._samples.truncate(start)
@@ -295,7 +304,7 @@ def read_head(path: Path) -> Run:
 
 def read_samples(path: Path) -> list[SampleLine]:
     """All whole lines of the folder's `samples.jsonl`; a torn last line is not one."""
-    return list(_read_lines(path / "samples.jsonl", SampleLine))
+    return list(_read_lines(path / "samples.jsonl", SampleLine, torn_end=True))
 
 
 def _read_head(file: Path) -> Run:
@@ -313,10 +322,15 @@ def _read_head(file: Path) -> Run:
         raise UserError(f"{file} is damaged: {_short(error)}") from None
 
 
-def _read_lines(file: Path, kind: type[Line]) -> Iterator[Line]:
+def _read_lines(file: Path, kind: type[Line], torn_end: bool = False) -> Iterator[Line]:
     validate = _adapter(kind)
     content = _read(file)
-    for number, line in enumerate(content[: _whole_lines(content)].splitlines(), start=1):
+    if torn_end:
+        content = content[: _whole_lines(content)]
+    elif content and not content.endswith(b"\n"):
+        number = len(content.splitlines())
+        raise UserError(f"{file}, line {number} is damaged: it ends within the line")
+    for number, line in enumerate(content.splitlines(), start=1):
         try:
             item = validate(line)
         except ValueError as error:

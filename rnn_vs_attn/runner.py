@@ -13,6 +13,7 @@ from rnn_vs_attn.budget import LOOKS, Limits, Plan
 from rnn_vs_attn.child import Worker
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.records import (
+    ROUND_DROPPED,
     ROUND_TIME,
     Record,
     Run,
@@ -91,6 +92,8 @@ class Sweep:
     def run(self) -> Run:
         """Measure until the limits say enough. Interruptions pass through; what was measured is kept all the same."""
         self._deadline = self.clock() + self.limits.max_seconds
+        if self._dropped:
+            self.folder.append(SampleLine(self.suite.name, {}, ROUND_DROPPED, self.rounds, None))
         try:
             while not self._enough():
                 self._round()
@@ -99,7 +102,7 @@ class Sweep:
         finally:
             self._end_worker()
             self._write_records()
-        if not self._unmeasured():
+        if self.rounds or not self._alive():
             self.head = _finished(self.head)
         self.folder.write_run(self.head)
         return self.result()
@@ -134,8 +137,15 @@ class Sweep:
 
     def _take_up(self) -> int:
         """Finished rounds of an earlier sitting; lines of its unfinished round are forgotten, to be measured again."""
-        rounds = sum(line.metric == ROUND_TIME for line in self.lines)
-        self.lines = [line for line in self.lines if line.round < rounds]
+        kept: list[SampleLine] = []
+        for line in self.lines:
+            if line.metric == ROUND_DROPPED:
+                kept = [earlier for earlier in kept if earlier.round < line.round]
+            else:
+                kept.append(line)
+        rounds = sum(line.metric == ROUND_TIME for line in kept)
+        self.lines = [line for line in kept if line.round < rounds]
+        self._dropped = len(self.lines) < len(kept)
         for line in self.lines:
             for name in self.suite.passes:
                 if line.metric == f"{name}_time" and line.status == "ok":
@@ -156,10 +166,11 @@ class Sweep:
 
     def _precise_enough(self) -> bool:
         """Whether every time of every case that still runs has an interval as narrow as asked."""
+        alive = {tuple(sorted(axes_of(case).items())) for case in self._alive()}
         return all(
             reached(record, self.limits.precision)
             for record in self.records()
-            if record.metric in self.suite.precise and record.ok
+            if record.metric in self.suite.precise and tuple(sorted(record.axes.items())) in alive
         )
 
     def _alive(self) -> list[Case]:
@@ -184,14 +195,19 @@ class Sweep:
         if self.suite.passes:
             for case in self._shuffled(cases, number, "timed"):
                 self._one(case, number, self._time)
-        for case in self._shuffled([c for c in cases if c in self._alive()], number, "measured"):
-            self._one(case, number, self._measure)
+        if self._measures(number):
+            for case in self._shuffled(self._alive(), number, "measured"):
+                self._one(case, number, self._measure)
         self._end_worker()
         wall = self.clock() - begun
         self._append(SampleLine(self.suite.name, {}, ROUND_TIME, number, wall, details=asdict(self._spent)))
         self.rounds += 1
         self._write_records()
         self.progress.round_ends(number, self.records())
+
+    def _measures(self, number: int) -> bool:
+        """Whether this round takes more than times."""
+        return self.suite.measured_rounds is None or number < self.suite.measured_rounds
 
     def _shuffled(self, cases: Sequence[Case], number: int, what: str) -> list[Case]:
         order = list(cases)
@@ -295,7 +311,8 @@ class Sweep:
         given = {
             line.metric for line in self._lines_of_round if self._case_axes(line.axes) == axes and line.status == "ok"
         }
-        owed = [name for name in self.suite.per_case if name not in given]
+        all_owed = self.suite.per_case if self._measures(number) else self.suite.precise
+        owed = [name for name in all_owed if name not in given]
         for name in owed:
             self._append(self._line(case, number, Sample(name, None), fault.status, fault.reason))
 

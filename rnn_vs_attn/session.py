@@ -271,7 +271,8 @@ def _check_folder(path: Path) -> None:
     created = not path.exists()
     folder = RunFolder.create(path)
     folder.close()
-    (path / "samples.jsonl").unlink()
+    for name in ("samples.jsonl", "records.jsonl"):
+        (path / name).unlink()
     if created:
         path.rmdir()
 

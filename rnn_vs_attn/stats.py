@@ -68,9 +68,9 @@ def _too_few(rounds: int) -> str:
     return f"{rounds} round{'s' * (rounds != 1)}; an interval at {LEVEL:.0%} needs {MIN_ROUNDS}"
 
 
-def ratio(candidate: Sequence[float], baseline: Sequence[float]) -> Estimate | None:
+def ratio(candidate: Sequence[float | None], baseline: Sequence[float | None]) -> Estimate | None:
     """candidate / baseline, formed within rounds (value i of both is of round i); None where no round has both."""
-    pairs = [c / b for c, b in zip(candidate, baseline, strict=False) if b > 0]
+    pairs = [c / b for c, b in zip(candidate, baseline, strict=False) if c is not None and b is not None and b > 0]
     return estimate(pairs) if pairs else None
 
 

@@ -52,7 +52,7 @@ def _integers(field: dataclasses.Field[Any], word: str) -> list[int]:
     if first == 0 and last > 0:
         raise UserError(f"{name} {word!r} cannot double from 0; begin at 1 or more")
     values = [first]
-    while match[2] and values[-1] * 2 <= last:
+    while match[2] and 0 < values[-1] * 2 <= last:
         values.append(values[-1] * 2)
     return values
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from rnn_vs_attn import units
 from rnn_vs_attn.records import AxisValue, Record
+from rnn_vs_attn.stats import LEVEL, MIN_ROUNDS
 
 FAULT_WORDS = {"out_of_memory": "out of memory"}
 ANCHOR_AXES = frozenset({"device", "dtype", "threads"})
@@ -35,6 +36,10 @@ class Row:
 
     def record(self, metric: str, axes: Mapping[str, AxisValue]) -> Record | None:
         return self.records.get((metric, tuple(sorted(axes.items()))))
+
+    def owes(self, metric: str) -> bool:
+        """Whether the case has this metric, or a reason why not."""
+        return any(name == metric for name, _ in self.records)
 
     @property
     def fault(self) -> Record | None:
@@ -91,7 +96,7 @@ def build(
     rows = rows_of(records, case_axes)
     varying = [n for n in case_axes if n in ("model", "seq_len") or len({row.axes[n] for row in rows}) > 1]
     varying.sort(key=lambda name: ("model", "seq_len").index(name) if name in ("model", "seq_len") else 2)
-    shown = [c for c in columns if any(row.record(c.metric, c.axes) for row in rows)]
+    shown = [c for c in columns if any(row.owes(c.metric) for row in rows)]
     notes = _Notes()
     cells = [
         [str(row.axes[name]) for name in varying] + [_cell(row, column, precision, notes) for column in shown]
@@ -123,6 +128,16 @@ class _Notes:
             texts.append(f"{row.fault.status}: {row.fault.error}")
         return "".join(f" [{self.number(text)}]" for text in texts)
 
+    def plus_minus(self) -> None:
+        text = f"± is half of the {LEVEL:.0%} interval of the median of rounds, as a part of that median"
+        if text not in self.lines:
+            self.lines.insert(0, text)
+
+    def no_interval(self) -> None:
+        text = f"no interval where a case has fewer than {MIN_ROUNDS} rounds, nor what depends on one"
+        if text not in self.lines:
+            self.lines.insert(0, text)
+
     def wide(self, precision: float) -> str:
         text = f"! this interval is wider than the precision asked for, {units.percent(precision)}"
         if text not in self.lines:
@@ -136,10 +151,13 @@ def _cell(row: Row, column: Column, precision: float | None, notes: _Notes) -> s
         fault = record if record is not None and record.status != "ok" else row.fault
         return FAULT_WORDS.get(fault.status, fault.status) if fault else "–"
     text = column.format(record.median)
+    if column.precise and record.low is None:
+        notes.no_interval()
     if not column.interval or record.low is None or record.high is None:
         return text
     if column.interval == "ends":
         return f"{text} [{column.format(record.low)}, {column.format(record.high)}]"
+    notes.plus_minus()
     half_width = (record.high - record.low) / 2 / record.median
     mark = notes.wide(precision) if column.precise and precision is not None and half_width > precision else ""
     return f"{text} ±{units.percent(half_width)}{mark}"

@@ -117,9 +117,9 @@ class FakeMachine:
         found = [request for request in self.requests if request.do == do]
         return [r for r in found if all(getattr(r, name) == value for name, value in wanted.items())]
 
-    def models(self, do: str, **wanted: Any) -> list[str | None]:
+    def models(self, do: str, **wanted: Any) -> list[str]:
         """The models that requests of one kind were about, in order."""
-        return [request.model for request in self.asked(do, **wanted)]
+        return [request.model for request in self.asked(do, **wanted) if request.model is not None]
 
 
 class FakeWorker:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +31,24 @@ MODELS = ("rnn", "gru", "lstm", "attention")
 OWED = {"forward_time", "train_time", "peak_memory"}
 
 
+Trigger = Callable[[Request], bool]
+Trouble = Callable[[Request], BaseException | None]
+
+
 class Stopped(BaseException):
     """What Ctrl-C raises in the middle of a run."""
 
 
-class Bench:
-    """One folder and one machine; `run` is one sitting."""
+class Laboratory:
+    """A folder and the machine that fills it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.machine = FakeMachine()
 
-    def sweep(self, *models: str, suite: Suite = FAKE, folder: RunFolder | None = None, **limits: Any) -> Sweep:
-        folder = folder or RunFolder.create(self.path)
+    def sweep(self, *models: str, suite: Suite = FAKE, **limits: Any) -> Sweep:
+        """A run in a new folder, or one that goes on with the folder of an earlier one."""
+        folder = RunFolder.reopen(self.path) if self.path.exists() else RunFolder.create(self.path)
         folder.write_run(unfinished_run())
         return Sweep(
             suite=suite,
@@ -65,17 +70,14 @@ class Bench:
         assert written == run
         return written
 
-    def resume(self, *models: str, suite: Suite = FAKE, **limits: Any) -> Run:
-        """Another sitting on the same folder, with a machine that has forgotten everything."""
+    def resume(self, *models: str, **limits: Any) -> Run:
+        """The rest of an interrupted run, on a machine that has forgotten everything."""
         self.machine = FakeMachine()
-        sweep = self.sweep(*models, suite=suite, folder=RunFolder.reopen(self.path), **limits)
-        run = sweep.run()
-        sweep.folder.close()
-        return run
+        return self.run(*models, **limits)
 
-    def interrupt(self, when: Callable[[Request], bool], *models: str, **limits: Any) -> None:
-        """A sitting that Ctrl-C ends at the first request that fits."""
-        self.machine.trouble = lambda request: Stopped() if when(request) else None
+    def interrupt(self, *models: str, at: Trigger, trouble: Trouble = lambda request: None, **limits: Any) -> None:
+        """A run, or the rest of one, that Ctrl-C ends at the first request that fits."""
+        self.machine = FakeMachine(trouble=lambda request: trouble(request) or (Stopped() if at(request) else None))
         sweep = self.sweep(*models, **limits)
         with pytest.raises(Stopped):
             sweep.run()
@@ -83,8 +85,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
-    return Bench(tmp_path / "run")
+def lab(tmp_path: Path) -> Laboratory:
+    return Laboratory(tmp_path / "run")
 
 
 def faults(run: Run) -> list[Record]:
@@ -109,43 +111,43 @@ def values(*by_round: float) -> Callable[[str, str, int], float]:
 # Rounds
 
 
-def test_every_round_is_a_fresh_worker_that_is_ended(bench: Bench) -> None:
-    bench.run(rounds=3)
-    assert len(bench.machine.workers) == 3
-    assert not any(worker.alive for worker in bench.machine.workers)
-    assert [{r.round for r in bench.machine.requests if r.worker == w and r.case} for w in range(3)] == [{0}, {1}, {2}]
+def test_every_round_is_a_fresh_worker_that_is_ended(lab: Laboratory) -> None:
+    lab.run(rounds=3)
+    assert len(lab.machine.workers) == 3
+    assert not any(worker.alive for worker in lab.machine.workers)
+    assert [{r.round for r in lab.machine.requests if r.worker == w and r.case} for w in range(3)] == [{0}, {1}, {2}]
 
 
-def test_every_case_is_timed_and_measured_once_a_round(bench: Bench) -> None:
-    bench.run(rounds=3)
+def test_every_case_is_timed_and_measured_once_a_round(lab: Laboratory) -> None:
+    lab.run(rounds=3)
     for number in range(3):
-        assert sorted(bench.machine.models("prepare", round=number)) == sorted(MODELS)
-        assert sorted(bench.machine.models("measure", round=number)) == sorted(MODELS)
+        assert sorted(lab.machine.models("prepare", round=number)) == sorted(MODELS)
+        assert sorted(lab.machine.models("measure", round=number)) == sorted(MODELS)
 
 
-def test_all_cases_are_timed_before_any_memory_is_measured(bench: Bench) -> None:
-    bench.run(rounds=1)
-    kinds = [request.do for request in bench.machine.requests]
+def test_all_cases_are_timed_before_any_memory_is_measured(lab: Laboratory) -> None:
+    lab.run(rounds=1)
+    kinds = [request.do for request in lab.machine.requests]
     assert max(i for i, do in enumerate(kinds) if do == "release") < kinds.index("measure")
 
 
-def test_the_worker_is_asked_for_each_pass_in_turn(bench: Bench) -> None:
-    bench.run("lstm", rounds=1)
+def test_the_worker_is_asked_for_each_pass_in_turn(lab: Laboratory) -> None:
+    lab.run("lstm", rounds=1)
     blocks = ["block forward"] * BLOCKS, ["block train"] * BLOCKS
     expected = ["anchor", "prepare", "ready forward", *blocks[0], "ready train", *blocks[1], "release", "measure"]
-    assert [str(request) for request in bench.machine.requests] == expected
+    assert [str(request) for request in lab.machine.requests] == expected
 
 
-def test_the_order_of_cases_differs_between_rounds(bench: Bench) -> None:
-    bench.run(*"abcdef", rounds=6)
-    orders = {tuple(bench.machine.models("prepare", round=number)) for number in range(6)}
+def test_the_order_of_cases_differs_between_rounds(lab: Laboratory) -> None:
+    lab.run(*"abcdef", rounds=6)
+    orders = {tuple(lab.machine.models("prepare", round=number)) for number in range(6)}
     assert len(orders) > 3
 
 
-def orders_of(path: Path, seed: int) -> list[str | None]:
-    bench = Bench(path)
-    bench.run(*"abcdef", rounds=3, seed=seed)
-    return bench.machine.models("prepare") + bench.machine.models("measure")
+def orders_of(path: Path, seed: int) -> list[str]:
+    lab = Laboratory(path)
+    lab.run(*"abcdef", rounds=3, seed=seed)
+    return lab.machine.models("prepare") + lab.machine.models("measure")
 
 
 def test_the_order_of_cases_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
@@ -154,16 +156,16 @@ def test_the_order_of_cases_is_the_same_for_the_same_seed(tmp_path: Path) -> Non
     assert orders_of(tmp_path / "3", seed=8) != first
 
 
-def test_a_worker_is_told_the_whole_case_and_the_memory_it_may_take(bench: Bench) -> None:
-    bench.run("gru", rounds=1, max_memory=12345)
+def test_a_worker_is_told_the_whole_case_and_the_memory_it_may_take(lab: Laboratory) -> None:
+    lab.run("gru", rounds=1, max_memory=12345)
     for do in ("prepare", "measure"):
-        (request,) = bench.machine.asked(do)
+        (request,) = lab.machine.asked(do)
         assert request.fields["suite"] == "fake"
         assert request.fields["max_memory"] == 12345
         assert FakeCase(**request.fields["case"]) == fake_cases("gru")[0]
 
 
-def test_progress_is_told_rounds_and_cases(bench: Bench) -> None:
+def test_progress_is_told_rounds_and_cases(lab: Laboratory) -> None:
     told: list[tuple[Any, ...]] = []
 
     class Listener:
@@ -176,9 +178,10 @@ def test_progress_is_told_rounds_and_cases(bench: Bench) -> None:
         def round_ends(self, number: int, records: Any) -> None:
             told.append(("ends", number, {r.metric for r in records} >= OWED))
 
-    sweep = bench.sweep("gru", rounds=1)
+    sweep = lab.sweep("gru", rounds=1)
     sweep.progress = Listener()
     sweep.run()
+    sweep.folder.close()
     cases = [("gru", what) for what in ("prepare", "forward", "train", "memory")]
     assert told == [("begins", 0, 1), *cases, ("ends", 0, True)]
 
@@ -186,56 +189,56 @@ def test_progress_is_told_rounds_and_cases(bench: Bench) -> None:
 # When it is enough
 
 
-def test_a_steady_machine_is_enough_after_six_rounds(bench: Bench) -> None:
-    run = bench.run()
+def test_a_steady_machine_is_enough_after_six_rounds(lab: Laboratory) -> None:
+    run = lab.run()
     assert (num_rounds(run), run.status) == (6, "complete")
     assert found(run, "train_time", "lstm").low == found(run, "train_time", "lstm").high
 
 
-def test_a_machine_that_never_settles_stops_at_twelve(bench: Bench) -> None:
-    bench.machine.seconds = lambda model, name, number: CALL * (1 + number % 2)
-    run = bench.run()
+def test_a_machine_that_never_settles_stops_at_twelve(lab: Laboratory) -> None:
+    lab.machine.seconds = lambda model, name, number: CALL * (1 + number % 2)
+    run = lab.run()
     assert (num_rounds(run), run.status) == (12, "complete")
 
 
-def test_one_restless_case_of_many_is_enough_to_go_on(bench: Bench) -> None:
-    bench.machine.seconds = lambda model, name, number: CALL * (1 + (model == "gru" and name == "train") * (number % 2))
-    assert num_rounds(bench.run()) == 12
+def test_one_restless_case_of_many_is_enough_to_go_on(lab: Laboratory) -> None:
+    lab.machine.seconds = lambda model, name, number: CALL * (1 + (model == "gru" and name == "train") * (number % 2))
+    assert num_rounds(lab.run()) == 12
 
 
-def test_one_slow_round_of_nine_is_outside_the_interval(bench: Bench) -> None:
-    bench.machine.seconds = values(2.0, *[1.0] * 11)
-    assert num_rounds(bench.run("gru", max_seconds=1e9, timeout=1e9)) == 9
+def test_one_slow_round_of_nine_is_outside_the_interval(lab: Laboratory) -> None:
+    lab.machine.seconds = values(2.0, *[1.0] * 11)
+    assert num_rounds(lab.run("gru", max_seconds=1e9, timeout=1e9)) == 9
 
 
-def test_precise_at_seven_is_looked_at_after_nine_only(bench: Bench) -> None:
+def test_precise_at_seven_is_looked_at_after_nine_only(lab: Laboratory) -> None:
     """The median moves from 1.05 to 1.1 at round seven, and half of the interval falls below what was asked."""
-    bench.machine.seconds = values(*[1.0] * 3, *[1.1] * 9)
-    run = bench.run("gru", precision=0.046, max_seconds=1e9, timeout=1e9)
+    lab.machine.seconds = values(*[1.0] * 3, *[1.1] * 9)
+    run = lab.run("gru", precision=0.046, max_seconds=1e9, timeout=1e9)
     assert num_rounds(run) == 9
 
 
-def test_precise_at_ten_is_looked_at_after_twelve_only(bench: Bench) -> None:
-    bench.machine.seconds = values(*[1.0] * 5, *[1.1] * 7)
-    run = bench.run("gru", precision=0.048, max_seconds=1e9, timeout=1e9)
+def test_precise_at_ten_is_looked_at_after_twelve_only(lab: Laboratory) -> None:
+    lab.machine.seconds = values(*[1.0] * 5, *[1.1] * 7)
+    run = lab.run("gru", precision=0.048, max_seconds=1e9, timeout=1e9)
     assert num_rounds(run) == 12
 
 
-def test_less_precision_needs_fewer_rounds(bench: Bench) -> None:
-    bench.machine.seconds = lambda model, name, number: CALL * (1 + number % 2)
-    assert num_rounds(bench.run(precision=0.5)) == 6
+def test_less_precision_needs_fewer_rounds(lab: Laboratory) -> None:
+    lab.machine.seconds = lambda model, name, number: CALL * (1 + number % 2)
+    assert num_rounds(lab.run(precision=0.5)) == 6
 
 
 @pytest.mark.parametrize("rounds", [1, 2, 7, 13])
-def test_rounds_given_are_the_rounds_made(bench: Bench, rounds: int) -> None:
-    bench.machine.seconds = lambda model, name, number: CALL * (1 + number % 2)
-    run = bench.run("gru", rounds=rounds)
+def test_rounds_given_are_the_rounds_made(lab: Laboratory, rounds: int) -> None:
+    lab.machine.seconds = lambda model, name, number: CALL * (1 + number % 2)
+    run = lab.run("gru", rounds=rounds)
     assert num_rounds(run) == len(found(run, "train_time", "gru").samples) == rounds
 
 
-def test_a_case_that_failed_does_not_keep_the_steady_ones_going(bench: Bench) -> None:
-    bench.machine.trouble = fault("out_of_memory", "too large", "ready", "attention", name="train")
-    run = bench.run("gru", "attention")
+def test_a_case_that_failed_does_not_keep_the_steady_ones_going(lab: Laboratory) -> None:
+    lab.machine.trouble = fault("out_of_memory", "too large", "ready", "attention", name="train")
+    run = lab.run("gru", "attention")
     assert num_rounds(run) == 6
 
 
@@ -246,36 +249,36 @@ def seconds_of_a_case(passes: int = 2) -> float:
     return passes * (0.25 + BLOCKS * 40 * CALL)
 
 
-def test_time_is_up_between_cases_and_what_was_done_is_kept(bench: Bench) -> None:
-    run = bench.run(rounds=3, max_seconds=1.5 * seconds_of_a_case())
-    done = bench.machine.models("release")
+def test_time_is_up_between_cases_and_what_was_done_is_kept(lab: Laboratory) -> None:
+    run = lab.run(rounds=3, max_seconds=1.5 * seconds_of_a_case())
+    done = lab.machine.models("release")
     assert len(done) == 2
     for model in done:
-        assert found(run, "train_time", str(model)).samples == [pytest.approx(CALL)]
+        assert found(run, "train_time", model).samples == [pytest.approx(CALL)]
 
 
-def test_cases_never_reached_are_records_of_an_interrupted_run(bench: Bench) -> None:
-    run = bench.run(rounds=3, max_seconds=1.5 * seconds_of_a_case())
-    missing = set(MODELS) - set(bench.machine.models("prepare"))
+def test_cases_never_reached_are_records_of_an_interrupted_run(lab: Laboratory) -> None:
+    run = lab.run(rounds=3, max_seconds=1.5 * seconds_of_a_case())
+    missing = set(MODELS) - set(lab.machine.models("prepare"))
     assert run.status == "interrupted"
     assert run.finished is None
     assert {(r.axes["model"], r.status, r.median) for r in faults(run)} == {(m, "timeout", None) for m in missing}
     assert all(r.error.startswith("not reached: --max-seconds ") for r in faults(run))
 
 
-def test_time_that_ends_in_a_later_round_leaves_a_complete_run(bench: Bench) -> None:
+def test_time_that_ends_in_a_later_round_leaves_a_complete_run(lab: Laboratory) -> None:
     a_round = 4 * seconds_of_a_case() + 4 * 1.0
-    run = bench.run(rounds=9, max_seconds=1.5 * a_round)
+    run = lab.run(rounds=9, max_seconds=a_round + 1.5 * seconds_of_a_case())
     assert run.status == "complete"
     assert faults(run) == []
     assert {len(found(run, "train_time", model).samples) for model in MODELS} == {1, 2}
 
 
-def test_cases_whose_memory_was_never_reached_are_not_called_complete(bench: Bench) -> None:
+def test_cases_whose_memory_was_never_reached_are_not_called_complete(lab: Laboratory) -> None:
     """--max-seconds ends between the timed part and the memory part of the first round."""
-    run = bench.run(rounds=3, max_seconds=3.5 * seconds_of_a_case())
-    assert set(bench.machine.models("release")) == set(MODELS)
-    assert bench.machine.models("measure") == []
+    run = lab.run(rounds=3, max_seconds=3.5 * seconds_of_a_case())
+    assert set(lab.machine.models("release")) == set(MODELS)
+    assert lab.machine.models("measure") == []
     assert run.status == "interrupted"
 
 
@@ -291,9 +294,9 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("status", "reason"), FAULTS)
-def test_a_fault_costs_its_own_case_only(bench: Bench, status: str, reason: str) -> None:
-    bench.machine.trouble = fault(status, reason, "prepare", "gru")
-    run = bench.run(rounds=3)
+def test_a_fault_costs_its_own_case_only(lab: Laboratory, status: str, reason: str) -> None:
+    lab.machine.trouble = fault(status, reason, "prepare", "gru")
+    run = lab.run(rounds=3)
     assert {record.axes["model"] for record in faults(run)} == {"gru"}
     for model in set(MODELS) - {"gru"}:
         assert found(run, "train_time", model).samples == [pytest.approx(CALL)] * 3
@@ -302,9 +305,9 @@ def test_a_fault_costs_its_own_case_only(bench: Bench, status: str, reason: str)
 
 
 @pytest.mark.parametrize(("status", "reason"), FAULTS)
-def test_a_fault_is_one_record_of_each_metric_owed_with_its_reason(bench: Bench, status: str, reason: str) -> None:
-    bench.machine.trouble = fault(status, reason, "prepare", "gru")
-    run = bench.run(rounds=3, timeout=77.0)
+def test_a_fault_is_one_record_of_each_metric_owed_with_its_reason(lab: Laboratory, status: str, reason: str) -> None:
+    lab.machine.trouble = fault(status, reason, "prepare", "gru")
+    run = lab.run(rounds=3, timeout=77.0)
     lost = faults(run)
     told = "it took longer in one round than --timeout 77 allows" if status == "timeout" else reason
     assert sorted(record.metric for record in lost) == sorted(OWED)
@@ -313,94 +316,94 @@ def test_a_fault_is_one_record_of_each_metric_owed_with_its_reason(bench: Bench,
 
 @pytest.mark.parametrize("do", ["prepare", "ready", "block", "release", "measure"])
 @pytest.mark.parametrize("status", ["crashed", "failed"])
-def test_a_fault_is_not_tried_again(bench: Bench, do: str, status: str) -> None:
-    bench.machine.trouble = fault(status, "no", do, "gru")
-    run = bench.run(rounds=3)
-    assert len(bench.machine.asked(do, model="gru")) == 1
-    assert bench.machine.asked("prepare", model="gru", round=1) == []
+def test_a_fault_is_not_tried_again(lab: Laboratory, do: str, status: str) -> None:
+    lab.machine.trouble = fault(status, "no", do, "gru")
+    run = lab.run(rounds=3)
+    assert len(lab.machine.asked(do, model="gru")) == 1
+    assert lab.machine.asked("prepare", model="gru", round=1) == []
     assert {(r.axes["model"], r.status) for r in faults(run)} == {("gru", status)}
 
 
 @pytest.mark.parametrize("status", ["crashed", "timeout"])
-def test_after_a_worker_died_the_rest_of_the_round_goes_on_in_one_new_worker(bench: Bench, status: str) -> None:
-    bench.machine.trouble = fault(status, "no", "block", "gru", number=1)
-    bench.run(rounds=3)
-    assert len(bench.machine.workers) == 3 + 1
-    in_round = [request for request in bench.machine.requests if request.round == 1 and request.case]
+def test_after_a_worker_died_the_rest_of_the_round_goes_on_in_one_new_worker(lab: Laboratory, status: str) -> None:
+    lab.machine.trouble = fault(status, "no", "block", "gru", number=1)
+    lab.run(rounds=3)
+    assert len(lab.machine.workers) == 3 + 1
+    in_round = [request for request in lab.machine.requests if request.round == 1 and request.case]
     died = max(i for i, request in enumerate(in_round) if request.worker == 1)
     assert (in_round[died].model, in_round[died].do) == ("gru", "block")
     assert {request.worker for request in in_round[died + 1 :]} == {2}
 
 
-def test_a_fault_that_the_worker_survives_needs_no_new_worker(bench: Bench) -> None:
-    bench.machine.trouble = fault("out_of_memory", "no", "block", "gru")
-    bench.run(rounds=2)
-    assert len(bench.machine.workers) == 2
+def test_a_fault_that_the_worker_survives_needs_no_new_worker(lab: Laboratory) -> None:
+    lab.machine.trouble = fault("out_of_memory", "no", "block", "gru")
+    lab.run(rounds=2)
+    assert len(lab.machine.workers) == 2
 
 
-def test_a_case_keeps_the_samples_of_a_pass_when_the_next_one_fails(bench: Bench) -> None:
-    bench.machine.trouble = fault("crashed", "no", "block", "gru", name="train")
-    run = bench.run(rounds=2)
+def test_a_case_keeps_the_samples_of_a_pass_when_the_next_one_fails(lab: Laboratory) -> None:
+    lab.machine.trouble = fault("crashed", "no", "block", "gru", name="train")
+    run = lab.run(rounds=2)
     assert found(run, "forward_time", "gru").samples == [pytest.approx(CALL)]
     assert found(run, "forward_time", "gru").ok
     assert {record.metric for record in faults(run)} == OWED - {"forward_time"}
 
 
-def test_a_case_keeps_its_times_when_its_memory_cannot_be_measured(bench: Bench) -> None:
-    bench.machine.trouble = fault("failed", "no", "measure", "gru")
-    run = bench.run(rounds=2)
+def test_a_case_keeps_its_times_when_its_memory_cannot_be_measured(lab: Laboratory) -> None:
+    lab.machine.trouble = fault("failed", "no", "measure", "gru")
+    run = lab.run(rounds=2)
     assert found(run, "train_time", "gru").ok
     assert [(r.metric, r.status) for r in faults(run)] == [("peak_memory", "failed")]
 
 
-def test_a_case_that_fails_late_keeps_its_earlier_rounds(bench: Bench) -> None:
-    bench.machine.trouble = fault("crashed", "no", "prepare", "gru", number=2)
-    run = bench.run(rounds=4)
+def test_a_case_that_fails_late_keeps_its_earlier_rounds(lab: Laboratory) -> None:
+    lab.machine.trouble = fault("crashed", "no", "prepare", "gru", number=2)
+    run = lab.run(rounds=4)
     record = found(run, "train_time", "gru")
     assert (record.status, record.samples) == ("crashed", [pytest.approx(CALL)] * 2)
 
 
-def test_when_all_cases_failed_the_run_ends(bench: Bench) -> None:
-    bench.machine.trouble = lambda request: CaseFault("failed", "no") if request.do == "prepare" else None
-    run = bench.run(rounds=9)
+def test_when_all_cases_failed_the_run_ends(lab: Laboratory) -> None:
+    lab.machine.trouble = lambda request: CaseFault("failed", "no") if request.do == "prepare" else None
+    run = lab.run(rounds=9)
     assert (num_rounds(run), run.status) == (1, "complete")
     assert len(faults(run)) == len(MODELS) * len(OWED)
 
 
-def test_what_the_user_can_mend_in_one_case_is_that_cases_fault(bench: Bench) -> None:
-    bench.machine.trouble = lambda r: UserError("does not fit") if (r.do, r.model) == ("prepare", "gru") else None
-    run = bench.run(rounds=1)
+def test_what_the_user_can_mend_in_one_case_is_that_cases_fault(lab: Laboratory) -> None:
+    lab.machine.trouble = lambda r: UserError("does not fit") if (r.do, r.model) == ("prepare", "gru") else None
+    run = lab.run(rounds=1)
     assert {(r.axes["model"], r.status, r.error) for r in faults(run)} == {("gru", "failed", "does not fit")}
 
 
-def test_a_worker_that_does_not_start_again_ends_the_run(bench: Bench) -> None:
-    bench.machine.trouble = fault("crashed", "no", "block", "gru")
-    sweep = bench.sweep(rounds=1)
-    first = [bench.machine.start]
+def test_a_worker_that_does_not_start_again_ends_the_run(lab: Laboratory) -> None:
+    lab.machine.trouble = fault("crashed", "no", "block", "gru")
+    sweep = lab.sweep(rounds=1)
 
     def start() -> FakeWorker:
-        if not first:
+        if lab.machine.workers:
             raise UserError("the measuring process does not start")
-        return first.pop()()
+        return lab.machine.start()
 
     sweep.start_worker = start
     with pytest.raises(UserError, match="does not start"):
         sweep.run()
+    sweep.folder.close()
 
 
-def test_a_peak_that_cannot_be_measured_costs_no_case(bench: Bench) -> None:
-    bench.machine.trouble = lambda r: CaseFault("crashed", "no") if r.do == "anchor" else None
-    run = bench.run(rounds=2)
+def test_a_peak_that_cannot_be_measured_costs_no_case(lab: Laboratory) -> None:
+    lab.machine.trouble = lambda r: CaseFault("crashed", "no") if r.do == "anchor" else None
+    run = lab.run(rounds=2)
     assert faults(run) == []
     assert not any(record.metric == "peak_flops" for record in run.records)
     assert found(run, "train_time", "gru").samples == [pytest.approx(CALL)] * 2
 
 
-def test_the_passes_of_a_case_share_one_timeout(bench: Bench) -> None:
-    bench.machine.seconds = lambda model, name, number: 0.1
-    bench.run("gru", rounds=1, timeout=50.0, budget=Budget())
-    left = [r.timeout for r in bench.machine.requests if r.do in ("prepare", "ready", "block", "release")]
-    spent = bench.machine.clock.now - 1.0 - 1000.0
+def test_the_passes_of_a_case_share_one_timeout(lab: Laboratory) -> None:
+    lab.machine.seconds = lambda model, name, number: 0.1
+    lab.run("gru", rounds=1, timeout=50.0, budget=Budget())
+    left = [r.timeout for r in lab.machine.requests if r.do in ("prepare", "ready", "block", "release")]
+    spent = lab.machine.clock.now - 1.0 - 1000.0
     assert left == sorted(left, reverse=True)
     assert left[0] == pytest.approx(50.0)
     assert left[-1] == pytest.approx(50.0 - spent)
@@ -409,85 +412,83 @@ def test_the_passes_of_a_case_share_one_timeout(bench: Bench) -> None:
 # What is taken and kept
 
 
-def test_the_time_of_a_call_is_not_divided_by_the_number_of_calls_again(bench: Bench) -> None:
-    bench.machine.seconds = lambda model, name, number: 0.00025
-    run = bench.run("gru", rounds=6)
+def test_the_time_of_a_call_is_not_divided_by_the_number_of_calls_again(lab: Laboratory) -> None:
+    lab.machine.seconds = lambda model, name, number: 0.00025
+    run = lab.run("gru", rounds=6)
     record = found(run, "train_time", "gru")
     assert record.details["loops"] == 40
     assert record.median == pytest.approx(0.00025)
     assert found(run, "backward_time", "gru").median == pytest.approx(0.00025 / 2)
 
 
-def test_blocks_are_kept_beside_their_median(bench: Bench) -> None:
+def test_blocks_are_kept_beside_their_median(lab: Laboratory) -> None:
     taken = iter(range(1, 100))
-    bench.machine.seconds = lambda model, name, number: float(next(taken))
-    bench.machine.num_blocks = 5
-    bench.run("gru", rounds=1, timeout=1e9, max_seconds=1e9)
-    lines = {line.metric: line for line in read_samples(bench.path)}
+    lab.machine.seconds = lambda model, name, number: float(next(taken))
+    lab.machine.num_blocks = 5
+    lab.run("gru", rounds=1, timeout=1e9, max_seconds=1e9)
+    lines = {line.metric: line for line in read_samples(lab.path)}
     assert lines["forward_time"].blocks == [1, 2, 3, 4, 5]
     assert lines["train_time"].blocks == [6, 7, 8, 9, 10]
     assert lines["train_time"].value == 8
 
 
-def test_the_plan_of_the_first_round_is_sent_in_all_later_ones(bench: Bench) -> None:
-    bench.run("gru", rounds=3)
-    plans = [request.fields["plan"] for request in bench.machine.asked("ready")]
+def test_the_plan_of_the_first_round_is_sent_in_all_later_ones(lab: Laboratory) -> None:
+    lab.run("gru", rounds=3)
+    plans = [request.fields["plan"] for request in lab.machine.asked("ready")]
     assert plans == [None, None, *[{"loops": 40, "num_blocks": BLOCKS}] * 4]
-    assert {request.fields["loops"] for request in bench.machine.asked("block")} == {40}
-    assert len(bench.machine.asked("block")) == 3 * 2 * BLOCKS
+    assert {request.fields["loops"] for request in lab.machine.asked("block")} == {40}
+    assert len(lab.machine.asked("block")) == 3 * 2 * BLOCKS
 
 
-def test_a_round_ends_with_the_time_it_took_and_in_what(bench: Bench) -> None:
-    bench.run("gru", rounds=1)
-    (line,) = (line for line in read_samples(bench.path) if line.metric == ROUND_TIME)
+def test_a_round_ends_with_the_time_it_took_and_in_what(lab: Laboratory) -> None:
+    lab.run("gru", rounds=1)
+    (line,) = (line for line in read_samples(lab.path) if line.metric == ROUND_TIME)
     timed = 2 * BLOCKS * 40 * CALL
     assert line.value == pytest.approx(2 * 0.25 + timed + 1.0)
     assert line.details == pytest.approx({"start_up": 0.5, "warm_up": 0.5, "timed": timed, "memory": 1.0})
 
 
-def test_warnings_of_a_case_are_on_its_records(bench: Bench) -> None:
-    bench.machine.warnings = ["it was hot"]
-    run = bench.run("gru", rounds=2)
+def test_warnings_of_a_case_are_on_its_records(lab: Laboratory) -> None:
+    lab.machine.warnings = ["it was hot"]
+    run = lab.run("gru", rounds=2)
     assert found(run, "train_time", "gru").warnings == ["it was hot"]
 
 
-def test_the_peak_of_the_machine_is_measured_once_a_round_for_each_setting(bench: Bench) -> None:
-    run = bench.run(rounds=2)
-    assert [r.fields for r in bench.machine.asked("anchor")] == [
-        {"device": "cpu", "dtype": "float32", "threads": 1}
-    ] * 2
+def test_the_peak_of_the_machine_is_measured_once_a_round_for_each_setting(lab: Laboratory) -> None:
+    run = lab.run(rounds=2)
+    assert [r.fields for r in lab.machine.asked("anchor")] == [{"device": "cpu", "dtype": "float32", "threads": 1}] * 2
     (peak,) = (r for r in run.records if r.metric == "peak_flops")
     assert (peak.axes, peak.samples) == ({"device": "cpu", "dtype": "float32", "threads": 1}, [1e11, 1e11])
 
 
-def test_records_stand_in_the_order_of_the_cases_given(bench: Bench) -> None:
-    run = bench.run("lstm", "attention", "gru", rounds=2)
+def test_records_stand_in_the_order_of_the_cases_given(lab: Laboratory) -> None:
+    run = lab.run("lstm", "attention", "gru", rounds=2)
     assert [r.axes["model"] for r in run.records if r.metric == "train_time"] == ["lstm", "attention", "gru"]
 
 
-def test_what_the_suite_derives_is_written_too(bench: Bench) -> None:
+def test_what_the_suite_derives_is_written_too(lab: Laboratory) -> None:
     def derive(records: Any) -> list[Record]:
         base = next(r for r in records if r.metric == "train_time")
         return [dataclasses.replace(base, axes={"of": "train_time"}, metric="exponent", median=1.5)]
 
-    run = bench.run("gru", suite=dataclasses.replace(FAKE, derive=derive), rounds=1)
+    run = lab.run("gru", suite=dataclasses.replace(FAKE, derive=derive), rounds=1)
     assert [r.median for r in run.records if r.metric == "exponent"] == [1.5]
 
 
-def test_records_are_written_after_each_round(bench: Bench) -> None:
+def test_records_are_written_after_each_round(lab: Laboratory) -> None:
     seen: list[int] = []
 
     def look(request: Request) -> None:
         if request.do == "prepare" and request.round:
-            seen.append(len(found(read_run(bench.path), "train_time", "gru").samples))
+            seen.append(len(found(read_run(lab.path), "train_time", "gru").samples))
 
-    bench.machine.trouble = look
-    bench.run("gru", rounds=3)
+    lab.machine.trouble = look
+    lab.run("gru", rounds=3)
     assert seen == [1, 2]
 
 
-def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweep = bench.sweep(rounds=3)
+def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = lab.sweep(rounds=3)
     append = sweep.folder.append
 
     def full_in_the_second_round(line: Any) -> None:
@@ -498,8 +499,9 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(bench: Bench, monk
     monkeypatch.setattr(sweep.folder, "append", full_in_the_second_round)
     with pytest.raises(StorageError):
         sweep.run()
-    assert found(read_run(bench.path), "train_time", "gru").samples == [pytest.approx(CALL)]
-    assert not any(worker.alive for worker in bench.machine.workers)
+    sweep.folder.close()
+    assert found(read_run(lab.path), "train_time", "gru").samples == [pytest.approx(CALL)]
+    assert not any(worker.alive for worker in lab.machine.workers)
 
 
 # Interruption and resume
@@ -510,110 +512,121 @@ def in_the_third_round(request: Request) -> bool:
     return request.round == 2 and str(request) == "block train" and request.model == "gru"
 
 
-def test_an_interrupted_run_is_readable_and_keeps_every_finished_round(bench: Bench) -> None:
-    bench.interrupt(in_the_third_round, rounds=4)
-    run = read_run(bench.path)
+def test_an_interrupted_run_is_readable_and_keeps_every_finished_round(lab: Laboratory) -> None:
+    lab.interrupt(at=in_the_third_round, rounds=4)
+    run = read_run(lab.path)
     assert run.status == "interrupted"
     for model in MODELS:
         assert found(run, "train_time", model).samples[:2] == [pytest.approx(CALL)] * 2
     assert faults(run) == []
-    assert not any(worker.alive for worker in bench.machine.workers)
+    assert not any(worker.alive for worker in lab.machine.workers)
 
 
-def test_an_interruption_keeps_the_finished_passes_of_its_case(bench: Bench) -> None:
-    bench.interrupt(lambda r: str(r) == "block train", "gru", rounds=4)
-    run = read_run(bench.path)
+def test_an_interruption_keeps_the_finished_passes_of_its_case(lab: Laboratory) -> None:
+    lab.interrupt("gru", at=lambda request: str(request) == "block train", rounds=4)
+    run = read_run(lab.path)
     assert found(run, "forward_time", "gru").samples == [pytest.approx(CALL)]
     assert not any(record.metric == "train_time" for record in run.records)
 
 
-def test_cases_that_an_interruption_left_out_are_listed_with_the_way_on(bench: Bench) -> None:
-    bench.interrupt(lambda request: request.do == "prepare", rounds=4)
-    run = read_run(bench.path)
+def test_cases_that_an_interruption_left_out_are_listed_with_the_way_on(lab: Laboratory) -> None:
+    lab.interrupt(at=lambda request: request.do == "prepare", rounds=4)
+    run = read_run(lab.path)
     assert {record.axes["model"] for record in faults(run)} == set(MODELS)
     assert all("--resume goes on" in record.error for record in faults(run))
 
 
-def test_resume_repeats_the_unfinished_round_whole_and_no_finished_one(bench: Bench) -> None:
-    bench.interrupt(in_the_third_round, rounds=4)
-    bench.resume(rounds=4)
+def test_resume_repeats_the_unfinished_round_whole_and_no_finished_one(lab: Laboratory) -> None:
+    lab.interrupt(at=in_the_third_round, rounds=4)
+    lab.resume(rounds=4)
     for do in ("prepare", "measure"):
-        assert {request.round for request in bench.machine.asked(do)} == {2, 3}
-        assert sorted(bench.machine.models(do, round=2)) == sorted(MODELS)
+        assert {request.round for request in lab.machine.asked(do)} == {2, 3}
+        assert sorted(lab.machine.models(do, round=2)) == sorted(MODELS)
 
 
-def test_resume_ends_with_the_same_cases_and_rounds_as_an_undisturbed_run(bench: Bench, tmp_path: Path) -> None:
-    bench.interrupt(in_the_third_round, rounds=4)
-    resumed = bench.resume(rounds=4)
-    undisturbed = Bench(tmp_path / "undisturbed").run(rounds=4)
+def test_resume_ends_with_the_same_cases_and_rounds_as_an_undisturbed_run(lab: Laboratory, tmp_path: Path) -> None:
+    lab.interrupt(at=in_the_third_round, rounds=4)
+    resumed = lab.resume(rounds=4)
+    undisturbed = Laboratory(tmp_path / "undisturbed").run(rounds=4)
     assert resumed.status == "complete"
-    assert summary(read_run(bench.path)) == summary(resumed) == summary(undisturbed)
+    assert summary(read_run(lab.path)) == summary(resumed) == summary(undisturbed)
 
 
 def summary(run: Run) -> set[tuple[Any, ...]]:
     return {(r.key, r.status, tuple(r.samples) if r.metric != ROUND_TIME else len(r.samples)) for r in run.records}
 
 
-def test_resume_takes_its_plans_from_the_samples(bench: Bench) -> None:
-    bench.interrupt(in_the_third_round, rounds=4)
-    bench.resume(rounds=4)
-    plans = [request.fields["plan"] for request in bench.machine.asked("ready")]
+def test_resume_takes_its_plans_from_the_samples(lab: Laboratory) -> None:
+    lab.interrupt(at=in_the_third_round, rounds=4)
+    lab.resume(rounds=4)
+    plans = [request.fields["plan"] for request in lab.machine.asked("ready")]
     assert plans == [{"loops": 40, "num_blocks": BLOCKS}] * len(plans)
-    assert {request.fields["loops"] for request in bench.machine.asked("block")} == {40}
+    assert {request.fields["loops"] for request in lab.machine.asked("block")} == {40}
 
 
-def test_resume_of_a_run_without_a_finished_round_begins_again(bench: Bench) -> None:
-    bench.interrupt(lambda request: str(request) == "block train", rounds=2)
-    resumed = bench.resume(rounds=2)
-    assert {request.round for request in bench.machine.asked("prepare")} == {0, 1}
+def test_resume_of_a_run_without_a_finished_round_begins_again(lab: Laboratory) -> None:
+    lab.interrupt(at=lambda request: str(request) == "block train", rounds=2)
+    resumed = lab.resume(rounds=2)
+    assert {request.round for request in lab.machine.asked("prepare")} == {0, 1}
     assert resumed.status == "complete"
     assert faults(resumed) == []
 
 
-def test_resume_does_not_try_a_failed_case_again(bench: Bench) -> None:
-    gru = fault("crashed", "no", "prepare", "gru", number=0)
-    bench.machine.trouble = lambda r: gru(r) or (Stopped() if r.round == 1 and r.do == "measure" else None)
-    with pytest.raises(Stopped):
-        sweep = bench.sweep(rounds=3)
-        sweep.run()
-    sweep.folder.close()
-    resumed = bench.resume(rounds=3)
-    assert "gru" not in bench.machine.models("prepare")
+def test_resume_does_not_try_a_failed_case_again(lab: Laboratory) -> None:
+    gru_crashes = fault("crashed", "no", "prepare", "gru", number=0)
+    lab.interrupt(at=lambda request: request.round == 1, trouble=gru_crashes, rounds=3)
+    resumed = lab.resume(rounds=3)
+    assert "gru" not in lab.machine.models("prepare")
     assert {record.axes["model"] for record in faults(resumed)} == {"gru"}
 
 
-def test_a_fault_in_a_round_that_was_repeated_without_it_does_not_stay(bench: Bench) -> None:
-    """gru fails in a round that is cut off; the round is repeated and gru runs; a third sitting goes on with it."""
-    gru = fault("crashed", "no", "prepare", "gru", number=0)
-    bench.machine.trouble = lambda r: gru(r) or (Stopped() if r.do == "measure" else None)
-    with pytest.raises(Stopped):
-        sweep = bench.sweep(rounds=3)
-        sweep.run()
-    sweep.folder.close()
-    assert faults(bench.resume(rounds=1)) == []
-    third = bench.resume(rounds=3)
-    assert found(third, "train_time", "gru").samples == [pytest.approx(CALL)] * 3
-    assert faults(third) == []
+def test_a_fault_in_a_round_that_was_repeated_without_it_does_not_stay(lab: Laboratory) -> None:
+    """gru crashes in a round that is cut off; when that round is repeated it runs, and has to run on from there."""
+    gru_crashes = fault("crashed", "no", "prepare", "gru", number=0)
+    lab.interrupt(at=lambda request: request.do == "measure", trouble=gru_crashes, rounds=3)
+    lab.interrupt(at=lambda request: request.round == 1, rounds=3)
+    assert "gru" in lab.machine.models("release", round=0)
+    resumed = lab.resume(rounds=3)
+    assert found(resumed, "train_time", "gru").samples == [pytest.approx(CALL)] * 3
+    assert faults(resumed) == []
 
 
-def test_a_resumed_run_that_had_enough_measures_nothing(bench: Bench) -> None:
-    bench.run(rounds=2)
-    resumed = bench.resume(rounds=2)
-    assert bench.machine.requests == []
+def test_a_resumed_run_that_had_enough_measures_nothing(lab: Laboratory) -> None:
+    lab.run(rounds=2)
+    resumed = lab.resume(rounds=2)
+    assert lab.machine.requests == []
     assert num_rounds(resumed) == 2
 
 
-# A suite without timed passes
+# Suites that measure less often, or nothing in blocks
+
+MEMORY_ONCE = dataclasses.replace(FAKE, measured_rounds=1)
 
 
-@pytest.fixture
-def gradient_suite() -> Iterator[Suite]:
-    yield dataclasses.replace(FAKE, passes=(), per_case=("peak_memory",), precise=("peak_memory",), anchor_axes=())
+def test_what_hardly_varies_is_measured_in_the_first_rounds_only(lab: Laboratory) -> None:
+    run = lab.run(suite=dataclasses.replace(FAKE, measured_rounds=2), rounds=4)
+    assert sorted(request.round or 0 for request in lab.machine.asked("measure", model="gru")) == [0, 1]
+    assert {len(r.samples) for r in run.records if r.metric == "peak_memory"} == {2}
+    assert len(found(run, "train_time", "gru").samples) == 4
+    assert (faults(run), run.status) == ([], "complete")
 
 
-def test_a_suite_without_timed_passes_is_measured_only(bench: Bench, gradient_suite: Suite) -> None:
-    run = bench.run("gru", "lstm", suite=gradient_suite, rounds=2)
-    assert {request.do for request in bench.machine.requests} == {"measure"}
+def test_a_late_fault_does_not_spoil_memory_that_was_measured_before(lab: Laboratory) -> None:
+    lab.machine.trouble = fault("crashed", "no", "prepare", "gru", number=2)
+    run = lab.run(suite=MEMORY_ONCE, rounds=4)
+    assert {record.metric for record in faults(run)} == {"forward_time", "train_time"}
+
+
+def test_a_late_fault_after_all_times_were_taken_is_told_all_the_same(lab: Laboratory) -> None:
+    lab.machine.trouble = fault("crashed", "no", "release", "gru", number=2)
+    run = lab.run(suite=MEMORY_ONCE, rounds=4)
+    assert {(record.axes["model"], record.status) for record in faults(run)} == {("gru", "crashed")}
+
+
+def test_a_suite_without_timed_passes_is_measured_only(lab: Laboratory) -> None:
+    suite = dataclasses.replace(FAKE, passes=(), per_case=("peak_memory",), precise=("peak_memory",), anchor_axes=())
+    run = lab.run("gru", "lstm", suite=suite, rounds=2)
+    assert {request.do for request in lab.machine.requests} == {"measure"}
     memory = [r for r in run.records if r.metric == "peak_memory"]
     assert {(r.axes["model"], r.axes["pass"], tuple(r.samples)) for r in memory} == {
         (model, name, (2048.0, 2048.0)) for model in ("gru", "lstm") for name in ("forward", "train")

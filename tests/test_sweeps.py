@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ def test_lists_and_ranges(texts: list[str], values: list[int]) -> None:
 def test_a_range_doubles_from_its_first_number_and_stays_below_its_last(first: int, more: int) -> None:
     values = axes(seq_len=[f"{first}:{first + more}"])["seq_len"]
     assert values[0] == first
-    assert all(b == 2 * a for a, b in zip(values, values[1:], strict=False))
+    assert all(b == 2 * a for a, b in itertools.pairwise(values))
     assert values[-1] <= first + more < 2 * values[-1]
 
 

@@ -49,6 +49,7 @@ GOLDEN = r"""d_model 64
 | attention [2] | 64 | 4.00 ±25%! | – | 1.00 |
 
 - ! this interval is wider than the precision asked for, 5.0%
+- no interval where a case has fewer than 6 rounds, nor what depends on one
 - [1] out_of_memory: RuntimeError: can't allocate memory
 - [2] the CPU clock moved
 """
@@ -89,6 +90,17 @@ def test_the_number_after_plus_minus_is_half_of_the_interval() -> None:
     assert build(made, precision=None).rows[0][2] == "2000 ±20%"
 
 
+def test_a_table_with_plus_minus_says_what_that_is() -> None:
+    made = [record("train_time", 2.0, 1.8, 2.6, model="lstm", seq_len=64, d_model=64)]
+    assert any("±" in note and "95" in note for note in build(made).notes)
+
+
+def test_few_rounds_have_no_plus_minus_and_the_table_says_why() -> None:
+    table = build([record("train_time", 2.0, model="lstm", seq_len=64, d_model=64)])
+    assert table.rows[0][2] == "2000"
+    assert table.notes == ["no interval where a case has fewer than 6 rounds, nor what depends on one"]
+
+
 def test_an_interval_is_marked_only_where_it_is_wider_than_asked() -> None:
     made = [record("train_time", 1.0, 0.95, 1.05, model="lstm", seq_len=64, d_model=64)]
     assert build(made, precision=0.0501).rows[0][2] == "1000 ±5.0%"
@@ -123,8 +135,8 @@ def test_one_case_alone_names_its_model_and_length() -> None:
 def test_a_fault_in_one_pass_keeps_what_the_others_measured() -> None:
     case = {"model": "lstm", "seq_len": 64, "d_model": 64}
     memory = record("peak_memory", None, status="crashed", error="it fell over", **case)
-    table = build([record("train_time", 0.002, **case), memory, replace(memory, metric="width")])
-    assert table.rows == [["lstm [1]", "64", "2.00", "crashed"]]
+    table = build([record("train_time", 0.002, 0.002, 0.002, **case), memory, replace(memory, metric="width")])
+    assert table.rows == [["lstm [1]", "64", "2.00 ±0.0%", "crashed", "crashed"]]
     assert table.notes == ["[1] crashed: it fell over"]
 
 

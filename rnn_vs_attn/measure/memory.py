@@ -73,9 +73,10 @@ def _holes_filled() -> Iterator[None]:
     libc.free.argtypes = [ctypes.c_void_p]
     libc.malloc_trim(0)
     held = []
-    while not _is_mapped(block := libc.malloc(_THRESHOLD)):
-        held.append(block)
-    libc.free(block)
+    for size in (64 * _THRESHOLD, 8 * _THRESHOLD, _THRESHOLD):  # large ones first, which takes fewer of them
+        while not _is_mapped(block := libc.malloc(size)):
+            held.append(block)
+        libc.free(block)
     try:
         yield
     finally:

@@ -14,6 +14,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models import BASELINE, find
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.records import Axes, AxisValue, Metric, Sample
+from rnn_vs_attn.stats import MIN_ROUNDS
 from rnn_vs_attn.suites import bench_figures, bench_reading, bench_words
 from rnn_vs_attn.suites.suite import ANCHORS, Case, Suite, option
 from rnn_vs_attn.tables import Column
@@ -50,7 +51,7 @@ WIDTH = Metric("width", "1", "none", exact=True, title="d_model chosen by --matc
 FLOPS = Metric("flops", "1", "none", exact=True)
 STATE_SIZE = Metric("state_size", "B", "lower", exact=True, title="decoding state after seq_len tokens")
 
-KERNEL_POSITIONS = 128  # of the sequence, that a built-in model is called on to see which kernels run
+KERNEL_POSITIONS = 32  # of the sequence, that a built-in model is called on to see which kernels run
 TIMES = (FORWARD_TIME, BACKWARD_TIME, TRAIN_TIME)
 
 
@@ -313,6 +314,7 @@ BENCH = Suite(
     workload=workload,
     passes=("forward", "train"),
     timed_samples=timed_samples,
+    measured_rounds=MIN_ROUNDS,
     anchor_axes=("device", "dtype", "threads"),
     check=check,
     derive=bench_reading.derive,

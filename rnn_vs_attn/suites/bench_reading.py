@@ -71,7 +71,8 @@ def seq_len_of(record: Record) -> float:
 
 def by_round(curve: Sequence[Record]) -> list[list[float]]:
     """The curve of each round that measured all of its points."""
-    return [list(values) for values in zip(*(record.values for record in curve), strict=False)]
+    rounds = zip(*(record.samples for record in curve), strict=False)
+    return [[v for v in values if v is not None] for values in rounds if None not in values]
 
 
 def _exponents(records: Sequence[Record], metric: str) -> Iterator[Record]:
@@ -97,7 +98,8 @@ def _crossings(records: Sequence[Record], metric: str) -> Iterator[Record]:
 
 def _crossing(axes: Axes, curve: Sequence[Record], base: Sequence[Record]) -> Record:
     lengths = [seq_len_of(record) for record in curve]
-    rounds = list(zip(by_round(curve), by_round(base), strict=False))
+    points = len(lengths)
+    rounds = [(values[:points], values[points:]) for values in by_round([*curve, *base])]
     found = [stats.crossing(lengths, ours, theirs) for ours, theirs in rounds]
     axes |= {"seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
     record = _made(CROSSING, curve[0].suite, axes, list(found), stats.crossing_estimate(found))
@@ -105,8 +107,10 @@ def _crossing(axes: Axes, curve: Sequence[Record], base: Sequence[Record]) -> Re
         ahead = (curve[-1].median or 0) < (base[-1].median or 0)
         return replace(record, details=record.details | {"faster_beyond": axes["model"] if ahead else BASELINE})
     if rounds:
-        sides = {all(a < b for a, b in zip(*r, strict=True)) for r in rounds if stats.crossing(lengths, *r) is None}
+        sides = {all(a < b for a, b in zip(*r, strict=True)) for r in rounds}
         side = {frozenset({True}): "faster", frozenset({False}): "slower"}.get(frozenset(sides), "mixed")
+        if any(crossing is not None for crossing in found):
+            side = "mixed"
         return replace(record, details={"everywhere": side})
     return record
 
@@ -133,7 +137,9 @@ def _rates(records: Sequence[Record]) -> Iterator[Record]:
         yield from _share(rate, record_at(records, "peak_flops", where), "flops_fraction")
         num_params = record_at(records, "num_params", axes)
         if num_params is not None and num_params.median is not None:
-            moved = least_bytes(axes, num_params.median)
+            width = record_at(records, "width", axes)
+            used = axes | {"d_model": width.median} if width and width.median else axes
+            moved = least_bytes(used, num_params.median)
             bandwidth = _scaled(time, "bytes_per_second", lambda t, n=moved: n / t)  # type: ignore[misc]
             yield from _share(bandwidth, record_at(records, "peak_bandwidth", where), "bandwidth_fraction")
 
@@ -149,13 +155,13 @@ def record_at(records: Sequence[Record], metric: str, axes: Axes) -> Record | No
 
 
 def _scaled(record: Record, metric: str, change: Callable[[float], float]) -> Record:
-    values = [change(value) for value in record.values]
-    named = Metric(metric, "1/s", "higher")
-    return _made(named, record.suite, record.axes, list(values), stats.estimate(values))
+    samples = [None if value is None else change(value) for value in record.samples]
+    values = [value for value in samples if value is not None]
+    return _made(Metric(metric, "1/s", "higher"), record.suite, record.axes, samples, stats.estimate(values))
 
 
 def _share(rate: Record, peak: Record | None, metric: str) -> Iterator[Record]:
-    result = stats.ratio(rate.values, peak.values) if peak else None
+    result = stats.ratio(rate.samples, peak.samples) if peak else None
     if result is not None:
         yield _made(Metric(metric, "1", "higher"), rate.suite, rate.axes, [], result)
 
@@ -166,7 +172,7 @@ def _ratios(records: Sequence[Record]) -> Iterator[Record]:
         baselines = {without(r.axes, "model"): r for r in times if r.axes["model"] == BASELINE}
         for time in times:
             base = baselines.get(without(time.axes, "model"))
-            result = stats.ratio(time.values, base.values) if base else None
+            result = stats.ratio(time.samples, base.samples) if base else None
             if result is not None and time is not base:
                 yield _made(RATIO, time.suite, time.axes | {"of": metric}, [], result)
 

@@ -201,7 +201,7 @@ def _claim_parallel(records: Sequence[Record]) -> Iterator[str]:
         pairs.setdefault(without(record.axes, "threads"), {})[int(record.axes["threads"] or 0)] = record
     for group, by_threads in pairs.items():
         if few in by_threads and many in by_threads:
-            result = stats.ratio(by_threads[few].values, by_threads[many].values)
+            result = stats.ratio(by_threads[few].samples, by_threads[many].samples)
             if result is not None:
                 words = {"above": "gains", "below": "loses", "undecided": "undecided"}
                 what = f"{_named(dict(group), 'threads')} at seq_len {longest:.0f}, {few} to {many} threads"
@@ -215,7 +215,7 @@ def _claim_loop(records: Sequence[Record]) -> Iterator[str]:
     loops = sorted(measured(records, "train_time", model="lstm-cell"), key=seq_len_of)
     for loop in loops[-1:]:
         fused = times.get(without(loop.axes, "model"))
-        result = stats.ratio(loop.values, fused.values) if fused else None
+        result = stats.ratio(loop.samples, fused.samples) if fused else None
         if result is not None:
             yield (
                 f"The same LSTM as a Python loop over cells (lstm-cell) takes {interval(result)} times as long "

@@ -61,7 +61,8 @@ class Suite:
 
     metrics: all that may be sampled. per_case: those that every case owes in every round; a fault is recorded on those
     that it left out. precise: those whose intervals decide when a run stops. passes: what is timed in blocks, driven by
-    the parent; timed_samples turns the blocks of one pass into samples. measure: the rest of a round, in the worker.
+    the parent; timed_samples turns the blocks of one pass into samples. measure: the rest of a round, in the worker, in
+    the first measured_rounds only where its numbers hardly vary.
     anchor_axes: which axes the machine's own peak depends on. derive: records made from records and stored; expand:
     those that only the table shows; remarks: lines under the table.
     """
@@ -76,6 +77,7 @@ class Suite:
     workload: Callable[[Any, int], Workload] | None = None
     passes: tuple[str, ...] = ()
     timed_samples: Callable[[str, list[dict[str, Any]], dict[str, Any]], list[Sample]] | None = None
+    measured_rounds: int | None = None
     anchor_axes: tuple[str, ...] = ()
     check: Callable[[Mapping[str, Sequence[Any]]], None] | None = None
     derive: Callable[[Sequence[Record]], list[Record]] = lambda records: []

@@ -1,0 +1,140 @@
+"""Figures as files: both kinds, the same bytes twice, log axes, crossings with their labels."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+import xml.etree.ElementTree as ElementTree
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from rnn_vs_attn import plots
+from rnn_vs_attn.plots import Figure, Mark, Series
+
+LENGTHS = [64.0, 128.0, 256.0, 512.0]
+NONE: list[float | None] = [None] * 4
+
+
+def line(label: str, y: list[float], dashed: bool = False) -> Series:
+    return Series(label, LENGTHS, y, [v * 0.9 for v in y], [v * 1.1 for v in y], dashed)
+
+
+FIGURE = Figure(
+    name="train_time",
+    title="Training pass: time over seq_len",
+    x_label="seq_len (tokens)",
+    y_label="ms",
+    series=[line("lstm", [0.001 * 2**i for i in range(4)]), line("attention", [0.0005 * 4**i for i in range(4)])],
+    marks=[Mark("lstm = attention at 128", 128.0, 0.002)],
+    scale=1e3,
+)
+
+
+@lru_cache
+def rendered() -> dict[str, bytes]:
+    return plots.render(FIGURE)
+
+
+def svg(figure: Figure | None = None) -> str:
+    return (plots.render(figure) if figure else rendered())["svg"].decode()
+
+
+def texts(document: str) -> list[str]:
+    root = ElementTree.fromstring(document)
+    return ["".join(node.itertext()).strip() for node in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def points(document: str, colour: str) -> list[tuple[float, float]]:
+    """The points of the line of that colour, in the coordinates of the file."""
+    drawn = re.findall(rf'<path d="([^"]+)" clip-path="[^"]+" style="fill: none[^"]*stroke: {colour}', document)
+    (path,) = [d for d in drawn if d.count("L") == len(LENGTHS) - 1]
+    return [(float(x), float(y)) for x, y in re.findall(r"[ML] (\S+) (\S+)", path)]
+
+
+def test_a_figure_is_an_svg_and_a_png() -> None:
+    assert sorted(rendered()) == ["png", "svg"]
+    assert rendered()["png"].startswith(b"\x89PNG\r\n")
+    assert ElementTree.fromstring(rendered()["svg"]).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_the_same_records_give_the_same_bytes(kind: str) -> None:
+    assert plots.render(FIGURE)[kind] == rendered()[kind]
+
+
+@pytest.mark.parametrize("kind", ["svg", "png"])
+def test_other_numbers_give_another_figure(kind: str) -> None:
+    other = dataclasses.replace(FIGURE, series=FIGURE.series[:1])
+    assert plots.render(other)[kind] != rendered()[kind]
+
+
+def test_both_axes_are_logarithmic() -> None:
+    """A doubling is the same step everywhere, a power law is a straight line, and a square is twice as steep."""
+    slopes = []
+    for colour in ("#0072b2", "#d55e00"):
+        steps = [(b[0] - a[0], a[1] - b[1]) for a, b in itertools.pairwise(points(svg(), colour))]
+        assert steps == [pytest.approx(steps[0], rel=1e-4)] * 3
+        assert min(steps[0]) > 0
+        slopes.append(steps[0][1] / steps[0][0])
+    assert slopes[1] == pytest.approx(2 * slopes[0], rel=1e-4)
+
+
+def test_text_of_the_figure_is_text() -> None:
+    shown = texts(svg())
+    assert {"Training pass: time over seq_len", "seq_len (tokens)", "ms", "lstm", "attention"} <= set(shown)
+
+
+def test_a_crossing_is_labelled() -> None:
+    assert "lstm = attention at 128" in texts(svg())
+    assert "lstm = attention at 128" not in texts(svg(dataclasses.replace(FIGURE, marks=[])))
+
+
+def test_every_length_is_a_tick_in_plain_numbers() -> None:
+    assert {"64", "128", "256", "512"} <= set(texts(svg()))
+
+
+def test_base_units_are_scaled_to_those_of_the_label() -> None:
+    marks = [dataclasses.replace(mark, y=mark.y * 1e3) for mark in FIGURE.marks]
+    series = [
+        dataclasses.replace(s, **{name: [v * 1e3 for v in getattr(s, name)] for name in ("y", "low", "high")})
+        for s in FIGURE.series
+    ]
+    assert svg(dataclasses.replace(FIGURE, series=series, marks=marks, scale=1.0)) == svg()
+    assert svg(dataclasses.replace(FIGURE, scale=1.0)) != svg()
+
+
+def test_intervals_are_bands_and_their_absence_is_none() -> None:
+    bare = dataclasses.replace(FIGURE, series=[dataclasses.replace(s, low=NONE, high=NONE) for s in FIGURE.series])
+    assert svg().count("fill-opacity: 0.2") == 2
+    assert svg(bare).count("fill-opacity: 0.2") == 0
+
+
+def test_a_python_loop_is_dashed() -> None:
+    dashed = dataclasses.replace(FIGURE, series=[line("lstm-cell", [1.0, 2.0, 4.0, 8.0], dashed=True)])
+    assert "stroke-dasharray: 5.92,2.56" in svg(dashed)
+
+
+def test_one_length_alone_can_be_drawn() -> None:
+    single = Figure("one", "One", "seq_len", "ms", [Series("lstm", [64.0], [0.001], [None], [None])])
+    assert {"64", "lstm"} <= set(texts(svg(single)))
+
+
+def test_more_lines_than_colours_can_be_drawn() -> None:
+    many = dataclasses.replace(FIGURE, series=[line(f"model {i}", [i + 1.0] * 4) for i in range(11)])
+    assert {f"model {i}" for i in range(11)} <= set(texts(svg(many)))
+
+
+@pytest.mark.parametrize("label", ["<a&b>.py:Net", "_mine:Net", "$x$.py:Net"])
+def test_a_model_of_the_users_own_stands_in_the_legend_under_its_name(label: str) -> None:
+    assert label in texts(svg(dataclasses.replace(FIGURE, series=[line(label, [1.0, 2.0, 4.0, 8.0])])))
+
+
+def test_figures_are_saved_whole_under_their_names(tmp_path: Path) -> None:
+    folder = tmp_path / "plots"
+    plots.save([FIGURE], folder)
+    plots.save([FIGURE], folder)
+    assert sorted(file.name for file in folder.iterdir()) == ["train_time.png", "train_time.svg"]
+    assert (folder / "train_time.svg").read_bytes() == rendered()["svg"]
