@@ -224,7 +224,7 @@ class RunFolder:
         """Write one sample, whole or not at all. UserError where the disk takes no more."""
         start = self._samples.seek(0, os.SEEK_END)
         try:
-            left = dump(asdict(line)).encode() + b"\n"
+            left = dump(asdict(line)).encode(errors="backslashreplace") + b"\n"
             while left:  # a disk that becomes full takes a part without an error
                 left = left[self._samples.write(left) :]
         except OSError as error:
@@ -245,7 +245,7 @@ class RunFolder:
         beside = target.with_name(target.name + ".part")
         try:
             target.parent.mkdir(exist_ok=True)
-            with beside.open("w", encoding="utf-8") as file:
+            with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,8 @@ from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.records import (
     ROUND_DROPPED,
     ROUND_TIME,
+    Axes,
+    Key,
     Record,
     Run,
     RunFolder,
@@ -23,6 +26,7 @@ from rnn_vs_attn.records import (
     StorageError,
     build_record,
     group_lines,
+    key_of,
 )
 from rnn_vs_attn.stats import MIN_ROUNDS, Estimate
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of
@@ -120,23 +124,25 @@ class Sweep:
         return [*made, *self.suite.derive(made), *self._missing()]
 
     def _missing(self) -> list[Record]:
-        reason = (
-            f"not reached: --max-seconds {self.limits.max_seconds:g} or an interruption came first; --resume goes on"
-        )
+        """What the first round has not come to, with the reason; after a whole round there is nothing of the kind."""
+        if self.rounds:
+            return []
+        limit = f"--max-seconds {self.limits.max_seconds:g}"
+        reason = f"not reached: {limit} or an interruption came first; --resume goes on"
+        seen = {(line.metric, _same(self._case_axes(line.axes))) for line in self.lines}
         lines = [
-            self._line(case, 0, Sample(self.suite.per_case[0], None), "timeout", reason) for case in self._unmeasured()
+            self._line(case, 0, Sample(name, None), "timeout", reason)
+            for case in self._alive()
+            for name in self.suite.per_case
+            if (name, _same(axes_of(case))) not in seen
         ]
         return [build_record(self.suite.metric(line.metric, line.axes), [line]) for line in lines]
-
-    def _unmeasured(self) -> list[Case]:
-        seen = {tuple(sorted(self._case_axes(line.axes).items())) for line in self.lines}
-        return [case for case in self.cases if tuple(sorted(axes_of(case).items())) not in seen]
 
     def _case_axes(self, axes: dict[str, Any]) -> dict[str, Any]:
         return {name: axes[name] for name in axes_of(self.cases[0]) if name in axes}
 
     def _take_up(self) -> int:
-        """Finished rounds of an earlier sitting; lines of its unfinished round are forgotten, to be measured again."""
+        """Finished rounds of an interrupted run; lines of its unfinished round are forgotten, to be measured again."""
         kept: list[SampleLine] = []
         for line in self.lines:
             if line.metric == ROUND_DROPPED:
@@ -145,7 +151,7 @@ class Sweep:
                 kept.append(line)
         rounds = sum(line.metric == ROUND_TIME for line in kept)
         self.lines = [line for line in kept if line.round < rounds]
-        self._dropped = len(self.lines) < len(kept)
+        self._dropped, self._resumed_at = len(self.lines) < len(kept), rounds
         for line in self.lines:
             for name in self.suite.passes:
                 if line.metric == f"{name}_time" and line.status == "ok":
@@ -166,20 +172,23 @@ class Sweep:
 
     def _precise_enough(self) -> bool:
         """Whether every time of every case that still runs has an interval as narrow as asked."""
-        alive = {tuple(sorted(axes_of(case).items())) for case in self._alive()}
+        alive = {_same(axes_of(case)) for case in self._alive()}
         return all(
             reached(record, self.limits.precision)
             for record in self.records()
-            if record.metric in self.suite.precise and tuple(sorted(record.axes.items())) in alive
+            if record.metric in self.suite.precise and _same(record.axes) in alive
         )
 
     def _alive(self) -> list[Case]:
         """Cases that have not failed."""
-        failed = {tuple(sorted(line.axes.items())) for line in self.lines if line.status != "ok"}
-        return [case for case in self.cases if tuple(sorted(axes_of(case).items())) not in failed]
+        failed = {_same(line.axes) for line in self.lines if line.status != "ok"}
+        return [case for case in self.cases if _same(axes_of(case)) not in failed]
 
     def _check_time(self) -> None:
-        if self.clock() > self._deadline:
+        repeats = (
+            self._dropped and self.rounds == self._resumed_at
+        )  # a resumed run finishes its round, or it never would
+        if self.clock() > self._deadline and not repeats:
             raise _TimeIsUp
 
     # One round
@@ -191,10 +200,11 @@ class Sweep:
         self.progress.round_begins(number, len(cases))
         self._fresh_worker()
         begun = self.clock()
-        self._anchors(cases, number)
+        anchors = self._anchors(cases)
         if self.suite.passes:
             for case in self._shuffled(cases, number, "timed"):
                 self._one(case, number, self._time)
+        self._append_best(number, anchors + self._anchors(cases))
         if self._measures(number):
             for case in self._shuffled(self._alive(), number, "measured"):
                 self._one(case, number, self._measure)
@@ -232,18 +242,27 @@ class Sweep:
                 raise
             self._fault(case, number, CaseFault("failed", str(error)))
 
-    def _anchors(self, cases: Sequence[Case], number: int) -> None:
+    def _anchors(self, cases: Sequence[Case]) -> list[tuple[dict[str, Any], Sample]]:
         """The machine's own peak for each setting that the cases run under."""
         settings = {tuple(axes_of(case)[name] for name in self.suite.anchor_axes) for case in cases}
+        found = []
         for values in sorted(settings, key=str) if self.suite.anchor_axes else []:
             axes = dict(zip(self.suite.anchor_axes, values, strict=True))
-            try:
-                answer = self._ask("anchor", self.limits.timeout, **axes)
-            except CaseFault:  # a machine whose peak cannot be measured still runs the cases
-                continue
-            for sample in answer["samples"]:
-                made = Sample(**sample)
-                self._append(SampleLine(self.suite.name, axes, made.metric, number, made.value, details=made.details))
+            with contextlib.suppress(CaseFault):  # a machine whose peak cannot be measured still runs the cases
+                samples = self._ask("anchor", self.limits.timeout, **axes)["samples"]
+                found += [(axes | sample["axes"], Sample(**sample)) for sample in samples]
+        return found
+
+    def _append_best(self, number: int, anchors: Sequence[tuple[dict[str, Any], Sample]]) -> None:
+        """One sample of each from the readings of a round: a peak is the best that was reached."""
+        readings: dict[Key, list[tuple[dict[str, Any], Sample]]] = {}
+        for axes, sample in anchors:
+            readings.setdefault(key_of(self.suite.name, sample.metric, axes), []).append((axes, sample))
+        for found in readings.values():
+            axes, sample = found[0]
+            best = max if self.suite.metric(sample.metric, axes).better == "higher" else min
+            value = best(reading.value for _, reading in found if reading.value is not None)
+            self._append(SampleLine(self.suite.name, axes, sample.metric, number, value))
 
     def _time(self, case: Case, number: int) -> None:
         """Blocks of every pass of one case, driven from here."""
@@ -313,7 +332,7 @@ class Sweep:
         }
         all_owed = self.suite.per_case if self._measures(number) else self.suite.precise
         owed = [name for name in all_owed if name not in given]
-        for name in owed:
+        for name in owed or self.suite.per_case[-1:]:
             self._append(self._line(case, number, Sample(name, None), fault.status, fault.reason))
 
     def _line(
@@ -345,6 +364,11 @@ class Sweep:
 
     def _write_records(self) -> None:
         self.folder.write_records(self.records())
+
+
+def _same(axes: Axes) -> tuple[tuple[str, Any], ...]:
+    """Axes as a value that can be looked up."""
+    return tuple(sorted(axes.items()))
 
 
 def _case_of(suite: Suite, line: SampleLine) -> Case:

@@ -102,6 +102,7 @@ class FakeMachine:
     clock: FakeClock = field(default_factory=FakeClock)
     seconds: Callable[[str, str, int], float] = lambda model, name, number: CALL
     trouble: Callable[[Request], BaseException | None] = lambda request: None
+    peak: Callable[[int], float] = lambda reading: 1e11  # FLOP/s, by how many readings there were before
     num_blocks: int = BLOCKS
     warnings: list[str] = field(default_factory=list)
     workers: list[FakeWorker] = field(default_factory=list)
@@ -109,6 +110,7 @@ class FakeMachine:
 
     def start(self) -> FakeWorker:
         assert not any(worker.alive for worker in self.workers), "two workers at once disturb each other"
+        self.clock.now += FakeWorker.start_up
         self.workers.append(FakeWorker(self, len(self.workers)))
         return self.workers[-1]
 
@@ -152,7 +154,8 @@ class FakeWorker:
         self.alive = False
 
     def _anchor(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return {"samples": [dataclasses.asdict(Sample("peak_flops", 1e11))]}
+        value = self._machine.peak(len(self._machine.asked("anchor")) - 1)
+        return {"samples": [dataclasses.asdict(Sample(name, value)) for name in ("peak_flops", "python_loop_time")]}
 
     def _prepare(self, fields: dict[str, Any]) -> dict[str, Any]:
         return {"warnings": list(self._machine.warnings)}

@@ -12,6 +12,7 @@ from fakes import (
     BLOCKS,
     CALL,
     FAKE,
+    WARM_UP,
     FakeCase,
     FakeMachine,
     FakeWorker,
@@ -134,7 +135,17 @@ def test_all_cases_are_timed_before_any_memory_is_measured(lab: Laboratory) -> N
 def test_the_worker_is_asked_for_each_pass_in_turn(lab: Laboratory) -> None:
     lab.run("lstm", rounds=1)
     blocks = ["block forward"] * BLOCKS, ["block train"] * BLOCKS
-    expected = ["anchor", "prepare", "ready forward", *blocks[0], "ready train", *blocks[1], "release", "measure"]
+    expected = [
+        "anchor",
+        "prepare",
+        "ready forward",
+        *blocks[0],
+        "ready train",
+        *blocks[1],
+        "release",
+        "anchor",
+        "measure",
+    ]
     assert [str(request) for request in lab.machine.requests] == expected
 
 
@@ -245,12 +256,13 @@ def test_a_case_that_failed_does_not_keep_the_steady_ones_going(lab: Laboratory)
 # --max-seconds
 
 
-def seconds_of_a_case(passes: int = 2) -> float:
-    return passes * (0.25 + BLOCKS * 40 * CALL)
+def seconds_for(num_cases: float) -> float:
+    """What the first worker and the times of so many cases take."""
+    return FakeWorker.start_up + num_cases * 2 * (WARM_UP + BLOCKS * 40 * CALL)
 
 
 def test_time_is_up_between_cases_and_what_was_done_is_kept(lab: Laboratory) -> None:
-    run = lab.run(rounds=3, max_seconds=1.5 * seconds_of_a_case())
+    run = lab.run(rounds=3, max_seconds=seconds_for(1.5))
     done = lab.machine.models("release")
     assert len(done) == 2
     for model in done:
@@ -258,7 +270,7 @@ def test_time_is_up_between_cases_and_what_was_done_is_kept(lab: Laboratory) -> 
 
 
 def test_cases_never_reached_are_records_of_an_interrupted_run(lab: Laboratory) -> None:
-    run = lab.run(rounds=3, max_seconds=1.5 * seconds_of_a_case())
+    run = lab.run(rounds=3, max_seconds=seconds_for(1.5))
     missing = set(MODELS) - set(lab.machine.models("prepare"))
     assert run.status == "interrupted"
     assert run.finished is None
@@ -267,8 +279,8 @@ def test_cases_never_reached_are_records_of_an_interrupted_run(lab: Laboratory) 
 
 
 def test_time_that_ends_in_a_later_round_leaves_a_complete_run(lab: Laboratory) -> None:
-    a_round = 4 * seconds_of_a_case() + 4 * 1.0
-    run = lab.run(rounds=9, max_seconds=a_round + 1.5 * seconds_of_a_case())
+    first_round = seconds_for(4) + 4 * 1.0
+    run = lab.run(rounds=9, max_seconds=first_round + seconds_for(1.5))
     assert run.status == "complete"
     assert faults(run) == []
     assert {len(found(run, "train_time", model).samples) for model in MODELS} == {1, 2}
@@ -276,10 +288,16 @@ def test_time_that_ends_in_a_later_round_leaves_a_complete_run(lab: Laboratory) 
 
 def test_cases_whose_memory_was_never_reached_are_not_called_complete(lab: Laboratory) -> None:
     """--max-seconds ends between the timed part and the memory part of the first round."""
-    run = lab.run(rounds=3, max_seconds=3.5 * seconds_of_a_case())
+    run = lab.run(rounds=3, max_seconds=seconds_for(3.5))
     assert set(lab.machine.models("release")) == set(MODELS)
     assert lab.machine.models("measure") == []
     assert run.status == "interrupted"
+
+
+def test_memory_that_was_never_reached_is_missing_with_its_reason(lab: Laboratory) -> None:
+    run = lab.run(rounds=3, max_seconds=seconds_for(3.5))
+    missing = {(r.axes["model"], r.metric) for r in faults(run) if r.error.startswith("not reached: ")}
+    assert missing == {(model, "peak_memory") for model in MODELS}
 
 
 # What goes wrong in one case
@@ -321,6 +339,7 @@ def test_a_fault_is_not_tried_again(lab: Laboratory, do: str, status: str) -> No
     run = lab.run(rounds=3)
     assert len(lab.machine.asked(do, model="gru")) == 1
     assert lab.machine.asked("prepare", model="gru", round=1) == []
+    assert len(lab.machine.asked("measure", model="gru")) == (do == "measure")
     assert {(r.axes["model"], r.status) for r in faults(run)} == {("gru", status)}
 
 
@@ -403,7 +422,7 @@ def test_the_passes_of_a_case_share_one_timeout(lab: Laboratory) -> None:
     lab.machine.seconds = lambda model, name, number: 0.1
     lab.run("gru", rounds=1, timeout=50.0, budget=Budget())
     left = [r.timeout for r in lab.machine.requests if r.do in ("prepare", "ready", "block", "release")]
-    spent = lab.machine.clock.now - 1.0 - 1000.0
+    spent = 2 * (WARM_UP + BLOCKS * 40 * 0.1)
     assert left == sorted(left, reverse=True)
     assert left[0] == pytest.approx(50.0)
     assert left[-1] == pytest.approx(50.0 - spent)
@@ -444,8 +463,8 @@ def test_a_round_ends_with_the_time_it_took_and_in_what(lab: Laboratory) -> None
     lab.run("gru", rounds=1)
     (line,) = (line for line in read_samples(lab.path) if line.metric == ROUND_TIME)
     timed = 2 * BLOCKS * 40 * CALL
-    assert line.value == pytest.approx(2 * 0.25 + timed + 1.0)
-    assert line.details == pytest.approx({"start_up": 0.5, "warm_up": 0.5, "timed": timed, "memory": 1.0})
+    assert line.value == pytest.approx(2 * WARM_UP + timed + 1.0)
+    assert line.details == pytest.approx({"start_up": 0.5, "warm_up": 2 * WARM_UP, "timed": timed, "memory": 1.0})
 
 
 def test_warnings_of_a_case_are_on_its_records(lab: Laboratory) -> None:
@@ -454,11 +473,21 @@ def test_warnings_of_a_case_are_on_its_records(lab: Laboratory) -> None:
     assert found(run, "train_time", "gru").warnings == ["it was hot"]
 
 
-def test_the_peak_of_the_machine_is_measured_once_a_round_for_each_setting(lab: Laboratory) -> None:
+def test_the_peak_of_the_machine_is_read_before_and_after_the_times_of_each_round(lab: Laboratory) -> None:
     run = lab.run(rounds=2)
-    assert [r.fields for r in lab.machine.asked("anchor")] == [{"device": "cpu", "dtype": "float32", "threads": 1}] * 2
+    setting = {"device": "cpu", "dtype": "float32", "threads": 1}
+    kinds = [request.do for request in lab.machine.requests if request.worker == 0]
+    assert [request.fields for request in lab.machine.asked("anchor")] == [setting] * 4
+    assert kinds[0] == kinds[kinds.index("measure") - 1] == "anchor"
     (peak,) = (r for r in run.records if r.metric == "peak_flops")
-    assert (peak.axes, peak.samples) == ({"device": "cpu", "dtype": "float32", "threads": 1}, [1e11, 1e11])
+    assert (peak.axes, peak.samples) == (setting, [1e11, 1e11])
+
+
+def test_of_the_readings_of_a_round_the_best_is_kept(lab: Laboratory) -> None:
+    lab.machine.peak = lambda reading: [1e11, 3e11, 5e11, 2e11][reading]
+    kept = {record.metric: record.samples for record in lab.run(rounds=2).records}
+    assert kept["peak_flops"] == [3e11, 5e11]
+    assert kept["python_loop_time"] == [1e11, 2e11]
 
 
 def test_records_stand_in_the_order_of_the_cases_given(lab: Laboratory) -> None:
@@ -595,7 +624,17 @@ def test_a_resumed_run_that_had_enough_measures_nothing(lab: Laboratory) -> None
     lab.run(rounds=2)
     resumed = lab.resume(rounds=2)
     assert lab.machine.requests == []
-    assert num_rounds(resumed) == 2
+    assert (num_rounds(resumed), resumed.status) == (2, "complete")
+
+
+def test_a_run_whose_first_round_takes_longer_than_it_may_is_complete_after_a_few_resumes(lab: Laboratory) -> None:
+    """A record of a case that was not reached says: --resume goes on."""
+    limits = {"rounds": 1, "max_seconds": seconds_for(1.5)}
+    run = lab.run(**limits)
+    for _ in range(2 * len(MODELS)):
+        run = lab.resume(**limits)
+    assert run.status == "complete"
+    assert faults(run) == []
 
 
 # Suites that measure less often, or nothing in blocks

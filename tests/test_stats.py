@@ -143,6 +143,12 @@ def test_unequal_numbers_of_rounds_of_the_same_data_show_no_difference() -> None
         assert stats.side_of(found, 1.0) == "undecided"
 
 
+def test_a_round_that_one_side_lacks_does_not_shift_the_others() -> None:
+    found = stats.ratio([2.0, None, 8.0, 16.0], [1.0, 2.0, None, 8.0])
+    assert found is not None
+    assert (found.median, found.rounds) == (2.0, 2)
+
+
 def test_no_common_round_gives_no_ratio() -> None:
     assert stats.ratio([], [1.0]) is None
     assert stats.ratio([1.0], [0.0]) is None

@@ -19,10 +19,13 @@ _PYTHON_STEPS = 20_000
 
 
 def samples(device: torch.device, dtype: torch.dtype) -> Iterator[Sample]:
-    """`peak_flops` (FLOP/s), `peak_bandwidth` (B/s, read and written) and `python_loop_time` (s) of this round."""
+    """`product_flops` of each kind of matrix product (FLOP/s), `peak_flops`, the best of them, `peak_bandwidth` (B/s,
+    read and written) and `python_loop_time` (s).
+    """
     rates = matrix_rates(device, dtype)
-    fastest = max(rates, key=lambda name: rates[name])
-    yield Sample("peak_flops", rates[fastest], details={"by": fastest, "rates": rates})
+    for name, rate in rates.items():
+        yield Sample("product_flops", rate, {"by": name})
+    yield Sample("peak_flops", max(rates.values()))
     source = torch.ones((256 << 20 if device.type == "cuda" else 32 << 20) // 4, device=device)
     target = torch.zeros_like(source)
     moved = 2 * source.nbytes

@@ -49,17 +49,17 @@ def _peak_lines(records: Sequence[Record]) -> Iterator[str]:
         copy = f", {units.scaled(bandwidth.median, 'B/s')} in a copy" if bandwidth and bandwidth.median else ""
         rate = units.scaled(flops.median or 0, "FLOP/s")
         of_peak = "'of peak' is the share of the first that training reaches"
-        yield f"Peak of this machine ({where}): {rate} in a matrix product{copy}; {of_peak}.{_slow_product(flops)}"
+        slow = _slow_product(records, flops)
+        yield f"Peak of this machine ({where}): {rate} in a matrix product{copy}; {of_peak}.{slow}"
 
 
-def _slow_product(peak: Record) -> str:
+def _slow_product(records: Sequence[Record], peak: Record) -> str:
     """Said where torch's own matrix product, which attention's projections run on, is far from the peak."""
-    rates = peak.details.get("rates", {})
-    product = rates.get("mm")
-    if not product or product > 0.8 * rates[peak.details["by"]]:
+    product = record_at(records, "product_flops", peak.axes | {"by": "mm"})
+    if product is None or product.median is None or peak.median is None or product.median > 0.8 * peak.median:
         return ""
-    rate = units.scaled(product, "FLOP/s")
-    return f" torch's own product (mm) reaches {rate} here, {peak.details['by']} the peak: kernels differ, not layers."
+    rate = units.scaled(product.median, "FLOP/s")
+    return f" torch's own product (mm), which nn.Linear runs on, reaches {rate}."
 
 
 def _named(axes: Axes, *leave_out: str) -> str:
@@ -193,7 +193,7 @@ def _claim_parallel(records: Sequence[Record]) -> Iterator[str]:
     counts = sorted({int(r.axes["threads"] or 0) for r in records if r.metric == "train_time"})
     if len(counts) < 2:
         return
-    few, many = counts[0], counts[-1]
+    few, many, skip = counts[0], counts[-1], unvaried(records)
     times = measured(records, "train_time")
     longest = max(seq_len_of(r) for r in times) if times else 0
     pairs: dict[Group, dict[int, Record]] = {}
@@ -204,7 +204,7 @@ def _claim_parallel(records: Sequence[Record]) -> Iterator[str]:
             result = stats.ratio(by_threads[few].samples, by_threads[many].samples)
             if result is not None:
                 words = {"above": "gains", "below": "loses", "undecided": "undecided"}
-                what = f"{_named(dict(group), 'threads')} at seq_len {longest:.0f}, {few} to {many} threads"
+                what = f"{_named(dict(group), 'threads', *skip)} at seq_len {longest:.0f}, {few} to {many} threads"
                 verdict = words[stats.side_of(result, 1.0)]
                 yield f"Parallelism, {what}: {verdict}, speed-up {interval(result)}."
 
