@@ -16,8 +16,8 @@ class Budget:
     warm_up: float = 0.2
     max_warm_up: float = 0.6
     block: float = 0.005
-    min_blocks: int = 4
-    case: float = 0.06
+    min_blocks: int = 5
+    case: float = 0.08
 
 
 @dataclass(frozen=True)

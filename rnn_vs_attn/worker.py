@@ -109,7 +109,6 @@ class Worker:
         assert owner.workload is not None
         self._workload = owner.workload(made, seed)
         self._clock = clock_for(self._torch.device(made.device))
-        gc.collect()
         self._before = self._readings()
         return {"warnings": warnings_for(made)}
 
@@ -164,7 +163,8 @@ class Worker:
     def _enter(self, suite: Suite, case: dict[str, Any], max_memory: int | None) -> Case:
         from rnn_vs_attn.measure import memory
 
-        self._leave()
+        if self._case is not None:
+            self._leave()
         made = suite.case(**case)
         self._torch.set_num_threads(made.threads)
         on_cpu = made.device == "cpu"
@@ -179,7 +179,7 @@ class Worker:
 
         self._case = self._workload = self._clock = self._before = None
         memory.limit(None)
-        gc.collect()
+        _collect()
         if self._torch.cuda.is_initialized():
             self._torch.cuda.empty_cache()
 
@@ -288,6 +288,12 @@ def _take_pipes() -> tuple[IO[str], IO[str]]:
     return requests, replies
 
 
+def _collect() -> None:
+    """Free what cycles hold, and never look at the rest again: collecting stays cheap and is never due in a block."""
+    gc.collect()
+    gc.freeze()
+
+
 def _die_with_parent(parent: int) -> None:
     """On Linux the kernel kills this process when the parent dies, also in the middle of a call."""
     if sys.platform == "linux":
@@ -310,9 +316,8 @@ def main() -> None:
     _die_with_parent(int(sys.argv[1]))
     _be_killed_first()
     worker = Worker()
-    gc.collect()
-    gc.freeze()
     gc.disable()
+    _collect()
     replies.write(dump({"ok": {"pid": os.getpid()}}) + "\n")
     replies.flush()
     for line in requests:

@@ -10,7 +10,6 @@ On CUDA it is the allocator's peak, exact.
 from __future__ import annotations
 
 import ctypes
-import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -51,7 +50,6 @@ def peaks(calls: list[Callable[[], object]], device: torch.device) -> list[int]:
 
     On a CPU this process's calls are slower from then on.
     """
-    gc.collect()
     if device.type == "cuda":
         return _cuda_peaks(calls, device)
     precise_allocator()
