@@ -7,7 +7,6 @@ python benchmarks/readme.py --check    exit 1 where the README is out of date
 from __future__ import annotations
 
 import ast
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -44,8 +43,11 @@ def first_sentence(file: Path) -> str:
 def filled(text: str) -> str:
     """The README with all parts up to date."""
     for name, content in parts().items():
-        pattern = re.compile(f"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-        text = pattern.sub(lambda match, content=content: match[1] + content + match[2], text)
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            sys.exit(f"README.md needs {begin} and {end} once each")
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{content}\n{end}{rest.split(end)[1]}"
     return text
 
 

@@ -1,4 +1,4 @@
-"""About how long a round takes, from one quick look at each model at its shortest length."""
+"""About how long a round takes, from one quick look at each model at a short length."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rnn_vs_attn.models import find
 from rnn_vs_attn.suites.bench import shape_of
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of
 
+LOOK_AT = 256  # the longest sequence that is looked at; longer ones are scaled from it
 _MEMORY_PASSES = 3.0  # of each pass: once, with a slower allocator
 
 
@@ -20,8 +21,8 @@ def round_seconds(worker: Worker, suite: Suite, cases: Sequence[Case], limits: L
     shortest: dict[Case, Case] = {}
     for case in cases:
         family = dataclasses.replace(case, seq_len=1)
-        if family not in shortest or case.seq_len < shortest[family].seq_len:
-            shortest[family] = case
+        known = shortest[family].seq_len if family in shortest else LOOK_AT
+        shortest[family] = dataclasses.replace(case, seq_len=min(case.seq_len, known))
     looked = {family: _look(worker, suite, case, limits) for family, case in shortest.items()}
     return {case: _of(case, shortest, looked, limits) for case in cases}
 
@@ -35,7 +36,7 @@ def _of(
         return None
     growth = _work(case) / _work(shortest[family])
     calls = [value * growth for value in seconds.values()]
-    warm_up = limits.budget.max_warm_up if case == shortest[family] else 0.0
+    warm_up = limits.budget.max_warm_up if case.seq_len == shortest[family].seq_len else 0.0
     return warm_up + sum(_pass(call, limits.budget) + _MEMORY_PASSES * call for call in calls)
 
 

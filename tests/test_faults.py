@@ -80,14 +80,14 @@ def test_each_fault_costs_its_own_case_only(tmp_path: Path) -> None:
 
 
 def test_what_cannot_fit_is_refused_beforehand(tmp_path: Path) -> None:
-    words = ["--model", "attention-naive,lstm", "--seq-len", "65536", "--max-memory", "1GiB", "--rounds", "1"]
+    words = ["--model", "attention-naive,lstm", "--seq-len", "16384", "--max-memory", "1GiB", "--rounds", "1"]
     done = run("bench", *TINY, *words, "--output", str(tmp_path / "run"))
     assert done.returncode == 4
     records = lines_of(tmp_path / "run/records.jsonl")
     refused = [r for r in records if r["axes"].get("model") == "attention-naive" and r["metric"] == "forward_time"]
     assert refused[0]["status"] == "out_of_memory"
     assert "refused beforehand" in refused[0]["error"]
-    assert cases_measured(tmp_path / "run") == {("lstm", 65536): 1}
+    assert cases_measured(tmp_path / "run") == {("lstm", 16384): 1}
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -124,7 +124,7 @@ def assert_has_nothing_left(folder: Path) -> None:
 
 
 @linux
-@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("count", [5])
 def test_kill_9_of_the_parent_leaves_a_readable_run_and_no_worker(count: int, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     running = started(folder)
@@ -153,7 +153,7 @@ def test_kill_9_of_the_worker_costs_one_case(tmp_path: Path, monkeypatch: pytest
     """`layers:Hangs` hangs in its own check first, then in its case, where its worker is killed."""
     folder, hung = tmp_path / "run", tmp_path / "hung"
     monkeypatch.setenv("HUNG_PIDS", str(hung))
-    running = started(folder, "--timeout", "4", models="layers:Hangs,lstm,attention", rounds=1)
+    running = started(folder, "--timeout", "3", models="layers:Hangs,lstm,attention", rounds=1)
     wait_until(lambda: hung.exists() and len(hung.read_text().split()) == 2)
     os.kill(int(hung.read_text().split()[1]), signal.SIGKILL)
     running.communicate(timeout=60)
