@@ -63,7 +63,8 @@ def render(figure: Figure) -> dict[str, bytes]:
 
     settings = {"svg.hashsalt": "rnn-vs-attn", "svg.fonttype": "none", "font.size": 10}
     with matplotlib.rc_context(settings):  # type: ignore[arg-type]
-        canvas = Canvas(figsize=(7.2, 4.6), layout="constrained")
+        canvas = Canvas(figsize=(7.2, 4.6))
+        canvas.subplots_adjust(left=0.1, right=0.97, bottom=0.11, top=0.93)
         axes = canvas.add_subplot()
         for i, series in enumerate(figure.series):
             _draw(axes, series, _COLOURS[i % len(_COLOURS)], _SHAPES[i % len(_SHAPES)], figure.scale)

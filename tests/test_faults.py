@@ -63,7 +63,7 @@ def test_each_fault_costs_its_own_case_only(tmp_path: Path) -> None:
         "layers:Raises": "failed",
         "layers:TakesAllMemory": "out_of_memory",
     }
-    words = ["--model", ",".join([*bad, "attention"]), "--seq-len", "32", "--rounds", "2", "--timeout", "3"]
+    words = ["--model", ",".join([*bad, "attention"]), "--seq-len", "32", "--rounds", "2", "--timeout", "2"]
     done = run("bench", *TINY, *words, "--max-memory", "1GiB", "--output", str(tmp_path / "run"))
     assert done.returncode == 4
     assert "Traceback" not in done.stderr
@@ -71,7 +71,7 @@ def test_each_fault_costs_its_own_case_only(tmp_path: Path) -> None:
     assert {r["axes"]["model"]: r["status"] for r in records} == bad | {"attention": "ok"}
     reasons = {r["axes"]["model"]: r["error"] for r in records}
     assert "signal 6" in reasons["layers:Aborts"]
-    assert "--timeout 3" in reasons["layers:Hangs"]
+    assert "--timeout 2" in reasons["layers:Hangs"]
     assert reasons["layers:Raises"] == "ValueError: this layer cannot do that"
     assert {r["axes"]["model"]: len(r["samples"]) for r in records}["attention"] == 2
     kept = [r for r in lines_of(tmp_path / "run/records.jsonl") if r["metric"] == "forward_time" and r["samples"]]
@@ -153,7 +153,7 @@ def test_kill_9_of_the_worker_costs_one_case(tmp_path: Path, monkeypatch: pytest
     """`layers:Hangs` hangs in its own check first, then in its case, where its worker is killed."""
     folder, hung = tmp_path / "run", tmp_path / "hung"
     monkeypatch.setenv("HUNG_PIDS", str(hung))
-    running = started(folder, "--timeout", "3", models="layers:Hangs,lstm,attention", rounds=1)
+    running = started(folder, "--timeout", "2", models="layers:Hangs,lstm,attention", rounds=1)
     wait_until(lambda: hung.exists() and len(hung.read_text().split()) == 2)
     os.kill(int(hung.read_text().split()[1]), signal.SIGKILL)
     running.communicate(timeout=60)

@@ -20,8 +20,8 @@ def harness(program: str, *words: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_accuracy_has_a_ratio_with_its_interval_for_every_cell() -> None:
-    _, document = harness("accuracy.py", "--model", "lstm", "attention", "--seq-len", "64", "--alternations", "7")
-    assert [cell["model"] for cell in document["details"]] == ["lstm", "attention"]
+    _, document = harness("accuracy.py", "--model", "lstm", "--seq-len", "64", "--alternations", "6")
+    assert [cell["model"] for cell in document["details"]] == ["lstm"]
     for cell in document["details"]:
         assert cell["forward_low"] <= cell["forward"] <= cell["forward_high"]
         assert cell["train_low"] <= cell["train"] <= cell["train_high"]
@@ -42,10 +42,10 @@ def test_the_peak_of_naive_attention_is_within_5_percent_of_the_arithmetic() -> 
 
 
 def test_the_parts_of_a_round_add_up_to_at_most_its_wall_time() -> None:
-    small = "--model lstm --seq-len 16 --rounds 2 --d-model 16".split()
+    small = "--model lstm --seq-len 16 --rounds 1 --d-model 16".split()
     _, document = harness("cost.py", "--share", "0", "--", *small)
     spent = document["details"][0]
-    assert spent["rounds"] == 2
+    assert spent["rounds"] == 1
     assert 0 < spent["timed"] < spent["measured"] <= 1
     figures = {figure["name"]: figure for figure in document["figures"]}
     assert figures["torch in the parent process"]["met"]

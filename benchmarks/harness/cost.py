@@ -86,7 +86,7 @@ def start_seconds(word: str) -> float:
         return time.monotonic() - begun
 
     once()
-    return median(once() for _ in range(11))
+    return median(once() for _ in range(7))
 
 
 if __name__ == "__main__":
