@@ -20,6 +20,7 @@ from rnn_vs_attn.records import Record, Run, RunFolder, read_head, read_samples
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of
 
 DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143
+WIDE = 165  # columns of a terminal that shows every column of a table
 _BUDGET = Budget()
 
 
@@ -184,7 +185,8 @@ def _print_table(suite: Suite, records: Sequence[Record], limits: Limits, out: A
     from rnn_vs_attn import tables
 
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
-    table = tables.build([*records, *suite.expand(records)], case_axes, suite.columns, limits.precision)
+    narrow = out.is_terminal and out.width < WIDE
+    table = tables.build([*records, *suite.expand(records)], case_axes, suite.columns, limits.precision, narrow)
     if not out.is_terminal:
         out.file.write(table.markdown() + "\n")
         return

@@ -25,6 +25,7 @@ class Column:
     axes: Mapping[str, AxisValue] = field(default_factory=dict)
     interval: str = ""  # "percent": ± half of the interval; "ends": both ends; "": none
     precise: bool = False  # marked where wider than the precision asked for
+    spare: bool = False  # left out where there is little room; table.md and table.csv have it always
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,17 @@ def _sortable(value: AxisValue) -> tuple[bool, float, str]:
 
 
 def build(
-    records: Sequence[Record], case_axes: Sequence[str], columns: Sequence[Column], precision: float | None
+    records: Sequence[Record],
+    case_axes: Sequence[str],
+    columns: Sequence[Column],
+    precision: float | None,
+    narrow: bool = False,
 ) -> Table:
-    """The table of one run; `precision` marks intervals that are wider."""
+    """The table of one run; `precision` marks intervals that are wider; a narrow one leaves spare columns out."""
     rows = rows_of(records, case_axes)
     varying = [n for n in case_axes if n in ("model", "seq_len") or len({row.axes[n] for row in rows}) > 1]
     varying.sort(key=lambda name: ("model", "seq_len").index(name) if name in ("model", "seq_len") else 2)
-    shown = [c for c in columns if any(row.owes(c.metric) for row in rows)]
+    shown = [c for c in columns if any(row.owes(c.metric) for row in rows) and not (narrow and c.spare)]
     notes = _Notes()
     cells = [
         [str(row.axes[name]) for name in varying] + [_cell(row, column, precision, notes) for column in shown]

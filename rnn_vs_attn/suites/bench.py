@@ -270,6 +270,10 @@ def _time(title: str, metric: str) -> Column:
     return Column(title, metric, units.milliseconds, interval="percent", precise=True)
 
 
+def _kibibytes(value: float) -> str:
+    return units.significant(value / 1024)
+
+
 def _ratio(value: float) -> str:
     return units.significant(value)
 
@@ -286,6 +290,9 @@ COLUMNS = (
     Column("tokens/s", "tokens_per_second", _per_second),
     Column("FLOP/s", "flops_per_second", _per_second),
     Column("of peak", "flops_fraction", units.percent),
+    Column("parameters", "num_params", _COUNT, spare=True),
+    Column("FLOPs (train)", "flops", _per_second, _TRAIN, spare=True),
+    Column("state KiB", "state_size", _kibibytes, spare=True),
     Column("width", "width", _COUNT),
     Column("compile s", "compile_time", units.significant, _TRAIN),
     Column("host ms", "host_time", units.milliseconds, _TRAIN),
