@@ -200,6 +200,17 @@ def test_attention_that_sees_the_future_does_not_decode() -> None:
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "lstm-cell"])
+@pytest.mark.parametrize("num_layers", [1, 2])
+def test_every_layer_chooses_its_kernel_and_computes_the_same(num_layers: int) -> None:
+    shape = dataclasses.replace(SHAPE, num_layers=num_layers)
+    module, x = made(find("attention"), shape)
+    before = call(module, x)
+    module.choose_kernel(x)
+    layers = [layer for layer in module.modules() if isinstance(layer, Attention)]
+    assert [set(layer.backends) for layer in layers] == [{True, False}] * num_layers
+    assert (call(module, x) - before).abs().max() < 1e-12
+
+
 def test_match_params_comes_as_near_as_a_whole_width_can(name: str) -> None:
     spec, shape = find(name), Shape(1, 8, 128, 4)
     target = find("attention").costs.num_params(shape)

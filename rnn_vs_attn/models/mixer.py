@@ -29,6 +29,12 @@ class SequenceMixer(nn.Module):
 class Stack(nn.Sequential):
     """`num_layers` modules one after the other, with no residual path and no feed-forward layer between them."""
 
+    def choose_kernel(self, x: Tensor) -> None:
+        """Let each layer that has several kernels choose among them for x (B, L, D)."""
+        for layer in self:
+            if hasattr(layer, "choose_kernel"):
+                layer.choose_kernel(x)
+
     def initial_state(self, batch_size: int) -> list[Any]:
         return [layer.initial_state(batch_size) for layer in self]
 
