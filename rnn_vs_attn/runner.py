@@ -28,7 +28,7 @@ from rnn_vs_attn.records import (
     group_lines,
     key_of,
 )
-from rnn_vs_attn.stats import MIN_ROUNDS, Estimate
+from rnn_vs_attn.stats import Estimate
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of
 
 
@@ -382,11 +382,6 @@ def reached(record: Record, precision: float) -> bool:
         return False
     width = Estimate(record.median, record.low, record.high, len(record.samples)).half_width
     return width is not None and width <= precision
-
-
-def first_interval(limits: Limits) -> int:
-    """The round after which the first intervals exist."""
-    return MIN_ROUNDS if limits.rounds is None or limits.rounds >= MIN_ROUNDS else 0
 
 
 def now() -> str:

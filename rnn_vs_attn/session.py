@@ -17,6 +17,7 @@ from rnn_vs_attn.budget import LOOKS, Budget, Limits
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import find
 from rnn_vs_attn.records import Record, Run, RunFolder, read_head, read_samples
+from rnn_vs_attn.runner import Sweep, now
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of
 
 DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143
@@ -49,7 +50,7 @@ def start(suite: Suite, options: dict[str, Any]) -> int:
         command=["rnn-vs-attn", *_command_line(options["anonymous"])],
         settings={"axes": axes, "limits": dataclasses.asdict(limits)},
         environment=environment.describe(facts, options["anonymous"]),
-        started=_now(),
+        started=now(),
         finished=None,
         status="interrupted",
     )
@@ -93,7 +94,6 @@ def _run(
     """Measure, show, write; whatever ends the run, what is done is kept and shown."""
     from rnn_vs_attn.child import ChildWorker
     from rnn_vs_attn.progress import Shown
-    from rnn_vs_attn.runner import Sweep
 
     err = console(stderr=True)
     quiet = options["quiet"]
@@ -292,10 +292,6 @@ def _new_folder(suite: Suite) -> RunFolder:
 def _command_line(anonymous: bool) -> list[str]:
     """The words typed; without folders where anonymous."""
     return [Path(w).name if anonymous and os.sep in w and not w.startswith("-") else w for w in sys.argv[1:]]
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def console(stderr: bool = False) -> Any:

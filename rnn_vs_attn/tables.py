@@ -12,7 +12,6 @@ from rnn_vs_attn.records import AxisValue, Record
 from rnn_vs_attn.stats import LEVEL, MIN_ROUNDS
 
 FAULT_WORDS = {"out_of_memory": "out of memory"}
-ANCHOR_AXES = frozenset({"device", "dtype", "threads"})
 
 
 @dataclass(frozen=True)
