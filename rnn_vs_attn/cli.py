@@ -127,14 +127,27 @@ RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
     "anonymous": (bool, typer.Option(False, "--anonymous", help="Leave host, user, paths and variables out of the run.", rich_help_panel=_OUT)),
     "debug": (bool, typer.Option(False, "--debug", help="Show stack traces and what the measuring process prints.", rich_help_panel=_OUT)),
 }  # fmt: skip
+UNTIMED: dict[str, tuple[Any, Any]] = {
+    "rounds": (int | None, typer.Option(None, help="Rounds, each with weights and data of its own; below 6 there are no intervals.", show_default="6", min=1, rich_help_panel=_RUN)),
+}  # fmt: skip
+TIMED_ONLY = ("precision", "warm_up", "block_seconds", "min_blocks", "case_seconds")
 
 
 def _suite_command(suite: Suite) -> Callable[..., int]:
     """The command of a suite, its parameters made from the fields of its case."""
 
+    options_of_run = RUN_OPTIONS if suite.passes else RUN_OPTIONS | UNTIMED
+    offered = {n: o for n, o in options_of_run.items() if suite.passes or n not in TIMED_ONLY}
+    unasked = {n: o[1].default for n, o in RUN_OPTIONS.items() if n not in offered}
+
     def command(ctx: typer.Context, **options: Any) -> int:
+        options = unasked | options
         if options["resume"] is not None:
-            given = [n for n in options if n not in ("resume", "as_json", "quiet", "debug") and _typed(ctx, n)]
+            given = [
+                n
+                for n in options
+                if n not in unasked and n not in ("resume", "as_json", "quiet", "debug") and _typed(ctx, n)
+            ]
             if given:
                 raise UserError(
                     f"--resume goes on under the run's own settings; leave out {sweeps.option_name(given[0])}"
@@ -144,12 +157,12 @@ def _suite_command(suite: Suite) -> Callable[..., int]:
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter("ctx", keyword, annotation=typer.Context)]
-    for field in dataclasses.fields(suite.case):
+    for field in (f for f in dataclasses.fields(suite.case) if not f.metadata.get("fixed")):
         kind, option = _case_option(field)
         parameters.append(
             inspect.Parameter(field.name, keyword, annotation=Annotated[kind, option[0]], default=option[1])
         )
-    for name, (kind, info) in RUN_OPTIONS.items():
+    for name, (kind, info) in offered.items():
         parameters.append(inspect.Parameter(name, keyword, annotation=kind, default=info))
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

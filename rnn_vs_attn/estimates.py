@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Sequence
 
 from rnn_vs_attn.budget import LONG_CALL, Budget, Limits
@@ -35,6 +36,8 @@ def _of(
     if seconds is None:
         return None
     growth = _work(case) / _work(shortest[family])
+    if "measure" in seconds:
+        return seconds["measure"] * growth
     calls = [value * growth for value in seconds.values()]
     warm_up = limits.budget.max_warm_up if case.seq_len == shortest[family].seq_len else 0.0
     return warm_up + sum(_pass(call, limits.budget) + _MEMORY_PASSES * call for call in calls)
@@ -55,6 +58,8 @@ def _work(case: Case) -> float:
 
 def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> dict[str, float] | None:
     """Seconds of one call of each pass."""
+    if not suite.passes:
+        return _look_at_measure(worker, suite, case, limits)
     budget = dataclasses.asdict(Budget(warm_up=0.01, max_warm_up=0.02, block=0.001, min_blocks=1, case=0))
     try:
         worker.ask(
@@ -71,5 +76,19 @@ def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> dict[str,
             seconds[name] = worker.ask("block", limits.timeout, name=name, loops=ready["loops"])["seconds"]
         worker.ask("release", limits.timeout)
         return seconds
+    except (CaseFault, UserError):
+        return None
+
+
+def _look_at_measure(worker: Worker, suite: Suite, case: Case, limits: Limits) -> dict[str, float] | None:
+    """Seconds of the second of two measurements; the first loads libraries."""
+    fields = {"suite": suite.name, "case": axes_of(case), "max_memory": limits.max_memory}
+    try:
+        seconds = 0.0
+        for seed in range(2):
+            begun = time.perf_counter()
+            worker.ask("measure", limits.timeout, seed=seed, **fields)
+            seconds = time.perf_counter() - begun
+        return {"measure": seconds}
     except (CaseFault, UserError):
         return None

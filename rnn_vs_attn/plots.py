@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,8 +33,19 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Level:
+    """A dotted line across the figure."""
+
+    label: str
+    y: float
+
+
+@dataclass(frozen=True)
 class Figure:
-    """What one file shows. scale turns base units into those of y_label."""
+    """What one file shows. scale turns base units into those of y_label.
+
+    log10: y holds base-10 logarithms, which may be beyond any float; what is beyond `bound` decades is cut off.
+    """
 
     name: str
     title: str
@@ -41,6 +54,16 @@ class Figure:
     series: list[Series]
     marks: list[Mark] = field(default_factory=list)
     scale: float = 1.0
+    log10: bool = False
+    levels: list[Level] = field(default_factory=list)
+    bound: float = math.inf
+
+    def limits(self) -> tuple[float, float]:
+        """The lowest and the highest y of a figure of logarithms."""
+        values = [y for series in self.series for y in series.y]
+        low, high = max(min(values), -self.bound), min(max(values), self.bound)
+        margin = max(0.05 * (high - low), 0.5)
+        return low - margin, high + margin
 
 
 _COLOURS = (
@@ -54,6 +77,7 @@ _COLOURS = (
     "#999999",
 )  # Okabe and Ito
 _SHAPES = "osD^vPX*"
+_LETTERS = "ox+*#@%&"
 
 
 def render(figure: Figure) -> dict[str, bytes]:
@@ -118,7 +142,10 @@ def _annotate(axes: Any, mark: Mark, scale: float) -> None:
 
 def _finish(axes: Any, figure: Figure) -> None:
     axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
+    if figure.log10:
+        _finish_logarithms(axes, figure)
+    else:
+        axes.set_yscale("log")
     ticks = sorted({x for series in figure.series for x in series.x})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
@@ -126,11 +153,50 @@ def _finish(axes: Any, figure: Figure) -> None:
     axes.set_xlabel(figure.x_label)
     axes.set_ylabel(figure.y_label)
     axes.grid(alpha=0.3)
-    handles = axes.get_lines()
+    handles = axes.get_lines()[: len(figure.series)]
     legend = axes.legend(handles, [str(i) for i in range(len(handles))], fontsize=8)
     for text, series in zip(legend.get_texts(), figure.series, strict=True):
         text.set_text(series.label)  # a path may begin with an underscore or hold dollar signs
         text.set_parse_math(False)
+
+
+def _finish_logarithms(axes: Any, figure: Figure) -> None:
+    """Powers of ten at a linear axis of their exponents: a float has no 1e-900 to put on a logarithmic one."""
+    axes.set_ylim(*figure.limits())
+    axes.yaxis.set_major_formatter(lambda exponent, _: f"1e{exponent:+.0f}" if exponent == round(exponent) else "")
+    for level in figure.levels:
+        axes.axhline(level.y, color="#666666", linestyle=":", linewidth=1)
+        axes.annotate(
+            level.label, (0.01, level.y), xycoords=("axes fraction", "data"), fontsize=8, va="bottom", color="#666666"
+        )
+
+
+def as_text(figure: Figure, width: int, height: int = 14) -> list[str]:
+    """A figure of logarithms as lines of text; where two series meet the later one is seen."""
+    low, high = figure.limits()
+    columns = max(20, width - 10)
+    xs = [math.log2(x) for series in figure.series for x in series.x]
+    left, right = min(xs), max(xs)
+    canvas = [[" "] * columns for _ in range(height)]
+    for series, shape in zip(figure.series, itertools.cycle(_LETTERS), strict=False):
+        points = [
+            ((math.log2(x) - left) / (right - left) * (columns - 1), (high - y) / (high - low) * (height - 1))
+            for x, y in zip(series.x, series.y, strict=True)
+        ]
+        for (x0, y0), (x1, y1) in itertools.pairwise(points):
+            for column in range(math.ceil(x0), math.floor(x1) + 1):
+                row = y0 + (y1 - y0) * (column - x0) / (x1 - x0)
+                if -0.5 <= row <= height - 0.5:
+                    canvas[min(height - 1, max(0, round(row)))][column] = shape
+    lines = [figure.title]
+    for i, drawn in enumerate(canvas):
+        exponent = high - (high - low) * i / (height - 1)
+        lines.append(f"{f'1e{exponent:+.0f}' if i % 3 == 1 else '':>7} |{''.join(drawn)}".rstrip())
+    lines.append(f"{'':>7} +{'-' * columns}")
+    ends = f"{2**left:.0f}", f"{2**right:.0f}"
+    lines.append(f"{'':>9}{ends[0]}{figure.x_label:^{columns - len(ends[0]) - len(ends[1])}}{ends[1]}")
+    named = [f"{shape} {s.label}" for s, shape in zip(figure.series, itertools.cycle(_LETTERS), strict=False)]
+    return [*lines, f"{'':>9}{'   '.join(named)}"]
 
 
 def _bytes(canvas: Any, kind: str) -> bytes:

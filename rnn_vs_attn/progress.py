@@ -91,6 +91,8 @@ class Shown:
             return ""
         least, most = ((look - self._number - 1) * self._round_seconds for look in (ahead[0], ahead[-1]))
         least, most = (max(0.0, min(bound, by_clock)) for bound in (least, most))
+        if not most:
+            return ""
         if duration(least) == duration(most):
             return f"about {duration(most)} left"
         return f"about {duration(least)} to {duration(most)} left"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -51,7 +52,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class Sample:
-    """What one round yields for one metric of a case; `axes` are those that the measurement adds."""
+    """What one round yields for one metric of a case; `axes` are those that the measurement adds.
+
+    zero: the value is a logarithm, and what it is taken of is exactly 0; value is None then.
+    """
 
     metric: str
     value: float | None
@@ -59,6 +63,7 @@ class Sample:
     blocks: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
+    zero: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ class SampleLine:
     metric: str
     round: int
     value: float | None
+    zero: bool = False
     blocks: list[float] = field(default_factory=list)
     status: str = "ok"
     error: str = ""
@@ -85,7 +91,10 @@ class SampleLine:
 
 @dataclass(frozen=True)
 class Record:
-    """One line of `records.jsonl`: a case's metric over all rounds. samples: one a round, null where it has none."""
+    """One line of `records.jsonl`: a case's metric over all rounds. samples: one a round, null where it has none.
+
+    zero: the median is the logarithm of an exact 0, and null.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
@@ -101,6 +110,7 @@ class Record:
     low: float | None
     high: float | None
     scale: str = "ratio"
+    zero: bool = False
     error: str = ""
     warnings: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
@@ -112,6 +122,16 @@ class Record:
     @property
     def ok(self) -> bool:
         return self.status == "ok" and self.median is not None
+
+    @property
+    def shows(self) -> bool:
+        """Whether there is something to show: a value, an exact zero whose logarithm there is not, or a word."""
+        return self.ok or (self.status == "ok" and bool(self.text))
+
+    @property
+    def text(self) -> str:
+        """What stands for the value where it is no number: a metric of unit "text" has a word, a logarithm a zero."""
+        return str(self.details.get("text", "")) if self.unit == "text" else "zero" if self.zero else ""
 
     @property
     def values(self) -> list[float]:
@@ -152,7 +172,8 @@ def build_record(metric: Metric, lines: Sequence[SampleLine]) -> Record:
     faults = [line for line in ordered if line.status != "ok"]
     by_round = {line.round: line.value for line in ordered if line.status == "ok"}
     samples = [by_round.get(number) for number in range(max(by_round, default=-1) + 1)]
-    values = [value for value in samples if value is not None]
+    zeros = [-math.inf for line in ordered if line.status == "ok" and line.zero]
+    values = [*zeros, *(value for value in samples if value is not None)]
     result = stats.estimate(values, metric.exact) if values else None
     first = ordered[0]
     return Record(
@@ -167,11 +188,17 @@ def build_record(metric: Metric, lines: Sequence[SampleLine]) -> Record:
         error=faults[-1].error if faults else "",
         warnings=list(dict.fromkeys(w for line in ordered for w in line.warnings)),
         samples=samples,
-        median=result.median if result else None,
-        low=result.low if result else None,
-        high=result.high if result else None,
+        median=finite(result.median) if result else None,
+        low=finite(result.low) if result else None,
+        high=finite(result.high) if result else None,
+        zero=result is not None and result.median == -math.inf,
         details=ordered[-1].details | first.details,
     )
+
+
+def finite(value: float | None) -> float | None:
+    """The value, None where a file could not hold it."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def group_lines(lines: Iterable[SampleLine]) -> dict[Key, list[SampleLine]]:

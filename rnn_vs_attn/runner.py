@@ -198,7 +198,8 @@ class Sweep:
         cases = self._alive()
         self._spent, self._lines_of_round = _Spent(), []
         self.progress.round_begins(number, len(cases))
-        self._fresh_worker()
+        if self.suite.passes:  # what is not timed does not depend on the process, and a start takes seconds
+            self._fresh_worker()
         begun = self.clock()
         anchors = self._anchors(cases)
         if self.suite.passes:
@@ -208,7 +209,8 @@ class Sweep:
         if self._measures(number):
             for case in self._shuffled(self._alive(), number, "measured"):
                 self._one(case, number, self._measure)
-        self._end_worker()
+        if self.suite.passes:
+            self._end_worker()
         wall = self.clock() - begun
         self._append(SampleLine(self.suite.name, {}, ROUND_TIME, number, wall, details=asdict(self._spent)))
         self.rounds += 1
@@ -350,6 +352,7 @@ class Sweep:
             metric=sample.metric,
             round=number,
             value=sample.value,
+            zero=sample.zero,
             blocks=sample.blocks,
             status=status,
             error=error,

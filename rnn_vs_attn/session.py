@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -33,9 +33,11 @@ class Interrupted(BaseException):
 
 
 def start(suite: Suite, options: dict[str, Any]) -> int:
-    axes = sweeps.parse(suite, {field.name: options[field.name] for field in dataclasses.fields(suite.case)})
+    axes = sweeps.parse(suite, options)
     sweeps.check(suite, axes, options["force"])
     limits = _limits(options)
+    if not suite.precise and limits.rounds is None:
+        limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options["output"] is not None and not options["dry_run"]:
         _check_folder(options["output"])
     facts = _probe(suite, axes, limits, options["debug"])
@@ -131,9 +133,9 @@ def _first_table(
     """Shows all cases after the first round, on standard error, where later rounds will sharpen them."""
 
     def show(records: Sequence[Record]) -> None:
-        if done == 0 and not options["as_json"] and limits.rounds != 1:
+        if suite.passes and done == 0 and not options["as_json"] and limits.rounds != 1:
             err.print("First table, after one round; no intervals yet:", highlight=False)
-            _print_table(suite, records, limits, err)
+            _print_tables(suite, records, limits, err)
 
     return show
 
@@ -145,7 +147,7 @@ def _announce(suite: Suite, cases: Sequence[Case], limits: Limits, folder: RunFo
     text = f"{suite.name}: {len(cases)} cases on {devices}, {rounds} rounds, {bound}"
     err.print(f"{text}; into {folder.path}", highlight=False, soft_wrap=True)
     found = environment.findings(head.environment, max(case.threads for case in cases))
-    if found:
+    if found and suite.passes:
         err.print(f"note: {found[0].text}; {found[0].remedy}", highlight=False, soft_wrap=True)
 
 
@@ -155,9 +157,9 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
     shown = [*run.records, *suite.expand(run.records)]
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
     folder.write("table.csv", tables.to_csv(shown, case_axes))
-    text = tables.build(shown, case_axes, suite.columns, limits.precision).markdown()
+    made = _tables(suite, run.records, limits)
     remarks = "".join(f"- {line}\n" for line in suite.remarks(run.records))
-    folder.write("table.md", f"{text}\n{remarks}")
+    folder.write("table.md", "\n".join([*(table.markdown() for table in made), remarks]))
     try:
         plots.save(suite.figures(run.records), folder.path / "plots")
     except ImportError as error:
@@ -174,19 +176,40 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
         document = {"run": head, "folder": str(path), "records": records, "derived": derived}
         print_json(document | {"remarks": suite.remarks(run.records)})
         return
+    from rnn_vs_attn import plots
+
     out = console()
-    _print_table(suite, run.records, limits, out)
+    _print_tables(suite, run.records, limits, out)
+    chart = suite.chart(run.records) if out.is_terminal else None
+    if chart is not None:
+        for line in plots.as_text(chart, min(out.width, 100)):
+            out.print(line, highlight=False, markup=False)
     for line in suite.remarks(run.records):
         out.print(line, highlight=False, markup=False, soft_wrap=not out.is_terminal)
 
 
-def _print_table(suite: Suite, records: Sequence[Record], limits: Limits, out: Any) -> None:
-    """A rich table on a terminal, Markdown elsewhere."""
+def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: float = math.inf) -> list[Any]:
+    """The suite's table with a row a case, and its tables with a column a case; shorter where width is too little."""
     from rnn_vs_attn import tables
 
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
-    narrow = out.is_terminal and out.width < WIDE
-    table = tables.build([*records, *suite.expand(records)], case_axes, suite.columns, limits.precision, narrow)
+    shown = [*records, *suite.expand(records)]
+    found = [tables.build(shown, case_axes, suite.columns, limits.precision, width < WIDE)]
+    for pivot in suite.pivots:
+        whole = tables.build_pivot(shown, case_axes, pivot)
+        if not whole.rows:
+            continue
+        found.append(whole if whole.width <= width else tables.build_pivot(shown, case_axes, pivot, narrow=True))
+    return found
+
+
+def _print_tables(suite: Suite, records: Sequence[Record], limits: Limits, out: Any) -> None:
+    for table in _tables(suite, records, limits, out.width if out.is_terminal else math.inf):
+        _print_table(table, out)
+
+
+def _print_table(table: Any, out: Any) -> None:
+    """A rich table on a terminal, Markdown elsewhere."""
     if not out.is_terminal:
         out.file.write(table.markdown() + "\n")
         return
@@ -197,7 +220,7 @@ def _print_table(suite: Suite, records: Sequence[Record], limits: Limits, out: A
         rich_table.add_column(title, justify="left" if i == 0 else "right", no_wrap=i == 0)
     for i, row in enumerate(table.rows):
         last_of_group = i + 1 == len(table.rows) or table.rows[i + 1][1:2] != row[1:2]
-        rich_table.add_row(*row, end_section=last_of_group)
+        rich_table.add_row(*row, end_section=table.grouped and last_of_group)
     out.print(rich_table)
     for note in table.notes:
         out.print(note, highlight=False, markup=False)
@@ -252,8 +275,11 @@ def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, debug: bool) -> dict
             if not worker.alive:
                 worker = ChildWorker(debug)
             fields = {"suite": suite.name, "case": axes_of(case), "max_memory": limits.max_memory}
-            with contextlib.suppress(CaseFault):
+            try:
                 worker.ask("check", limits.timeout, **fields)
+            except CaseFault as fault:
+                if fault.status == "failed" and len(axes["model"]) == 1:
+                    raise UserError(f"model {case.model!r} cannot be measured: {fault.reason}") from None
         return facts
     finally:
         if worker.alive:

@@ -74,12 +74,27 @@ def ratio(candidate: Sequence[float | None], baseline: Sequence[float | None]) -
     return estimate(pairs) if pairs else None
 
 
+@dataclass(frozen=True)
+class Line:
+    """y = intercept + slope * x by least squares; residual: the sum of squares that it leaves."""
+
+    slope: float
+    intercept: float
+    residual: float
+
+
+def line(x: Sequence[float], y: Sequence[float]) -> Line:
+    """The least-squares line through points of at least two different x."""
+    mean_x, mean_y = sum(x) / len(x), sum(y) / len(y)
+    covariance = sum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True))
+    found = covariance / sum((a - mean_x) ** 2 for a in x)
+    left = [b - mean_y - found * (a - mean_x) for a, b in zip(x, y, strict=True)]
+    return Line(found, mean_y - found * mean_x, sum(r * r for r in left))
+
+
 def slope(x: Sequence[float], y: Sequence[float]) -> float:
     """The least-squares exponent b of y = a * x**b through positive points."""
-    log_x, log_y = [math.log(v) for v in x], [math.log(v) for v in y]
-    mean_x, mean_y = sum(log_x) / len(x), sum(log_y) / len(y)
-    covariance = sum((a - mean_x) * (b - mean_y) for a, b in zip(log_x, log_y, strict=True))
-    return covariance / sum((a - mean_x) ** 2 for a in log_x)
+    return line([math.log(v) for v in x], [math.log(v) for v in y]).slope
 
 
 def exponents(x: Sequence[float], rounds: Sequence[Sequence[float]]) -> list[float]:

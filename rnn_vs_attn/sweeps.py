@@ -25,6 +25,9 @@ def parse(suite: Suite, given: Mapping[str, Sequence[str] | bool]) -> Axes:
     """The values of every axis from the texts given. UserError names the first that cannot be used."""
     axes: Axes = {}
     for field in dataclasses.fields(suite.case):
+        if field.metadata.get("fixed"):
+            axes[field.name] = [field.default]
+            continue
         values = given[field.name]
         axes[field.name] = [values] if isinstance(values, bool) else _values(field, values)
     return axes
@@ -34,6 +37,8 @@ def _values(field: dataclasses.Field[Any], texts: Sequence[str]) -> list[Any]:
     words = [word.strip() for text in texts for word in text.split(",") if word.strip()]
     if not words:
         raise UserError(f"{option_name(field.name)} has no value; leave it out for the default")
+    if field.metadata["parse"]:
+        return list(dict.fromkeys(field.metadata["parse"](word) for word in words))
     read = _integers if isinstance(field.default, int) else _word
     return list(dict.fromkeys(value for word in words for value in read(field, word)))
 

@@ -25,6 +25,18 @@ class Column:
     interval: str = ""  # "percent": ± half of the interval; "ends": both ends; "": none
     precise: bool = False  # marked where wider than the precision asked for
     spare: bool = False  # left out where there is little room; table.md and table.csv have it always
+    cell: Callable[[Record], str] | None = None  # writes the whole cell, in place of format and interval
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """A table of one metric: a row for each value of an axis that the measurement adds, a column for each case."""
+
+    title: str
+    metric: str
+    axis: str
+    cell: Callable[[Record, bool], str]  # the record, and whether there is little room
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +66,12 @@ class Table:
     header: list[str]
     rows: list[list[str]]
     notes: list[str]
+    grouped: bool = True  # a line between rows whose second cells differ
+
+    @property
+    def width(self) -> int:
+        """Characters that a line takes on a terminal."""
+        return sum(max(map(len, column)) + 3 for column in zip(self.header, *self.rows, strict=True)) + 1
 
     def markdown(self) -> str:
         """A GitHub-style table with its caption above and its notes below."""
@@ -72,21 +90,14 @@ def rows_of(records: Iterable[Record], case_axes: Sequence[str]) -> list[Row]:
         row = grouped.setdefault(tuple(axes.values()), Row(axes, {}))
         added = tuple(sorted((k, v) for k, v in record.axes.items() if k not in axes))
         row.records[(record.metric, added)] = record
-    models = list(dict.fromkeys(row.axes["model"] for row in grouped.values()))
-    order = [name for name in case_axes if name not in ("model", "seq_len")]
-    return sorted(
-        grouped.values(),
-        key=lambda row: (
-            *(_sortable(row.axes[name]) for name in order),
-            _sortable(row.axes["seq_len"]),
-            models.index(row.axes["model"]),
-        ),
-    )
+    order = [*(name for name in case_axes if name not in ("model", "seq_len")), "seq_len", "model"]
+    seen = {name: list(dict.fromkeys(row.axes[name] for row in grouped.values())) for name in order}
+    return sorted(grouped.values(), key=lambda row: [_sortable(row.axes[name], seen[name]) for name in order])
 
 
-def _sortable(value: AxisValue) -> tuple[bool, float, str]:
-    number = isinstance(value, int | float)
-    return (not number, float(value) if isinstance(value, int | float) else 0.0, "" if number else str(value))
+def _sortable(value: AxisValue, seen: list[AxisValue]) -> float:
+    """Numbers in their order, words in that of their first appearance."""
+    return float(value) if isinstance(value, int | float) else float(seen.index(value))
 
 
 def build(
@@ -111,6 +122,30 @@ def build(
     fixed = {name: rows[0].axes[name] for name in case_axes if name not in varying} if rows else {}
     caption = ", ".join(f"{name} {value}" for name, value in fixed.items())
     return Table(caption, varying + [c.title for c in shown], cells, notes.lines)
+
+
+def build_pivot(records: Sequence[Record], case_axes: Sequence[str], pivot: Pivot, narrow: bool = False) -> Table:
+    """One metric over one added axis, 0 upwards and then what is below it; cases side by side."""
+    rows = [row for row in rows_of(records, case_axes) if row.owes(pivot.metric)]
+    varying = [n for n in case_axes if n != "model" and len({row.axes[n] for row in rows}) > 1]
+    labels = [" ".join([str(row.axes["model"]), *(f"{n} {row.axes[n]}" for n in varying)]) for row in rows]
+    values = {r.axes[pivot.axis] for r in records if r.metric == pivot.metric and pivot.axis in r.axes}
+    ordered = sorted((float(v) for v in values if isinstance(v, int | float)), key=lambda v: (v < 0, abs(v)))
+    cells = [
+        [f"{value:g}", *(_pivot_cell(row, pivot, value, narrow) for row in rows)]
+        for value in ordered
+        if any(row.record(pivot.metric, {pivot.axis: value}) for row in rows)
+    ]
+    notes = [pivot.note] if pivot.note and cells else []
+    return Table(pivot.title, [pivot.axis, *labels], cells, notes, grouped=False)
+
+
+def _pivot_cell(row: Row, pivot: Pivot, value: float, narrow: bool) -> str:
+    record = row.record(pivot.metric, {pivot.axis: value})
+    if record is not None and record.shows:
+        return pivot.cell(record, narrow)
+    fault = row.fault
+    return FAULT_WORDS.get(fault.status, fault.status) if fault else "–"
 
 
 class _Notes:
@@ -151,6 +186,8 @@ class _Notes:
 
 def _cell(row: Row, column: Column, precision: float | None, notes: _Notes) -> str:
     record = row.record(column.metric, column.axes)
+    if record is not None and record.shows and column.cell is not None:
+        return column.cell(record)
     if record is None or record.median is None:
         fault = record if record is not None and record.status != "ok" else row.fault
         return FAULT_WORDS.get(fault.status, fault.status) if fault else "–"
@@ -189,7 +226,7 @@ def _csv_line(row: Row, names: Sequence[tuple[str, tuple[tuple[str, AxisValue], 
     values: list[object] = list(row.axes.values())
     for name in names:
         record = row.records.get(name)
-        values += [record.median, record.low, record.high] if record else [None, None, None]
+        values += [None, None, None] if record is None else [record.text or record.median, record.low, record.high]
     rounds = max((len(record.samples) for record in row.records.values()), default=0)
     fault = row.fault
     warnings = dict.fromkeys(w for record in row.records.values() for w in record.warnings)

@@ -33,6 +33,18 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:.{decimals}f}"
 
 
+def power_of_ten(log10: float) -> str:
+    """10**log10 with two digits, however small or large: -890.3 -> "5.0e-891"."""
+    exponent = math.floor(log10)
+    digits = f"{10 ** (log10 - exponent):.1f}"
+    return f"1.0e{exponent + 1:+03d}" if digits == "10.0" else f"{digits}e{exponent:+03d}"
+
+
+def factor(value: float) -> str:
+    """A factor that may be near 1: four significant digits."""
+    return significant(value, 4)
+
+
 def milliseconds(seconds: float) -> str:
     """Seconds as a number of milliseconds, without the unit."""
     return significant(seconds * 1e3)

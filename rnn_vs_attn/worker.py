@@ -65,6 +65,9 @@ class Worker:
         made = suite_named(suite).case(**case)
         memory.limit(max_memory if max_memory is not None else environment.available_memory())
         self._try(made.model, Shape(2, made.seq_len, made.d_model, made.num_heads, made.num_layers, made.causal))
+        probe = suite_named(suite).probe
+        if probe is not None:
+            probe(made)
         return {}
 
     def _try(self, name: str, shape: Shape) -> None:
@@ -82,6 +85,7 @@ class Worker:
     def describe(self, model: str, shape: dict[str, Any]) -> dict[str, Any]:
         """Parameters, FLOPs of a training pass and whether it can decode, of any model at a shape."""
         from rnn_vs_attn.models import build
+        from rnn_vs_attn.models.mixer import decodes
         from rnn_vs_attn.suites.bench import _train_flops
 
         spec, made = find(model), Shape(**shape)
@@ -89,7 +93,7 @@ class Worker:
         return {
             "num_params": build.count_parameters(module),
             "flops": _train_flops(spec, made),
-            "decodes": hasattr(module, "step") and hasattr(module, "initial_state"),
+            "decodes": decodes(module),
         }
 
     def anchor(self, device: str, dtype: str, threads: int) -> dict[str, Any]:

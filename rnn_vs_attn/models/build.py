@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import BASELINE, ModelSpec, find
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.mixer import Stack
+from rnn_vs_attn.models.mixer import Block, Stack, output_of
 
 
 def load(spec: ModelSpec) -> Callable[..., nn.Module]:
@@ -47,6 +48,12 @@ def _module_of_file(path: str) -> Any:
     sys.modules[file.stem] = module
     spec.loader.exec_module(module)
     return module
+
+
+def build_blocks(spec: ModelSpec, shape: Shape) -> nn.Module:
+    """num_layers residual blocks with a mixer of one layer in each."""
+    single = replace(shape, num_layers=1)
+    return Stack(*(Block(build(spec, single), shape.d_model) for _ in range(shape.num_layers)))
 
 
 def build(spec: ModelSpec, shape: Shape) -> nn.Module:
@@ -89,14 +96,6 @@ def _accepted(spec: ModelSpec, target: Callable[..., nn.Module], offered: dict[s
     return {name: value for name, value in offered.items() if name in parameters}
 
 
-def output_of(result: Any) -> Tensor:
-    """The (B, L, D) tensor of a module that returns it alone or first in a tuple."""
-    output = result[0] if isinstance(result, tuple) else result
-    if not isinstance(output, Tensor):
-        raise UserError(f"it returns {type(output).__name__}; it must return a tensor, or a tuple that begins with one")
-    return output
-
-
 def call(module: nn.Module, x: Tensor) -> Tensor:
     """One forward pass, (B, L, D) -> (B, L, D). UserError where the output has another shape."""
     y = output_of(module(x))
@@ -126,7 +125,7 @@ def matched_shape(
     step = shape.num_heads if spec.costs is None or spec.uses_heads else 1
 
     def amount(width: int) -> int:
-        candidate = Shape(**(vars(shape) | {"d_model": width}))
+        candidate = replace(shape, d_model=width)
         value = _params(spec, candidate) if match == "params" else flops_of(spec, candidate)
         if value is None:
             raise CaseFault(
@@ -142,7 +141,7 @@ def matched_shape(
         middle = (low + high) // (2 * step) * step
         low, high = (middle, high) if amount(middle) < target else (low, middle)
     nearest = min((low, high), key=lambda width: abs(amount(width) - target))
-    return Shape(**(vars(shape) | {"d_model": nearest}))
+    return replace(shape, d_model=nearest)
 
 
 def _params(spec: ModelSpec, shape: Shape) -> int:

@@ -1,10 +1,14 @@
-"""The slot that every model under test fills."""
+"""The slot that every model under test fills, and what can be built from several of them."""
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+
+from rnn_vs_attn.errors import UserError
 
 
 class SequenceMixer(nn.Module):
@@ -25,9 +29,18 @@ class SequenceMixer(nn.Module):
         """(B, D), state -> (B, D), state. The state given may be changed in place."""
         raise NotImplementedError
 
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """(B, C, D) and the state before it -> (B, C, D) and the state after it."""
+        return _step_by_step(self, x, state)
+
 
 class Stack(nn.Sequential):
-    """`num_layers` modules one after the other, with no residual path and no feed-forward layer between them."""
+    """`num_layers` modules one after the other, with nothing between them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self:
+            x = output_of(layer(x))
+        return x
 
     def choose_kernel(self, x: Tensor) -> None:
         """Let each layer that has several kernels choose among them for x (B, L, D)."""
@@ -36,12 +49,104 @@ class Stack(nn.Sequential):
                 layer.choose_kernel(x)
 
     def initial_state(self, batch_size: int) -> list[Any]:
-        return [layer.initial_state(batch_size) for layer in self]
+        return [initial_state(layer, batch_size) for layer in self]
 
     def step(self, x_t: Tensor, state: list[Any]) -> tuple[Tensor, list[Any]]:
         """(B, D), states of all layers -> (B, D), states."""
+        y, state = self.advance(x_t.unsqueeze(1), state)
+        return y.squeeze(1), state
+
+    def advance(self, x: Tensor, state: list[Any]) -> tuple[Tensor, list[Any]]:
+        """(B, C, D), states of all layers -> (B, C, D), states."""
         states = []
         for layer, layer_state in zip(self, state, strict=True):
-            x_t, layer_state = layer.step(x_t, layer_state)
+            x, layer_state = advance(layer, x, layer_state)
             states.append(layer_state)
-        return x_t, states
+        return x, states
+
+
+class Block(nn.Module):
+    """A mixer in the usual pre-norm residual block: u = x + mixer(norm(x)), y = u + MLP(norm(u)).
+
+    The MLP is four times as wide, with GELU. Source: Xiong et al. 2020, figure 1 (b); Radford et al. 2019, section 2.3.
+    """
+
+    def __init__(self, mixer: nn.Module, d_model: int) -> None:
+        super().__init__()
+        self.mixer_norm = nn.LayerNorm(d_model)
+        self.mixer = mixer
+        self.mlp = nn.Sequential(
+            nn.LayerNorm(d_model), nn.Linear(d_model, 4 * d_model), nn.GELU(), nn.Linear(4 * d_model, d_model)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        u = x + output_of(self.mixer(self.mixer_norm(x)))
+        y: Tensor = u + self.mlp(u)
+        return y
+
+    def initial_state(self, batch_size: int) -> Any:
+        """The state of the mixer; everything else acts on one position alone."""
+        return initial_state(self.mixer, batch_size)
+
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """(B, C, D), state -> (B, C, D), state."""
+        mixed, state = advance(self.mixer, self.mixer_norm(x), state)
+        u = x + mixed
+        return u + self.mlp(u), state
+
+
+def output_of(result: Any) -> Tensor:
+    """The (B, L, D) tensor of a module that returns it alone or first in a tuple."""
+    output = result[0] if isinstance(result, tuple) else result
+    if not isinstance(output, Tensor):
+        raise UserError(f"it returns {type(output).__name__}; it must return a tensor, or a tuple that begins with one")
+    return output
+
+
+def decodes(module: nn.Module) -> bool:
+    """Whether a module has `initial_state` and `step`; a stack where all of its layers have."""
+    if isinstance(module, Stack):
+        return all(decodes(layer) for layer in module)
+    return hasattr(module, "initial_state") and hasattr(module, "step")
+
+
+def has_state(module: nn.Module) -> bool:
+    """Whether `advance` can carry a module on from a state: it decodes, or its `forward` takes a `state`."""
+    if isinstance(module, Stack):
+        return all(has_state(layer) for layer in module)
+    if isinstance(module, Block):
+        return has_state(module.mixer)
+    return _takes_state(module) or decodes(module)
+
+
+def _takes_state(module: nn.Module) -> bool:
+    return "state" in inspect.signature(module.forward).parameters
+
+
+def initial_state(module: nn.Module, batch_size: int) -> Any:
+    """The state before the first token; None for a module whose `forward` takes a state and makes its own first one."""
+    return module.initial_state(batch_size) if hasattr(module, "initial_state") else None
+
+
+def advance(module: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    """(B, C, D) and the state before it -> (B, C, D) and the state after it, of a module that `has_state`.
+
+    One call where `forward` takes a state and returns (output, state), else one step a token.
+    """
+    if isinstance(module, SequenceMixer | Stack | Block):
+        return module.advance(x, state)
+    if _takes_state(module):
+        result = module(x) if state is None else module(x, state=state)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise UserError("its forward takes a state and must return (output, state)")
+        return result
+    return _step_by_step(module, x, state)
+
+
+def _step_by_step(module: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    outputs = []
+    for x_t in x.unbind(1):
+        y_t, state = module.step(x_t, state)
+        outputs.append(y_t)
+    return torch.stack(outputs, dim=1), state

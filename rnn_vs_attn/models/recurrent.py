@@ -33,8 +33,12 @@ class _TorchRecurrence(SequenceMixer):
         return weight.new_zeros(self.recurrence.num_layers, batch_size, weight.shape[1])
 
     def step(self, x_t: Tensor, state: Any) -> tuple[Tensor, Any]:
-        y, state = self.recurrence(x_t.unsqueeze(1), state)
+        y, state = self.advance(x_t.unsqueeze(1), state)
         return y.squeeze(1), state
+
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        y, state = self.recurrence(x, state)
+        return y, state
 
 
 class RNN(_TorchRecurrence):

@@ -1,9 +1,10 @@
 """All suites, in the order of the help text."""
 
 from rnn_vs_attn.suites.bench import BENCH
+from rnn_vs_attn.suites.gradflow import GRADFLOW
 from rnn_vs_attn.suites.suite import Suite
 
-SUITES: tuple[Suite, ...] = (BENCH,)
+SUITES: tuple[Suite, ...] = (BENCH, GRADFLOW)
 
 
 def suite_named(name: str) -> Suite:

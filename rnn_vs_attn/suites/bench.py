@@ -222,7 +222,9 @@ def state_size(module: Any, x: torch.Tensor, seq_len: int) -> int | None:
     import torch
     from torch.utils._pytree import tree_leaves
 
-    if not (hasattr(module, "step") and hasattr(module, "initial_state")):
+    from rnn_vs_attn.models.mixer import decodes
+
+    if not decodes(module):
         return None
     sizes = []
     with torch.no_grad():

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from rnn_vs_attn import units
 from rnn_vs_attn.models import BASELINE
 from rnn_vs_attn.plots import Figure, Mark, Series
+from rnn_vs_attn.readings import Group, measured, without
 from rnn_vs_attn.records import Record
-from rnn_vs_attn.suites.bench_reading import Axes, Group, measured, seq_len_of, without
+from rnn_vs_attn.suites.bench_reading import Axes, seq_len_of
 
 
 def figures(records: Sequence[Record]) -> list[Figure]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from rnn_vs_attn import stats
 from rnn_vs_attn.models import BASELINE
+from rnn_vs_attn.readings import Group, derived, measured, without
 from rnn_vs_attn.records import AxisValue, Metric, Record
-from rnn_vs_attn.stats import Estimate
 from rnn_vs_attn.suites.suite import ITEMSIZE
 
 EXPONENT = Metric("exponent", "1", "none", title="b of time = a * seq_len**b")
@@ -18,35 +18,6 @@ METRICS = (EXPONENT, CROSSING)
 TIMES = ("forward_time", "backward_time", "train_time")
 
 Axes = dict[str, AxisValue]
-Group = tuple[tuple[str, AxisValue], ...]
-
-
-def without(axes: Axes, *names: str) -> Group:
-    return tuple((k, v) for k, v in axes.items() if k not in names)
-
-
-def measured(records: Iterable[Record], metric: str, **axes: AxisValue) -> list[Record]:
-    return [r for r in records if r.metric == metric and r.ok and axes.items() <= r.axes.items()]
-
-
-def _made(metric: Metric, suite: str, axes: Axes, samples: list[float | None], result: Estimate | None) -> Record:
-    return Record(
-        suite=suite,
-        axes=axes,
-        metric=metric.name,
-        unit=metric.unit,
-        better=metric.better,
-        exact=metric.exact,
-        scale=metric.scale,
-        status="ok",
-        samples=samples,
-        median=result.median if result else None,
-        low=result.low if result else None,
-        high=result.high if result else None,
-        warnings=[],
-        details={"reason": result.reason} if result and result.reason else {},
-    )
-
 
 # Stored: exponents and crossings
 
@@ -80,7 +51,7 @@ def _exponents(records: Sequence[Record], metric: str) -> Iterator[Record]:
         lengths = [seq_len_of(record) for record in curve]
         found = stats.exponents(lengths, by_round(curve))
         axes = dict(group) | {"of": metric, "seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
-        yield _made(EXPONENT, curve[0].suite, axes, list(found), stats.estimate(found))
+        yield derived(EXPONENT, curve[0].suite, axes, list(found), stats.estimate(found))
 
 
 def _crossings(records: Sequence[Record], metric: str) -> Iterator[Record]:
@@ -102,7 +73,7 @@ def _crossing(axes: Axes, curve: Sequence[Record], base: Sequence[Record]) -> Re
     rounds = [(values[:points], values[points:]) for values in by_round([*curve, *base])]
     found = [stats.crossing(lengths, ours, theirs) for ours, theirs in rounds]
     axes |= {"seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
-    record = _made(CROSSING, curve[0].suite, axes, list(found), stats.crossing_estimate(found))
+    record = derived(CROSSING, curve[0].suite, axes, list(found), stats.crossing_estimate(found))
     if record.median is not None:
         ahead = (curve[-1].median or 0) < (base[-1].median or 0)
         return replace(record, details=record.details | {"faster_beyond": axes["model"] if ahead else BASELINE})
@@ -157,13 +128,13 @@ def record_at(records: Sequence[Record], metric: str, axes: Axes) -> Record | No
 def _scaled(record: Record, metric: str, change: Callable[[float], float]) -> Record:
     samples = [None if value is None else change(value) for value in record.samples]
     values = [value for value in samples if value is not None]
-    return _made(Metric(metric, "1/s", "higher"), record.suite, record.axes, samples, stats.estimate(values))
+    return derived(Metric(metric, "1/s", "higher"), record.suite, record.axes, samples, stats.estimate(values))
 
 
 def _share(rate: Record, peak: Record | None, metric: str) -> Iterator[Record]:
     result = stats.ratio(rate.samples, peak.samples) if peak else None
     if result is not None:
-        yield _made(Metric(metric, "1", "higher"), rate.suite, rate.axes, [], result)
+        yield derived(Metric(metric, "1", "higher"), rate.suite, rate.axes, [], result)
 
 
 def _ratios(records: Sequence[Record]) -> Iterator[Record]:
@@ -174,7 +145,7 @@ def _ratios(records: Sequence[Record]) -> Iterator[Record]:
             base = baselines.get(without(time.axes, "model"))
             result = stats.ratio(time.samples, base.samples) if base else None
             if result is not None and time is not base:
-                yield _made(RATIO, time.suite, time.axes | {"of": metric}, [], result)
+                yield derived(RATIO, time.suite, time.axes | {"of": metric}, [], result)
 
 
 def unvaried(records: Sequence[Record]) -> tuple[str, ...]:

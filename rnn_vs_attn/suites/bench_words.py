@@ -6,19 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rnn_vs_attn import stats, units
 from rnn_vs_attn.models import BASELINE, find
+from rnn_vs_attn.readings import Group, measured, without
 from rnn_vs_attn.records import Record
 from rnn_vs_attn.stats import Estimate
-from rnn_vs_attn.suites.bench_reading import (
-    Axes,
-    Group,
-    by_round,
-    expand,
-    measured,
-    record_at,
-    seq_len_of,
-    unvaried,
-    without,
-)
+from rnn_vs_attn.suites.bench_reading import Axes, by_round, expand, record_at, seq_len_of, unvaried
 
 _LINEAR, _QUADRATIC = 1.0, 2.0
 

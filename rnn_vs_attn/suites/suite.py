@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rnn_vs_attn.models import find
 from rnn_vs_attn.plots import Figure
 from rnn_vs_attn.records import ROUND_TIME, AxisValue, Metric, Record, Sample
-from rnn_vs_attn.tables import Column
+from rnn_vs_attn.tables import Column, Pivot
 
 if TYPE_CHECKING:
     from rnn_vs_attn.measure.workload import Workload
@@ -29,10 +29,20 @@ def option(
     sweep: str | None = None,
     minimum: int | None = None,
     choices: Sequence[str] = (),
+    parse: Callable[[str], Any] | None = None,
 ) -> Any:
-    """A field of a case that is a command-line option. sweep: what the command runs by default, where not `default`."""
-    metadata = {"help": help, "sweep": sweep, "minimum": minimum, "choices": tuple(choices)}
+    """A field of a case that is a command-line option.
+
+    sweep: what the command runs by default, where not `default`. parse: from one word to a value, UserError where it
+    cannot be; without it by the type of the default.
+    """
+    metadata = {"help": help, "sweep": sweep, "minimum": minimum, "choices": tuple(choices), "parse": parse}
     return field(default=default, metadata=metadata)
+
+
+def fixed(value: Any) -> Any:
+    """A field of a case that this suite leaves no choice in: an axis of its records, and no option."""
+    return field(default=value, metadata={"fixed": True})
 
 
 @dataclass(frozen=True)
@@ -60,11 +70,13 @@ class Suite:
     """One file of `suites/`.
 
     metrics: all that may be sampled. per_case: those that every case owes in every round; a fault is recorded on those
-    that it left out. precise: those whose intervals decide when a run stops. passes: what is timed in blocks, driven by
-    the parent; timed_samples turns the blocks of one pass into samples. measure: the rest of a round, in the worker, in
-    the first measured_rounds only where its numbers hardly vary.
+    that it left out. precise: those whose intervals decide when a run stops; with none the fewest rounds do. passes:
+    what is timed in blocks, driven by the parent; timed_samples turns the blocks of one pass into samples. measure: the
+    rest of a round, in the worker, in the first measured_rounds only where its numbers hardly vary. probe: CaseFault
+    where a user's own module cannot be measured at all, asked in the worker before the run.
     anchor_axes: which axes the machine's own peak depends on. derive: records made from records and stored; expand:
-    those that only the table shows; remarks: lines under the table.
+    those that only the table shows; remarks: lines under the table; pivots: tables with a column a case; chart: the
+    figure that a terminal shows as text.
     """
 
     name: str
@@ -80,11 +92,14 @@ class Suite:
     measured_rounds: int | None = None
     anchor_axes: tuple[str, ...] = ()
     check: Callable[[Mapping[str, Sequence[Any]]], None] | None = None
+    probe: Callable[[Any], None] | None = None
     derive: Callable[[Sequence[Record]], list[Record]] = lambda records: []
     expand: Callable[[Sequence[Record]], list[Record]] = lambda records: []
     remarks: Callable[[Sequence[Record]], list[str]] = lambda records: []
     columns: tuple[Column, ...] = ()
+    pivots: tuple[Pivot, ...] = ()
     figures: Callable[[Sequence[Record]], list[Figure]] = lambda records: []
+    chart: Callable[[Sequence[Record]], Figure | None] = lambda records: None
 
     def metric(self, name: str, axes: Mapping[str, AxisValue]) -> Metric:
         """The metric of that name. CUDA's peak memory is the allocator's and exact; a CPU's has noise like a time."""

@@ -1,0 +1,48 @@
+"""What suites share when they read new records out of records: choosing some, and making one from one value a round."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rnn_vs_attn.records import AxisValue, Metric, Record, finite
+from rnn_vs_attn.stats import Estimate
+
+Group = tuple[tuple[str, AxisValue], ...]
+
+
+def without(axes: Mapping[str, AxisValue], *names: str) -> Group:
+    """Axes as a value that can be looked up, some left out."""
+    return tuple((k, v) for k, v in axes.items() if k not in names)
+
+
+def measured(records: Iterable[Record], metric: str, **axes: AxisValue) -> list[Record]:
+    """Records of a metric that have a value, at the axes given."""
+    return [r for r in records if r.metric == metric and r.ok and axes.items() <= r.axes.items()]
+
+
+def derived(
+    metric: Metric,
+    suite: str,
+    axes: dict[str, AxisValue],
+    samples: Sequence[float | None],
+    result: Estimate | None,
+    **details: Any,
+) -> Record:
+    """A record that a suite reads out of others; without a result it has no value, and its details say why."""
+    reason = {"reason": result.reason} if result and result.reason else {}
+    return Record(
+        suite=suite,
+        axes=axes,
+        metric=metric.name,
+        unit=metric.unit,
+        better=metric.better,
+        exact=metric.exact,
+        scale=metric.scale,
+        status="ok",
+        samples=[finite(value) for value in samples],
+        median=finite(result.median) if result else None,
+        low=finite(result.low) if result else None,
+        high=finite(result.high) if result else None,
+        details=reason | details,
+    )

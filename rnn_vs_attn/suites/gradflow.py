@@ -1,0 +1,233 @@
+"""`gradflow`: how much of the gradient arrives, distance by distance."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rnn_vs_attn import units
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.models import find, initialisations
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.records import Metric, Record, Sample
+from rnn_vs_attn.suites import gradflow_figures, gradflow_reading, gradflow_words
+from rnn_vs_attn.suites.suite import Case, Suite, fixed, option
+from rnn_vs_attn.tables import Column, Pivot
+
+if TYPE_CHECKING:
+    import torch
+
+    from rnn_vs_attn.measure.adjoint import Flow
+
+
+def fraction(text: str) -> float:
+    """A number above 0 and at most 1."""
+    number = float(text) if re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", text) else math.nan
+    if not 0 < number <= 1:
+        raise UserError(f"--reach-threshold {text!r} is not a number above 0 and at most 1, such as 1e-3")
+    return number
+
+
+@dataclass(frozen=True)
+class GradflowCase(Case):
+    """One sequence, in float64; what is added says whose gradient is measured and with how many cotangents."""
+
+    model: str = option(
+        "lstm",
+        "Models: built-in names, entry points, package.module:Class or file.py:Class.",
+        sweep="rnn,lstm,gru,attention",
+    )
+    seq_len: int = option(
+        1024, "Sequence lengths: 512, or 64:4096 (doubling); the last distance is one less.", minimum=2
+    )
+    batch_size: int = fixed(1)
+    d_model: int = option(64, "Width of the input and output.", minimum=1)
+    dtype: str = fixed("float64")
+    init: str = option(
+        "default",
+        "Weights: default, orthogonal[:GAIN] (1), forget-bias-1, chrono[:T_MAX] (seq_len), identity.",
+        parse=initialisations.parse,
+    )
+    block: bool = option(False, "Put each layer into a residual block: pre-norm, mixer, pre-norm, MLP.")
+    probes: int = option(8, "Random cotangents a round; more of them narrow the interval.", minimum=1)
+    exact: bool = option(False, "All d_model unit cotangents in place of probes.")
+    reach_threshold: float = option(
+        1e-3, "Reach is the largest distance at which this part of the norm at distance 1 is left.", parse=fraction
+    )
+
+
+GRADIENT_NORM = Metric("gradient_norm_log10", "1", "none", scale="difference", title="log10 of the gradient's norm")
+BESIDE_IDENTITY = Metric(
+    "beside_identity_log10", "1", "none", scale="difference", title="log10 of the norm at distance 0 less the identity"
+)
+IDENTITY_SHARE = Metric("identity_share", "1", "none", title="identity's part of the squared norm at distance 0")
+REACH = Metric("reach", "1", "higher", title="largest distance with reach_threshold of the norm at distance 1, tokens")
+SPECTRAL_RADIUS = Metric("spectral_radius", "1", "none", title="of the recurrent matrix, the largest of all layers")
+SINGULAR_VALUE = Metric(
+    "largest_singular_value", "1", "none", title="of the recurrent matrix, the largest of all layers"
+)
+
+
+def check(sweep: Mapping[str, Sequence[Any]]) -> None:
+    """UserError where an initialisation does not apply to a model of this sweep."""
+    initialisations.check(sweep["init"], sweep["model"])
+
+
+# In the worker
+
+
+def module_of(case: GradflowCase) -> torch.nn.Module:
+    """The module of a case on its device, in float64, with the weights that --init names."""
+    from rnn_vs_attn.measure import adjoint
+    from rnn_vs_attn.models import build
+
+    shape = Shape(case.batch_size, case.seq_len, case.d_model, case.num_heads, case.num_layers, case.causal)
+    make = build.build_blocks if case.block else build.build
+    module = make(find(case.model), shape).double()
+    initialisations.apply(case.init, module, case.seq_len)
+    return adjoint.make_ready(module.to(case.device))
+
+
+def probe(case: GradflowCase) -> None:
+    """CaseFault where a module has no gradient to give; what it raises itself is left to its case."""
+    import torch
+
+    from rnn_vs_attn.errors import CaseFault
+    from rnn_vs_attn.measure import adjoint
+
+    with adjoint.float64():
+        x = torch.randn(1, min(case.seq_len, 16), case.d_model, device=case.device)
+        try:
+            adjoint.check(module_of(case), x)
+        except CaseFault:
+            raise
+        except Exception as error:
+            raise CaseFault("crashed", str(error)) from error
+
+
+def measure(case: GradflowCase, seed: int) -> Iterator[Sample]:
+    """One round: fresh weights, a fresh input, and the norm at every distance of the grid."""
+    import torch
+
+    from rnn_vs_attn.measure import adjoint
+
+    torch.manual_seed(seed)
+    with adjoint.float64():
+        module = module_of(case)
+        x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
+        cotangents = adjoint.cotangents(case.probes, case.d_model, case.exact, x.device)
+        flow = adjoint.flow(module, x, cotangents, may_chunk=case.causal or find(case.model).always_causal)
+    yield from norms(flow, case.seq_len)
+    yield from _reach(flow.log10.tolist(), case.reach_threshold)
+    if case.block:
+        yield Sample("beside_identity_log10", flow.beside_identity)
+        yield Sample("identity_share", 1 / (1 + 10 ** (2 * flow.beside_identity)))
+    if case.model == "rnn":
+        yield from _spectrum(module)
+
+
+def norms(flow: Flow, seq_len: int) -> Iterator[Sample]:
+    """Samples at the distances of the grid, and at negative ones where the module sees the future."""
+    warnings = list(flow.warnings)
+    if len(flow.future):
+        warnings.append("not causal: gradient from the future arrives, shown at negative distances")
+    for distance in grid(seq_len - 1):
+        yield _norm(float(flow.log10[distance]), distance, warnings)
+    for distance in grid(len(flow.future))[1:]:
+        yield _norm(float(flow.future[distance - 1]), -distance, warnings)
+
+
+def grid(last: int) -> list[int]:
+    """0, 1, 2, 4, ... and the last distance."""
+    powers = [1 << i for i in range(last.bit_length())]
+    return [0, *(p for p in powers if p < last), *([last] if last else [])]
+
+
+def _norm(log10: float, distance: int, warnings: list[str]) -> Sample:
+    value = log10 if math.isfinite(log10) else None
+    return Sample("gradient_norm_log10", value, {"distance": distance}, warnings=warnings, zero=log10 == -math.inf)
+
+
+def _reach(log10: Sequence[float], threshold: float) -> Iterator[Sample]:
+    """0 where nothing arrives at distance 1; absent where larger distances are absent because they overflowed."""
+    known = [value for value in log10 if not math.isnan(value)]
+    if len(known) < len(log10) and (len(known) < 2 or known[-1] > 0):
+        return
+    least = known[1] + math.log10(threshold)
+    if known[1] == -math.inf:
+        yield Sample("reach", 0)
+    else:
+        yield Sample("reach", max(k for k, value in enumerate(known) if k and value >= least))
+
+
+def _spectrum(module: torch.nn.Module) -> Iterator[Sample]:
+    import torch
+
+    recurrent = [p for layer in module.modules() if isinstance(layer, torch.nn.RNN) for p in _recurrent_of(layer)]
+    yield Sample("spectral_radius", max(float(torch.linalg.eigvals(w).abs().max()) for w in recurrent))
+    yield Sample("largest_singular_value", max(float(torch.linalg.svdvals(w).max()) for w in recurrent))
+
+
+def _recurrent_of(layer: torch.nn.RNN) -> list[torch.Tensor]:
+    return [p for name, p in layer.named_parameters() if name.startswith("weight_hh")]
+
+
+# In the parent
+
+
+def _number(record: Record) -> str:
+    return gradflow_words.interval(record, units.significant)
+
+
+COLUMNS = (
+    Column("decay a token", "decay", units.significant, cell=lambda r: gradflow_words.interval(r, units.factor)),
+    Column("half-life, tokens", "half_life", units.significant, cell=_number),
+    Column("reach, tokens", "reach", units.significant, cell=gradflow_words.reach),
+    Column("verdict", "verdict", units.significant, cell=lambda r: r.text),
+    Column("exponent", "power_exponent", units.significant, cell=_number),
+    Column("spectral radius", "spectral_radius", units.significant, cell=_number),
+    Column("largest singular value", "largest_singular_value", units.significant, cell=_number),
+    Column(
+        "identity at distance 0",
+        "identity_share",
+        units.percent,
+        cell=lambda r: gradflow_words.interval(r, units.percent),
+    ),
+)
+
+NORMS = Pivot(
+    title="gradient_norm: ||dy_T / dx_(T - distance)||_F / sqrt(d_model)",
+    metric=GRADIENT_NORM.name,
+    axis="distance",
+    cell=gradflow_words.norm,
+    note="in brackets the 95% interval of the median over rounds, each with weights and input of its own",
+)
+
+GRADFLOW = Suite(
+    name="gradflow",
+    help="How much of the gradient arrives, distance by distance, without underflow.",
+    case=GradflowCase,
+    metrics=(
+        GRADIENT_NORM,
+        REACH,
+        BESIDE_IDENTITY,
+        IDENTITY_SHARE,
+        SPECTRAL_RADIUS,
+        SINGULAR_VALUE,
+        *gradflow_reading.METRICS,
+    ),
+    per_case=(GRADIENT_NORM.name,),
+    precise=(),
+    measure=measure,
+    check=check,
+    probe=probe,
+    derive=gradflow_reading.derive,
+    remarks=gradflow_words.remarks,
+    columns=COLUMNS,
+    pivots=(NORMS,),
+    figures=gradflow_figures.figures,
+    chart=gradflow_figures.chart,
+)

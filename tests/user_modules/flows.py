@@ -1,0 +1,141 @@
+"""Modules whose gradient over the distance is known beforehand, and some that have none to give."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class LinearRNN(nn.Module):
+    """h_t = h_(t-1) W^T + x_t with W = gain * Q, Q orthogonal: the norm at distance k is gain^k."""
+
+    gain = 0.9
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.w = nn.Parameter(self.gain * torch.linalg.qr(torch.randn(d_model, d_model))[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        h, outputs = torch.zeros_like(x[:, 0]), []
+        for x_t in x.unbind(1):
+            h = h @ self.w.T + x_t
+            outputs.append(h)
+        return torch.stack(outputs, dim=1)
+
+
+class KeepsLength(LinearRNN):
+    gain = 1.0
+
+
+class Grows(LinearRNN):
+    gain = 1.1
+
+
+class WithStep(LinearRNN):
+    """The same with a state."""
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        return self.w.new_zeros(batch_size, len(self.w))
+
+    def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        h = state @ self.w.T + x_t
+        return h, h
+
+
+class StepInPlace(WithStep):
+    """Changes the state that it is given, and counts."""
+
+    def initial_state(self, batch_size: int) -> dict[str, Tensor | int]:  # type: ignore[override]
+        return {"h": super().initial_state(batch_size), "count": 0}
+
+    def step(self, x_t: Tensor, state: dict[str, Tensor | int]) -> tuple[Tensor, dict[str, Tensor | int]]:  # type: ignore[override]
+        h = state["h"]
+        assert isinstance(h, Tensor)
+        h.copy_(h @ self.w.T + x_t)
+        return h.clone(), {"h": h, "count": state["count"] + 1}  # type: ignore[operator]
+
+
+class WithStateArgument(LinearRNN):
+    """The same with a state that `forward` takes."""
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        h, outputs = torch.zeros_like(x[:, 0]) if state is None else state, []
+        for x_t in x.unbind(1):
+            h = h @ self.w.T + x_t
+            outputs.append(h)
+        return torch.stack(outputs, dim=1), h
+
+
+class StrongDecay(WithStep):
+    """1e-30 a token: within one chunk float64 would end."""
+
+    gain = 1e-30
+
+
+class StrongGrowth(WithStateArgument):
+    gain = 1e30
+
+
+class WrongStep(WithStep):
+    """Its step is not its forward."""
+
+    def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        h = state + x_t
+        return h, h
+
+
+class NonNormal(LinearRNN):
+    """W = [[1/2, 10], [0, 1/2]] on each pair: both eigenvalues are 1/2, and the norm grows before it decays."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__(d_model)
+        pair = torch.tensor([[0.5, 10.0], [0.0, 0.5]])
+        self.w = nn.Parameter(torch.block_diag(*[pair] * (d_model // 2)))
+
+
+class Window(nn.Module):
+    """The mean of the last 8 inputs: exactly 0 further back."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(d_model))
+
+    def forward(self, x: Tensor) -> Tensor:
+        padded = torch.cat([x.new_zeros(x.shape[0], 7, x.shape[2]), x], dim=1)
+        return padded.unfold(1, 8, 1).mean(-1) * self.scale
+
+
+class SeesTheFuture(nn.Module):
+    """Every output is the mean of all inputs: 1 / L in both directions."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(d_model))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean(1, keepdim=True).expand_as(x) * self.scale
+
+
+class Detached(SeesTheFuture):
+    """Not differentiable with respect to its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.detach())
+
+
+class WithoutGradient(SeesTheFuture):
+    @torch.no_grad()
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x)
+
+
+class ReturnsNaN(SeesTheFuture):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * float("nan")
+
+
+class NaNFromFar(SeesTheFuture):
+    """Fails at long sequences only."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * (float("nan") if x.shape[1] > 16 else 1.0)
