@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-REFERENCE = ROOT / "results" / "reference" / "cpu"
+REFERENCE = ROOT / "results" / "reference"
 
 
 def parts() -> dict[str, str]:
     """What stands between `<!-- NAME -->` and `<!-- /NAME -->`."""
-    table, _, remarks = (REFERENCE / "table.md").read_text().partition("\n\n- ")
-    return {"table": f"{table}\n\n- {remarks}".strip(), "models": models(), "tree": f"```\n{tree()}\n```"}
+    tables = {"table": "cpu", "gradflow": "gradflow"}
+    shown = {name: (REFERENCE / run / "table.md").read_text().strip() for name, run in tables.items()}
+    return shown | {"models": models(), "tree": f"```\n{tree()}\n```"}
 
 
 def models() -> str:

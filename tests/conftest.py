@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,8 @@ MODULES = Path(__file__).parent / "user_modules"
 
 @pytest.fixture(autouse=True)
 def _user_modules_importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`layers:Name` is a user's own module, here and in the workers."""
+    """`layers:Name` is a user's own module in the workers too."""
     monkeypatch.setenv("PYTHONPATH", str(MODULES))
-    monkeypatch.setattr(sys, "path", [*sys.path, str(MODULES)])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

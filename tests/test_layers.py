@@ -22,20 +22,23 @@ LAYERS = """
 errors units budget
 stats
 records
+readings
 environment
 tables plots
 models.costs
 models
-models.mixer
+models.initialisations
+models.mixer models.weights
 models.recurrent models.attention
 models.build
 measure measure.device measure.flops measure.workload measure.anchor
-measure.clock measure.graphs measure.memory
+measure.clock measure.graphs measure.memory measure.adjoint
 measure.stopping
 suites.suite
 suites.bench_reading
-suites.bench_words suites.bench_figures
-suites.bench
+suites.bench_words suites.bench_figures suites.gradflow_reading
+suites.gradflow_words suites.gradflow_figures
+suites.bench suites.gradflow
 suites
 worker
 child sweeps progress
@@ -46,9 +49,23 @@ cli
 __main__
 """
 RANKS = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in line.split()}
-SHARED_BY_FAMILIES = {"models", "models.costs", "models.mixer", "models.build"}
+SHARED_BY_FAMILIES = {
+    "models",
+    "models.costs",
+    "models.initialisations",
+    "models.weights",
+    "models.mixer",
+    "models.build",
+}
 SHARED_BY_SUITES = {"suites", "suites.suite"}
-BEGINS_WITH_TORCH = ("measure.", "models.build", "models.mixer", "models.recurrent", "models.attention")
+BEGINS_WITH_TORCH = (
+    "measure.",
+    "models.build",
+    "models.mixer",
+    "models.weights",
+    "models.recurrent",
+    "models.attention",
+)
 RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker", "suites.")
 HEAVY = ("torch", "pandas", "matplotlib", "scipy", "numpy")
 

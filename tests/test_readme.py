@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from rnn_vs_attn import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
-SHORT = "--rounds 1 --max-seconds 2 --warm-up 0.01 --case-seconds 0 --min-blocks 1 --quiet".split()
+SHORT = "--rounds 1 --max-seconds 2 --quiet".split()
+SHORT_TIMES = "--warm-up 0.01 --case-seconds 0 --min-blocks 1".split()
 
 
 def examples() -> list[str]:
@@ -23,15 +25,15 @@ def examples() -> list[str]:
 
 
 def test_there_are_examples_of_every_command() -> None:
-    assert {line.split()[1] for line in examples()} == {"bench", "models", "doctor"}
+    assert {line.split()[1] for line in examples()} == {"bench", "gradflow", "models", "doctor"}
 
 
 @pytest.mark.parametrize("line", examples())
 def test_an_example_runs_or_is_refused_for_its_hardware(line: str, tmp_path: Path) -> None:
     """Shortened; where a GPU or a second core is asked for and there is none, the refusal is what is tested."""
     words = shlex.split(line)[1:]
-    if words[0] == "bench" and "--dry-run" not in words:
-        words += [*SHORT, "--output", str(tmp_path / "run")]
+    if words[0] in ("bench", "gradflow") and "--dry-run" not in words:
+        words += [*SHORT, *(SHORT_TIMES if words[0] == "bench" else []), "--output", str(tmp_path / "run")]
     done = run(*words, cwd=ROOT)
     lacks_gpu = "cuda" in words and not Path("/dev/nvidia0").exists()
     lacks_core = "1,2" in words and environment.usable_cores() < 2
@@ -50,6 +52,8 @@ def test_tables_and_file_tree_are_up_to_date() -> None:
 
 
 def test_every_option_in_the_readme_exists() -> None:
-    shown = " ".join(run("bench", "--help", env=None).stdout.split())
-    for word in ("--match", "--resume", "--max-seconds", "--max-memory", "--dry-run", "--precision", "--anonymous"):
-        assert word in shown
+    commands = [[], ["bench"], ["gradflow"], ["models"], ["doctor"]]
+    shown = " ".join(run(*command, "--help").stdout for command in commands)
+    named = set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", README.split("## Files")[0])) - {"--index-url"}
+    assert {"--match", "--resume", "--init"} <= named
+    assert sorted(word for word in named if word not in shown) == []

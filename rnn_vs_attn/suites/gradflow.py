@@ -82,12 +82,12 @@ def check(sweep: Mapping[str, Sequence[Any]]) -> None:
 def module_of(case: GradflowCase) -> torch.nn.Module:
     """The module of a case on its device, in float64, with the weights that --init names."""
     from rnn_vs_attn.measure import adjoint
-    from rnn_vs_attn.models import build
+    from rnn_vs_attn.models import build, weights
 
     shape = Shape(case.batch_size, case.seq_len, case.d_model, case.num_heads, case.num_layers, case.causal)
     make = build.build_blocks if case.block else build.build
     module = make(find(case.model), shape).double()
-    initialisations.apply(case.init, module, case.seq_len)
+    weights.apply(case.init, module, case.seq_len)
     return adjoint.make_ready(module.to(case.device))
 
 

@@ -139,3 +139,55 @@ class NaNFromFar(SeesTheFuture):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) * (float("nan") if x.shape[1] > 16 else 1.0)
+
+
+class UniformAttention(nn.Module):
+    """Causal attention with W_q = W_k = 0 and W_v = W_o = I: I / L at every distance."""
+
+    residual = False
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.zero = nn.Parameter(torch.zeros(d_model, d_model))
+
+    def forward(self, x: Tensor) -> Tensor:
+        q = x @ self.zero
+        y = nn.functional.scaled_dot_product_attention(q, q, x, is_causal=True)
+        return x + y if self.residual else y
+
+
+class UniformWithResidual(UniformAttention):
+    residual = True
+
+
+class Halves(LinearRNN):
+    """Without a state, 1/2 a token: after 1,000 tokens it is beyond float64."""
+
+    gain = 0.5
+
+
+class Dropping(LinearRNN):
+    """Dropout and a batch norm, which are not part of what is measured."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__(d_model)
+        self.drop = nn.Dropout(0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(self.drop(x))
+
+
+class GrowingState(LinearRNN):
+    """Keeps all inputs as its state."""
+
+    def initial_state(self, batch_size: int) -> Tensor:
+        return self.w.new_zeros(batch_size, 0, len(self.w))
+
+    def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        seen = torch.cat([state, x_t[:, None]], dim=1)
+        return self(seen)[:, -1], seen
+
+
+class BrokenStep(WithStep):
+    def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        raise ValueError("no step today")
