@@ -35,16 +35,17 @@ class Worker(Protocol):
 
 
 class ChildWorker:
-    """A fresh Python process that runs `rnn_vs_attn.worker`."""
+    """A fresh Python process that runs `rnn_vs_attn.worker`. start_up: seconds waited until it was ready."""
 
-    def __init__(self, debug: bool = False, python: str = sys.executable) -> None:
+    def __init__(self, debug: bool = False, python: str = sys.executable, wait: bool = True) -> None:
         self._errors = tempfile.TemporaryFile()
         self._debug = debug
         self._kills = environment.out_of_memory_kills()
         self._buffer = b""
         self._printed = 0  # bytes of standard error before the request under way
         self.alive = True
-        started = time.monotonic()
+        self.start_up = 0.0
+        self._ready = False
         self._process = subprocess.Popen(
             [python, "-m", "rnn_vs_attn.worker", str(os.getpid())],
             stdin=subprocess.PIPE,
@@ -53,6 +54,15 @@ class ChildWorker:
             env=_surroundings(),
             start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
         )
+        if wait:
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        """UserError where it does not start."""
+        if self._ready:
+            return
+        self._ready = True
+        started = time.monotonic()
         try:
             self._read(START_UP_TIMEOUT)
         except CaseFault as fault:

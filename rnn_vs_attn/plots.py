@@ -178,19 +178,22 @@ def as_text(figure: Figure, width: int, height: int = 14) -> list[str]:
     xs = [math.log2(x) for series in figure.series for x in series.x]
     left, right = min(xs), max(xs)
     canvas = [[" "] * columns for _ in range(height)]
+    bottom = height - 1
     for series, shape in zip(figure.series, itertools.cycle(_LETTERS), strict=False):
         points = [
-            ((math.log2(x) - left) / (right - left) * (columns - 1), (high - y) / (high - low) * (height - 1))
+            ((math.log2(x) - left) / (right - left) * (columns - 1), (high - y) / (high - low) * bottom)
             for x, y in zip(series.x, series.y, strict=True)
         ]
         for (x0, y0), (x1, y1) in itertools.pairwise(points):
+            slope = (y1 - y0) / (x1 - x0)
             for column in range(math.ceil(x0), math.floor(x1) + 1):
-                row = y0 + (y1 - y0) * (column - x0) / (x1 - x0)
-                if -0.5 <= row <= height - 0.5:
-                    canvas[min(height - 1, max(0, round(row)))][column] = shape
+                reached = (y0 + slope * (max(x0, min(x1, column + side)) - x0) for side in (-0.5, 0.5))
+                top, deepest = sorted(reached)
+                for row in range(max(0, round(top)), min(bottom, round(deepest)) + 1):
+                    canvas[row][column] = shape
     lines = [figure.title]
     for i, drawn in enumerate(canvas):
-        exponent = high - (high - low) * i / (height - 1)
+        exponent = high - (high - low) * i / bottom
         lines.append(f"{f'1e{exponent:+.0f}' if i % 3 == 1 else '':>7} |{''.join(drawn)}".rstrip())
     lines.append(f"{'':>7} +{'-' * columns}")
     ends = f"{2**left:.0f}", f"{2**right:.0f}"

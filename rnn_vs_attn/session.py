@@ -40,12 +40,17 @@ def start(suite: Suite, options: dict[str, Any]) -> int:
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options["output"] is not None and not options["dry_run"]:
         _check_folder(options["output"])
-    facts = _probe(suite, axes, limits, options["debug"])
+    with _Workers(suite, options["debug"]) as workers:
+        return _start(suite, axes, limits, workers, options)
+
+
+def _start(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers, options: dict[str, Any]) -> int:
+    facts = _probe(suite, axes, limits, workers)
     if suite.check:
         suite.check(axes)
     cases = sweeps.cases(suite, axes)
     if options["dry_run"]:
-        return _dry_run(suite, cases, limits, options)
+        return _dry_run(suite, cases, limits, workers, options)
     folder = RunFolder.create(options["output"]) if options["output"] else _new_folder(suite)
     head = Run(
         suite=suite.name,
@@ -56,7 +61,7 @@ def start(suite: Suite, options: dict[str, Any]) -> int:
         finished=None,
         status="interrupted",
     )
-    return _run(suite, cases, limits, folder, head, options)
+    return _run(suite, cases, limits, folder, head, workers, options)
 
 
 def resume(suite: Suite, options: dict[str, Any]) -> int:
@@ -76,12 +81,67 @@ def resume(suite: Suite, options: dict[str, Any]) -> int:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
     settings = {"axes": axes, "limits": dataclasses.asdict(limits)}
     head = dataclasses.replace(head, settings=settings)
-    if head.status != "complete":
-        facts = _probe(suite, dict(axes), limits, options["debug"])
-        here = environment.describe(facts, anonymous=False)["fingerprint"]
-        if here != head.environment.get("fingerprint"):
-            raise UserError(f"{path} was begun on another machine or with other software; start a run of its own here")
-    return _run(suite, cases, limits, RunFolder.reopen(path), head, options, lines)
+    with _Workers(suite, options["debug"]) as workers:
+        if head.status != "complete":
+            facts = _probe(suite, dict(axes), limits, workers)
+            here = environment.describe(facts, anonymous=False)["fingerprint"]
+            if here != head.environment.get("fingerprint"):
+                raise UserError(
+                    f"{path} was begun on another machine or with other software; start a run of its own here"
+                )
+        return _run(suite, cases, limits, RunFolder.reopen(path), head, workers, options, lines)
+
+
+class _Workers:
+    """The processes of one command: one that is asked about the machine, and one for each round.
+
+    The first two start together, so that torch is loaded for the first round while the other is asked. Where nothing
+    is timed, all goes on in the one that was asked.
+    """
+
+    def __init__(self, suite: Suite, debug: bool) -> None:
+        self.start_up = 0.0
+        self._timed = bool(suite.passes)
+        self._debug = debug
+        self._asked: Any = None
+        self._spare: Any = None
+
+    def __enter__(self) -> _Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in (self._asked, self._spare):
+            if worker is not None and worker.alive:
+                worker.close()
+
+    def asked(self) -> Any:
+        """The one that is asked; another where a user's module has ended it."""
+        from rnn_vs_attn.child import ChildWorker
+
+        if self._asked is None:
+            self._asked = ChildWorker(self._debug, wait=False)
+            if self._timed:
+                self._spare = ChildWorker(self._debug, wait=False)
+            self._asked.wait_until_ready()
+            self.start_up = self._asked.start_up
+        elif not self._asked.alive:
+            self._asked = ChildWorker(self._debug)
+        return self._asked
+
+    def next(self) -> Any:
+        """One for a round, fresh where times are taken."""
+        from rnn_vs_attn.child import ChildWorker
+
+        asked, spare = self._asked, self._spare
+        self._asked = self._spare = None
+        if not self._timed and asked is not None and asked.alive:
+            return asked
+        if asked is not None and asked.alive:
+            asked.close()
+        if spare is None:
+            return ChildWorker(self._debug)
+        spare.wait_until_ready()
+        return spare
 
 
 def _run(
@@ -90,16 +150,16 @@ def _run(
     limits: Limits,
     folder: RunFolder,
     head: Run,
+    workers: _Workers,
     options: dict[str, Any],
     lines: Sequence[Any] = (),
 ) -> int:
     """Measure, show, write; whatever ends the run, what is done is kept and shown."""
-    from rnn_vs_attn.child import ChildWorker
     from rnn_vs_attn.progress import Shown
 
     err = console(stderr=True)
     quiet = options["quiet"]
-    sweep = Sweep(suite, cases, limits, folder, head, lambda: ChildWorker(options["debug"]), lines=list(lines))
+    sweep = Sweep(suite, cases, limits, folder, head, workers.next, lines=list(lines))
     show_first = _first_table(suite, limits, err, sweep.rounds, options)
     code = DONE
     if head.status != "complete":
@@ -258,32 +318,23 @@ def _limits(options: dict[str, Any]) -> Limits:
     )
 
 
-def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, debug: bool) -> dict[str, Any]:
+def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers) -> dict[str, Any]:
     """What torch says of this machine; resolves device `auto` in `axes`. UserError for what the user can mend.
 
     A module that crashes or hangs here is left to its own case, which records it.
     """
-    from rnn_vs_attn.child import ChildWorker
-
-    worker = ChildWorker(debug)
-    try:
-        facts = worker.ask("environment", limits.timeout)
-        pairs = [(name, dtype) for name in axes["device"] for dtype in axes["dtype"]]
-        resolved = [worker.ask("device", limits.timeout, name=name, dtype=dtype)["device"] for name, dtype in pairs]
-        axes["device"] = list(dict.fromkeys(resolved))
-        for case in _users_modules(suite, axes):
-            if not worker.alive:
-                worker = ChildWorker(debug)
-            fields = {"suite": suite.name, "case": axes_of(case), "max_memory": limits.max_memory}
-            try:
-                worker.ask("check", limits.timeout, **fields)
-            except CaseFault as fault:
-                if fault.status == "failed" and len(axes["model"]) == 1:
-                    raise UserError(f"model {case.model!r} cannot be measured: {fault.reason}") from None
-        return facts
-    finally:
-        if worker.alive:
-            worker.close()
+    facts = workers.asked().ask("environment", limits.timeout)
+    pairs = [(name, dtype) for name in axes["device"] for dtype in axes["dtype"]]
+    resolved = [workers.asked().ask("device", limits.timeout, name=n, dtype=dtype)["device"] for n, dtype in pairs]
+    axes["device"] = list(dict.fromkeys(resolved))
+    for case in _users_modules(suite, axes):
+        fields = {"suite": suite.name, "case": axes_of(case), "max_memory": limits.max_memory}
+        try:
+            workers.asked().ask("check", limits.timeout, **fields)
+        except CaseFault as fault:
+            if fault.status == "failed" and len(axes["model"]) == 1:
+                raise UserError(f"model {case.model!r} cannot be measured: {fault.reason}") from None
+    return facts
 
 
 def _users_modules(suite: Suite, axes: sweeps.Axes) -> list[Case]:
@@ -333,18 +384,12 @@ def print_json(document: object) -> None:
 # Estimates
 
 
-def _dry_run(suite: Suite, cases: Sequence[Case], limits: Limits, options: dict[str, Any]) -> int:
-    from rnn_vs_attn.child import ChildWorker
+def _dry_run(suite: Suite, cases: Sequence[Case], limits: Limits, workers: _Workers, options: dict[str, Any]) -> int:
     from rnn_vs_attn.estimates import round_seconds
 
-    worker = ChildWorker(options["debug"])
-    try:
-        seconds = round_seconds(worker, suite, cases, limits)
-    finally:
-        if worker.alive:
-            worker.close()
+    seconds = round_seconds(workers.asked(), suite, cases, limits)
     known = [s for s in seconds.values() if s is not None]
-    a_round = sum(known) + worker.start_up
+    a_round = sum(known) + (workers.start_up if suite.passes else 0)
     bounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
     totals = [max(min(n * a_round, limits.max_seconds), min(a_round, limits.max_seconds)) for n in bounds]
     if options["as_json"]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: threads wait for each other on a busy machine
 MODULES = Path(__file__).parent / "user_modules"
 
 

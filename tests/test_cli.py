@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import PROGRAM, TINY, run
+from command import PROGRAM, QUICK, TINY, run
 
 from rnn_vs_attn import cli, environment
 
@@ -103,7 +103,7 @@ def test_an_output_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
 
 def test_more_threads_than_cores_run_with_force(tmp_path: Path) -> None:
     threads = str(environment.usable_cores() + 1)
-    words = ["bench", *TINY, "--seq-len", "8", "--model", "lstm", "--threads", threads, "--rounds", "1", "--force"]
+    words = ["bench", *QUICK, "--seq-len", "8", "--model", "lstm", "--threads", threads, "--rounds", "1", "--force"]
     done = run(*words, "--output", str(tmp_path / "run"))
     assert done.returncode == 0
     assert f"threads share {environment.usable_cores()} usable cores" in done.stderr
@@ -219,8 +219,8 @@ def test_debug_shows_the_stack_trace() -> None:
 
 def test_help_names_every_command_and_the_exit_codes() -> None:
     done = run("--help")
-    assert all(word in done.stdout for word in ("bench", "models", "doctor", "130"))
-    assert not any(word in done.stdout for word in ("recall", "gradflow", "report"))
+    assert all(word in done.stdout for word in ("bench", "gradflow", "models", "doctor", "130"))
+    assert not any(word in done.stdout for word in ("recall", "decode", "report"))
 
 
 def test_a_pipe_that_closes_early_is_no_fault() -> None:

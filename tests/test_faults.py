@@ -153,7 +153,7 @@ def test_kill_9_of_the_worker_costs_one_case(tmp_path: Path, monkeypatch: pytest
     """`layers:Hangs` hangs in its own check first, then in its case, where its worker is killed."""
     folder, hung = tmp_path / "run", tmp_path / "hung"
     monkeypatch.setenv("HUNG_PIDS", str(hung))
-    running = started(folder, "--timeout", "2", models="layers:Hangs,lstm,attention", rounds=1)
+    running = started(folder, "--timeout", "4", models="layers:Hangs,lstm,attention", rounds=1)
     wait_until(lambda: hung.exists() and len(hung.read_text().split()) == 2)
     os.kill(int(hung.read_text().split()[1]), signal.SIGKILL)
     running.communicate(timeout=60)

@@ -14,7 +14,7 @@ from test_cli import assert_one_sentence
 
 from rnn_vs_attn.records import read_run
 
-SMALL = "--d-model 8 --seq-len 32 --probes 2".split()
+SMALL = "--d-model 8 --seq-len 32 --probes 2 --threads 1".split()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_run_keeps_records_tables_and_plots(tmp_path: Path) -> None:
 
 
 def test_json_is_one_document(tmp_path: Path) -> None:
-    words = [*SMALL, "--model", "lstm", "--exact", "--block", "--rounds", "1", "--json", "--quiet", "--threads", "1"]
+    words = [*SMALL, "--model", "lstm", "--exact", "--block", "--rounds", "1", "--json", "--quiet"]
     done = run("gradflow", *words, cwd=tmp_path)
     document = json.loads(done.stdout)
     metrics = {record["metric"] for record in document["records"]}
@@ -89,7 +89,7 @@ def test_dry_run_says_how_long_each_case_takes(tmp_path: Path) -> None:
 
 def test_a_run_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     """Cut off in its second round at the earliest, and the same numbers as without."""
-    words = ["gradflow", *SMALL, "--model", "lstm,gru", "--threads", "1", "--rounds", "25", "--quiet"]
+    words = ["gradflow", *SMALL, "--model", "lstm,gru", "--rounds", "25", "--quiet"]
     begun = subprocess.Popen([*PROGRAM, *words, "--output", "run"], cwd=tmp_path, stdout=subprocess.DEVNULL)
     samples = tmp_path / "run" / "samples.jsonl"
     while not (samples.exists() and "round_time" in samples.read_text()):

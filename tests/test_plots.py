@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rnn_vs_attn import plots
-from rnn_vs_attn.plots import Figure, Mark, Series
+from rnn_vs_attn.plots import Figure, Level, Mark, Series, as_text, render
 
 LENGTHS = [64.0, 128.0, 256.0, 512.0]
 NONE: list[float | None] = [None] * 4
@@ -138,3 +138,38 @@ def test_figures_are_saved_whole_under_their_names(tmp_path: Path) -> None:
     plots.save([FIGURE], folder)
     assert sorted(file.name for file in folder.iterdir()) == ["train_time.png", "train_time.svg"]
     assert (folder / "train_time.svg").read_bytes() == rendered()["svg"]
+
+
+# Logarithms
+
+
+def logs(*values: float, bound: float = 45.0) -> Figure:
+    series = Series("deep", [1.0, 2.0, 4.0], list(values), [None] * 3, [None] * 3)
+    return Figure("norm", "Norm", "distance", "norm", [series], log10=True, levels=[Level("here", -20.0)], bound=bound)
+
+
+def test_exponents_beyond_any_float_are_drawn() -> None:
+    svg = render(logs(-1.0, -400.0, -900.0, bound=1000.0))["svg"].decode()
+    assert "1e-400" in svg
+    assert ">here<" in svg
+
+
+def test_what_is_beyond_the_bound_is_cut_off() -> None:
+    low, high = logs(-1.0, -400.0, -900.0).limits()
+    assert -50 < low < -45
+    assert -1 < high < 2
+
+
+def test_a_figure_as_text() -> None:
+    drawn = as_text(logs(0.0, -2.0, -4.0), 31, height=5)
+    assert drawn == [
+        "Norm",
+        "        |oo",
+        "   1e-1 | ooooooo",
+        "        |       ooooooo",
+        "        |             ooooooo",
+        "   1e-4 |                   oo",
+        "        +---------------------",
+        "         1     distance      4",
+        "         o deep",
+    ]

@@ -9,14 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import run
+from command import QUICK, run
 
 from rnn_vs_attn import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 SHORT = "--rounds 1 --max-seconds 2 --quiet".split()
-SHORT_TIMES = "--warm-up 0.01 --case-seconds 0 --min-blocks 1".split()
 
 
 def examples() -> list[str]:
@@ -33,7 +32,8 @@ def test_an_example_runs_or_is_refused_for_its_hardware(line: str, tmp_path: Pat
     """Shortened; where a GPU or a second core is asked for and there is none, the refusal is what is tested."""
     words = shlex.split(line)[1:]
     if words[0] in ("bench", "gradflow") and "--dry-run" not in words:
-        words += [*SHORT, *(SHORT_TIMES if words[0] == "bench" else []), "--output", str(tmp_path / "run")]
+        words += [*SHORT, *(QUICK if words[0] == "bench" else []), "--output", str(tmp_path / "run")]
+        words += [] if "--threads" in words else ["--threads", "1"]
     done = run(*words, cwd=ROOT)
     lacks_gpu = "cuda" in words and not Path("/dev/nvidia0").exists()
     lacks_core = "1,2" in words and environment.usable_cores() < 2

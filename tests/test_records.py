@@ -463,3 +463,36 @@ def test_a_frame_has_a_row_a_record_and_a_column_an_axis() -> None:
 
 def test_a_run_without_records_has_an_empty_frame() -> None:
     assert len(unfinished_run().frame()) == 0
+
+
+# Logarithms of zero
+
+
+def norm_lines(*values: float | None) -> list[SampleLine]:
+    """One round each; None is an exact zero."""
+    return [SampleLine("gradflow", {}, "norm_log10", r, v, zero=v is None) for r, v in enumerate(values)]
+
+
+LOG = Metric("norm_log10", "1", "none", scale="difference")
+
+
+def test_a_zero_in_all_rounds_is_null_and_said() -> None:
+    made = build_record(LOG, norm_lines(*[None] * 6))
+    assert (made.median, made.low, made.high, made.zero, made.status) == (None, None, None, True, "ok")
+    assert made.shows
+    assert made.text == "zero"
+
+
+def test_one_zero_of_seven_rounds_is_the_least_of_them() -> None:
+    made = build_record(LOG, norm_lines(None, -1, -2, -3, -4, -5, -6))
+    assert (made.median, made.low, made.high, made.zero) == (-4, None, -1, False)
+
+
+def test_zeros_survive_the_file(tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run")
+    for line in norm_lines(None, -1.5):
+        folder.append(line)
+    folder.close()
+    text = (tmp_path / "run" / "samples.jsonl").read_text()
+    assert text.count('"value":null,"zero":true') == 1
+    assert [(line.value, line.zero) for line in read_samples(tmp_path / "run")] == [(None, True), (-1.5, False)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+import numpy
 import pytest
 from fakes import unhurried
 from hypothesis import assume, given
@@ -266,3 +267,22 @@ def test_wherever_missing_crossings_lie_the_interval_of_all_rounds_is_inside(
     complete = stats.estimate([*found, *elsewhere])
     (low, high), (least, most) = ends(complete), ends(result)
     assert least <= low <= high <= most
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(-100, 100), st.floats(-100, 100)),
+        min_size=3,
+        max_size=9,
+        unique_by=lambda p: round(p[0], 2),
+    )
+)
+@unhurried
+def test_a_line_is_numpys(points: list[tuple[float, float]]) -> None:
+    x, y = [p[0] for p in points], [p[1] for p in points]
+    slope, intercept = numpy.polyfit(x, y, 1)
+    found = stats.line(x, y)
+    assert found.slope == pytest.approx(slope, rel=1e-6, abs=1e-6)
+    assert found.intercept == pytest.approx(intercept, rel=1e-6, abs=1e-5)
+    left = sum((b - intercept - slope * a) ** 2 for a, b in points)
+    assert found.residual == pytest.approx(left, rel=1e-5, abs=1e-5)

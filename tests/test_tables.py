@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from fakes import bench_record, record
 
@@ -197,3 +198,62 @@ def test_bench_shows_seconds_as_milliseconds_and_bytes_as_mebibytes() -> None:
     assert cells["train ms"] == "2.00 ±5.0%"
     assert cells["train MiB"] == "5.00"
     assert cells["tokens/s"] == "128 k"
+
+
+# A column a case
+
+
+def depth(model: str, distance: int, median: float | None, **rest: Any) -> Record:
+    return record("norm", median, model=model, distance=distance, **({"seq_len": 8, "init": "plain"} | rest))
+
+
+PIVOT = tables.Pivot(
+    "norms", "norm", "distance", lambda r, narrow: "0" if r.zero else f"{r.median:.1f}{'' if narrow else '!'}", "a note"
+)
+PIVOT_AXES = ["model", "seq_len", "init"]
+
+
+def test_a_pivot_has_a_row_a_distance_and_a_column_a_case() -> None:
+    records = [depth("b", k, float(k)) for k in (4, 0, -2, 1, -1)] + [depth("a", 1, None, zero=True)]
+    made = tables.build_pivot(records, PIVOT_AXES, PIVOT)
+    assert made.header == ["distance", "b", "a"]
+    assert made.rows == [
+        ["0", "0.0!", "–"],
+        ["1", "1.0!", "0"],
+        ["4", "4.0!", "–"],
+        ["-1", "-1.0!", "–"],
+        ["-2", "-2.0!", "–"],
+    ]
+    assert made.notes == ["a note"]
+    assert tables.build_pivot(records, PIVOT_AXES, PIVOT, narrow=True).rows[0] == ["0", "0.0", "–"]
+
+
+def test_a_pivot_names_what_varies_in_the_order_given() -> None:
+    records = [depth("a", 1, 1.0, init=init) for init in ("zebra", "apple")]
+    assert tables.build_pivot(records, PIVOT_AXES, PIVOT).header == ["distance", "a init zebra", "a init apple"]
+
+
+def test_a_pivot_shows_a_fault_in_every_row() -> None:
+    records = [
+        depth("a", 1, 1.0),
+        record("norm", None, model="b", seq_len=8, init="plain", status="failed", error="no"),
+    ]
+    assert tables.build_pivot(records, PIVOT_AXES, PIVOT).rows == [["1", "1.0!", "failed"]]
+
+
+def test_a_column_may_write_its_whole_cell() -> None:
+    word = record("verdict", None, model="a", seq_len=8, init="plain", unit="text", details={"text": "flat"})
+    column = tables.Column("verdict", "verdict", str, cell=lambda r: r.text)
+    assert tables.build([word], PIVOT_AXES, [column], None).rows == [["a", "8", "flat"]]
+
+
+def test_words_and_zeros_are_in_the_csv() -> None:
+    word = record("verdict", None, model="a", seq_len=8, init="plain", unit="text", details={"text": "flat"})
+    lines = tables.to_csv([word, depth("a", 4, None, zero=True)], PIVOT_AXES).splitlines()
+    assert lines[0].startswith("model,seq_len,init,verdict,verdict_low,verdict_high,norm_4,")
+    assert lines[1].startswith("a,8,plain,flat,,,zero,,")
+
+
+def test_a_table_knows_its_width() -> None:
+    made = tables.build_pivot([depth("a", 1, 1.0)], PIVOT_AXES, PIVOT)
+    assert made.width == len("| distance |") + len(" 1.0! |")

@@ -141,3 +141,24 @@ def test_fractions_are_read(text: str, value: float) -> None:
 def test_what_is_no_fraction_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="could not convert"):
         units.parse_fraction(text)
+
+
+@pytest.mark.parametrize(
+    ("log10", "text"),
+    [
+        (0.0, "1.0e+00"),
+        (-890.3, "5.0e-891"),
+        (-1.0, "1.0e-01"),
+        (0.998, "1.0e+01"),  # 9.95 is 10 in two digits
+        (-3.0001, "1.0e-03"),
+        (2000.5, "3.2e+2000"),
+        (-1e5, "1.0e-100000"),
+    ],
+)
+def test_a_power_of_ten_is_written_however_small(log10: float, text: str) -> None:
+    assert units.power_of_ten(log10) == text
+
+
+def test_a_factor_near_1_keeps_its_digits() -> None:
+    assert units.factor(0.99994) == "0.9999"
+    assert units.factor(0.46011) == "0.4601"

@@ -28,7 +28,7 @@ def chart(records: Sequence[Record]) -> Figure | None:
     levels = []
     if min(value for line in series for value in line.y) <= -_BOUND:
         levels.append(Level("below: 0 in float32", -_BOUND))
-    title = "Gradient of the last output by the input that is so many tokens back"
+    title = "Gradient that arrives from so many tokens back"
     return Figure(
         "gradient_norm", title, "distance (tokens)", "gradient_norm", series, log10=True, levels=levels, bound=_BOUND
     )

@@ -1,0 +1,123 @@
+"""Initialisations by name: what is accepted, and the weights that they give."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from scipy.stats import kstest
+from torch import Tensor, nn
+
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.models import build, find, initialisations, weights
+from rnn_vs_attn.models.costs import Shape
+
+D = 16
+
+
+def made(model: str, init: str, num_layers: int = 2, d_model: int = D, seq_len: int = 64) -> Any:
+    torch.manual_seed(0)
+    module = build.build(find(model), Shape(1, seq_len, d_model, 4, num_layers))
+    weights.apply(init, module, seq_len)
+    return module
+
+
+def gates(module: nn.Module, kind: str) -> list[Tensor]:
+    """The parts of every layer's parameter of that kind, one a gate."""
+    found = [p.detach() for name, p in module.named_parameters() if f".{kind}" in name]
+    assert found
+    return [
+        part for p in found for part in p.split(module.recurrence.hidden_size if hasattr(module, "recurrence") else D)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("default", "default"),
+        ("orthogonal", "orthogonal"),
+        ("orthogonal:0.90", "orthogonal:0.9"),
+        ("chrono:512", "chrono:512"),
+        ("orthogonal:1e-1", "orthogonal:0.1"),
+    ],
+)
+def test_names_are_written_one_way(text: str, name: str) -> None:
+    assert initialisations.parse(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("orthogona", "did you mean 'orthogonal'?"),
+        ("identity:2", "takes no argument"),
+        ("orthogonal:", "gain must be a number above 0"),
+        ("orthogonal:0", "gain must be a number above 0"),
+        ("orthogonal:-1", "gain must be a number above 0"),
+        ("orthogonal:nan", "gain must be a number above 0"),
+        ("chrono:2", "T_max must be a number above 2"),
+        ("chrono:1e999", "T_max must be a number above 2"),
+    ],
+)
+def test_what_is_no_initialisation(text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said.replace("?", r"\?")):
+        initialisations.parse(text)
+
+
+def test_an_initialisation_is_for_some_models_only() -> None:
+    initialisations.check(["default", "chrono:9"], ["lstm", "lstm-cell"])
+    with pytest.raises(UserError, match="init 'chrono:9' does not apply to gru; it is for lstm, lstm-cell"):
+        initialisations.check(["default", "chrono:9"], ["lstm", "gru"])
+    with pytest.raises(UserError, match="does not apply to mine:Layer"):
+        initialisations.check(["orthogonal"], ["mine:Layer"])
+
+
+def test_the_default_changes_nothing() -> None:
+    torch.manual_seed(0)
+    plain = build.build(find("lstm"), Shape(1, 64, D, 4, 2))
+    for name, parameter in made("lstm", "default").named_parameters():
+        assert torch.equal(parameter, dict(plain.named_parameters())[name])
+
+
+@pytest.mark.parametrize(("model", "num_gates"), [("rnn", 1), ("gru", 3), ("lstm", 4), ("lstm-cell", 4)])
+def test_each_gate_is_a_gain_times_an_orthogonal_matrix(model: str, num_gates: int) -> None:
+    found = gates(made(model, "orthogonal:0.9"), "weight_hh")
+    assert len(found) == 2 * num_gates
+    for matrix in found:
+        assert torch.allclose(matrix @ matrix.T, 0.81 * torch.eye(D), atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["lstm", "lstm-cell"])
+def test_a_forget_bias_of_1_is_the_sum_of_torchs_two(model: str) -> None:
+    module, before = made(model, "forget-bias-1"), made(model, "default")
+    sums = [a + b for a, b in zip(gates(module, "bias_ih"), gates(module, "bias_hh"), strict=True)]
+    plain = [a + b for a, b in zip(gates(before, "bias_ih"), gates(before, "bias_hh"), strict=True)]
+    for i, gate in enumerate(sums):
+        assert torch.equal(gate, torch.ones(D) if i % 4 == 1 else plain[i])
+
+
+@pytest.mark.parametrize(("init", "t_max"), [("chrono:512", 512), ("chrono", 64)])
+def test_chrono_draws_time_scales_uniformly(init: str, t_max: int) -> None:
+    module = made("lstm", init, num_layers=1, d_model=400)
+    sums = [a + b for a, b in zip(gates(module, "bias_ih"), gates(module, "bias_hh"), strict=True)]
+    assert torch.equal(sums[0], -sums[1])
+    assert kstest(sums[1].exp().numpy(), "uniform", args=(1, t_max - 2)).pvalue > 0.01
+    assert float(sums[1].max()) <= math.log(t_max - 1) + 1e-6
+
+
+def test_chrono_of_a_very_short_sequence_takes_the_least_time_scale() -> None:
+    assert bool(torch.isfinite(gates(made("lstm", "chrono", seq_len=2), "bias_ih")[1]).all())
+
+
+def test_identity_is_the_irnn() -> None:
+    module = made("rnn", "identity", num_layers=1, d_model=64)
+    layer = module.recurrence
+    assert torch.equal(layer.weight_hh_l0, torch.eye(64))
+    assert not layer.bias_ih_l0.any()
+    assert not layer.bias_hh_l0.any()
+    assert float(layer.weight_ih_l0.detach().std()) == pytest.approx(0.001, rel=0.1)
+    with_relu = nn.RNN(64, 64, batch_first=True, nonlinearity="relu")
+    with_relu.load_state_dict(layer.state_dict())
+    x = torch.randn(2, 9, 64)
+    assert torch.equal(module(x), with_relu(x)[0])
