@@ -174,7 +174,8 @@ def build_record(metric: Metric, lines: Sequence[SampleLine]) -> Record:
     samples = [by_round.get(number) for number in range(max(by_round, default=-1) + 1)]
     zeros = [-math.inf for line in ordered if line.status == "ok" and line.zero]
     values = [*zeros, *(value for value in samples if value is not None)]
-    result = stats.estimate(values, metric.exact) if values else None
+    lacking = any(line.status == "ok" and line.value is None and not line.zero for line in ordered)
+    result = stats.estimate(values, metric.exact) if values and not lacking else None  # not over those that are left
     first = ordered[0]
     return Record(
         suite=first.suite,

@@ -259,7 +259,8 @@ def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: floa
         whole = tables.build_pivot(shown, case_axes, pivot)
         if not whole.rows:
             continue
-        found.append(whole if whole.width <= width else tables.build_pivot(shown, case_axes, pivot, narrow=True))
+        narrow = whole if whole.width <= width else tables.build_pivot(shown, case_axes, pivot, narrow=True)
+        found += narrow.parts(width)
     return found
 
 
@@ -277,7 +278,7 @@ def _print_table(table: Any, out: Any) -> None:
 
     rich_table = Table(caption=table.caption, header_style="bold", caption_justify="left")
     for i, title in enumerate(table.header):
-        rich_table.add_column(title, justify="left" if i == 0 else "right", no_wrap=i == 0)
+        rich_table.add_column(title, justify="left" if i == 0 else "right", no_wrap=i == 0, overflow="fold")
     for i, row in enumerate(table.rows):
         last_of_group = i + 1 == len(table.rows) or table.rows[i + 1][1:2] != row[1:2]
         rich_table.add_row(*row, end_section=table.grouped and last_of_group)
@@ -323,7 +324,12 @@ def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers) -
 
     A module that crashes or hangs here is left to its own case, which records it.
     """
-    facts = workers.asked().ask("environment", limits.timeout)
+    try:
+        facts = workers.asked().ask("environment", limits.timeout)
+    except CaseFault as fault:
+        raise UserError(
+            f"this machine could not be asked what it is: {fault.reason}; give a longer --timeout"
+        ) from None
     pairs = [(name, dtype) for name in axes["device"] for dtype in axes["dtype"]]
     resolved = [workers.asked().ask("device", limits.timeout, name=n, dtype=dtype)["device"] for n, dtype in pairs]
     axes["device"] = list(dict.fromkeys(resolved))

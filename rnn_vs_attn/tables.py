@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rnn_vs_attn import units
 from rnn_vs_attn.records import AxisValue, Record
@@ -73,11 +73,28 @@ class Table:
         """Characters that a line takes on a terminal."""
         return sum(max(map(len, column)) + 3 for column in zip(self.header, *self.rows, strict=True)) + 1
 
+    def parts(self, width: float) -> list[Table]:
+        """Tables that fit into `width`, each with the first column and some of the others; one column at least."""
+        columns = list(zip(self.header, *self.rows, strict=True))
+        first, parts = columns[0], [[columns[0]]]
+        for column in columns[1:]:
+            taken = [*parts[-1], column]
+            if len(parts[-1]) > 1 and _from_columns(self, taken).width > width:
+                parts.append([first, column])
+            else:
+                parts[-1] = taken
+        return [_from_columns(self, part) for part in parts]
+
     def markdown(self) -> str:
         """A GitHub-style table with its caption above and its notes below."""
         lines = [self.caption, "", _pipes(self.header), _pipes(["---"] * len(self.header))]
         lines += [_pipes(row) for row in self.rows]
         return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)]).rstrip() + "\n"
+
+
+def _from_columns(table: Table, columns: Sequence[Sequence[str]]) -> Table:
+    header, *rows = (list(line) for line in zip(*columns, strict=True))
+    return replace(table, header=header, rows=rows)
 
 
 def rows_of(records: Iterable[Record], case_axes: Sequence[str]) -> list[Row]:
@@ -136,7 +153,7 @@ def build_pivot(records: Sequence[Record], case_axes: Sequence[str], pivot: Pivo
         for value in ordered
         if any(row.record(pivot.metric, {pivot.axis: value}) for row in rows)
     ]
-    notes = [pivot.note] if pivot.note and cells else []
+    notes = [pivot.note] if pivot.note and cells and not narrow else []
     return Table(pivot.title, [pivot.axis, *labels], cells, notes, grouped=False)
 
 

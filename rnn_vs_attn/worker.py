@@ -282,10 +282,18 @@ def _fault(error: Exception) -> tuple[str, str]:
     return "failed", first_line(error)
 
 
+def _line(reply: dict[str, Any]) -> str:
+    """The reply as JSON; NaN and infinity are a fault of the case that they come from."""
+    try:
+        return dump(reply)
+    except ValueError as error:
+        return dump({"fault": "failed", "reason": f"a value is no number ({first_line(error)})"})
+
+
 def _take_pipes() -> tuple[IO[str], IO[str]]:
     """Private streams for requests and replies; whatever else reads or prints meets an empty input and stderr."""
     requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
     with open(os.devnull) as nothing:  # noqa: PTH123
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
@@ -326,7 +334,7 @@ def main() -> None:
     replies.flush()
     for line in requests:
         reply = answer(worker, json.loads(line))
-        replies.write(dump(reply) + "\n")
+        replies.write(_line(reply) + "\n")
         replies.flush()
     os._exit(0)  # without the second or so that torch's own farewell takes
 

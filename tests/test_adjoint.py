@@ -349,3 +349,77 @@ def test_a_gpu_gives_the_same(name: str) -> None:
     on_cuda = adjoint.flow(module.cuda(), x.cuda(), probes.cuda())
     assert on_cuda.route == on_cpu.route
     assert distance_between(on_cuda.log10.cpu(), on_cpu.log10) < 1e-9
+
+
+# What a user's module may hide
+
+
+@pytest.mark.parametrize("kind", [flows.NoGradStep, flows.DetachedState])
+def test_a_state_without_gradient_is_said_and_not_used(kind: type[flows.LinearRNN]) -> None:
+    found = flow(kind(D), 100)
+    assert found.route == "direct"
+    assert found.warnings
+    assert distance_between(found.log10, powers(0.9, 100)) < 1e-9
+
+
+def test_a_state_that_differs_late_is_said_and_not_used() -> None:
+    found = flow(flows.DiffersLate(D), 400)
+    assert "differs from its forward" in found.warnings[0]
+    assert found.route == "direct"
+    assert bool((found.log10[200:] == -math.inf).all())
+
+
+def test_what_is_lost_beside_another_part_of_the_state_is_absent_and_no_zero() -> None:
+    found = flow(flows.Outlived(D), 1200)
+    assert found.route == "chunks"
+    lost = found.log10.isnan()
+    first = int(lost.nonzero()[0])
+    assert "outlives it" in found.warnings[0]
+    assert bool(lost[first:].all())
+    assert first > 400
+    assert distance_between(found.log10[:first], powers(0.4, first)) < 1e-6
+
+
+@pytest.mark.parametrize("kind", [flows.InFloat32, flows.ReturnsHalf])
+def test_fewer_digits_inside_are_refused(kind: type[nn.Module]) -> None:
+    with pytest.raises(CaseFault, match="let it follow its input's dtype"):
+        flow(kind(D), 50)
+
+
+def test_a_batch_that_is_mixed_is_taken_one_sequence_at_a_time() -> None:
+    module, x = flows.MixesTheBatch(D).double(), torch.randn(1, 20, D)
+    found = adjoint.flow(module, x, adjoint.cotangents(4, D, True, CPU))
+    assert "mixes the sequences" in found.warnings[0]
+    assert distance_between(found.log10, jacobian_norms(module, x)) < 1e-9
+
+
+@pytest.mark.parametrize("length", [63, 64, 65, 127, 128])
+def test_the_future_is_seen_wherever_blocks_end(length: int) -> None:
+    assert any("not causal" in warning for warning in flow(flows.FutureInBlocks(D), length).warnings)
+
+
+def test_rounding_is_no_future_and_no_gradient() -> None:
+    found = flow(flows.ByFourier(D), 200)
+    assert len(found.future) == 0
+    assert "own rounding" in found.warnings[0]
+    kept = ~found.log10.isnan()
+    assert 30 < int(kept.sum()) < 70
+    assert distance_between(found.log10[kept], powers(0.5, 200)[kept]) < 0.1
+
+
+def test_a_jump_below_float64_is_no_zero() -> None:
+    found = flow(flows.Steep(D), 4)
+    assert found.log10.isnan().tolist() == [False, False, True, True]
+
+
+def test_a_module_may_take_gradients_itself() -> None:
+    assert distance_between(flow(flows.TakesGradients(D), 50).log10, powers(0.9, 50)) < 1e-9
+
+
+def test_a_module_that_turns_gradients_off_is_measured() -> None:
+    case = GradflowCase(model="flows:TurnsGradientsOff", seq_len=20, d_model=D, device="cpu", threads=1)
+    values = [s.value for s in gradflow.measure(case, 0) if "distance" in s.axes]
+    assert values[1] == pytest.approx(math.log10(0.9))
+    assert torch.is_grad_enabled()
+    values = [s.value for s in gradflow.measure(case, 0) if "distance" in s.axes]
+    assert values[1] == pytest.approx(math.log10(0.9))

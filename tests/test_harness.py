@@ -42,7 +42,7 @@ def test_the_peak_of_naive_attention_is_within_5_percent_of_the_arithmetic() -> 
 
 
 def test_the_parts_of_a_round_add_up_to_at_most_its_wall_time() -> None:
-    small = "--model lstm --seq-len 16 --rounds 1 --d-model 16".split()
+    small = "--model lstm --seq-len 16 --rounds 1 --d-model 16 --threads 1".split()
     _, document = harness("cost.py", "--share", "0", "--", *small)
     spent = document["details"][0]
     assert spent["rounds"] == 1

@@ -496,3 +496,10 @@ def test_zeros_survive_the_file(tmp_path: Path) -> None:
     text = (tmp_path / "run" / "samples.jsonl").read_text()
     assert text.count('"value":null,"zero":true') == 1
     assert [(line.value, line.zero) for line in read_samples(tmp_path / "run")] == [(None, True), (-1.5, False)]
+
+
+def test_a_round_that_could_not_carry_its_value_leaves_no_median_of_the_others() -> None:
+    lines = [
+        SampleLine("gradflow", {}, "norm_log10", r, v) for r, v in enumerate([-300.0, None, -280.0, -1.0, -1.0, -1.0])
+    ]
+    assert build_record(LOG, lines).median is None

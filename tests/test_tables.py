@@ -257,3 +257,14 @@ def test_words_and_zeros_are_in_the_csv() -> None:
 def test_a_table_knows_its_width() -> None:
     made = tables.build_pivot([depth("a", 1, 1.0)], PIVOT_AXES, PIVOT)
     assert made.width == len("| distance |") + len(" 1.0! |")
+
+
+def test_a_table_that_is_too_wide_is_several() -> None:
+    records = [depth(name, 1, 1.0) for name in ("first", "second", "third")]
+    whole = tables.build_pivot(records, PIVOT_AXES, PIVOT)
+    parts = whole.parts(30)
+    assert [part.header for part in parts] == [["distance", "first", "second"], ["distance", "third"]]
+    assert [part.rows for part in parts] == [[["1", "1.0!", "1.0!"]], [["1", "1.0!"]]]
+    assert all(part.width <= 30 for part in parts)
+    assert [part.header for part in whole.parts(1)] == [["distance", n] for n in ("first", "second", "third")]
+    assert whole.parts(1000) == [whole]

@@ -26,11 +26,13 @@ from rnn_vs_attn.models.mixer import advance, has_state, initial_state
 
 CHUNK = 128
 AT_ONCE = 1 << 15  # positions of all cotangents together that one pass takes
+TRIED = 256  # positions on which the gradient of a user's state is held against that of its forward
 _LEAST, _MOST = 1e-100, 1e100  # a chunk over which the adjoint leaves this range is taken in halves
 _CARRIED = -290.0  # log10: below it a float64 begins to lose digits
 _LARGE = 200.0  # log10: what is not finite beyond such a value has overflowed
 _SAME = 1e-8  # relative: how far `forward` and the same tokens taken in two parts may be apart
-_CHECKED = 16  # positions on which that is tried
+_NODES = 2000  # operations, from the output back, whose dtype is looked at
+_ROUNDING = -12.0  # log10: gradient from the future that is so much smaller than the largest is rounding
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,12 @@ class Flow:
 
 @contextmanager
 def float64() -> Iterator[None]:
-    """Modules and tensors made within are float64 unless they say otherwise."""
+    """Modules and tensors made within are float64 unless they say otherwise, and keep gradients."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        yield
+        with torch.enable_grad():  # a user's module may have turned it off for the process
+            yield
     finally:
         torch.set_default_dtype(before)
 
@@ -68,76 +71,159 @@ def cotangents(num_probes: int, d_model: int, exact: bool, device: torch.device)
 
 
 def make_ready(module: nn.Module) -> nn.Module:
-    """No dropout, no gradients of parameters; cuDNN's recurrent layers take gradients in training mode only."""
-    module.eval().requires_grad_(False)
+    """No dropout; cuDNN's recurrent layers take gradients in training mode only."""
+    module.eval()
     for layer in module.modules():
         if isinstance(layer, nn.RNNBase) and not layer.dropout:
             layer.train()
     return module
 
 
-def flow(module: nn.Module, x: Tensor, cotangents: Tensor, may_chunk: bool = True) -> Flow:
-    """G at all distances for x (1, L, D). CaseFault where the module has no gradient to give."""
+def flow(module: nn.Module, x: Tensor, cotangents: Tensor, may_chunk: bool = True, trusted: bool = False) -> Flow:
+    """G at all distances for x (1, L, D). CaseFault where the module has no gradient to give.
+
+    trusted: the module's state is known to be right, and sequences of a batch to be apart, so neither is tried.
+    """
+    try:
+        return _flow(module.requires_grad_(False), x, cotangents, may_chunk, trusted)
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        return _flow(module.requires_grad_(True), x, cotangents, may_chunk, trusted)  # it takes gradients itself
+
+
+def _flow(module: nn.Module, x: Tensor, cotangents: Tensor, may_chunk: bool, trusted: bool) -> Flow:
     found: Flow | None = None
     warnings = []
     with float64():
-        check(module, x[:, :_CHECKED])
+        at_once = AT_ONCE
+        if not trusted:
+            _try_precision(module, x)
+        if not trusted and not batch_apart(module, x):
+            at_once = 1
+            warnings.append("it mixes the sequences of a batch, so cotangents are taken one at a time")
         if may_chunk and has_state(module):
-            why_not = no_chunks(module, x[:, :_CHECKED])
+            why_not = None if trusted else no_chunks(module, x)
             if why_not is None:
-                found = by_chunks(module, x, cotangents)
+                found = by_chunks(module, x, cotangents, at_once=at_once)
             elif why_not:
                 warnings.append(f"{why_not}; measured in one piece")
         if found is None:
-            found = direct(module, x, cotangents)
+            found = direct(module, x, cotangents, at_once)
     return replace(found, warnings=[*warnings, *found.warnings])
 
 
 def check(module: nn.Module, x: Tensor) -> None:
     """CaseFault where the output for x (1, L, D) is not finite or does not depend on x differentiably."""
-    inputs = x.detach().clone().requires_grad_()
-    _gradient(_output(module, inputs)[:, -1], inputs, torch.ones_like(x[:, -1]))
+    with float64():
+        inputs = x.detach().clone().requires_grad_()
+        _gradient(_output(module, inputs)[:, -1], inputs, torch.ones_like(x[:, -1]))
+
+
+def batch_apart(module: nn.Module, x: Tensor) -> bool:
+    """Whether the output for x (1, L, D) is the same with another sequence beside it."""
+    alone, beside = _value(module, x), _value(module, torch.cat([x, x.flip(1) + 1]))[:1]
+    return bool((beside - alone).abs().max() <= _SAME * alone.abs().max())
+
+
+def _value(module: nn.Module, x: Tensor) -> Tensor:
+    """The output, without a graph unless the module takes gradients itself."""
+    try:
+        with torch.no_grad():
+            return build.call(module, x)
+    except RuntimeError:
+        return build.call(module, x).detach()
 
 
 def _output(module: nn.Module, x: Tensor) -> Tensor:
     y = build.call(module, x)
     if not bool(torch.isfinite(y).all()):
         raise CaseFault("failed", "its output holds NaN or infinity")
+    _refuse_low_precision(y)
     return y
+
+
+def _try_precision(module: nn.Module, x: Tensor) -> None:
+    """On few positions, so that the walk over the operations gets to the input; a module may refuse so few."""
+    try:
+        y = build.call(module, x[:, :16].clone().requires_grad_())
+    except Exception:
+        return
+    _refuse_low_precision(y)
+
+
+def _refuse_low_precision(y: Tensor) -> None:
+    """CaseFault where something between input and output is computed with fewer digits than float64's.
+
+    Only the last of the operations are looked at: a graph that Python has walked wholly is destroyed recursively.
+    """
+    seen: set[object] = set()
+    pending = [y.grad_fn]
+    if y.dtype != torch.float64:
+        raise CaseFault("unsupported", _too_few_digits(y.dtype))
+    while pending and len(seen) < _NODES:
+        node = pending.pop(0)
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        for described in getattr(node, "_input_metadata", ()):
+            if described.dtype in (torch.float32, torch.float16, torch.bfloat16):
+                raise CaseFault("unsupported", _too_few_digits(described.dtype))
+        pending += [following for following, _ in node.next_functions]
+
+
+def _too_few_digits(dtype: torch.dtype) -> str:
+    name = str(dtype).removeprefix("torch.")
+    return f"it computes in {name} inside, and gradients are measured in float64; let it follow its input's dtype"
 
 
 def _gradient(y: Tensor, x: Tensor, cotangent: Tensor, keep: bool = False) -> Tensor:
     gradient = None
     if y.requires_grad:
-        (gradient,) = torch.autograd.grad(y, x, cotangent.to(y.dtype), retain_graph=keep, allow_unused=True)
+        (gradient,) = torch.autograd.grad(y, x, cotangent, retain_graph=keep, allow_unused=True)
     if gradient is None:
         raise CaseFault("failed", "its output is not differentiable with respect to its input")
     return gradient
 
 
 def no_chunks(module: nn.Module, x: Tensor) -> str | None:
-    """Why the module cannot be taken back in chunks; "" where its state grows with the length, None where it can."""
+    """Why a user's module cannot be taken back in chunks; "" where its state grows or it sees the future, else None.
+
+    Its outputs from chunk to chunk must be those of `forward` over the whole length, and its gradients those of
+    `forward` on the first TRIED positions.
+    """
+    whole = _value(module, x)
+    if not bool(torch.isfinite(whole).all()):
+        raise CaseFault("failed", "its output holds NaN or infinity")
     try:
         with torch.no_grad():
-            whole = build.call(module, x)
-            middle = (x.shape[1] + 1) // 2
-            first, state = advance(module, x[:, :middle], initial_state(module, 1))
-            sizes = _sizes(state)
-            if sizes is None:
-                return ""
-            parts = [first]
-            if middle < x.shape[1]:
-                second, state = advance(module, x[:, middle:], state)
-                parts.append(second)
-            distance = (torch.cat(parts, dim=1) - whole).abs().max() / whole.abs().max().clamp_min(1e-300)
+            pieces, state, sizes = [], initial_state(module, 1), []
+            for piece in x.split(CHUNK if x.shape[1] > CHUNK else (x.shape[1] + 1) // 2, dim=1):
+                y, state = advance(module, piece, _copied(state))
+                pieces.append(y)
+                sizes.append(_sizes(state))
+        if None in sizes or sizes != sizes[:1] * len(sizes):
+            return ""
+        distance = float((torch.cat(pieces, dim=1) - whole).abs().max() / whole.abs().max().clamp_min(1e-300))
+        if not distance <= _SAME:
+            return f"taken on from its state it differs from its forward by {distance:.1g} of the output"
+        return _other_gradient(module, x[:, :TRIED])
     except UserError as error:
         return str(error)
     except Exception as error:
         return f"its state cannot be used ({first_line(error)})"
-    if _sizes(state) != sizes:
+
+
+def _other_gradient(module: nn.Module, x: Tensor) -> str | None:
+    """Whether chunks give another gradient than one piece; "" where the future is seen."""
+    probe = cotangents(1, x.shape[2], False, x.device)
+    expected = direct(module, x, probe)
+    if len(expected.future):
         return ""
-    if not distance <= _SAME:
-        return f"taken on from its state it differs from its forward by {distance:.1g} of the output"
+    found = by_chunks(module, x, probe, chunk=max(1, x.shape[1] // 3)).log10
+    carried = expected.log10 > -200
+    if not torch.allclose(found[carried], expected.log10[carried], rtol=0, atol=_SAME):
+        return "its state carries another gradient than its forward (detached, or under no_grad)"
     return None
 
 
@@ -152,24 +238,45 @@ def _sizes(state: Any) -> list[int] | None:
 # In one piece
 
 
-def direct(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
-    """One forward and one backward pass over the whole sequence, for as many cotangents at once as AT_ONCE allows."""
+def direct(module: nn.Module, x: Tensor, cotangents: Tensor, at_once: int | None = None) -> Flow:
+    """One forward and one backward pass over the whole sequence, for as many cotangents at once as `at_once` allows."""
     length = x.shape[1]
     middle = length // 2
-    past, future, beside = [], [], []
-    for group in cotangents.split(max(1, AT_ONCE // length)):
+    past, future, beside, leaks = [], [], [], []
+    for group in cotangents.split(max(1, (at_once or AT_ONCE) // length)):
         inputs = x.expand(len(group), -1, -1).clone().requires_grad_()
         y = _output(module, inputs)
         last = _gradient(y[:, -1], inputs, group, keep=True)
         past.append(log_norms(last).flip(0))
         beside.append(log_norms(last[:, -1:] - group[:, None]))
-        inner = _gradient(y[:, middle], inputs, group)
+        inner = _gradient(y[:, middle], inputs, group, keep=True)
         future.append(log_norms(inner[:, middle + 1 :]))
+        leaks.append(max(_leak(y, inputs, group, cut) for cut in (middle, middle - 1) if cut >= 0))
     log10, warnings = _carried(_together(past))
-    ahead = _together(future)
-    if bool((ahead == -math.inf).all()):
-        ahead = ahead[:0]
-    return Flow(log10, float(_together(beside)), ahead, "direct", warnings)
+    return _with_future(Flow(log10, float(_together(beside)), _together(future), "direct", warnings), max(leaks))
+
+
+def _leak(y: Tensor, x: Tensor, group: Tensor, cut: int) -> float:
+    """log10 of the gradient that later inputs get from all outputs up to `cut` together."""
+    (gradient,) = torch.autograd.grad(
+        y[:, : cut + 1], x, group[:, None].expand(-1, cut + 1, -1), retain_graph=True, allow_unused=True
+    )
+    later = gradient[:, cut + 1 :] if gradient is not None else x[:, :0]
+    return float(log_norms(later).max()) if later.numel() else -math.inf
+
+
+def _with_future(found: Flow, leak: float) -> Flow:
+    """The flow with its future, or without where that is none, or no more than rounding."""
+    largest = float(found.log10[found.log10.isfinite()].max()) if bool(found.log10.isfinite().any()) else 0.0
+    if leak == -math.inf:
+        return replace(found, future=found.future[:0])
+    if leak > largest + _ROUNDING:
+        text = "not causal: gradient from the future arrives, shown at negative distances for an output in the middle"
+        return replace(found, warnings=[*found.warnings, text])
+    lost = found.log10 < leak + 1
+    text = f"below 1e{leak + 1:.0f} what arrives is this module's own rounding, and absent"
+    log10 = torch.where(lost, math.nan, found.log10)
+    return replace(found, log10=log10, future=found.future[:0], warnings=[*found.warnings, text])
 
 
 def log_norms(gradient: Tensor) -> Tensor:
@@ -193,8 +300,20 @@ def _carried(log10: Tensor) -> tuple[Tensor, list[str]]:
         if not len(finite) or float(finite.max()) < _LARGE:
             raise CaseFault("failed", "its gradient holds NaN or infinity")
         return _cut(log10, int((~log10.isfinite()).nonzero()[0]), "above")
+    first = _first_lost(log10)
+    return (log10, []) if first is None else _cut(log10, first, "below")
+
+
+def _first_lost(log10: Tensor) -> int | None:
+    """The first distance whose value is too small for float64, or 0 although the ones before it lead far below."""
     small = (log10.isfinite() & (log10 < _CARRIED)).nonzero()
-    return _cut(log10, int(small[0]), "below") if len(small) else (log10, [])
+    zeros = (log10 == -math.inf).nonzero()
+    found = [int(small[0])] if len(small) else []
+    if len(zeros) and int(zeros[0]) >= 2:
+        at = int(zeros[0])
+        if float(2 * log10[at - 1] - log10[at - 2]) < _CARRIED:
+            found.append(at)
+    return min(found, default=None)
 
 
 def _cut(log10: Tensor, at: int, side: str) -> tuple[Tensor, list[str]]:
@@ -207,32 +326,43 @@ def _cut(log10: Tensor, at: int, side: str) -> tuple[Tensor, list[str]]:
 # In chunks
 
 
-def by_chunks(module: nn.Module, x: Tensor, cotangents: Tensor, chunk: int = CHUNK) -> Flow:
+def by_chunks(module: nn.Module, x: Tensor, cotangents: Tensor, chunk: int = CHUNK, at_once: int | None = None) -> Flow:
     """The adjoint of the state is sent back from chunk to chunk and kept at length 1."""
-    found = [_chunks_of(module, x, group, chunk) for group in cotangents.split(max(1, AT_ONCE // chunk))]
-    log10 = _together([norms.flip(0) for norms, _ in found])
-    return Flow(log10, float(_together([beside for _, beside in found])), log10[:0], "chunks", [])
+    found = [_chunks_of(module, x, group, chunk) for group in cotangents.split(max(1, (at_once or AT_ONCE) // chunk))]
+    log10 = _together([norms.flip(0) for norms, _, _ in found])
+    beside = float(_together([beside for _, beside, _ in found]))
+    lost = max(end for _, _, end in found)
+    if not lost:
+        return Flow(log10, beside, log10[:0], "chunks", [])
+    first = x.shape[1] - lost
+    log10[first:] = math.nan
+    text = f"from distance {first} on the gradient is lost beside that of a part of the state that outlives it; absent"
+    return Flow(log10, beside, log10[:0], "chunks", [text])
 
 
-def _chunks_of(module: nn.Module, x: Tensor, cotangents: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
-    """log10 of the norm by position, (L,), and of what is not the identity at the last one, (1,)."""
+def _chunks_of(module: nn.Module, x: Tensor, cotangents: Tensor, chunk: int) -> tuple[Tensor, Tensor, int]:
+    """log10 of the norm by position, (L,), of what is not the identity at the last one, (1,), and up to which position
+    float64 has lost it.
+    """
     inputs = x.expand(len(cotangents), -1, -1)
     pieces = list(inputs.split(chunk, dim=1))
     states = _states_before(module, pieces)
     adjoint = Adjoint(cotangents, [], 0.0)
     norms = torch.full((x.shape[1],), -math.inf, device=x.device)
     end = x.shape[1]
-    beside = None
+    beside, lost = None, 0
     for piece, state in zip(reversed(pieces), reversed(states), strict=True):
         gradient, adjoint = _back(module, piece, state, adjoint)
         norms[end - piece.shape[1] : end] = gradient.norms
+        if gradient.lost and not lost:
+            lost = end
         end -= piece.shape[1]
         if beside is None:
             beside = log_norms(gradient.last[:, None] - cotangents[:, None])
         if adjoint.is_zero:
             break
     assert beside is not None
-    return norms, beside
+    return norms, beside, lost
 
 
 @dataclass(frozen=True)
@@ -270,10 +400,14 @@ class Adjoint:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Of one chunk: log10 of the norm by position (C,), and the gradient of its last position as computed, (P, D)."""
+    """Of one chunk: log10 of the norm by position (C,), and the gradient of its last position as computed, (P, D).
+
+    lost: somewhere it is so small beside the adjoint of the state that float64 does not hold it.
+    """
 
     norms: Tensor
     last: Tensor
+    lost: bool
 
 
 def _states_before(module: nn.Module, pieces: list[Tensor]) -> list[Any]:
@@ -302,17 +436,20 @@ def _back(module: nn.Module, x: Tensor, state: Any, after: Adjoint) -> tuple[_Pi
             norms = torch.full((middle,), -math.inf, device=x.device)
             return replace(late, norms=torch.cat([norms, late.norms])), adjoint
         early, adjoint = _back(module, x[:, :middle], state, adjoint)
-        return replace(late, norms=torch.cat([early.norms, late.norms])), adjoint
+        norms = torch.cat([early.norms, late.norms])
+        return replace(late, norms=norms, lost=early.lost or late.lost), adjoint
     if not bool(gradient.isfinite().all()) or not math.isfinite(before.length):
         raise CaseFault("failed", "its gradient holds NaN or infinity")
-    return _Piece(log_norms(gradient) + after.log10, gradient[:, -1]), before.scaled()
+    norms = log_norms(gradient)
+    lost = before.length > 0 and bool((norms.isfinite() & (norms < _CARRIED)).any())
+    return _Piece(norms + after.log10, gradient[:, -1], lost), before.scaled()
 
 
 def _within_range(gradient: Tensor, before: Adjoint) -> bool:
     """Whether float64 held all of a chunk; where the module made its first state itself, the inputs must tell."""
     if not bool(gradient.isfinite().all()):
         return False
-    if before.state:
+    if any(leaf is not None for leaf in before.state):
         return _LEAST <= before.length <= _MOST
     return float(log_norms(gradient).min()) > math.log10(_LEAST)
 

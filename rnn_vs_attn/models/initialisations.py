@@ -54,10 +54,10 @@ def parse(text: str) -> str:
         return name
     if not found.argument:
         raise UserError(f"--init {name} takes no argument, but {text!r} has one")
-    number = float(argument) if re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", argument) else math.nan
+    number = float(argument) if re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+)(e-?[0-9]+)?", argument) else math.nan
     if not found.above < number < math.inf:
         raise UserError(f"--init {text!r}: {found.argument} must be a number above {found.above:g}")
-    return f"{name}:{number:g}"
+    return f"{name}:{number:.15g}"
 
 
 def _named(name: str) -> Initialisation:

@@ -63,7 +63,9 @@ GRADIENT_NORM = Metric("gradient_norm_log10", "1", "none", scale="difference", t
 BESIDE_IDENTITY = Metric(
     "beside_identity_log10", "1", "none", scale="difference", title="log10 of the norm at distance 0 less the identity"
 )
-IDENTITY_SHARE = Metric("identity_share", "1", "none", title="identity's part of the squared norm at distance 0")
+IDENTITY_SHARE = Metric(
+    "identity_share", "1", "none", title="1 / (1 + b^2), b the norm at distance 0 less the identity"
+)
 REACH = Metric("reach", "1", "higher", title="largest distance with reach_threshold of the norm at distance 1, tokens")
 SPECTRAL_RADIUS = Metric("spectral_radius", "1", "none", title="of the recurrent matrix, the largest of all layers")
 SINGULAR_VALUE = Metric(
@@ -71,8 +73,15 @@ SINGULAR_VALUE = Metric(
 )
 
 
+MOST_PROBES = 1 << 16
+
+
 def check(sweep: Mapping[str, Sequence[Any]]) -> None:
-    """UserError where an initialisation does not apply to a model of this sweep."""
+    """UserError where an initialisation does not apply to a model of this sweep, or there are too many probes."""
+    if max(sweep["probes"]) > MOST_PROBES:
+        raise UserError(
+            f"--probes {max(sweep['probes'])} is more than {MOST_PROBES}; --exact takes all d_model cotangents"
+        )
     initialisations.check(sweep["init"], sweep["model"])
 
 
@@ -99,7 +108,7 @@ def probe(case: GradflowCase) -> None:
     from rnn_vs_attn.measure import adjoint
 
     with adjoint.float64():
-        x = torch.randn(1, min(case.seq_len, 16), case.d_model, device=case.device)
+        x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
         try:
             adjoint.check(module_of(case), x)
         except CaseFault:
@@ -115,15 +124,18 @@ def measure(case: GradflowCase, seed: int) -> Iterator[Sample]:
     from rnn_vs_attn.measure import adjoint
 
     torch.manual_seed(seed)
+    spec = find(case.model)
     with adjoint.float64():
         module = module_of(case)
         x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
         cotangents = adjoint.cotangents(case.probes, case.d_model, case.exact, x.device)
-        flow = adjoint.flow(module, x, cotangents, may_chunk=case.causal or find(case.model).always_causal)
+        ours = spec.family != "user"
+        flow = adjoint.flow(module, x, cotangents, may_chunk=not ours or spec.always_causal, trusted=ours)
     yield from norms(flow, case.seq_len)
     yield from _reach(flow.log10.tolist(), case.reach_threshold)
     if case.block:
-        yield Sample("beside_identity_log10", flow.beside_identity)
+        none = flow.beside_identity == -math.inf
+        yield Sample("beside_identity_log10", None if none else flow.beside_identity, zero=none)
         yield Sample("identity_share", 1 / (1 + 10 ** (2 * flow.beside_identity)))
     if case.model == "rnn":
         yield from _spectrum(module)
@@ -132,8 +144,6 @@ def measure(case: GradflowCase, seed: int) -> Iterator[Sample]:
 def norms(flow: Flow, seq_len: int) -> Iterator[Sample]:
     """Samples at the distances of the grid, and at negative ones where the module sees the future."""
     warnings = list(flow.warnings)
-    if len(flow.future):
-        warnings.append("not causal: gradient from the future arrives, shown at negative distances")
     for distance in grid(seq_len - 1):
         yield _norm(float(flow.log10[distance]), distance, warnings)
     for distance in grid(len(flow.future))[1:]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from rnn_vs_attn import stats
 from rnn_vs_attn.readings import Group, derived, measured, without
@@ -24,6 +25,8 @@ METRICS = (DECAY, HALF_LIFE, POWER_EXPONENT, VERDICT)
 
 BAND = math.log10(2)  # a change by less than this over the whole range counts as none
 LEAST_POINTS = 5
+# Of an exponential, of a power law: how alike its slopes, how much of the variance it explains, and without the largest
+_ALIKE = ((2.0, 0.99, 0.97), (3.0, 0.9, 0.9))
 _NOISE = 1e-18  # of a squared residual: below it float64 itself is what a fit sees
 
 
@@ -61,6 +64,10 @@ def _of_case(group: Group, records: Sequence[Record]) -> Iterator[Record]:
     suite, axes = records[0].suite, dict(group)
     curve = curve_of(records)
     word, reason = verdict(curve)
+    zeros = [_distance(record) for record in records if len(record.values) < len(record.samples) or record.zero]
+    if zeros:
+        upto = "" if word == "undecided" else f"; {word} up to there"
+        word, reason = "undecided", f"exactly 0, or absent, in some rounds from distance {min(zeros):.0f} on{upto}"
     yield derived(VERDICT, suite, axes, [], None, text=word, **({"reason": reason} if reason else {}))
     if len(curve.distances) < 2:
         return
@@ -85,20 +92,47 @@ def power_fits(curve: Curve) -> list[stats.Line]:
 
 
 def verdict(curve: Curve) -> tuple[str, str]:
-    """The law and "", or "undecided" and the reason; a law that the largest distance alone makes is none.
+    """The law and "", or "undecided" and the reason.
 
-    On distances that double, that one outweighs all others in an exponential fit, and it may be special: it is the
-    first token, which every position of a causal average sees.
+    A law must also be the same near by: fitted to the distances up to a quarter of the largest alone, the slope of an
+    exponential may differ by a factor of 2 and that of a power law by 3; and it must explain 99 % or 90 % of the
+    variance, and 97 % or 90 % without the largest distance. What follows a law only because the
+    largest distances are special (the first tokens, which every position of a causal average sees) follows none.
     """
     if len(curve.distances) < LEAST_POINTS:
-        return "undecided", f"fewer than {LEAST_POINTS} distances have a value other than 0"
+        return "undecided", f"fewer than {LEAST_POINTS} distances from 1 on have a value"
     if stats.interval_ranks(len(curve.rounds)) is None:
         return "undecided", f"{len(curve.rounds)} of the {stats.MIN_ROUNDS} rounds that an interval needs"
     word, reason = law(curve)
-    before, _ = law(Curve(curve.distances[:-1], [values[:-1] for values in curve.rounds]))
-    if word != before:
-        return "undecided", f"without the largest distance it would be {before}, with it {word}"
-    return word, reason
+    if word in ("flat", "undecided"):
+        return word, reason
+    fits = power_fits if word == "polynomial" else exponential_fits
+    near = Curve(*_near(curve))
+    ratios = stats.estimate([n.slope / w.slope for n, w in zip(fits(near), fits(curve), strict=True)])
+    times, part, shorter_part = _ALIKE[word == "polynomial"]
+    if not 1 / times < ratios.median < times:
+        return (
+            "undecided",
+            f"{word} over all distances, but not at the same rate over those up to {near.distances[-1]:.0f}",
+        )
+    shorter = Curve(curve.distances[:-1], [values[:-1] for values in curve.rounds])
+    for tried, least in ((curve, part), (shorter, shorter_part)):
+        explained = median(_explained(f, v) for f, v in zip(fits(tried), tried.rounds, strict=True))
+        if explained < least:
+            upto = f"up to distance {tried.distances[-1]:.0f}"
+            return "undecided", f"{word} fits best, but {upto} it explains only {explained:.1%} of the variance"
+    return word, ""
+
+
+def _near(curve: Curve) -> tuple[list[float], list[list[float]]]:
+    """The distances up to a quarter of the largest, three at least."""
+    count = max(3, sum(distance <= curve.distances[-1] / 4 for distance in curve.distances))
+    return curve.distances[:count], [values[:count] for values in curve.rounds]
+
+
+def _explained(fit: stats.Line, values: Sequence[float]) -> float:
+    """R^2: the part of the variance that a fit explains."""
+    return 1 - fit.residual / max(_scatter(values) ** 2 * (len(values) - 1), _NOISE)
 
 
 def law(curve: Curve) -> tuple[str, str]:
@@ -121,7 +155,7 @@ def law(curve: Curve) -> tuple[str, str]:
     )
     side = stats.side_of(ahead, 0.0)
     if side == "undecided":
-        return "undecided", "neither an exponential nor a power law fits better"
+        return "undecided", "neither an exponential nor a power law fits better, and its scatter or trend is not flat"
     change = by_exponential if side == "below" else by_power
     direction = {"above": 1, "below": -1}.get(stats.side_of(change, BAND if change.median > 0 else -BAND), 0)
     if direction * change.median <= 0:

@@ -42,7 +42,7 @@ def reach(record: Record) -> str:
 
 def remarks(records: Sequence[Record]) -> list[str]:
     """What the numbers mean, a line each."""
-    if not norms_of(records):
+    if not any(record.metric == "verdict" for record in records):
         return []
     return [
         *_definitions(records),
@@ -91,7 +91,7 @@ def _why(records: Sequence[Record], verdict: Record) -> str:
     if found == "undecided":
         return str(verdict.details.get("reason", ""))
     if found == "flat":
-        return "flat: less than a factor of 2 over all distances from 1 on"
+        return "flat: no trend, and a scatter below a factor of 2"
     if found == "polynomial":
         (exponent,) = measured(records, "power_exponent", **axes)
         return f"polynomial, distance^{interval(exponent, units.significant)}"
@@ -144,11 +144,15 @@ def _pascanu(records: Sequence[Record]) -> Iterator[str]:
     """Pascanu et al. 2013, section 2.1, with |sigma'| <= 1 for tanh and ReLU alike."""
     for radius in measured(records, "spectral_radius"):
         (largest,) = measured(records, "largest_singular_value", **radius.axes)
-        side = stats.side_of(Estimate(largest.median or 0, largest.low, largest.high, len(largest.samples)), 1.0)
+        low, high = (None if end is None else round(end, 9) for end in (largest.low, largest.high))  # 1 + 2e-16 is 1
+        side = stats.side_of(Estimate(largest.median or 0, low, high, len(largest.samples)), 1.0)
+        side = "at" if low == high == 1 else side
         applies = {
             "below": "below 1, which is sufficient for vanishing",
             "above": "above 1, so the condition that is sufficient for vanishing does not apply, and the one that is "
             "necessary for exploding is met",
+            "at": "1, so neither the condition that is sufficient for vanishing nor the one that is necessary for "
+            "exploding is met",
             "undecided": "not clearly on either side of 1, so neither condition is decided",
         }[side]
         value = interval(largest, units.significant)

@@ -191,3 +191,105 @@ class GrowingState(LinearRNN):
 class BrokenStep(WithStep):
     def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         raise ValueError("no step today")
+
+
+class NoGradStep(WithStep):
+    """Its step decodes under no_grad: right values, no gradient."""
+
+    step = torch.no_grad()(WithStep.step)
+
+
+class DetachedState(WithStep):
+    def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        h, _ = super().step(x_t, state)
+        return h, h.detach()
+
+
+class DiffersLate(WithStateArgument):
+    """Its forward forgets what is more than 200 tokens back; its state does not."""
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        y, h = super().forward(x, state)
+        if state is None and x.shape[1] > 200:
+            y = torch.cat([y[:, :200], super().forward(x[:, 200:])[0]], dim=1)
+        return y, h
+
+
+class Outlived(WithStep):
+    """A counter in the state keeps its gradient while that of the rest fades, until float64 has lost it beside it."""
+
+    gain = 0.4
+
+    def forward(self, x: Tensor) -> Tensor:
+        counts = torch.arange(1, x.shape[1] + 1).to(x.dtype)
+        return super().forward(x) + counts[:, None].div(10).sin()
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        return super().initial_state(batch_size), self.w.new_zeros(batch_size, 1)
+
+    def step(self, x_t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:  # type: ignore[override]
+        h, n = super().step(x_t, state[0])[0], state[1] + 1
+        return h + n.div(10).sin(), (h, n)
+
+
+class InFloat32(LinearRNN):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward((2 * x.float()).to(x.dtype))
+
+
+class ReturnsHalf(UniformAttention):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).half()
+
+
+class MixesTheBatch(UniformAttention):
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) + x.mean(0, keepdim=True)
+
+
+class FutureInBlocks(nn.Module):
+    """Every output is the mean of its block of 16 inputs."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(d_model))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([b.mean(1, keepdim=True).expand_as(b) for b in x.split(16, dim=1)], dim=1) * self.scale
+
+
+class ByFourier(nn.Module):
+    """Causal convolution with 2^-k by FFT: rounding from everywhere, at 1e-16 or so."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(d_model))
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = x.shape[1]
+        kernel = 0.5 ** torch.arange(length).to(x.dtype)
+        both = torch.fft.rfft(x, 2 * length, dim=1) * torch.fft.rfft(kernel, 2 * length)[:, None]
+        return torch.fft.irfft(both, 2 * length, dim=1)[:, :length] * self.scale
+
+
+class TakesGradients(LinearRNN):
+    """Takes a gradient of its own parameters inside, as test-time training does."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = (x @ self.w.T).square().sum()
+        (gradient,) = torch.autograd.grad(inner, self.w, create_graph=True)
+        return super().forward(x) + 0 * gradient.sum()
+
+
+class TurnsGradientsOff(WithStep):
+    """Leaves torch without gradients, as a file for inference does."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__(d_model)
+        torch.set_grad_enabled(False)
+
+
+class Steep(LinearRNN):
+    """1e-200 a token."""
+
+    gain = 1e-200
