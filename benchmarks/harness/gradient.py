@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from reporting import Figure, parser, report
 
-from rnn_vs_attn import environment, stats
+from rnn_vs_attn import stats
 from rnn_vs_attn.child import ChildWorker
 from rnn_vs_attn.measure import adjoint
 from rnn_vs_attn.suites.gradflow import GradflowCase, module_of
@@ -33,7 +33,7 @@ def main() -> None:
     options.add_argument("--speed-up", type=float, default=100.0, help="target of the comparison")
     options.add_argument("--lengths", type=int, nargs="*", default=[4096, 65536], help="long sequences to measure")
     given = options.parse_args()
-    threads = environment.usable_cores()
+    threads = GradflowCase.threads  # the command's own default
     torch.set_num_threads(threads)
     found = speed_up(case_of(given.seq_len, threads), given.turns, given.a_turn)
     low = found.low if found.low is not None else found.median

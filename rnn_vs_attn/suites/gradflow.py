@@ -46,6 +46,9 @@ class GradflowCase(Case):
     batch_size: int = fixed(1)
     d_model: int = option(64, "Width of the input and output.", minimum=1)
     dtype: str = fixed("float64")
+    threads: int = option(
+        1, "CPU threads; 0 takes all usable cores, which helps attention at long sequences.", minimum=0
+    )
     init: str = option(
         "default",
         "Weights: default, orthogonal[:GAIN] (1), forget-bias-1, chrono[:T_MAX] (seq_len), identity.",
