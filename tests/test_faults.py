@@ -63,7 +63,7 @@ def test_each_fault_costs_its_own_case_only(tmp_path: Path) -> None:
         "layers:Raises": "failed",
         "layers:TakesAllMemory": "out_of_memory",
     }
-    words = ["--model", ",".join([*bad, "attention"]), "--seq-len", "32", "--rounds", "2", "--timeout", "2"]
+    words = ["--model", ",".join([*bad, "attention"]), "--seq-len", "32", "--rounds", "2", "--timeout", "3"]
     done = run("bench", *TINY, *words, "--max-memory", "1GiB", "--output", str(tmp_path / "run"))
     assert done.returncode == 4
     assert "Traceback" not in done.stderr

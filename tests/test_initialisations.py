@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from fakes import unhurried
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import kstest
 from torch import Tensor, nn
 
@@ -41,6 +44,12 @@ def gates(module: nn.Module, kind: str) -> list[Tensor]:
         ("orthogonal:0.90", "orthogonal:0.9"),
         ("chrono:512", "chrono:512"),
         ("orthogonal:1e-1", "orthogonal:0.1"),
+        ("orthogonal:.5", "orthogonal:0.5"),
+        ("orthogonal:2.", "orthogonal:2"),
+        ("chrono:512.0", "chrono:512"),
+        ("chrono", "chrono"),
+        ("forget-bias-1", "forget-bias-1"),
+        ("identity", "identity"),
     ],
 )
 def test_names_are_written_one_way(text: str, name: str) -> None:
@@ -51,7 +60,17 @@ def test_names_are_written_one_way(text: str, name: str) -> None:
     ("text", "said"),
     [
         ("orthogona", "did you mean 'orthogonal'?"),
-        ("identity:2", "takes no argument"),
+        ("", "allowed: default, orthogonal, forget-bias-1, chrono, identity."),
+        ("xavier", "orthogonal:GAIN and chrono:T_MAX take a number"),
+        ("identity:2", "--init identity takes no argument, but 'identity:2' has one"),
+        ("default:", "--init default takes no argument"),
+        ("forget-bias-1:1", "--init forget-bias-1 takes no argument"),
+        ("orthogonal:much", "--init 'orthogonal:much': gain must be a number above 0"),
+        ("orthogonal:.", "gain must be a number above 0"),
+        ("orthogonal:1:2", "gain must be a number above 0"),
+        ("orthogonal:1_0", "gain must be a number above 0"),
+        ("orthogonal:inf", "gain must be a number above 0"),
+        ("chrono:1e-400", "T_max must be a number above 2"),
         ("orthogonal:", "gain must be a number above 0"),
         ("orthogonal:0", "gain must be a number above 0"),
         ("orthogonal:-1", "gain must be a number above 0"),
@@ -65,12 +84,42 @@ def test_what_is_no_initialisation(text: str, said: str) -> None:
         initialisations.parse(text)
 
 
+@unhurried
+@given(st.integers(3, 10**14))
+def test_a_whole_number_is_named_as_it_is_written(number: int) -> None:
+    assert initialisations.parse(f"chrono:{number}") == f"chrono:{number}"
+    assert initialisations.parse(f"orthogonal:{number}.0") == f"orthogonal:{number}"
+
+
+@unhurried
+@given(st.floats(1e-9, 1e9))
+def test_a_name_that_was_shown_can_be_typed_and_means_the_same(gain: float) -> None:
+    name = initialisations.parse(f"orthogonal:{gain:.17f}")
+    assert initialisations.parse(name) == name
+    assert float(name.partition(":")[2]) == pytest.approx(gain, rel=1e-8)
+
+
 def test_an_initialisation_is_for_some_models_only() -> None:
     initialisations.check(["default", "chrono:9"], ["lstm", "lstm-cell"])
     with pytest.raises(UserError, match="init 'chrono:9' does not apply to gru; it is for lstm, lstm-cell"):
         initialisations.check(["default", "chrono:9"], ["lstm", "gru"])
     with pytest.raises(UserError, match="does not apply to mine:Layer"):
         initialisations.check(["orthogonal"], ["mine:Layer"])
+    with pytest.raises(UserError, match="so measure attention in a run of its own with --init default"):
+        initialisations.check(["identity"], ["rnn", "attention"])
+
+
+@pytest.mark.parametrize(
+    ("init", "models"),
+    [
+        ("default", ["rnn", "gru", "lstm", "lstm-cell", "attention", "mine:Layer"]),
+        ("orthogonal:2", ["rnn", "gru", "lstm", "lstm-cell"]),
+        ("forget-bias-1", ["lstm", "lstm-cell"]),
+        ("identity", ["rnn"]),
+    ],
+)
+def test_the_models_that_an_initialisation_is_for(init: str, models: list[str]) -> None:
+    initialisations.check([init], models)
 
 
 def test_the_default_changes_nothing() -> None:
@@ -86,6 +135,37 @@ def test_each_gate_is_a_gain_times_an_orthogonal_matrix(model: str, num_gates: i
     assert len(found) == 2 * num_gates
     for matrix in found:
         assert torch.allclose(matrix @ matrix.T, 0.81 * torch.eye(D), atol=1e-5)
+    assert len({float(matrix[0, 0]) for matrix in found}) == len(found)
+
+
+def test_a_gain_that_is_not_given_is_1() -> None:
+    for matrix in gates(made("gru", "orthogonal"), "weight_hh"):
+        assert torch.allclose(matrix @ matrix.T, torch.eye(D), atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["lstm", "lstm-cell"])
+@pytest.mark.parametrize(
+    ("init", "changed"),
+    [
+        ("default", set()),
+        ("orthogonal", {"weight_hh"}),
+        ("forget-bias-1", {"bias_ih", "bias_hh"}),
+        ("chrono", {"bias_ih", "bias_hh"}),
+    ],
+)
+def test_an_initialisation_leaves_the_rest_as_it_was(model: str, init: str, changed: set[str]) -> None:
+    module, before = made(model, init), dict(made(model, "default").named_parameters())
+    other = [name for name, parameter in module.named_parameters() if not torch.equal(parameter, before[name])]
+    assert {name.split(".")[-1].partition("_l")[0] for name in other} == changed
+    assert len(other) == 2 * len(changed), "in both layers"
+    assert all(parameter.requires_grad for parameter in module.parameters())
+
+
+def test_layers_within_residual_blocks_are_reached() -> None:
+    module = build.build_blocks(find("lstm"), Shape(1, 64, D, 4, 2))
+    weights.apply("forget-bias-1", module, 64)
+    biases = [p.detach()[D : 2 * D] for name, p in module.named_parameters() if ".bias_ih" in name]
+    assert [bool((bias == 1).all()) for bias in biases] == [True, True]
 
 
 @pytest.mark.parametrize("model", ["lstm", "lstm-cell"])
@@ -106,8 +186,31 @@ def test_chrono_draws_time_scales_uniformly(init: str, t_max: int) -> None:
     assert float(sums[1].max()) <= math.log(t_max - 1) + 1e-6
 
 
+@pytest.mark.parametrize("model", ["lstm", "lstm-cell"])
+def test_chrono_draws_for_every_layer_and_leaves_the_other_gates(model: str) -> None:
+    module, before = made(model, "chrono"), made(model, "default")
+    sums = [a + b for a, b in zip(gates(module, "bias_ih"), gates(module, "bias_hh"), strict=True)]
+    plain = [a + b for a, b in zip(gates(before, "bias_ih"), gates(before, "bias_hh"), strict=True)]
+    same = [torch.equal(gate, other) for gate, other in zip(sums, plain, strict=True)]
+    assert same == [False, False, True, True] * 2
+    forget = torch.stack([sums[1], sums[5]])
+    assert torch.equal(torch.stack([sums[0], sums[4]]), -forget)
+    assert not torch.equal(forget[0], forget[1])
+    assert float(forget.min()) >= 0
+    assert float(forget.max()) <= math.log(63) + 1e-6
+
+
 def test_chrono_of_a_very_short_sequence_takes_the_least_time_scale() -> None:
     assert bool(torch.isfinite(gates(made("lstm", "chrono", seq_len=2), "bias_ih")[1]).all())
+
+
+def test_every_layer_of_an_irnn_is_one() -> None:
+    module = made("rnn", "identity")
+    assert [torch.equal(matrix, torch.eye(D)) for matrix in gates(module, "weight_hh")] == [True, True]
+    assert [float(w.std()) for w in gates(module, "weight_ih")] == pytest.approx([0.001, 0.001], rel=0.2)
+    biases = [*gates(module, "bias_ih"), *gates(module, "bias_hh")]
+    assert [bool(bias.any()) for bias in biases] == [False] * 4
+    assert float(module(torch.ones(1, 4, D)).detach().min()) == 0.0
 
 
 def test_identity_is_the_irnn() -> None:

@@ -143,9 +143,13 @@ def test_figures_are_saved_whole_under_their_names(tmp_path: Path) -> None:
 # Logarithms
 
 
+def deep(label: str, *values: float) -> Series:
+    return Series(label, [1.0, 2.0, 4.0], list(values), [None] * 3, [None] * 3)
+
+
 def logs(*values: float, bound: float = 45.0) -> Figure:
-    series = Series("deep", [1.0, 2.0, 4.0], list(values), [None] * 3, [None] * 3)
-    return Figure("norm", "Norm", "distance", "norm", [series], log10=True, levels=[Level("here", -20.0)], bound=bound)
+    levels = [Level("here", -20.0)]
+    return Figure("norm", "Norm", "distance", "norm", [deep("deep", *values)], log10=True, levels=levels, bound=bound)
 
 
 def test_exponents_beyond_any_float_are_drawn() -> None:
@@ -173,3 +177,66 @@ def test_a_figure_as_text() -> None:
         "         1     distance      4",
         "         o deep",
     ]
+
+
+def test_the_ticks_of_logarithms_are_powers_of_ten() -> None:
+    shown = texts(svg(logs(0.0, -12.0, -30.0)))
+    assert {"1e+0", "1e-10", "1e-20", "1e-30", "1", "2", "4", "deep", "here"} <= set(shown)
+
+
+def test_no_tick_is_a_fraction_of_a_power_of_ten() -> None:
+    shown = [text for text in texts(svg(logs(-0.1, -0.5, -1.0))) if text.startswith("1e")]
+    assert shown == ["1e-1", "1e+0"]
+
+
+def test_what_is_beyond_the_bound_has_no_tick() -> None:
+    shown = [float(text) for text in texts(svg(logs(-1.0, -400.0, -900.0))) if text.startswith("1e")]
+    assert 1e-50 < min(shown) <= 1e-40
+
+
+def test_a_level_is_one_dotted_line() -> None:
+    dotted = "stroke-dasharray: 1,1.65"
+    assert svg(logs(0.0, -12.0, -30.0)).count(dotted) == 1
+    assert svg(dataclasses.replace(logs(0.0, -12.0, -30.0), levels=[])).count(dotted) == 0
+
+
+@pytest.mark.parametrize(("values", "limits"), [((-3.0, -3.0, -3.0), (-3.5, -2.5)), ((0.0, 0.0, -40.0), (-42.0, 2.0))])
+def test_there_is_room_above_and_below_logarithms(values: list[float], limits: tuple[float, float]) -> None:
+    assert logs(*values).limits() == limits
+
+
+def test_two_series_as_text_the_later_one_over_the_earlier() -> None:
+    series = [deep("down", 0.0, -10.0, -20.0), deep("up", -20.0, -10.0, 0.0)]
+    assert as_text(dataclasses.replace(FIGURE, title="Norm", x_label="distance", series=series), 31, height=7) == [
+        "Norm",
+        "        |oo                 xx",
+        "   1e-3 | oooo          xxxxx",
+        "        |    ooooo   xxxx",
+        "        |        xxxxx",
+        "  1e-14 |    xxxxx   ooooo",
+        "        | xxxx           oooo",
+        "        |xx                 oo",
+        "        +---------------------",
+        "         1     distance      4",
+        "         o down   x up",
+    ]
+
+
+def test_text_cuts_off_what_is_beyond_the_bound() -> None:
+    assert as_text(logs(0.0, -400.0, -900.0), 31, height=7) == [
+        "Norm",
+        "        |o",
+        "   1e-6 |o",
+        "        |o",
+        "        |oo",
+        "  1e-31 | o",
+        "        | o",
+        "        | o",
+        "        +---------------------",
+        "         1     distance      4",
+        "         o deep",
+    ]
+
+
+def test_text_has_a_least_width() -> None:
+    assert as_text(logs(0.0, -2.0, -4.0), 5) == as_text(logs(0.0, -2.0, -4.0), 30)

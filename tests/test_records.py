@@ -48,6 +48,7 @@ sample_lines = st.builds(
     metric=names,
     round=st.integers(0, 100),
     value=st.none() | numbers,
+    zero=st.booleans(),
     blocks=st.lists(numbers, max_size=4),
     status=st.sampled_from(STATUSES),
     error=names,
@@ -68,6 +69,7 @@ whole_records = st.builds(
     low=st.none() | numbers,
     high=st.none() | numbers,
     scale=st.sampled_from(["ratio", "difference"]),
+    zero=st.booleans(),
     error=names,
     warnings=texts,
     details=details,
@@ -486,6 +488,38 @@ def test_a_zero_in_all_rounds_is_null_and_said() -> None:
 def test_one_zero_of_seven_rounds_is_the_least_of_them() -> None:
     made = build_record(LOG, norm_lines(None, -1, -2, -3, -4, -5, -6))
     assert (made.median, made.low, made.high, made.zero) == (-4, None, -1, False)
+    assert made.samples == [None, -1, -2, -3, -4, -5, -6]
+    assert (made.ok, made.text) == (True, "")
+
+
+def test_zeros_in_half_of_the_rounds_are_a_median_of_zero() -> None:
+    made = build_record(LOG, norm_lines(None, None, None, -1, -2, -3))
+    assert (made.median, made.low, made.high, made.zero) == (None, None, -1, True)
+
+
+def test_rounds_without_a_value_are_no_zeros() -> None:
+    made = build_record(LOG, [replace(line, zero=False) for line in norm_lines(None, None)])
+    assert (made.median, made.zero, made.shows, made.text) == (None, False, False, "")
+
+
+def test_a_zero_of_a_round_that_failed_does_not_count() -> None:
+    lines = norm_lines(None, -1)
+    made = build_record(LOG, [replace(lines[0], status="crashed", error="no"), lines[1]])
+    assert (made.median, made.zero, made.status) == (-1, False, "crashed")
+
+
+def test_a_zero_is_no_longer_shown_once_a_round_has_failed() -> None:
+    lines = norm_lines(None, None)
+    made = build_record(LOG, [lines[0], replace(lines[1], zero=False, status="crashed", error="no")])
+    assert (made.zero, made.shows) == (True, False)
+
+
+def test_records_of_zeros_hold_no_infinity_and_are_read_as_they_were_written(folder: RunFolder) -> None:
+    made = [build_record(LOG, norm_lines(*values)) for values in ([None] * 6, [None, None, -1.0], [None] + [-1.0] * 6)]
+    folder.write_run(unfinished_run())
+    folder.write_records(made)
+    assert b"Infinity" not in (folder.path / "records.jsonl").read_bytes()
+    assert read_run(folder.path).records == made
 
 
 def test_zeros_survive_the_file(tmp_path: Path) -> None:

@@ -286,3 +286,16 @@ def test_a_line_is_numpys(points: list[tuple[float, float]]) -> None:
     assert found.intercept == pytest.approx(intercept, rel=1e-6, abs=1e-5)
     left = sum((b - intercept - slope * a) ** 2 for a, b in points)
     assert found.residual == pytest.approx(left, rel=1e-5, abs=1e-5)
+
+
+def test_a_line_through_three_points() -> None:
+    found = stats.line([1.0, 2.0, 3.0], [0.0, 1.0, 5.0])
+    assert (found.slope, found.intercept, found.residual) == pytest.approx((2.5, -3.0, 1.5))
+
+
+@unhurried
+@given(st.floats(-1e5, 1e5), st.floats(-1e3, 1e3))
+def test_points_on_a_line_leave_no_residual(intercept: float, slope: float) -> None:
+    found = stats.line(LENGTHS, [intercept + slope * x for x in LENGTHS])
+    assert (found.slope, found.intercept) == pytest.approx((slope, intercept), rel=1e-9, abs=1e-6)
+    assert found.residual == pytest.approx(0, abs=1e-9)

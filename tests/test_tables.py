@@ -241,10 +241,54 @@ def test_a_pivot_shows_a_fault_in_every_row() -> None:
     assert tables.build_pivot(records, PIVOT_AXES, PIVOT).rows == [["1", "1.0!", "failed"]]
 
 
+def test_a_pivot_shows_what_a_case_has_measured_before_its_fault() -> None:
+    records = [depth("a", 1, 1.0), depth("a", 2, None, status="out_of_memory", error="large"), depth("b", 1, 2.0)]
+    assert tables.build_pivot(records, PIVOT_AXES, PIVOT).rows == [["1", "1.0!", "2.0!"], ["2", "out of memory", "–"]]
+
+
+def test_columns_of_a_pivot_are_ordered_like_the_rows_of_a_table() -> None:
+    records = [depth(model, 1, 1.0, seq_len=n) for n in (16, 8) for model in ("rnn", "attention")]
+    header = ["distance", "rnn seq_len 8", "attention seq_len 8", "rnn seq_len 16", "attention seq_len 16"]
+    assert tables.build_pivot(records, PIVOT_AXES, PIVOT).header == header
+
+
+def test_a_pivot_leaves_out_cases_that_owe_nothing_of_it() -> None:
+    other = record("loss", 1.0, model="b", seq_len=8, init="zebra")
+    assert tables.build_pivot([depth("a", 1, 1.0), other], PIVOT_AXES, PIVOT).header == ["distance", "a"]
+
+
+def test_a_pivot_of_nothing_has_no_rows_and_no_notes() -> None:
+    made = tables.build_pivot([record("loss", 1.0, model="a", seq_len=8, init="plain")], PIVOT_AXES, PIVOT)
+    assert (made.caption, made.header, made.rows, made.notes) == ("norms", ["distance"], [], [])
+
+
+def test_distances_are_not_groups_and_cases_are() -> None:
+    assert not tables.build_pivot([depth("a", 1, 1.0)], PIVOT_AXES, PIVOT).grouped
+    assert tables.build([depth("a", 1, 1.0)], PIVOT_AXES, [], None).grouped
+
+
+def test_words_are_ordered_by_their_first_appearance_and_numbers_by_their_size() -> None:
+    made = [depth("a", 1, 1.0, init=init, seq_len=n) for init in ("zebra", "apple", "mango") for n in (100, 9)]
+    found = [(row.axes["init"], row.axes["seq_len"]) for row in tables.rows_of(made, PIVOT_AXES)]
+    assert found == [(init, n) for init in ("zebra", "apple", "mango") for n in (9, 100)]
+
+
 def test_a_column_may_write_its_whole_cell() -> None:
     word = record("verdict", None, model="a", seq_len=8, init="plain", unit="text", details={"text": "flat"})
     column = tables.Column("verdict", "verdict", str, cell=lambda r: r.text)
     assert tables.build([word], PIVOT_AXES, [column], None).rows == [["a", "8", "flat"]]
+
+
+def test_a_column_that_writes_its_cells_writes_no_faults_and_no_gaps() -> None:
+    case = {"seq_len": 8, "init": "plain"}
+    records = [
+        record("decay", 0.5, 0.4, 0.6, model="a", **case),
+        record("decay", None, model="b", status="timeout", error="slow", **case),
+        record("other", 1.0, model="c", **case),
+    ]
+    column = tables.Column("decay", "decay", str, interval="ends", cell=lambda r: f"times {r.median}")
+    rows = tables.build(records, PIVOT_AXES, [column], None).rows
+    assert [row[-1] for row in rows] == ["times 0.5", "timeout", "–"]
 
 
 def test_words_and_zeros_are_in_the_csv() -> None:
@@ -252,6 +296,10 @@ def test_words_and_zeros_are_in_the_csv() -> None:
     lines = tables.to_csv([word, depth("a", 4, None, zero=True)], PIVOT_AXES).splitlines()
     assert lines[0].startswith("model,seq_len,init,verdict,verdict_low,verdict_high,norm_4,")
     assert lines[1].startswith("a,8,plain,flat,,,zero,,")
+
+
+def test_a_median_of_0_in_the_csv_is_a_number() -> None:
+    assert tables.to_csv([depth("a", 4, 0.0)], PIVOT_AXES).splitlines()[1].startswith("a,8,plain,0.0,,,")
 
 
 def test_a_table_knows_its_width() -> None:

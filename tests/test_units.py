@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from decimal import Decimal
 
 import pytest
 from fakes import unhurried
@@ -153,12 +155,30 @@ def test_what_is_no_fraction_is_refused(text: str) -> None:
         (-3.0001, "1.0e-03"),
         (2000.5, "3.2e+2000"),
         (-1e5, "1.0e-100000"),
+        (math.log10(9.96), "1.0e+01"),
+        (math.log10(9.94), "9.9e+00"),
+        (-1e-17, "1.0e+00"),
+        (-9.5, "3.2e-10"),
+        (-99.5, "3.2e-100"),
+        (-1234.5, "3.2e-1235"),
+        (-999.0001, "1.0e-999"),
     ],
 )
 def test_a_power_of_ten_is_written_however_small(log10: float, text: str) -> None:
     assert units.power_of_ten(log10) == text
 
 
+@unhurried
+@given(st.floats(-1e6, 1e6))
+def test_a_power_of_ten_is_off_by_half_a_unit_of_its_second_digit_at_most(log10: float) -> None:
+    shown = units.power_of_ten(log10)
+    assert re.fullmatch(r"[1-9]\.[0-9]e[+-][0-9]{2,}", shown)
+    exponent = math.floor(log10)
+    assert float(Decimal(shown).scaleb(-exponent)) == pytest.approx(10 ** (log10 - exponent), abs=0.0501)
+
+
 def test_a_factor_near_1_keeps_its_digits() -> None:
     assert units.factor(0.99994) == "0.9999"
     assert units.factor(0.46011) == "0.4601"
+    assert units.factor(1.00049) == "1.000"
+    assert units.factor(1.0006) == "1.001"
