@@ -71,7 +71,7 @@ def test_each_fault_costs_its_own_case_only(tmp_path: Path) -> None:
     assert {r["axes"]["model"]: r["status"] for r in records} == bad | {"attention": "ok"}
     reasons = {r["axes"]["model"]: r["error"] for r in records}
     assert "signal 6" in reasons["layers:Aborts"]
-    assert "--timeout 2" in reasons["layers:Hangs"]
+    assert "--timeout 3" in reasons["layers:Hangs"]
     assert reasons["layers:Raises"] == "ValueError: this layer cannot do that"
     assert {r["axes"]["model"]: len(r["samples"]) for r in records}["attention"] == 2
     kept = [r for r in lines_of(tmp_path / "run/records.jsonl") if r["metric"] == "forward_time" and r["samples"]]
