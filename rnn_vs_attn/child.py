@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
 import os
 import random
 import select
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Set
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +24,7 @@ from rnn_vs_attn.records import dump
 from rnn_vs_attn.units import duration
 
 START_UP_TIMEOUT = 120.0
+_PACKAGE = Path(__file__).resolve().parent
 
 
 class Worker(Protocol):
@@ -30,14 +36,28 @@ class Worker(Protocol):
     def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
         """The answer. CaseFault where the case has no number for it, UserError where the user can mend it."""
 
+    def pin(self, cores: Set[int]) -> None:
+        """Let it run on these processors only."""
+
     def close(self) -> None:
         """End it, whatever it does."""
 
 
 class ChildWorker:
-    """A fresh Python process that runs `rnn_vs_attn.worker`. start_up: seconds waited until it was ready."""
+    """A fresh Python process that runs `rnn_vs_attn.worker`. start_up: seconds waited until it was ready.
 
-    def __init__(self, debug: bool = False, python: str = sys.executable, wait: bool = True) -> None:
+    alone: it finds this package and nothing that is installed beside it, so another Python keeps its own packages.
+    """
+
+    def __init__(
+        self,
+        debug: bool = False,
+        python: str = sys.executable,
+        wait: bool = True,
+        folder: Path | None = None,
+        variables: Mapping[str, str] | None = None,
+        alone: bool = False,
+    ) -> None:
         self._errors = tempfile.TemporaryFile()
         self._debug = debug
         self._kills = environment.out_of_memory_kills()
@@ -46,12 +66,14 @@ class ChildWorker:
         self.alive = True
         self.start_up = 0.0
         self._ready = False
+        self._python = python
         self._process = subprocess.Popen(
             [python, "-m", "rnn_vs_attn.worker", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if debug else self._errors,
-            env=_surroundings(),
+            cwd=folder,
+            env=_surroundings(variables or {}, alone),
             start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
         )
         if wait:
@@ -67,14 +89,23 @@ class ChildWorker:
             self._read(START_UP_TIMEOUT)
         except CaseFault as fault:
             self.close()
+            which = "" if self._python == sys.executable else f" under {self._python}"
             raise UserError(
-                f"the measuring process does not start: {fault.reason}; rnn-vs-attn doctor --debug shows more"
+                f"the measuring process does not start{which}: {fault.reason}; --debug shows more"
             ) from None
         self.start_up = time.monotonic() - started
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    def pin(self, cores: Set[int]) -> None:
+        """Let it run on these processors only; nothing where the system does not offer that."""
+        if not hasattr(os, "sched_setaffinity"):
+            return
+        for thread in Path(f"/proc/{self.pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # a thread that has ended, or a core that was taken away
+                os.sched_setaffinity(int(thread.name), cores)
 
     def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -142,9 +173,20 @@ class ChildWorker:
         return f"; its last line was: {lines[-1][:200]}" if lines else ""
 
 
-def _surroundings() -> dict[str, str]:
+def _surroundings(variables: Mapping[str, str], alone: bool) -> dict[str, str]:
     """The environment of a worker: this package importable, and a pad of random length that moves its stack."""
-    root = str(Path(__file__).resolve().parent.parent)
-    paths = [path for path in (os.environ.get("PYTHONPATH"), root) if path]
+    inherited = dict(os.environ) | dict(variables)
+    given = inherited.get("PYTHONPATH")
+    paths = [_package_alone(), given] if alone else [given, str(_PACKAGE.parent)]
+    safe = {"PYTHONSAFEPATH": "1"} if alone else {}  # or the folder it runs in could hide this package
     pad = {"RNN_VS_ATTN_PAD": "x" * random.randrange(4096)}
-    return dict(os.environ) | {"PYTHONPATH": os.pathsep.join(paths)} | pad
+    return inherited | safe | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)} | pad
+
+
+@cache
+def _package_alone() -> str:
+    """A folder that holds this package only, until this process ends."""
+    folder = tempfile.mkdtemp(prefix="rnn-vs-attn-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (Path(folder) / _PACKAGE.name).symlink_to(_PACKAGE)
+    return folder

@@ -17,16 +17,25 @@ import typer
 from rnn_vs_attn import __version__, environment, sweeps
 from rnn_vs_attn.budget import Budget, Limits
 from rnn_vs_attn.errors import UserError, first_line
+from rnn_vs_attn.exports import FORMATS
 from rnn_vs_attn.listing import ask_once, model_row, print_models
 from rnn_vs_attn.models import MODELS, find, plug_ins
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.pairs import PairLimits
 from rnn_vs_attn.session import DONE, INTERRUPTED, TERMINATED, WRONG_CALL, Interrupted, print_json, resume, start
 from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.suites.bench import BENCH
 from rnn_vs_attn.suites.suite import Suite
 
 EXIT_CODES = (
     "Exit codes: 0 done, 2 a wrong call or an input that cannot be used, 4 the run finished but some cases did not, "
     "130 interrupted, 143 terminated."
+)
+
+VERDICT_CODES = (
+    "Exit codes: 0 nothing slower, 1 something is slower, 2 a wrong call or an input that cannot be used, 3 no verdict "
+    "(missing, failed or new cases, nothing to compare, unlike machines, too few pairs or rounds; any unsure one under "
+    "--strict), 130 interrupted, 143 terminated."
 )
 
 app = typer.Typer(
@@ -170,15 +179,17 @@ def _suite_command(suite: Suite) -> Callable[..., int]:
     return command
 
 
-def _case_option(field: dataclasses.Field[Any]) -> tuple[Any, tuple[Any, Any]]:
+def _case_option(field: dataclasses.Field[Any], instead: str | None = None) -> tuple[Any, tuple[Any, Any]]:
+    """The option of a case's field; `instead` is another default than the suite's, "" for none."""
     meta = field.metadata
     name = sweeps.option_name(field.name)
     if isinstance(field.default, bool):
         flags = f"{name}/--no-{name[2:]}" if field.default else name
         return bool, (typer.Option(flags, help=meta["help"], rich_help_panel="What"), field.default)
     allowed = f" One of {', '.join(meta['choices'])}." if meta["choices"] else ""
-    default = [str(meta["sweep"] or field.default)]
-    option = typer.Option(name, help=meta["help"] + allowed, rich_help_panel="What", show_default=default[0])
+    default = [str(meta["sweep"] or field.default)] if instead is None else [instead] * bool(instead)
+    shown = default[0] if default else False
+    option = typer.Option(name, help=meta["help"] + allowed, rich_help_panel="What", show_default=shown)
     return list[str], (option, default)
 
 
@@ -191,6 +202,112 @@ for _suite in SUITES:
     app.command(_suite.name, epilog=EXIT_CODES, help=_suite.help + " Lists: repeat an option, or use commas.")(
         _suite_command(_suite)
     )
+
+
+# Commands that compare: `ab` takes the fields of a case of `bench`, with defaults of its own
+
+_HOW = "How it is judged"
+_AB_DEFAULTS = {"model": "", "seq_len": "128,512", "threads": "1"}
+_PAIRS = PairLimits()
+AB_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "baseline_python": (str | None, typer.Option(None, help="Python of the baseline's environment.", show_default="this one", rich_help_panel="Which versions")),
+    "candidate_python": (str | None, typer.Option(None, help="Python of the candidate's environment.", show_default="this one", rich_help_panel="Which versions")),
+    "aa": (bool, typer.Option(False, "--aa", help="The same code twice: this machine's false alarms, and the smallest slowdown that it can show. Exit 1 where anything is found slower or faster.", rich_help_panel="Which versions")),
+    "setup": (str | None, typer.Option(None, help="Shell command to run in each checkout, with a virtual environment of its own, such as 'pip install -e .'.", rich_help_panel="Which versions")),
+    "require_clean": (bool, typer.Option(False, "--require-clean", help="Refuse where the repository has uncommitted changes.", rich_help_panel="Which versions")),
+    "require_equal": (bool, typer.Option(False, "--require-equal", help="Exit 3 where outputs or gradients of the two differ beyond rounding.", rich_help_panel="Which versions")),
+    "passes": (list[str], typer.Option(["forward,train"], "--pass", help="Timed passes.", show_default="forward,train", rich_help_panel="What")),
+    "margin": (str, typer.Option("3%", help="Slower by no more than this is no slowdown.", rich_help_panel=_HOW)),
+    "strict": (bool, typer.Option(False, "--strict", help="Exit 3 where a verdict is unsure.", rich_help_panel=_HOW)),
+    "screen": (int, typer.Option(_PAIRS.screen, help="Pairs of processes for all cases.", min=1, rich_help_panel=_HOW)),
+    "confirm": (int, typer.Option(_PAIRS.confirm, help="Fresh pairs for the flagged ones.", min=1, rich_help_panel=_HOW)),
+    "max_seconds": (float, typer.Option(_PAIRS.max_seconds, help="Start no further case after this.", min=0, rich_help_panel=_HOW)),
+    "timeout": (float, typer.Option(_PAIRS.timeout, help="Seconds that one case may take in a pair.", min=0.001, rich_help_panel=_HOW)),
+    "max_memory": RUN_OPTIONS["max_memory"],
+    "seed": (int, typer.Option(0, help="Seed of the order of cases and sides; pair p has weights and data of seed p.", rich_help_panel=_HOW)),
+    "force": RUN_OPTIONS["force"],
+    "output": (Path | None, typer.Option(None, help="Folder of this run.", show_default="results/<UTC time>-ab", rich_help_panel=_OUT)),
+    "markdown": (Path | None, typer.Option(None, help="Also write the verdicts as Markdown: the worst 50 rows, then a count.", rich_help_panel=_OUT)),
+    "junit": (Path | None, typer.Option(None, help="Also write the verdicts as JUnit XML.", rich_help_panel=_OUT)),
+    **{name: RUN_OPTIONS[name] for name in ("as_json", "quiet", "anonymous", "debug")},
+}  # fmt: skip
+
+
+def _ab_command() -> Callable[..., int]:
+    """The command `ab`, its parameters made from the fields of a case."""
+
+    def command(**options: Any) -> int:
+        from rnn_vs_attn import ab
+
+        return ab.run(options)
+
+    arguments = {
+        "baseline": typer.Argument(help="Git reference of the baseline, such as main.", show_default=False),
+        "candidate": typer.Argument(help="Git reference of the candidate.", show_default="the working tree"),
+    }
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter(name, keyword, annotation=Annotated[str | None, info], default=None)
+        for name, info in arguments.items()
+    ]
+    for field in dataclasses.fields(BENCH.case):
+        kind, (info, default) = _case_option(field, _AB_DEFAULTS.get(field.name))
+        parameters.append(inspect.Parameter(field.name, keyword, annotation=Annotated[kind, info], default=default))
+    for name, (kind, info) in AB_OPTIONS.items():
+        parameters.append(inspect.Parameter(name, keyword, annotation=kind, default=info))
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    command.__doc__ = "Two versions measured in turn in one sitting: is anything slower? For CI on noisy machines."
+    return command
+
+
+app.command("ab", epilog=VERDICT_CODES)(_ab_command())
+
+
+@app.command("compare", epilog=VERDICT_CODES)
+def compare_command(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders: BASELINE CANDIDATE; more for a table over time.")],
+    margin: Annotated[
+        str,
+        typer.Option(
+            help="Worse by no more than this is no slowdown; of times it is widened by the machine's spread from day to day."
+        ),
+    ] = "3%",
+    history: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of five or more runs of this machine, which tell its spread.", show_default="a spread of 4%"
+        ),
+    ] = None,
+    any_machine: Annotated[
+        bool, typer.Option("--any-machine", help="An advisory table where machines differ; exit 3 all the same.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 where a verdict is unsure.")] = False,
+    markdown: Annotated[
+        Path | None, typer.Option(help="Also write the verdicts as Markdown: the worst 50 rows, then a count.")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Also write the verdicts as JUnit XML.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
+) -> int:
+    """Two stored runs of one machine: what changed, with intervals. ab finds smaller changes."""
+    from rnn_vs_attn import comparing
+
+    options = {"margin": margin, "history": history, "any_machine": any_machine, "strict": strict}
+    return comparing.run(runs, options | {"markdown": markdown, "junit": junit, "as_json": as_json})
+
+
+@app.command("export", epilog=EXIT_CODES)
+def export_command(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders; otava, csv and parquet take several.")],
+    format: Annotated[str, typer.Option(help=f"One of {', '.join(f.name for f in FORMATS)}.")],
+    output: Annotated[Path | None, typer.Option(help="File to write.", show_default="standard output")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
+) -> int:
+    """A run in the format of another tool."""
+    from rnn_vs_attn import comparing
+
+    return comparing.export(runs, format, output)
 
 
 @app.command("models", epilog=EXIT_CODES)

@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import socket
+import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ _VARIABLE_PREFIXES = (
     "MALLOC_",
     "LD_PRELOAD",
 )
+_GIT = dict(os.environ) | {"GIT_OPTIONAL_LOCKS": "0"}
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -72,34 +74,52 @@ def describe(torch_facts: dict[str, Any], anonymous: bool) -> dict[str, Any]:
         "kernel": platform.release(),
         "architecture": platform.machine(),
         "virtual": "hypervisor" in _cpuinfo("flags").split(),
-        "python": f"{platform.python_implementation()} {sys.version_info.major}.{sys.version_info.minor}",
-        "python_full": platform.python_version(),
         "governor": _read(_CPUS / "cpu0/cpufreq/scaling_governor"),
         "load": _load(),
         "swap_used": _meminfo("SwapTotal") - _meminfo("SwapFree"),
         "host": socket.gethostname(),
         "user": _user(),
         "folder": str(Path.cwd()),
-        "executable": sys.executable,
         "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLE_PREFIXES)},
+        "git_commit": _git_commit(),
         "ci": next((k for k in ("GITHUB_ACTIONS", "GITLAB_CI", "CI") if os.environ.get(k)), None),
-    } | torch_facts
+    }
+    facts |= interpreter() | torch_facts
     facts["fingerprint"] = fingerprint(facts)
     return {k: v for k, v in facts.items() if not (anonymous and k in _PERSONAL)}
 
 
-def fingerprint(facts: dict[str, Any]) -> str:
-    """sha256 over the hard keys; equal on two runs of the same machine and software."""
+def interpreter() -> dict[str, Any]:
+    """Which Python this process is."""
+    return {
+        "python": f"{platform.python_implementation()} {sys.version_info.major}.{sys.version_info.minor}",
+        "python_full": platform.python_version(),
+        "executable": sys.executable,
+    }
+
+
+def hard_keys(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts that must agree, of GPUs those that do not move."""
     hard = {key: facts.get(key) for key in HARD_KEYS}
     hard["gpus"] = [{k: gpu.get(k) for k in _GPU_HARD_KEYS} for gpu in facts.get("gpus") or []]
+    return hard
+
+
+def fingerprint(facts: dict[str, Any]) -> str:
+    """sha256 over the hard keys; equal on two runs of the same machine and software."""
+    return digest(hard_keys(facts))
+
+
+def digest(hard: dict[str, Any]) -> str:
+    """sha256 of facts in a fixed order."""
     return hashlib.sha256(json.dumps(hard, sort_keys=True).encode()).hexdigest()
 
 
 def findings(facts: dict[str, Any], threads: int) -> list[Finding]:
     """What would spoil a measurement with `threads` threads on the machine of `facts`, worst first."""
     checks = (
-        _busy(facts),
         _too_few_cores(facts, threads),
+        _busy(facts),
         _frequency(facts),
         _swap(facts),
         _debug(facts),
@@ -190,11 +210,14 @@ def _gpu_in_use(index: int, gpu: dict[str, Any]) -> Finding | None:
     return None
 
 
+def cores() -> list[int]:
+    """Numbers of the logical processors that this process may run on; [] where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
 def usable_cores() -> int:
-    """Logical processors that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many logical processors this process may run on."""
+    return len(cores()) or os.cpu_count() or 1
 
 
 def _cpu_quota() -> float | None:
@@ -295,6 +318,18 @@ def _load() -> float | None:
         return round(os.getloadavg()[0], 2)
     except OSError:
         return None
+
+
+def _git_commit() -> str | None:
+    """The commit of the current folder, + behind it where files are changed; None outside of a repository."""
+    try:
+        found = [
+            subprocess.run(["git", *words], capture_output=True, text=True, check=True, env=_GIT).stdout.strip()
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return found[0] + "+" * bool(found[1])
 
 
 def _user() -> str | None:

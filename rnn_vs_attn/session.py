@@ -39,7 +39,7 @@ def start(suite: Suite, options: dict[str, Any]) -> int:
     if not suite.precise and limits.rounds is None:
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options["output"] is not None and not options["dry_run"]:
-        _check_folder(options["output"])
+        check_folder(options["output"])
     with _Workers(suite, options["debug"]) as workers:
         return _start(suite, axes, limits, workers, options)
 
@@ -51,11 +51,11 @@ def _start(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers, o
     cases = sweeps.cases(suite, axes)
     if options["dry_run"]:
         return _dry_run(suite, cases, limits, workers, options)
-    folder = RunFolder.create(options["output"]) if options["output"] else _new_folder(suite)
+    folder = RunFolder.create(options["output"]) if options["output"] else new_folder(suite.name)
     head = Run(
         suite=suite.name,
-        command=["rnn-vs-attn", *_command_line(options["anonymous"])],
-        settings={"axes": axes, "limits": dataclasses.asdict(limits)},
+        command=["rnn-vs-attn", *command_line(options["anonymous"])],
+        settings={"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs},
         environment=environment.describe(facts, options["anonymous"]),
         started=now(),
         finished=None,
@@ -79,7 +79,9 @@ def resume(suite: Suite, options: dict[str, Any]) -> int:
         limits = Limits(**head.settings["limits"], budget=budget)
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
-    settings = {"axes": axes, "limits": dataclasses.asdict(limits)}
+    if head.settings.get("inputs", 1) != suite.inputs:
+        raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
+    settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs}
     head = dataclasses.replace(head, settings=settings)
     with _Workers(suite, options["debug"]) as workers:
         if head.status != "complete":
@@ -266,13 +268,18 @@ def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: floa
 
 def _print_tables(suite: Suite, records: Sequence[Record], limits: Limits, out: Any) -> None:
     for table in _tables(suite, records, limits, out.width if out.is_terminal else math.inf):
-        _print_table(table, out)
+        print_table(table, out)
 
 
-def _print_table(table: Any, out: Any) -> None:
+def print_table(table: Any, out: Any) -> None:
     """A rich table on a terminal, Markdown elsewhere."""
     if not out.is_terminal:
         out.file.write(table.markdown() + "\n")
+        return
+    if not table.rows:
+        out.print(table.caption, highlight=False, markup=False)
+        for note in table.notes:
+            out.print(note, highlight=False, markup=False)
         return
     from rich.table import Table
 
@@ -287,6 +294,18 @@ def _print_table(table: Any, out: Any) -> None:
         out.print(note, highlight=False, markup=False)
 
 
+def publish(report: Any, options: dict[str, Any]) -> None:
+    """Verdicts to the terminal or as JSON, to the files asked for, and to GitHub where it runs there."""
+    from rnn_vs_attn import verdict_report
+
+    for line in verdict_report.publish(report, options["markdown"], options["junit"]):
+        print(line, file=sys.stderr)
+    if options["as_json"]:
+        print_json(verdict_report.document(report))
+        return
+    print_table(verdict_report.table(report), console())
+
+
 def _limits(options: dict[str, Any]) -> Limits:
     try:
         precision = units.parse_fraction(options["precision"])
@@ -294,12 +313,6 @@ def _limits(options: dict[str, Any]) -> Limits:
         precision = 0.0
     if not 0 < precision < 10:
         raise UserError(f"--precision {options['precision']!r} is not a positive percentage such as 5%")
-    max_memory = None
-    if options["max_memory"] is not None:
-        try:
-            max_memory = units.parse_size(options["max_memory"])
-        except ValueError:
-            raise UserError(f"--max-memory {options['max_memory']!r} is not a size such as 8GiB or 512MiB") from None
     scale = options["warm_up"] / _BUDGET.warm_up
     budget = Budget(
         warm_up=options["warm_up"],
@@ -313,10 +326,29 @@ def _limits(options: dict[str, Any]) -> Limits:
         precision,
         options["max_seconds"],
         options["timeout"],
-        max_memory,
+        memory(options["max_memory"]),
         options["seed"],
         budget,
     )
+
+
+def memory(text: str | None) -> int | None:
+    """--max-memory in bytes."""
+    try:
+        return None if text is None else units.parse_size(text)
+    except ValueError:
+        raise UserError(f"--max-memory {text!r} is not a size such as 8GiB or 512MiB") from None
+
+
+def margin(text: str) -> float:
+    """--margin as a part of 1."""
+    try:
+        value = units.parse_fraction(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1:
+        raise UserError(f"--margin {text!r} is not a percentage from 0% to 99%, such as 3%")
+    return value
 
 
 def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers) -> dict[str, Any]:
@@ -351,7 +383,7 @@ def _users_modules(suite: Suite, axes: sweeps.Axes) -> list[Case]:
     return sweeps.cases(suite, few)
 
 
-def _check_folder(path: Path) -> None:
+def check_folder(path: Path) -> None:
     """UserError where a run cannot be written to `path`; nothing stays behind."""
     created = not path.exists()
     folder = RunFolder.create(path)
@@ -362,17 +394,18 @@ def _check_folder(path: Path) -> None:
         path.rmdir()
 
 
-def _new_folder(suite: Suite) -> RunFolder:
+def new_folder(name: str) -> RunFolder:
+    """A folder of this moment's own under `results`."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    base = Path("results") / f"{stamp}-{suite.name}"
+    first = base = Path("results") / f"{stamp}-{name}"
     for number in range(2, 100):
         if not base.exists():
             break
-        base = base.with_name(f"{stamp}-{suite.name}-{number}")
+        base = first.with_name(f"{first.name}-{number}")
     return RunFolder.create(base)
 
 
-def _command_line(anonymous: bool) -> list[str]:
+def command_line(anonymous: bool) -> list[str]:
     """The words typed; without folders where anonymous."""
     return [Path(w).name if anonymous and os.sep in w and not w.startswith("-") else w for w in sys.argv[1:]]
 

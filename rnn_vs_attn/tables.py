@@ -87,8 +87,9 @@ class Table:
 
     def markdown(self) -> str:
         """A GitHub-style table with its caption above and its notes below."""
-        lines = [self.caption, "", _pipes(self.header), _pipes(["---"] * len(self.header))]
-        lines += [_pipes(row) for row in self.rows]
+        lines = [self.caption, ""]
+        if self.rows:
+            lines += [_pipes(self.header), _pipes(["---"] * len(self.header)), *(_pipes(row) for row in self.rows)]
         return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)]).rstrip() + "\n"
 
 

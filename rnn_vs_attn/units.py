@@ -72,6 +72,13 @@ def size(num_bytes: float) -> str:
     return f"{num_bytes:.0f} B"
 
 
+def of_unit(value: float, unit: str) -> str:
+    """A value in a base unit as people read it: 0.0123, "s" -> "12.3 ms"."""
+    if unit == "s":
+        return f"{milliseconds(value)} ms"
+    return size(value) if unit == "B" else significant(value, 4)
+
+
 def duration(seconds: float) -> str:
     """A length of time for progress and estimates: "850 ms", "12 s", "3 min 5 s"."""
     if seconds < 1:

@@ -1,8 +1,8 @@
 """The child process that measures: it may crash, hang or run out of memory, and only one case is lost.
 
 It reads one JSON request a line from its standard input and answers each with one line. What a model prints goes to
-standard error, so it cannot be taken for an answer. Requests: environment, device, check, describe, anchor, prepare,
-ready, block, release, measure.
+standard error, so it cannot be taken for an answer. Requests: environment, device, origin, check, describe, anchor,
+prepare, ready, block, release, measure, outcome.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ class Worker:
         self._before: Any = None
 
     def environment(self) -> dict[str, Any]:
-        """What torch says of itself and its devices."""
+        """What torch says of itself and its devices, and which Python this is."""
         from rnn_vs_attn.measure import device
 
-        return device.facts()
+        return device.facts() | environment.interpreter()
 
     def device(self, name: str, dtype: str) -> dict[str, Any]:
         """What `name` stands for here. UserError where this machine lacks the device or the dtype."""
@@ -81,6 +81,20 @@ class Worker:
             raise UserError(f"model {name!r} does not fit: {error}") from None
         except Exception:
             traceback.print_exc()
+
+    def origin(self, model: str, forbidden: str | None) -> dict[str, Any]:
+        """Where a model's code comes from in this process: its file, torch's and Python's; strays: files of modules
+        loaded so far that lie in the folder `forbidden`. file is None where there is no such module or class.
+        UserError where there is one that does not import.
+        """
+        from rnn_vs_attn.models import build
+
+        spec = find(model)
+        here = {"python": sys.prefix, "torch": str(Path(self._torch.__file__).resolve())}
+        reason = build.absent(spec)
+        if reason:
+            return here | {"file": None, "reason": reason, "strays": []}
+        return here | {"file": build.file_of(spec), "reason": "", "strays": build.loaded_from(forbidden)}
 
     def describe(self, model: str, shape: dict[str, Any]) -> dict[str, Any]:
         """Parameters, FLOPs of a training pass and whether it can decode, of any model at a shape."""
@@ -133,8 +147,11 @@ class Worker:
         return reply | asdict(ready.plan) | {"warm_up_seconds": ready.seconds} | settled
 
     def block(self, name: str, loops: int) -> dict[str, Any]:
-        """Time one block of `loops` calls."""
-        return asdict(self._clock.block(self._workload, name, loops))
+        """Time one block of `loops` calls; on CUDA with the clock of the device right after it, where that is known."""
+        taken = asdict(self._clock.block(self._workload, name, loops))
+        if self._case is not None and self._case.device.startswith("cuda"):
+            taken["clock_mhz"] = self._readings()[1].get("sm_clock_mhz")
+        return taken
 
     def release(self) -> dict[str, Any]:
         """Forget the prepared case; what changed on the machine meanwhile."""
@@ -152,6 +169,23 @@ class Worker:
         samples = [asdict(sample) for sample in owner.measure(made, seed)]
         self._leave()
         return {"samples": samples}
+
+    def outcome(
+        self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None, path: str, compare: bool
+    ) -> dict[str, Any]:
+        """Keep a case's output and gradients at `path`, or say how far they are from those kept there."""
+        from rnn_vs_attn.measure import outcome
+
+        owner = suite_named(suite)
+        assert owner.workload is not None
+        made = owner.workload(self._enter(owner, case, max_memory), seed)
+        if compare:
+            found = outcome.difference(made, Path(path), seed)
+        else:
+            outcome.keep(made, Path(path), seed)
+            found = {}
+        self._leave()
+        return found
 
     def _kind(self, case: Case) -> tuple[object, ...]:
         """What has its libraries loaded and its kernels built once one such case has run in this process."""
@@ -229,7 +263,20 @@ class Worker:
         return found
 
 
-REQUESTS = ("environment", "device", "check", "describe", "anchor", "prepare", "ready", "block", "release", "measure")
+REQUESTS = (
+    "environment",
+    "device",
+    "origin",
+    "check",
+    "describe",
+    "anchor",
+    "prepare",
+    "ready",
+    "block",
+    "release",
+    "measure",
+    "outcome",
+)
 
 
 def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:

@@ -20,11 +20,13 @@ ROOT = Path(rnn_vs_attn.__file__).parent
 LAYERS = """
 .
 errors units budget
-stats
+stats ranks
 records
-readings
-environment
+readings verdicts
+environment power
 tables plots
+verdict_report
+compare
 models.costs
 models
 models.initialisations
@@ -33,18 +35,22 @@ models.recurrent models.attention
 models.build
 measure measure.device measure.flops measure.workload measure.anchor
 measure.clock measure.graphs measure.memory measure.adjoint
-measure.stopping
+measure.stopping measure.outcome
 suites.suite
 suites.bench_reading
 suites.bench_words suites.bench_figures suites.gradflow_reading
 suites.gradflow_words suites.gradflow_figures
 suites.bench suites.gradflow
 suites
-worker
-child sweeps progress
+worker exports
+child sweeps
+checkouts
+sides
+pairs
+progress judging
 runner estimates
 session
-listing
+listing comparing ab
 cli
 __main__
 """

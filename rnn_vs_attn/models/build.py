@@ -37,6 +37,50 @@ def load(spec: ModelSpec) -> Callable[..., nn.Module]:
     return target
 
 
+def absent(spec: ModelSpec) -> str:
+    """Why there is no such model, "" where there is one. UserError where its module is there and does not import."""
+    path, _, attribute = spec.target.rpartition(":")
+    if path.endswith(".py"):
+        if not Path(path).is_file():
+            return f"there is no file {path}"
+    else:
+        try:
+            found = importlib.util.find_spec(path)
+        except ModuleNotFoundError:
+            found = None
+        except Exception as error:  # its package raises
+            raise UserError(f"model {spec.name!r} does not import: {first_line(error)}") from error
+        if found is None:
+            return f"there is no module {path}"
+    try:
+        load(spec)
+    except UserError as error:
+        if error.__cause__ is not None:
+            raise
+        return f"{path} has no class or function {attribute!r}"
+    return ""
+
+
+def file_of(spec: ModelSpec) -> str | None:
+    """The resolved file of a model's module; None for a module without one."""
+    path = spec.target.rpartition(":")[0]
+    file = path if path.endswith(".py") else getattr(sys.modules.get(path), "__file__", None)
+    return str(Path(file).resolve()) if file else None
+
+
+def loaded_from(folder: str | None) -> list[str]:
+    """Files of loaded modules under `folder`, but for installed packages and this program itself."""
+    if folder is None:
+        return []
+    loaded = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    files = [Path(file).resolve() for name, file in loaded.items() if file and name.split(".")[0] != "rnn_vs_attn"]
+    return [
+        str(f)
+        for f in files
+        if f.is_relative_to(folder) and not f.is_relative_to(sys.prefix) and "site-packages" not in f.parts
+    ]
+
+
 def _module_of_file(path: str) -> Any:
     file = Path(path).resolve()
     if not file.is_file():

@@ -331,4 +331,12 @@ BENCH = Suite(
     remarks=bench_words.remarks,
     columns=COLUMNS,
     figures=bench_figures.figures,
+    echoes=(
+        "backward_time",
+        "host_time",
+        "tokens_per_second",
+        "flops_per_second",
+        "flops_fraction",
+        "bandwidth_fraction",
+    ),
 )

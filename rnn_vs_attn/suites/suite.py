@@ -76,7 +76,9 @@ class Suite:
     where a user's own module cannot be measured at all, asked in the worker before the run.
     anchor_axes: which axes the machine's own peak depends on. derive: records made from records and stored; expand:
     those that only the table shows; remarks: lines under the table; pivots: tables with a column a case; chart: the
-    figure that a terminal shows as text.
+    figure that a terminal shows as text. inputs: raised when the weights or inputs of a seed become others, so that
+    runs from before are not compared with runs from after. echoes: metrics that say what another one says, and are not
+    compared beside it.
     """
 
     name: str
@@ -100,6 +102,8 @@ class Suite:
     pivots: tuple[Pivot, ...] = ()
     figures: Callable[[Sequence[Record]], list[Figure]] = lambda records: []
     chart: Callable[[Sequence[Record]], Figure | None] = lambda records: None
+    inputs: int = 1
+    echoes: tuple[str, ...] = ()
 
     def metric(self, name: str, axes: Mapping[str, AxisValue]) -> Metric:
         """The metric of that name. CUDA's peak memory is the allocator's and exact; a CPU's has noise like a time."""
@@ -118,6 +122,9 @@ ANCHORS = (
     Metric("peak_bandwidth", "B/s", "higher", title="a copy, bytes read and written"),
     Metric("python_loop_time", "s", "lower", title="one step of a Python loop"),
 )
+
+# What tells whether the machine is the same, of each kind of bottleneck one; product_flops is inside peak_flops.
+CALIBRATION = frozenset(("peak_flops", "peak_bandwidth", "python_loop_time"))
 
 
 def axes_of(case: Case) -> dict[str, AxisValue]:

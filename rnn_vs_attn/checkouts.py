@@ -1,0 +1,177 @@
+"""Two versions of the user's repository side by side, each in a folder of its own; the repository is only read.
+
+A checkout is a fresh repository that borrows the user's objects (git's alternates), so nothing is registered in the
+user's `.git`, not even for a moment, and kill -9 leaves nothing there. Uncommitted changes become a commit that exists
+in the checkout only.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import site
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnn_vs_attn.errors import UserError
+
+_OF_A_REPOSITORY = (  # set inside git's hooks; they would lead git away from the folder that is meant
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_PREFIX",
+    "GIT_NAMESPACE",
+)
+_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}
+WORKING_TREE = "working tree"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A state of the repository. commit: of the working tree, None where it has uncommitted changes."""
+
+    name: str
+    commit: str | None
+    tree: str
+
+    @property
+    def label(self) -> str:
+        if self.commit is None:
+            return "the working tree with uncommitted changes"
+        return f"{self.name} ({self.commit[:10]})"
+
+
+class Repository:
+    """The user's repository, found from a folder inside it. UserError where there is none."""
+
+    def __init__(self, folder: Path) -> None:
+        if shutil.which("git") is None:
+            raise UserError("comparing two versions of a repository needs git, which is not installed")
+        found = _git(folder, "rev-parse", "--show-toplevel")
+        if found is None:
+            raise UserError(
+                f"{folder} is in no git repository; run this inside yours, or compare two environments with "
+                "--baseline-python and --candidate-python"
+            )
+        self.root = Path(found).resolve()
+
+    def version(self, reference: str) -> Version:
+        """The commit that `reference` names. UserError where there is none."""
+        commit = _git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
+        if commit is None:
+            shallow = _git(self.root, "rev-parse", "--is-shallow-repository") == "true"
+            way = (
+                "this clone is shallow: fetch all of it (fetch-depth: 0 in actions/checkout)"
+                if shallow
+                else "git branch --all and git tag list what there is"
+            )
+            raise UserError(f"unknown git reference {reference!r} in {self.root}; {way}")
+        return Version(reference, commit, _ask(self.root, "rev-parse", f"{commit}^{{tree}}"))
+
+    def is_dirty(self) -> bool:
+        """Whether there are changes that are not committed, files that git does not know yet included."""
+        return bool(_ask(self.root, "status", "--porcelain"))
+
+    def check_out(self, version: Version, folder: Path) -> None:
+        """Write the files of `version` into the new folder."""
+        assert version.commit is not None
+        self._borrow(folder)
+        _ask(folder, "checkout", "--quiet", "--detach", version.commit)
+
+    def check_out_working_tree(self, folder: Path) -> Version:
+        """Write the working tree, uncommitted changes and new files included and ignored ones not, into the folder."""
+        self._borrow(folder)
+        head = self.version("HEAD").commit
+        assert head is not None
+        own = {"GIT_DIR": str(folder / ".git"), "GIT_WORK_TREE": str(self.root)}
+        _ask(self.root, "read-tree", head, variables=own)
+        _ask(self.root, "add", "--all", variables=own)
+        tree = _ask(self.root, "write-tree", variables=own)
+        author = {f"GIT_{who}_{what}": "rnn-vs-attn" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+        commit = _ask(folder, "commit-tree", tree, "-p", head, "-m", "working tree", variables=author)
+        _ask(folder, "checkout", "--quiet", "--force", "--detach", commit)
+        return Version(WORKING_TREE, None, tree)
+
+    def _borrow(self, folder: Path) -> None:
+        """An empty repository at `folder` that reads this one's objects."""
+        kind = _git(self.root, "rev-parse", "--show-object-format") or "sha1"
+        _ask(self.root, "init", "--quiet", f"--object-format={kind}", str(folder))
+        (folder / ".git/objects/info/alternates").write_text(f"{self._own('objects')}\n")
+        for name in ("shallow", "info/exclude"):
+            if self._own(name).exists():
+                (folder / ".git" / name).parent.mkdir(exist_ok=True)
+                shutil.copyfile(self._own(name), folder / ".git" / name)
+
+    def _own(self, name: str) -> Path:
+        return (self.root / _ask(self.root, "rev-parse", "--git-path", name)).resolve()
+
+
+def environment() -> dict[str, str]:
+    """This process's variables without those that tie git to one repository."""
+    return {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
+
+
+def set_up(command: str, worktree: Path, packages: Path, label: str, debug: bool) -> str:
+    """Run the user's command in a worktree, with an environment of its own at `packages`; that one's Python.
+
+    The environment sees every package of this one; what the command installs comes first. UserError where it fails.
+    """
+    venv.create(packages, symlinks=True)
+    python = packages / "bin/python"
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    inherited = [path for path in (*site.getsitepackages(), site.getusersitepackages()) if Path(path).is_dir()]
+    lines = "".join(f"import site; site.addsitedir({path!r})\n" for path in inherited)
+    (packages / "lib" / version / "site-packages/inherited.pth").write_text(lines)
+    pip = packages / "bin/pip"
+    pip.write_text(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n')
+    pip.chmod(0o755)
+    variables = environment() | {
+        "VIRTUAL_ENV": str(packages),
+        "PATH": os.pathsep.join([str(packages / "bin"), os.environ.get("PATH", os.defpath)]),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+    done = subprocess.run(
+        command, shell=True, cwd=worktree, env=variables, capture_output=not debug, text=True, check=False
+    )
+    if done.returncode != 0:
+        words = [line.strip() for line in ((done.stderr or "") + (done.stdout or "")).splitlines() if line.strip()]
+        last = f": {words[-1][:200]}" if words else ""
+        raise UserError(
+            f"--setup {command!r} ended with exit code {done.returncode} in the checkout of {label}{last}; "
+            "--debug shows all of it"
+        )
+    return str(python)
+
+
+def _git(folder: Path, *words: str, variables: dict[str, str] | None = None) -> str | None:
+    """What git prints, None where it fails."""
+    done = _run(folder, words, variables)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _ask(folder: Path, *words: str, variables: dict[str, str] | None = None) -> str:
+    """What git prints. UserError with its last line where it fails."""
+    done = _run(folder, words, variables)
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        raise UserError(f"git {words[0]} fails in {folder}: {lines[-1]}")
+    return done.stdout.strip()
+
+
+def _run(folder: Path, words: tuple[str, ...], variables: dict[str, str] | None) -> subprocess.CompletedProcess[str]:
+    plain = ["git", "-c", f"core.hooksPath={os.devnull}", "-c", "advice.detachedHead=false", "-c", "gc.auto=0"]
+    return subprocess.run(
+        [*plain, *words],
+        cwd=folder,
+        env=environment() | _QUIET | (variables or {}),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
