@@ -52,7 +52,7 @@ def run(options: dict[str, Any]) -> int:
     limits = _limits(options)
     passes = _passes(options["passes"])
     if options["output"] is not None:
-        session.check_folder(options["output"])
+        session.check_folder(options["output"], resumable=False)
     with _sides(options) as both:
         if both.same_tree:
             return _nothing_to_compare(both, options)
@@ -126,7 +126,8 @@ def _nothing_to_compare(both: Sides, options: dict[str, Any]) -> int:
         f"nothing to compare: {both.baseline.label} and {both.candidate.label} hold the same files; "
         "--aa measures this machine"
     )
-    session.publish(Report(NAME, [], [reason], verdicts.NO_VERDICT, {"sides": _described(both)}), options)
+    facts = {"sides": _described(both, options["anonymous"])}
+    session.publish(Report(NAME, [], [reason], verdicts.NO_VERDICT, facts), options)
     return verdicts.NO_VERDICT
 
 
@@ -145,12 +146,14 @@ def _prelude(both: Sides, axes: sweeps.Axes, limits: PairLimits, debug: bool) ->
         prelude = Prelude(facts, axes, presence)
         _check_modules(both, workers, prelude, limits)
         with tempfile.TemporaryDirectory(prefix="rnn-vs-attn-") as home:
-            for case in sweeps.cases(SUITE, axes):
-                if presence[case.model].on_both:
+            for name, found in presence.items():
+                if not found.on_both:
+                    continue
+                for case in sweeps.cases(SUITE, axes | {"model": [name]}):
                     prelude.outcomes[case] = _outcome(both, workers, case, limits, Path(home) / "outcome.pt")
                     prelude.exact += _exact(both, workers, case, limits)
-        there = [name for name, found in presence.items() if found.on_both]
-        sides.prove(both, workers, there, limits.timeout)  # again, for what is imported when a module is called
+                if both.repository is not None:  # again, for what is imported when a module is called
+                    sides.prove(both, workers, [name], limits.timeout)
         return prelude
     finally:
         for worker in workers.values():
@@ -188,21 +191,13 @@ def _check_modules(both: Sides, workers: dict[str, ChildWorker], prelude: Prelud
             for side in both:
                 fields = {"suite": SUITE.name, "case": axes_of(case), "max_memory": limits.max_memory}
                 try:
-                    _awake(both, workers, side.name).ask("check", limits.timeout, **fields)
+                    both.awake(workers, side.name).ask("check", limits.timeout, **fields)
                 except UserError as error:
                     presence.broken[side.name] = str(error)
                 except CaseFault:
                     continue  # its case records it
         if len(presence.broken) == 2:
             raise UserError(presence.broken[CANDIDATE])
-
-
-def _awake(both: Sides, workers: dict[str, ChildWorker], name: str) -> ChildWorker:
-    """The worker of a side, another one where a module has ended it."""
-    if not workers[name].alive:
-        workers[name] = both[name].start(debug=False)
-        workers[name].wait_until_ready()
-    return workers[name]
 
 
 def _outcome(
@@ -213,7 +208,7 @@ def _outcome(
     fields = {"suite": SUITE.name, "case": axes_of(plain), "seed": 0, "max_memory": limits.max_memory}
     try:
         for side in (BASELINE, CANDIDATE):
-            worker = _awake(both, workers, side)
+            worker = both.awake(workers, side)
             answer = worker.ask("outcome", limits.timeout, path=str(path), compare=side == CANDIDATE, **fields)
         return answer
     except (CaseFault, UserError) as error:
@@ -223,7 +218,7 @@ def _outcome(
 def _exact(both: Sides, workers: dict[str, ChildWorker], case: Case, limits: PairLimits) -> list[verdicts.Comparison]:
     """What has no noise, on both sides at once; nothing where one of them cannot, which its times will say."""
     fields = {"suite": SUITE.name, "case": axes_of(case), "seed": 0, "max_memory": limits.max_memory}
-    awake = {name: _awake(both, workers, name) for name in (BASELINE, CANDIDATE)}
+    awake = {name: both.awake(workers, name) for name in (BASELINE, CANDIDATE)}
     try:
         found = sides.at_once({name: _asking(w, "measure", limits, **fields) for name, w in awake.items()})
     except (CaseFault, UserError):
@@ -241,8 +236,10 @@ def _compare(
     cases = [case for case in every if prelude.presence[case.model].on_both]
     if options["require_equal"] and prelude.differ:
         cases = []  # what computes something else need not be timed
-    folder = RunFolder.create(options["output"]) if options["output"] else session.new_folder(NAME)
-    _ignore_in_git(folder, both)
+    output = options["output"]
+    folder = RunFolder.create(output, resumable=False) if output else session.new_folder(NAME, resumable=False)
+    if output is None:
+        folder.write(".gitignore", "*\n")  # it may stand in the user's repository, and is no change of it
     head = _head(both, prelude, limits, passes, options)
     folder.write_run(head)
     err = session.console(stderr=True)
@@ -278,16 +275,16 @@ def _report(both: Sides, prelude: Prelude, pairs: Pairs, options: dict[str, Any]
         if not prelude.presence[case.model].on_both:
             found += judging.absent(SUITE, case, pairs.passes, prelude.presence[case.model])
     refused = options["require_equal"] and bool(prelude.differ)
-    code = verdicts.NO_VERDICT if refused else verdicts.exit_code(found, options["strict"], new_counts=True)
+    code = verdicts.exit_code(found, options["strict"], new_counts=True)
+    if refused and code == verdicts.NO_SLOWER:
+        code = verdicts.NO_VERDICT
     if options["aa"] and code == verdicts.NO_SLOWER and any(c.verdict == verdicts.FASTER for c in found):
         code = verdicts.SLOWER_FOUND
-    if refused:
-        found = [c for c in found if c.verdict != verdicts.UNSURE]
     calibrations = judging.calibrations(pairs)
     notes = [*_notes(both, prelude, pairs, calibrations, gated), verdict_report.geometric_mean(found)]
     facts = {
-        "sides": _described(both),
-        "environment": _environment(prelude),
+        "sides": _described(both, options["anonymous"]),
+        "environment": _environment(prelude, options["anonymous"]),
         "margin": pairs.limits.margin,
         "stages": [{"stage": s.number, "pairs": s.pairs, "planned": s.wanted} for s in pairs.stages],
         "flagged": [axes_of(cell.case) | {"pass": cell.name, "as": way} for cell, way in pairs.flagged.items()],
@@ -324,7 +321,7 @@ def _notes(
             f"{changed[0].name} is {changed[0].ratio:.3f} times the baseline's: part of what these environments are, "
             "so no verdict hangs on it"
         )
-    differing = _environment(prelude)["differing"]
+    differing = _environment(prelude, anonymous=True)["differing"]
     if differing:
         told.append(f"the environments differ in {', '.join(differing)}")
     return told
@@ -366,9 +363,9 @@ def _said_of_spread(pairs: Pairs) -> list[str]:
     ]
 
 
-def _environment(prelude: Prelude) -> dict[str, Any]:
+def _environment(prelude: Prelude, anonymous: bool) -> dict[str, Any]:
     """Both sides' facts, the hard keys in which they differ, and a fingerprint of those in which they agree."""
-    described = {side: environment.describe(facts, anonymous=False) for side, facts in prelude.facts.items()}
+    described = {side: environment.describe(facts, anonymous) for side, facts in prelude.facts.items()}
     hard = {side: environment.hard_keys(facts) for side, facts in described.items()}
     differing = [key for key in hard[BASELINE] if hard[BASELINE][key] != hard[CANDIDATE][key]]
     shared = {key: value for key, value in hard[BASELINE].items() if key not in differing}
@@ -380,11 +377,11 @@ def _environment(prelude: Prelude) -> dict[str, Any]:
     }
 
 
-def _described(both: Sides) -> dict[str, Any]:
+def _described(both: Sides, anonymous: bool) -> dict[str, Any]:
     return {
         side.name: {
             "label": side.label,
-            "python": side.python,
+            "python": Path(side.python).name if anonymous else side.python,
             "commit": side.version.commit if side.version else None,
             "tree": side.version.tree if side.version else None,
         }
@@ -397,7 +394,7 @@ def _head(both: Sides, prelude: Prelude, limits: PairLimits, passes: Sequence[st
         "axes": prelude.axes,
         "passes": list(passes),
         "limits": dataclasses.asdict(limits),
-        "sides": _described(both),
+        "sides": _described(both, options["anonymous"]),
         "inputs": SUITE.inputs,
     }
     return Run(
@@ -432,12 +429,6 @@ def _announce(
     found = environment.findings(described, max((case.threads for case in cases), default=1))
     for finding in found[:1]:
         err.print(f"note: {finding.text}; {finding.remedy}", highlight=False, soft_wrap=True)
-
-
-def _ignore_in_git(folder: RunFolder, both: Sides) -> None:
-    """A run that is written into the user's repository does not show up in its `git status`."""
-    if both.repository is not None and folder.path.resolve().is_relative_to(both.repository.root):
-        folder.write(".gitignore", "*\n")
 
 
 def _write(folder: RunFolder, report: Report, head: Run) -> None:

@@ -7,8 +7,10 @@ in the checkout only.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import site
 import subprocess
 import sys
@@ -53,13 +55,18 @@ class Repository:
     def __init__(self, folder: Path) -> None:
         if shutil.which("git") is None:
             raise UserError("comparing two versions of a repository needs git, which is not installed")
-        found = _git(folder, "rev-parse", "--show-toplevel")
-        if found is None:
+        done = _run(folder, ("rev-parse", "--show-toplevel"), None)
+        if "dubious ownership" in done.stderr:
+            raise UserError(
+                f"git refuses the repository around {folder}, which belongs to another user; allow it with "
+                "git config --global --add safe.directory FOLDER"
+            )
+        if done.returncode != 0:
             raise UserError(
                 f"{folder} is in no git repository; run this inside yours, or compare two environments with "
                 "--baseline-python and --candidate-python"
             )
-        self.root = Path(found).resolve()
+        self.root = Path(done.stdout.strip()).resolve()
 
     def version(self, reference: str) -> Version:
         """The commit that `reference` names. UserError where there is none."""
@@ -76,7 +83,7 @@ class Repository:
 
     def is_dirty(self) -> bool:
         """Whether there are changes that are not committed, files that git does not know yet included."""
-        return bool(_ask(self.root, "status", "--porcelain"))
+        return bool(_ask(self.root, "status", "--porcelain", "--untracked-files=normal"))
 
     def check_out(self, version: Version, folder: Path) -> None:
         """Write the files of `version` into the new folder."""
@@ -90,11 +97,12 @@ class Repository:
         head = self.version("HEAD").commit
         assert head is not None
         own = {"GIT_DIR": str(folder / ".git"), "GIT_WORK_TREE": str(self.root)}
-        _ask(self.root, "read-tree", head, variables=own)
+        self._copy_index(folder / ".git")
         _ask(self.root, "add", "--all", variables=own)
         tree = _ask(self.root, "write-tree", variables=own)
         author = {f"GIT_{who}_{what}": "rnn-vs-attn" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
         commit = _ask(folder, "commit-tree", tree, "-p", head, "-m", "working tree", variables=author)
+        (folder / ".git/index").unlink(missing_ok=True)  # it speaks of the user's files
         _ask(folder, "checkout", "--quiet", "--force", "--detach", commit)
         return Version(WORKING_TREE, None, tree)
 
@@ -107,6 +115,16 @@ class Repository:
             if self._own(name).exists():
                 (folder / ".git" / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(self._own(name), folder / ".git" / name)
+
+    def _copy_index(self, to: Path) -> None:
+        """What the user has told git to know: a file may be staged although it is ignored, or not be here at all.
+
+        With its time of change, by which git decides which files it must read again.
+        """
+        index = self._own("index")
+        for file in (index, *index.parent.glob("sharedindex.*")):
+            if file.exists():
+                shutil.copy2(file, to / file.name)
 
     def _own(self, name: str) -> Path:
         return (self.root / _ask(self.root, "rev-parse", "--git-path", name)).resolve()
@@ -127,7 +145,7 @@ def set_up(command: str, worktree: Path, packages: Path, label: str, debug: bool
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     inherited = [path for path in (*site.getsitepackages(), site.getusersitepackages()) if Path(path).is_dir()]
     lines = "".join(f"import site; site.addsitedir({path!r})\n" for path in inherited)
-    (packages / "lib" / version / "site-packages/inherited.pth").write_text(lines)
+    (packages / "lib" / version / "site-packages/~inherited.pth").write_text(lines)  # the last by name
     pip = packages / "bin/pip"
     pip.write_text(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n')
     pip.chmod(0o755)
@@ -136,17 +154,40 @@ def set_up(command: str, worktree: Path, packages: Path, label: str, debug: bool
         "PATH": os.pathsep.join([str(packages / "bin"), os.environ.get("PATH", os.defpath)]),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
-    done = subprocess.run(
-        command, shell=True, cwd=worktree, env=variables, capture_output=not debug, text=True, check=False
-    )
-    if done.returncode != 0:
-        words = [line.strip() for line in ((done.stderr or "") + (done.stdout or "")).splitlines() if line.strip()]
+    code, printed = _run_alone(command, worktree, variables, debug)
+    if code != 0:
+        words = [line.strip() for line in printed.splitlines() if line.strip()]
         last = f": {words[-1][:200]}" if words else ""
         raise UserError(
-            f"--setup {command!r} ended with exit code {done.returncode} in the checkout of {label}{last}; "
-            "--debug shows all of it"
+            f"--setup {command!r} ended with exit code {code} in the checkout of {label}{last}; --debug shows all of it"
         )
     return str(python)
+
+
+def _run_alone(command: str, folder: Path, variables: dict[str, str], shown: bool) -> tuple[int, str]:
+    """A shell command's exit code and what it printed, errors last. All that it started ends when this is interrupted.
+
+    shown: what it prints goes to standard error at once.
+    """
+    to = 2 if shown else subprocess.PIPE
+    with subprocess.Popen(
+        command,
+        shell=True,
+        cwd=folder,
+        env=variables,
+        stdout=to,
+        stderr=to,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as process:
+        try:
+            printed = process.communicate()
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, "\n".join(text or "" for text in printed)
 
 
 def _git(folder: Path, *words: str, variables: dict[str, str] | None = None) -> str | None:

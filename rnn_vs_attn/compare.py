@@ -230,12 +230,8 @@ def _measured(
 
 def _q_values(values: Sequence[tuple[list[float], list[float]]]) -> list[float]:
     """Of every metric, adjusted for the false discovery rate: is there any change, however small."""
-    if not values:
-        return []
-    from scipy.stats import false_discovery_control
-
     tails = [min(ranks.unpaired_tail(a, b, 0.0), ranks.unpaired_tail(b, a, 0.0)) for b, a in values]
-    return [float(q) for q in false_discovery_control([min(1.0, 2 * tail) for tail in tails])]
+    return ranks.false_discovery([min(1.0, 2 * tail) for tail in tails])
 
 
 def _moved(baseline: Run, candidate: Run, rules: Rules) -> str:

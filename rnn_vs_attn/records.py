@@ -218,18 +218,20 @@ def dump(value: object) -> str:
 class RunFolder:
     """A run's folder, open for writing by this process alone until `close`."""
 
-    def __init__(self, path: Path, samples: IO[bytes]) -> None:
+    def __init__(self, path: Path, samples: IO[bytes], resumable: bool = True) -> None:
         self.path = path
         self._samples = samples
+        self._resumable = resumable
 
     @classmethod
-    def create(cls, path: Path) -> RunFolder:
+    def create(cls, path: Path, resumable: bool = True) -> RunFolder:
         """A new folder at `path`. UserError where it exists already or cannot be written."""
         try:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
-                raise UserError(f"output folder {path} is not empty; name another, or continue it with --resume {path}")
-            folder = cls(path, _open_locked(path, "xb"))
+                way = f", or continue it with --resume {path}" if resumable else ""
+                raise UserError(f"output folder {path} is not empty; name another{way}")
+            folder = cls(path, _open_locked(path, "xb"), resumable)
             folder.write_records([])
             return folder
         except OSError as error:
@@ -258,7 +260,7 @@ class RunFolder:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._samples.truncate(start)
-            raise _cannot_write(self.path / "samples.jsonl", error) from None
+            raise self._cannot_write("samples.jsonl", error) from None
 
     def write_records(self, records: Iterable[Record]) -> None:
         self.write("records.jsonl", "".join(dump(asdict(record)) + "\n" for record in records))
@@ -281,7 +283,13 @@ class RunFolder:
         except OSError as error:
             with contextlib.suppress(OSError):
                 beside.unlink()
-            raise _cannot_write(target, error) from None
+            raise self._cannot_write(name, error) from None
+
+    def _cannot_write(self, name: str, error: OSError) -> StorageError:
+        way = f"make room and go on with --resume {self.path}" if self._resumable else "make room and start again"
+        return StorageError(
+            f"cannot write {self.path / name}: {error.strerror}; what was measured before is kept, {way}"
+        )
 
     def close(self) -> None:
         """Release the folder; a buffer that a full disk refused is dropped, its line was reported then."""
@@ -291,13 +299,6 @@ class RunFolder:
 
 class StorageError(UserError):
     """The disk takes no more; what it has taken is whole."""
-
-
-def _cannot_write(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"cannot write {path}: {error.strerror}; what was measured before is kept, "
-        f"make room and go on with --resume {path.parent}"
-    )
 
 
 def _open_locked(path: Path, mode: str) -> IO[bytes]:

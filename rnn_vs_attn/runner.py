@@ -218,8 +218,9 @@ class Sweep:
         self.progress.round_ends(number, self.records())
 
     def _measures(self, number: int) -> bool:
-        """Whether this round takes more than times."""
-        return self.suite.measured_rounds is None or number < self.suite.measured_rounds
+        """Whether this round takes more than times: the first few, and all where it was said how many there are."""
+        few = self.suite.measured_rounds
+        return few is None or number < few or self.limits.rounds is not None
 
     def _shuffled(self, cases: Sequence[Case], number: int, what: str) -> list[Case]:
         order = list(cases)

@@ -383,10 +383,10 @@ def _users_modules(suite: Suite, axes: sweeps.Axes) -> list[Case]:
     return sweeps.cases(suite, few)
 
 
-def check_folder(path: Path) -> None:
+def check_folder(path: Path, resumable: bool = True) -> None:
     """UserError where a run cannot be written to `path`; nothing stays behind."""
     created = not path.exists()
-    folder = RunFolder.create(path)
+    folder = RunFolder.create(path, resumable)
     folder.close()
     for name in ("samples.jsonl", "records.jsonl"):
         (path / name).unlink()
@@ -394,7 +394,7 @@ def check_folder(path: Path) -> None:
         path.rmdir()
 
 
-def new_folder(name: str) -> RunFolder:
+def new_folder(name: str, resumable: bool = True) -> RunFolder:
     """A folder of this moment's own under `results`."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     first = base = Path("results") / f"{stamp}-{name}"
@@ -402,7 +402,7 @@ def new_folder(name: str) -> RunFolder:
         if not base.exists():
             break
         base = first.with_name(f"{first.name}-{number}")
-    return RunFolder.create(base)
+    return RunFolder.create(base, resumable)
 
 
 def command_line(anonymous: bool) -> list[str]:

@@ -11,7 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,23 +88,35 @@ class Sides:
             raise
         return started
 
+    def awake(self, workers: dict[str, ChildWorker], name: str) -> ChildWorker:
+        """The worker of a side, another one where a module has ended it."""
+        if not workers[name].alive:
+            workers[name] = self[name].start(debug=False)
+            workers[name].wait_until_ready()
+        return workers[name]
+
 
 def of_interpreters(baseline: str | None, candidate: str | None) -> Sides:
-    """Two Pythons over the files of the current folder; one not given is this one. UserError where one is none."""
+    """Two Pythons, each with its own packages; one not given is this one. UserError where one is none.
+
+    The current folder is not importable: it would hide the two installed versions of what is compared.
+    """
     pythons = {BASELINE: baseline, CANDIDATE: candidate}
     made = {}
     for name, given in pythons.items():
         path = shutil.which(given) if given else sys.executable
         if path is None:
             raise UserError(f"--{name}-python {given!r} is no program that can be run; give the path of a Python")
-        label = str(path) if given else "this Python"
+        label = given or "this Python"
         made[name] = Side(name, label, str(Path(path).absolute()), Path.cwd(), {})
     return Sides(made[BASELINE], made[CANDIDATE])
 
 
 def alike() -> Sides:
     """The same twice: what the machine itself does to a comparison."""
-    baseline, candidate = (Side(name, "the same code", sys.executable, Path.cwd(), {}) for name in SIDES)
+    paths = [str(Path.cwd()), os.environ.get("PYTHONPATH", "")]  # as every other command finds the user's modules
+    variables = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    baseline, candidate = (Side(name, "the same code", sys.executable, Path.cwd(), variables) for name in SIDES)
     return Sides(baseline, candidate)
 
 
@@ -181,14 +193,14 @@ def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], 
         reasons, broken = {}, {}
         for side in sides:
             try:
-                origin = workers[side.name].ask("origin", timeout, model=model, forbidden=_forbidden(sides))
+                origin = sides.awake(workers, side.name).ask(
+                    "origin", timeout, model=model, forbidden=_forbidden(sides)
+                )
             except UserError as error:
                 broken[side.name] = str(error)
                 continue
             except CaseFault as fault:
                 broken[side.name] = fault.reason
-                workers[side.name] = side.start(debug=False)
-                workers[side.name].wait_until_ready()
                 continue
             origins[side.name][model] = origin
             if origin["file"] is None:
@@ -197,6 +209,8 @@ def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], 
                 _check_own(side, model, origin)
         if len(reasons) == len(SIDES):
             raise UserError(f"model {model!r} exists on neither side: {reasons[CANDIDATE]}; check the path")
+        if len(broken) == len(SIDES):
+            raise UserError(f"neither side can be compared: {broken[CANDIDATE]}")
         found[model] = Presence(reasons, broken)
     if sides.repository is None:
         _check_different(sides, origins)
@@ -225,7 +239,7 @@ def _check_own(side: Side, model: str, origin: dict[str, Any]) -> None:
 
 
 def _check_different(sides: Sides, origins: dict[str, dict[str, Any]]) -> None:
-    """UserError where two interpreters that should differ would run the same files; --aa does not come here twice."""
+    """UserError where two interpreters that should differ would run the same files."""
     if sides.baseline.label == sides.candidate.label == "the same code":
         return
     shared = origins[BASELINE].keys() & origins[CANDIDATE].keys()
@@ -238,6 +252,12 @@ def _check_different(sides: Sides, origins: dict[str, dict[str, Any]]) -> None:
 
 def at_once(calls: dict[str, Any]) -> dict[str, Any]:
     """What calls return that may run at the same time, as nothing in them is timed; their first error otherwise."""
-    with ThreadPoolExecutor(len(calls)) as pool:
-        running = {name: pool.submit(call) for name, call in calls.items()}
+    pool = ThreadPoolExecutor(len(calls))
+    running = {name: pool.submit(call) for name, call in calls.items()}
+    try:
         return {name: future.result() for name, future in running.items()}
+    except Exception:
+        wait(running.values())
+        raise
+    finally:  # an interruption does not wait
+        pool.shutdown(wait=False)

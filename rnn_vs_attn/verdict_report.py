@@ -68,15 +68,20 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def table(report: Report, most: int | None = None) -> Table:
-    """A row a comparison, worst first; at most `most` of them, and a count of the rest."""
-    shown = report.ordered[:most]
+    """A row a comparison, worst first, at most `most` of them; the rest, and equal exact values, are counted."""
+    equal = [c for c in report.ordered if c.exact and c.verdict == SAME and c.baseline == c.candidate]
+    told = [c for c in report.ordered if c not in equal]
+    shown = told[:most]
     names = varying([c.axes for c in report.found])
     columns = [c for c in _COLUMNS if c[0] in ("verdict", "metric") or any(c[1](found) for found in shown)]
     rows = [
         [*(str(c.axes.get(name, "–")) for name in names), *(write(c) or "–" for _, write in columns)] for c in shown
     ]
-    hidden = report.ordered[len(shown) :]
-    notes = list(report.notes)
+    hidden = told[len(shown) :]
+    notes = [*report.notes, *_fixed([c.axes for c in report.found], names)]
+    if equal:
+        metrics = ", ".join(dict.fromkeys(c.metric for c in equal))
+        notes.insert(0, f"{len(equal)} exact values are equal on both sides ({metrics})")
     if hidden:
         left = Counter(c.verdict for c in hidden)
         notes.insert(0, f"and {len(hidden)} more rows: " + ", ".join(f"{n} {v}" for v, n in left.items()))
@@ -88,6 +93,13 @@ def varying(axes: Sequence[dict[str, AxisValue]]) -> list[str]:
     names = list(dict.fromkeys(name for found in axes for name in found))
     first = [name for name in ("model", "seq_len") if name in names]
     return first + [n for n in names if n not in first and len({found.get(n) for found in axes}) > 1]
+
+
+def _fixed(axes: Sequence[dict[str, AxisValue]], named: Sequence[str]) -> list[str]:
+    """One line with the axes that all rows share."""
+    shared = {name: value for name, value in (axes[0] if axes else {}).items() if all(name in a for a in axes)}
+    text = ", ".join(f"{name} {value}" for name, value in shared.items() if name not in named)
+    return [f"all rows: {text}"] if text else []
 
 
 def _value(value: float | None, comparison: Comparison) -> str:

@@ -90,7 +90,7 @@ class Worker:
         from rnn_vs_attn.models import build
 
         spec = find(model)
-        here = {"python": sys.prefix, "torch": str(Path(self._torch.__file__).resolve())}
+        here = {"python": str(Path(sys.executable).resolve()), "torch": str(Path(self._torch.__file__).resolve())}
         reason = build.absent(spec)
         if reason:
             return here | {"file": None, "reason": reason, "strays": []}

@@ -15,6 +15,7 @@ from rnn_vs_attn import environment
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+STORED = "results/20261122T101500-bench"  # a run of the reader's own
 SHORT = "--rounds 1 --max-seconds 2 --quiet".split()
 
 
@@ -24,7 +25,15 @@ def examples() -> list[str]:
 
 
 def test_there_are_examples_of_every_command() -> None:
-    assert {line.split()[1] for line in examples()} == {"bench", "gradflow", "models", "doctor"}
+    assert {line.split()[1] for line in examples()} == {
+        "bench",
+        "gradflow",
+        "ab",
+        "compare",
+        "export",
+        "models",
+        "doctor",
+    }
 
 
 @pytest.mark.parametrize("line", examples())
@@ -34,6 +43,10 @@ def test_an_example_runs_or_is_refused_for_its_hardware(line: str, tmp_path: Pat
     if words[0] in ("bench", "gradflow") and "--dry-run" not in words:
         words += [*SHORT, *(QUICK if words[0] == "bench" else []), "--output", str(tmp_path / "run")]
         words += [] if "--threads" in words else ["--threads", "1"]
+    if words[0] == "ab":
+        assert_understood(words)
+        return
+    words = [word if word != STORED else "results/reference/cpu" for word in words]
     done = run(*words, cwd=ROOT)
     lacks_gpu = "cuda" in words and not Path("/dev/nvidia0").exists()
     lacks_core = "1,2" in words and environment.usable_cores() < 2
@@ -45,6 +58,13 @@ def test_an_example_runs_or_is_refused_for_its_hardware(line: str, tmp_path: Pat
         assert done.stdout
 
 
+def assert_understood(words: list[str]) -> None:
+    """What `ab` compares is the reader's own; here it is as good as refused for an option that is looked at last."""
+    done = run(*words, "--screen", "1", cwd=ROOT)
+    assert done.returncode == 2
+    assert "--screen 1 pairs give no interval" in done.stderr
+
+
 def test_tables_and_file_tree_are_up_to_date() -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "readme.py"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -52,8 +72,11 @@ def test_tables_and_file_tree_are_up_to_date() -> None:
 
 
 def test_every_option_in_the_readme_exists() -> None:
-    commands = [[], ["bench"], ["gradflow"], ["models"], ["doctor"]]
+    commands = [[], *([name] for name in ("bench", "gradflow", "ab", "compare", "export", "models", "doctor"))]
     shown = " ".join(run(*command, "--help").stdout for command in commands)
-    named = set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", README.split("## Files")[0])) - {"--index-url"}
+    named = set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", README.split("## Files")[0])) - {
+        "--index-url",
+        "--benchmark-compare-fail",
+    }
     assert {"--match", "--resume", "--init"} <= named
     assert sorted(word for word in named if word not in shown) == []

@@ -11,21 +11,21 @@ the upper end of the Clopper-Pearson interval.
 
 from __future__ import annotations
 
-import json
 import random
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median, stdev
+from typing import Any
 
 from reporting import Figure, parser, report
+from resampling import Pair, clopper_pearson, drawn, judged, screened, stored_call
 
-from rnn_vs_attn import ranks, verdicts
+from rnn_vs_attn import verdicts
 
 CASES = "--model rnn,gru,lstm,lstm-cell,attention,attention-naive --seq-len 64,128 --d-model 64"
 BUSY = "while True: pass"
-Pair = dict[str, float]  # of every timed pass its log(candidate / baseline)
 
 
 def main() -> None:
@@ -37,48 +37,35 @@ def main() -> None:
     calls = [call(given.folder / f"call-{n:02}", busy=n % 2 == 1, seed=n) for n in range(given.calls)]
     alarms = sum(bool(found["counts"].get("slower")) for found in calls)
     low, high = clopper_pearson(alarms, len(calls))
-    figures = [
-        Figure(f"calls of {len(calls)} with any `slower` (95 %: {low:.3f} to {high:.3f})", alarms, "0", alarms == 0)
-    ]
+    text = f"calls of {len(calls)} with any `slower` (95 %: {low:.3f} to {high:.3f})"
+    figures = [Figure(text, alarms, "0", alarms == 0)]
     details: list[dict[str, object]] = []
     for name, some in (("quiet", calls[::2]), ("beside a busy process", calls[1::2])):
-        pairs = [pair for found in some for pair in pairs_of(found)]
-        share, interval = resampled(pairs, given.resamples, margin=calls[0]["margin"])
+        pairs = [pair for found in some for pair in screened(found)]
+        share, interval = resampled(pairs, given.resamples, calls[0]["margin"])
         spread = median(stdev(pair[cell] for pair in pairs) for cell in pairs[0])
-        text = f"resampled calls with any `slower`, {name} (pair sd {spread:.1%}; upper end of 95 %)"
+        text = f"share of {given.resamples} resampled calls with any `slower`, {name} (pair sd {spread:.1%}), upper end"
         figures.append(Figure(text, interval[1], "<= 0.01", interval[1] <= 0.01))
         details.append({"what": name, "pairs": len(pairs), "sd": spread, "share": share, "interval": interval})
-    seconds = [found["seconds"] for found in calls if not found["flagged"]]
-    if seconds:
-        details.append({"what": "seconds of a call in which nothing was flagged", "median": median(seconds)})
+    for what, some in (("nothing", [f for f in calls if not f["flagged"]]), ("something", calls)):
+        seconds = [found["seconds"] for found in some if bool(found["flagged"]) == (what == "something")]
+        if seconds:
+            details.append(
+                {"what": f"seconds of a call that flags {what}", "median": median(seconds), "of": len(seconds)}
+            )
     report(figures, details, given.json)
 
 
-def call(folder: Path, busy: bool, seed: int) -> dict:
+def call(folder: Path, busy: bool, seed: int) -> dict[str, Any]:
     """One whole call of `ab`, or what an earlier one has left."""
-    stored = folder / "verdicts.json"
-    if not stored.exists():
-        command = [sys.executable, "-m", "rnn_vs_attn", "ab", "--aa", *CASES.split(), "--seed", str(seed)]
-        beside = subprocess.Popen([sys.executable, "-c", BUSY]) if busy else None
-        try:
-            subprocess.run(["rm", "-rf", str(folder)], check=True)
-            done = subprocess.run(
-                [*command, "--output", str(folder), "--quiet"], stdout=subprocess.DEVNULL, check=False
-            )
-        finally:
-            if beside is not None:
-                beside.kill()
-        if not stored.exists():
-            sys.exit(f"ab ended with exit code {done.returncode} and wrote no verdicts")
-        print(f"{folder.name}: exit {done.returncode}", file=sys.stderr, flush=True)
-    return json.loads(stored.read_text())
-
-
-def pairs_of(found: dict) -> list[Pair]:
-    """The pairs of the first stage, each with the differences of all timed passes."""
-    timed = [c for c in found["comparisons"] if c["details"].get("screened")]
-    columns = {f"{c['axes']['model']} {c['axes']['seq_len']} {c['metric']}": c["details"]["screened"] for c in timed}
-    return [{cell: values[i] for cell, values in columns.items()} for i in range(min(map(len, columns.values())))]
+    beside = None
+    if busy and not (folder / "verdicts.json").exists():
+        beside = subprocess.Popen([sys.executable, "-c", BUSY])
+    try:
+        return stored_call(folder, ["--aa", *CASES.split(), "--seed", str(seed)])
+    finally:
+        if beside is not None:
+            beside.kill()
 
 
 def resampled(pairs: Sequence[Pair], times: int, margin: float) -> tuple[float, tuple[float, float]]:
@@ -86,33 +73,9 @@ def resampled(pairs: Sequence[Pair], times: int, margin: float) -> tuple[float, 
     draw, limit = random.Random(0), verdicts.margin_of(margin, "ratio")
     alarms = 0
     for _ in range(times):
-        first, second = sample(pairs, 8, draw), sample(pairs, 20, draw)
-        alarms += verdicts.SLOWER in judged(first, second, limit).values()
+        found = judged(drawn(pairs, 8, draw), drawn(pairs, 20, draw), limit)
+        alarms += verdicts.SLOWER in found.values()
     return alarms / times, clopper_pearson(alarms, times)
-
-
-def sample(pairs: Sequence[Pair], number: int, draw: random.Random) -> list[Pair]:
-    found = []
-    for pair in draw.choices(pairs, k=number):
-        sign = draw.choice((-1, 1))
-        found.append({cell: sign * value for cell, value in pair.items()})
-    return found
-
-
-def judged(first: Sequence[Pair], second: Sequence[Pair], margin: float) -> dict[str, str]:
-    """Verdicts of the flagged passes by the rule of `ab`: screened on `first`, decided on `second`."""
-    ways = {cell: verdicts.flagged([pair[cell] for pair in first], margin) for cell in first[0]}
-    fresh = {cell: [pair[cell] for pair in second] for cell, way in ways.items() if way}
-    raw = [ranks.paired_tail([d if ways[c] == "slower" else -d for d in fresh[c]], margin) for c in fresh]
-    adjusted = ranks.holm(raw)
-    return {c: verdicts.confirmed(p, fresh[c], margin, ways[c])[0] for c, p in zip(fresh, adjusted, strict=True)}
-
-
-def clopper_pearson(hits: int, trials: int) -> tuple[float, float]:
-    from scipy.stats import binomtest
-
-    interval = binomtest(hits, trials).proportion_ci(0.95, method="exact")
-    return float(interval.low), float(interval.high)
 
 
 if __name__ == "__main__":

@@ -71,9 +71,9 @@ class Suite:
 
     metrics: all that may be sampled. per_case: those that every case owes in every round; a fault is recorded on those
     that it left out. precise: those whose intervals decide when a run stops; with none the fewest rounds do. passes:
-    what is timed in blocks, driven by the parent; timed_samples turns the blocks of one pass into samples. measure: the
-    rest of a round, in the worker, in the first measured_rounds only where its numbers hardly vary. probe: CaseFault
-    where a user's own module cannot be measured at all, asked in the worker before the run.
+    what is timed in blocks, driven by the parent; timed_samples turns the blocks of one pass into samples. measure:
+    the rest of a round, in the worker, in the first measured_rounds only where its numbers hardly vary; all under
+    --rounds. probe: CaseFault where a user's own module cannot be measured at all, asked in the worker before the run.
     anchor_axes: which axes the machine's own peak depends on. derive: records made from records and stored; expand:
     those that only the table shows; remarks: lines under the table; pivots: tables with a column a case; chart: the
     figure that a terminal shows as text. inputs: raised when the weights or inputs of a seed become others, so that

@@ -1,0 +1,67 @@
+"""What the programs about verdicts share: stored calls of `ab`, its rule on resampled pairs, exact intervals."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rnn_vs_attn import ranks, verdicts
+
+Pair = dict[str, float]  # of every timed pass its log(candidate / baseline)
+
+
+def stored_call(folder: Path, words: Sequence[str], cwd: Path | None = None) -> dict[str, Any]:
+    """The verdicts of one whole `rnn-vs-attn ab WORDS`, or those that an earlier one has left in `folder`."""
+    stored = folder.resolve() / "verdicts.json"
+    if not stored.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        command = [sys.executable, "-m", "rnn_vs_attn", "ab", *words, "--output", str(stored.parent), "--quiet"]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, cwd=cwd, check=False)
+        if not stored.exists():
+            sys.exit(f"ab ended with exit code {done.returncode} and wrote no verdicts")
+        print(f"{folder.name}: exit {done.returncode}", file=sys.stderr, flush=True)
+    found: dict[str, Any] = json.loads(stored.read_text())
+    return found
+
+
+def name_of(comparison: dict[str, Any]) -> str:
+    axes = comparison["axes"]
+    return f"{axes['model']} {axes['seq_len']} {comparison['metric']}"
+
+
+def screened(found: dict[str, Any]) -> list[Pair]:
+    """The pairs of the first stage of a call, each with the differences of all timed passes."""
+    columns = {name_of(c): c["details"]["screened"] for c in found["comparisons"] if c["details"].get("screened")}
+    return [{cell: values[i] for cell, values in columns.items()} for i in range(min(map(len, columns.values())))]
+
+
+def judged(first: Sequence[Pair], second: Sequence[Pair], margin: float) -> dict[str, str]:
+    """Verdicts of the flagged passes by the rule of `ab`: screened on `first`, decided on `second`."""
+    ways = {cell: verdicts.flagged([pair[cell] for pair in first], margin) for cell in first[0]}
+    fresh = {cell: [pair[cell] for pair in second] for cell, way in ways.items() if way}
+    raw = [ranks.paired_tail([d if ways[c] == "slower" else -d for d in fresh[c]], margin) for c in fresh]
+    adjusted = ranks.holm(raw)
+    return {c: verdicts.confirmed(p, fresh[c], margin, ways[c])[0] for c, p in zip(fresh, adjusted, strict=True)}
+
+
+def drawn(pairs: Sequence[Pair], number: int, draw: random.Random, shift: float = 0.0) -> list[Pair]:
+    """Whole pairs of identical code, drawn with replacement, their signs at random, `shift` added to the candidate."""
+    found = []
+    for pair in draw.choices(pairs, k=number):
+        sign = draw.choice((-1, 1))
+        found.append({cell: sign * value + shift for cell, value in pair.items()})
+    return found
+
+
+def clopper_pearson(hits: int, trials: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share."""
+    from scipy.stats import binomtest
+
+    interval = binomtest(hits, trials).proportion_ci(0.95, method="exact")
+    return float(interval.low), float(interval.high)
