@@ -46,7 +46,11 @@ def calibrations(pairs: Pairs) -> list[Calibration]:
         for name, differences in stage.calibration.items():
             shift = ranks.paired_shift(differences, SHOWN_LEVEL)
             centre, low, high = verdicts.as_change(shift, "lower", "ratio")
-            found.append(Calibration(stage.number, name, centre, low, high, verdicts.moved(differences, margin)))
+            found.append(
+                Calibration(
+                    stage.number, name, centre, low, high, verdicts.moved(differences, margin, len(stage.calibration))
+                )
+            )
     return found
 
 

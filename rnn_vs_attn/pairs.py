@@ -41,7 +41,7 @@ class PairLimits:
     timeout: float = 120.0
     max_memory: int | None = None
     seed: int = 0
-    budget: Budget = field(default_factory=lambda: Budget(warm_up=0.1, max_warm_up=0.3, min_blocks=4))
+    budget: Budget = field(default_factory=lambda: Budget(warm_up=0.1, max_warm_up=0.3, min_blocks=4, case=0.12))
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,9 @@ class Stage:
         """Differences in clock cycles; None where the clock was not known throughout."""
         seen = [o.cycles for o in self.observed.get(cell, [])]
         return None if None in seen else [c for c in seen if c is not None]
+
+
+Peaks = dict[str, dict[str, float]]  # of each side the machine's own peaks by their name
 
 
 class Progress(Protocol):
@@ -209,7 +212,7 @@ class Pairs:
         self._check_time()
         index = number if stage.number == 1 else self.limits.screen + number
         self._start_workers(index, max(cell.case.threads for cell in cells))
-        self._calibrate(stage, index, cells, anchor_start)
+        peaks = self._peaks(cells, _turn(anchor_start))
         self._start_up.append(self.clock() - begun)
         cases = list(dict.fromkeys(cell.case for cell in cells))
         random.Random(f"{self.limits.seed}-{stage.number}-{number}").shuffle(cases)
@@ -222,28 +225,39 @@ class Pairs:
             except _Fault as fault:
                 self.faults[case] = (fault.side, fault.fault)
                 self._append_fault(index, case, fault)
+        self._calibrate(stage, index, [peaks, self._peaks(cells, _turn(anchor_start)[::-1])])
         self._end_workers()
 
     def _check_time(self) -> None:
         if self.clock() > self._deadline:
             raise _TimeIsUp
 
-    def _calibrate(self, stage: Stage, index: int, cells: Sequence[Cell], start: str) -> None:
-        """The machine's own peaks as each side's process finds them."""
-        settings = sorted({tuple(axes_of(c.case)[name] for name in self.suite.anchor_axes) for c in cells}, key=str)
-        for values in settings:
+    def _peaks(self, cells: Sequence[Cell], order: Sequence[str]) -> dict[tuple[Any, ...], Peaks]:
+        """The machine's own peaks as each side's process finds them, for every setting that cells run under."""
+        settings = {tuple(axes_of(c.case)[name] for name in self.suite.anchor_axes) for c in cells}
+        found: dict[tuple[Any, ...], Peaks] = {}
+        for values in sorted(settings, key=str):
             axes = dict(zip(self.suite.anchor_axes, values, strict=True))
-            found: dict[str, dict[str, float]] = {}
-            for side in _turn(start):
-                with contextlib.suppress(_Fault):  # a machine whose peak cannot be measured still runs the cases
-                    samples = self._ask(side, "anchor", self.limits.timeout, **axes)["samples"]
-                    plain = [s for s in samples if not s["axes"]]
-                    found[side] = {s["metric"]: s["value"] for s in plain}
-                    for s in plain:
-                        self._append(axes | {"side": side}, s["metric"], index, s["value"])
-            for name in found.get(BASELINE, {}).keys() & found.get(CANDIDATE, {}).keys():
+            for side in order:
+                if self._workers[side].alive:
+                    with contextlib.suppress(_Fault):  # a machine whose peak cannot be measured still runs the cases
+                        samples = self._ask(side, "anchor", self.limits.timeout, **axes)["samples"]
+                        plain = {s["metric"]: s["value"] for s in samples if not s["axes"]}
+                        found.setdefault(values, {})[side] = plain
+        return found
+
+    def _calibrate(self, stage: Stage, index: int, readings: Sequence[dict[tuple[Any, ...], Peaks]]) -> None:
+        """One observation of each kernel: the best of a side's readings at the beginning and end of a pair."""
+        for values in readings[0]:
+            axes = dict(zip(self.suite.anchor_axes, values, strict=True))
+            both = [found[values] for found in readings if len(found.get(values, {})) == len(SIDES)]
+            for name in both[0][BASELINE] if both else ():
+                best = max if self.suite.metric(name, axes).better == "higher" else min
+                peaks = {side: best(found[side][name] for found in both) for side in SIDES}
+                for side, value in peaks.items():
+                    self._append(axes | {"side": side}, name, index, value)
                 key = " ".join([name, *(str(v) for v in values)])
-                stage.calibration.setdefault(key, []).append(math.log(found[CANDIDATE][name] / found[BASELINE][name]))
+                stage.calibration.setdefault(key, []).append(math.log(peaks[CANDIDATE] / peaks[BASELINE]))
 
     # One case
 
