@@ -73,16 +73,16 @@ def export(paths: list[Path], name: str, output: Path | None) -> int:
     names = [chosen.name for chosen in exports.FORMATS]
     if name not in names:
         raise unknown("format", name, names)
+    if output is None and exports.named(name).binary:
+        raise UserError(f"--format {name} is binary; give a file with --output")
     runs = [compare.read(path) for path in paths]
     document = exports.exported(runs, name)
     if output is None:
-        if isinstance(document, bytes):
-            raise UserError(f"--format {name} is binary; give a file with --output")
-        sys.stdout.write(document)
+        sys.stdout.write(str(document))
         return session.DONE
     verdict_report.write(output, document, "--output")
     if name == "otava":
         configuration = output.with_suffix(".yaml")
         verdict_report.write(configuration, exports.otava_configuration(runs, str(output)), "--output")
-        print(f"Written to {output}; {configuration} tells Otava its columns", file=sys.stderr)
+        print(f"Written to {output}; now: OTAVA_CONFIG={configuration} otava analyze rnn-vs-attn", file=sys.stderr)
     return session.DONE

@@ -34,10 +34,15 @@ class Format:
 
 def exported(runs: Sequence[Run], name: str) -> str | bytes:
     """The document of `runs` in the format of that name. UserError where it takes one run or has no value."""
-    chosen = next(f for f in FORMATS if f.name == name)
+    chosen = named(name)
     if len(runs) > 1 and not chosen.many:
         raise UserError(f"--format {name} takes one run, not {len(runs)}; otava takes several")
     return chosen.write(runs)
+
+
+def named(name: str) -> Format:
+    """The format of that name; StopIteration where there is none."""
+    return next(f for f in FORMATS if f.name == name)
 
 
 def label(record: Record) -> str:

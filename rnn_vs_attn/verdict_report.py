@@ -162,20 +162,25 @@ def junit(report: Report) -> str:
     counts = {"tests": len(report.found), "failures": number["failure"], "errors": number["error"]}
     attributes = {name: str(value) for name, value in (counts | {"skipped": number["skipped"]}).items()}
     suites = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(suites, "testsuite", {"name": report.title, "time": "0"} | attributes)
+    suite = ElementTree.SubElement(suites, "testsuite", {"name": _printable(report.title), "time": "0"} | attributes)
     names = varying([c.axes for c in report.found])
     for c in report.ordered:
         label = " ".join([*(f"{name}={c.axes[name]}" for name in names if name in c.axes), c.metric])
         case = ElementTree.SubElement(
-            suite, "testcase", {"name": label, "classname": f"rnn_vs_attn.{c.suite}", "time": "0"}
+            suite, "testcase", {"name": _printable(label), "classname": f"rnn_vs_attn.{c.suite}", "time": "0"}
         )
-        text = _sentence(c)
+        text = _printable(_sentence(c))
         if c.verdict in kinds:
             element = ElementTree.SubElement(case, kinds[c.verdict], {"type": c.verdict, "message": text})
             element.text = text
         ElementTree.SubElement(case, "system-out").text = text
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _printable(text: str) -> str:
+    """Without the characters that XML 1.0 cannot hold, and on one line."""
+    return "".join(c for c in " ".join(text.split()) if c >= " " and not 0xD800 <= ord(c) <= 0xDFFF and c < "\ufffe")
 
 
 def _sentence(c: Comparison) -> str:
