@@ -27,12 +27,12 @@ environment power
 tables plots
 verdict_report
 compare
-models.costs
+models.costs models.configurations
 models
-models.initialisations
+models.initialisations models.ids models.caches models.relative
 models.mixer models.weights
-models.recurrent models.attention
-models.build
+models.recurrent models.attention models.gpt models.albert models.transformer_xl
+models.build models.pretrained
 measure measure.device measure.flops measure.workload measure.anchor
 measure.clock measure.graphs measure.memory measure.adjoint
 measure.stopping measure.outcome
@@ -62,6 +62,11 @@ SHARED_BY_FAMILIES = {
     "models.weights",
     "models.mixer",
     "models.build",
+    "models.configurations",
+    "models.ids",
+    "models.caches",
+    "models.relative",
+    "models.pretrained",
 }
 SHARED_BY_SUITES = {"suites", "suites.suite"}
 BEGINS_WITH_TORCH = (
@@ -71,6 +76,13 @@ BEGINS_WITH_TORCH = (
     "models.weights",
     "models.recurrent",
     "models.attention",
+    "models.ids",
+    "models.caches",
+    "models.relative",
+    "models.gpt",
+    "models.albert",
+    "models.transformer_xl",
+    "models.pretrained",
 )
 RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker", "suites.")
 HEAVY = ("torch", "pandas", "matplotlib", "scipy", "numpy")

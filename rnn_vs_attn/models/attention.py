@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from time import perf_counter
 
 import torch
@@ -16,33 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from rnn_vs_attn.models.caches import KeyValueCache
 from rnn_vs_attn.models.mixer import SequenceMixer
-
-
-@dataclass
-class KeyValueCache:
-    """Keys and values of the tokens so far, (B, H, capacity, E) each; the first `length` positions count."""
-
-    keys: Tensor
-    values: Tensor
-    length: int = 0
-
-    def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Add one position, (B, H, 1, E) each; all positions so far, without a copy of them (capacity doubles)."""
-        if self.length == self.keys.shape[2]:
-            self.keys, self.values = _doubled(self.keys), _doubled(self.values)
-        end = self.length + 1
-        self.keys[:, :, self.length : end] = key
-        self.values[:, :, self.length : end] = value
-        self.length = end
-        return self.keys[:, :, :end], self.values[:, :, :end]
-
-
-def _doubled(cache: Tensor) -> Tensor:
-    batch_size, num_heads, capacity, head_dim = cache.shape
-    larger = cache.new_empty(batch_size, num_heads, 2 * capacity, head_dim)
-    larger[:, :, :capacity] = cache
-    return larger
 
 
 class Attention(SequenceMixer):
@@ -98,7 +72,7 @@ class Attention(SequenceMixer):
             raise ValueError("attention that sees the future cannot decode; build it with causal=True")
         weight = self.out_proj.weight
         head_dim = weight.shape[0] // self.num_heads
-        return KeyValueCache(*(weight.new_empty(batch_size, self.num_heads, 16, head_dim) for _ in range(2)))
+        return KeyValueCache.empty(weight, batch_size, self.num_heads, head_dim)
 
     def step(self, x_t: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
         """(B, D), cache -> (B, D), the same cache with one more position."""

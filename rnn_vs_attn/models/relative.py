@@ -1,0 +1,97 @@
+"""Attention with relative positions (Dai et al. 2019, section 3.3 and appendix B): the layer of Transformer-XL.
+
+A score has four terms, for query i, key j and the sinusoid R of their distance:
+
+    q_i k_j + q_i (W_R R_(i-j)) + u k_j + v (W_R R_(i-j))  =  (q_i + u) k_j + (q_i + v) (W_R R_(i-j)), over sqrt(E)
+
+The second product is made once for all distances and shifted row by row. Shapes: B batch, L queries, M memory, K = M +
+L keys, H d_model, A num_heads, E head_dim.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class RelativeAttention(nn.Module):
+    """Queries of a segment over keys of the memory before it and of itself, none of the future. No bias vectors.
+
+    biases: u and v where layers share them, (A, E) each; None gives this layer its own.
+    """
+
+    def __init__(
+        self, d_model: int, num_heads: int, head_dim: int, biases: nn.ParameterList | None = None, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        width = num_heads * head_dim
+        self.num_heads, self.head_dim, self.rate = num_heads, head_dim, dropout
+        self.in_proj = nn.Linear(d_model, 3 * width, bias=False)
+        self.position_proj = nn.Linear(d_model, width, bias=False)
+        self.out_proj = nn.Linear(width, d_model, bias=False)
+        own = nn.ParameterList(nn.Parameter(torch.empty(num_heads, head_dim).normal_(std=0.02)) for _ in range(2))
+        self.own_biases = own if biases is None else None
+        self.shared_biases = [] if biases is None else [biases]  # in a list: they are registered where they belong
+
+    @property
+    def biases(self) -> nn.ParameterList:
+        """u and v."""
+        return self.shared_biases[0] if self.own_biases is None else self.own_biases
+
+    def forward(self, x: Tensor, memory: Tensor | None, positions: Tensor) -> Tensor:
+        """(B, L, H), (B, M, H) or None, sinusoids of the distances K - 1 to 0 (K, H) -> (B, L, H)."""
+        q, k, v = self._project(x, memory)
+        y = self.attend(q, k, v, positions)
+        out: Tensor = self.out_proj(y.transpose(1, 2).flatten(2))
+        return out
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, positions: Tensor) -> Tensor:
+        """Queries (B, A, L, E), keys and values (B, A, K, E) -> (B, A, L, E)."""
+        r = self.position_proj(positions).view(-1, self.num_heads, self.head_dim).transpose(0, 1)  # (A, K, E)
+        u_bias, v_bias = (bias[:, None, :] for bias in self.biases)
+        by_position = shifted((q + v_bias) @ r.transpose(-2, -1)) / math.sqrt(self.head_dim)
+        length, keys = by_position.shape[-2:]
+        if length > 1:
+            future = torch.ones(length, keys, dtype=torch.bool, device=q.device).triu(keys - length + 1)
+            by_position = by_position.masked_fill(future, -math.inf)
+        rate = self.rate if self.training else 0.0
+        return F.scaled_dot_product_attention(q + u_bias, k, v, attn_mask=by_position, dropout_p=rate)
+
+    def _project(self, x: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (B, A, L, E) of the segment, keys and values (B, A, K, E) of memory and segment."""
+        q, k, v = self.heads(self.in_proj(x))
+        if memory is not None and memory.shape[1]:
+            width = self.num_heads * self.head_dim
+            of_memory = F.linear(memory, self.in_proj.weight[width:])
+            earlier_k, earlier_v = (self._split(t) for t in of_memory.chunk(2, dim=-1))
+            k, v = torch.cat([earlier_k, k], dim=2), torch.cat([earlier_v, v], dim=2)
+        return q, k, v
+
+    def heads(self, projected: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, L, 3 A E) -> three of (B, A, L, E)."""
+        q, k, v = (self._split(t) for t in projected.chunk(3, dim=-1))
+        return q, k, v
+
+    def _split(self, t: Tensor) -> Tensor:
+        return t.unflatten(-1, (self.num_heads, self.head_dim)).transpose(1, 2)
+
+
+def shifted(scores: Tensor) -> Tensor:
+    """Row i of (..., L, K), whose columns are the distances K - 1 to 0, moved left by L - 1 - i: column j is key j.
+
+    Entries of keys after the query are of no meaning. Appendix B: a column of zeros, another reading order, a row less.
+    """
+    *lead, length, keys = scores.shape
+    padded = F.pad(scores, (1, 0))
+    return padded.view(*lead, keys + 1, length)[..., 1:, :].reshape(*lead, length, keys)
+
+
+def sinusoids(keys: int, d_model: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """R of the distances keys - 1 to 0, (K, H): first all sines, then all cosines, as released."""
+    distances = torch.arange(keys - 1, -1, -1, dtype=torch.float64, device=device)
+    frequencies = 10000 ** (-torch.arange(0, d_model, 2, dtype=torch.float64, device=device) / d_model)
+    angles = distances[:, None] * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=-1)[:, :d_model].to(dtype)
