@@ -89,10 +89,10 @@ class Albert(nn.Module):
     """Embeddings, num_layers times attention and feed-forward, and the pooler.
 
     `attention` and `feed_forward` hold one module where it is shared and one a layer where it is not; layer i uses
-    module i, or the one there is.
+    module i, or the one there is. pooler: whether there is one; what predicts masked tokens has none.
     """
 
-    def __init__(self, shape: AlbertShape) -> None:
+    def __init__(self, shape: AlbertShape, pooler: bool = True) -> None:
         super().__init__()
         if shape.sharing not in SHARINGS:
             raise unknown("sharing", shape.sharing, SHARINGS)
@@ -104,7 +104,7 @@ class Albert(nn.Module):
         self.embeddings = Embeddings(shape)
         self.attention = nn.ModuleList(SelfAttention(shape) for _ in range(attentions))
         self.feed_forward = nn.ModuleList(FeedForward(shape) for _ in range(feed_forwards))
-        self.pooler = nn.Linear(shape.d_model, shape.d_model)
+        self.pooler = nn.Linear(shape.d_model, shape.d_model) if pooler else None
         initialise(self)
 
     def forward(self, tokens: Tensor, segments: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
@@ -124,6 +124,7 @@ class Albert(nn.Module):
 
     def pooled(self, hidden: Tensor) -> Tensor:
         """Hidden states (B, L, H) -> (B, H): a layer over the first token's."""
+        assert self.pooler is not None
         return torch.tanh(self.pooler(hidden[:, 0]))
 
 
@@ -136,7 +137,7 @@ class MaskedLanguageModel(nn.Module):
     def __init__(self, shape: AlbertShape) -> None:
         super().__init__()
         width = shape.width_of_embeddings
-        self.encoder = Albert(shape)
+        self.encoder = Albert(shape, pooler=False)
         self.transform = nn.Linear(shape.d_model, width)
         self.norm = nn.LayerNorm(width, eps=_EPS)
         self.bias = nn.Parameter(torch.zeros(shape.vocab_size))

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError, first_line
-from rnn_vs_attn.models.albert import MaskedLanguageModel
+from rnn_vs_attn.models.albert import Albert, MaskedLanguageModel
 from rnn_vs_attn.models.configurations import AlbertShape, GPTShape
 from rnn_vs_attn.models.gpt import GPT
 
@@ -55,6 +55,31 @@ def load_gpt(source: str | Path) -> GPT:
 
 def load_masked_lm(source: str | Path) -> MaskedLanguageModel:
     """ALBERT or BERT with its masked-language-model head, from a folder or a name. UserError as of `load_gpt`."""
+    folder, shape, tensors = _albert_or_bert(source)
+    with torch.device("meta"):
+        model = MaskedLanguageModel(shape)
+    sources = {f"encoder.{name}": found for name, found in _encoder_sources(shape).items()} | _head_sources(shape)
+    return _filled(model, sources, tensors, _with(tensors, "pooler.", *_UNUSED), folder)
+
+
+def load_albert(source: str | Path) -> Albert:
+    """ALBERT or BERT with its pooler and no head, from a folder or a name. UserError as of `load_gpt`."""
+    folder, shape, tensors = _albert_or_bert(source)
+    with torch.device("meta"):
+        model = Albert(shape)
+    pooler = _both("pooler", "pooler" if shape.embedding_dim else "pooler.dense")
+    return _filled(model, _encoder_sources(shape) | pooler, tensors, _with(tensors, "predictions.", *_UNUSED), folder)
+
+
+_UNUSED = ("sop_classifier.", "cls.", "predictions.decoder.", "embeddings.position_ids")
+
+
+def _with(tensors: Mapping[str, Tensor], *beginnings: str) -> set[str]:
+    return {name for name in tensors if name.startswith(beginnings)}
+
+
+def _albert_or_bert(source: str | Path) -> tuple[Path, AlbertShape, dict[str, Tensor]]:
+    """The folder, the shape that its config.json describes, and its tensors."""
     folder = folder_of(source)
     config = _config(folder, ("albert", "bert"))
     bert = config["model_type"] == "bert"
@@ -69,14 +94,7 @@ def load_masked_lm(source: str | Path) -> MaskedLanguageModel:
         _whole(config, "type_vocab_size", folder),
         "erf" if config.get("hidden_act", "gelu" if bert else "gelu_new") == "gelu" else "tanh",
     )
-    with torch.device("meta"):
-        model = MaskedLanguageModel(shape)
-    tensors = _without_prefix(_tensors(folder), "bert." if bert else "albert.")
-    sources = bert_sources(shape) if bert else albert_sources()
-    head = "cls.predictions" if bert else "predictions"
-    spare = {f"{head}.decoder.weight", f"{head}.decoder.bias", "embeddings.position_ids"}
-    spare |= {name for name in tensors if name.startswith(("sop_classifier.", "cls.seq_relationship."))}
-    return _filled(model, sources, tensors, spare, folder)
+    return folder, shape, _without_prefix(_tensors(folder), "bert." if bert else "albert.")
 
 
 def load_tokenizer(source: str | Path) -> Any:
@@ -129,48 +147,47 @@ def gpt_sources(shape: GPTShape) -> dict[str, Source]:
     return found
 
 
-def albert_sources() -> dict[str, Source]:
-    """Our names of ALBERT's tensors, all layers shared, with those of its release."""
+def _encoder_sources(shape: AlbertShape) -> dict[str, Source]:
+    """Our names of the tensors of ALBERT, all layers shared, or of BERT, with those of its release."""
+    if shape.embedding_dim is None:
+        found = _embeddings()
+        for i in range(shape.num_layers):
+            layer, attention, feed_forward = f"encoder.layer.{i}", f"attention.{i}", f"feed_forward.{i}"
+            found |= _attention(attention, f"{layer}.attention.self")
+            found |= _both(f"{attention}.out_proj", f"{layer}.attention.output.dense")
+            found |= _both(f"{attention}.norm", f"{layer}.attention.output.LayerNorm")
+            found |= _both(f"{feed_forward}.widen", f"{layer}.intermediate.dense")
+            found |= _both(f"{feed_forward}.narrow", f"{layer}.output.dense")
+            found |= _both(f"{feed_forward}.norm", f"{layer}.output.LayerNorm")
+        return found
     layer = "encoder.albert_layer_groups.0.albert_layers.0"
-    found = _embeddings("encoder") | _both("encoder.embeddings.widen", "encoder.embedding_hidden_mapping_in")
-    found |= _attention("encoder.attention.0", f"{layer}.attention", "query key value")
-    found |= _both("encoder.attention.0.out_proj", f"{layer}.attention.dense")
-    found |= _both("encoder.attention.0.norm", f"{layer}.attention.LayerNorm")
-    found |= _both("encoder.feed_forward.0.widen", f"{layer}.ffn")
-    found |= _both("encoder.feed_forward.0.narrow", f"{layer}.ffn_output")
-    found |= _both("encoder.feed_forward.0.norm", f"{layer}.full_layer_layer_norm")
-    found |= _both("encoder.pooler", "pooler") | _both("transform", "predictions.dense")
-    return found | _both("norm", "predictions.LayerNorm") | {"bias": Source(("predictions.bias",))}
+    found = _embeddings() | _both("embeddings.widen", "encoder.embedding_hidden_mapping_in")
+    found |= _attention("attention.0", f"{layer}.attention")
+    found |= _both("attention.0.out_proj", f"{layer}.attention.dense")
+    found |= _both("attention.0.norm", f"{layer}.attention.LayerNorm")
+    found |= _both("feed_forward.0.widen", f"{layer}.ffn") | _both("feed_forward.0.narrow", f"{layer}.ffn_output")
+    return found | _both("feed_forward.0.norm", f"{layer}.full_layer_layer_norm")
 
 
-def bert_sources(shape: AlbertShape) -> dict[str, Source]:
-    """Our names of BERT's tensors with those of its release."""
-    found = _embeddings("encoder")
-    for i in range(shape.num_layers):
-        layer, attention, feed_forward = f"encoder.layer.{i}", f"encoder.attention.{i}", f"encoder.feed_forward.{i}"
-        found |= _attention(attention, f"{layer}.attention.self", "query key value")
-        found |= _both(f"{attention}.out_proj", f"{layer}.attention.output.dense")
-        found |= _both(f"{attention}.norm", f"{layer}.attention.output.LayerNorm")
-        found |= _both(f"{feed_forward}.widen", f"{layer}.intermediate.dense")
-        found |= _both(f"{feed_forward}.narrow", f"{layer}.output.dense")
-        found |= _both(f"{feed_forward}.norm", f"{layer}.output.LayerNorm")
-    found |= _both("encoder.pooler", "pooler.dense") | _both("transform", "cls.predictions.transform.dense")
-    found |= _both("norm", "cls.predictions.transform.LayerNorm")
-    return found | {"bias": Source(("cls.predictions.bias",))}
+def _head_sources(shape: AlbertShape) -> dict[str, Source]:
+    theirs = "cls.predictions" if shape.embedding_dim is None else "predictions"
+    transform = f"{theirs}.transform" if shape.embedding_dim is None else theirs
+    found = _both("transform", f"{transform}.dense") | _both("norm", f"{transform}.LayerNorm")
+    return found | {"bias": Source((f"{theirs}.bias",))}
 
 
-def _embeddings(encoder: str) -> dict[str, Source]:
+def _embeddings() -> dict[str, Source]:
     words = {"tokens": "word", "positions": "position", "segments": "token_type"}
     found = {
-        f"{encoder}.embeddings.{ours}.weight": Source((f"embeddings.{theirs}_embeddings.weight",))
+        f"embeddings.{ours}.weight": Source((f"embeddings.{theirs}_embeddings.weight",))
         for ours, theirs in words.items()
     }
-    return found | _both(f"{encoder}.embeddings.norm", "embeddings.LayerNorm")
+    return found | _both("embeddings.norm", "embeddings.LayerNorm")
 
 
-def _attention(ours: str, theirs: str, names: str) -> dict[str, Source]:
+def _attention(ours: str, theirs: str) -> dict[str, Source]:
     return {
-        f"{ours}.in_proj.{kind}": Source(tuple(f"{theirs}.{name}.{kind}" for name in names.split()))
+        f"{ours}.in_proj.{kind}": Source(tuple(f"{theirs}.{name}.{kind}" for name in ("query", "key", "value")))
         for kind in ("weight", "bias")
     }
 

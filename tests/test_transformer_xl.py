@@ -1,0 +1,244 @@
+"""Transformer-XL against the formula pair by pair, and against what its memory must and must not do."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.models.configurations import TransformerXLShape
+from rnn_vs_attn.models.relative import RelativeAttention, shifted, sinusoids
+from rnn_vs_attn.models.transformer_xl import TransformerXL
+
+SMALL = TransformerXLShape(3, 16, 2, 8, 32, 29, (), 1, 6, 6)
+ADAPTIVE = dataclasses.replace(SMALL, vocab_size=60, cutoffs=(10, 25), div_val=2)
+SHAPES = {
+    "plain": SMALL,
+    "clusters of one width": dataclasses.replace(SMALL, vocab_size=60, cutoffs=(10, 25)),
+    "clusters of several widths": ADAPTIVE,
+    "untied": dataclasses.replace(ADAPTIVE, tied=False, untied_biases=True),
+    "odd": TransformerXLShape(2, 10, 1, 7, 12, 29, (), 1, 5, 5),
+}
+each_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+
+
+def model_of(shape: TransformerXLShape, seed: int = 0) -> TransformerXL:
+    """In float64, with weights large enough that a wrong one shows."""
+    torch.manual_seed(seed)
+    made = TransformerXL(shape).double().eval()
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return made
+
+
+def ids(shape: TransformerXLShape, length: int, batch_size: int = 2) -> Tensor:
+    return torch.randint(shape.vocab_size, (batch_size, length), generator=torch.Generator().manual_seed(length))
+
+
+# The formula
+
+
+@pytest.mark.parametrize(("length", "keys"), [(1, 1), (1, 5), (4, 4), (3, 8), (7, 9)])
+def test_the_shift_puts_every_distance_under_its_key(length: int, keys: int) -> None:
+    scores = torch.arange(length * keys, dtype=torch.float64).view(1, length, keys)
+    moved = shifted(scores)
+    for i in range(length):
+        for j in range(i + keys - length + 1):
+            distance = i + keys - length - j
+            assert moved[0, i, j] == scores[0, i, keys - 1 - distance]
+
+
+def by_pairs(layer: RelativeAttention, x: Tensor, memory: Tensor) -> Tensor:
+    """Section 3.3 word by word: (a) content, (b) position by content, (c) u over content, (d) v over position."""
+    both = torch.cat([memory, x], dim=1)
+    width = layer.num_heads * layer.head_dim
+    w_q, w_k, w_v = layer.in_proj.weight.split(width)
+    u, v = layer.biases
+    out = torch.zeros(*x.shape[:2], width, dtype=x.dtype)
+    for b in range(x.shape[0]):
+        for head in range(layer.num_heads):
+            of_head = slice(head * layer.head_dim, (head + 1) * layer.head_dim)
+            for i in range(x.shape[1]):
+                query = w_q[of_head] @ x[b, i]
+                scores = []
+                for j in range(memory.shape[1] + i + 1):
+                    key = w_k[of_head] @ both[b, j]
+                    distance = memory.shape[1] + i - j
+                    r = layer.position_proj.weight[of_head] @ sinusoids(distance + 1, x.shape[2], x.dtype, x.device)[0]
+                    scores.append((query @ key + query @ r + u[head] @ key + v[head] @ r) / math.sqrt(layer.head_dim))
+                weights = torch.stack(scores).softmax(0)
+                values = torch.stack([w_v[of_head] @ both[b, j] for j in range(len(scores))])
+                out[b, i, of_head] = weights @ values
+    return layer.out_proj(out)
+
+
+@pytest.mark.parametrize(("length", "earlier"), [(1, 0), (5, 0), (4, 3), (1, 6), (3, 8)])
+def test_relative_attention_is_the_formula_pair_by_pair(length: int, earlier: int) -> None:
+    torch.manual_seed(0)
+    layer = RelativeAttention(12, 3, 5).double()
+    with torch.no_grad():
+        for bias in layer.biases:
+            bias.normal_()
+    x, memory = torch.randn(2, length, 12).double(), torch.randn(2, earlier, 12).double()
+    positions = sinusoids(earlier + length, 12, x.dtype, x.device)
+    found = layer(x, memory, positions)
+    torch.testing.assert_close(found, by_pairs(layer, x, memory), rtol=1e-10, atol=1e-10)
+
+
+def test_sinusoids_are_sines_then_cosines_of_falling_distances() -> None:
+    table = sinusoids(4, 6, torch.float64, torch.device("cpu"))
+    assert table.shape == (4, 6)
+    torch.testing.assert_close(table[-1], torch.tensor([0.0, 0, 0, 1, 1, 1]).double())
+    assert table[0, 1] == pytest.approx(math.sin(3 / 10000 ** (2 / 6)))
+    assert table[0, 4] == pytest.approx(math.cos(3 / 10000 ** (2 / 6)))
+
+
+# Memory
+
+
+@each_shape
+def test_two_segments_with_memory_are_one_long_segment_where_the_memory_covers_it(shape: TransformerXLShape) -> None:
+    shape = dataclasses.replace(shape, evaluation_memory_len=9)
+    model, tokens = model_of(shape), ids(shape, 16)
+    with torch.no_grad():
+        whole, _ = model(tokens)
+        first, memory = model(tokens[:, :9])
+        second, memory = model(tokens[:, 9:], memory)
+    torch.testing.assert_close(torch.cat([first, second], 1), whole, rtol=1e-10, atol=1e-10)
+    assert {m.shape[1] for m in memory} == {9}
+
+
+def test_steps_are_the_whole_where_the_memory_covers_it() -> None:
+    shape = dataclasses.replace(SMALL, evaluation_memory_len=20)
+    model, tokens = model_of(shape), ids(shape, 12)
+    with torch.no_grad():
+        whole, _ = model(tokens)
+        state, found = model.initial_state(2), []
+        for t in range(12):
+            y, state = model.step(tokens[:, t], state)
+            found.append(y)
+    torch.testing.assert_close(torch.stack(found, 1), whole, rtol=1e-10, atol=1e-10)
+
+
+def test_no_gradient_goes_through_the_memory() -> None:
+    model = model_of(SMALL).train()
+    earlier = model.embedding(ids(SMALL, 6)).detach().requires_grad_()
+    _, memory = model(ids(SMALL, 6))
+    assert not any(m.requires_grad for m in memory)
+    memory = [m.requires_grad_() for m in memory]
+    out, after = model(ids(SMALL, 4), memory)
+    (gradient,) = torch.autograd.grad(out.sum(), [earlier], allow_unused=True)
+    assert gradient is None
+    assert not any(m.requires_grad for m in after)
+
+
+def test_gradients_of_the_first_segment_are_exactly_zero_in_the_second() -> None:
+    model = model_of(SMALL).train()
+    tokens = ids(SMALL, 12)
+    kept: list[Tensor] = []
+    model.embedding.register_forward_hook(lambda module, given, out: kept.append(out))
+    for out in (model.embedding(tokens[:, :1]),):
+        assert out.requires_grad
+    kept.clear()
+    _, memory = model(tokens[:, :6])
+    loss = model(tokens[:, 6:], memory)[0].pow(2).sum()
+    gradients = torch.autograd.grad(loss, kept, allow_unused=True)
+    assert gradients[0] is None
+    assert gradients[1] is not None
+    assert gradients[1].abs().sum() > 0
+
+
+@pytest.mark.parametrize(("layers", "memory_len", "segment"), [(1, 4, 4), (2, 3, 3), (3, 4, 4), (2, 8, 4)])
+def test_the_reach_is_position_plus_layers_times_memory(layers: int, memory_len: int, segment: int) -> None:
+    """Section 3.2. Where the segment divides the memory: else a state in it has seen more of its own segment."""
+    shape = TransformerXLShape(layers, 16, 2, 8, 32, 29, (), 1, memory_len, memory_len)
+    model = model_of(shape)
+    tokens = ids(shape, 8 * segment, 1)
+
+    def last(changed: int | None) -> Tensor:
+        given = tokens.clone()
+        if changed is not None:
+            given[0, changed] = (given[0, changed] + 1) % shape.vocab_size
+        memory = None
+        for piece in given.split(segment, dim=1):
+            out, memory = model(piece, memory)
+        return out
+
+    with torch.no_grad():
+        plain = last(None)
+        for position in range(segment):
+            changed = [(last(p) - plain)[0, position].abs().max() > 0 for p in range(tokens.shape[1])]
+            here = tokens.shape[1] - segment + position
+            reach = max(here - p for p, moved in enumerate(changed) if moved)
+            assert reach == position + layers * memory_len
+
+
+def test_training_and_evaluation_have_a_memory_length_each() -> None:
+    model = model_of(dataclasses.replace(SMALL, memory_len=3, evaluation_memory_len=5))
+    assert {m.shape[1] for m in model(ids(SMALL, 9))[1]} == {5}
+    assert {m.shape[1] for m in model.train()(ids(SMALL, 9))[1]} == {3}
+
+
+def test_without_memory_no_position_sees_the_future() -> None:
+    model, tokens = model_of(SMALL), ids(SMALL, 10, 1)
+    changed = tokens.clone()
+    changed[0, 6] = (changed[0, 6] + 1) % SMALL.vocab_size
+    with torch.no_grad():
+        moved = (model(tokens)[0] - model(changed)[0]).abs().amax(-1)[0] > 0
+    assert moved.tolist() == [False] * 6 + [True] * 4
+
+
+# Input and output
+
+
+@each_shape
+def test_probabilities_add_up_to_one(shape: TransformerXLShape) -> None:
+    with torch.no_grad():
+        found, _ = model_of(shape)(ids(shape, 5))
+    torch.testing.assert_close(found.exp().sum(-1), torch.ones(2, 5).double())
+    assert found.shape == (2, 5, shape.vocab_size)
+
+
+def test_a_token_of_a_tail_has_the_probability_of_its_cluster_times_its_own_in_it() -> None:
+    model = model_of(ADAPTIVE)
+    hidden = torch.randn(3, 16).double()
+    found = model.output(hidden).exp()
+    rows, projections = model.embedding.rows, model.embedding.projections
+    output = model.output
+    first = hidden @ output.own_projections[0]
+    head = torch.cat([first @ rows[0].T + output.bias[:10], first @ output.gates.T + output.gate_bias], -1).softmax(-1)
+    tail = ((hidden @ projections[2]) @ rows[2].T + output.bias[25:]).softmax(-1)
+    torch.testing.assert_close(found[:, 25:], head[:, 11:12] * tail)
+    torch.testing.assert_close(found[:, :10], head[:, :10])
+
+
+def test_embeddings_of_every_cluster_are_projected_and_scaled() -> None:
+    model = model_of(ADAPTIVE)
+    tokens = torch.tensor([[0, 9, 10, 24, 25, 59]])
+    found = model.embedding(tokens)
+    for position, token in enumerate(tokens[0].tolist()):
+        cluster = 0 if token < 10 else 1 if token < 25 else 2
+        start = (0, 10, 25)[cluster]
+        expected = model.embedding.projections[cluster] @ model.embedding.rows[cluster][token - start] * 4
+        torch.testing.assert_close(found[0, position], expected)
+
+
+# Bad input
+
+
+def test_what_does_not_fit_is_one_sentence() -> None:
+    model = model_of(SMALL)
+    _, memory = model(ids(SMALL, 6))
+    with pytest.raises(UserError, match="token id 29 is out of range"):
+        model(torch.full((2, 3), 29))
+    with pytest.raises(UserError, match="this memory is of 2 sequences, and the batch has 1"):
+        model(ids(SMALL, 3, 1), memory)
+    with pytest.raises(UserError, match="a memory has 3 tensors of one shape; this has 2"):
+        model(ids(SMALL, 3), memory[:2])
+    with pytest.raises(UserError, match="this memory has 7 positions; memory_len is 6"):
+        model(ids(SMALL, 3), [torch.zeros(2, 7, 16).double()] * 3)
