@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.configurations import TransformerXLShape
-from rnn_vs_attn.models.relative import RelativeAttention, shifted, sinusoids
+from rnn_vs_attn.models.relative import RelativeAttention, by_distance, shifted
 from rnn_vs_attn.models.transformer_xl import TransformerXL
 
 SMALL = TransformerXLShape(3, 16, 2, 8, 32, 29, (), 1, 6, 6)
@@ -69,7 +69,10 @@ def by_pairs(layer: RelativeAttention, x: Tensor, memory: Tensor) -> Tensor:
                 for j in range(memory.shape[1] + i + 1):
                     key = w_k[of_head] @ both[b, j]
                     distance = memory.shape[1] + i - j
-                    r = layer.position_proj.weight[of_head] @ sinusoids(distance + 1, x.shape[2], x.dtype, x.device)[0]
+                    r = (
+                        layer.position_proj.weight[of_head]
+                        @ by_distance(distance + 1, x.shape[2], x.dtype, x.device)[-1]
+                    )
                     scores.append((query @ key + query @ r + u[head] @ key + v[head] @ r) / math.sqrt(layer.head_dim))
                 weights = torch.stack(scores).softmax(0)
                 values = torch.stack([w_v[of_head] @ both[b, j] for j in range(len(scores))])
@@ -85,17 +88,17 @@ def test_relative_attention_is_the_formula_pair_by_pair(length: int, earlier: in
         for bias in layer.biases:
             bias.normal_()
     x, memory = torch.randn(2, length, 12).double(), torch.randn(2, earlier, 12).double()
-    positions = sinusoids(earlier + length, 12, x.dtype, x.device)
+    positions = by_distance(earlier + length, 12, x.dtype, x.device)
     found = layer(x, memory, positions)
     torch.testing.assert_close(found, by_pairs(layer, x, memory), rtol=1e-10, atol=1e-10)
 
 
-def test_sinusoids_are_sines_then_cosines_of_falling_distances() -> None:
-    table = sinusoids(4, 6, torch.float64, torch.device("cpu"))
+def test_sinusoids_are_sines_then_cosines() -> None:
+    table = by_distance(4, 6, torch.float64, torch.device("cpu"))
     assert table.shape == (4, 6)
-    torch.testing.assert_close(table[-1], torch.tensor([0.0, 0, 0, 1, 1, 1]).double())
-    assert table[0, 1] == pytest.approx(math.sin(3 / 10000 ** (2 / 6)))
-    assert table[0, 4] == pytest.approx(math.cos(3 / 10000 ** (2 / 6)))
+    torch.testing.assert_close(table[0], torch.tensor([0.0, 0, 0, 1, 1, 1]).double())
+    assert table[3, 1] == pytest.approx(math.sin(3 / 10000 ** (2 / 6)))
+    assert table[3, 4] == pytest.approx(math.cos(3 / 10000 ** (2 / 6)))
 
 
 # Memory

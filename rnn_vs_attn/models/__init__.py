@@ -101,6 +101,17 @@ MODELS = (
         uses_heads=True,
         note="scores and weights materialised: the lesson's, not a baseline",
     ),
+    ModelSpec(
+        name="attention-relative",
+        family="attention",
+        target="rnn_vs_attn.models.attention:RelativeSelfAttention",
+        source="Dai et al. 2019 (Transformer-XL), section 3.3",
+        complexity=_NAIVE_ATTENTION,
+        costs=costs.RelativeAttention(),
+        always_causal=True,
+        uses_heads=True,
+        note="training materialises the scores of distances, which no fused kernel takes",
+    ),
 )
 BASELINE = "attention"
 

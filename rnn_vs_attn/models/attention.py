@@ -8,15 +8,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from time import perf_counter
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.attention.bias import causal_lower_right
 
 from rnn_vs_attn.models.caches import KeyValueCache
 from rnn_vs_attn.models.mixer import SequenceMixer
+from rnn_vs_attn.models.relative import RelativeAttention, by_distance
 
 
 class Attention(SequenceMixer):
@@ -47,7 +50,10 @@ class Attention(SequenceMixer):
         return y
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
-        """Three of (B, H, L, E) -> (B, H, L, E)."""
+        """Queries (B, H, C, E) that are the last of the positions of keys and values, (B, H, L, E) -> (B, H, C, E)."""
+        if causal and q.shape[2] != k.shape[2]:  # is_causal would align the mask with the first key
+            mask = causal_lower_right(q.shape[2], k.shape[2])
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         with self._chosen_kernel():
             return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
 
@@ -76,9 +82,14 @@ class Attention(SequenceMixer):
 
     def step(self, x_t: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
         """(B, D), cache -> (B, D), the same cache with one more position."""
-        q, key, value = self._project(x_t.unsqueeze(1))
+        y, state = self.advance(x_t.unsqueeze(1), state)
+        return y.squeeze(1), state
+
+    def advance(self, x: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
+        """(B, C, D), cache -> (B, C, D), the same cache with C more positions."""
+        q, key, value = self._project(x)
         k, v = state.append(key, value)
-        return self._output(self._attend(q, k, v, causal=False)).squeeze(1), state
+        return self._output(self._attend(q, k, v, causal=x.shape[1] > 1)), state
 
 
 class NaiveAttention(Attention):
@@ -95,7 +106,8 @@ class NaiveAttention(Attention):
         """softmax(Q K^T / sqrt(E)): two of (B, H, L, E) -> (B, H, L, L)."""
         scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
         if causal:
-            future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
+            length, keys = scores.shape[-2:]
+            future = torch.ones(length, keys, dtype=torch.bool, device=scores.device).triu(1 + keys - length)
             scores = scores.masked_fill(future, -math.inf)
         return scores.softmax(dim=-1)
 
@@ -104,6 +116,60 @@ class NaiveAttention(Attention):
 
     def choose_kernel(self, x: Tensor) -> None:
         """Nothing to choose: no fused kernel runs."""
+
+
+@dataclass
+class RelativeState:
+    """The memory of `RelativeSelfAttention`: keys and values so far, and W_R R of every distance so far, (H, N, E)."""
+
+    cache: KeyValueCache
+    positions: Tensor
+
+
+class RelativeSelfAttention(SequenceMixer):
+    """Transformer-XL's attention as a layer: scores of content and of distance, no bias vectors, always causal.
+
+    Its state is the memory: of weights that stand still, the keys and values of hidden states in place of the states
+    themselves, and without an end. Source: Dai et al. 2019, section 3.3.
+    """
+
+    def __init__(self, d_model: int, num_heads: int) -> None:
+        super().__init__()
+        if d_model % num_heads:
+            raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
+        self.attention = RelativeAttention(d_model, num_heads, d_model // num_heads)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.attention.heads(self.attention.in_proj(x))
+        return self._output(self.attention.attend(q, k, v, self._projected(x, x.shape[1])))
+
+    def initial_state(self, batch_size: int) -> RelativeState:
+        """An empty memory."""
+        weight, num_heads, head_dim = self.attention.out_proj.weight, self.attention.num_heads, self.attention.head_dim
+        cache = KeyValueCache.empty(weight, batch_size, num_heads, head_dim)
+        return RelativeState(cache, weight.new_empty(num_heads, 0, head_dim))
+
+    def step(self, x_t: Tensor, state: RelativeState) -> tuple[Tensor, RelativeState]:
+        """(B, D), memory -> (B, D), the same memory with one more position."""
+        y, state = self.advance(x_t.unsqueeze(1), state)
+        return y.squeeze(1), state
+
+    def advance(self, x: Tensor, state: RelativeState) -> tuple[Tensor, RelativeState]:
+        """(B, C, D), memory -> (B, C, D), the same memory with C more positions."""
+        q, key, value = self.attention.heads(self.attention.in_proj(x))
+        k, v = state.cache.append(key, value)
+        keys = k.shape[2]
+        if state.positions.shape[1] < keys:  # of twice as many distances, so that this is seldom done
+            state.positions = self._projected(x, max(2 * state.positions.shape[1], keys, 16))
+        return self._output(self.attention.attend(q, k, v, state.positions[:, :keys])), state
+
+    def _projected(self, x: Tensor, distances: int) -> Tensor:
+        """W_R R of the distances 0 to `distances` - 1, (H, N, E)."""
+        return self.attention.positions(by_distance(distances, x.shape[2], x.dtype, x.device))
+
+    def _output(self, mixed: Tensor) -> Tensor:
+        y: Tensor = self.attention.out_proj(mixed.transpose(1, 2).flatten(2))
+        return y
 
 
 _FUSED_ON_CUDA = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION)

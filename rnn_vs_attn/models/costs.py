@@ -79,6 +79,39 @@ class Recurrent:
 
 
 @dataclass(frozen=True)
+class RelativeAttention:
+    """Transformer-XL's attention: four projections and that of the positions without biases, u and v a head.
+
+    Scores of content and of position are multiplied for all L * L pairs; the mask comes after.
+    """
+
+    def num_params(self, shape: Shape) -> int:
+        return shape.num_layers * (5 * shape.d_model**2 + 2 * shape.d_model)
+
+    def flops(self, shape: Shape) -> Flops:
+        """Positions are projected once for the batch, and have no gradient of their own."""
+        projections = 2 * shape.tokens * 4 * shape.d_model**2
+        positions = 2 * shape.seq_len * shape.d_model**2
+        mixing = 3 * 2 * shape.batch_size * shape.seq_len**2 * shape.d_model
+        forward = projections + positions + mixing
+        return Flops(shape.num_layers * forward, shape.num_layers * (2 * forward - positions))
+
+    def state_size(self, shape: Shape, itemsize: int) -> int:
+        """Bytes of keys and values, and of the projected distances, which the sequences of a batch share."""
+        distances = shape.seq_len * shape.d_model
+        return shape.num_layers * (2 * shape.tokens * shape.d_model + distances) * itemsize
+
+    def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
+        """Bytes of Q, K, V, the scores of positions before and after the shift, and the mask; for training the
+        weights and their gradient too.
+        """
+        token = shape.tokens * shape.d_model * itemsize
+        square = shape.batch_size * shape.num_heads * shape.seq_len**2 * itemsize
+        kept = (2 + shape.num_layers) * square if train else 2 * square
+        return 3 * token + kept + shape.seq_len**2
+
+
+@dataclass(frozen=True)
 class Attention:
     """Multi-head attention with Q, K, V and output projections and their biases."""
 

@@ -42,17 +42,23 @@ class RelativeAttention(nn.Module):
         return self.shared_biases[0] if self.own_biases is None else self.own_biases
 
     def forward(self, x: Tensor, memory: Tensor | None, positions: Tensor) -> Tensor:
-        """(B, L, H), (B, M, H) or None, sinusoids of the distances K - 1 to 0 (K, H) -> (B, L, H)."""
+        """(B, L, H), (B, M, H) or None, sinusoids of the distances 0 to K - 1 (K, H) -> (B, L, H)."""
         q, k, v = self._project(x, memory)
-        y = self.attend(q, k, v, positions)
+        y = self.attend(q, k, v, self.positions(positions))
         out: Tensor = self.out_proj(y.transpose(1, 2).flatten(2))
         return out
 
-    def attend(self, q: Tensor, k: Tensor, v: Tensor, positions: Tensor) -> Tensor:
-        """Queries (B, A, L, E), keys and values (B, A, K, E) -> (B, A, L, E)."""
-        r = self.position_proj(positions).view(-1, self.num_heads, self.head_dim).transpose(0, 1)  # (A, K, E)
+    def positions(self, sinusoids: Tensor) -> Tensor:
+        """W_R R: (K, H) -> (A, K, E)."""
+        projected: Tensor = self.position_proj(sinusoids).view(-1, self.num_heads, self.head_dim).transpose(0, 1)
+        return projected
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, r: Tensor) -> Tensor:
+        """Queries (B, A, L, E), keys and values (B, A, K, E), W_R R of the distances 0 to K - 1 (A, K, E) ->
+        (B, A, L, E).
+        """
         u_bias, v_bias = (bias[:, None, :] for bias in self.biases)
-        by_position = shifted((q + v_bias) @ r.transpose(-2, -1)) / math.sqrt(self.head_dim)
+        by_position = shifted(((q + v_bias) @ r.transpose(-2, -1)).flip(-1)) / math.sqrt(self.head_dim)
         length, keys = by_position.shape[-2:]
         if length > 1:
             future = torch.ones(length, keys, dtype=torch.bool, device=q.device).triu(keys - length + 1)
@@ -89,9 +95,9 @@ def shifted(scores: Tensor) -> Tensor:
     return padded.view(*lead, keys + 1, length)[..., 1:, :].reshape(*lead, length, keys)
 
 
-def sinusoids(keys: int, d_model: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """R of the distances keys - 1 to 0, (K, H): first all sines, then all cosines, as released."""
-    distances = torch.arange(keys - 1, -1, -1, dtype=torch.float64, device=device)
+def by_distance(keys: int, d_model: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """R, the sinusoids of the distances 0 to keys - 1, (K, H): first all sines, then all cosines, as released."""
+    distances = torch.arange(keys, dtype=torch.float64, device=device)
     frequencies = 10000 ** (-torch.arange(0, d_model, 2, dtype=torch.float64, device=device) / d_model)
     angles = distances[:, None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=-1)[:, :d_model].to(dtype)

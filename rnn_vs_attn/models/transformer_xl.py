@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.configurations import TransformerXLShape
 from rnn_vs_attn.models.ids import check_ids
-from rnn_vs_attn.models.relative import RelativeAttention, sinusoids
+from rnn_vs_attn.models.relative import RelativeAttention, by_distance
 
 
 class Layer(nn.Module):
@@ -153,7 +153,7 @@ class TransformerXL(nn.Module):
         earlier = self._check(memory, tokens.shape[0])
         x = self.dropout(self.embedding(tokens))
         keys = earlier + tokens.shape[1]
-        positions = self.dropout(sinusoids(keys, self.shape.d_model, x.dtype, x.device))
+        positions = self.dropout(by_distance(keys, self.shape.d_model, x.dtype, x.device))
         kept = []
         for i, layer in enumerate(self.layers):
             before = memory[i] if memory else None
