@@ -26,7 +26,7 @@ from rnn_vs_attn.sides import BASELINE, CANDIDATE, SIDES
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of
 
 NAME = "ab"
-_UNDISTURBED = 0.05  # seconds; what the other side leaves in the caches costs such a call less than a part in a hundred
+_UNDISTURBED = 0.05  # seconds of a call that hardly feels what the other side left in the caches
 RATIO = Metric("ratio", "1", "none", title="candidate / baseline in one pair: the median over blocks")
 CYCLES = Metric("cycle_ratio", "1", "none", title="the same in clock cycles of the GPU")
 
@@ -300,9 +300,7 @@ class Pairs:
         seconds = 0.0
         for number in range(known.num_blocks):
             for side in _turn(start) if number % 2 == 0 else reversed(_turn(start)):
-                if (
-                    seconds < LONG_CALL
-                ):  # or the block after the other side's would be slower than the one after its own
+                if seconds < _UNDISTURBED:  # else a block after the other side's is slower than one after its own
                     self._ask(side, "block", until - self.clock(), name=cell.name, loops=1)
                 answer = self._ask(side, "block", until - self.clock(), name=cell.name, loops=known.loops)
                 seconds = answer["seconds"]
