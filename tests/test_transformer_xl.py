@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import json
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +18,19 @@ from rnn_vs_attn.models.configurations import TransformerXLShape
 from rnn_vs_attn.models.relative import RelativeAttention, by_distance, shifted
 from rnn_vs_attn.models.transformer_xl import TransformerXL
 
+PROGRAM = Path(__file__).resolve().parent.parent / "benchmarks/peers/transformer_xl_oracle.py"
+
+
+def _load(file: Path) -> Any:
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+oracle = _load(PROGRAM)
 SMALL = TransformerXLShape(3, 16, 2, 8, 32, 29, (), 1, 6, 6)
 ADAPTIVE = dataclasses.replace(SMALL, vocab_size=60, cutoffs=(10, 25), div_val=2)
 SHAPES = {
@@ -245,3 +262,43 @@ def test_what_does_not_fit_is_one_sentence() -> None:
         model(ids(SMALL, 3), memory[:2])
     with pytest.raises(UserError, match="this memory has 7 positions; memory_len is 6"):
         model(ids(SMALL, 3), [torch.zeros(2, 7, 16).double()] * 3)
+
+
+# The last public implementation that still runs
+
+ORACLE = json.loads((Path(__file__).parent / "data/transformer_xl.json").read_text())
+
+
+@pytest.mark.parametrize("name", ORACLE)
+def test_log_probabilities_are_those_of_transformers(name: str) -> None:
+    """Kept by benchmarks/peers/transformer_xl_oracle.py; three segments with memory.
+
+    transformers begins with a memory of zeros, which is attended to; the authors' code, and ours, with none.
+    """
+    kept = ORACLE[name]
+    fields = kept["shape"] | {"cutoffs": tuple(kept["shape"]["cutoffs"])}
+    shape = TransformerXLShape(**fields, memory_len=kept["memory_len"], evaluation_memory_len=kept["memory_len"])
+    model = TransformerXL(shape).double().eval()
+    fill(model, shape)
+    memory = [torch.zeros(2, shape.memory_len, shape.d_model).double()] * shape.num_layers
+    with torch.no_grad():
+        for segment, expected in enumerate(kept["log_probabilities"]):
+            given = torch.tensor(oracle.tokens(segment, len(expected[0]), shape.vocab_size))
+            found, memory = model(given, memory)
+            torch.testing.assert_close(found, torch.tensor(expected).double(), rtol=2e-5, atol=2e-5)
+
+
+def fill(model: TransformerXL, shape: TransformerXLShape) -> None:
+    """The values that the oracle had; clusters of one width are one tensor there, biases of several are several."""
+    sizes = [number for number, _ in shape.clusters]
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            values = oracle.sines(name, parameter.numel())
+            if name == "output.bias":
+                whole = [sum(sizes)] if shape.div_val == 1 else sizes
+                values = [v for i, number in enumerate(whole) for v in oracle.sines(f"output.bias.{i}", number)]
+            if name.startswith("embedding.rows.") and shape.div_val == 1:
+                start = sum(sizes[: int(name[-1])]) * shape.d_model
+                every = oracle.sines("embedding.rows.0", sum(sizes) * shape.d_model)
+                values = every[start : start + parameter.numel()]
+            parameter.copy_(torch.tensor(values, dtype=torch.float64).view(parameter.shape))
