@@ -290,7 +290,7 @@ def _report(both: Sides, prelude: Prelude, pairs: Pairs, options: dict[str, Any]
         "flagged": [axes_of(cell.case) | {"pass": cell.name, "as": way} for cell, way in pairs.flagged.items()],
         "calibration": [dataclasses.asdict(c) for c in calibrations],
         "outcomes": [{"axes": axes_of(case)} | outcome for case, outcome in prelude.outcomes.items()],
-        "folder": str(pairs.folder.path),
+        "folder": pairs.folder.path.name if options["anonymous"] else str(pairs.folder.path),
     }
     return Report(_title(both, options), found, [note for note in notes if note], code, facts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -75,14 +76,26 @@ def export(paths: list[Path], name: str, output: Path | None) -> int:
         raise unknown("format", name, names)
     if output is None and exports.named(name).binary:
         raise UserError(f"--format {name} is binary; give a file with --output")
+    if name == "otava" and output is not None and output.suffix == ".yaml":
+        raise UserError(f"--output {output} is where otava's configuration goes; give a name that ends in .csv")
     runs = [compare.read(path) for path in paths]
     document = exports.exported(runs, name)
     if output is None:
         sys.stdout.write(str(document))
         return session.DONE
+    series = exports.otava_configuration(runs, str(output)) if name == "otava" else None
     verdict_report.write(output, document, "--output")
-    if name == "otava":
-        configuration = output.with_suffix(".yaml")
-        verdict_report.write(configuration, exports.otava_configuration(runs, str(output)), "--output")
-        print(f"Written to {output}; now: OTAVA_CONFIG={configuration} otava analyze rnn-vs-attn", file=sys.stderr)
+    if series is not None:
+        _configure(output, *series)
     return session.DONE
+
+
+def _configure(output: Path, text: str, gaps: list[str]) -> None:
+    """Otava's configuration beside the series, and how to call it."""
+    configuration = output.with_suffix(".yaml")
+    verdict_report.write(configuration, text, "--output")
+    if gaps:
+        more = f" and {len(gaps) - 1} more" if len(gaps) > 1 else ""
+        print(f"note: not in {configuration}, as some run lacks it: {gaps[0]}{more}", file=sys.stderr)
+    command = f"OTAVA_CONFIG={shlex.quote(str(configuration))} otava analyze rnn-vs-attn"
+    print(f"Written to {output}; now: {command}", file=sys.stderr)

@@ -179,31 +179,50 @@ def statistics_of(values: Sequence[float]) -> dict[str, Any]:
 
 def _otava(runs: Sequence[Run]) -> str:
     """A row a run in the order of time, a column a metric of a case, for Apache Otava's CSV importer."""
-    ordered = sorted(runs, key=lambda run: run.started)
-    cells = [{f"{label(r)}/{r.metric}": r.median for r in _measured(run, "s", "B", "1", "1/s")} for run in ordered]
-    names = list(dict.fromkeys(name for row in cells for name in row))
+    rows = _series(runs)
+    names = list(dict.fromkeys(name for _, row in rows for name in row))
     if not names:
         raise UserError("these runs have no value that this format can hold; try --format csv")
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["time", "commit", *names])
-    for run, row in zip(ordered, cells, strict=True):
+    for run, row in rows:
         commit = run.environment.get("git_commit") or "unknown"
-        writer.writerow([run.started, commit, *(row.get(name, "") for name in names)])
+        writer.writerow([run.started, commit, *(row[name].median if name in row else "" for name in names)])
     return out.getvalue()
 
 
-def otava_configuration(runs: Sequence[Run], file: str) -> str:
-    """The YAML that tells Otava which column is which and in what direction better lies."""
+def _series(runs: Sequence[Run]) -> list[tuple[Run, dict[str, Record]]]:
+    """Runs in the order of time with their records by column; a run without any value is no row."""
+    ordered = sorted(runs, key=lambda run: run.started)
+    rows = [(run, {f"{label(r)}/{r.metric}": r for r in _measured(run, "s", "B", "1", "1/s")}) for run in ordered]
+    return [(run, row) for run, row in rows if row]
+
+
+def otava_configuration(runs: Sequence[Run], file: str) -> tuple[str, list[str]]:
+    """The YAML that tells Otava which column is which and in what direction better lies, and the columns left out.
+
+    Left out are those with gaps: Otava reads no empty cell, and with one NaN in a column it finds no change there.
+    UserError where no column is left.
+    """
     direction = {"lower": -1, "higher": 1}
-    shown = {f"{label(r)}/{r.metric}": r for run in runs for r in _measured(run, "s", "B", "1", "1/s")}
-    lines = ["tests:", "  rnn-vs-attn:", "    type: csv", f"    file: {json.dumps(file)}", "    time_column: time"]
+    rows = [row for _, row in _series(runs)]
+    shown = {name: r for row in rows for name, r in row.items() if r.better in direction}
+    gaps = [name for name in shown if not all(name in row for row in rows)]
+    if len(gaps) == len(shown):
+        raise UserError("no metric that can get better or worse is in all of these runs; otava has nothing to read")
+    lines = ["tests:", "  rnn-vs-attn:", "    type: csv", f"    file: {_quoted(file)}", "    time_column: time"]
     lines += ["    attributes: [commit]", "    metrics:"]
     for name, record in shown.items():
-        if record.better in direction:
-            quoted = json.dumps(name)
+        if name not in gaps:
+            quoted = _quoted(name)
             lines += [f"      {quoted}:", f"        column: {quoted}", f"        direction: {direction[record.better]}"]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n", gaps
+
+
+def _quoted(text: str) -> str:
+    """A YAML string; JSON's escapes beyond U+FFFF are pairs of surrogates, which YAML has not."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _csv(runs: Sequence[Run]) -> str:
@@ -234,7 +253,17 @@ def _frame(runs: Sequence[Run]) -> Any:
             if name in frame:
                 frame[name] = frame[name].map(json.dumps)
         frames.append(frame)
-    return pandas.concat(frames, ignore_index=True)
+    return pandas.concat(frames, ignore_index=True).astype(dict.fromkeys(_whole(runs), "Int64"))
+
+
+def _whole(runs: Sequence[Run]) -> list[str]:
+    """Axes that have whole numbers only; a record without one would make them 64.0 in a table."""
+    found: dict[str, set[type]] = {}
+    for run in runs:
+        for record in run.records:
+            for name, value in record.axes.items():
+                found.setdefault(name, set()).add(type(value))
+    return [name for name, types in found.items() if int in types and types <= {int, type(None)}]
 
 
 def _json(document: object) -> str:

@@ -180,7 +180,9 @@ def junit(report: Report) -> str:
 
 def _printable(text: str) -> str:
     """Without the characters that XML 1.0 cannot hold, and on one line."""
-    return "".join(c for c in " ".join(text.split()) if c >= " " and not 0xD800 <= ord(c) <= 0xDFFF and c < "\ufffe")
+    return "".join(
+        c for c in " ".join(text.split()) if c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff"
+    )
 
 
 def _sentence(c: Comparison) -> str:

@@ -30,6 +30,7 @@ SCREEN = 0.20  # a case goes on to the second stage at this unadjusted tail or b
 ALPHA = 0.05  # error rate of the family of all tests of one direction
 SAME_LEVEL = 0.90  # two one-sided tests at .05
 SHOWN_LEVEL = 0.95  # of intervals in tables
+MOVED_LEVEL = 0.975  # of the intervals of all calibration kernels of a stage together
 NO_SLOWER, SLOWER_FOUND, NO_VERDICT = 0, 1, 3
 
 
@@ -153,11 +154,11 @@ def two_modes(differences: Sequence[float], margin: float) -> tuple[float, float
 def moved(differences: Sequence[float], margin: float, kernels: int = 1) -> bool:
     """Whether a calibration kernel, one of several, was another on the two sides: the machine changed, not the code.
 
-    The level is shared out among the kernels, or a call in seven would have one that moved by chance.
+    The level is shared out among the kernels: one call in forty has one that moves by chance, and 8 pairs can show it.
     """
     if not differences:
         return False
-    shift = ranks.paired_shift(differences, 1 - (1 - SHOWN_LEVEL) / kernels)
+    shift = ranks.paired_shift(differences, 1 - (1 - MOVED_LEVEL) / kernels)
     return shift.excludes_zero() and abs(shift.centre) > margin
 
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from command import run
+from fakes import unhurried
+from hypothesis import given
+from hypothesis import strategies as st
+from test_compare import record, stored, values
 
 from rnn_vs_attn import verdict_report
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.verdict_report import Report
-from rnn_vs_attn.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, VERDICTS, Comparison
+
+GRADFLOW = Path(__file__).resolve().parent.parent / "results/reference/gradflow"
 
 
 def row(verdict: str, model: str = "lstm", centre: float | None = 1.0, **rest: Any) -> Comparison:
@@ -46,6 +55,19 @@ def test_faster_is_always_counted_beside_slower() -> None:
     )
 
 
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_verdict_is_counted(verdict: str) -> None:
+    counts = report(row(verdict), row(verdict)).counts
+    assert f"2 {verdict}" in counts
+    assert {SLOWER, FASTER} <= set(counts.replace(",", "").split())
+    assert "0 same" not in counts
+
+
+@pytest.mark.parametrize(("code", "said"), [(0, "no slowdown found"), (1, "slower"), (3, "no verdict")])
+def test_the_headline_says_what_the_exit_code_says(code: int, said: str) -> None:
+    assert report(row(SAME), code=code).headline == f"ab, b against a: {said} (0 slower, 0 faster, 1 same)"
+
+
 def test_a_row_has_ratio_interval_stage_and_what_it_could_see() -> None:
     found = row(SLOWER, centre=1.25, baseline=0.010, candidate=0.0125, stage=2, values=20, detectable=0.05)
     table = verdict_report.table(report(found))
@@ -76,6 +98,18 @@ def test_markdown_has_fifty_rows_and_a_count_of_the_rest() -> None:
     assert "and 11 more rows: 11 same" in text
 
 
+def test_fifty_rows_are_all_shown() -> None:
+    text = verdict_report.markdown(report(*(row(UNSURE, f"m{i}") for i in range(50))))
+    assert text.count("\n| m") == 50 + 1
+    assert "more rows" not in text
+
+
+def test_a_report_of_many_long_reasons_fits_into_a_job_summary() -> None:
+    text = verdict_report.markdown(report(*(row(FAILED, f"m{i}", reason="x" * 2000) for i in range(1000))))
+    assert len(text.encode()) < 1 << 20
+    assert "and 950 more rows: 950 failed" in text
+
+
 def test_equal_exact_values_are_counted_and_not_listed() -> None:
     exact = {"metric": "saved_bytes", "unit": "B", "exact": True, "baseline": 8.0}
     found = [
@@ -97,12 +131,35 @@ def test_a_pipe_in_a_reason_does_not_break_the_table() -> None:
     assert "a \\| b" in verdict_report.markdown(report(row(FAILED, centre=None, reason="a | b")))
 
 
+def test_every_line_of_the_table_has_as_many_cells() -> None:
+    found = [row(v, f"a|b.py:{v}", reason=f"{v} | {v}") for v in VERDICTS]
+    lines = [line for line in verdict_report.markdown(report(*found)).splitlines() if line.startswith("|")]
+    assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
+    assert len(lines) == 2 + len(VERDICTS)
+
+
 def test_the_document_is_json_without_nan() -> None:
     text = json.dumps(verdict_report.document(report(row(SLOWER), row(FAILED, centre=None), code=1)), allow_nan=False)
     document = json.loads(text)
     assert document["exit_code"] == 1
     assert document["counts"] == {"slower": 1, "failed": 1}
     assert [c["verdict"] for c in document["comparisons"]] == ["slower", "failed"]
+    assert document["comparisons"][0] == dataclasses.asdict(row(SLOWER))
+
+
+def test_the_document_holds_what_has_no_ratio() -> None:
+    """From no bytes to some: neither infinity nor a number that is none."""
+    found = row(SLOWER, centre=None, exact=True, unit="B", baseline=0.0, candidate=8.0)
+    text = json.dumps(verdict_report.document(report(found, code=1)), allow_nan=False)
+    assert json.loads(text)["comparisons"][0]["centre"] is None
+    assert verdict_report.junit(report(found))
+    assert "slower" in verdict_report.annotation(report(found, code=1))
+
+
+def test_facts_are_beside_the_verdicts_in_the_document() -> None:
+    made = Report("compare", [row(SAME)], ["a note"], 0, {"margin": 0.03, "suite": "bench"})
+    document = verdict_report.document(made)
+    assert (document["margin"], document["suite"], document["notes"]) == (0.03, "bench", ["a note"])
 
 
 # JUnit
@@ -146,6 +203,51 @@ def test_what_xml_cannot_hold_is_left_out_of_it() -> None:
     assert "ab[31mcd" in message.attrib["message"]
 
 
+def test_junit_holds_letters_of_every_plane() -> None:
+    text = verdict_report.junit(report(row(FAILED, "mixer-\U0001f642", centre=None, reason="größer \U0001f642 end")))
+    error = ElementTree.fromstring(text.encode()).find(".//error")
+    assert error is not None
+    assert error.attrib["message"].endswith("größer \U0001f642 end")
+    assert text.splitlines()[0].lower() == "<?xml version='1.0' encoding='utf-8'?>"
+
+
+@unhurried
+@given(st.text(st.characters(exclude_categories=()), max_size=30), st.sampled_from(VERDICTS))
+def test_any_reason_is_valid_xml(reason: str, verdict: str) -> None:
+    found = row(verdict, f"m{reason}", centre=None, reason=reason)
+    text = verdict_report.junit(dataclasses.replace(report(found), title=reason))
+    (case,) = ElementTree.fromstring(text.encode())[0]
+    kept = {c for c in reason if c.isalnum()} - {chr(c) for c in range(0xD800, 0xE000)}
+    assert kept <= set("".join(case.itertext()))
+
+
+@pytest.mark.parametrize("number", [*range(0x20), 0x7F, 0x85, 0xFFFE, 0xFFFF, 0xD800, 0xDFFF])
+def test_any_control_character_is_valid_xml(number: int) -> None:
+    text = verdict_report.junit(report(row(FAILED, centre=None, reason=f"a{chr(number)}<b & c>\"'")))
+    error = ElementTree.fromstring(text.encode()).find(".//error")
+    assert error is not None
+    assert error.attrib["message"].endswith("<b & c>\"'")
+
+
+def test_junit_has_the_elements_and_attributes_of_its_schema_and_no_others() -> None:
+    """In the schema's order; a test case has no properties there, so its numbers are in its texts."""
+    text = verdict_report.junit(report(*(row(v, f"m-{v}", baseline=0.010, candidate=0.0125) for v in VERDICTS)))
+    suites = ElementTree.fromstring(text)
+    (suite,) = suites
+    assert (suites.tag, suite.tag) == ("testsuites", "testsuite")
+    assert set(suite.attrib) == {"name", "tests", "failures", "errors", "skipped", "time"}
+    for case in suite:
+        assert case.tag == "testcase"
+        assert set(case.attrib) == {"name", "classname", "time"}
+        assert [child.tag for child in case][-1] == "system-out"
+        assert "10.0 ms" in "".join(case.itertext())
+        for child in list(case)[:-1]:
+            assert child.tag in ("failure", "error", "skipped")
+            assert set(child.attrib) == {"type", "message"}
+    names = [case.attrib["name"] for case in suite]
+    assert len(set(names)) == len(names)
+
+
 # GitHub
 
 
@@ -157,6 +259,21 @@ def test_the_annotation_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "faster3" not in line
     assert verdict_report.annotation(report(code=3)).startswith("::warning ")
     assert verdict_report.annotation(report()).startswith("::notice ")
+
+
+def test_an_annotation_cannot_begin_a_second_command() -> None:
+    line = verdict_report.annotation(report(row(SLOWER, "a\r\n::error::b%0Ac"), code=1))
+    assert len(line.splitlines()) == 1
+    assert "a%0D%0A::error::b%250Ac" in line
+
+
+def test_the_annotation_names_what_failed_or_is_missing_and_nothing_that_is_well() -> None:
+    found = [row(SAME, "well"), row(FASTER, "quick"), row(FAILED, "broken", centre=None), row(MISSING, "lost")]
+    line = verdict_report.annotation(report(*found, code=3))
+    assert "broken 64 forward_time failed" in line
+    assert "lost 64 forward_time missing" in line
+    assert "well" not in line
+    assert "quick" not in line
 
 
 def test_files_and_the_job_summary_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +288,17 @@ def test_files_and_the_job_summary_are_written(tmp_path: Path, monkeypatch: pyte
     assert ElementTree.parse(tmp_path / "c.xml")
 
 
+def test_a_second_report_goes_below_the_first_in_the_job_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    made = report(row(SLOWER), code=1)
+    for _ in range(2):
+        verdict_report.publish(made, None, None)
+    assert summary.read_text() == 2 * (verdict_report.markdown(made) + "\n")
+
+
 def test_nothing_is_said_to_github_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
@@ -181,3 +309,63 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write .*file/x.md \(--markdown\)"):
         verdict_report.publish(report(row(SAME)), tmp_path / "file" / "x.md", None)
+    with pytest.raises(UserError, match=r"cannot write .*file/x.xml \(--junit\)"):
+        verdict_report.publish(report(row(SAME)), None, tmp_path / "file" / "x.xml")
+    with pytest.raises(UserError, match=r"cannot write .* \(--markdown\): Is a directory"):
+        verdict_report.publish(report(row(SAME)), tmp_path, None)
+
+
+def test_a_job_summary_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    with pytest.raises(UserError, match=r"\(GITHUB_STEP_SUMMARY\)"):
+        verdict_report.publish(report(row(SAME)), None, None)
+
+
+# At the command line
+
+
+def test_a_run_against_itself_has_nothing_slower_and_nothing_faster(tmp_path: Path) -> None:
+    path = str(stored(tmp_path / "run", record("forward_time", values(8)), record("train_time", values(8, seed=1))))
+    done = run("compare", path, path, "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["exit_code"]) == (0, 0), done.stderr
+    assert {c["verdict"] for c in document["comparisons"]} <= {SAME, UNSURE}
+    assert all(c["centre"] == pytest.approx(1.0) for c in document["comparisons"] if not c["exact"])
+
+
+def test_github_gets_its_annotation_on_standard_error_and_json_stays_one_document(tmp_path: Path) -> None:
+    surroundings = dict(os.environ, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(tmp_path / "summary.md"))
+    done = run("compare", str(GRADFLOW), str(GRADFLOW), "--json", env=surroundings)
+    assert json.loads(done.stdout)["exit_code"] == 0
+    assert done.stderr.startswith("::notice title=rnn-vs-attn::compare, ")
+    assert done.stderr.count("\n") == 1
+    assert (tmp_path / "summary.md").read_text().startswith("compare, ")
+
+
+def test_a_line_that_stands_twice_is_one_sentence_that_names_both_lines(tmp_path: Path) -> None:
+    path = stored(tmp_path / "run", record("forward_time", values(8)), record("train_time", values(8)))
+    file = path / "records.jsonl"
+    file.write_text(file.read_text() + file.read_text().splitlines(keepends=True)[0])
+    done = run("compare", str(path), str(path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {file}, line 3 repeats line 1: forward_time of the same case\n"
+
+
+def test_unlike_machines_are_named_in_json_and_junit_too(tmp_path: Path) -> None:
+    paths = [stored(tmp_path / name, record("forward_time", values(8))) for name in ("old", "new")]
+    head = paths[1] / "run.json"
+    head.write_text(head.read_text().replace("abacus", "slide rule"))
+    done = run("compare", *map(str, paths), "--json", "--junit", str(tmp_path / "j.xml"))
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["exit_code"]) == (3, 3)
+    assert document["differing"] == ["cpu: abacus and slide rule"]
+    assert document["comparisons"] == []
+    assert ElementTree.parse(tmp_path / "j.xml").getroot()[0].attrib["tests"] == "0"
+
+
+def test_three_runs_are_one_document_under_json(tmp_path: Path) -> None:
+    days = [f"2026-01-0{day}" for day in (1, 2, 3)]
+    paths = [str(stored(tmp_path / day, record("forward_time", values(8)), started=day)) for day in days]
+    done = run("compare", *paths, "--json")
+    assert done.returncode == 0
+    assert [found["started"] for found in json.loads(done.stdout)["runs"]] == days
