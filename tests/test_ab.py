@@ -44,7 +44,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository with `mixers:Mixer`; its folder is the current one."""
-    made = repository(tmp_path / "repository", {"mixers.py": module(), ".gitignore": "__pycache__/\n"})
+    made = repository(tmp_path / "repository", {"mixers.py": module(), ".gitignore": "__pycache__/\nrun/\n"})
     monkeypatch.chdir(made)
     return made
 
