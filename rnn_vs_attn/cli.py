@@ -139,14 +139,15 @@ RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
 UNTIMED: dict[str, tuple[Any, Any]] = {
     "rounds": (int | None, typer.Option(None, help="Rounds, each with weights and data of its own; below 6 there are no intervals.", show_default="6", min=1, rich_help_panel=_RUN)),
 }  # fmt: skip
-TIMED_ONLY = ("precision", "warm_up", "block_seconds", "min_blocks", "case_seconds")
+BLOCKS_ONLY = ("warm_up", "block_seconds", "min_blocks", "case_seconds")
 
 
 def _suite_command(suite: Suite) -> Callable[..., int]:
     """The command of a suite, its parameters made from the fields of its case."""
 
-    options_of_run = RUN_OPTIONS if suite.passes else RUN_OPTIONS | UNTIMED
-    offered = {n: o for n, o in options_of_run.items() if suite.passes or n not in TIMED_ONLY}
+    options_of_run = RUN_OPTIONS if suite.timed else RUN_OPTIONS | UNTIMED
+    left_out = () if suite.passes else BLOCKS_ONLY if suite.timed else ("precision", *BLOCKS_ONLY)
+    offered = {n: o for n, o in options_of_run.items() if n not in left_out}
     unasked = {n: o[1].default for n, o in RUN_OPTIONS.items() if n not in offered}
 
     def command(ctx: typer.Context, **options: Any) -> int:

@@ -198,7 +198,7 @@ class Sweep:
         cases = self._alive()
         self._spent, self._lines_of_round = _Spent(), []
         self.progress.round_begins(number, len(cases))
-        if self.suite.passes:  # what is not timed does not depend on the process, and a start takes seconds
+        if self.suite.timed:  # what is not timed does not depend on the process, and a start takes seconds
             self._fresh_worker()
         begun = self.clock()
         anchors = self._anchors(cases)
@@ -209,7 +209,7 @@ class Sweep:
         if self._measures(number):
             for case in self._shuffled(self._alive(), number, "measured"):
                 self._one(case, number, self._measure)
-        if self.suite.passes:
+        if self.suite.timed:
             self._end_worker()
         wall = self.clock() - begun
         self._append(SampleLine(self.suite.name, {}, ROUND_TIME, number, wall, details=asdict(self._spent)))
@@ -303,7 +303,10 @@ class Sweep:
         fields = {"suite": self.suite.name, "case": axes_of(case), "max_memory": self.limits.max_memory}
         begun = self.clock()
         answer = self._ask("measure", self.limits.timeout, seed=number, **fields)
-        self._spent.memory += self.clock() - begun
+        if self.suite.passes:
+            self._spent.memory += self.clock() - begun
+        else:
+            self._spent.timed += self.clock() - begun
         for sample in answer["samples"]:
             self._append(self._line(case, number, Sample(**sample)))
 

@@ -103,7 +103,7 @@ class _Workers:
 
     def __init__(self, suite: Suite, debug: bool) -> None:
         self.start_up = 0.0
-        self._timed = bool(suite.passes)
+        self._timed = suite.timed
         self._debug = debug
         self._asked: Any = None
         self._spare: Any = None
@@ -195,7 +195,7 @@ def _first_table(
     """Shows all cases after the first round, on standard error, where later rounds will sharpen them."""
 
     def show(records: Sequence[Record]) -> None:
-        if suite.passes and done == 0 and not options["as_json"] and limits.rounds != 1:
+        if suite.timed and done == 0 and not options["as_json"] and limits.rounds != 1:
             err.print("First table, after one round; no intervals yet:", highlight=False)
             _print_tables(suite, records, limits, err)
 
@@ -209,7 +209,7 @@ def _announce(suite: Suite, cases: Sequence[Case], limits: Limits, folder: RunFo
     text = f"{suite.name}: {len(cases)} cases on {devices}, {rounds} rounds, {bound}"
     err.print(f"{text}; into {folder.path}", highlight=False, soft_wrap=True)
     found = environment.findings(head.environment, max(case.threads for case in cases))
-    if found and suite.passes:
+    if found and suite.timed:
         err.print(f"note: {found[0].text}; {found[0].remedy}", highlight=False, soft_wrap=True)
 
 
@@ -428,7 +428,7 @@ def _dry_run(suite: Suite, cases: Sequence[Case], limits: Limits, workers: _Work
 
     seconds = round_seconds(workers.asked(), suite, cases, limits)
     known = [s for s in seconds.values() if s is not None]
-    a_round = sum(known) + (workers.start_up if suite.passes else 0)
+    a_round = sum(known) + (workers.start_up if suite.timed else 0)
     bounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
     totals = [max(min(n * a_round, limits.max_seconds), min(a_round, limits.max_seconds)) for n in bounds]
     if options["as_json"]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rnn_vs_attn import environment
 from rnn_vs_attn.errors import UserError, unknown
-from rnn_vs_attn.models import find
+from rnn_vs_attn.models import LANGUAGE, find
 from rnn_vs_attn.suites.suite import Case, Suite
 
 Axes = dict[str, list[Any]]
@@ -74,7 +74,11 @@ def _word(field: dataclasses.Field[Any], word: str) -> list[str]:
 def check(suite: Suite, axes: Axes, force: bool) -> None:
     """UserError for what cannot be measured on any machine, or not on this one's processors."""
     for name in axes["model"]:
-        find(name)
+        if find(name).family == LANGUAGE and not suite.language_models:
+            raise UserError(
+                f"{name} is a language model, from token ids to logits, and {suite.name} measures layers; "
+                f"rnn-vs-attn decode takes it"
+            )
     check_heads(axes)
     usable = environment.usable_cores()
     axes["threads"] = list(dict.fromkeys(count or usable for count in axes["threads"]))

@@ -163,7 +163,7 @@ class Worker:
         """All samples of a case that are not timed in blocks."""
         owner = suite_named(suite)
         made = self._enter(owner, case, max_memory)
-        self._refuse_what_cannot_fit(made, train=True)
+        self._refuse_what_cannot_fit(made, owner.trains)
         if owner.workload is not None and self._kind(made) not in self._warm:
             self._load_libraries(owner.workload(made, seed))
         samples = [asdict(sample) for sample in owner.measure(made, seed)]

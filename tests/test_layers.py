@@ -25,22 +25,25 @@ records
 readings verdicts
 environment power
 tables plots
+curves
 verdict_report
 compare
 models.costs models.configurations
 models
-models.initialisations models.ids models.caches models.relative
+models.initialisations models.ids models.caches models.cells
+models.relative
 models.mixer models.weights
-models.recurrent models.attention models.gpt models.albert models.transformer_xl
+models.recurrent models.attention models.gpt models.albert models.transformer_xl models.lstm_lm
 models.build models.pretrained
+models.language
 measure measure.device measure.flops measure.workload measure.anchor
-measure.clock measure.graphs measure.memory measure.adjoint
+measure.clock measure.graphs measure.memory measure.adjoint measure.decoding
 measure.stopping measure.outcome
 suites.suite
 suites.bench_reading
-suites.bench_words suites.bench_figures suites.gradflow_reading
-suites.gradflow_words suites.gradflow_figures
-suites.bench suites.gradflow
+suites.bench_words suites.bench_figures suites.gradflow_reading suites.decode_reading
+suites.gradflow_words suites.gradflow_figures suites.decode_words suites.decode_figures
+suites.bench suites.gradflow suites.decode
 suites
 worker exports
 child sweeps
@@ -65,8 +68,10 @@ SHARED_BY_FAMILIES = {
     "models.configurations",
     "models.ids",
     "models.caches",
+    "models.cells",
     "models.relative",
     "models.pretrained",
+    "models.language",
 }
 SHARED_BY_SUITES = {"suites", "suites.suite"}
 BEGINS_WITH_TORCH = (
@@ -78,10 +83,13 @@ BEGINS_WITH_TORCH = (
     "models.attention",
     "models.ids",
     "models.caches",
+    "models.cells",
     "models.relative",
     "models.gpt",
     "models.albert",
     "models.transformer_xl",
+    "models.lstm_lm",
+    "models.language",
     "models.pretrained",
 )
 RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker", "suites.")

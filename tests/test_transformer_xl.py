@@ -145,6 +145,37 @@ def test_steps_are_the_whole_where_the_memory_covers_it() -> None:
     torch.testing.assert_close(torch.stack(found, 1), whole, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("memory_len", [0, 1, 5, 20])
+def test_steps_after_a_context_are_those_with_the_memory_of_hidden_states(memory_len: int) -> None:
+    """Keys and values kept in place of hidden states, over several times the memory's length."""
+    shape = dataclasses.replace(SMALL, evaluation_memory_len=memory_len)
+    model, tokens = model_of(shape), ids(shape, 40)
+    with torch.no_grad():
+        state, memory, context = model.initial_state(2), None, max(memory_len, 1)
+        y, state = model.advance(tokens[:, :context], state)
+        expected, memory = model(tokens[:, :context])
+        torch.testing.assert_close(y, expected, rtol=1e-10, atol=1e-10)
+        for t in range(context, 40):
+            y, state = model.step(tokens[:, t], state)
+            expected, memory = model(tokens[:, t : t + 1], memory)
+            torch.testing.assert_close(y, expected[:, 0], rtol=1e-10, atol=1e-10)
+    assert {layer.cache.length for layer in state} == {memory_len}
+    assert all(layer.cache.keys.shape[2] <= max(16, 8 * memory_len) for layer in state)
+
+
+def test_a_long_context_is_taken_in_by_segments_of_the_memory() -> None:
+    model, tokens = model_of(dataclasses.replace(SMALL, evaluation_memory_len=4)), ids(SMALL, 14)
+    with torch.no_grad():
+        found, _ = model.advance(tokens, model.initial_state(2))
+        last, _ = model.advance(tokens, model.initial_state(2), last_only=True)
+        memory, pieces = None, []
+        for segment in tokens.split(4, dim=1):
+            piece, memory = model(segment, memory)
+            pieces.append(piece)
+    torch.testing.assert_close(found, torch.cat(pieces, 1), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(last, found[:, -1:], rtol=1e-10, atol=1e-10)
+
+
 def test_no_gradient_goes_through_the_memory() -> None:
     model = model_of(SMALL).train()
     earlier = model.embedding(ids(SMALL, 6)).detach().requires_grad_()

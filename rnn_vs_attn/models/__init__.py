@@ -115,10 +115,37 @@ MODELS = (
 )
 BASELINE = "attention"
 
+LANGUAGE = "language model"  # the family of what takes token ids
+LANGUAGE_MODELS = (
+    ModelSpec(
+        name="lstm-lm",
+        family=LANGUAGE,
+        target="rnn_vs_attn.models.lstm_lm:LSTMLanguageModel",
+        source="Zaremba et al. 2014; embeddings tied as in Press and Wolf 2017",
+        always_causal=True,
+    ),
+    ModelSpec(
+        name="gpt",
+        family=LANGUAGE,
+        target="rnn_vs_attn.models.gpt:GPT",
+        source="Radford et al. 2019 (GPT-2)",
+        always_causal=True,
+        uses_heads=True,
+    ),
+    ModelSpec(
+        name="transformer-xl",
+        family=LANGUAGE,
+        target="rnn_vs_attn.models.transformer_xl:TransformerXL",
+        source="Dai et al. 2019",
+        always_causal=True,
+        uses_heads=True,
+    ),
+)
+
 
 def find(name: str) -> ModelSpec:
     """The model of that name: built in, an entry point, or an import path. UserError where it is none of them."""
-    for spec in MODELS:
+    for spec in (*MODELS, *LANGUAGE_MODELS):
         if spec.name == name:
             return spec
     for point in plug_ins():
@@ -131,7 +158,7 @@ def find(name: str) -> ModelSpec:
                 f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName"
             )
         return ModelSpec(name, "user", name, "your own module")
-    names = [spec.name for spec in MODELS] + [point.name for point in plug_ins()]
+    names = [spec.name for spec in (*MODELS, *LANGUAGE_MODELS)] + [point.name for point in plug_ins()]
     raise unknown("model", name, names, "rnn-vs-attn models lists all; your own is package.module:ClassName")
 
 

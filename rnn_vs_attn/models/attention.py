@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from time import perf_counter
 
 import torch
@@ -19,7 +18,7 @@ from torch.nn.attention.bias import causal_lower_right
 
 from rnn_vs_attn.models.caches import KeyValueCache
 from rnn_vs_attn.models.mixer import SequenceMixer
-from rnn_vs_attn.models.relative import RelativeAttention, by_distance
+from rnn_vs_attn.models.relative import RelativeAttention, RelativeMemory, by_distance
 
 
 class Attention(SequenceMixer):
@@ -118,14 +117,6 @@ class NaiveAttention(Attention):
         """Nothing to choose: no fused kernel runs."""
 
 
-@dataclass
-class RelativeState:
-    """The memory of `RelativeSelfAttention`: keys and values so far, and W_R R of every distance so far, (H, N, E)."""
-
-    cache: KeyValueCache
-    positions: Tensor
-
-
 class RelativeSelfAttention(SequenceMixer):
     """Transformer-XL's attention as a layer: scores of content and of distance, no bias vectors, always causal.
 
@@ -140,36 +131,21 @@ class RelativeSelfAttention(SequenceMixer):
         self.attention = RelativeAttention(d_model, num_heads, d_model // num_heads)
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = self.attention.heads(self.attention.in_proj(x))
-        return self._output(self.attention.attend(q, k, v, self._projected(x, x.shape[1])))
+        y: Tensor = self.attention(x, None, by_distance(x.shape[1], x.shape[2], x.dtype, x.device))
+        return y
 
-    def initial_state(self, batch_size: int) -> RelativeState:
+    def initial_state(self, batch_size: int) -> RelativeMemory:
         """An empty memory."""
-        weight, num_heads, head_dim = self.attention.out_proj.weight, self.attention.num_heads, self.attention.head_dim
-        cache = KeyValueCache.empty(weight, batch_size, num_heads, head_dim)
-        return RelativeState(cache, weight.new_empty(num_heads, 0, head_dim))
+        return self.attention.empty_memory(batch_size)
 
-    def step(self, x_t: Tensor, state: RelativeState) -> tuple[Tensor, RelativeState]:
+    def step(self, x_t: Tensor, state: RelativeMemory) -> tuple[Tensor, RelativeMemory]:
         """(B, D), memory -> (B, D), the same memory with one more position."""
         y, state = self.advance(x_t.unsqueeze(1), state)
         return y.squeeze(1), state
 
-    def advance(self, x: Tensor, state: RelativeState) -> tuple[Tensor, RelativeState]:
+    def advance(self, x: Tensor, state: RelativeMemory) -> tuple[Tensor, RelativeMemory]:
         """(B, C, D), memory -> (B, C, D), the same memory with C more positions."""
-        q, key, value = self.attention.heads(self.attention.in_proj(x))
-        k, v = state.cache.append(key, value)
-        keys = k.shape[2]
-        if state.positions.shape[1] < keys:  # of twice as many distances, so that this is seldom done
-            state.positions = self._projected(x, max(2 * state.positions.shape[1], keys, 16))
-        return self._output(self.attention.attend(q, k, v, state.positions[:, :keys])), state
-
-    def _projected(self, x: Tensor, distances: int) -> Tensor:
-        """W_R R of the distances 0 to `distances` - 1, (H, N, E)."""
-        return self.attention.positions(by_distance(distances, x.shape[2], x.dtype, x.device))
-
-    def _output(self, mixed: Tensor) -> Tensor:
-        y: Tensor = self.attention.out_proj(mixed.transpose(1, 2).flatten(2))
-        return y
+        return self.attention.advance(x, state), state
 
 
 _FUSED_ON_CUDA = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION)

@@ -191,3 +191,33 @@ TRANSFORMER_XL_SIZES = {
         24, 1024, 8, 128, 3072, vocab_size=204, cutoffs=(), memory_len=768, evaluation_memory_len=3800
     ),
 }
+
+
+@dataclass(frozen=True)
+class LanguageShape:
+    """What language models have in common, so that they can be set side by side; feed-forwards four times as wide."""
+
+    d_model: int
+    num_heads: int
+    num_layers: int
+    vocab_size: int
+    context_len: int
+    memory_len: int
+
+    def of(self, name: str) -> GPTShape | TransformerXLShape | LanguageShape:
+        """The shape of the model of that name."""
+        if name == "gpt":
+            return GPTShape(self.num_layers, self.d_model, self.num_heads, self.vocab_size, self.context_len)
+        if name == "transformer-xl":
+            return TransformerXLShape(
+                num_layers=self.num_layers,
+                d_model=self.d_model,
+                num_heads=self.num_heads,
+                head_dim=self.d_model // self.num_heads,
+                d_inner=4 * self.d_model,
+                vocab_size=self.vocab_size,
+                cutoffs=(),
+                memory_len=self.memory_len,
+                evaluation_memory_len=self.memory_len,
+            )
+        return self

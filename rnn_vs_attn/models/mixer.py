@@ -53,8 +53,11 @@ class Stack(nn.Sequential):
 
     def step(self, x_t: Tensor, state: list[Any]) -> tuple[Tensor, list[Any]]:
         """(B, D), states of all layers -> (B, D), states."""
-        y, state = self.advance(x_t.unsqueeze(1), state)
-        return y.squeeze(1), state
+        states = []
+        for layer, layer_state in zip(self, state, strict=True):
+            x_t, layer_state = layer.step(x_t, layer_state)
+            states.append(layer_state)
+        return x_t, states
 
     def advance(self, x: Tensor, state: list[Any]) -> tuple[Tensor, list[Any]]:
         """(B, C, D), states of all layers -> (B, C, D), states."""

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.models import cells
 from rnn_vs_attn.models.mixer import SequenceMixer
 
 
@@ -33,8 +34,7 @@ class _TorchRecurrence(SequenceMixer):
         return weight.new_zeros(self.recurrence.num_layers, batch_size, weight.shape[1])
 
     def step(self, x_t: Tensor, state: Any) -> tuple[Tensor, Any]:
-        y, state = self.advance(x_t.unsqueeze(1), state)
-        return y.squeeze(1), state
+        return cells.step(self.recurrence, x_t, state)
 
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         y, state = self.recurrence(x, state)

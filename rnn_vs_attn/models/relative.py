@@ -11,10 +11,29 @@ L keys, H d_model, A num_heads, E head_dim.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from rnn_vs_attn.models.caches import KeyValueCache
+
+
+@dataclass
+class RelativeMemory:
+    """What decoding carries on: keys and values of the positions before, and W_R R of every distance so far, (A, N, E).
+
+    Of weights that stand still these say the same as the hidden states, and are not computed again for every token.
+    """
+
+    cache: KeyValueCache
+    positions: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the positions that are remembered and of their distances, which the sequences of a batch share."""
+        return self.cache.nbytes + self.positions[:, : self.cache.length].nbytes
 
 
 class RelativeAttention(nn.Module):
@@ -45,6 +64,24 @@ class RelativeAttention(nn.Module):
         """(B, L, H), (B, M, H) or None, sinusoids of the distances 0 to K - 1 (K, H) -> (B, L, H)."""
         q, k, v = self._project(x, memory)
         y = self.attend(q, k, v, self.positions(positions))
+        out: Tensor = self.out_proj(y.transpose(1, 2).flatten(2))
+        return out
+
+    def empty_memory(self, batch_size: int, limit: int | None = None) -> RelativeMemory:
+        """A memory without positions, that will remember `limit` of them, or all."""
+        weight = self.out_proj.weight
+        cache = KeyValueCache.empty(weight, batch_size, self.num_heads, self.head_dim, limit)
+        return RelativeMemory(cache, weight.new_empty(self.num_heads, 0, self.head_dim))
+
+    def advance(self, x: Tensor, memory: RelativeMemory) -> Tensor:
+        """(B, C, H) after what the memory holds -> (B, C, H); the memory then holds these positions too."""
+        q, key, value = self.heads(self.in_proj(x))
+        k, v = memory.cache.append(key, value)
+        keys, known, limit = k.shape[2], memory.positions.shape[1], memory.cache.limit
+        if known < keys:  # of twice as many distances, so that this is seldom done
+            more = max(2 * known, 16) if limit is None else min(max(2 * known, 16), limit + 1)
+            memory.positions = self.positions(by_distance(max(more, keys), x.shape[2], x.dtype, x.device))
+        y = self.attend(q, k, v, memory.positions[:, :keys])
         out: Tensor = self.out_proj(y.transpose(1, 2).flatten(2))
         return out
 

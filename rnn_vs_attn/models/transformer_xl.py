@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.configurations import TransformerXLShape
 from rnn_vs_attn.models.ids import check_ids
-from rnn_vs_attn.models.relative import RelativeAttention, by_distance
+from rnn_vs_attn.models.relative import RelativeAttention, RelativeMemory, by_distance
 
 
 class Layer(nn.Module):
@@ -34,7 +34,14 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, memory: Tensor | None, positions: Tensor) -> Tensor:
         """(B, L, H), (B, M, H), sinusoids (K, H) -> (B, L, H)."""
-        x = self.attention_norm(x + self.dropout(self.attention(x, memory, positions)))
+        return self._after(x, self.attention(x, memory, positions))
+
+    def advance(self, x: Tensor, memory: RelativeMemory) -> Tensor:
+        """(B, C, H) after what the memory holds -> (B, C, H)."""
+        return self._after(x, self.attention.advance(x, memory))
+
+    def _after(self, x: Tensor, attended: Tensor) -> Tensor:
+        x = self.attention_norm(x + self.dropout(attended))
         y = self.dropout(self.narrow(self.dropout(F.relu(self.widen(x)))))
         out: Tensor = self.norm(x + y)
         return out
@@ -179,11 +186,28 @@ class TransformerXL(nn.Module):
             raise UserError(f"this memory has {memory[0].shape[1]} positions; memory_len is {self.memory_len}")
         return memory[0].shape[1]
 
-    def initial_state(self, batch_size: int) -> Memory:
-        """The memory before the first token."""
-        return []
+    # Decoding: keys and values of the memory in place of its hidden states
 
-    def step(self, token: Tensor, state: Memory) -> tuple[Tensor, Memory]:
-        """One token id each (B,), memory -> log-probabilities (B, V), memory."""
-        found, state = self(token.unsqueeze(1), state)
+    def initial_state(self, batch_size: int) -> list[RelativeMemory]:
+        """The memory before the first token, a layer each."""
+        return [layer.attention.empty_memory(batch_size, self.memory_len) for layer in self.layers]
+
+    def step(self, token: Tensor, state: list[RelativeMemory]) -> tuple[Tensor, list[RelativeMemory]]:
+        """One token id each (B,), memory -> log-probabilities (B, V), the same memory with one more position."""
+        found, state = self.advance(token.unsqueeze(1), state)
         return found.squeeze(1), state
+
+    @torch.no_grad()
+    def advance(
+        self, tokens: Tensor, state: list[RelativeMemory], last_only: bool = False
+    ) -> tuple[Tensor, list[RelativeMemory]]:
+        """Token ids (B, C) -> log-probabilities (B, C, V), or (B, 1, V) of the last; in segments of memory_len."""
+        check_ids(tokens, self.shape.vocab_size)
+        found = []
+        for segment in tokens.split(max(self.memory_len, 1), dim=1):
+            x = self.embedding(segment)
+            for layer, memory in zip(self.layers, state, strict=True):
+                x = layer.advance(x, memory)
+            found.append(x)
+        hidden = found[-1][:, -1:] if last_only else torch.cat(found, dim=1)
+        return self.output(hidden), state

@@ -220,8 +220,8 @@ def _train_flops(spec: Any, shape: Shape) -> int | None:
 def state_size(module: Any, x: torch.Tensor, seq_len: int) -> int | None:
     """Bytes of a user's decoding state after seq_len tokens, from its growth over three steps; None where uneven."""
     import torch
-    from torch.utils._pytree import tree_leaves
 
+    from rnn_vs_attn.measure.decoding import state_bytes
     from rnn_vs_attn.models.mixer import decodes
 
     if not decodes(module):
@@ -231,7 +231,7 @@ def state_size(module: Any, x: torch.Tensor, seq_len: int) -> int | None:
         state = module.initial_state(x.shape[0])
         for t in range(min(3, x.shape[1])):
             _, state = module.step(x[:, t], state)
-            sizes.append(sum(leaf.nbytes for leaf in tree_leaves(state) if isinstance(leaf, torch.Tensor)))
+            sizes.append(state_bytes(state))
     growth = {after - before for before, after in itertools.pairwise(sizes)}
     if len(sizes) < 3 or len(growth) != 1:
         return None

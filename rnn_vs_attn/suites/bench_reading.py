@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from rnn_vs_attn import stats
+from rnn_vs_attn.curves import Axes, by_round, crossing, curves, seq_len_of
 from rnn_vs_attn.models import BASELINE
-from rnn_vs_attn.readings import Group, derived, measured, without
-from rnn_vs_attn.records import AxisValue, Metric, Record
+from rnn_vs_attn.readings import derived, measured, without
+from rnn_vs_attn.records import Metric, Record
 from rnn_vs_attn.suites.suite import ITEMSIZE
 
 EXPONENT = Metric("exponent", "1", "none", title="b of time = a * seq_len**b")
@@ -16,8 +16,6 @@ CROSSING = Metric("crossing", "1", "none", title=f"the seq_len from which {BASEL
 RATIO = Metric("ratio", "1", "none", title=f"divided by {BASELINE} in the same round")
 METRICS = (EXPONENT, CROSSING)
 TIMES = ("forward_time", "backward_time", "train_time")
-
-Axes = dict[str, AxisValue]
 
 # Stored: exponents and crossings
 
@@ -27,63 +25,24 @@ def derive(records: Sequence[Record]) -> list[Record]:
     return [r for metric in TIMES for r in (*_exponents(records, metric), *_crossings(records, metric))]
 
 
-def _curves(records: Sequence[Record], metric: str) -> dict[Group, list[Record]]:
-    """Records of one metric that differ in seq_len only, sorted by it; curves of one point are left out."""
-    curves: dict[Group, list[Record]] = {}
-    for record in measured(records, metric):
-        curves.setdefault(without(record.axes, "seq_len"), []).append(record)
-    ordered = {group: sorted(curve, key=seq_len_of) for group, curve in curves.items()}
-    return {group: curve for group, curve in ordered.items() if len(curve) > 1}
-
-
-def seq_len_of(record: Record) -> float:
-    return float(record.axes["seq_len"] or 0)
-
-
-def by_round(curve: Sequence[Record]) -> list[list[float]]:
-    """The curve of each round that measured all of its points."""
-    rounds = zip(*(record.samples for record in curve), strict=False)
-    return [[v for v in values if v is not None] for values in rounds if None not in values]
-
-
 def _exponents(records: Sequence[Record], metric: str) -> Iterator[Record]:
-    for group, curve in _curves(records, metric).items():
-        lengths = [seq_len_of(record) for record in curve]
-        found = stats.exponents(lengths, by_round(curve))
-        axes = dict(group) | {"of": metric, "seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
-        yield derived(EXPONENT, curve[0].suite, axes, list(found), stats.estimate(found))
+    for group, curve in curves(measured(records, metric)).items():
+        if len(curve) > 1:
+            lengths = [seq_len_of(record) for record in curve]
+            found = stats.exponents(lengths, by_round(curve))
+            axes = dict(group) | {"of": metric, "seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
+            yield derived(EXPONENT, curve[0].suite, axes, list(found), stats.estimate(found))
 
 
 def _crossings(records: Sequence[Record], metric: str) -> Iterator[Record]:
-    curves = _curves(records, metric)
-    baselines = {without(dict(g), "model"): curve for g, curve in curves.items() if dict(g)["model"] == BASELINE}
-    for group, curve in curves.items():
+    found = curves(measured(records, metric))
+    baselines = {without(dict(g), "model"): curve for g, curve in found.items() if dict(g)["model"] == BASELINE}
+    for group, curve in found.items():
         base = baselines.get(without(dict(group), "model"))
-        if base is None or dict(group)["model"] == BASELINE:
-            continue
-        common = {seq_len_of(r) for r in curve} & {seq_len_of(r) for r in base}
-        curve, base = ([r for r in c if seq_len_of(r) in common] for c in (curve, base))
-        if len(common) > 1:
-            yield _crossing(dict(group) | {"of": metric}, curve, base)
-
-
-def _crossing(axes: Axes, curve: Sequence[Record], base: Sequence[Record]) -> Record:
-    lengths = [seq_len_of(record) for record in curve]
-    points = len(lengths)
-    rounds = [(values[:points], values[points:]) for values in by_round([*curve, *base])]
-    found = [stats.crossing(lengths, ours, theirs) for ours, theirs in rounds]
-    axes |= {"seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
-    record = derived(CROSSING, curve[0].suite, axes, list(found), stats.crossing_estimate(found))
-    if record.median is not None:
-        ahead = (curve[-1].median or 0) < (base[-1].median or 0)
-        return replace(record, details=record.details | {"faster_beyond": axes["model"] if ahead else BASELINE})
-    if rounds:
-        sides = {all(a < b for a, b in zip(*r, strict=True)) for r in rounds}
-        side = {frozenset({True}): "faster", frozenset({False}): "slower"}.get(frozenset(sides), "mixed")
-        if any(crossing is not None for crossing in found):
-            side = "mixed"
-        return replace(record, details={"everywhere": side})
-    return record
+        if base is not None and dict(group)["model"] != BASELINE:
+            record = crossing(CROSSING, curve, base)
+            if record is not None:
+                yield record
 
 
 # For the table: rates and ratios
@@ -146,9 +105,3 @@ def _ratios(records: Sequence[Record]) -> Iterator[Record]:
             result = stats.ratio(time.samples, base.samples) if base else None
             if result is not None and time is not base:
                 yield derived(RATIO, time.suite, time.axes | {"of": metric}, [], result)
-
-
-def unvaried(records: Sequence[Record]) -> tuple[str, ...]:
-    """Axes with one value only, which need no mention."""
-    names = ("dtype", "device", "threads")
-    return tuple(n for n in names if len({r.axes.get(n) for r in records if n in r.axes}) < 2)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rnn_vs_attn import stats, units
+from rnn_vs_attn.curves import by_round, curves, interval, named, seq_len_of, unvaried
 from rnn_vs_attn.models import BASELINE, find
 from rnn_vs_attn.readings import Group, measured, without
 from rnn_vs_attn.records import Record
 from rnn_vs_attn.stats import Estimate
-from rnn_vs_attn.suites.bench_reading import Axes, by_round, expand, record_at, seq_len_of, unvaried
+from rnn_vs_attn.suites.bench_reading import expand, record_at
 
 _LINEAR, _QUADRATIC = 1.0, 2.0
 
@@ -23,14 +24,6 @@ def remarks(records: Sequence[Record]) -> list[str]:
         *_exponent_lines(records),
         *_claims(made),
     ]
-
-
-def interval(record: Record | Estimate, write: Callable[[float], str] = units.significant) -> str:
-    """ "1.23 [1.20, 1.27]", or the median and why it has no interval."""
-    assert record.median is not None
-    if record.low is None or record.high is None:
-        return f"{write(record.median)} (no interval)"
-    return f"{write(record.median)} [{write(record.low)}, {write(record.high)}]"
 
 
 def _peak_lines(records: Sequence[Record]) -> Iterator[str]:
@@ -53,16 +46,6 @@ def _slow_product(records: Sequence[Record], peak: Record) -> str:
     return f" torch's own product (mm), which nn.Linear runs on, reaches {rate}."
 
 
-def _named(axes: Axes, *leave_out: str) -> str:
-    """The model, with the axes that tell its curves apart."""
-    return str(axes["model"]) + _apart(axes, *leave_out)
-
-
-def _apart(axes: Axes, *leave_out: str) -> str:
-    shown = {k: v for k, v in axes.items() if k in ("dtype", "device", "threads") and k not in leave_out}
-    return f" ({', '.join(f'{k} {v}' for k, v in shown.items())})" if shown else ""
-
-
 def _pass(metric: str) -> str:
     return metric.removesuffix("_time")
 
@@ -71,7 +54,7 @@ def _crossing_lines(records: Sequence[Record]) -> Iterator[str]:
     skip = unvaried(records)
     for record in (r for r in records if r.metric == "crossing" and r.axes["of"] != "backward_time"):
         axes = record.axes
-        what = f"{_pass(str(axes['of']))}, {_named(axes, *skip)} and {BASELINE}"
+        what = f"{_pass(str(axes['of']))}, {named(axes, *skip)} and {BASELINE}"
         if record.median is not None:
             reason = f"; {record.details['reason']}" if record.details.get("reason") else ""
             faster = record.details["faster_beyond"]
@@ -91,7 +74,7 @@ def _exponent_lines(records: Sequence[Record]) -> Iterator[str]:
     found = [r for r in records if r.metric == "exponent" and r.axes["of"] == "train_time"]
     for key in dict.fromkeys((r.axes["seq_len_from"], r.axes["seq_len_to"]) for r in found):
         same = [r for r in found if (r.axes["seq_len_from"], r.axes["seq_len_to"]) == key]
-        listed = "; ".join(f"{_named(r.axes, *skip)} {interval(r)}" for r in same)
+        listed = "; ".join(f"{named(r.axes, *skip)} {interval(r)}" for r in same)
         yield f"Growth of training time, b in seq_len^b from {key[0]:.0f} to {key[1]:.0f}: {listed}."
 
 
@@ -119,17 +102,14 @@ def _claim_faster(records: Sequence[Record]) -> Iterator[str]:
     """Claim: attention trains faster than recurrence. Per curve: where the ratio's interval is above and below 1."""
     skip = unvaried(records)
     ratios = _recurrent(r for r in records if r.metric == "ratio" and r.axes["of"] == "train_time")
-    curves: dict[Group, list[Record]] = {}
-    for record in ratios:
-        curves.setdefault(without(record.axes, "seq_len", "of"), []).append(record)
-    for group, curve in curves.items():
+    for group, curve in curves(ratios).items():
         sides: dict[str, list[str]] = {"above": [], "below": [], "undecided": []}
-        for record in sorted(curve, key=seq_len_of):
+        for record in curve:
             result = Estimate(record.median or 0, record.low, record.high, len(record.samples))
             sides[stats.side_of(result, 1.0)].append(str(record.axes["seq_len"]))
         words = (("above", "holds"), ("below", "does not hold here"), ("undecided", "undecided"))
         parts = [f"{word} at seq_len {', '.join(sides[side])}" for side, word in words if sides[side]]
-        yield f'Claim "attention trains faster than {_named(dict(group), *skip)}": {"; ".join(parts)}.'
+        yield f'Claim "attention trains faster than {named(dict(group), *skip)}": {"; ".join(parts)}.'
 
 
 def _claim_growth(records: Sequence[Record]) -> Iterator[str]:
@@ -142,7 +122,7 @@ def _claim_growth(records: Sequence[Record]) -> Iterator[str]:
         if base is None:
             continue
         text = f"{interval(base)} against {interval(record)}"
-        name = _named(record.axes, *skip)
+        name = named(record.axes, *skip)
         yield f"Claim \"attention's time grows faster with length than {name}'s\": {_above(base, record)} ({text})."
 
 
@@ -158,12 +138,9 @@ def _above(larger: Record, smaller: Record) -> str:
 def _claim_memory(records: Sequence[Record]) -> Iterator[str]:
     """Claim: attention's memory grows with the square of the length. From the last doubling, where it is large."""
     peaks = [r for r in records if r.metric == "peak_memory" and r.ok and r.axes["pass"] == "train"]
-    curves: dict[Group, list[Record]] = {}
-    for record in peaks:
-        curves.setdefault(without(record.axes, "seq_len"), []).append(record)
     skip = unvaried(records)
-    for group, curve in curves.items():
-        last = sorted(curve, key=seq_len_of)[-2:]
+    for group, curve in curves(peaks).items():
+        last = curve[-2:]
         if _family(curve[0]) != "attention" or len(last) < 2 or min(r.median or 0 for r in last) < 4 * units.MIB:
             continue
         growth = stats.exponents([seq_len_of(r) for r in last], by_round(last))
@@ -174,7 +151,7 @@ def _claim_memory(records: Sequence[Record]) -> Iterator[str]:
             words = {_QUADRATIC: "holds", _LINEAR: "does not hold here"}
             verdict = next((w for e, w in words.items() if e - 0.25 < low and high < e + 0.25), "undecided")
         span = f"{seq_len_of(last[0]):.0f} to {seq_len_of(last[1]):.0f}"
-        name = _named(dict(group), *skip)
+        name = named(dict(group), *skip)
         claim = f'Claim "attention needs memory that grows with seq_len^2", {name}'
         yield f"{claim}: {verdict} (exponent {interval(result)}, {span})."
 
@@ -195,7 +172,7 @@ def _claim_parallel(records: Sequence[Record]) -> Iterator[str]:
             result = stats.ratio(by_threads[few].samples, by_threads[many].samples)
             if result is not None:
                 words = {"above": "gains", "below": "loses", "undecided": "undecided"}
-                what = f"{_named(dict(group), 'threads', *skip)} at seq_len {longest:.0f}, {few} to {many} threads"
+                what = f"{named(dict(group), 'threads', *skip)} at seq_len {longest:.0f}, {few} to {many} threads"
                 verdict = words[stats.side_of(result, 1.0)]
                 yield f"Parallelism, {what}: {verdict}, speed-up {interval(result)}."
 

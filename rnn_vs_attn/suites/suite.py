@@ -74,6 +74,7 @@ class Suite:
     what is timed in blocks, driven by the parent; timed_samples turns the blocks of one pass into samples. measure:
     the rest of a round, in the worker, in the first measured_rounds only where its numbers hardly vary; all under
     --rounds. probe: CaseFault where a user's own module cannot be measured at all, asked in the worker before the run.
+    trains: whether a round's memory must do for a training pass; language_models: whether it takes models of token ids.
     anchor_axes: which axes the machine's own peak depends on. derive: records made from records and stored; expand:
     those that only the table shows; remarks: lines under the table; pivots: tables with a column a case; chart: the
     figure that a terminal shows as text. inputs: raised when the weights or inputs of a seed become others, so that
@@ -92,6 +93,8 @@ class Suite:
     passes: tuple[str, ...] = ()
     timed_samples: Callable[[str, list[dict[str, Any]], dict[str, Any]], list[Sample]] | None = None
     measured_rounds: int | None = None
+    trains: bool = True
+    language_models: bool = False
     anchor_axes: tuple[str, ...] = ()
     check: Callable[[Mapping[str, Sequence[Any]]], None] | None = None
     probe: Callable[[Any], None] | None = None
@@ -104,6 +107,11 @@ class Suite:
     chart: Callable[[Sequence[Record]], Figure | None] = lambda records: None
     inputs: int = 1
     echoes: tuple[str, ...] = ()
+
+    @property
+    def timed(self) -> bool:
+        """Whether times are taken: each round then has its own process, and precision decides how many there are."""
+        return bool(self.precise)
 
     def metric(self, name: str, axes: Mapping[str, AxisValue]) -> Metric:
         """The metric of that name. CUDA's peak memory is the allocator's and exact; a CPU's has noise like a time."""

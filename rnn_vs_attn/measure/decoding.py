@@ -1,0 +1,177 @@
+"""Generation: a context is taken in at once (prefill), then token after token is decoded and each is timed by itself.
+
+Seconds are those that the caller waits for, on a GPU too: one token is so little work that launching it is part of the
+price, and the next one cannot start before it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median, quantiles
+from time import perf_counter_ns
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.models.mixer import advance, decodes, has_state, initial_state, output_of
+
+LEAST_STEPS = 16
+MOST_STEPS = 64  # in a row, or the context would be another one
+UNTIMED = 3  # steps before: they load code, and make room for more positions where the context filled it
+_ENOUGH = 0.2  # seconds of timed steps, and of timed prefills
+_LONG_PREFILL = 1.0  # seconds: a second one would show nothing that matters
+_NANO = 1e-9
+
+
+@dataclass
+class Decoder:
+    """A module that decodes, and the context it decodes after: inputs (B, N, D) of a mixer, or token ids (B, N).
+
+    A language model is fed the likeliest token, a mixer the input `next_input` (B, D) at every step.
+    """
+
+    module: nn.Module
+    context: Tensor
+    next_input: Tensor | None = None
+
+    def prefill(self) -> tuple[Tensor, Any]:
+        """Take the context in; the input of the first step and the state."""
+        state = initial_state(self.module, self.context.shape[0])
+        if self.next_input is None:
+            logits, state = self.module.advance(self.context, state, last_only=True)
+            return logits[:, -1].argmax(-1), state
+        return self.next_input, advance(self.module, self.context, state)[1]
+
+    def step(self, given: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """The input of one step and the state -> those of the next."""
+        if self.next_input is None:
+            logits, state = self.module.step(given, state)
+            return logits.argmax(-1), state
+        return given, step(self.module, given, state)[1]
+
+
+def step(module: nn.Module, x_t: Tensor, state: Any) -> tuple[Tensor, Any]:
+    """(B, D), state -> (B, D), state, of a mixer that has a state."""
+    if decodes(module):
+        found: tuple[Tensor, Any] = module.step(x_t, state)
+        return found
+    y, state = advance(module, x_t.unsqueeze(1), state)
+    return y.squeeze(1), state
+
+
+def check(module: nn.Module, x: Tensor) -> None:
+    """CaseFault where a mixer cannot decode, or decodes another sequence than its forward computes of x (B, L, D)."""
+    if not has_state(module):
+        reason = "it cannot decode: it has no initial_state(batch_size) and step(x_t, state), nor a forward(x, state)"
+        raise CaseFault("unsupported", reason)
+    with torch.no_grad():
+        try:
+            state = initial_state(module, x.shape[0])
+        except ValueError as error:
+            raise CaseFault("unsupported", f"it cannot decode: {first_line(error)}") from error
+        half = x.shape[1] // 2
+        first, state = advance(module, x[:, :half], state)
+        found = [output_of(first)]
+        for x_t in x[:, half:].unbind(1):
+            y_t, state = step(module, x_t, state)
+            found.append(y_t.unsqueeze(1))
+        expected = output_of(module(x))
+    off = float((torch.cat(found, dim=1) - expected).abs().max() / expected.abs().max().clamp_min(1e-30))
+    tolerance = _TOLERANCE[x.dtype]
+    if not off <= tolerance:
+        text = f"its steps are not its forward: outputs of {x.shape[1]} tokens differ by {off:.2g} of the largest"
+        raise CaseFault("failed", f"{text} ({tolerance:g} is rounding); a module that sees the future cannot decode")
+
+
+_TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+
+
+def state_bytes(state: Any) -> int:
+    """Bytes of all that a state holds and that says how large it is (`nbytes`), each part once."""
+    seen: set[int] = set()
+
+    def bytes_of(part: Any) -> int:
+        if id(part) in seen:
+            return 0
+        seen.add(id(part))
+        size = getattr(part, "nbytes", None)
+        if isinstance(size, int):
+            return size
+        if isinstance(part, Mapping):
+            return sum(map(bytes_of, part.values()))
+        if isinstance(part, list | tuple | set):
+            return sum(map(bytes_of, part))
+        return sum(map(bytes_of, vars(part).values())) if hasattr(part, "__dict__") else 0
+
+    return bytes_of(state)
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Seconds of each timed step."""
+
+    seconds: list[float]
+
+    @property
+    def median(self) -> float:
+        return median(self.seconds)
+
+    @property
+    def percentile_95(self) -> float:
+        return quantiles(self.seconds, n=20, method="inclusive")[-1]
+
+
+def prefill_seconds(decoder: Decoder) -> list[float]:
+    """Seconds of each timed prefill, after one that is thrown away; of a long one the second alone."""
+    wait = _waiter(decoder.context.device)
+    _timed(decoder.prefill, wait)
+    found: list[float] = []
+    while not found or sum(found) < _ENOUGH:
+        found.append(_timed(decoder.prefill, wait))
+        if found[-1] > _LONG_PREFILL:
+            break
+    return found
+
+
+def steps(decoder: Decoder) -> Steps:
+    """Steps after the context: LEAST_STEPS and until _ENOUGH; after MOST_STEPS again from the context's end."""
+    wait = _waiter(decoder.context.device)
+    begin = decoder.prefill()
+    for _ in range(UNTIMED - 1):
+        begin = decoder.step(*begin)
+    a_set = min(MOST_STEPS, max(LEAST_STEPS, decoder.context.shape[1] // 8))
+    found: list[int] = []
+    while not _enough(found):
+        given, state = decoder.step(*copy.deepcopy(begin))
+        wait()
+        for _ in range(a_set):
+            start = perf_counter_ns()
+            given, state = decoder.step(given, state)
+            wait()
+            found.append(perf_counter_ns() - start)
+            if _enough(found):
+                break
+    return Steps([value * _NANO for value in found])
+
+
+def _enough(found: list[int]) -> bool:
+    return len(found) >= LEAST_STEPS and sum(found) * _NANO >= _ENOUGH
+
+
+def _timed(call: Callable[[], Any], wait: Callable[[], None]) -> float:
+    wait()
+    start = perf_counter_ns()
+    made = call()
+    wait()
+    seconds = (perf_counter_ns() - start) * _NANO
+    del made
+    return seconds
+
+
+def _waiter(device: torch.device) -> Callable[[], None]:
+    """Waits until the device has nothing left to do."""
+    return (lambda: torch.cuda.synchronize(device)) if device.type == "cuda" else (lambda: None)
