@@ -17,7 +17,7 @@ REFERENCE = ROOT / "results" / "reference"
 
 def parts() -> dict[str, str]:
     """What stands between `<!-- NAME -->` and `<!-- /NAME -->`."""
-    tables = {"table": "cpu", "gradflow": "gradflow", "ab": "ab"}
+    tables = {"table": "cpu", "gradflow": "gradflow", "decode": "decode", "ab": "ab"}
     shown = {name: (REFERENCE / run / "table.md").read_text().strip() for name, run in tables.items()}
     return shown | {"models": models(), "tree": f"```\n{tree()}\n```"}
 

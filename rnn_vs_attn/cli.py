@@ -19,7 +19,7 @@ from rnn_vs_attn.budget import Budget, Limits
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.exports import FORMATS
 from rnn_vs_attn.listing import ask_once, model_row, print_models
-from rnn_vs_attn.models import MODELS, find, plug_ins
+from rnn_vs_attn.models import LANGUAGE_MODELS, MODELS, find, plug_ins
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.pairs import PairLimits
 from rnn_vs_attn.session import DONE, INTERRUPTED, TERMINATED, WRONG_CALL, Interrupted, print_json, resume, start
@@ -325,7 +325,8 @@ def models_command(
     """What can be measured: family, parameters, FLOPs, complexity, decoding, source."""
     shape = Shape(batch_size, seq_len, d_model, num_heads, num_layers)
     names = [name.strip() for text in model or [] for name in text.split(",") if name.strip()]
-    specs = [find(name) for name in names] if names else [*MODELS, *(find(point.name) for point in plug_ins())]
+    every = [*MODELS, *LANGUAGE_MODELS, *(find(point.name) for point in plug_ins())]
+    specs = [find(name) for name in names] if names else every
     sweeps.check_heads({"model": [s.name for s in specs], "d_model": [d_model], "num_heads": [num_heads]})
     rows = [model_row(spec, shape, bool(names), debug) for spec in specs]
     if as_json:

@@ -8,9 +8,12 @@ from typing import Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.models import ModelSpec
+from rnn_vs_attn.models import LANGUAGE, ModelSpec
+from rnn_vs_attn.models.configurations import LanguageShape
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.session import console
+
+VOCAB_SIZE = 256  # bytes
 
 
 def model_row(spec: ModelSpec, shape: Shape, named: bool, debug: bool) -> dict[str, Any]:
@@ -29,6 +32,9 @@ def model_row(spec: ModelSpec, shape: Shape, named: bool, debug: bool) -> dict[s
         "source": spec.source,
         "note": spec.note,
     }
+    if spec.family == LANGUAGE:
+        note = f"takes token ids, in decode; counted with {VOCAB_SIZE} of them and a context of seq_len"
+        return row | {"num_params": _language_params(spec, shape), "decodes": True, "note": note}
     if spec.costs:
         flops = spec.costs.flops(shape).train
         return row | {"num_params": spec.costs.num_params(shape), "train_flops": flops, "decodes": True}
@@ -43,6 +49,11 @@ def model_row(spec: ModelSpec, shape: Shape, named: bool, debug: bool) -> dict[s
         "train_flops": described["flops"],
         "decodes": described["decodes"],
     }
+
+
+def _language_params(spec: ModelSpec, shape: Shape) -> int:
+    size = (shape.d_model, shape.num_heads, shape.num_layers, VOCAB_SIZE)
+    return LanguageShape(*size, context_len=shape.seq_len, memory_len=shape.seq_len).num_params(spec.name)
 
 
 def ask_once(do: str, debug: bool, **fields: Any) -> dict[str, Any]:
@@ -70,9 +81,12 @@ def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
         "causal": "causal",
         "source": "source",
     }
-    cells = [[_written(name, row[name]) for name in titles] for row in rows]
+    cells = [[_written(name, row[name], row["family"]) for name in titles] for row in rows]
     text = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(shape).items() if name != "causal")
-    notes = [f"{row['name']}: {row['note']}" for row in rows if row["note"]]
+    noted: dict[str, list[str]] = {}
+    for told in rows:
+        noted.setdefault(told["note"], []).append(told["name"])
+    notes = [f"{', '.join(names)}: {note}" for note, names in noted.items() if note]
     notes.append(
         "n is seq_len and d is d_model, projections included; FLOPs are of matrix products, a multiply-add is two"
     )
@@ -92,9 +106,9 @@ def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
         out.print(note, highlight=False, markup=False)
 
 
-def _written(name: str, value: Any) -> str:
+def _written(name: str, value: Any, family: str) -> str:
     if value is None:
-        return "unknown"
+        return "–" if family == LANGUAGE else "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name == "num_params":

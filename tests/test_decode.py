@@ -69,6 +69,12 @@ def test_steps_of_a_language_model_are_its_forward(name: str) -> None:
     torch.testing.assert_close(torch.cat(found, 1), whole, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("name", [spec.name for spec in LANGUAGE_MODELS])
+def test_parameters_of_language_models_are_counted_without_building_them(name: str) -> None:
+    shape = LanguageShape(24, 3, 2, vocab_size=11, context_len=7, memory_len=5)
+    assert build.count_parameters(language.build(find(name), shape)) == shape.num_params(name)
+
+
 @pytest.mark.parametrize("name", [spec.name for spec in MODELS])
 def test_every_layer_decodes_what_its_forward_computes(name: str) -> None:
     torch.manual_seed(0)

@@ -124,6 +124,14 @@ def test_gpt_is_theirs(shape: GPTShape, saved: Any) -> None:
     assert_equal_logits_and_gradients(ours, theirs, tokens(shape), pretrained.gpt_sources(shape))
 
 
+def test_gpt2_at_its_full_size_is_theirs(saved: Any) -> None:
+    theirs = their_gpt(GPT_SIZES["gpt2"])
+    ours = pretrained.load_gpt(saved(theirs))
+    ids = tokens(GPT_SIZES["gpt2"], length=33)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(ids), theirs(ids).logits, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("shape", SMALL_GPT)
 def test_gpt_decodes_token_by_token_what_it_computes_at_once(shape: GPTShape) -> None:
     torch.manual_seed(0)

@@ -62,8 +62,9 @@ def ids(shape: TransformerXLShape, length: int, batch_size: int = 2) -> Tensor:
 
 @pytest.mark.parametrize(("length", "keys"), [(1, 1), (1, 5), (4, 4), (3, 8), (7, 9)])
 def test_the_shift_puts_every_distance_under_its_key(length: int, keys: int) -> None:
-    scores = torch.arange(length * keys, dtype=torch.float64).view(1, length, keys)
+    scores = torch.arange(length * (keys + 1), dtype=torch.float64).view(1, length, keys + 1)
     moved = shifted(scores)
+    assert moved.shape == (1, length, keys)
     for i in range(length):
         for j in range(i + keys - length + 1):
             distance = i + keys - length - j

@@ -122,6 +122,7 @@ LANGUAGE_MODELS = (
         family=LANGUAGE,
         target="rnn_vs_attn.models.lstm_lm:LSTMLanguageModel",
         source="Zaremba et al. 2014; embeddings tied as in Press and Wolf 2017",
+        complexity=_RECURRENT,
         always_causal=True,
     ),
     ModelSpec(
@@ -129,6 +130,7 @@ LANGUAGE_MODELS = (
         family=LANGUAGE,
         target="rnn_vs_attn.models.gpt:GPT",
         source="Radford et al. 2019 (GPT-2)",
+        complexity=_FUSED_ATTENTION,
         always_causal=True,
         uses_heads=True,
     ),
@@ -137,6 +139,7 @@ LANGUAGE_MODELS = (
         family=LANGUAGE,
         target="rnn_vs_attn.models.transformer_xl:TransformerXL",
         source="Dai et al. 2019",
+        complexity=_NAIVE_ATTENTION,
         always_causal=True,
         uses_heads=True,
     ),

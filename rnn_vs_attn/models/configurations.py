@@ -204,6 +204,13 @@ class LanguageShape:
     context_len: int
     memory_len: int
 
+    def num_params(self, name: str) -> int:
+        """Parameters of the model of that name; of `lstm-lm` layers, tied embedding and the output's bias."""
+        shape = self.of(name)
+        if not isinstance(shape, LanguageShape):
+            return shape.num_params
+        return self.num_layers * 8 * (self.d_model**2 + self.d_model) + self.vocab_size * (self.d_model + 1)
+
     def of(self, name: str) -> GPTShape | TransformerXLShape | LanguageShape:
         """The shape of the model of that name."""
         if name == "gpt":

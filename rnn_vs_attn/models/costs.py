@@ -82,7 +82,8 @@ class Recurrent:
 class RelativeAttention:
     """Transformer-XL's attention: four projections and that of the positions without biases, u and v a head.
 
-    Scores of content and of position are multiplied for all L * L pairs; the mask comes after.
+    Scores of content and of position are multiplied for all L * L pairs, those of position for a column more, which the
+    shift takes as its padding; the mask comes after.
     """
 
     def num_params(self, shape: Shape) -> int:
@@ -92,7 +93,8 @@ class RelativeAttention:
         """Positions are projected once for the batch, and have no gradient of their own."""
         projections = 2 * shape.tokens * 4 * shape.d_model**2
         positions = 2 * shape.seq_len * shape.d_model**2
-        mixing = 3 * 2 * shape.batch_size * shape.seq_len**2 * shape.d_model
+        length = shape.seq_len
+        mixing = 2 * shape.batch_size * (2 * length**2 + length * (length + 1)) * shape.d_model
         forward = projections + positions + mixing
         return Flops(shape.num_layers * forward, shape.num_layers * (2 * forward - positions))
 
@@ -102,12 +104,12 @@ class RelativeAttention:
         return shape.num_layers * (2 * shape.tokens * shape.d_model + distances) * itemsize
 
     def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
-        """Bytes of Q, K, V, the scores of positions before and after the shift, and the mask; for training the
-        weights and their gradient too.
+        """Bytes of Q, K, V, the scores of positions and the mask; for training the masked scores, the weights and their
+        gradient too.
         """
         token = shape.tokens * shape.d_model * itemsize
         square = shape.batch_size * shape.num_heads * shape.seq_len**2 * itemsize
-        kept = (2 + shape.num_layers) * square if train else 2 * square
+        kept = (2 + shape.num_layers) * square if train else square
         return 3 * token + kept + shape.seq_len**2
 
 

@@ -95,11 +95,11 @@ class RelativeAttention(nn.Module):
         (B, A, L, E).
         """
         u_bias, v_bias = (bias[:, None, :] for bias in self.biases)
-        by_position = shifted(((q + v_bias) @ r.transpose(-2, -1)).flip(-1)) / math.sqrt(self.head_dim)
-        length, keys = by_position.shape[-2:]
+        distances = F.pad(r.flip(1), (0, 0, 0, 1)).transpose(-2, -1)  # K - 1 to 0, and a column that `shifted` needs
+        by_position = shifted(((q + v_bias) / math.sqrt(self.head_dim)) @ distances)
+        length = q.shape[2]
         if length > 1:
-            future = torch.ones(length, keys, dtype=torch.bool, device=q.device).triu(keys - length + 1)
-            by_position = by_position.masked_fill(future, -math.inf)
+            by_position = _without_future(by_position, length)
         rate = self.rate if self.training else 0.0
         return F.scaled_dot_product_attention(q + u_bias, k, v, attn_mask=by_position, dropout_p=rate)
 
@@ -123,13 +123,24 @@ class RelativeAttention(nn.Module):
 
 
 def shifted(scores: Tensor) -> Tensor:
-    """Row i of (..., L, K), whose columns are the distances K - 1 to 0, moved left by L - 1 - i: column j is key j.
+    """Row i of (..., L, K + 1), whose columns are the distances K - 1 to 0 and one more, moved left by L - 1 - i.
 
-    Entries of keys after the query are of no meaning. Appendix B: a column of zeros, another reading order, a row less.
+    Column j of the result, (..., L, K), is key j; entries of keys after the query are of no meaning. It is a view: read
+    K at a time from entry L - 1 on, each row begins one column earlier. (Appendix B: a column of zeros, and a copy.)
     """
-    *lead, length, keys = scores.shape
-    padded = F.pad(scores, (1, 0))
-    return padded.view(*lead, keys + 1, length)[..., 1:, :].reshape(*lead, length, keys)
+    *_, length, columns = scores.shape
+    keys = columns - 1
+    return scores.flatten(-2)[..., length - 1 : length - 1 + length * keys].unflatten(-1, (length, keys))
+
+
+def _without_future(scores: Tensor, length: int) -> Tensor:
+    """-inf where a key comes after its query; in place where no gradient is kept."""
+    square = torch.ones(length, length, dtype=torch.bool, device=scores.device).triu(1)
+    earlier = scores.shape[-1] - length
+    if scores.requires_grad:
+        return scores.masked_fill(F.pad(square, (earlier, 0)), -math.inf)
+    scores[..., earlier:].masked_fill_(square, -math.inf)
+    return scores
 
 
 def by_distance(keys: int, d_model: int, dtype: torch.dtype, device: torch.device) -> Tensor:

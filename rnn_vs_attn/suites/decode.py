@@ -35,6 +35,11 @@ class DecodeCase(Case):
     seq_len: int = option(64, "Context lengths: 512, or 64:4096 (doubling).", sweep="64:4096", minimum=1)
     batch_size: int = option(1, "Sequences decoded together.", minimum=1)
     d_model: int = option(256, "Width of the model.", minimum=1)
+    threads: int = option(
+        1,
+        "CPU threads; 0 takes all usable cores, which helps prefills, and large models where nothing else runs.",
+        minimum=0,
+    )
     num_layers: int = option(4, "Layers; nothing stands between those that are no language model.", minimum=1)
     causal: bool = fixed(True)
     vocab_size: int = option(256, "Token ids of a language model; 256 are bytes.", minimum=2)

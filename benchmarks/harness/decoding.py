@@ -1,0 +1,108 @@
+"""Decoding: a token of GPT after 8,192 tokens takes what its weights, attention's arithmetic and its bytes predict.
+
+python benchmarks/harness/decoding.py [--turns 9] [--context 8192] [--threads 1]
+
+Predicted: the product of every weight matrix with one vector, and for each layer attention's two products over all keys
+and values that are stored, without anything else; timed in the same turn as the steps. A decoder that copies its cache
+reads and writes it once more for every token, and shows here as 2 and more. Beside it what a mere read (a sum) of keys
+and values takes: torch's matrix-vector products do not reach that rate. Target: at most 1.5 times the prediction, for 4
+layers of width 256 and for gpt2's shape.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+
+import torch
+from reporting import Figure, parser, report
+from torch import Tensor
+from torch.nn import functional as F
+
+from rnn_vs_attn import stats
+from rnn_vs_attn.measure.decoding import UNTIMED, Decoder
+from rnn_vs_attn.models.caches import KeyValueCache
+from rnn_vs_attn.models.configurations import GPT_SIZES, GPTShape
+from rnn_vs_attn.models.gpt import GPT
+
+STEPS = 16
+SHAPES = {"4 layers of width 256": GPTShape(4, 256, 4, vocab_size=256), "gpt2": GPT_SIZES["gpt2"]}
+
+
+def main() -> None:
+    options = parser(__doc__ or "")
+    options.add_argument("--turns", type=int, default=9)
+    options.add_argument("--context", type=int, default=8192)
+    options.add_argument("--threads", type=int, default=1)
+    given = options.parse_args()
+    torch.set_num_threads(given.threads)
+    figures: list[Figure] = []
+    details: list[dict[str, object]] = []
+    for name, shape in SHAPES.items():
+        found = measured(shape, given.context, given.turns)
+        ratio = stats.estimate([a / b for a, b in zip(found["step"], found["predicted"], strict=True)])
+        value = ratio.high if ratio.high is not None else ratio.median
+        text = f"{name}, step at context {given.context} / predicted, upper end"
+        figures.append(Figure(text, value, "<= 1.5", value <= 1.5))
+        ms = {f"{what}, ms": round(1e3 * median(values), 3) for what, values in found.items()}
+        details.append({"what": text} | vars(ratio) | ms)
+        print(f"{name}: {ratio.median:.3f} [{ratio.low}, {ratio.high}], {ms}", file=sys.stderr)
+    report(figures, details, given.json)
+
+
+@torch.no_grad()
+def measured(shape: GPTShape, context: int, turns: int) -> dict[str, list[float]]:
+    """Seconds of a step, of what predicts it, and of a read of keys and values, a turn each."""
+    torch.manual_seed(0)
+    room = context + turns * STEPS + UNTIMED
+    model = GPT(dataclasses.replace(shape, context_len=room)).eval()
+    state = [filled(cache, context) for cache in model.initial_state(1)]
+    decoder = Decoder(model, torch.zeros(1, context, dtype=torch.long))
+    held = (torch.zeros(1, dtype=torch.long), state)
+    for _ in range(UNTIMED):
+        held = decoder.step(*held)
+    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "positions" not in name]
+    vectors = [torch.randn(1, m.shape[1]) for m in matrices]
+    query, weights = torch.randn_like(state[0].keys[:, :, :1]), torch.rand(1, shape.num_heads, 1, context)
+    stored = [(cache.keys[:, :, :context], cache.values[:, :, :context]) for cache in state]
+    parts: dict[str, Callable[[], list[Tensor]]] = {
+        "products": lambda: [F.linear(v, m) for v, m in zip(vectors, matrices, strict=True)],
+        "attention": lambda: [y for k, v in stored for y in (query @ k.transpose(-2, -1), weights @ v)],
+        "read": lambda: [t.sum() for pair in stored for t in pair],
+    }
+    found: dict[str, list[float]] = {"step": [], "predicted": [], "read": []}
+    for _ in range(turns):
+        steps = []
+        for _ in range(STEPS):
+            begun = perf_counter()
+            held = decoder.step(*held)
+            steps.append(perf_counter() - begun)
+        spent = {name: seconds(call) for name, call in parts.items()}
+        found["step"].append(median(steps))
+        found["predicted"].append(spent["products"] + spent["attention"])
+        found["read"].append(spent["read"])
+    return found
+
+
+def filled(cache: KeyValueCache, length: int) -> KeyValueCache:
+    """A cache with random keys and values of `length` positions."""
+    batch_size, num_heads, _, head_dim = cache.keys.shape
+    cache.append(*(torch.randn(batch_size, num_heads, length, head_dim) for _ in range(2)))
+    return cache
+
+
+def seconds(call: Callable[[], list[Tensor]]) -> float:
+    """The median of as many calls as there are steps."""
+    found = []
+    for _ in range(STEPS):
+        begun = perf_counter()
+        call()
+        found.append(perf_counter() - begun)
+    return median(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Transformer-XL beside the straightforward form of its attention, which holds both terms of the scores, same weights.
+
+python benchmarks/peers/relative_attention.py [--alternations 11] [--seq-len 512] [--memory-len 512]
+
+Ours adds the shifted term of positions to a fused kernel as its mask; the other form multiplies both terms out, adds
+them, masks, takes the softmax and multiplies with the values, one einsum each. Forward of a whole model with a memory,
+alternately in one process; then the peak memory of each above its start. Targets: the upper end of the ratio of times,
+and the ratio of peaks, at most 1.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+from reporting import Figure, parser, report
+
+from rnn_vs_attn import stats
+from rnn_vs_attn.measure import memory
+from rnn_vs_attn.models.configurations import TransformerXLShape
+from rnn_vs_attn.models.relative import RelativeAttention
+from rnn_vs_attn.models.transformer_xl import TransformerXL
+
+CALLS = 2  # a side and alternation, of which the better one counts
+
+
+def shifted(scores: Tensor) -> Tensor:
+    """Appendix B: (..., L, K), columns the distances K - 1 to 0 -> columns the keys, by a copy."""
+    *lead, length, keys = scores.shape
+    padded = torch.cat([scores.new_zeros(*lead, length, 1), scores], dim=-1)
+    return padded.view(*lead, keys + 1, length)[..., 1:, :].reshape(*lead, length, keys)
+
+
+class BothTerms(RelativeAttention):
+    """The same attention with every term of the scores in memory."""
+
+    def attend(self, q: Tensor, k: Tensor, v: Tensor, r: Tensor) -> Tensor:
+        u_bias, v_bias = (bias[:, None, :] for bias in self.biases)
+        by_content = torch.einsum("bhie,bhje->bhij", q + u_bias, k)
+        by_position = shifted(torch.einsum("bhie,hje->bhij", q + v_bias, r.flip(1)))
+        scores = (by_content + by_position) / math.sqrt(self.head_dim)
+        length, keys = scores.shape[-2:]
+        future = torch.ones(length, keys, dtype=torch.bool, device=q.device).triu(keys - length + 1)
+        weights = scores.masked_fill(future, -math.inf).softmax(-1)
+        return torch.einsum("bhij,bhje->bhie", weights, v)
+
+
+def main() -> None:
+    options = parser(__doc__ or "")
+    options.add_argument("--alternations", type=int, default=11)
+    options.add_argument("--seq-len", type=int, default=512)
+    options.add_argument("--memory-len", type=int, default=512)
+    options.add_argument("--batch-size", type=int, default=4)
+    given = options.parse_args()
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.manual_seed(0)
+    kept = given.memory_len
+    shape = TransformerXLShape(4, 256, 4, 64, 1024, 256, (), memory_len=kept, evaluation_memory_len=kept)
+    ours, other = TransformerXL(shape).eval(), TransformerXL(shape).eval()
+    other.load_state_dict(ours.state_dict())
+    for layer in other.layers:
+        layer.attention.__class__ = BothTerms
+    tokens = torch.randint(shape.vocab_size, (given.batch_size, given.seq_len))
+    with torch.no_grad():
+        earlier = torch.randint(shape.vocab_size, (given.batch_size, max(kept, 1)))
+        _, held = ours(earlier)
+        sides = [lambda model=model: model(tokens, held)[0] for model in (ours, other)]
+        torch.testing.assert_close(sides[0](), sides[1](), rtol=1e-4, atol=1e-4)
+        ratio = alternated(sides[0], sides[1], given.alternations)
+        peaks = [memory.peaks([side], torch.device("cpu"))[0] for side in sides]
+    where = f"seq_len {given.seq_len}, memory {kept}"
+    high = ratio.high if ratio.high is not None else ratio.median
+    figures = [
+        Figure(f"forward with memory, {where}: ours / both terms, upper end", high, "<= 1", high <= 1),
+        Figure(f"peak memory, {where}: ours / both terms", peaks[0] / peaks[1], "< 1", peaks[0] < peaks[1]),
+    ]
+    report(figures, [vars(ratio), {"peaks in bytes": peaks}], given.json)
+
+
+def alternated(ours: Callable[[], object], other: Callable[[], object], alternations: int) -> stats.Estimate:
+    """ours / other, the order flipped each time."""
+    ratios = []
+    for number in range(alternations):
+        order = (ours, other) if number % 2 else (other, ours)
+        spent = {call: min(seconds(call) for _ in range(CALLS)) for call in order}
+        ratios.append(spent[ours] / spent[other])
+    return stats.estimate(ratios)
+
+
+def seconds(call: Callable[[], object]) -> float:
+    begun = perf_counter()
+    call()
+    return perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main()
