@@ -25,17 +25,18 @@ def round_seconds(worker: Worker, suite: Suite, cases: Sequence[Case], limits: L
         known = shortest[family].seq_len if family in shortest else LOOK_AT
         shortest[family] = dataclasses.replace(case, seq_len=min(case.seq_len, known))
     looked = {family: _look(worker, suite, case, limits) for family, case in shortest.items()}
-    return {case: _of(case, shortest, looked, limits) for case in cases}
+    steady = suite.timed and not suite.passes  # it measures for as long as it needs, at any length
+    return {case: _of(case, shortest, looked, limits, steady) for case in cases}
 
 
 def _of(
-    case: Case, shortest: dict[Case, Case], looked: dict[Case, dict[str, float] | None], limits: Limits
+    case: Case, shortest: dict[Case, Case], looked: dict[Case, dict[str, float] | None], limits: Limits, steady: bool
 ) -> float | None:
     family = dataclasses.replace(case, seq_len=1)
     seconds = looked[family]
     if seconds is None:
         return None
-    growth = _work(case) / _work(shortest[family])
+    growth = 1.0 if steady else _work(case) / _work(shortest[family])
     if "measure" in seconds:
         return seconds["measure"] * growth
     calls = [value * growth for value in seconds.values()]

@@ -179,7 +179,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> decoding.Decoder:
 
 
 def test_steps_are_timed_one_by_one_after_the_untimed_ones(counted: decoding.Decoder) -> None:
-    found = decoding.steps(counted)
+    found = decoding.steps(counted, counted.prefill())
     assert found.seconds == pytest.approx([n * 1e-3 for n in range(4, 21)])  # the fourth to the 20th: 204 ms
     assert found.median == pytest.approx(12e-3)
     assert found.percentile_95 == pytest.approx((4 + 0.95 * 16) * 1e-3)
@@ -188,13 +188,23 @@ def test_steps_are_timed_one_by_one_after_the_untimed_ones(counted: decoding.Dec
 def test_fast_steps_begin_again_at_the_end_of_the_context(counted: decoding.Decoder) -> None:
     counted.context = counted.context[:, :8]
     counted.module.unit = 1_000  # ns: sixteen in a row are far from enough
-    found = decoding.steps(counted).seconds
+    found = decoding.steps(counted, counted.prefill()).seconds
     assert found[:32] == pytest.approx([n * 1e-6 for n in range(4, 20)] * 2)
     assert sum(found) == pytest.approx(0.2, rel=1e-3)
 
 
 def test_prefills_are_timed_whole_and_until_there_are_enough(counted: decoding.Decoder) -> None:
-    assert decoding.prefill_seconds(counted) == pytest.approx([0.512])
+    seconds, (token, state) = decoding.prefills(counted)
+    assert seconds == pytest.approx([0.512])
+    assert (token.tolist(), state.tolist()) == ([0], [0.0])
+    counted.context = counted.context[:, :90]
+    assert decoding.prefills(counted)[0] == pytest.approx([0.09] * 3)
+
+
+def test_a_long_prefill_is_taken_once(counted: decoding.Decoder) -> None:
+    counted.context = counted.context.repeat(1, 4)
+    assert decoding.prefills(counted)[0] == pytest.approx([2.048])
+    assert counted.module.now == 2_048_000_000
 
 
 # What is read out of the numbers

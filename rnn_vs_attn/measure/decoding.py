@@ -23,7 +23,7 @@ LEAST_STEPS = 16
 MOST_STEPS = 64  # in a row, or the context would be another one
 UNTIMED = 3  # steps before: they load code, and make room for more positions where the context filled it
 _ENOUGH = 0.2  # seconds of timed steps, and of timed prefills
-_LONG_PREFILL = 1.0  # seconds: a second one would show nothing that matters
+_LONG_PREFILL = 1.0  # seconds, of which loading code is no part that matters
 _NANO = 1e-9
 
 
@@ -125,22 +125,29 @@ class Steps:
         return quantiles(self.seconds, n=20, method="inclusive")[-1]
 
 
-def prefill_seconds(decoder: Decoder) -> list[float]:
-    """Seconds of each timed prefill, after one that is thrown away; of a long one the second alone."""
+def prefills(decoder: Decoder) -> tuple[list[float], tuple[Tensor, Any]]:
+    """Seconds of each timed prefill, and what the last one made: the first step's input and the state.
+
+    The first is thrown away, but for a long one, of which there is no other.
+    """
     wait = _waiter(decoder.context.device)
-    _timed(decoder.prefill, wait)
+    seconds, made = _timed(decoder.prefill, wait)
+    if seconds > _LONG_PREFILL:
+        return [seconds], made
     found: list[float] = []
-    while not found or sum(found) < _ENOUGH:
-        found.append(_timed(decoder.prefill, wait))
-        if found[-1] > _LONG_PREFILL:
-            break
-    return found
+    while sum(found) < _ENOUGH:
+        seconds, made = _timed(decoder.prefill, wait)
+        found.append(seconds)
+    return found, made
 
 
-def steps(decoder: Decoder) -> Steps:
-    """Steps after the context: LEAST_STEPS and until _ENOUGH; after MOST_STEPS again from the context's end."""
+def steps(decoder: Decoder, made: tuple[Tensor, Any]) -> Steps:
+    """Steps after a prefill: LEAST_STEPS and until _ENOUGH; after MOST_STEPS again from the context's end.
+
+    made: what the prefill made; its state may be changed in place.
+    """
     wait = _waiter(decoder.context.device)
-    begin = decoder.prefill()
+    begin = made
     for _ in range(UNTIMED - 1):
         begin = decoder.step(*begin)
     a_set = min(MOST_STEPS, max(LEAST_STEPS, decoder.context.shape[1] // 8))
@@ -162,14 +169,13 @@ def _enough(found: list[int]) -> bool:
     return len(found) >= LEAST_STEPS and sum(found) * _NANO >= _ENOUGH
 
 
-def _timed(call: Callable[[], Any], wait: Callable[[], None]) -> float:
+def _timed(call: Callable[[], Any], wait: Callable[[], None]) -> tuple[float, Any]:
+    """Seconds of a call and what it returns."""
     wait()
     start = perf_counter_ns()
     made = call()
     wait()
-    seconds = (perf_counter_ns() - start) * _NANO
-    del made
-    return seconds
+    return (perf_counter_ns() - start) * _NANO, made
 
 
 def _waiter(device: torch.device) -> Callable[[], None]:

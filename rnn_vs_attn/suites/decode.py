@@ -32,7 +32,7 @@ class DecodeCase(Case):
         "package.module:Class or file.py:Class with initial_state and step.",
         sweep="lstm,attention,attention-relative,lstm-lm,gpt,transformer-xl",
     )
-    seq_len: int = option(64, "Context lengths: 512, or 64:4096 (doubling).", sweep="64:4096", minimum=1)
+    seq_len: int = option(64, "Context lengths: 512, or 64:4096 (doubling).", sweep="64,256,1024,4096", minimum=1)
     batch_size: int = option(1, "Sequences decoded together.", minimum=1)
     d_model: int = option(256, "Width of the model.", minimum=1)
     threads: int = option(
@@ -103,14 +103,14 @@ def measure(case: DecodeCase, seed: int) -> Iterator[Sample]:
 
     with torch.no_grad():
         made = decoder(case, seed)
-        prefills = decoding.prefill_seconds(made)
+        prefills, after = decoding.prefills(made)
         yield Sample("prefill_time", median(prefills), blocks=prefills)
-        steps = decoding.steps(made)
+        if seed == 0:
+            yield Sample("state_size", decoding.state_bytes(after[1]))
+            yield Sample("num_params", build.count_parameters(made.module))
+        steps = decoding.steps(made, after)
         yield Sample("step_time", steps.median, details={"steps": len(steps.seconds)})
         yield Sample("step_time_p95", steps.percentile_95)
-        if seed == 0:
-            yield Sample("state_size", decoding.state_bytes(made.prefill()[1]))
-            yield Sample("num_params", build.count_parameters(made.module))
 
 
 # In the parent
