@@ -205,12 +205,21 @@ class Worker:
             self._leave()
         made = suite.case(**case)
         self._torch.set_num_threads(made.threads)
+        self._load_built_in(made.model)
         on_cpu = made.device == "cpu"
         available = environment.available_memory() if on_cpu else self._torch.cuda.mem_get_info(made.device)[0]
         self._case, self._max_memory = made, max_memory if max_memory is not None else available
         if on_cpu:
             memory.limit(self._max_memory)
         return made
+
+    def _load_built_in(self, model: str) -> None:
+        """Import a model's code while there is memory for it; a user's own module is imported within the limit."""
+        from rnn_vs_attn.models import build
+
+        spec = find(model)
+        if spec.family != "user":
+            build.load(spec)
 
     def _leave(self) -> None:
         from rnn_vs_attn.measure import memory

@@ -304,3 +304,20 @@ def test_what_cannot_be_decoded_is_one_sentence(words: list[str], said: str) -> 
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("name", NAMES)
+def test_decoding_on_cuda_is_that_of_the_cpu(name: str) -> None:
+    found = []
+    for device in ("cpu", "cuda"):
+        made = decode.decoder(case(name, seq_len=20, dtype="float64", device="cpu"), 0)
+        made.module, made.context = made.module.to(device), made.context.to(device)
+        made.next_input = None if made.next_input is None else made.next_input.to(device)
+        with torch.no_grad():
+            given, state = made.prefill()
+            for _ in range(3):
+                given, state = made.step(given, state)
+        found.append((given.cpu(), decoding.state_bytes(state)))
+    torch.testing.assert_close(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
