@@ -94,7 +94,8 @@ class RelativeAttention:
         projections = 2 * shape.tokens * 4 * shape.d_model**2
         positions = 2 * shape.seq_len * shape.d_model**2
         length = shape.seq_len
-        mixing = 2 * shape.batch_size * (2 * length**2 + length * (length + 1)) * shape.d_model
+        shifted = length * (length + 1) if length > 1 else 1
+        mixing = 2 * shape.batch_size * (2 * length**2 + shifted) * shape.d_model
         forward = projections + positions + mixing
         return Flops(shape.num_layers * forward, shape.num_layers * (2 * forward - positions))
 

@@ -95,13 +95,16 @@ class RelativeAttention(nn.Module):
         (B, A, L, E).
         """
         u_bias, v_bias = (bias[:, None, :] for bias in self.biases)
-        distances = F.pad(r.flip(1), (0, 0, 0, 1)).transpose(-2, -1)  # K - 1 to 0, and a column that `shifted` needs
-        by_position = shifted(((q + v_bias) / math.sqrt(self.head_dim)) @ distances)
-        length = q.shape[2]
-        if length > 1:
-            by_position = _without_future(by_position, length)
+        by_position = self._by_position((q + v_bias) / math.sqrt(self.head_dim), r)
         rate = self.rate if self.training else 0.0
         return F.scaled_dot_product_attention(q + u_bias, k, v, attn_mask=by_position, dropout_p=rate)
+
+    def _by_position(self, q: Tensor, r: Tensor) -> Tensor:
+        """Scores of position (B, A, L, K) of scaled queries, -inf where a key comes after its query."""
+        if q.shape[2] == 1:  # nothing to shift, and nothing of K positions to copy
+            return (q @ r.transpose(-2, -1)).flip(-1)
+        distances = F.pad(r.flip(1), (0, 0, 0, 1))  # K - 1 to 0, and a column that `shifted` needs
+        return _without_future(shifted(q @ distances.transpose(-2, -1)))
 
     def _project(self, x: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries (B, A, L, E) of the segment, keys and values (B, A, K, E) of memory and segment."""
@@ -133,8 +136,9 @@ def shifted(scores: Tensor) -> Tensor:
     return scores.flatten(-2)[..., length - 1 : length - 1 + length * keys].unflatten(-1, (length, keys))
 
 
-def _without_future(scores: Tensor, length: int) -> Tensor:
-    """-inf where a key comes after its query; in place where no gradient is kept."""
+def _without_future(scores: Tensor) -> Tensor:
+    """(..., L, K) with -inf where a key comes after its query; in place where no gradient is kept."""
+    length = scores.shape[-2]
     square = torch.ones(length, length, dtype=torch.bool, device=scores.device).triu(1)
     earlier = scores.shape[-1] - length
     if scores.requires_grad:
