@@ -7,7 +7,7 @@ price, and the next one cannot start before it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median, quantiles
 from time import perf_counter_ns
@@ -17,13 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.measure import calls
 from rnn_vs_attn.models.mixer import advance, decodes, has_state, initial_state, output_of
 
 LEAST_STEPS = 16
 MOST_STEPS = 64  # in a row, or the context would be another one
 UNTIMED = 3  # steps before: they load code, and make room for more positions where the context filled it
-_ENOUGH = 0.2  # seconds of timed steps, and of timed prefills
-_LONG_PREFILL = 1.0  # seconds: a second one would show nothing that matters
 _NANO = 1e-9
 
 
@@ -127,19 +126,12 @@ class Steps:
 
 def prefill_seconds(decoder: Decoder) -> list[float]:
     """Seconds of each timed prefill, after one that is thrown away; of a long one the second alone."""
-    wait = _waiter(decoder.context.device)
-    _timed(decoder.prefill, wait)
-    found: list[float] = []
-    while not found or sum(found) < _ENOUGH:
-        found.append(_timed(decoder.prefill, wait))
-        if found[-1] > _LONG_PREFILL:
-            break
-    return found
+    return calls.seconds(decoder.prefill, decoder.context.device)
 
 
 def steps(decoder: Decoder) -> Steps:
     """Steps after the context: LEAST_STEPS and until _ENOUGH; after MOST_STEPS again from the context's end."""
-    wait = _waiter(decoder.context.device)
+    wait = calls.waiter(decoder.context.device)
     begin = decoder.prefill()
     for _ in range(UNTIMED - 1):
         begin = decoder.step(*begin)
@@ -159,19 +151,4 @@ def steps(decoder: Decoder) -> Steps:
 
 
 def _enough(found: list[int]) -> bool:
-    return len(found) >= LEAST_STEPS and sum(found) * _NANO >= _ENOUGH
-
-
-def _timed(call: Callable[[], Any], wait: Callable[[], None]) -> float:
-    wait()
-    start = perf_counter_ns()
-    made = call()
-    wait()
-    seconds = (perf_counter_ns() - start) * _NANO
-    del made
-    return seconds
-
-
-def _waiter(device: torch.device) -> Callable[[], None]:
-    """Waits until the device has nothing left to do."""
-    return (lambda: torch.cuda.synchronize(device)) if device.type == "cuda" else (lambda: None)
+    return len(found) >= LEAST_STEPS and sum(found) * _NANO >= calls.ENOUGH
