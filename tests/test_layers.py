@@ -43,7 +43,7 @@ suites.suite
 suites.bench_reading suites.variants_passes
 suites.bench_words suites.bench_figures suites.gradflow_reading suites.decode_reading
 suites.variants_gpt_reading suites.variants_albert_reading suites.variants_transformer_xl_reading
-suites.gradflow_words suites.gradflow_figures suites.decode_words suites.decode_figures
+suites.gradflow_words suites.gradflow_figures suites.decode_words suites.decode_figures suites.variants_figures
 suites.variants_gpt_words suites.variants_albert_words suites.variants_transformer_xl_words
 suites.bench suites.gradflow suites.decode suites.variants_gpt suites.variants_albert suites.variants_transformer_xl
 suites

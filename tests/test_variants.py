@@ -220,7 +220,12 @@ def test_a_filled_module_is_the_same_module_with_other_weights() -> None:
 def test_windows_and_memory_evaluate_as_many_tokens_as_they_are_divided_by() -> None:
     cpu = torch.device("cpu")
     small: dict[str, Any] = {"d_model": 16, "num_heads": 2, "num_layers": 1, "vocab_size": 7, "segment_len": 4}
-    for method, length, expected in (("memory", 10, 4), ("window-1", 10, 1), ("window-half", 9, 5)):
+    for method, length, expected in (
+        ("memory", 10, 4),
+        ("window-1", 10, 1),
+        ("window-half", 9, 5),
+        ("cache-segment", 10, 4),
+    ):
         with torch.no_grad():
             module, call, tokens = variants_transformer_xl._evaluation(xl(method, length, **small), cpu)
             made: Any = call()
@@ -230,8 +235,16 @@ def test_windows_and_memory_evaluate_as_many_tokens_as_they_are_divided_by() -> 
             assert made[1][0].shape == (1, 10, 16)  # as many positions are remembered as the attention length
         else:
             logits = made[0] if method == "window-1" else made
-            assert logits.shape == (1, 1 if method == "window-1" else 9, 7)
+            assert logits.shape == (1, {"window-1": 1, "window-half": 9, "cache-segment": 4}[method], 7)
         assert build.count_parameters(module) > 0
+
+
+def test_a_segment_after_a_cache_is_the_same_call_again_and_again() -> None:
+    with torch.no_grad():
+        _, call, _ = variants_transformer_xl._evaluation(xl("cache-segment", 9, d_model=16), torch.device("cpu"))
+        first: Any = call()
+        again: Any = call()
+    assert torch.equal(first, again)
 
 
 # What is read out of the numbers
@@ -277,7 +290,11 @@ def test_ratios_to_bert_are_formed_within_rounds() -> None:
     assert found.axes["size"] == "albert-base"
     said = variants_albert_words.remarks([found])
     assert said[0] == "albert-base against bert-base: 0.9000 [0.9000, 0.9000] of its training time."
-    assert said[1].startswith("Sharing saves parameters and memory, not FLOPs")
+    shared = dataclasses.replace(found, axes=found.axes | {"size": "bert-base+shared"})
+    assert variants_albert_words.remarks([shared])[0] == (
+        "Sharing saves parameters and memory, not FLOPs; bert-base+shared against bert-base: "
+        "0.9000 [0.9000, 0.9000] of its training time."
+    )
 
 
 def test_sharing_saves_parameters_and_not_flops() -> None:

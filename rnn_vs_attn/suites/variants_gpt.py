@@ -12,7 +12,7 @@ from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.configurations import GPT_SIZES, GPTShape
 from rnn_vs_attn.records import Metric, Record, Sample
-from rnn_vs_attn.suites import variants_gpt_reading, variants_gpt_words, variants_passes
+from rnn_vs_attn.suites import variants_figures, variants_gpt_reading, variants_gpt_words, variants_passes
 from rnn_vs_attn.suites.suite import ITEMSIZE, Case, Suite, fixed, option
 from rnn_vs_attn.suites.variants_passes import FLOPS, NUM_PARAMS, WEIGHTS_SIZE
 from rnn_vs_attn.tables import Column
@@ -180,5 +180,6 @@ VARIANTS_GPT = Suite(
     expand=variants_gpt_reading.expand,
     remarks=variants_gpt_words.remarks,
     columns=COLUMNS,
+    figures=variants_figures.over_size,
     echoes=("prefill_time",),
 )

@@ -11,7 +11,12 @@ from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.configurations import GPTShape, LanguageShape, TransformerXLShape
 from rnn_vs_attn.records import AxisValue, Metric, Sample
-from rnn_vs_attn.suites import variants_passes, variants_transformer_xl_reading, variants_transformer_xl_words
+from rnn_vs_attn.suites import (
+    variants_figures,
+    variants_passes,
+    variants_transformer_xl_reading,
+    variants_transformer_xl_words,
+)
 from rnn_vs_attn.suites.suite import ITEMSIZE, Case, Suite, fixed, option
 from rnn_vs_attn.suites.variants_passes import NUM_PARAMS, PEAK_MEMORY, RATIO
 from rnn_vs_attn.suites.variants_transformer_xl_reading import MEMORY, METHODS
@@ -37,7 +42,8 @@ class TransformerXLCase(Case):
     causal: bool = fixed(True)
     method: str = option(
         MEMORY,
-        "Segments with a memory; a window that is computed anew for each token, or for each half of it; a cache.",
+        "Segments with a memory; a window that is computed anew for each token, or for each half of it; a cache of "
+        "keys and values, one token at a time or a segment.",
         sweep=",".join(METHODS),
         choices=METHODS,
     )
@@ -142,11 +148,30 @@ def _evaluation(case: TransformerXLCase, device: torch.device) -> tuple[torch.nn
         memory = [kept] * case.num_layers
         segment = _tokens(case, case.segment_len, device)
         return module, lambda: module(segment, memory), case.segment_len
+    if case.method == "cache-segment":
+        return _segment_after_cache(case, device)
     module = _model(case, case.seq_len, 0, device)
     window = _tokens(case, case.seq_len, device)
     if case.method == "window-1":  # of the whole window the last token's logits alone
         return module, lambda: module.advance(window, [], last_only=True), 1
     return module, lambda: module(window), case.seq_len - case.seq_len // 2
+
+
+def _segment_after_cache(
+    case: TransformerXLCase, device: torch.device
+) -> tuple[torch.nn.Module, Callable[[], object], int]:
+    """A segment after a cache, which forgets it again so that the next call finds as many positions."""
+    module: Any = _model(case, case.seq_len + case.segment_len, 0, device)
+    _, state = module.advance(_tokens(case, case.seq_len, device), module.initial_state(case.batch_size), True)
+    segment = _tokens(case, case.segment_len, device)
+
+    def call() -> Tensor:
+        logits: Tensor = module.advance(segment, state)[0]
+        for cache in state:
+            cache.end -= case.segment_len
+        return logits
+
+    return module, call, case.segment_len
 
 
 def _reaches(case: TransformerXLCase) -> Iterator[Sample]:
@@ -253,5 +278,6 @@ VARIANTS_TRANSFORMER_XL = Suite(
     expand=variants_transformer_xl_reading.expand,
     remarks=variants_transformer_xl_words.remarks,
     columns=COLUMNS,
+    figures=variants_figures.over_length,
     echoes=("ratio",),
 )

@@ -12,7 +12,7 @@ from rnn_vs_attn.records import Metric, Record
 from rnn_vs_attn.suites.variants_passes import NUM_PARAMS, RATIO, exact, like, ratio_record
 
 MEMORY = "memory"
-METHODS = (MEMORY, "window-1", "window-half", "cache")
+METHODS = (MEMORY, "window-1", "window-half", "cache", "cache-segment")
 
 # Dai et al. 2019, table 9: attention length -> times that a window of stride 1 is slower, a token
 TABLE_9 = {800: 363, 1800: 773, 2800: 1409, 3800: 1874}

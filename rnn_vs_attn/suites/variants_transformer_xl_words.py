@@ -34,7 +34,10 @@ def _evaluation(records: Sequence[Record]) -> Iterator[str]:
         "window-1": "A window computed anew for each token takes {} times as long as segments with a memory",
         "window-half": "A window moved by half of its length, whose tokens see from half of it to all of it, takes {} "
         "times as long a token as segments with a memory",
-        "cache": "A key-value cache, one token at a time, takes {} times as long a token as segments with a memory",
+        "cache": "A key-value cache, one token at a time as in generation, takes {} times as long a token as segments "
+        "with a memory",
+        "cache-segment": "A key-value cache, a segment at a time, takes {} times as long a token as segments with a "
+        "memory; learned positions end its context there, where relative ones go on",
     }
     for method, words in methods.items():
         mine = [r for r in found if r.axes["method"] == method]
