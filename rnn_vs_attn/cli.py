@@ -199,10 +199,65 @@ def _typed(ctx: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+# Suites that belong together: without a sub-command all of them run, in a short form
+
+_VARIANTS = tuple(suite for suite in SUITES if suite.group == "variants")
+_TOGETHER = {"rounds": 2, "max_seconds": 105.0}
+TOGETHER_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "rounds": (int, typer.Option(_TOGETHER["rounds"], help="Rounds of each; below 6 there are no intervals.", min=1, rich_help_panel=_RUN)),
+    "max_seconds": (float, typer.Option(_TOGETHER["max_seconds"], help="Start no further case after this, of all together.", min=0, rich_help_panel=_RUN)),
+    **{name: RUN_OPTIONS[name] for name in ("timeout", "max_memory", "seed", "force")},
+    "output": (Path | None, typer.Option(None, help="Folder of these runs, one for each in it.", show_default="results/<UTC time>-<suite> each", rich_help_panel=_OUT)),
+    **{name: RUN_OPTIONS[name] for name in ("as_json", "quiet", "anonymous", "debug")},
+}  # fmt: skip
+
+
+def _defaults(suite: Suite) -> dict[str, Any]:
+    """All options of a suite's command as they are where none is typed."""
+    of_case = {f.name: _case_option(f)[1][1] for f in dataclasses.fields(suite.case) if not f.metadata.get("fixed")}
+    return {name: info.default for name, (_, info) in RUN_OPTIONS.items()} | of_case
+
+
+def _together_command(suites: tuple[Suite, ...]) -> Callable[..., int | None]:
+    """What a group of suites does without a sub-command."""
+
+    def command(ctx: typer.Context, **options: Any) -> int | None:
+        if ctx.invoked_subcommand is not None:
+            given = [name for name in options if _typed(ctx, name)]
+            if given:
+                raise UserError(f"{sweeps.option_name(given[0])} goes after {ctx.invoked_subcommand}, not before it")
+            return None
+        from rnn_vs_attn import together
+
+        return together.start_all(suites, _defaults, options)
+
+    kept = [f for f in dataclasses.fields(suites[0].case) if f.name in ("device", "threads")]
+    fields = {f.name: _case_option(f) for f in kept}
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter("ctx", keyword, annotation=typer.Context)]
+    for name, (kind, (info, default)) in fields.items():
+        parameters.append(inspect.Parameter(name, keyword, annotation=Annotated[kind, info], default=default))
+    for name, (kind, info) in TOGETHER_OPTIONS.items():
+        parameters.append(inspect.Parameter(name, keyword, annotation=kind, default=info))
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+variants = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+variants.callback(epilog=EXIT_CODES)(_together_command(_VARIANTS))
+app.add_typer(
+    variants,
+    name="variants",
+    help="Transformer-XL, ALBERT and GPT beside what each improves on; without a sub-command all three, briefly.",
+)
 for _suite in SUITES:
-    app.command(_suite.name, epilog=EXIT_CODES, help=_suite.help + " Lists: repeat an option, or use commas.")(
-        _suite_command(_suite)
-    )
+    _owner = variants if _suite.group else app
+    _owner.command(
+        _suite.command.split()[-1],
+        epilog=EXIT_CODES,
+        help=_suite.help + " Lists: repeat an option, or use commas.",
+    )(_suite_command(_suite))
 
 
 # Commands that compare: `ab` takes the fields of a case of `bench`, with defaults of its own

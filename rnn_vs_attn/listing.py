@@ -33,7 +33,7 @@ def model_row(spec: ModelSpec, shape: Shape, named: bool, debug: bool) -> dict[s
         "note": spec.note,
     }
     if spec.family == LANGUAGE:
-        note = f"takes token ids, in decode; counted with {VOCAB_SIZE} of them and a context of seq_len"
+        note = f"takes token ids, in decode and variants; counted with {VOCAB_SIZE} of them and a context of seq_len"
         return row | {"num_params": _language_params(spec, shape), "decodes": True, "note": note}
     if spec.costs:
         flops = spec.costs.flops(shape).train

@@ -70,7 +70,7 @@ class Shown:
     def case_begins(self, case: Case, what: str) -> None:
         self._seen.add((case, what == "memory"))
         if self._task is not None:
-            name = f"round {self._number + 1} of {self._of()} · {case.model} {case.seq_len} {what}"
+            name = f"round {self._number + 1} of {self._of()} · {case.label} {case.seq_len} {what}"
             self._bar.update(self._task, description=name, completed=len(self._seen) - 1, left=self._left())
             self._bar.refresh()
 
@@ -131,7 +131,7 @@ class PairsShown:
 
     def case_begins(self, case: Case, done: int) -> None:
         if self._task is not None:
-            name = f"{self._name()} · {case.model} {case.seq_len}"
+            name = f"{self._name()} · {case.label} {case.seq_len}"
             self._bar.update(self._task, description=name, completed=done, left=self._left)
             self._bar.refresh()
 

@@ -209,6 +209,9 @@ class Sweep:
         if self._measures(number):
             for case in self._shuffled(self._alive(), number, "measured"):
                 self._one(case, number, self._measure)
+        if self.suite.peaks is not None:
+            for case in self._shuffled(self._alive(), number, "peaks"):
+                self._one(case, number, self._peaks)
         if self.suite.timed:
             self._end_worker()
         wall = self.clock() - begun
@@ -299,16 +302,26 @@ class Sweep:
 
     def _measure(self, case: Case, number: int) -> None:
         """What is not timed in blocks."""
-        self.progress.case_begins(case, "memory" if self.suite.passes else "measure")
-        fields = {"suite": self.suite.name, "case": axes_of(case), "max_memory": self.limits.max_memory}
-        begun = self.clock()
-        answer = self._ask("measure", self.limits.timeout, seed=number, **fields)
+        seconds = self._samples(case, number, "memory" if self.suite.passes else "measure")
         if self.suite.passes:
-            self._spent.memory += self.clock() - begun
+            self._spent.memory += seconds
         else:
-            self._spent.timed += self.clock() - begun
+            self._spent.timed += seconds
+
+    def _peaks(self, case: Case, number: int) -> None:
+        """What makes the process slower, after all else."""
+        self._spent.memory += self._samples(case, number, "memory", part="peaks")
+
+    def _samples(self, case: Case, number: int, what: str, **fields: str) -> float:
+        """Ask for samples of a case and keep them; the seconds that it took."""
+        self.progress.case_begins(case, what)
+        about = {"suite": self.suite.name, "case": axes_of(case), "max_memory": self.limits.max_memory}
+        begun = self.clock()
+        answer = self._ask("measure", self.limits.timeout, seed=number, **about, **fields)
+        seconds = self.clock() - begun
         for sample in answer["samples"]:
             self._append(self._line(case, number, Sample(**sample)))
+        return seconds
 
     # The worker
 

@@ -18,6 +18,7 @@ from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import find
 from rnn_vs_attn.records import Record, Run, RunFolder, read_head, read_samples
 from rnn_vs_attn.runner import Sweep, now
+from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of
 
 DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143
@@ -68,8 +69,9 @@ def resume(suite: Suite, options: dict[str, Any]) -> int:
     path = options["resume"]
     head = read_head(path)
     if head.suite != suite.name:
+        command = next((other.command for other in SUITES if other.name == head.suite), head.suite)
         raise UserError(
-            f"{path} holds a run of {head.suite!r}, not of {suite.name!r}; use rnn-vs-attn {head.suite} --resume {path}"
+            f"{path} holds a run of {head.suite!r}, not of {suite.name!r}; use rnn-vs-attn {command} --resume {path}"
         )
     lines = read_samples(path)
     try:
@@ -169,7 +171,7 @@ def _run(
         if not quiet:
             _announce(suite, cases, limits, folder, head, err)
         try:
-            with Shown(err, limits, 2 if suite.passes else 1, show_first) as shown:
+            with Shown(err, limits, 2 if suite.passes or suite.peaks else 1, show_first) as shown:
                 if not quiet:
                     sweep.progress = shown
                 sweep.run()
@@ -182,7 +184,7 @@ def _run(
     _show(suite, run, folder.path, limits, options)
     if not quiet:
         state = "Interrupted; go on with" if code else "Written to"
-        way = f"rnn-vs-attn {suite.name} --resume {folder.path}" if code else str(folder.path)
+        way = f"rnn-vs-attn {suite.command} --resume {folder.path}" if code else str(folder.path)
         print(f"{state} {way}", file=sys.stderr)
     if code:
         return code
@@ -236,7 +238,8 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
         records = [dataclasses.asdict(record) for record in run.records]
         derived = [dataclasses.asdict(record) for record in suite.expand(run.records)]
         document = {"run": head, "folder": str(path), "records": records, "derived": derived}
-        print_json(document | {"remarks": suite.remarks(run.records)})
+        take = options.get("take_document", print_json)
+        take(document | {"remarks": suite.remarks(run.records)})
         return
     from rnn_vs_attn import plots
 
@@ -256,7 +259,8 @@ def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: floa
 
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
     shown = [*records, *suite.expand(records)]
-    found = [tables.build(shown, case_axes, suite.columns, limits.precision, width < WIDE)]
+    heads = {"row_axes": suite.row_axes, "implied": suite.implied}
+    found = [tables.build(shown, case_axes, suite.columns, limits.precision, width < WIDE, **heads)]
     for pivot in suite.pivots:
         whole = tables.build_pivot(shown, case_axes, pivot)
         if not whole.rows:
@@ -438,7 +442,7 @@ def _dry_run(suite: Suite, cases: Sequence[Case], limits: Limits, workers: _Work
     for case in cases:
         about = "unknown" if seconds[case] is None else units.duration(seconds[case] or 0)
         where = f"{case.dtype}\t{case.device}\tthreads {case.threads}"
-        print(f"{case.model}\tseq_len {case.seq_len}\t{where}\tabout {about} a round")
+        print(f"{case.label}\tseq_len {case.seq_len}\t{where}\tabout {about} a round")
     total = " to ".join(dict.fromkeys(units.duration(s) for s in totals))
     print(f"{len(cases)} cases, about {units.duration(a_round)} a round, {total} in all (--max-seconds bounds it)")
     return DONE

@@ -10,7 +10,7 @@ from typing import Any
 
 from rnn_vs_attn import environment
 from rnn_vs_attn.errors import UserError, unknown
-from rnn_vs_attn.models import LANGUAGE, find
+from rnn_vs_attn.models import ENCODER, LANGUAGE, find
 from rnn_vs_attn.suites.suite import Case, Suite
 
 Axes = dict[str, list[Any]]
@@ -74,6 +74,8 @@ def _word(field: dataclasses.Field[Any], word: str) -> list[str]:
 def check(suite: Suite, axes: Axes, force: bool) -> None:
     """UserError for what cannot be measured on any machine, or not on this one's processors."""
     for name in axes["model"]:
+        if find(name).family == ENCODER and suite.group != "variants":
+            raise UserError(f"{name} takes token ids and predicts none; rnn-vs-attn variants {name} measures it")
         if find(name).family == LANGUAGE and not suite.language_models:
             raise UserError(
                 f"{name} is a language model, from token ids to logits, and {suite.name} measures layers; "
@@ -102,5 +104,6 @@ def check_heads(axes: Axes) -> None:
 
 
 def cases(suite: Suite, axes: Axes) -> list[Case]:
-    """The product of all axes."""
-    return [suite.case(**dict(zip(axes, values, strict=True))) for values in itertools.product(*axes.values())]
+    """The product of all axes, each case complete."""
+    products = itertools.product(*axes.values())
+    return [suite.complete(suite.case(**dict(zip(axes, values, strict=True)))) for values in products]

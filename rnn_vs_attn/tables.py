@@ -124,11 +124,17 @@ def build(
     columns: Sequence[Column],
     precision: float | None,
     narrow: bool = False,
+    row_axes: Sequence[str] = ("model", "seq_len"),
+    implied: Sequence[str] = (),
 ) -> Table:
-    """The table of one run; `precision` marks intervals that are wider; a narrow one leaves spare columns out."""
+    """The table of one run; `precision` marks intervals that are wider; a narrow one leaves spare columns out.
+
+    row_axes: what heads every row, before other axes that vary; implied: axes that follow from others.
+    """
     rows = rows_of(records, case_axes)
-    varying = [n for n in case_axes if n in ("model", "seq_len") or len({row.axes[n] for row in rows}) > 1]
-    varying.sort(key=lambda name: ("model", "seq_len").index(name) if name in ("model", "seq_len") else 2)
+    told = [n for n in case_axes if n not in implied]
+    varying = [n for n in told if n in row_axes or len({row.axes[n] for row in rows}) > 1]
+    varying.sort(key=lambda name: row_axes.index(name) if name in row_axes else len(row_axes))
     shown = [c for c in columns if any(row.owes(c.metric) for row in rows) and not (narrow and c.spare)]
     notes = _Notes()
     cells = [
@@ -137,7 +143,7 @@ def build(
     ]
     for row, cell in zip(rows, cells, strict=True):
         cell[0] += notes.marks(row)
-    fixed = {name: rows[0].axes[name] for name in case_axes if name not in varying} if rows else {}
+    fixed = {name: rows[0].axes[name] for name in told if name not in varying} if rows else {}
     caption = ", ".join(f"{name} {value}" for name, value in fixed.items())
     return Table(caption, varying + [c.title for c in shown], cells, notes.lines)
 

@@ -159,14 +159,19 @@ class Worker:
         self._leave()
         return {"warnings": found}
 
-    def measure(self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None) -> dict[str, Any]:
-        """All samples of a case that are not timed in blocks."""
+    def measure(
+        self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None, part: str = "measure"
+    ) -> dict[str, Any]:
+        """All samples of a case that are not timed in blocks, or (part "peaks") those that come after all others."""
         owner = suite_named(suite)
         made = self._enter(owner, case, max_memory)
         self._refuse_what_cannot_fit(made, owner.trains)
+        if owner.least_memory is not None:
+            self._refuse(owner.least_memory(made), owner.trains)
         if owner.workload is not None and self._kind(made) not in self._warm:
             self._load_libraries(owner.workload(made, seed))
-        samples = [asdict(sample) for sample in owner.measure(made, seed)]
+        take = owner.peaks if part == "peaks" and owner.peaks is not None else owner.measure
+        samples = [asdict(sample) for sample in take(made, seed)]
         self._leave()
         return {"samples": samples}
 
@@ -233,14 +238,17 @@ class Worker:
     def _refuse_what_cannot_fit(self, case: Case, train: bool) -> None:
         from rnn_vs_attn.suites.bench import shape_of
         from rnn_vs_attn.suites.suite import ITEMSIZE
-        from rnn_vs_attn.units import size
 
         costs = find(case.model).costs
+        if costs is not None:
+            self._refuse(costs.least_memory(shape_of(case), ITEMSIZE[case.dtype], train), train)
+
+    def _refuse(self, needed: int, train: bool) -> None:
+        """CaseFault where a pass needs more bytes than there may be."""
+        from rnn_vs_attn.units import size
+
         limit = self._max_memory
-        if costs is None or limit is None:
-            return
-        needed = costs.least_memory(shape_of(case), ITEMSIZE[case.dtype], train)
-        if needed > limit:
+        if limit is not None and needed > limit:
             what = "a training pass" if train else "a forward pass"
             reason = (
                 f"refused beforehand: {what} needs at least {size(needed)}, the limit is {size(limit)} (--max-memory)"

@@ -220,7 +220,7 @@ def test_debug_shows_the_stack_trace() -> None:
 
 def test_help_names_every_command_and_the_exit_codes() -> None:
     done = run("--help")
-    commands = ("bench", "gradflow", "decode", "ab", "compare", "export", "models", "doctor")
+    commands = ("bench", "gradflow", "decode", "variants", "ab", "compare", "export", "models", "doctor")
     assert all(word in done.stdout for word in (*commands, "130"))
     assert not any(word in done.stdout for word in ("recall", "scaling", "report"))
 

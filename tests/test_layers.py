@@ -36,14 +36,16 @@ models.mixer models.weights
 models.recurrent models.attention models.gpt models.albert models.transformer_xl models.lstm_lm
 models.build models.pretrained
 models.language
-measure measure.device measure.flops measure.workload measure.anchor
+measure measure.device measure.flops measure.workload measure.anchor measure.calls measure.token_passes measure.reach
 measure.clock measure.graphs measure.memory measure.adjoint measure.decoding
 measure.stopping measure.outcome
 suites.suite
-suites.bench_reading
+suites.bench_reading suites.variants_passes
 suites.bench_words suites.bench_figures suites.gradflow_reading suites.decode_reading
-suites.gradflow_words suites.gradflow_figures suites.decode_words suites.decode_figures
-suites.bench suites.gradflow suites.decode
+suites.variants_gpt_reading suites.variants_albert_reading suites.variants_transformer_xl_reading
+suites.gradflow_words suites.gradflow_figures suites.decode_words suites.decode_figures suites.variants_figures
+suites.variants_gpt_words suites.variants_albert_words suites.variants_transformer_xl_words
+suites.bench suites.gradflow suites.decode suites.variants_gpt suites.variants_albert suites.variants_transformer_xl
 suites
 worker exports
 child sweeps
@@ -53,7 +55,7 @@ pairs
 progress judging
 runner estimates
 session
-listing comparing ab
+listing comparing ab together
 cli
 __main__
 """
@@ -229,9 +231,12 @@ def loaded_after(code: str) -> list[str]:
 HELP = """
 from typer.testing import CliRunner
 from rnn_vs_attn.cli import app
-names = [command.name for command in app.registered_commands]
-assert {"bench", "models", "doctor"} <= set(names)
-for words in ([], *([name] for name in names)):
+names = [[command.name] for command in app.registered_commands]
+for group in app.registered_groups:
+    names += [[group.name], *([group.name, command.name] for command in group.typer_instance.registered_commands)]
+assert [["bench"], ["models"], ["doctor"]] == [name for name in names if name[0] in ("bench", "models", "doctor")]
+assert ["variants", "gpt"] in names
+for words in ([], *names):
     result = CliRunner().invoke(app, [*words, "--help"])
     assert result.exit_code == 0 and "Usage" in result.output, result.output
 """

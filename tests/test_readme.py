@@ -29,6 +29,7 @@ def test_there_are_examples_of_every_command() -> None:
         "bench",
         "gradflow",
         "decode",
+        "variants",
         "ab",
         "compare",
         "export",
@@ -41,7 +42,7 @@ def test_there_are_examples_of_every_command() -> None:
 def test_an_example_runs_or_is_refused_for_its_hardware(line: str, tmp_path: Path) -> None:
     """Shortened; where a GPU or a second core is asked for and there is none, the refusal is what is tested."""
     words = shlex.split(line)[1:]
-    if words[0] in ("bench", "gradflow", "decode") and "--dry-run" not in words:
+    if words[0] in ("bench", "gradflow", "decode", "variants") and "--dry-run" not in words:
         words += [*SHORT, *(QUICK if words[0] == "bench" else []), "--output", str(tmp_path / "run")]
         words += [] if "--threads" in words else ["--threads", "1"]
     if words[0] == "ab":
@@ -76,6 +77,7 @@ def test_every_option_in_the_readme_exists() -> None:
     commands = [
         [],
         *([name] for name in ("bench", "gradflow", "decode", "ab", "compare", "export", "models", "doctor")),
+        *(["variants", *rest] for rest in ([], ["transformer-xl"], ["albert"], ["gpt"])),
     ]
     shown = " ".join(run(*command, "--help").stdout for command in commands)
     named = set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", README.split("## Files")[0])) - {

@@ -7,7 +7,7 @@ price, and the next one cannot start before it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median, quantiles
 from time import perf_counter_ns
@@ -17,13 +17,12 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.measure import calls
 from rnn_vs_attn.models.mixer import advance, decodes, has_state, initial_state, output_of
 
 LEAST_STEPS = 16
 MOST_STEPS = 64  # in a row, or the context would be another one
 UNTIMED = 3  # steps before: they load code, and make room for more positions where the context filled it
-_ENOUGH = 0.2  # seconds of timed steps, and of timed prefills
-_LONG_PREFILL = 1.0  # seconds, of which loading code is no part that matters
 _NANO = 1e-9
 
 
@@ -126,27 +125,16 @@ class Steps:
 
 
 def prefills(decoder: Decoder) -> tuple[list[float], tuple[Tensor, Any]]:
-    """Seconds of each timed prefill, and what the last one made: the first step's input and the state.
-
-    The first is thrown away, but for a long one, of which there is no other.
-    """
-    wait = _waiter(decoder.context.device)
-    seconds, made = _timed(decoder.prefill, wait)
-    if seconds > _LONG_PREFILL:
-        return [seconds], made
-    found: list[float] = []
-    while sum(found) < _ENOUGH:
-        seconds, made = _timed(decoder.prefill, wait)
-        found.append(seconds)
-    return found, made
+    """Seconds of each timed prefill, and what the last one made: the first step's input and the state."""
+    return calls.repeated(decoder.prefill, decoder.context.device)
 
 
 def steps(decoder: Decoder, made: tuple[Tensor, Any]) -> Steps:
-    """Steps after a prefill: LEAST_STEPS and until _ENOUGH; after MOST_STEPS again from the context's end.
+    """Steps after a prefill: LEAST_STEPS and until enough; after MOST_STEPS again from the context's end.
 
     made: what the prefill made; its state may be changed in place.
     """
-    wait = _waiter(decoder.context.device)
+    wait = calls.waiter(decoder.context.device)
     begin = made
     for _ in range(UNTIMED - 1):
         begin = decoder.step(*begin)
@@ -166,18 +154,4 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any]) -> Steps:
 
 
 def _enough(found: list[int]) -> bool:
-    return len(found) >= LEAST_STEPS and sum(found) * _NANO >= _ENOUGH
-
-
-def _timed(call: Callable[[], Any], wait: Callable[[], None]) -> tuple[float, Any]:
-    """Seconds of a call and what it returns."""
-    wait()
-    start = perf_counter_ns()
-    made = call()
-    wait()
-    return (perf_counter_ns() - start) * _NANO, made
-
-
-def _waiter(device: torch.device) -> Callable[[], None]:
-    """Waits until the device has nothing left to do."""
-    return (lambda: torch.cuda.synchronize(device)) if device.type == "cuda" else (lambda: None)
+    return len(found) >= LEAST_STEPS and sum(found) * _NANO >= calls.ENOUGH

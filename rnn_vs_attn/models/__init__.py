@@ -145,10 +145,20 @@ LANGUAGE_MODELS = (
     ),
 )
 
+ENCODER = "encoder"  # the family of what takes token ids and predicts none: `variants albert` measures it
+ENCODERS = (
+    ModelSpec(
+        name="albert",
+        family=ENCODER,
+        target="rnn_vs_attn.models.albert:Albert",
+        source="Lan et al. 2020; BERT with its switches off",
+    ),
+)
+
 
 def find(name: str) -> ModelSpec:
     """The model of that name: built in, an entry point, or an import path. UserError where it is none of them."""
-    for spec in (*MODELS, *LANGUAGE_MODELS):
+    for spec in (*MODELS, *LANGUAGE_MODELS, *ENCODERS):
         if spec.name == name:
             return spec
     for point in plug_ins():

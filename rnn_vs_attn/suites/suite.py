@@ -64,6 +64,11 @@ class Case:
     threads: int = option(0, "CPU threads; 0 takes all usable cores.", minimum=0)
     causal: bool = option(True, "No position sees the future. Recurrent models are always causal.")
 
+    @property
+    def label(self) -> str:
+        """What a list of cases and a line of progress call it."""
+        return self.model
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -73,13 +78,16 @@ class Suite:
     that it left out. precise: those whose intervals decide when a run stops; with none the fewest rounds do. passes:
     what is timed in blocks, driven by the parent; timed_samples turns the blocks of one pass into samples. measure:
     the rest of a round, in the worker, in the first measured_rounds only where its numbers hardly vary; all under
-    --rounds. probe: CaseFault where a user's own module cannot be measured at all, asked in the worker before the run.
-    trains: whether a round's memory must do for a training pass; language_models: whether it takes models of token ids.
-    anchor_axes: which axes the machine's own peak depends on. derive: records made from records and stored; expand:
-    those that only the table shows; remarks: lines under the table; pivots: tables with a column a case; chart: the
-    figure that a terminal shows as text. inputs: raised when the weights or inputs of a seed become others, so that
-    runs from before are not compared with runs from after. echoes: metrics that say what another one says, and are not
-    compared beside it.
+    --rounds. peaks: what is measured after that of all cases, as it makes a process slower. probe: CaseFault where a
+    user's own module cannot be measured at all, asked in the worker before the run. trains: whether a round's memory
+    must do for a training pass; least_memory: bytes that a case cannot do without, where its model's costs do not say;
+    language_models: whether it takes models of token ids. anchor_axes: which axes the machine's own peak depends on.
+    derive: records made from records and stored; expand: those that only the table shows; remarks: lines under the
+    table; pivots: tables with a column a case; chart: the figure that a terminal shows as text. inputs: raised when the
+    weights or inputs of a seed become others, so that runs from before are not compared with runs from after. echoes:
+    metrics that say what another one says, and are not compared beside it. group: the command that this one belongs to.
+    complete: fills in the fields of a case that follow from others. row_axes: those that always head a row of the
+    table; implied: those that follow from them and stand in table.csv only.
     """
 
     name: str
@@ -93,7 +101,9 @@ class Suite:
     passes: tuple[str, ...] = ()
     timed_samples: Callable[[str, list[dict[str, Any]], dict[str, Any]], list[Sample]] | None = None
     measured_rounds: int | None = None
+    peaks: Callable[[Any, int], Iterator[Sample]] | None = None
     trains: bool = True
+    least_memory: Callable[[Any], int] | None = None
     language_models: bool = False
     anchor_axes: tuple[str, ...] = ()
     check: Callable[[Mapping[str, Sequence[Any]]], None] | None = None
@@ -107,6 +117,15 @@ class Suite:
     chart: Callable[[Sequence[Record]], Figure | None] = lambda records: None
     inputs: int = 1
     echoes: tuple[str, ...] = ()
+    group: str = ""
+    complete: Callable[[Any], Any] = lambda case: case
+    row_axes: tuple[str, ...] = ("model", "seq_len")
+    implied: tuple[str, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """What is typed after the program's name: "bench", "variants gpt"."""
+        return f"{self.group} {self.name.removeprefix(self.group + '-')}" if self.group else self.name
 
     @property
     def timed(self) -> bool:

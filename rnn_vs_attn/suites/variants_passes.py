@@ -1,0 +1,175 @@
+"""What the three suites of `variants` share: passes of a model of token ids, their times and peaks, its sizes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from rnn_vs_attn import stats, units
+from rnn_vs_attn.readings import derived, measured, without
+from rnn_vs_attn.records import AxisValue, Metric, Record, Sample
+from rnn_vs_attn.suites.suite import ITEMSIZE, Case, axes_of
+from rnn_vs_attn.tables import Column
+
+if TYPE_CHECKING:
+    import torch
+
+    from rnn_vs_attn.measure.token_passes import TokenPasses
+
+FORWARD_TIME = Metric("forward_time", "s", title="a forward pass without gradient")
+TRAIN_TIME = Metric("train_time", "s", title="forward and backward pass")
+PEAK_MEMORY = Metric("peak_memory", "B", title="above the start of the call; of training the gradients are in it")
+NUM_PARAMS = Metric("num_params", "1", "none", exact=True)
+WEIGHTS_SIZE = Metric("weights_size", "B", "lower", exact=True, title="bytes of the parameters")
+FLOPS = Metric("flops", "FLOP", "none", exact=True, title="matrix products of a forward pass, a token")
+RATIO = Metric("ratio", "1", "none", title="of one case to another")
+
+WARM = 2  # tokens of the pass that loads libraries before memory is read
+
+
+# In the worker
+
+
+def place(case: Case, seed: int) -> tuple[torch.device, torch.dtype]:
+    """Device and dtype of a case, with the generator at its seed and full precision set."""
+    import torch
+
+    from rnn_vs_attn.measure.device import DTYPES, set_precision
+
+    set_precision(tf32=False)
+    torch.manual_seed(seed)
+    return torch.device(case.device), DTYPES[case.dtype]
+
+
+def times(passes: TokenPasses) -> Iterator[Sample]:
+    """Medians of the forward and of the training pass, seconds."""
+    from rnn_vs_attn.measure import calls
+
+    for name, call in (("forward", passes.forward), ("train", passes.train)):
+        found = calls.seconds(call, passes.tokens.device)
+        yield Sample(f"{name}_time", median(found), blocks=found)
+
+
+def peak(call: Callable[[], object], device: torch.device) -> int | None:
+    """Bytes above the start of one call; None where this system gives no peak."""
+    from rnn_vs_attn.measure import memory
+
+    if device.type == "cpu" and memory.cpu_peak_missing():
+        return None
+    return memory.peaks([call], device)[0]
+
+
+def peaks(make: Callable[[], torch.nn.Module], case: Case, vocab_size: int) -> Iterator[Sample]:
+    """Peaks of a forward and of a training pass of a module of token ids."""
+    import torch
+
+    from rnn_vs_attn.measure.token_passes import TokenPasses, filled
+
+    device, dtype = place(case, 0)
+    module = filled(make, device, dtype)
+    tokens = torch.randint(vocab_size, (case.batch_size, case.seq_len), device=device)
+    TokenPasses.of(module, tokens[:, :WARM]).train()
+    passes = TokenPasses.of(module, tokens)
+    for name, call in (("forward", passes.forward), ("train", passes.train)):
+        value = peak(call, device)
+        if value is not None:
+            yield Sample("peak_memory", value, {"pass": name})
+
+
+def least_memory(num_params: int, case: Case) -> int:
+    """Bytes of the weights and of their gradients, which a training pass cannot do without."""
+    return 2 * num_params * ITEMSIZE[case.dtype]
+
+
+# In the parent
+
+
+def exact(metric: Metric, suite: str, axes: Mapping[str, AxisValue], value: float, **details: Any) -> Record:
+    """A record of what was counted and not measured."""
+    return derived(metric, suite, dict(axes), [value], stats.estimate([value], exact=True), **details)
+
+
+def counted(
+    records: Sequence[Record],
+    case: type[Case],
+    sizes: Sequence[str],
+    complete: Callable[[Any], Any],
+    values: Callable[[Any], Mapping[Metric, float]],
+) -> list[Record]:
+    """Records of sizes that this run does not measure, at the other settings of its first case."""
+    first = next((r for r in records if "size" in r.axes), None)
+    if first is None:
+        return []
+    fields: dict[str, Any] = {field.name: first.axes[field.name] for field in dataclasses.fields(case)}
+    found, known = [], {r.axes["size"] for r in measured(records, NUM_PARAMS.name)}
+    for size in (size for size in sizes if size not in known):
+        made = complete(case(**(fields | {"size": size})))
+        found += [exact(metric, first.suite, axes_of(made), value) for metric, value in values(made).items()]
+    return found
+
+
+def published(records: Sequence[Record], figures: Mapping[str, float]) -> list[Record]:
+    """The publication's own count beside each size of this run, for the table."""
+    found = []
+    for record in measured(records, "num_params"):
+        figure = figures.get(str(record.axes.get("size")))
+        if figure is not None:
+            found.append(exact(_PUBLISHED, record.suite, record.axes, figure))
+    return found
+
+
+_PUBLISHED = Metric("published_params", "1", "none", exact=True)
+
+
+def ratio_record(candidate: Record, baseline: Record) -> Record | None:
+    """candidate / baseline within rounds, at the candidate's axes with `of`; None where no round has both."""
+    found = stats.ratio(candidate.samples, baseline.samples)
+    if found is None:
+        return None
+    if candidate.exact:
+        found = stats.estimate([found.median], exact=True)
+    pairs = zip(candidate.samples, baseline.samples, strict=False)
+    samples = [c / b if c is not None and b else None for c, b in pairs]
+    axes = candidate.axes | {"of": candidate.metric}
+    return derived(RATIO, candidate.suite, axes, samples, found)
+
+
+def like(record: Record, others: Sequence[Record], *apart: str, **axes: AxisValue) -> Record | None:
+    """The record of others that differs in the axes named only, and has those given."""
+    wanted = without(record.axes, *apart)
+    return next((r for r in others if axes.items() <= r.axes.items() and without(r.axes, *apart) == wanted), None)
+
+
+def time_column(title: str, metric: str) -> Column:
+    return Column(title, metric, units.milliseconds, interval="percent", precise=True)
+
+
+def whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def factor(value: float) -> str:
+    """A ratio: 0.107, 1.004, 1,030."""
+    return f"{value:,.0f}" if value >= 1000 else units.significant(value, 3 if value < 0.9 or value >= 10 else 4)
+
+
+def millions(value: float) -> str:
+    """A count as publications write it: 1.17e8 -> "117 M"."""
+    return f"{value / 1e6:,.0f} M"
+
+
+FORWARD: dict[str, AxisValue] = {"pass": "forward"}
+TRAIN: dict[str, AxisValue] = {"pass": "train"}
+
+SIZE_COLUMNS = (
+    Column("parameters", "num_params", whole),
+    Column("published", "published_params", millions, spare=True),
+    Column("weights MiB", "weights_size", units.mebibytes, spare=True),
+    Column("FLOPs a token", "flops", units.scaled, spare=True),
+    time_column("forward ms", "forward_time"),
+    time_column("train ms", "train_time"),
+    Column("forward MiB", "peak_memory", units.mebibytes, FORWARD),
+    Column("train MiB", "peak_memory", units.mebibytes, TRAIN),
+)
