@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.budget import Budget, Limits
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.measure import calls
+from rnn_vs_attn.measure import calls, decoding
 from rnn_vs_attn.measure.reach import reach
 from rnn_vs_attn.measure.token_passes import TokenPasses, filled
 from rnn_vs_attn.models import build
@@ -421,6 +421,20 @@ def test_all_variants_after_each_other_in_one_document(tmp_path: Path) -> None:
     runs = json.loads(done.stdout)["runs"]
     assert [one["run"]["suite"] for one in runs] == [s.name for s in SUITES if s.group == "variants"]
     assert sorted(p.name for p in (tmp_path / "all").iterdir()) == ["albert", "gpt", "transformer-xl"]
+
+
+def test_a_folder_that_is_taken_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "all/gpt").mkdir(parents=True)
+    (tmp_path / "all/gpt/notes").write_text("mine")
+    done = run("variants", "--rounds", "1", "--output", str(tmp_path / "all"))
+    assert done.returncode == 2
+    assert "all/gpt is not empty" in done.stderr
+    assert done.stdout == ""
+    assert [p.name for p in (tmp_path / "all").iterdir()] == ["gpt"]
+
+
+def test_there_is_room_for_what_is_decoded() -> None:
+    assert variants_gpt.DECODED >= decoding.MOST_STEPS + decoding.UNTIMED
 
 
 def test_a_run_of_a_variant_is_resumed_by_its_own_command(tmp_path: Path) -> None:
