@@ -13,6 +13,7 @@ from command import run
 from fakes import FAKE, FakeMachine, Request, fake_cases, of_rounds, unfinished_run
 from torch import Tensor, nn
 
+from rnn_vs_attn import exports
 from rnn_vs_attn.budget import Budget, Limits
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.measure import calls, decoding
@@ -337,6 +338,12 @@ def test_training_memory_is_held_against_one_long_segment() -> None:
         "Training over 801 tokens: a segment of 401 after a memory of 400, through which no gradient goes, "
         "takes 0.500 [0.500, 0.500] of what one long segment takes."
     )
+
+
+def test_exports_name_a_case_by_its_size_and_not_by_what_follows_from_it() -> None:
+    found = [exports.label(at(VARIANTS_GPT, "num_params", gpt(size), [1.0])) for size in ("gpt2", "1x64")]
+    ending = "dtype=float32/device=cpu/threads=1/size="
+    assert found == [f"variants-gpt/gpt/seq_len=64/{ending}{size}" for size in ("gpt2", "1x64")]
 
 
 # Peaks come last

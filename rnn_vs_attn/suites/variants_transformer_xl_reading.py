@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rnn_vs_attn import stats
 from rnn_vs_attn.models.configurations import TRANSFORMER_XL_SIZES
-from rnn_vs_attn.readings import derived, measured
+from rnn_vs_attn.readings import measured
 from rnn_vs_attn.records import Metric, Record
-from rnn_vs_attn.suites.variants_passes import NUM_PARAMS, RATIO, exact, like, ratio_record
+from rnn_vs_attn.suites.variants_passes import NUM_PARAMS, exact, like, ratio_record
 
 MEMORY = "memory"
 METHODS = (MEMORY, "window-1", "window-half", "cache", "cache-segment")
@@ -45,11 +44,8 @@ def _training(records: Sequence[Record]) -> list[Record]:
     found, peaks = [], measured(records, "peak_memory")
     for record in (r for r in peaks if r.axes.get("memory_len")):
         baseline = like(record, peaks, "memory_len", memory_len=0)
-        result = stats.ratio(record.samples, baseline.samples) if baseline is not None else None
-        if baseline is not None and result is not None:
-            pairs = zip(record.samples, baseline.samples, strict=False)
-            samples = [a / b if a is not None and b else None for a, b in pairs]
-            found.append(derived(RATIO, record.suite, record.axes | {"of": "peak_memory"}, samples, result))
+        made = ratio_record(record, baseline) if baseline is not None else None
+        found += [] if made is None else [made]
     return found
 
 
