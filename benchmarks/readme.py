@@ -13,11 +13,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "results" / "reference"
+VARIANTS = ("variants-transformer-xl", "variants-albert", "variants-gpt")
 
 
 def parts() -> dict[str, str]:
     """What stands between `<!-- NAME -->` and `<!-- /NAME -->`."""
-    tables = {"table": "cpu", "gradflow": "gradflow", "decode": "decode", "ab": "ab"}
+    tables = {"table": "cpu"} | {name: name for name in ("gradflow", "decode", "ab", *VARIANTS)}
     shown = {name: (REFERENCE / run / "table.md").read_text().strip() for name, run in tables.items()}
     return shown | {"models": models(), "tree": f"```\n{tree()}\n```"}
 

@@ -30,8 +30,8 @@ verdict_report
 compare
 models.costs models.configurations
 models
-models.initialisations models.ids models.caches models.cells
-models.relative
+models.initialisations models.ids models.caches models.products
+models.relative models.cells
 models.mixer models.weights
 models.recurrent models.attention models.gpt models.albert models.transformer_xl models.lstm_lm
 models.build models.pretrained
@@ -71,6 +71,7 @@ SHARED_BY_FAMILIES = {
     "models.ids",
     "models.caches",
     "models.cells",
+    "models.products",
     "models.relative",
     "models.pretrained",
     "models.language",
@@ -86,6 +87,7 @@ BEGINS_WITH_TORCH = (
     "models.ids",
     "models.caches",
     "models.cells",
+    "models.products",
     "models.relative",
     "models.gpt",
     "models.albert",

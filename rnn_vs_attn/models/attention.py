@@ -11,13 +11,14 @@ from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.bias import causal_lower_right
 
 from rnn_vs_attn.models.caches import KeyValueCache
 from rnn_vs_attn.models.mixer import SequenceMixer
+from rnn_vs_attn.models.products import Linear
 from rnn_vs_attn.models.relative import RelativeAttention, RelativeMemory, by_distance
 
 
@@ -30,8 +31,8 @@ class Attention(SequenceMixer):
             raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
         self.num_heads = num_heads
         self.causal = causal
-        self.in_proj = nn.Linear(d_model, 3 * d_model)
-        self.out_proj = nn.Linear(d_model, d_model)
+        self.in_proj = Linear(d_model, 3 * d_model)
+        self.out_proj = Linear(d_model, d_model)
         self.backends: dict[bool, SDPBackend] = {}  # by torch.is_grad_enabled(); empty: torch's own choice
 
     def forward(self, x: Tensor) -> Tensor:

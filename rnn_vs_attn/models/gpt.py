@@ -19,6 +19,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.caches import KeyValueCache
 from rnn_vs_attn.models.configurations import GPTShape
 from rnn_vs_attn.models.ids import check_ids
+from rnn_vs_attn.models.products import Linear, linear
 
 
 class CausalSelfAttention(nn.Module):
@@ -27,8 +28,8 @@ class CausalSelfAttention(nn.Module):
     def __init__(self, shape: GPTShape) -> None:
         super().__init__()
         self.num_heads, self.dropout = shape.num_heads, shape.dropout
-        self.in_proj = nn.Linear(shape.d_model, 3 * shape.d_model)
-        self.out_proj = nn.Linear(shape.d_model, shape.d_model)
+        self.in_proj = Linear(shape.d_model, 3 * shape.d_model)
+        self.out_proj = Linear(shape.d_model, shape.d_model)
 
     def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
         """(B, C, H) -> (B, C, H); with a cache after the positions that it holds, to which these are added."""
@@ -59,8 +60,8 @@ class Block(nn.Module):
         self.attention_norm = nn.LayerNorm(shape.d_model, eps=1e-5)
         self.attention = CausalSelfAttention(shape)
         self.feed_forward_norm = nn.LayerNorm(shape.d_model, eps=1e-5)
-        self.widen = nn.Linear(shape.d_model, 4 * shape.d_model)
-        self.narrow = nn.Linear(4 * shape.d_model, shape.d_model)
+        self.widen = Linear(shape.d_model, 4 * shape.d_model)
+        self.narrow = Linear(4 * shape.d_model, shape.d_model)
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
@@ -150,7 +151,7 @@ class GPT(nn.Module):
         return hidden
 
     def _logits(self, hidden: Tensor) -> Tensor:
-        return F.linear(hidden, self.tokens.weight)
+        return linear(hidden, self.tokens.weight)
 
 
 def choose(

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rnn_vs_attn.models import cells
 from rnn_vs_attn.models.configurations import LanguageShape
 from rnn_vs_attn.models.ids import check_ids
+from rnn_vs_attn.models.products import linear
 
 State = tuple[Tensor, Tensor]  # h and c, (N, B, H) each
 
@@ -52,4 +52,4 @@ class LSTMLanguageModel(nn.Module):
         return self._logits(hidden[:, -1:] if last_only else hidden), state
 
     def _logits(self, hidden: Tensor) -> Tensor:
-        return F.linear(hidden, self.tokens.weight, self.output_bias)
+        return linear(hidden, self.tokens.weight, self.output_bias)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnn_vs_attn.models.caches import KeyValueCache
+from rnn_vs_attn.models.products import Linear, linear
 
 
 @dataclass
@@ -48,9 +49,9 @@ class RelativeAttention(nn.Module):
         super().__init__()
         width = num_heads * head_dim
         self.num_heads, self.head_dim, self.rate = num_heads, head_dim, dropout
-        self.in_proj = nn.Linear(d_model, 3 * width, bias=False)
-        self.position_proj = nn.Linear(d_model, width, bias=False)
-        self.out_proj = nn.Linear(width, d_model, bias=False)
+        self.in_proj = Linear(d_model, 3 * width, bias=False)
+        self.position_proj = Linear(d_model, width, bias=False)
+        self.out_proj = Linear(width, d_model, bias=False)
         own = nn.ParameterList(nn.Parameter(torch.empty(num_heads, head_dim).normal_(std=0.02)) for _ in range(2))
         self.own_biases = own if biases is None else None
         self.shared_biases = [] if biases is None else [biases]  # in a list: they are registered where they belong
@@ -111,7 +112,7 @@ class RelativeAttention(nn.Module):
         q, k, v = self.heads(self.in_proj(x))
         if memory is not None and memory.shape[1]:
             width = self.num_heads * self.head_dim
-            of_memory = F.linear(memory, self.in_proj.weight[width:])
+            of_memory = linear(memory, self.in_proj.weight[width:])
             earlier_k, earlier_v = (self._split(t) for t in of_memory.chunk(2, dim=-1))
             k, v = torch.cat([earlier_k, k], dim=2), torch.cat([earlier_v, v], dim=2)
         return q, k, v

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.configurations import TransformerXLShape
 from rnn_vs_attn.models.ids import check_ids
+from rnn_vs_attn.models.products import Linear, linear
 from rnn_vs_attn.models.relative import RelativeAttention, RelativeMemory, by_distance
 
 
@@ -27,8 +28,8 @@ class Layer(nn.Module):
         super().__init__()
         self.attention = RelativeAttention(shape.d_model, shape.num_heads, shape.head_dim, biases, shape.dropout)
         self.attention_norm = nn.LayerNorm(shape.d_model)
-        self.widen = nn.Linear(shape.d_model, shape.d_inner)
-        self.narrow = nn.Linear(shape.d_inner, shape.d_model)
+        self.widen = Linear(shape.d_model, shape.d_inner)
+        self.narrow = Linear(shape.d_inner, shape.d_model)
         self.norm = nn.LayerNorm(shape.d_model)
         self.dropout = nn.Dropout(shape.dropout)
 
@@ -71,7 +72,7 @@ class AdaptiveEmbedding(nn.Module):
         return found * scale
 
     def _projected(self, rows: Tensor, cluster: int) -> Tensor:
-        return F.linear(rows, self.projections[cluster]) if len(self.projections) else rows
+        return linear(rows, self.projections[cluster]) if len(self.projections) else rows
 
 
 class AdaptiveLogSoftmax(nn.Module):
@@ -96,12 +97,12 @@ class AdaptiveLogSoftmax(nn.Module):
         for cluster in rows:
             ends.append(ends[-1] + len(cluster))
         logits = [
-            F.linear(self._projected(hidden, i), cluster, self.bias[ends[i] : ends[i + 1]])
+            linear(self._projected(hidden, i), cluster, self.bias[ends[i] : ends[i + 1]])
             for i, cluster in enumerate(rows)
         ]
         if len(logits) == 1:
             return logits[0].log_softmax(-1)
-        gates = F.linear(self._projected(hidden, 0), self.gates, self.gate_bias)
+        gates = linear(self._projected(hidden, 0), self.gates, self.gate_bias)
         head = torch.cat([logits[0], gates], dim=-1).log_softmax(-1)
         first = ends[1]
         tails = [head[..., first + i : first + i + 1] + t.log_softmax(-1) for i, t in enumerate(logits[1:])]
