@@ -20,13 +20,13 @@ from time import perf_counter
 import torch
 from reporting import Figure, parser, report
 from torch import Tensor
-from torch.nn import functional as F
 
 from rnn_vs_attn import stats
 from rnn_vs_attn.measure.decoding import UNTIMED, Decoder
 from rnn_vs_attn.models.caches import KeyValueCache
 from rnn_vs_attn.models.configurations import GPT_SIZES, GPTShape
 from rnn_vs_attn.models.gpt import GPT
+from rnn_vs_attn.models.products import linear
 
 STEPS = 16
 SHAPES = {"4 layers of width 256": GPTShape(4, 256, 4, vocab_size=256), "gpt2": GPT_SIZES["gpt2"]}
@@ -73,8 +73,8 @@ def measured(shape: GPTShape, context: int, turns: int) -> dict[str, list[float]
         made = []
         for (k, v), matrices in zip(stored, layers, strict=True):
             made += [query @ k.transpose(-2, -1), weights @ v]
-            made += [F.linear(vectors[m.shape[1]], m) for m in matrices]
-        return [*made, F.linear(vectors[shape.d_model], model.tokens.weight)]
+            made += [linear(vectors[m.shape[1]], m) for m in matrices]
+        return [*made, linear(vectors[shape.d_model], model.tokens.weight)]
 
     parts: dict[str, Callable[[], list[Tensor]]] = {
         "predicted": alone,
