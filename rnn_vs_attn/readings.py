@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rnn_vs_attn.records import AxisValue, Metric, Record, finite
-from rnn_vs_attn.stats import Estimate
+from rnn_vs_attn.stats import Estimate, estimate
 
 Group = tuple[tuple[str, AxisValue], ...]
 
@@ -46,3 +46,15 @@ def derived(
         high=finite(result.high) if result else None,
         details=reason | details,
     )
+
+
+def rate(time: Record, metric: str, amount: float) -> Record:
+    """`amount` a second, formed within rounds from a record of seconds."""
+    samples = [None if value is None else amount / value for value in time.samples]
+    values = [value for value in samples if value is not None]
+    return derived(Metric(metric, "1/s", "higher"), time.suite, time.axes, samples, estimate(values))
+
+
+def tokens_per_second(steps: Iterable[Record]) -> list[Record]:
+    """Of records of decoding a token: all sequences of the batch together."""
+    return [rate(step, "tokens_per_second", float(step.axes["batch_size"] or 0)) for step in steps]

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from rnn_vs_attn import exports
 from rnn_vs_attn.budget import Budget, Limits
+from rnn_vs_attn.child import ChildWorker
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.measure import calls, decoding
+from rnn_vs_attn.measure import calls, decoding, memory
 from rnn_vs_attn.measure.reach import reach
 from rnn_vs_attn.measure.token_passes import TokenPasses, filled
 from rnn_vs_attn.models import build
@@ -350,6 +351,19 @@ def test_exports_name_a_case_by_its_size_and_not_by_what_follows_from_it() -> No
 
 
 PEAKS_LAST = dataclasses.replace(FAKE, passes=(), timed_samples=None, anchor_axes=(), peaks=lambda case, seed: iter(()))
+
+
+@pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")
+def test_the_peak_of_training_on_a_few_tokens_is_that_of_the_gradients() -> None:
+    """Of all weights but the pooler's, which nothing asks for; the activations of two tokens are next to nothing."""
+    case = AlbertCase(size="bert-base", seq_len=2, device="cpu", threads=1)
+    worker = ChildWorker()
+    fields = {"suite": "variants-albert", "case": axes_of(variants_albert.complete(case)), "max_memory": None}
+    answer = worker.ask("measure", 120, seed=0, part="peaks", **fields)
+    worker.close()
+    (train,) = (s["value"] for s in answer["samples"] if s["axes"] == {"pass": "train"})
+    shape = variants_albert.SIZES["bert-base"]
+    assert train == pytest.approx(4 * (shape.num_params - shape.pooler_params), rel=0.02)
 
 
 def test_peaks_are_taken_after_the_times_of_all_cases(tmp_path: Path) -> None:

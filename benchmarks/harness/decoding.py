@@ -1,12 +1,15 @@
 """Decoding: a token of GPT after 8,192 tokens takes what its weights, attention's arithmetic and its bytes predict.
 
-python benchmarks/harness/decoding.py [--turns 9] [--context 8192] [--threads 1]
+python benchmarks/harness/decoding.py [--turns 15] [--context 8192] [--threads 1]
 
 Predicted: the product of every weight matrix with one vector, and for each layer attention's two products over all
 keys and values that are stored, in the model's order and without anything else; timed in the same turn as the steps. A
 decoder that copies its cache reads and writes it once more for every token, and shows here as 2 and more. Beside it
 what a mere read (a sum) of keys and values takes: torch's matrix-vector products do not reach that rate. Target: at
 most 1.5 times the prediction, for 4 layers of width 256 and for gpt2's shape.
+
+Before that the clock: prefill and step as `decode` times them against torch's own Timer on the same calls, alternately.
+Target: the median ratio within 5 % of 1.
 """
 
 from __future__ import annotations
@@ -20,9 +23,10 @@ from time import perf_counter
 import torch
 from reporting import Figure, parser, report
 from torch import Tensor
+from torch.utils.benchmark import Timer
 
 from rnn_vs_attn import stats
-from rnn_vs_attn.measure.decoding import UNTIMED, Decoder
+from rnn_vs_attn.measure.decoding import MOST_STEPS, UNTIMED, Decoder, prefills, steps
 from rnn_vs_attn.models.caches import KeyValueCache
 from rnn_vs_attn.models.configurations import GPT_SIZES, GPTShape
 from rnn_vs_attn.models.gpt import GPT
@@ -34,13 +38,12 @@ SHAPES = {"4 layers of width 256": GPTShape(4, 256, 4, vocab_size=256), "gpt2": 
 
 def main() -> None:
     options = parser(__doc__ or "")
-    options.add_argument("--turns", type=int, default=9)
+    options.add_argument("--turns", type=int, default=15)
     options.add_argument("--context", type=int, default=8192)
     options.add_argument("--threads", type=int, default=1)
     given = options.parse_args()
     torch.set_num_threads(given.threads)
-    figures: list[Figure] = []
-    details: list[dict[str, object]] = []
+    figures, details = against_timer(given.turns)
     for name, shape in SHAPES.items():
         found = measured(shape, given.context, given.turns)
         ratio = stats.estimate([a / b for a, b in zip(found["step"], found["predicted"], strict=True)])
@@ -51,6 +54,35 @@ def main() -> None:
         details.append({"what": text} | vars(ratio) | ms)
         print(f"{name}: {ratio.median:.3f} [{ratio.low}, {ratio.high}], {ms}", file=sys.stderr)
     report(figures, details, given.json)
+
+
+@torch.no_grad()
+def against_timer(turns: int) -> tuple[list[Figure], list[dict[str, object]]]:
+    """What `decode` says a prefill and a step take, divided by what torch's Timer says."""
+    context, shape = 512, SHAPES["4 layers of width 256"]
+    model = GPT(dataclasses.replace(shape, context_len=context + 2 * MOST_STEPS)).eval()
+    decoder = Decoder(model, torch.randint(shape.vocab_size, (1, context)))
+    ratios: dict[str, list[float]] = {"prefill": [], "step": []}
+    for _ in range(turns):
+        taken, made = prefills(decoder)
+        ratios["prefill"].append(median(taken) / by_timer("decoder.prefill()", {"decoder": decoder}))
+        ours = steps(decoder, made).median
+        held = {"decoder": decoder, "held": [decoder.prefill()]}
+        ratios["step"].append(ours / by_timer("held[0] = decoder.step(*held[0])", held))
+    figures, details = [], list[dict[str, object]]()
+    for name, values in ratios.items():
+        found = stats.estimate(values)
+        text = f"{name} as decode times it / torch's Timer"
+        figures.append(Figure(text, found.median, "within 0.05 of 1", abs(found.median - 1) <= 0.05))
+        details.append({"what": text} | vars(found))
+        print(f"{text}: {found.median:.3f} [{found.low}, {found.high}]", file=sys.stderr)
+    return figures, details
+
+
+def by_timer(statement: str, names: dict[str, object]) -> float:
+    """The median of single calls, as `decode` takes it, by torch's Timer; two calls of warm-up stand before each."""
+    timer = Timer(statement, globals=names)
+    return median(timer.timeit(1).mean for _ in range(STEPS))
 
 
 @torch.no_grad()
@@ -82,12 +114,12 @@ def measured(shape: GPTShape, context: int, turns: int) -> dict[str, list[float]
     }
     found: dict[str, list[float]] = {"step": [], "predicted": [], "read": []}
     for _ in range(turns):
-        steps = []
+        of_turn = []
         for _ in range(STEPS):
             begun = perf_counter()
             held = decoder.step(*held)
-            steps.append(perf_counter() - begun)
-        found["step"].append(median(steps))
+            of_turn.append(perf_counter() - begun)
+        found["step"].append(median(of_turn))
         for name, call in parts.items():
             found[name].append(seconds(call))
     return found

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+from alternating import alternated
 from reporting import Figure, parser, report
 
 from rnn_vs_attn import stats
@@ -37,7 +38,6 @@ SMALL = {"gpt": GPTShape(4, 256, 4), "albert": AlbertShape(4, 256, 4, 128)}
 BASE = {"gpt": GPT_SIZES["gpt2"], "albert": ALBERT_SIZES["albert-base"]}
 CONTEXT, NEW_TOKENS = 512, 24
 FEW_WORDS = 1000
-LONG_CALL = 0.5  # seconds
 
 
 def main() -> None:
@@ -197,24 +197,6 @@ def products(model: Any, repeats: int) -> float:
                 linear(vector, matrix)
             times.append(perf_counter() - start)
     return stats.estimate(times[1:]).median
-
-
-def alternated(ours: Callable[[], None], theirs: Callable[[], None], alternations: int) -> stats.Estimate:
-    """ours / theirs, the order flipped each time; the best of three calls a side, or one call where it is long."""
-    timed(theirs)
-    calls = 1 if timed(ours) > LONG_CALL else 3
-    ratios = []
-    for number in range(alternations):
-        first, second = (ours, theirs) if number % 2 else (theirs, ours)
-        spent = {call: min(timed(call) for _ in range(calls)) for call in (first, second)}
-        ratios.append(spent[ours] / spent[theirs])
-    return stats.estimate(ratios)
-
-
-def timed(call: Callable[[], None]) -> float:
-    start = perf_counter()
-    call()
-    return perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -13,23 +13,19 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
 
 import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+from alternating import alternated
 from reporting import Figure, parser, report
 
-from rnn_vs_attn import stats
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.models.configurations import TransformerXLShape
 from rnn_vs_attn.models.relative import RelativeAttention
 from rnn_vs_attn.models.transformer_xl import TransformerXL
-
-CALLS = 2  # a side and alternation, of which the better one counts
 
 
 def shifted(scores: Tensor) -> Tensor:
@@ -83,22 +79,6 @@ def main() -> None:
         Figure(f"peak memory, {where}: ours / both terms", peaks[0] / peaks[1], "< 1", peaks[0] < peaks[1]),
     ]
     report(figures, [vars(ratio), {"peaks in bytes": peaks}], given.json)
-
-
-def alternated(ours: Callable[[], object], other: Callable[[], object], alternations: int) -> stats.Estimate:
-    """ours / other, the order flipped each time."""
-    ratios = []
-    for number in range(alternations):
-        order = (ours, other) if number % 2 else (other, ours)
-        spent = {call: min(seconds(call) for _ in range(CALLS)) for call in order}
-        ratios.append(spent[ours] / spent[other])
-    return stats.estimate(ratios)
-
-
-def seconds(call: Callable[[], object]) -> float:
-    begun = perf_counter()
-    call()
-    return perf_counter() - begun
 
 
 if __name__ == "__main__":

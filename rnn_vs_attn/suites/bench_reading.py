@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import stats
 from rnn_vs_attn.curves import Axes, by_round, crossing, curves, seq_len_of
 from rnn_vs_attn.models import BASELINE
-from rnn_vs_attn.readings import derived, measured, without
+from rnn_vs_attn.readings import derived, measured, rate, without
 from rnn_vs_attn.records import Metric, Record
 from rnn_vs_attn.suites.suite import ITEMSIZE
 
@@ -57,20 +57,20 @@ def _rates(records: Sequence[Record]) -> Iterator[Record]:
     for time in measured(records, "train_time"):
         axes = time.axes
         tokens = float(axes["batch_size"] or 0) * float(axes["seq_len"] or 0)
-        yield _scaled(time, "tokens_per_second", lambda t, n=tokens: n / t)  # type: ignore[misc]
+        yield rate(time, "tokens_per_second", tokens)
         flops = record_at(records, "flops", axes | {"pass": "train"})
         if flops is None or flops.median is None:
             continue
-        rate = _scaled(time, "flops_per_second", lambda t, n=flops.median: n / t)  # type: ignore[misc]
-        yield rate
+        speed = rate(time, "flops_per_second", flops.median)
+        yield speed
         where = {name: axes[name] for name in ("device", "dtype", "threads")}
-        yield from _share(rate, record_at(records, "peak_flops", where), "flops_fraction")
+        yield from _share(speed, record_at(records, "peak_flops", where), "flops_fraction")
         num_params = record_at(records, "num_params", axes)
         if num_params is not None and num_params.median is not None:
             width = record_at(records, "width", axes)
             used = axes | {"d_model": width.median} if width and width.median else axes
             moved = least_bytes(used, num_params.median)
-            bandwidth = _scaled(time, "bytes_per_second", lambda t, n=moved: n / t)  # type: ignore[misc]
+            bandwidth = rate(time, "bytes_per_second", moved)
             yield from _share(bandwidth, record_at(records, "peak_bandwidth", where), "bandwidth_fraction")
 
 
@@ -84,16 +84,10 @@ def record_at(records: Sequence[Record], metric: str, axes: Axes) -> Record | No
     return next((r for r in records if r.metric == metric and r.axes == axes), None)
 
 
-def _scaled(record: Record, metric: str, change: Callable[[float], float]) -> Record:
-    samples = [None if value is None else change(value) for value in record.samples]
-    values = [value for value in samples if value is not None]
-    return derived(Metric(metric, "1/s", "higher"), record.suite, record.axes, samples, stats.estimate(values))
-
-
-def _share(rate: Record, peak: Record | None, metric: str) -> Iterator[Record]:
-    result = stats.ratio(rate.samples, peak.samples) if peak else None
+def _share(speed: Record, peak: Record | None, metric: str) -> Iterator[Record]:
+    result = stats.ratio(speed.samples, peak.samples) if peak else None
     if result is not None:
-        yield derived(Metric(metric, "1", "higher"), rate.suite, rate.axes, [], result)
+        yield derived(Metric(metric, "1", "higher"), speed.suite, speed.axes, [], result)
 
 
 def _ratios(records: Sequence[Record]) -> Iterator[Record]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnn_vs_attn import stats
 from rnn_vs_attn.curves import Axes, crossing, curves, seq_len_of
 from rnn_vs_attn.models import BASELINE, LANGUAGE, find
-from rnn_vs_attn.readings import Group, derived, measured
+from rnn_vs_attn.readings import Group, derived, measured, tokens_per_second
 from rnn_vs_attn.records import Metric, Record
 from rnn_vs_attn.stats import Estimate
 
@@ -70,13 +69,4 @@ def _state_crossing(group: Group, sizes: Sequence[Record], base: Sequence[Record
 
 def expand(records: Sequence[Record]) -> list[Record]:
     """tokens/s, of all sequences of the batch together."""
-    found = []
-    for time in measured(records, "step_time"):
-        batch_size = float(time.axes["batch_size"] or 0)
-        samples = [None if value is None else batch_size / value for value in time.samples]
-        rates = stats.estimate([value for value in samples if value is not None])
-        found.append(derived(_RATE, time.suite, time.axes, samples, rates))
-    return found
-
-
-_RATE = Metric("tokens_per_second", "1/s", "higher")
+    return tokens_per_second(measured(records, "step_time"))

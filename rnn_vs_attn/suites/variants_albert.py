@@ -10,7 +10,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.configurations import AlbertShape
 from rnn_vs_attn.records import Metric, Record, Sample
 from rnn_vs_attn.suites import variants_albert_reading, variants_albert_words, variants_passes
-from rnn_vs_attn.suites.suite import ITEMSIZE, Case, Suite, fixed, option
+from rnn_vs_attn.suites.suite import Case, Suite, fixed, option
 from rnn_vs_attn.suites.variants_albert_reading import PUBLISHED, SIZES, size
 from rnn_vs_attn.suites.variants_passes import FLOPS, NUM_PARAMS, RATIO, WEIGHTS_SIZE
 from rnn_vs_attn.tables import Column
@@ -59,12 +59,7 @@ def check(sweep: Mapping[str, Sequence[Any]]) -> None:
 
 def counts(case: AlbertCase) -> dict[Metric, float]:
     """What is counted from the definition."""
-    shape, tokens = SIZES[case.size], case.batch_size * case.seq_len
-    return {
-        NUM_PARAMS: shape.num_params,
-        FLOPS: shape.forward_flops(case.batch_size, case.seq_len) / tokens,
-        WEIGHTS_SIZE: shape.num_params * ITEMSIZE[case.dtype],
-    }
+    return variants_passes.counts(SIZES[case.size], case)
 
 
 # In the worker
@@ -78,18 +73,10 @@ def make(case: AlbertCase) -> torch.nn.Module:
 
 def measure(case: AlbertCase, seed: int) -> Iterator[Sample]:
     """One round: both passes; what is counted in the first."""
-    import torch
-
-    from rnn_vs_attn.measure.token_passes import TokenPasses, drawn
-    from rnn_vs_attn.models import build
-
-    device, dtype = variants_passes.place(case, seed)
-    module = drawn(lambda: make(case), device, dtype)
-    tokens = torch.randint(AlbertShape.vocab_size, (case.batch_size, case.seq_len), device=device)
-    yield from variants_passes.times(TokenPasses.of(module, tokens))
+    passes = variants_passes.made(lambda: make(case), case, seed, AlbertShape.vocab_size)
+    yield from variants_passes.times(passes)
     if seed == 0:
-        counted = counts(case) | {NUM_PARAMS: build.count_parameters(module)}
-        yield from (Sample(metric.name, value) for metric, value in counted.items())
+        yield from variants_passes.sizes(SIZES[case.size], case, passes.module)
 
 
 def peaks(case: AlbertCase, seed: int) -> Iterator[Sample]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnn_vs_attn.curves import unvaried
 from rnn_vs_attn.models.configurations import ALBERT_SIZES, AlbertShape
 from rnn_vs_attn.readings import measured, without
 from rnn_vs_attn.records import AxisValue, Record
 from rnn_vs_attn.suites.variants_albert_reading import PUBLISHED, bert_of
-from rnn_vs_attn.suites.variants_passes import factor, whole
+from rnn_vs_attn.suites.variants_passes import factor, only_counted, where, whole
 
 _Group = tuple[tuple[str, AxisValue], ...]
 _NAMED = {
@@ -20,28 +19,24 @@ _NAMED = {
     ("train_time", None): "of its training time",
 }
 _ROUNDING = 0.5e6  # the paper gives whole millions
-_TELLS_APART = ("seq_len", "batch_size", "dtype", "device", "threads")
 
 
 def remarks(records: Sequence[Record]) -> list[str]:
     """Ratios; where the paper's counts are others; the tables of the switches; what was only counted."""
-    return [*_ratios(records), *_counts(records), *_tables(records), *_only_counted(records)]
+    return [*_ratios(records), *_counts(records), *_tables(records), *only_counted(records)]
 
 
 def _ratios(records: Sequence[Record]) -> Iterator[str]:
     """A line a size, and the sentence about sharing with the numbers of a size that shares and does nothing else."""
     found = [r for r in records if r.metric == "ratio"]
-    skip = (*unvaried(found), *(() if len({r.axes["seq_len"] for r in found}) > 1 else ("seq_len",)))
     groups: dict[_Group, dict[tuple[AxisValue, AxisValue], Record]] = {}
     for record in found:
         group = groups.setdefault(without(record.axes, "of", "pass"), {})
         group[(record.axes["of"], record.axes.get("pass"))] = record
     for key, mine in groups.items():
         axes = dict(key)
-        settings = [f"{name} {axes[name]}" for name in _TELLS_APART if name in axes and name not in skip]
-        where = f" ({', '.join(settings)})" if settings else ""
         parts = [f"{_value(mine[name])} {words}" for name, words in _NAMED.items() if name in mine]
-        line = f"{axes['size']} against {bert_of(str(axes['size']))}{where}: {', '.join(parts)}"
+        line = f"{axes['size']} against {bert_of(str(axes['size']))}{where(axes, found)}: {', '.join(parts)}"
         yield f"{_CLAIM}; {line}." if str(axes["size"]).endswith("+shared") else f"{line}."
     if found:
         yield (
@@ -94,11 +89,3 @@ def _tables(records: Sequence[Record]) -> Iterator[str]:
         ]
         if parts:
             yield f"Table {number} of the paper, {what}, counted (and as printed there), base size: {'; '.join(parts)}."
-
-
-def _only_counted(records: Sequence[Record]) -> Iterator[str]:
-    timed = {r.axes.get("size") for r in records if r.metric in ("forward_time", "train_time")}
-    names = (str(r.axes["size"]) for r in measured(records, "num_params") if "size" in r.axes)
-    counted = [name for name in dict.fromkeys(names) if name not in timed]
-    if counted:
-        yield f"Counted and not measured: {', '.join(counted)}; --size measures what it names."

@@ -13,7 +13,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.configurations import GPT_SIZES, GPTShape
 from rnn_vs_attn.records import Metric, Record, Sample
 from rnn_vs_attn.suites import variants_figures, variants_gpt_reading, variants_gpt_words, variants_passes
-from rnn_vs_attn.suites.suite import ITEMSIZE, Case, Suite, fixed, option
+from rnn_vs_attn.suites.suite import Case, Suite, fixed, option
 from rnn_vs_attn.suites.variants_passes import FLOPS, NUM_PARAMS, WEIGHTS_SIZE
 from rnn_vs_attn.tables import Column
 
@@ -90,12 +90,7 @@ def check(sweep: Mapping[str, Sequence[Any]]) -> None:
 
 def counts(case: GPTCase) -> dict[Metric, float]:
     """What is counted from the definition."""
-    shape, tokens = shape_of(case.size), case.batch_size * case.seq_len
-    return {
-        NUM_PARAMS: shape.num_params,
-        FLOPS: shape.forward_flops(case.batch_size, case.seq_len) / tokens,
-        WEIGHTS_SIZE: shape.num_params * ITEMSIZE[case.dtype],
-    }
+    return variants_passes.counts(shape_of(case.size), case)
 
 
 # In the worker
@@ -112,21 +107,16 @@ def measure(case: GPTCase, seed: int) -> Iterator[Sample]:
     import torch
 
     from rnn_vs_attn.measure import decoding
-    from rnn_vs_attn.measure.token_passes import TokenPasses, drawn
-    from rnn_vs_attn.models import build
 
-    device, dtype = variants_passes.place(case, seed)
-    module = drawn(lambda: make(case), device, dtype)
-    tokens = torch.randint(GPTShape.vocab_size, (case.batch_size, case.seq_len), device=device)
-    yield from variants_passes.times(TokenPasses.of(module, tokens))
+    passes = variants_passes.made(lambda: make(case), case, seed, GPTShape.vocab_size)
+    yield from variants_passes.times(passes)
     with torch.no_grad():
-        made = decoding.Decoder(module.eval(), tokens)
-        prefills, after = decoding.prefills(made)
+        decoder = decoding.Decoder(passes.module.eval(), passes.tokens)
+        prefills, after = decoding.prefills(decoder)
         yield Sample("prefill_time", median(prefills), blocks=prefills)
-        yield Sample("step_time", decoding.steps(made, after).median)
+        yield Sample("step_time", decoding.steps(decoder, after).median)
     if seed == 0:
-        counted = counts(case) | {NUM_PARAMS: build.count_parameters(module)}
-        yield from (Sample(metric.name, value) for metric, value in counted.items())
+        yield from variants_passes.sizes(shape_of(case.size), case, passes.module)
 
 
 def peaks(case: GPTCase, seed: int) -> Iterator[Sample]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rnn_vs_attn import stats
 from rnn_vs_attn.curves import by_round
-from rnn_vs_attn.readings import Group, derived, measured, without
+from rnn_vs_attn.readings import Group, derived, measured, tokens_per_second, without
 from rnn_vs_attn.records import Metric, Record
 from rnn_vs_attn.suites.variants_passes import published
 
@@ -44,14 +44,5 @@ def exponents(records: Sequence[Record]) -> list[Record]:
 
 
 def expand(records: Sequence[Record]) -> list[Record]:
-    """tokens/s of decoding, all sequences of the batch together; the published counts."""
-    found = published(records, PUBLISHED)
-    for time in measured(records, "step_time"):
-        batch_size = float(time.axes["batch_size"] or 0)
-        rates = [None if value is None else batch_size / value for value in time.samples]
-        result = stats.estimate([rate for rate in rates if rate is not None])
-        found.append(derived(_RATE, time.suite, time.axes, rates, result))
-    return found
-
-
-_RATE = Metric("tokens_per_second", "1/s", "higher")
+    """tokens/s of decoding; the published counts."""
+    return [*published(records, PUBLISHED), *tokens_per_second(measured(records, "step_time"))]

@@ -5,31 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.curves import interval, unvaried
+from rnn_vs_attn.curves import interval
 from rnn_vs_attn.models.configurations import GPTShape
 from rnn_vs_attn.readings import measured, without
 from rnn_vs_attn.records import AxisValue, Record
-
-_SETTINGS = ("seq_len", "batch_size", "dtype", "device", "threads")
+from rnn_vs_attn.suites.variants_passes import only_counted, where
 
 
 def remarks(records: Sequence[Record]) -> list[str]:
     """Growth; embeddings' share; sizes that are counted only."""
-    return [*_growth(records), *_embeddings(records), *_only_counted(records)]
+    return [*_growth(records), *_embeddings(records), *only_counted(records)]
 
 
 def _growth(records: Sequence[Record]) -> Iterator[str]:
     found = [r for r in records if r.metric == "exponent"]
-    skip = (*unvaried(found), *(() if len({r.axes["seq_len"] for r in found}) > 1 else ("seq_len",)))
     groups: dict[tuple[tuple[str, AxisValue], ...], list[Record]] = {}
     for record in found:
         groups.setdefault(without(record.axes, "of", "pass"), []).append(record)
     for group, mine in groups.items():
         axes = dict(group)
-        settings = [f"{n} {axes[n]}" for n in _SETTINGS if n in axes and n not in skip]
-        where = f" ({', '.join(settings)})" if settings else ""
         parts = "; ".join(_exponent(record) for record in mine)
-        span = f"{axes['size_from']} to {axes['size_to']}{where}"
+        span = f"{axes['size_from']} to {axes['size_to']}{where(axes, found)}"
         yield f"Growth with the number of parameters, b in num_params^b, {span}: {parts}."
 
 
@@ -57,10 +53,3 @@ def _embeddings(records: Sequence[Record]) -> Iterator[str]:
     if parts:
         what = f"the embeddings of {GPTShape.vocab_size:,} tokens and {GPTShape.context_len:,} positions"
         yield f"Of all parameters, {what} are: {', '.join(parts)}."
-
-
-def _only_counted(records: Sequence[Record]) -> Iterator[str]:
-    timed = {r.axes.get("size") for r in records if r.metric in ("forward_time", "train_time", "step_time")}
-    counted = dict.fromkeys(str(r.axes["size"]) for r in measured(records, "num_params") if r.axes["size"] not in timed)
-    if counted:
-        yield f"Counted and not measured: {', '.join(counted)}; --size measures what it names."

@@ -8,6 +8,8 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import stats, units
+from rnn_vs_attn.curves import unvaried
+from rnn_vs_attn.models.configurations import AlbertShape, GPTShape
 from rnn_vs_attn.readings import derived, measured, without
 from rnn_vs_attn.records import AxisValue, Metric, Record, Sample
 from rnn_vs_attn.suites.suite import ITEMSIZE, Case, axes_of
@@ -41,6 +43,34 @@ def place(case: Case, seed: int) -> tuple[torch.device, torch.dtype]:
     set_precision(tf32=False)
     torch.manual_seed(seed)
     return torch.device(case.device), DTYPES[case.dtype]
+
+
+def made(make: Callable[[], torch.nn.Module], case: Case, seed: int, vocab_size: int) -> TokenPasses:
+    """The passes of a case with the weights and the token ids of `seed`."""
+    import torch
+
+    from rnn_vs_attn.measure.token_passes import TokenPasses, drawn
+
+    device, dtype = place(case, seed)
+    module = drawn(make, device, dtype)
+    return TokenPasses.of(module, torch.randint(vocab_size, (case.batch_size, case.seq_len), device=device))
+
+
+def counts(shape: AlbertShape | GPTShape, case: Case) -> dict[Metric, float]:
+    """What is counted from the definition of a size."""
+    return {
+        NUM_PARAMS: shape.num_params,
+        FLOPS: shape.forward_flops(case.batch_size, case.seq_len) / (case.batch_size * case.seq_len),
+        WEIGHTS_SIZE: shape.num_params * ITEMSIZE[case.dtype],
+    }
+
+
+def sizes(shape: AlbertShape | GPTShape, case: Case, module: torch.nn.Module) -> Iterator[Sample]:
+    """The same as samples; parameters are counted in the module itself."""
+    from rnn_vs_attn.models import build
+
+    found = counts(shape, case) | {NUM_PARAMS: build.count_parameters(module)}
+    yield from (Sample(metric.name, value) for metric, value in found.items())
 
 
 def times(passes: TokenPasses) -> Iterator[Sample]:
@@ -140,6 +170,25 @@ def like(record: Record, others: Sequence[Record], *apart: str, **axes: AxisValu
     """The record of others that differs in the axes named only, and has those given."""
     wanted = without(record.axes, *apart)
     return next((r for r in others if axes.items() <= r.axes.items() and without(r.axes, *apart) == wanted), None)
+
+
+def where(axes: Mapping[str, AxisValue], records: Sequence[Record]) -> str:
+    """ " (seq_len 64)": the settings of a case that differ among `records`; "" where none does."""
+    skip = (*unvaried(records), *(() if len({r.axes["seq_len"] for r in records}) > 1 else ("seq_len",)))
+    settings = [f"{name} {axes[name]}" for name in _SETTINGS if name in axes and name not in skip]
+    return f" ({', '.join(settings)})" if settings else ""
+
+
+_SETTINGS = ("seq_len", "batch_size", "dtype", "device", "threads")
+
+
+def only_counted(records: Sequence[Record]) -> Iterator[str]:
+    """Which sizes have counts and no times."""
+    timed = {r.axes.get("size") for r in records if r.metric in ("forward_time", "train_time", "step_time")}
+    names = dict.fromkeys(str(r.axes["size"]) for r in measured(records, "num_params") if "size" in r.axes)
+    found = [name for name in names if name not in timed]
+    if found:
+        yield f"Counted and not measured: {', '.join(found)}; --size measures what it names."
 
 
 def time_column(title: str, metric: str) -> Column:
