@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import inspect
 import os
@@ -146,6 +147,8 @@ def _suite_command(suite: Suite) -> Callable[..., int]:
     """The command of a suite, its parameters made from the fields of its case."""
 
     options_of_run = RUN_OPTIONS if suite.timed else RUN_OPTIONS | UNTIMED
+    others = {name: _with_default(*RUN_OPTIONS[name], value) for name, value in suite.run_defaults.items()}
+    options_of_run = options_of_run | others
     left_out = () if suite.passes else BLOCKS_ONLY if suite.timed else ("precision", *BLOCKS_ONLY)
     offered = {n: o for n, o in options_of_run.items() if n not in left_out}
     unasked = {n: o[1].default for n, o in RUN_OPTIONS.items() if n not in offered}
@@ -178,6 +181,13 @@ def _suite_command(suite: Suite) -> Callable[..., int]:
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__doc__ = suite.help
     return command
+
+
+def _with_default(kind: Any, option: Any, value: Any) -> tuple[Any, Any]:
+    """An option of a run with another default."""
+    made = copy.copy(option)
+    made.default, made.show_default = value, True
+    return kind, made
 
 
 def _case_option(field: dataclasses.Field[Any], instead: str | None = None) -> tuple[Any, tuple[Any, Any]]:

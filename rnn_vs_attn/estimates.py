@@ -10,7 +10,6 @@ from rnn_vs_attn.budget import LONG_CALL, Budget, Limits
 from rnn_vs_attn.child import Worker
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.models import find
-from rnn_vs_attn.suites.bench import shape_of
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of
 
 LOOK_AT = 256  # the longest sequence that is looked at; longer ones are scaled from it
@@ -54,7 +53,7 @@ def _pass(call: float, budget: Budget) -> float:
 def _work(case: Case) -> float:
     """What time is taken to grow with: FLOPs where they are known, else the length."""
     costs = find(case.model).costs
-    return float(costs.flops(shape_of(case)).train if costs else case.seq_len)
+    return float(costs.flops(case.shape).train if costs else case.seq_len)
 
 
 def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> dict[str, float] | None:

@@ -146,6 +146,7 @@ def _finish(axes: Any, figure: Figure) -> None:
         _finish_logarithms(axes, figure)
     else:
         axes.set_yscale("log")
+        _mark_a_short_range(axes)
     ticks = sorted({x for series in figure.series for x in series.x})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
@@ -158,6 +159,16 @@ def _finish(axes: Any, figure: Figure) -> None:
     for text, series in zip(legend.get_texts(), figure.series, strict=True):
         text.set_text(series.label)  # a path may begin with an underscore or hold dollar signs
         text.set_parse_math(False)
+
+
+def _mark_a_short_range(axes: Any) -> None:
+    """Ticks between the powers of ten where less than one power is shown."""
+    from matplotlib.ticker import LogLocator
+
+    low, high = axes.get_ylim()
+    if high < 10 * low:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 7.0)))
+        axes.yaxis.set_major_formatter(lambda y, _: f"{y:g}")
 
 
 def _finish_logarithms(axes: Any, figure: Figure) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rnn_vs_attn.records import AxisValue, Metric, Record, finite
-from rnn_vs_attn.stats import Estimate, estimate
+from rnn_vs_attn.stats import Estimate, estimate, ratio
 
 Group = tuple[tuple[str, AxisValue], ...]
 
@@ -58,3 +58,15 @@ def rate(time: Record, metric: str, amount: float) -> Record:
 def tokens_per_second(steps: Iterable[Record]) -> list[Record]:
     """Of records of decoding a token: all sequences of the batch together."""
     return [rate(step, "tokens_per_second", float(step.axes["batch_size"] or 0)) for step in steps]
+
+
+def record_at(records: Sequence[Record], metric: str, axes: Mapping[str, AxisValue]) -> Record | None:
+    """The record of a metric at exactly these axes."""
+    return next((r for r in records if r.metric == metric and r.axes == axes), None)
+
+
+def share(speed: Record, peak: Record | None, metric: str) -> Iterator[Record]:
+    """A rate as a part of the machine's own peak in the same round; nothing where that is not known."""
+    result = ratio(speed.samples, peak.samples) if peak else None
+    if result is not None:
+        yield derived(Metric(metric, "1", "higher"), speed.suite, speed.axes, [], result)

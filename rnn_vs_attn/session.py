@@ -221,7 +221,7 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
     shown = [*run.records, *suite.expand(run.records)]
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
     folder.write("table.csv", tables.to_csv(shown, case_axes))
-    made = _tables(suite, run.records, limits)
+    made = [*_summary(suite, run.records), *_tables(suite, run.records, limits)]
     remarks = "".join(f"- {line}\n" for line in suite.remarks(run.records))
     folder.write("table.md", "\n".join([*(table.markdown() for table in made), remarks]))
     try:
@@ -271,8 +271,16 @@ def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: floa
 
 
 def _print_tables(suite: Suite, records: Sequence[Record], limits: Limits, out: Any) -> None:
-    for table in _tables(suite, records, limits, out.width if out.is_terminal else math.inf):
+    width = out.width if out.is_terminal else math.inf
+    shown = _tables(suite, records, limits, width) if suite.summary is None else _summary(suite, records, width)
+    for table in shown:
         print_table(table, out)
+
+
+def _summary(suite: Suite, records: Sequence[Record], width: float = math.inf) -> list[Any]:
+    """The tables that a suite shows in place of the one of all cases."""
+    found = suite.summary(records) if suite.summary is not None else []
+    return [part for table in found for part in (table.parts(width) if table.rows else [table])]
 
 
 def print_table(table: Any, out: Any) -> None:

@@ -14,6 +14,7 @@ from rnn_vs_attn.models import ENCODER, LANGUAGE, find
 from rnn_vs_attn.suites.suite import Case, Suite
 
 Axes = dict[str, list[Any]]
+ALL_THREADS = "1:0"  # doubling up to all usable cores, for which 0 stands
 
 
 def option_name(field: str) -> str:
@@ -46,6 +47,8 @@ def _values(field: dataclasses.Field[Any], texts: Sequence[str]) -> list[Any]:
 def _integers(field: dataclasses.Field[Any], word: str) -> list[int]:
     """512 -> [512]; 64:512 -> [64, 128, 256, 512]."""
     name, minimum = option_name(field.name), field.metadata["minimum"]
+    if field.name == "threads" and word == ALL_THREADS:
+        return _doubling_to(environment.usable_cores())
     match = re.fullmatch(r"(-?\d+)(?::(-?\d+))?", word)
     if match is None:
         raise UserError(f"{name} {word!r} is not a whole number or a range such as 64:4096")
@@ -60,6 +63,11 @@ def _integers(field: dataclasses.Field[Any], word: str) -> list[int]:
     while match[2] and 0 < values[-1] * 2 <= last:
         values.append(values[-1] * 2)
     return values
+
+
+def _doubling_to(last: int) -> list[int]:
+    """1, 2, 4, ... and the last."""
+    return [*(1 << i for i in range(last.bit_length()) if 1 << i < last), last]
 
 
 def _word(field: dataclasses.Field[Any], word: str) -> list[str]:
@@ -106,4 +114,4 @@ def check_heads(axes: Axes) -> None:
 def cases(suite: Suite, axes: Axes) -> list[Case]:
     """The product of all axes, each case complete."""
     products = itertools.product(*axes.values())
-    return [suite.complete(suite.case(**dict(zip(axes, values, strict=True)))) for values in products]
+    return suite.select([suite.complete(suite.case(**dict(zip(axes, values, strict=True)))) for values in products])

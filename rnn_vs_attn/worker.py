@@ -8,6 +8,7 @@ prepare, ready, block, release, measure, outcome.
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import gc
 import json
 import os
@@ -64,7 +65,7 @@ class Worker:
 
         made = suite_named(suite).case(**case)
         memory.limit(max_memory if max_memory is not None else environment.available_memory())
-        self._try(made.model, Shape(2, made.seq_len, made.d_model, made.num_heads, made.num_layers, made.causal))
+        self._try(made.model, dataclasses.replace(made.shape, batch_size=2))
         probe = suite_named(suite).probe
         if probe is not None:
             probe(made)
@@ -236,12 +237,11 @@ class Worker:
             self._torch.cuda.empty_cache()
 
     def _refuse_what_cannot_fit(self, case: Case, train: bool) -> None:
-        from rnn_vs_attn.suites.bench import shape_of
         from rnn_vs_attn.suites.suite import ITEMSIZE
 
         costs = find(case.model).costs
         if costs is not None:
-            self._refuse(costs.least_memory(shape_of(case), ITEMSIZE[case.dtype], train), train)
+            self._refuse(costs.least_memory(case.shape, ITEMSIZE[case.dtype], train), train)
 
     def _refuse(self, needed: int, train: bool) -> None:
         """CaseFault where a pass needs more bytes than there may be."""

@@ -181,7 +181,8 @@ def test_compile_time_is_apart_and_a_kernel_it_cannot_touch_is_said(tmp_path: Pa
 
 def test_models_lists_every_model_with_its_facts() -> None:
     rows = json.loads(run("models", "--json").stdout)["models"]
-    assert [row["name"] for row in rows][:6] == ["rnn", "gru", "lstm", "lstm-cell", "attention", "attention-naive"]
+    layers = ["rnn", "gru", "lstm", "lstm-cell", "mingru", "conv", "attention", "attention-local", "attention-naive"]
+    assert [row["name"] for row in rows][:9] == layers
     facts = ("num_params", "train_flops", "time", "memory", "sequential_operations", "path_length", "source")
     unknown = {(row["name"], fact) for row in rows for fact in facts if row[fact] is None}
     assert unknown == {(name, "train_flops") for name in ("lstm-lm", "gpt", "transformer-xl")}
@@ -220,9 +221,9 @@ def test_debug_shows_the_stack_trace() -> None:
 
 def test_help_names_every_command_and_the_exit_codes() -> None:
     done = run("--help")
-    commands = ("bench", "gradflow", "decode", "variants", "ab", "compare", "export", "models", "doctor")
+    commands = ("bench", "gradflow", "scaling", "decode", "variants", "ab", "compare", "export", "models", "doctor")
     assert all(word in done.stdout for word in (*commands, "130"))
-    assert not any(word in done.stdout for word in ("recall", "scaling", "report"))
+    assert not any(word in done.stdout for word in ("recall", "report"))
 
 
 def test_a_pipe_that_closes_early_is_no_fault() -> None:

@@ -132,7 +132,9 @@ def test_an_unknown_model_gives_the_nearest_name() -> None:
 
 
 def test_a_model_that_is_like_no_other_lists_all_names() -> None:
-    assert "allowed: rnn, gru, lstm, lstm-cell, attention, attention-naive" in refusal(model=["zzz"])
+    assert "allowed: rnn, gru, lstm, lstm-cell, mingru, conv, attention, attention-local, attention-naive" in refusal(
+        model=["zzz"]
+    )
 
 
 def test_a_path_that_names_no_class_is_refused() -> None:

@@ -16,7 +16,7 @@ from reporting import Figure, parser, report
 from rnn_vs_attn import environment, stats, units
 from rnn_vs_attn.child import ChildWorker
 from rnn_vs_attn.models import find
-from rnn_vs_attn.suites.bench import BenchCase, shape_of
+from rnn_vs_attn.suites.bench import BenchCase
 from rnn_vs_attn.suites.suite import axes_of
 
 LENGTHS = {"attention-naive": [1024, 2048], "attention": [8192, 16384, 32768]}
@@ -62,7 +62,7 @@ def peaks(worker: ChildWorker, case: BenchCase) -> dict[str, float]:
 def detail(model: str, seq_len: int, name: str, peak: float) -> dict[str, object]:
     costs = find(model).costs
     assert costs is not None
-    arithmetic = costs.least_memory(shape_of(BenchCase(model, seq_len)), 4, name == "train")
+    arithmetic = costs.least_memory(BenchCase(model, seq_len).shape, 4, name == "train")
     measured = {"measured": peak / units.MIB, "arithmetic": arithmetic / units.MIB}
     return {"model": model, "seq_len": seq_len, "pass": name} | measured
 

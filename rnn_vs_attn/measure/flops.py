@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import conv_flop_count, flop_registry, sdpa_backward_flop_count, sdpa_flop_count
@@ -56,6 +56,8 @@ class OpCount(TorchDispatchMode):
     """Counts while active. `flops` is None as soon as it would be a guess; `reason` then says why."""
 
     counted: int = 0
+    by_weights: int = 0  # of them those of products with a parameter
+    weights: frozenset[int] = frozenset()  # where the memory of the parameters is
     reason: str = ""
     kernels: Counter[str] = field(default_factory=Counter)
     _unwritten: dict[int, Tensor] = field(default_factory=dict)
@@ -81,6 +83,8 @@ class OpCount(TorchDispatchMode):
         flops = _flops_of(func, name, args, kwargs, out)
         if flops is not None:
             self.counted += flops
+            if self.weights and any(_place(tensor) in self.weights for tensor in _tensors((args, kwargs))):
+                self.by_weights += flops
             self.kernels[name] += 1
         elif not _is_free(func, name):
             self.reason = self.reason or f"the operation {packet._qualified_op_name} has no known count"
@@ -113,9 +117,10 @@ class OpCount(TorchDispatchMode):
                 self.reason = self.reason or "a kernel outside torch's dispatcher ran (Triton or an extension)"
 
 
-def count(call: Callable[[], Tensor]) -> OpCount:
-    """Run `call` once and count what it runs; it returns the module's output."""
-    counter = OpCount()
+def count(call: Callable[[], Tensor], module: nn.Module | None = None) -> OpCount:
+    """Run `call` once and count what it runs; it returns the output of the module, whose parameters are told apart."""
+    parameters = module.parameters() if module is not None else ()
+    counter = OpCount(weights=frozenset(_place(parameter) for parameter in parameters))
     with counter:
         y = call()
     counter.check_output(y)
@@ -124,6 +129,10 @@ def count(call: Callable[[], Tensor]) -> OpCount:
 
 def _tensors(values: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+
+
+def _place(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _writes(argument: Any) -> bool:

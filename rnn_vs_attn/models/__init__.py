@@ -34,8 +34,14 @@ class ModelSpec:
     always_causal: bool = False
     kernel_of_its_own: bool = False  # torch.compile breaks the graph there
     uses_heads: bool = False
+    takes: tuple[str, ...] = ()  # of kernel_size and window, which most models know nothing of
+    layer_type: str = ""  # the row of Table 1 of Vaswani et al. 2017 that is about it, or LINEAR, which it lacks
     note: str = ""
 
+
+SELF_ATTENTION, RECURRENT = "self-attention", "recurrent"
+CONVOLUTIONAL, RESTRICTED = "convolutional", "self-attention (restricted)"
+LINEAR = "recurrent, linear in its state"
 
 _RECURRENT = Complexity("O(n d²)", "O(n d)", "O(n)", "O(n)")
 _FUSED_ATTENTION = Complexity("O(n² d + n d²)", "O(n d)", "O(1)", "O(1)")
@@ -46,6 +52,7 @@ MODELS = (
         name="rnn",
         family="recurrent",
         target="rnn_vs_attn.models.recurrent:RNN",
+        layer_type=RECURRENT,
         source="Elman 1990; torch.nn.RNN",
         complexity=_RECURRENT,
         costs=costs.Recurrent(gates=1),
@@ -56,6 +63,7 @@ MODELS = (
         name="gru",
         family="recurrent",
         target="rnn_vs_attn.models.recurrent:GRU",
+        layer_type=RECURRENT,
         source="Cho et al. 2014; torch.nn.GRU",
         complexity=_RECURRENT,
         costs=costs.Recurrent(gates=3),
@@ -66,6 +74,7 @@ MODELS = (
         name="lstm",
         family="recurrent",
         target="rnn_vs_attn.models.recurrent:LSTM",
+        layer_type=RECURRENT,
         source="Hochreiter and Schmidhuber 1997; torch.nn.LSTM",
         complexity=_RECURRENT,
         costs=costs.Recurrent(gates=4, states=2),
@@ -76,6 +85,7 @@ MODELS = (
         name="lstm-cell",
         family="recurrent",
         target="rnn_vs_attn.models.recurrent:LSTMCellLoop",
+        layer_type=RECURRENT,
         source="the same LSTM; torch.nn.LSTMCell",
         complexity=_RECURRENT,
         costs=costs.Recurrent(gates=4, states=2),
@@ -83,18 +93,54 @@ MODELS = (
         note="a Python loop over cells: launch overhead, not recurrence",
     ),
     ModelSpec(
+        name="mingru",
+        family="recurrent",
+        target="rnn_vs_attn.models.mingru:MinGRU",
+        layer_type=LINEAR,
+        source="Feng et al. 2024 (minGRU), section 3.1",
+        complexity=Complexity("O(n d²)", "O(n d)", "O(log n)", "O(n)"),
+        costs=costs.LinearRecurrence(),
+        always_causal=True,
+    ),
+    ModelSpec(
+        name="conv",
+        family="convolution",
+        target="rnn_vs_attn.models.convolution:StackedConvolution",
+        layer_type=CONVOLUTIONAL,
+        source="Vaswani et al. 2017, table 1; van den Oord et al. 2016 (WaveNet)",
+        complexity=Complexity("O(k n d²)", "O(n d)", "O(1)", "O(log_k n)"),
+        costs=costs.Convolution(),
+        takes=("kernel_size",),
+        note="k is --kernel-size; its path is that of a stack of layers, as many as it takes",
+    ),
+    ModelSpec(
         name="attention",
         family="attention",
         target="rnn_vs_attn.models.attention:Attention",
+        layer_type=SELF_ATTENTION,
         source="Vaswani et al. 2017; scaled_dot_product_attention",
         complexity=_FUSED_ATTENTION,
         costs=costs.Attention(),
         uses_heads=True,
     ),
     ModelSpec(
+        name="attention-local",
+        family="restricted attention",
+        target="rnn_vs_attn.models.attention_local:LocalAttention",
+        layer_type=RESTRICTED,
+        source="Vaswani et al. 2017, section 4 (restricted self-attention)",
+        complexity=Complexity("O(r n d + n d²)", "O(n d)", "O(1)", "O(n/r)"),
+        costs=costs.LocalAttention(),
+        always_causal=True,
+        uses_heads=True,
+        takes=("window",),
+        note="r is --window; its path is that of a stack of layers, as many as it takes",
+    ),
+    ModelSpec(
         name="attention-naive",
         family="attention",
         target="rnn_vs_attn.models.attention:NaiveAttention",
+        layer_type=SELF_ATTENTION,
         source="Vaswani et al. 2017, as lessons write it",
         complexity=_NAIVE_ATTENTION,
         costs=costs.Attention(materialised=True),
@@ -105,6 +151,7 @@ MODELS = (
         name="attention-relative",
         family="attention",
         target="rnn_vs_attn.models.attention:RelativeSelfAttention",
+        layer_type=SELF_ATTENTION,
         source="Dai et al. 2019 (Transformer-XL), section 3.3",
         complexity=_NAIVE_ATTENTION,
         costs=costs.RelativeAttention(),

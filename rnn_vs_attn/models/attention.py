@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.bias import causal_lower_right
@@ -90,6 +90,22 @@ class Attention(SequenceMixer):
         q, key, value = self._project(x)
         k, v = state.append(key, value)
         return self._output(self._attend(q, k, v, causal=x.shape[1] > 1)), state
+
+
+class Mixing(nn.Module):
+    """What an attention layer does between its projections, with the input as queries, keys and values alike."""
+
+    def __init__(self, layer: Attention) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        heads = x.unflatten(-1, (self.layer.num_heads, -1)).transpose(1, 2)
+        return self.layer._attend(heads, heads, heads, self.layer.causal).transpose(1, 2).flatten(2)
+
+    def choose_kernel(self, x: Tensor) -> None:
+        self.layer.choose_kernel(x)
 
 
 class NaiveAttention(Attention):

@@ -109,6 +109,8 @@ def build(spec: ModelSpec, shape: Shape) -> nn.Module:
         "num_layers": shape.num_layers,
         "causal": shape.causal,
         "seq_len": shape.seq_len,
+        "kernel_size": shape.kernel_size,
+        "window": shape.window,
     }
     keywords = _accepted(spec, target, offered)
     copies = 1 if "num_layers" in keywords else shape.num_layers

@@ -8,8 +8,11 @@ D d_model, G gates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
+
+KERNEL_SIZE = 4  # of a convolution
+WINDOW = 64  # positions that restricted attention sees
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,8 @@ class Shape:
     num_heads: int = 1
     num_layers: int = 1
     causal: bool = True
+    kernel_size: int = KERNEL_SIZE
+    window: int = WINDOW
 
     @property
     def tokens(self) -> int:
@@ -75,6 +80,51 @@ class Recurrent:
     def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
         """Bytes that no kernel can do without: the output, and for training the gates and the input's gradient."""
         kept = (self.gates + 1) * shape.num_layers + 1 if train else 1
+        return kept * shape.tokens * shape.d_model * itemsize
+
+
+@dataclass(frozen=True)
+class LinearRecurrence:
+    """minGRU: one product for candidate and gate; the scan is no matrix product."""
+
+    def num_params(self, shape: Shape) -> int:
+        return shape.num_layers * 2 * (shape.d_model**2 + shape.d_model)
+
+    def flops(self, shape: Shape) -> Flops:
+        forward = shape.num_layers * 2 * shape.tokens * 2 * shape.d_model**2
+        return Flops(forward, 2 * forward)
+
+    def state_size(self, shape: Shape, itemsize: int) -> int:
+        """Bytes of h, whatever the length; float32 at least."""
+        return shape.num_layers * shape.batch_size * shape.d_model * max(itemsize, 4)
+
+    def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
+        """Bytes of candidate, gate and output; for training also of both coefficients, once a layer."""
+        kept = 5 * shape.num_layers if train else 3
+        return kept * shape.tokens * shape.d_model * itemsize
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """Causal convolutions of all channels to all, layer i with dilation kernel_size**i; zeros before the sequence are
+    multiplied too.
+    """
+
+    def num_params(self, shape: Shape) -> int:
+        return shape.num_layers * (shape.kernel_size * shape.d_model**2 + shape.d_model)
+
+    def flops(self, shape: Shape) -> Flops:
+        forward = shape.num_layers * 2 * shape.tokens * shape.kernel_size * shape.d_model**2
+        return Flops(forward, 2 * forward)
+
+    def state_size(self, shape: Shape, itemsize: int) -> int:
+        """Bytes of the inputs that each layer still reaches, whatever the length."""
+        reach = sum((shape.kernel_size - 1) * shape.kernel_size**i for i in range(shape.num_layers))
+        return reach * shape.batch_size * shape.d_model * itemsize
+
+    def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
+        """Bytes of the padded input and the output; for training of every layer's input, and its gradient."""
+        kept = shape.num_layers + 2 if train else 2
         return kept * shape.tokens * shape.d_model * itemsize
 
 
@@ -157,3 +207,27 @@ class Attention:
         if train:
             return (4 + 6 * further) * token + (3 + further) * square + (1 + further) * mask
         return (3 + min(further, 1)) * token + 2 * square + mask
+
+
+def local_block(window: int) -> int:
+    """Positions that restricted attention takes at once: few, as all of them multiply with the keys that any one sees,
+    and enough for the kernel, and for windows that overlap by no more than four fifths.
+    """
+    return max(window // 4, min(max(window, 16), 64))
+
+
+@dataclass(frozen=True)
+class LocalAttention(Attention):
+    """Restricted attention: what each block of positions multiplies, the masked pairs at its edges too."""
+
+    def pairs(self, shape: Shape) -> int:
+        length, window, block = shape.seq_len, shape.window, local_block(shape.window)
+        if length <= window:
+            return length * (length + 1) // 2
+        blocks, rest = divmod(length - window, block)
+        ragged = rest * (rest + window - 1)
+        return window * (window + 1) // 2 + ragged + blocks * block * (block + window - 1)
+
+    def state_size(self, shape: Shape, itemsize: int) -> int:
+        """Bytes of the keys and values that the next position sees."""
+        return super().state_size(replace(shape, seq_len=min(shape.seq_len, shape.window - 1)), itemsize)

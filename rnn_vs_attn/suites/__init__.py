@@ -3,12 +3,13 @@
 from rnn_vs_attn.suites.bench import BENCH
 from rnn_vs_attn.suites.decode import DECODE
 from rnn_vs_attn.suites.gradflow import GRADFLOW
+from rnn_vs_attn.suites.scaling import SCALING
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.suites.variants_albert import VARIANTS_ALBERT
 from rnn_vs_attn.suites.variants_gpt import VARIANTS_GPT
 from rnn_vs_attn.suites.variants_transformer_xl import VARIANTS_TRANSFORMER_XL
 
-SUITES: tuple[Suite, ...] = (BENCH, GRADFLOW, DECODE, VARIANTS_TRANSFORMER_XL, VARIANTS_ALBERT, VARIANTS_GPT)
+SUITES: tuple[Suite, ...] = (BENCH, GRADFLOW, SCALING, DECODE, VARIANTS_TRANSFORMER_XL, VARIANTS_ALBERT, VARIANTS_GPT)
 
 
 def suite_named(name: str) -> Suite:

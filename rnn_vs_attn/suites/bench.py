@@ -6,17 +6,17 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models import BASELINE, find
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.records import Axes, AxisValue, Metric, Sample
+from rnn_vs_attn.records import Axes, Metric, Sample
 from rnn_vs_attn.stats import MIN_ROUNDS
-from rnn_vs_attn.suites import bench_figures, bench_reading, bench_words
-from rnn_vs_attn.suites.suite import ANCHORS, Case, Suite, option
+from rnn_vs_attn.suites import bench_figures, bench_reading, bench_words, passes
+from rnn_vs_attn.suites.passes import HOST_TIME, TIMES, count_operations, timed_samples
+from rnn_vs_attn.suites.suite import ANCHORS, LayerCase, Suite, option
 from rnn_vs_attn.tables import Column
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class BenchCase(Case):
+class BenchCase(LayerCase):
     """What `bench` adds: how the module is run, and whether its width is chosen for equal work."""
 
     compile: bool = option(False, "Run through torch.compile; compile time is a column of its own.")
@@ -39,10 +39,6 @@ class BenchCase(Case):
     cuda_graphs: bool = option(False, "CUDA: capture the passes once and replay them, which removes launch overhead.")
 
 
-FORWARD_TIME = Metric("forward_time", "s", title="forward, no gradient kept")
-TRAIN_TIME = Metric("train_time", "s", title="forward and backward")
-BACKWARD_TIME = Metric("backward_time", "s", title="backward within the training pass")
-HOST_TIME = Metric("host_time", "s", title="the host's own time for the same call")
 COMPILE_TIME = Metric("compile_time", "s", title="the first call under torch.compile")
 PEAK_MEMORY = Metric("peak_memory", "B", title="peak above the start")
 SAVED_BYTES = Metric("saved_bytes", "B", exact=True, title="what autograd keeps for the backward pass")
@@ -52,11 +48,6 @@ FLOPS = Metric("flops", "1", "none", exact=True)
 STATE_SIZE = Metric("state_size", "B", "lower", exact=True, title="decoding state after seq_len tokens")
 
 KERNEL_POSITIONS = 32  # of the sequence, that a built-in model is called on to see which kernels run
-TIMES = (FORWARD_TIME, BACKWARD_TIME, TRAIN_TIME)
-
-
-def shape_of(case: Case) -> Shape:
-    return Shape(case.batch_size, case.seq_len, case.d_model, case.num_heads, case.num_layers, case.causal)
 
 
 def check(sweep: Mapping[str, Sequence[Any]]) -> None:
@@ -75,33 +66,19 @@ def check(sweep: Mapping[str, Sequence[Any]]) -> None:
 
 
 def module_of(case: BenchCase) -> tuple[torch.nn.Module, Shape]:
-    """The module on its device, with the shape that --match gave it."""
-    import torch
-
-    from rnn_vs_attn.measure.device import DTYPES
+    """The module, with the shape that --match gave it."""
     from rnn_vs_attn.models import build
 
     spec = find(case.model)
-    shape = build.matched_shape(spec, shape_of(case), case.match, _train_flops)
-    return build.build(spec, shape).to(device=torch.device(case.device), dtype=DTYPES[case.dtype]), shape
+    shape = build.matched_shape(spec, case.shape, case.match, _train_flops)
+    return build.build(spec, shape), shape
 
 
 def workload(case: BenchCase, seed: int) -> Workload:
     """The case with the weights and the input of `seed`, ready to be timed."""
-    import torch
-
-    from rnn_vs_attn.measure.device import DTYPES, set_precision
     from rnn_vs_attn.measure.graphs import capture
-    from rnn_vs_attn.measure.workload import Workload
 
-    set_precision(case.tf32)
-    torch.manual_seed(seed)
-    module, shape = module_of(case)
-    size = (shape.batch_size, shape.seq_len, shape.d_model)
-    x = torch.randn(size, device=case.device, dtype=DTYPES[case.dtype])
-    if hasattr(module, "choose_kernel"):
-        module.choose_kernel(x)
-    made = Workload.of(module, x, compiled=case.compile)
+    made = passes.made(lambda: module_of(case), case, seed, tf32=case.tf32, compiled=case.compile)
     return capture(made) if case.cuda_graphs else made
 
 
@@ -147,7 +124,7 @@ def _exact(case: BenchCase, made: Workload) -> Iterator[Sample]:
     from rnn_vs_attn.suites.suite import ITEMSIZE
 
     spec = find(case.model)
-    shape = dataclasses.replace(shape_of(case), d_model=made.x.shape[-1])
+    shape = dataclasses.replace(case.shape, d_model=made.x.shape[-1])
     yield Sample("num_params", build.count_parameters(made.module))
     if case.match != "none":
         yield Sample("width", shape.d_model)
@@ -176,29 +153,6 @@ def _flops(case: BenchCase, made: Workload, shape: Shape) -> Iterator[Sample]:
         details = {} if case.compile else {"kernels": dict(counter.kernels)}
         warnings = [] if value is not None else [f"the FLOPs of {case.model} are unknown: {counter.reason}"]
         yield Sample("flops", value, {"pass": name}, details=details, warnings=warnings)
-
-
-def count_operations(made: Workload, positions: int | None) -> tuple[Any, Any]:
-    """Operations of a forward and of a training pass, uncompiled, of the first `positions` where given."""
-    import torch
-
-    from rnn_vs_attn.measure import flops
-    from rnn_vs_attn.models.build import call
-
-    x = made.x.detach()[:, :positions].requires_grad_()
-    gradient = made.grad_output[:, :positions]
-
-    def train() -> torch.Tensor:
-        y = call(made.module, x)
-        y.backward(gradient)
-        return y
-
-    made.module.train()
-    trained = flops.count(train)
-    made.clear_gradients()
-    made.module.eval()
-    with torch.no_grad():
-        return flops.count(lambda: call(made.module, x)), trained
 
 
 def _train_flops(spec: Any, shape: Shape) -> int | None:
@@ -239,25 +193,6 @@ def state_size(module: Any, x: torch.Tensor, seq_len: int) -> int | None:
 
 
 # In the parent
-
-
-def timed_samples(name: str, blocks: list[dict[str, Any]], warm_up: dict[str, Any]) -> list[Sample]:
-    """One round's samples of one timed pass: the median over its blocks, which are kept."""
-
-    def sample(metric: str, field: str, axes: dict[str, AxisValue] | None = None, **details: Any) -> Sample:
-        values = [block[field] for block in blocks]
-        return Sample(metric, median(values), axes or {}, values, details=details)
-
-    details = {key: warm_up[key] for key in ("loops", "warm_up_seconds", "settled") if key in warm_up}
-    samples = [sample(f"{name}_time", "seconds", **details)]
-    if name == "train":
-        samples.append(sample("backward_time", "backward", **details))
-    if blocks[0]["host"] is not None:
-        bound = median(block["host"] for block in blocks) > 0.9 * median(block["seconds"] for block in blocks)
-        samples.append(sample("host_time", "host", {"pass": name}, launch_bound=bound))
-    if "compile_seconds" in warm_up:
-        samples.append(Sample("compile_time", warm_up["compile_seconds"], {"pass": name}))
-    return samples
 
 
 def _per_second(value: float) -> str:

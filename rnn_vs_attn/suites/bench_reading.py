@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rnn_vs_attn import stats
 from rnn_vs_attn.curves import Axes, by_round, crossing, curves, seq_len_of
 from rnn_vs_attn.models import BASELINE
-from rnn_vs_attn.readings import derived, measured, rate, without
+from rnn_vs_attn.readings import derived, measured, rate, record_at, share, without
 from rnn_vs_attn.records import Metric, Record
 from rnn_vs_attn.suites.suite import ITEMSIZE
 
@@ -64,30 +64,20 @@ def _rates(records: Sequence[Record]) -> Iterator[Record]:
         speed = rate(time, "flops_per_second", flops.median)
         yield speed
         where = {name: axes[name] for name in ("device", "dtype", "threads")}
-        yield from _share(speed, record_at(records, "peak_flops", where), "flops_fraction")
+        yield from share(speed, record_at(records, "peak_flops", where), "flops_fraction")
         num_params = record_at(records, "num_params", axes)
         if num_params is not None and num_params.median is not None:
             width = record_at(records, "width", axes)
             used = axes | {"d_model": width.median} if width and width.median else axes
             moved = least_bytes(used, num_params.median)
             bandwidth = rate(time, "bytes_per_second", moved)
-            yield from _share(bandwidth, record_at(records, "peak_bandwidth", where), "bandwidth_fraction")
+            yield from share(bandwidth, record_at(records, "peak_bandwidth", where), "bandwidth_fraction")
 
 
 def least_bytes(axes: Axes, num_params: float) -> float:
     """Bytes that a training pass cannot avoid: input, output and their gradients once, parameters and theirs once."""
     tokens = float(axes["batch_size"] or 0) * float(axes["seq_len"] or 0) * float(axes["d_model"] or 0)
     return ITEMSIZE[str(axes["dtype"])] * (4 * tokens + 2 * num_params)
-
-
-def record_at(records: Sequence[Record], metric: str, axes: Axes) -> Record | None:
-    return next((r for r in records if r.metric == metric and r.axes == axes), None)
-
-
-def _share(speed: Record, peak: Record | None, metric: str) -> Iterator[Record]:
-    result = stats.ratio(speed.samples, peak.samples) if peak else None
-    if result is not None:
-        yield derived(Metric(metric, "1", "higher"), speed.suite, speed.axes, [], result)
 
 
 def _ratios(records: Sequence[Record]) -> Iterator[Record]:

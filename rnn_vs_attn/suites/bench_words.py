@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from rnn_vs_attn import stats, units
 from rnn_vs_attn.curves import by_round, curves, interval, named, seq_len_of, unvaried
 from rnn_vs_attn.models import BASELINE, find
-from rnn_vs_attn.readings import Group, measured, without
+from rnn_vs_attn.readings import Group, measured, record_at, without
 from rnn_vs_attn.records import Record
 from rnn_vs_attn.stats import Estimate
-from rnn_vs_attn.suites.bench_reading import expand, record_at
+from rnn_vs_attn.suites.bench_reading import expand
 
 _LINEAR, _QUADRATIC = 1.0, 2.0
 

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from rnn_vs_attn import units
 from rnn_vs_attn.models import LANGUAGE, find
 from rnn_vs_attn.models.configurations import LanguageShape
-from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.records import Metric, Sample
 from rnn_vs_attn.suites import decode_figures, decode_reading, decode_words
-from rnn_vs_attn.suites.suite import Case, Suite, fixed, option
+from rnn_vs_attn.suites.suite import LayerCase, Suite, fixed, option
 from rnn_vs_attn.tables import Column
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class DecodeCase(Case):
+class DecodeCase(LayerCase):
     """seq_len is the context that stands before the tokens that are decoded; all is causal."""
 
     model: str = option(
@@ -86,7 +85,7 @@ def module_of(case: DecodeCase) -> torch.nn.Module:
         room = case.seq_len + decoding.MOST_STEPS + decoding.UNTIMED
         size = (case.d_model, case.num_heads, case.num_layers, case.vocab_size)
         return language.build(spec, LanguageShape(*size, context_len=room, memory_len=case.memory_len))
-    return build.build(spec, Shape(case.batch_size, case.seq_len, case.d_model, case.num_heads, case.num_layers))
+    return build.build(spec, case.shape)
 
 
 def probe(case: DecodeCase) -> None:

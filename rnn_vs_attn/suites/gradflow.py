@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models import find, initialisations
-from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.records import Metric, Record, Sample
 from rnn_vs_attn.suites import gradflow_figures, gradflow_reading, gradflow_words
-from rnn_vs_attn.suites.suite import Case, Suite, fixed, option
+from rnn_vs_attn.suites.suite import LayerCase, Suite, fixed, option
 from rnn_vs_attn.tables import Column, Pivot
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def fraction(text: str) -> float:
 
 
 @dataclass(frozen=True)
-class GradflowCase(Case):
+class GradflowCase(LayerCase):
     """One sequence, in float64; what is added says whose gradient is measured and with how many cotangents."""
 
     model: str = option(
@@ -96,9 +95,8 @@ def module_of(case: GradflowCase) -> torch.nn.Module:
     from rnn_vs_attn.measure import adjoint
     from rnn_vs_attn.models import build, weights
 
-    shape = Shape(case.batch_size, case.seq_len, case.d_model, case.num_heads, case.num_layers, case.causal)
     make = build.build_blocks if case.block else build.build
-    module = make(find(case.model), shape).double()
+    module = make(find(case.model), case.shape).double()
     weights.apply(case.init, module, case.seq_len)
     return adjoint.make_ready(module.to(case.device))
 

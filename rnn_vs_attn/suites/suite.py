@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn.models import find
+from rnn_vs_attn.models.costs import KERNEL_SIZE, WINDOW, Shape
 from rnn_vs_attn.plots import Figure
 from rnn_vs_attn.records import ROUND_TIME, AxisValue, Metric, Record, Sample
-from rnn_vs_attn.tables import Column, Pivot
+from rnn_vs_attn.tables import Column, Pivot, Table
 
 if TYPE_CHECKING:
     from rnn_vs_attn.measure.workload import Workload
@@ -69,6 +70,23 @@ class Case:
         """What a list of cases and a line of progress call it."""
         return self.model
 
+    @property
+    def shape(self) -> Shape:
+        """What the cost of the case depends on."""
+        return Shape(self.batch_size, self.seq_len, self.d_model, self.num_heads, self.num_layers, self.causal)
+
+
+@dataclass(frozen=True)
+class LayerCase(Case):
+    """The axes of suites that measure layers."""
+
+    kernel_size: int = option(KERNEL_SIZE, "Tokens that a layer of conv reads.", minimum=1)
+    window: int = option(WINDOW, "Tokens that each one of attention-local attends to, itself included.", minimum=1)
+
+    @property
+    def shape(self) -> Shape:
+        return dataclasses.replace(super().shape, kernel_size=self.kernel_size, window=self.window)
+
 
 @dataclass(frozen=True)
 class Suite:
@@ -87,7 +105,9 @@ class Suite:
     weights or inputs of a seed become others, so that runs from before are not compared with runs from after. echoes:
     metrics that say what another one says, and are not compared beside it. group: the command that this one belongs to.
     complete: fills in the fields of a case that follow from others. row_axes: those that always head a row of the
-    table; implied: those that follow from them and stand in table.csv only.
+    table; implied: those that follow from them and stand in table.csv only. select: which cases of the product of all
+    axes are measured, and what stands beside them. summary: tables that are shown in place of the one of all cases,
+    which is in table.md. run_defaults: options of a run whose defaults are others here.
     """
 
     name: str
@@ -121,6 +141,9 @@ class Suite:
     complete: Callable[[Any], Any] = lambda case: case
     row_axes: tuple[str, ...] = ("model", "seq_len")
     implied: tuple[str, ...] = ()
+    select: Callable[[list[Any]], list[Any]] = lambda cases: cases
+    summary: Callable[[Sequence[Record]], list[Table]] | None = None
+    run_defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def command(self) -> str:

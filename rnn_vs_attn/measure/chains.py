@@ -1,0 +1,96 @@
+"""Sequential operations: the longest chain of operations of a forward pass that wait for each other.
+
+The operations are recorded as torch runs them, with which memory each one reads and writes, so that positions of one
+buffer that are written one by one do not wait for each other. A view of a tensor and a new tensor without a value are
+no operations; everything else that reads what came from the input counts as one, and a cumulative sum over m positions
+as the ceil(log2 m) that a parallel one takes. An operation that is a sum or a product over many elements counts as one,
+as in Table 1 of Vaswani et al. 2017. Fused recurrent kernels, which hide their chain, are off while it is recorded, so
+torch's own recurrences run their sequential form.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from rnn_vs_attn.errors import CaseFault
+from rnn_vs_attn.measure.shadows import Shadows, creates, is_view, named_arguments, tensors_of, written_tensors
+from rnn_vs_attn.models import build
+
+_NONE = -1  # of memory that nothing of the input has come to
+_SCANS = frozenset(["cumsum", "cumprod", "logcumsumexp", "cummax", "cummin"])
+_HIDES_ITS_CHAIN = frozenset(["mkldnn_rnn_layer", "_cudnn_rnn", "miopen_rnn", "quantized_lstm"])
+
+
+def sequential_operations(module: nn.Module, x: Tensor) -> int:
+    """The longest chain from x (B, L, D) to the module's output. CaseFault where it cannot be seen."""
+    recorder = Chains()
+    recorder.depths.write(x, 0)
+    with torch.no_grad(), sequential_forms(), recorder:
+        y = build.call(module.eval(), x)
+    found = recorder.depth_of(y)
+    if found == _NONE:
+        raise CaseFault(
+            "unsupported", "its output was written by a kernel that torch does not see, and hides its chain"
+        )
+    return found
+
+
+@contextmanager
+def sequential_forms() -> Iterator[None]:
+    """torch's own recurrences run step by step and its attention layers as they train, in place of one fused kernel."""
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Intel's GPUs, whenever a flag of oneDNN is set
+        with torch.backends.mkldnn.flags(enabled=False):
+            torch.backends.mha.set_fastpath_enabled(False)
+            try:
+                yield
+            finally:
+                torch.backends.mha.set_fastpath_enabled(fast_path)
+
+
+@dataclass
+class Chains(TorchDispatchMode):
+    """While active, keeps for each element of memory how many operations stand between it and the input."""
+
+    depths: Shadows = field(default_factory=lambda: Shadows(numpy.int32, _NONE))
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def depth_of(self, tensor: Tensor) -> int:
+        return int(self.depths.read(tensor).max(initial=_NONE))
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        name = func.overloadpacket._qualified_op_name.split("::")[-1]
+        if name in _HIDES_ITS_CHAIN:
+            raise CaseFault("unsupported", f"the fused kernel {name} hides its chain")
+        given = [] if creates(name) else tensors_of((args, kwargs))
+        before = max((self.depth_of(tensor) for tensor in given), default=_NONE)
+        out = func(*args, **kwargs)
+        if not is_view(func, args, out):
+            depth = before if before == _NONE else before + _operations(func, name, args, kwargs)
+            for tensor in [*tensors_of(out), *written_tensors(func, args, kwargs)]:
+                self.depths.write(tensor, depth)
+        return out
+
+
+def _operations(func: Any, name: str, args: Any, kwargs: Any) -> int:
+    if name not in _SCANS:
+        return 1
+    given = named_arguments(func, args, kwargs)
+    return max(1, math.ceil(math.log2(max(1, given["self"].shape[given["dim"]]))))
