@@ -20,6 +20,7 @@ def parts() -> dict[str, str]:
     """What stands between `<!-- NAME -->` and `<!-- /NAME -->`."""
     tables = {"table": "cpu"} | {name: name for name in ("gradflow", "decode", "ab", *VARIANTS)}
     shown = {name: (REFERENCE / run / "table.md").read_text().strip() for name, run in tables.items()}
+    shown["scaling"] = (REFERENCE / "scaling" / "table.md").read_text().split("\nbatch_size ")[0].strip()
     return shown | {"models": models(), "tree": f"```\n{tree()}\n```"}
 
 

@@ -19,7 +19,7 @@ from rnn_vs_attn.models import find
 from rnn_vs_attn.records import Record, Run, RunFolder, read_head, read_samples
 from rnn_vs_attn.runner import Sweep, now
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.suite import Case, Suite, axes_of
+from rnn_vs_attn.suites.suite import Case, Suite, axes_of, untaken
 
 DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143
 WIDE = 165  # columns of a terminal that shows every column of a table
@@ -221,9 +221,10 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
     shown = [*run.records, *suite.expand(run.records)]
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
     folder.write("table.csv", tables.to_csv(shown, case_axes))
-    made = [*_summary(suite, run.records), *_tables(suite, run.records, limits)]
     remarks = "".join(f"- {line}\n" for line in suite.remarks(run.records))
-    folder.write("table.md", "\n".join([*(table.markdown() for table in made), remarks]))
+    every = [table.markdown() for table in _tables(suite, run.records, limits)]
+    summary = [table.markdown() for table in _summary(suite, run.records)]
+    folder.write("table.md", "\n".join([*summary, remarks, *every] if summary else [*every, remarks]))
     try:
         plots.save(suite.figures(run.records), folder.path / "plots")
     except ImportError as error:
@@ -259,7 +260,7 @@ def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: floa
 
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
     shown = [*records, *suite.expand(records)]
-    heads = {"row_axes": suite.row_axes, "implied": suite.implied}
+    heads = {"row_axes": suite.row_axes, "implied": (*suite.implied, *untaken(records))}
     found = [tables.build(shown, case_axes, suite.columns, limits.precision, width < WIDE, **heads)]
     for pivot in suite.pivots:
         whole = tables.build_pivot(shown, case_axes, pivot)

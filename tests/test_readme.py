@@ -28,6 +28,7 @@ def test_there_are_examples_of_every_command() -> None:
     assert {line.split()[1] for line in examples()} == {
         "bench",
         "gradflow",
+        "scaling",
         "decode",
         "variants",
         "ab",
@@ -42,7 +43,7 @@ def test_there_are_examples_of_every_command() -> None:
 def test_an_example_runs_or_is_refused_for_its_hardware(line: str, tmp_path: Path) -> None:
     """Shortened; where a GPU or a second core is asked for and there is none, the refusal is what is tested."""
     words = shlex.split(line)[1:]
-    if words[0] in ("bench", "gradflow", "decode", "variants") and "--dry-run" not in words:
+    if words[0] in ("bench", "gradflow", "scaling", "decode", "variants") and "--dry-run" not in words:
         words += [*SHORT, *(QUICK if words[0] == "bench" else []), "--output", str(tmp_path / "run")]
         words += [] if "--threads" in words else ["--threads", "1"]
     if words[0] == "ab":

@@ -8,7 +8,7 @@ operation again, so no table of operations is needed and no module is known by i
 
 A module that has steps runs those, since they are its definition: a recurrence token by token, attention over its
 cache. Any other runs its forward pass. Where one layer does not reach from end to end, as a convolution's, layers are
-stacked until they do.
+stacked until they do; a layer that the route passes at one position alone makes it no longer.
 """
 
 from __future__ import annotations
@@ -161,7 +161,8 @@ class Routes(TorchDispatchMode):
             for tensor in results:
                 self.mark(tensor, *kind)
         else:
-            self._join(results, {kind: again.changed(mask) for kind, mask in masks.items()})
+            changed = {kind: again.changed(mask) for kind, mask in masks.items()}
+            self._join(results, changed, whole=torch.Tag.pointwise not in func.tags)
         return out
 
     def _kinds(self, tensors: list[Tensor]) -> set[tuple[int, int]]:
@@ -175,36 +176,45 @@ class Routes(TorchDispatchMode):
     def _masks(self, tensors: list[Tensor], kind: tuple[int, int]) -> list[Any]:
         """Which elements of each tensor are of this kind."""
         positions, length = kind
-        return [
-            numpy.array((self.positions.read(t) == positions) & (self.lengths.read(t) == length), bool) for t in tensors
-        ]
+        same = [(self.positions.read(t) == positions) & (self.lengths.read(t) == length) for t in tensors]
+        return [numpy.array(of_numbers.any(axis=-1), bool) for of_numbers in same]
 
-    def _join(self, results: list[Tensor], changed: dict[tuple[int, int], list[Any]]) -> None:
-        """Mark each element with all kinds that it depends on: one operation further where any of them are joined."""
-        unions = []
+    def _join(self, results: list[Tensor], changed: dict[tuple[int, int], list[Any]], whole: bool) -> None:
+        """Mark each element with all kinds that it depends on; one that is joined with another is an operation further.
+
+        whole: all elements are where any of them has more than each of what it is made of, as a convolution is one
+        operation at its first positions too; else, as in a sum of two tensors, each element by itself.
+        """
         for i, tensor in enumerate(results):
             positions = numpy.zeros(tuple(tensor.shape), object)
             for (of, _), found in changed.items():
                 positions[found[i]] |= of
-            unions.append(positions)
-        joins = any(
-            self._joined(unions[i][found[i]], of) for (of, _), found in changed.items() for i in range(len(results))
-        )
-        for i, (tensor, positions) in enumerate(zip(results, unions, strict=True)):
-            lengths = numpy.full(tuple(tensor.shape), _NEVER, numpy.int32)
-            for (_, length), found in changed.items():
-                lengths[found[i]] = numpy.minimum(lengths[found[i]], min(length + joins, _NEVER))
+            joined = {kind: self._joined(positions, kind[0]) for kind in changed}
+            if whole and _is_new(joined, {kind: found[i] for kind, found in changed.items()}):
+                joined = dict.fromkeys(changed, True)
+            lengths = numpy.full(tuple(tensor.shape), _NEVER, numpy.int64)
+            for kind, found in changed.items():
+                reached = numpy.minimum(kind[1] + joined[kind], _NEVER)
+                lengths = numpy.where(found[i], numpy.minimum(lengths, reached), lengths)
             self.mark(tensor, positions, lengths)
 
-    def _joined(self, positions: Any, of: int) -> bool:
-        """Whether any of these elements that depend on `of` depends on another position too.
+    def _joined(self, positions: Any, of: int) -> Any:
+        """Which elements, of those that depend on `of`, depend on another position too.
 
         The state before the first step is one. In a forward pass, where zeros may be one or only a place to add to,
         they count as one for the first position alone.
         """
         if self.steps or of == _FIRST:
-            return bool((positions != of).any())
-        return bool(((positions | _BEFORE) != (of | _BEFORE)).any())
+            return numpy.array(positions != of, bool)
+        return numpy.array((positions | _BEFORE) != (of | _BEFORE), bool)
+
+
+def _is_new(joined: dict[tuple[int, int], Any], found: dict[tuple[int, int], Any]) -> bool:
+    """Whether any element depends on more positions than each kind that it is made of, or joins the first state."""
+    made = numpy.any([numpy.asarray(depends) for depends in found.values()], axis=0)
+    more = numpy.all([joined[kind] | ~numpy.asarray(depends) for kind, depends in found.items()], axis=0)
+    first_state = [joined[kind] & depends for kind, depends in found.items() if kind[0] == _BEFORE]
+    return bool((made & more).any() or numpy.any(first_state))
 
 
 class _Again:
@@ -243,6 +253,6 @@ def _other(tensor: Tensor, mask: Any) -> Tensor:
     where = torch.from_numpy(mask)
     if tensor.dtype == torch.bool:
         return tensor ^ where
-    if not tensor.is_floating_point():
+    if not tensor.is_floating_point() and not tensor.is_complex():
         raise CaseFault("unsupported", "it computes indices from its input, along which no route can be followed")
     return torch.where(where, tensor + torch.randn(tensor.shape, dtype=tensor.dtype), tensor)

@@ -10,12 +10,14 @@ from numpy.lib.stride_tricks import as_strided
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from rnn_vs_attn.errors import CaseFault
+
 _CREATES = ("empty", "zeros", "ones", "full", "rand", "new_", "arange", "linspace", "eye", "scalar_tensor", "tril_ind")
 
 
 @dataclass
 class Shadows:
-    """One value for each element of every storage that was written to; `blank` where nothing was.
+    """One value for each number in every storage that was written to, two for a complex one; `blank` where nothing was.
 
     Tensors are kept alive, so that no memory is given to another one while it is recorded.
     """
@@ -23,28 +25,34 @@ class Shadows:
     dtype: Any
     blank: int
     _arrays: dict[int, Any] = field(default_factory=dict)
+    _sizes: dict[int, int] = field(default_factory=dict)  # bytes of a number
     _alive: list[Tensor] = field(default_factory=list)
 
     def read(self, tensor: Tensor) -> Any:
-        """An array of the tensor's shape, not to be written to."""
-        array = self._arrays.get(tensor.untyped_storage().data_ptr())
-        if array is None:
-            return numpy.broadcast_to(numpy.asarray(self.blank, self.dtype), tuple(tensor.shape))
-        return _region(array, tensor)
+        """An array of the tensor's shape and one axis more, the numbers of an element; not to be written to."""
+        if tensor.untyped_storage().data_ptr() not in self._arrays:
+            return numpy.broadcast_to(numpy.asarray(self.blank, self.dtype), (*tensor.shape, 1))
+        return self._region(tensor)
 
     def write(self, tensor: Tensor, values: Any) -> None:
         """Set the tensor's elements to a number, or to an array of its shape."""
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in self._arrays:
-            size = storage.nbytes() // tensor.element_size()
-            self._arrays[storage.data_ptr()] = numpy.full(size, self.blank, self.dtype)
+            size = tensor.element_size() // (2 if tensor.is_complex() else 1)
+            self._arrays[storage.data_ptr()] = numpy.full(storage.nbytes() // size, self.blank, self.dtype)
+            self._sizes[storage.data_ptr()] = size
             self._alive.append(tensor)
-        _region(self._arrays[storage.data_ptr()], tensor)[...] = values
+        self._region(tensor)[...] = numpy.asarray(values)[..., None]
 
-
-def _region(array: Any, tensor: Tensor) -> Any:
-    strides = tuple(step * array.itemsize for step in tensor.stride())
-    return as_strided(array[tensor.storage_offset() :], tuple(tensor.shape), strides)
+    def _region(self, tensor: Tensor) -> Any:
+        """CaseFault where bytes are taken for numbers of another size."""
+        place = tensor.untyped_storage().data_ptr()
+        array, size = self._arrays[place], self._sizes[place]
+        numbers, rest = divmod(tensor.element_size(), size)
+        if rest or not numbers:
+            raise CaseFault("unsupported", "it reads memory as numbers of another size, which cannot be followed")
+        strides = (*(step * numbers * array.itemsize for step in tensor.stride()), array.itemsize)
+        return as_strided(array[tensor.storage_offset() * numbers :], (*tensor.shape, numbers), strides)
 
 
 def creates(name: str) -> bool:

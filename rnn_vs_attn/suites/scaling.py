@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
@@ -61,8 +62,8 @@ LAUNCHES = Metric("launches", "1", "lower", exact=True, title="kernels that a pa
 
 GRAPH_WINDOW = 4  # at most: routes are counted over few positions
 CHAIN_LENGTHS = tuple(1 << i for i in range(4, 11))
-ROUTE_RUNS = 2000  # of single operations, beyond which no longer route is followed
-LONGEST_ROUTE = 256
+ROUTE_RUNS = 4000  # of single operations, beyond which no longer route is followed
+ROUTE_LENGTHS = tuple(1 << i for i in range(2, 9))
 
 
 def select(cases: list[ScalingCase]) -> list[ScalingCase]:
@@ -181,7 +182,9 @@ def _chains(case: ScalingCase) -> Iterator[Sample]:
     for length in sorted({*CHAIN_LENGTHS, case.seq_len}):
         shape = graph_shape(case, seq_len=length)
         if not _is_counted(case, "chain", shape):
-            yield _exact("sequential_operations", lambda shape=shape: _chain(case, shape), shape)  # type: ignore[misc]
+            sample = _exact("sequential_operations", partial(_chain, case, shape), shape)
+            if sample.value is not None or length == case.seq_len:  # a module may refuse a length that nobody asked for
+                yield sample
 
 
 def _chain(case: ScalingCase, shape: Shape) -> int:
@@ -197,14 +200,17 @@ def _routes(case: ScalingCase) -> Iterator[Sample]:
     """Over 4, 8, 16 ... positions, as long as it takes no more than ROUTE_RUNS runs of single operations."""
     if _is_counted(case, "routes", graph_shape(case, seq_len=0)):
         return
-    length, runs = 4, 0
-    while runs < ROUTE_RUNS and length <= LONGEST_ROUTE:
-        shape = graph_shape(case, seq_len=length)
-        found: list[Any] = []
-        yield _exact("path_length", lambda shape=shape, found=found: _route(case, shape, found), shape)  # type: ignore[misc]
-        if not found or found[0].operations is None:
+    found: list[Any] = []
+    for length in ROUTE_LENGTHS:
+        shape, before = graph_shape(case, seq_len=length), len(found)
+        sample = _exact("path_length", partial(_route, case, shape, found), shape)
+        if sample.value is not None:
+            yield sample
+        elif before or length == ROUTE_LENGTHS[-1] or len(found) > before:  # else it may take a longer sequence
+            yield from () if before else (sample,)
             return
-        length, runs = 2 * length, found[0].runs
+        if found and found[-1].runs > ROUTE_RUNS:
+            return
 
 
 def _route(case: ScalingCase, shape: Shape, found: list[Any]) -> int | None:
@@ -221,9 +227,11 @@ def _route(case: ScalingCase, shape: Shape, found: list[Any]) -> int | None:
 
     try:
         found.append(follow(double=True))
-    except RuntimeError:
+    except CaseFault:
+        raise
+    except Exception:
         found.append(follow(double=False))
-    operations: int | None = found[0].operations
+    operations: int | None = found[-1].operations
     if operations is None:
         raise CaseFault("unsupported", "no stack of its layers carries the first input to the last output")
     return operations

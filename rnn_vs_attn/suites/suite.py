@@ -177,6 +177,17 @@ ANCHORS = (
 CALIBRATION = frozenset(("peak_flops", "peak_bandwidth", "python_loop_time"))
 
 
+OF_FEW_MODELS = ("kernel_size", "window")
+
+
+def untaken(records: Sequence[Record]) -> tuple[str, ...]:
+    """Axes that no model of these records has a use for."""
+    specs = [find(name) for name in {str(record.axes["model"]) for record in records if "model" in record.axes}]
+    return tuple(
+        name for name in OF_FEW_MODELS if not any(name in spec.takes or spec.family == "user" for spec in specs)
+    )
+
+
 def axes_of(case: Case) -> dict[str, AxisValue]:
     """A case's fields as the axes of its records."""
     return dataclasses.asdict(case)

@@ -1,0 +1,594 @@
+"""`scaling`: chains, routes and exponents with known answers, the rules of verdicts, and the command."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from command import run
+from fakes import of_rounds
+from torch import nn
+
+from rnn_vs_attn import growth, sweeps
+from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.measure import chains, routes
+from rnn_vs_attn.models import CONVOLUTIONAL, LINEAR, RECURRENT, RESTRICTED, SELF_ATTENTION, build, find
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.records import Record
+from rnn_vs_attn.stats import Estimate
+from rnn_vs_attn.suites import scaling, scaling_claims, scaling_figures, scaling_reading, scaling_tables, scaling_words
+from rnn_vs_attn.suites.scaling import SCALING, ScalingCase
+from rnn_vs_attn.suites.scaling_reading import GRAPH, LAYER, MIXING, derive
+from rnn_vs_attn.suites.suite import axes_of
+
+SCALES = str(Path(__file__).parent / "user_modules" / "scales.py")
+LENGTHS = [16, 32, 64, 128, 256, 512]
+
+
+# Sequential operations
+
+
+def chain(name: str, length: int, **shape: Any) -> int:
+    torch.manual_seed(0)
+    module = build.build(find(name), Shape(1, length, 8, 2, **shape))
+    return chains.sequential_operations(module, torch.randn(1, length, 8))
+
+
+def counted(name: str, **shape: Any) -> list[int]:
+    return [chain(name, length, **shape) for length in LENGTHS]
+
+
+@pytest.mark.parametrize("name", ["attention", "attention-naive", "attention-relative", "conv"])
+def test_chains_of_attention_and_convolution_are_constant(name: str) -> None:
+    assert growth.law(LENGTHS, counted(name)) == "1"
+
+
+def test_the_chain_of_attention_is_known() -> None:
+    """The projections, the fused kernel, the projection of the output: three; the lesson's form takes each step apart:
+    projections, scaling, scores, mask, softmax, mixing, their rearrangement, the projection.
+    """
+    assert chain("attention", 64) == 3
+    assert chain("attention-naive", 64) == 8
+    assert chain("conv", 64, num_layers=3) == 3 * chain("conv", 64)
+
+
+@pytest.mark.parametrize(
+    "name", ["rnn", "gru", "lstm", "lstm-cell", *(f"{SCALES}:{c}" for c in ("Loop", "Wrapped", "Rotating"))]
+)
+def test_chains_of_recurrences_grow_by_the_same_number_a_token(name: str) -> None:
+    found = counted(name)
+    a_token = {(b - a) / (m - n) for a, b, n, m in zip(found, found[1:], LENGTHS, LENGTHS[1:], strict=False)}
+    assert len(a_token) == 1
+    assert a_token.pop() >= 2
+    assert growth.law(LENGTHS, found) == "n"
+
+
+def test_the_chain_of_an_rnn_is_its_definition() -> None:
+    """Per token a product with the state, a sum and tanh; before the first the product with the input."""
+    assert chain("rnn", 64) == 3 * 64 + 2
+
+
+def test_the_chain_of_mingru_is_logarithmic_and_of_its_loop_linear() -> None:
+    lengths = [1 << i for i in range(4, 13)]
+    found = [chain("mingru", n) for n in lengths]
+    assert growth.law(lengths, found) == "log n"
+    assert found[-1] < 80
+    module = build.build(find("mingru"), Shape(1, 64, 8))
+    loop = [chains.sequential_operations(Forward(module.sequential), torch.randn(1, n, 8)) for n in LENGTHS]
+    assert growth.law(LENGTHS, loop) == "n"
+
+
+class Forward(nn.Module):
+    def __init__(self, call: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.call = call
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.call(x)
+
+
+def test_the_chain_of_restricted_attention_does_not_grow() -> None:
+    assert growth.law(LENGTHS, counted("attention-local", window=4)) == "1"
+
+
+def test_a_cumulative_sum_counts_as_a_parallel_one() -> None:
+    assert [chain(f"{SCALES}:Summing", n) for n in (16, 17, 64)] == [1 + 4, 1 + 5, 1 + 6]
+
+
+def test_torchs_fused_attention_layer_is_taken_apart() -> None:
+    assert chain(f"{SCALES}:Attending", 16) > 3
+    assert torch.backends.mha.get_fastpath_enabled()
+    assert torch.backends.mkldnn.flags is not None
+
+
+def test_parts_that_do_not_wait_for_each_other_are_no_chain() -> None:
+    def branches(x: torch.Tensor) -> torch.Tensor:
+        found = torch.empty(8, *x.shape)
+        for i in range(8):
+            found[i] = x * i
+        return found.sum(0)
+
+    assert chains.sequential_operations(Forward(branches), torch.randn(1, 4, 8)) == 3
+
+
+def test_what_torch_does_not_see_has_no_chain() -> None:
+    with pytest.raises(CaseFault, match="does not see"):
+        chain(f"{SCALES}:Outside", 16)
+
+
+# Maximum path length
+
+
+def path(name: str, length: int, **shape: Any) -> int | None:
+    def make(layers: int) -> nn.Module:
+        torch.manual_seed(0)
+        given = Shape(1, length, 8, 2, **(shape | {"num_layers": layers}))
+        return build.build(find(name), given).double()
+
+    torch.manual_seed(1)
+    x = torch.randn(1, length, 8, dtype=torch.float64)
+    return routes.shortest(make, shape.get("num_layers", 1), x).operations
+
+
+@pytest.mark.parametrize("name", ["attention", "attention-naive", "attention-relative", f"{SCALES}:Attending"])
+def test_attention_takes_one_operation_from_end_to_end(name: str) -> None:
+    assert [path(name, n) for n in (4, 8, 16)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    "name", ["rnn", "gru", "lstm", "lstm-cell", "mingru", *(f"{SCALES}:{c}" for c in ("Loop", "Wrapped", "Rotating"))]
+)
+def test_a_recurrence_takes_one_operation_a_position(name: str) -> None:
+    assert [path(name, n) for n in (2, 4, 8, 16)] == [2, 4, 8, 16]
+
+
+@pytest.mark.parametrize("kernel_size", [2, 3, 4])
+def test_dilated_convolutions_take_a_logarithm(kernel_size: int) -> None:
+    lengths = (4, 8, 9, 16, 27, 32)
+    levels = [next(m for m in range(9) if kernel_size**m >= n) for n in lengths]
+    assert [path("conv", n, kernel_size=kernel_size) for n in lengths] == levels
+
+
+def test_a_users_dilated_convolutions_take_a_logarithm() -> None:
+    assert [path(f"{SCALES}:Dilated", n) for n in (4, 8, 16, 27, 32)] == [2, 2, 3, 3, 4]
+
+
+@pytest.mark.parametrize("window", [2, 3, 4])
+def test_restricted_attention_takes_one_layer_a_window(window: int) -> None:
+    lengths = (4, 8, 16)
+    assert [path("attention-local", n, window=window) for n in lengths] == [
+        math.ceil((n - 1) / (window - 1)) for n in lengths
+    ]
+
+
+def test_a_users_windows_by_a_mask_are_seen() -> None:
+    assert [path(f"{SCALES}:Masked", n) for n in (3, 5, 9)] == [1, 2, 4]
+
+
+def test_work_on_one_position_beside_the_state_is_no_operation_more() -> None:
+    """Linear attention reads its state at each position with that position's query."""
+    assert [path(f"{SCALES}:Linearised", n) for n in (4, 8)] == [1, 1]
+
+
+def test_a_module_that_refuses_short_sequences_and_float64_is_counted_over_longer_ones() -> None:
+    case = ScalingCase(f"{SCALES}:Particular", 32, 1, 8, num_heads=2, device="cpu")
+    found = [*scaling._chains(case), *scaling._routes(case)]
+    assert {s.axes["seq_len"] for s in found if s.metric == "sequential_operations"} == {32, 64, 128, 256, 512, 1024}
+    assert [s.value for s in found if s.metric == "path_length"] == [1, 1, 1, 1]
+    assert not any(s.warnings for s in found)
+
+
+def test_where_no_position_sees_another_there_is_no_route() -> None:
+    assert path(f"{SCALES}:Pointwise", 8) is None
+
+
+def test_a_layer_that_is_not_needed_makes_no_route_longer() -> None:
+    """The first position attends to itself alone, so the first input passes a layer there."""
+    assert path("attention", 8, num_layers=2) == 1
+
+
+# Growth
+
+
+@pytest.mark.parametrize(
+    ("lengths", "counts", "expected"),
+    [
+        ([16, 32, 64, 128], [5, 5, 5, 5], "1"),
+        ([16, 32, 64, 128], [19, 35, 67, 131], "n"),
+        ([4, 8, 16, 32], [1, 3, 5, 11], "n"),
+        ([4, 8, 16, 32, 64], [1, 2, 2, 3, 3], "log n"),
+        ([4, 8, 16, 32], [2, 3, 4, 5], None),
+        ([4, 8, 16, 32, 64], [2, 3, 4, 5, 6], "log n"),
+        ([16, 32, 64, 128, 256], [21, 23, 27, 38, 40], "log n"),
+        ([16, 32, 64, 128], [4, 6, 8, 20], None),
+        ([16, 64, 256, 1024], [4, 8, 16, 32], None),
+        ([16, 32, 64, 128], [256, 1024, 4096, 16384], None),
+        ([16, 32, 64], [16, 32, 64], None),
+        ([16, 32, 64, 128], [9, 8, 7, 6], None),
+    ],
+)
+def test_a_law_is_named_where_it_is_the_only_one(lengths: list[int], counts: list[int], expected: str | None) -> None:
+    assert growth.law(lengths, counts) == expected
+
+
+def test_exponents_of_counts_are_exact_where_they_are_powers_or_polynomials() -> None:
+    sizes = [128, 256, 512, 1024]
+    assert growth.exponent(sizes, [16 * n for n in sizes]) == (1, True)
+    assert growth.exponent(sizes, [n * (n + 1) for n in sizes]) == (2, True)
+    value, exact = growth.exponent(sizes, [round(n**1.5) for n in sizes])
+    assert value == pytest.approx(1.5, abs=1e-3)
+    assert not exact
+    assert growth.exponent([128], [7]) is None
+
+
+def test_counts_cross_where_their_polynomials_do() -> None:
+    sizes = [128, 256, 512, 1024]
+    square, line = [n * n for n in sizes], [300 * n for n in sizes]
+    assert growth.polynomial_crossing(sizes, square, line, 1 << 20) == 301
+    assert growth.polynomial_crossing(sizes, line, line, 1 << 20) is None
+    odd = [round(n**1.5) for n in sizes]
+    assert growth.polynomial_crossing(sizes, odd, line, 1 << 20) is None
+
+
+# FLOPs, counted on the modules themselves
+
+
+def exact_records(names: list[str], lengths: list[int], widths: list[int]) -> list[Record]:
+    """What the worker counts of these cells."""
+    found = []
+    for name in names:
+        for length in lengths:
+            for width in widths:
+                case = ScalingCase(name, length, 1, width, device="cpu", window=16)
+                made = scaling.workload(case, 0)
+                counters = zip(("forward", "train"), scaling.passes.count_operations(made, None), strict=True)
+                for passed, counter in counters:
+                    axes = axes_of(case) | {"pass": passed}
+                    for metric, value in (("flops", counter.flops), ("projection_flops", counter.by_weights)):
+                        found.append(of_rounds(SCALING.metric(metric, axes), axes, {0: value}))
+    return found
+
+
+def test_flop_exponents_are_those_of_the_table() -> None:
+    records = exact_records(
+        ["attention", "lstm", "conv", "attention-local", "mingru"], [64, 128, 256, 512], [16, 32, 64, 128]
+    )
+    found = {(r.axes["model"], r.axes["of"], r.axes["in"]): r.median for r in derive(records) if r.metric == "exponent"}
+
+    def exponents(model: str, of: str) -> tuple[Any, Any]:
+        return found.get((model, of, "seq_len")), found.get((model, of, "d_model"))
+
+    assert exponents("attention", "mixing_flops") == (2, 1)
+    assert exponents("attention", "projection_flops") == (1, 2)
+    assert exponents("attention-local", "mixing_flops") == (1, 1)
+    assert exponents("attention-local", "projection_flops") == (1, 2)
+    for model in ("lstm", "conv", "mingru"):
+        assert exponents(model, "flops") == (1, 2)
+        assert exponents(model, "mixing_flops") == (None, None)
+
+
+def test_flops_cross_at_four_times_the_width_by_formula_and_by_count() -> None:
+    """8 n d^2 + 2 n (n + 1) d against 16 n d^2: equal at n + 1 = 4 d, so n = 4 d is the first with more."""
+    records = exact_records(["attention", "lstm"], [64, 128, 256, 512], [16, 32])
+    found = {
+        (r.axes["d_model"], r.axes["pass"], r.axes["by"]): r.median
+        for r in derive(records)
+        if r.metric == "flop_crossing"
+    }
+    assert found[16, "forward", "formula"] == found[16, "forward", "count"] == 64
+    assert found[32, "forward", "formula"] == found[32, "forward", "count"] == 128
+    for width in (16, 32):
+        ours, theirs = find("attention").costs, find("lstm").costs
+        above = [
+            n for n in range(1, 400) if ours.flops(Shape(1, n, width)).train > theirs.flops(Shape(1, n, width)).train
+        ]
+        assert found[width, "train", "formula"] == found[width, "train", "count"] == above[0]
+
+
+def test_work_that_grows_with_a_power_has_that_exponent() -> None:
+    records = exact_records([f"{SCALES}:PowerOfLength"], [256, 512, 1024, 2048], [8])
+    (found,) = (r for r in derive(records) if r.metric == "exponent" and r.axes["of"] == "flops")
+    assert found.median == pytest.approx(1.5, abs=0.05)
+
+
+# Times, planted
+
+ROUNDS = (1.0, 1.02, 0.97, 1.01, 0.99, 1.03)
+
+
+def timed(
+    time: Callable[[str, int, int, int], float],
+    models: Mapping[str, str],
+    lengths: list[int],
+    widths: list[int],
+    threads: list[int] = [1],  # noqa: B006
+    noise: float = 0.0,
+    rounds: tuple[float, ...] = ROUNDS,
+) -> list[Record]:
+    """Records of forward and training times: time(model, seq_len, d_model, threads) in every round, times the round."""
+    chance = random.Random(3)
+    found = []
+    for model, part in models.items():
+        for length in lengths:
+            for width in widths:
+                for count in threads:
+                    case = ScalingCase(model, length, 1, width, device="cpu", threads=count, part=part)
+                    for metric, scale in (("forward_time", 1.0), ("train_time", 3.0)):
+                        axes = axes_of(case)
+                        values = {
+                            i: scale * r * time(model, length, width, count) * math.exp(noise * chance.gauss(0, 1))
+                            for i, r in enumerate(rounds)
+                        }
+                        found.append(of_rounds(SCALING.metric(metric, axes), axes, values))
+    return found
+
+
+def only(records: list[Record], metric: str, **axes: Any) -> Record:
+    (found,) = (r for r in records if r.metric == metric and axes.items() <= r.axes.items())
+    return found
+
+
+def verdict(records: list[Record], model: str, claim: str) -> str:
+    return only(records, "verdict", model=model, claim=claim).text
+
+
+LSTM = {"lstm": LAYER}
+GRID = ([128, 256, 512, 1024, 2048], [64, 128, 256])
+
+
+def test_exponents_of_time_are_found_over_the_upper_octaves() -> None:
+    """What is constant below does not bend them."""
+    records = timed(lambda m, n, d, t: 1e-9 * max(n, 200) * d**2, LSTM, *GRID, noise=0.01)
+    found = derive(records)
+    length = only(found, "exponent", of="forward_time", **{"in": "seq_len"})
+    assert (length.axes["from"], length.axes["to"], length.axes["d_model"]) == (256, 2048, 128)
+    assert length.median == pytest.approx(1, abs=0.02)
+    assert only(found, "exponent", of="forward_time", **{"in": "d_model"}).median == pytest.approx(2, abs=0.02)
+    assert "bent" not in length.details
+    assert verdict(found, "lstm", "exponent of seq_len") == "holds"
+    assert verdict(found, "lstm", "exponent of d_model") == "holds"
+
+
+def test_a_fit_that_is_not_straight_is_said() -> None:
+    records = timed(lambda m, n, d, t: 1e-9 * (n + 500) * d**2, LSTM, *GRID, noise=0.01)
+    found = derive(records)
+    assert only(found, "exponent", of="forward_time", **{"in": "seq_len"}).details["bent"][0] < 0.6
+    line = next(line for line in scaling_words.remarks([*records, *found]) if "exponent 1 of seq_len" in line)
+    assert "not straight" in line
+
+
+def test_another_exponent_does_not_hold_here_and_noise_is_undecided() -> None:
+    other = derive(timed(lambda m, n, d, t: 1e-9 * n**1.5 * d**2, LSTM, *GRID))
+    assert verdict(other, "lstm", "exponent of seq_len") == "does not hold here"
+    noisy = derive(timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, *GRID, noise=0.8))
+    assert verdict(noisy, "lstm", "exponent of seq_len") == "undecided"
+
+
+def test_attention_is_judged_between_its_projections() -> None:
+    whole = timed(lambda m, n, d, t: 1e-9 * n**1.2 * d**2, {"attention": LAYER}, *GRID)
+    between = timed(lambda m, n, d, t: 1e-9 * n**2 * d, {"attention": MIXING}, *GRID)
+    found = derive([*whole, *between])
+    assert verdict(found, "attention", "exponent of seq_len") == "holds"
+    assert verdict(derive(whole), "attention", "exponent of seq_len") == "undecided"
+
+
+def test_a_single_length_or_width_is_undecided_and_says_what_to_give() -> None:
+    records = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, [512], [64])
+    found = [*records, *derive(records)]
+    assert verdict(found, "lstm", "exponent of seq_len") == "undecided"
+    lines = scaling_words.remarks(found)
+    assert any("undecided" in line and "give --seq-len 512:2048" in line for line in lines)
+    assert any("undecided" in line and "give --d-model 64:256" in line for line in lines)
+
+
+def test_below_six_rounds_nothing_is_decided() -> None:
+    records = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, *GRID, rounds=ROUNDS[:5])
+    found = derive(records)
+    assert verdict(found, "lstm", "exponent of seq_len") == "undecided"
+    assert any("6 rounds are needed" in line for line in scaling_words.remarks([*records, *found]))
+
+
+def test_crossings_over_widths_are_judged_against_the_width() -> None:
+    def time(model: str, n: int, d: int, threads: int) -> float:
+        return 1e-9 * n * n * d if model == "attention" else 1e-9 * n * d**2 * (2 if d < 200 else 0.75)
+
+    records = timed(time, {"attention": LAYER, "lstm": LAYER}, *GRID)
+    found = derive(records)
+    for width, expected, word in ((128, 256, "holds"), (256, 192, "does not hold here")):
+        record = only(found, "crossing", of="forward_time", d_model=width)
+        assert record.median == pytest.approx(expected)
+        claim = "cheaper while n < d, crossing, forward_time"
+        assert only(found, "verdict", claim=claim, d_model=width).text == word
+
+
+def test_speed_up_efficiency_and_the_serial_fraction() -> None:
+    """A fifth of the time is serial: T(p) = T (0.2 + 0.8 / p)."""
+    records = timed(lambda m, n, d, t: 1e-3 * (0.2 + 0.8 / t), LSTM, [512], [64], [1, 2, 4, 8])
+    found = derive(records)
+    speed_up = only(found, "speed_up", of="train_time", threads=4)
+    assert speed_up.median == pytest.approx(2.5)
+    assert speed_up.low == pytest.approx(2.5)
+    assert only(found, "efficiency", of="train_time", threads=4).median == pytest.approx(2.5 / 4)
+    assert only(found, "serial_fraction", of="train_time").median == pytest.approx(0.2)
+    assert verdict(found, "lstm", "gains nothing from threads") == "does not hold here"
+    two = derive(timed(lambda m, n, d, t: 1e-3, LSTM, [512], [64], [1, 2]))
+    assert [r for r in two if r.metric == "serial_fraction"] == []
+    assert verdict(two, "lstm", "gains nothing from threads") == "holds"
+
+
+@pytest.mark.parametrize(("serial", "threads"), [(0.0, [1, 2, 4]), (1.0, [1, 2, 4]), (0.37, [1, 3, 5, 7])])
+def test_amdahls_fraction_of_exact_times(serial: float, threads: list[float]) -> None:
+    times = [7 * (serial + (1 - serial) / p) for p in threads]
+    assert scaling_reading.serial_fraction(threads, times) == pytest.approx(serial)
+
+
+# The rules
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [
+        (1.9, 2.1, "holds"),
+        (1.85, 2.15, "holds"),
+        (1.84, 2.0, "undecided"),
+        (1.0, 3.0, "undecided"),
+        (1.2, 1.84, "does not hold here"),
+        (2.16, 2.2, "does not hold here"),
+        (None, None, "undecided"),
+    ],
+)
+def test_an_exponent_is_judged_by_its_interval(low: float | None, high: float | None, word: str) -> None:
+    assert scaling_claims.of_exponent(2, Estimate(2.0, low, high, 6)) == word
+
+
+def test_growth_is_the_claimed_one_or_not() -> None:
+    assert scaling_claims.of_law("n", "n") == "holds"
+    assert scaling_claims.of_law("n", "log n") == "does not hold here"
+    assert scaling_claims.of_law("n", None) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("width", "low", "high", "word"),
+    [
+        (64, 64, 80, "holds"),
+        (64, 30, 63, "does not hold here"),
+        (64, 60, 70, "undecided"),
+        (64, None, None, "undecided"),
+    ],
+)
+def test_a_crossing_is_judged_by_its_interval(width: int, low: Any, high: Any, word: str) -> None:
+    assert scaling_claims.of_crossing(width, low, high) == word
+
+
+def test_every_row_of_the_table_has_a_model() -> None:
+    types = {find(name).layer_type for name in ("attention", "lstm", "conv", "attention-local", "mingru")}
+    assert types == {SELF_ATTENTION, RECURRENT, CONVOLUTIONAL, RESTRICTED, LINEAR}
+    assert [row.layer_type for row in scaling_claims.ROWS][-1] == LINEAR
+
+
+# Which cells are measured
+
+
+def chosen(**options: Any) -> list[ScalingCase]:
+    given = {
+        f.name: [str(f.metadata["sweep"] or f.default)]
+        for f in dataclasses.fields(ScalingCase)
+        if f.metadata.get("help") and not isinstance(f.default, bool)
+    }
+    axes = sweeps.parse(SCALING, given | {"causal": True} | {k: [v] for k, v in options.items()})
+    axes["device"] = ["cpu"]
+    return sweeps.cases(SCALING, axes)
+
+
+def test_only_the_cells_that_a_claim_needs_are_measured() -> None:
+    found = chosen(threads="1,2")
+    conv = [(c.seq_len, c.d_model) for c in found if c.model == "conv" and c.threads == 1]
+    assert len(conv) == 7  # five lengths at the middle width, and the two others at the longest
+    assert len([c for c in found if c.model == "lstm" and c.threads == 1]) == 15
+    assert [(c.seq_len, c.d_model) for c in found if c.threads == 2] == [(2048, 256)] * 5
+    assert {c.model for c in found if c.part == MIXING} == {"attention", "attention-local"}
+    assert len({dataclasses.astuple(c) for c in found}) == len(found)
+
+
+def test_threads_double_up_to_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnn_vs_attn.environment.usable_cores", lambda: 6)
+    assert list(dict.fromkeys(c.threads for c in chosen())) == [1, 2, 4, 6]
+
+
+def test_a_users_module_is_measured_at_every_cell() -> None:
+    assert len(chosen(model=f"{SCALES}:Loop", threads="1")) == 15
+
+
+# Tables and figures
+
+
+def test_tables_and_figures_of_planted_records() -> None:
+    models = {"attention": LAYER, "lstm": LAYER}
+    records = timed(lambda m, n, d, t: 1e-9 * n * d**2 / t, models, *GRID, threads=[1, 2, 4])
+    found = [*records, *derive(records)]
+    titles = [table.caption.split(",")[0] for table in scaling_tables.tables(found)]
+    assert titles == [
+        "Table 1 of Vaswani et al. 2017 and what was measured",
+        "Where n meets d",
+        "Speed-up over threads",
+    ]
+    names = [figure.name for figure in scaling_figures.figures(found)]
+    assert names == ["forward_time_seq_len", "forward_time_d_model", "speed_up"]
+    assert any("lstm, n^1.00" in s.label for s in scaling_figures.figures(found)[0].series)
+
+
+# The command
+
+TINY = ("--rounds", "1", "--warm-up", "0.01", "--block-seconds", "0.001", "--min-blocks", "1", "--case-seconds", "0")
+SMALL = ("--seq-len", "16:64", "--d-model", "8:32", "--num-heads", "2", "--threads", "1", "--device", "cpu", *TINY)
+
+
+def test_the_command_measures_the_table_and_a_users_module(tmp_path: Path) -> None:
+    models = f"attention,lstm,conv,attention-local,mingru,{SCALES}:Masked,{SCALES}:Outside"
+    out = tmp_path / "run"
+    done = run("scaling", "--model", models, *SMALL, "--window", "8", "--output", str(out), "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    laws = {
+        (r["axes"]["model"], r["axes"]["of"]): r["details"]["text"]
+        for r in document["records"]
+        if r["metric"] == "growth"
+    }
+    for model, chain_law, path_law in (
+        ("attention", "1", "1"),
+        ("lstm", "n", "n"),
+        ("conv", "1", "log n"),
+        ("attention-local", "1", "n"),
+        ("mingru", "log n", "n"),
+        (f"{SCALES}:Masked", "1", "n"),
+    ):
+        assert laws[model, "sequential_operations"] == chain_law, model
+        assert laws[model, "path_length"] == path_law, model
+    unseen = [r for r in document["records"] if r["axes"].get("model", "").endswith("Outside")]
+    assert all(r["median"] is None for r in unseen if r["metric"] == "sequential_operations")
+    assert any(r["median"] for r in unseen if r["metric"] == "forward_time")
+    assert {file.name for file in (out / "plots").iterdir()} >= {"forward_time_seq_len.svg", "forward_time_d_model.png"}
+    assert "| self-attention | attention |" in (out / "table.md").read_text()
+    lengths = {r["axes"]["seq_len"] for r in document["records"] if r["metric"] == "sequential_operations"}
+    assert lengths >= {16, 32, 64}
+    assert {r["axes"]["part"] for r in document["records"] if r["metric"] == "sequential_operations"} == {GRAPH}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--window", "0"), "--window must be at least 1, not 0"),
+        (("--kernel-size", "0"), "--kernel-size must be at least 1, not 0"),
+        (("--threads", "4096"), "use "),
+        (("--seq-len", "1"), "--seq-len must be at least 2, not 1"),
+        (("--model", "gpt"), "gpt is a language model"),
+    ],
+)
+def test_bad_input_is_one_sentence(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    done = run("scaling", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_many_threads_say_how_many_there_are() -> None:
+    axes = {"model": ["lstm"], "threads": [4096], "d_model": [8], "num_heads": [2]}
+    with pytest.raises(UserError, match=r"4096 is more than the .* cores that this process may use; use .* or --force"):
+        sweeps.check(SCALING, axes, force=False)
+
+
+@pytest.mark.cuda
+def test_kernels_of_a_pass_on_cuda_are_counted() -> None:
+    from rnn_vs_attn.measure import launches
+
+    made = scaling.workload(ScalingCase("attention", 64, device="cuda"), 0)
+    assert 3 <= launches.count(made, "forward") < launches.count(made, "train") < 100

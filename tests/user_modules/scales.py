@@ -1,0 +1,168 @@
+"""Modules whose chains, routes and costs are known by construction."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Loop(nn.Module):
+    """A recurrence in a Python loop; nothing but forward."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.read, self.carry = nn.Linear(d_model, d_model), nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.zeros(x.shape[0], x.shape[2], dtype=x.dtype)
+        found = []
+        for x_t in x.unbind(1):
+            h = torch.tanh(self.read(x_t) + self.carry(h))
+            found.append(h)
+        return torch.stack(found, dim=1)
+
+
+class Wrapped(nn.Module):
+    """torch's fused LSTM and a residual."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.inner = nn.LSTM(d_model, d_model, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.inner(x)[0]
+
+
+class Dilated(nn.Module):
+    """Convolutions of kernel size 3, padded on both sides and cut, dilation 3^i."""
+
+    def __init__(self, d_model: int, num_layers: int = 1) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            nn.Conv1d(d_model, d_model, 3, padding=2 * 3**i, dilation=3**i) for i in range(num_layers)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.transpose(1, 2)
+        for layer in self.layers:
+            x = F.relu(layer(x)[:, :, : x.shape[2]])
+        return x.transpose(1, 2)
+
+
+class Masked(nn.Module):
+    """Attention within the last three positions, by a mask."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        i = torch.arange(x.shape[1])
+        seen = (i[:, None] >= i) & (i[:, None] - i < 3)
+        weights = (x @ x.transpose(1, 2)).masked_fill(~seen, float("-inf")).softmax(-1)
+        return weights @ self.project(x)
+
+
+class Attending(nn.Module):
+    """torch's own attention, which has a fast path of its own."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.attend = nn.MultiheadAttention(d_model, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.attend(x, x, x)[0]
+
+
+class Summing(nn.Module):
+    """A cumulative sum: a scan in one operation."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.project(x).cumsum(1)
+
+
+class Pointwise(nn.Module):
+    """No position sees another."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.project(x).relu()
+
+
+class Outside(nn.Module):
+    """What it computes, torch does not see."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(d_model))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.from_numpy(x.detach().numpy().cumsum(1).copy()) * self.weight
+
+
+class PowerOfLength(nn.Module):
+    """seq_len^1.5 units of work and hardly anything else: one unit is the same matrix product."""
+
+    SIDE = 96
+    UNIT = 64  # tokens^1.5
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((d_model,), 1.0))
+        self.register_buffer("a", torch.ones(self.SIDE, self.SIDE) / self.SIDE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        a = self.a
+        for _ in range(round(x.shape[1] ** 1.5 / self.UNIT)):
+            a = a @ self.a
+        return x * self.weight + a[0, 0].detach()
+
+
+class Rotating(nn.Module):
+    """A recurrence of complex numbers."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.angle, self.read = nn.Parameter(torch.ones(d_model)), nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        turn = torch.polar(torch.full_like(self.angle, 0.9), self.angle)
+        h = torch.zeros(x.shape[0], x.shape[2], dtype=turn.dtype)
+        found = []
+        for x_t in self.read(x).unbind(1):
+            h = turn * h + x_t
+            found.append(h.real)
+        return torch.stack(found, dim=1)
+
+
+class Linearised(nn.Module):
+    """Linear attention by a cumulative sum."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, 3 * d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.project(x).chunk(3, dim=-1)
+        return torch.einsum("bld,blde->ble", q.exp(), torch.einsum("bld,ble->blde", k.exp(), v).cumsum(1))
+
+
+class Particular(nn.Module):
+    """It refuses short sequences, and float64."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(d_model))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] < 20 or x.dtype == torch.float64:
+            raise ValueError("not this one")
+        return (x * self.weight).cumsum(1)
