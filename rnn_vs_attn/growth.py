@@ -9,49 +9,54 @@ from fractions import Fraction
 
 CONSTANT, LOGARITHMIC, LINEAR = "1", "log n", "n"
 LEAST_LENGTHS = 4
-_SHAPES: dict[str, Callable[[float], float]] = {LOGARITHMIC: math.log2, LINEAR: float}
+_LARGEST_BASE, _LARGEST_STEP = 16, 64
 
 
 def law(lengths: Sequence[int], counts: Sequence[int]) -> str | None:
     """ "1", "log n" or "n": the only one of these laws that the counts follow; None where that is none or several.
 
-    Counts are constant where all are equal. They follow f, the logarithm or the length itself, where there are a and b
-    with every count = a f(length) + b rounded up; and the logarithm also where one factor of the length adds the same
-    number everywhere, as the levels of a tree do.
+    Counts are constant where all are equal. Else they never fall, and are m times a step function plus c, m and c
+    whole: of ceil(log_b n) for a whole base b; or, as the levels of a wider tree, of any function to which one factor
+    of the length adds the same everywhere; or of ceil((n - s) / r) for a whole r and s = 0 or 1. Over four lengths only
+    a constant and r = 1 are told from the others.
     """
-    if len(lengths) < LEAST_LENGTHS:
+    if len(lengths) < LEAST_LENGTHS or list(counts) != sorted(counts):
         return None
     if len(set(counts)) == 1:
         return CONSTANT
-    found = [name for name, f in _SHAPES.items() if _rounded_up([f(n) for n in lengths], counts)]
-    if not found and _adds_by_factor(lengths, counts):
-        return LOGARITHMIC
-    return found[0] if len(found) == 1 else None
+    few = len(lengths) <= LEAST_LENGTHS
+    trees = ([_levels(n, base) for n in lengths] for base in range(2, 2 if few else _LARGEST_BASE + 1))
+    logarithmic = any(_multiple(counts, tree) for tree in trees) or _adds_by_factor(lengths, counts)
+    steps = ([-((s - n) // r) for n in lengths] for r in range(1, 2 if few else _LARGEST_STEP + 1) for s in (0, 1))
+    linear = any(_multiple(counts, step) for step in steps)
+    if logarithmic == linear:
+        return None
+    return LOGARITHMIC if logarithmic else LINEAR
 
 
-def _rounded_up(x: Sequence[float], counts: Sequence[int]) -> bool:
-    """Whether some growing line through x, rounded up, gives all counts."""
-    import warnings
+def _levels(n: int, base: int) -> int:
+    """ceil(log_base n), without rounding."""
+    found, reached = 0, 1
+    while reached < n:
+        found, reached = found + 1, reached * base
+    return found
 
-    from scipy.optimize import linprog
 
-    # find a > 0, b and the largest margin with count - 1 + margin <= a x + b <= count
-    above = [[v, 1.0, 0.0] for v in x]
-    below = [[-v, -1.0, 1.0] for v in x]
-    limits = [*(float(c) for c in counts), *(1.0 - c for c in counts)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found = linprog([0, 0, -1], above + below, limits, bounds=[(0, None), (None, None), (None, 1)])
-    return bool(found.success and found.x[0] > 1e-9 and found.x[2] > 1e-6)
+def _multiple(counts: Sequence[int], steps: Sequence[int]) -> bool:
+    """Whether the counts are a whole number times the steps, plus another one; the steps take three values or more."""
+    rise, run = counts[-1] - counts[0], steps[-1] - steps[0]
+    if len(set(steps)) < 3 or run <= 0 or rise <= 0 or rise % run:
+        return False
+    factor = rise // run
+    return all(c - counts[0] == factor * (s - steps[0]) for c, s in zip(counts, steps, strict=True))
 
 
 def _adds_by_factor(lengths: Sequence[int], counts: Sequence[int]) -> bool:
-    """Whether some steps along the lengths multiply them by one factor and add one number, at two places or more."""
-    for steps in range(1, len(lengths) - 1):
+    """Whether some steps along the lengths multiply them by one factor and add one number, at three places or more."""
+    for steps in range(1, len(lengths) // 2 + 1):
         pairs = list(zip(lengths, lengths[steps:], strict=False))
-        factors = {Fraction(b, a) for a, b in pairs}
         added = {b - a for a, b in zip(counts, counts[steps:], strict=False)}
-        if len(factors) == 1 and len(added) == 1 and added.pop() > 0:
+        if len(pairs) > 2 and len({Fraction(b, a) for a, b in pairs}) == 1 and len(added) == 1 and added.pop() > 0:
             return True
     return False
 
@@ -65,8 +70,9 @@ def exponent(sizes: Sequence[int], counts: Sequence[int]) -> tuple[float, bool] 
     if len(sizes) < 2:
         return None
     slopes = [math.log(b / a) / math.log(n / m) for (m, a), (n, b) in _neighbours(sizes, counts)]
-    if max(slopes) - min(slopes) < 1e-9:
-        return (round(slopes[0]) if abs(slopes[0] - round(slopes[0])) < 1e-9 else slopes[0]), True
+    whole = abs(slopes[0] - round(slopes[0])) < 1e-9
+    if max(slopes) - min(slopes) < 1e-9 and (whole or len(slopes) > 1):
+        return (round(slopes[0]) if whole else slopes[0]), True
     degree = _degree(sizes, counts)
     if degree is not None:
         return float(degree), True

@@ -133,7 +133,7 @@ class Sweep:
         lines = [
             self._line(case, 0, Sample(name, None), "timeout", reason)
             for case in self._alive()
-            for name in self.suite.per_case
+            for name in self.suite.owed(case)
             if (name, _same(axes_of(case))) not in seen
         ]
         return [build_record(self.suite.metric(line.metric, line.axes), [line]) for line in lines]
@@ -203,7 +203,7 @@ class Sweep:
         begun = self.clock()
         anchors = self._anchors(cases)
         if self.suite.passes:
-            for case in self._shuffled(cases, number, "timed"):
+            for case in self._shuffled([case for case in cases if self.suite.times(case)], number, "timed"):
                 self._one(case, number, self._time)
         self._append_best(number, anchors + self._anchors(cases))
         if self._measures(number):
@@ -349,9 +349,11 @@ class Sweep:
         given = {
             line.metric for line in self._lines_of_round if self._case_axes(line.axes) == axes and line.status == "ok"
         }
-        all_owed = self.suite.per_case if self._measures(number) else self.suite.precise
+        all_owed = self.suite.owed(case)
+        if not self._measures(number):
+            all_owed = tuple(name for name in all_owed if name in self.suite.precise)
         owed = [name for name in all_owed if name not in given]
-        for name in owed or self.suite.per_case[-1:]:
+        for name in owed or self.suite.owed(case)[-1:]:
             self._append(self._line(case, number, Sample(name, None), fault.status, fault.reason))
 
     def _line(

@@ -25,7 +25,7 @@ from rnn_vs_attn.records import Record
 from rnn_vs_attn.stats import Estimate
 from rnn_vs_attn.suites import scaling, scaling_claims, scaling_figures, scaling_reading, scaling_tables, scaling_words
 from rnn_vs_attn.suites.scaling import SCALING, ScalingCase
-from rnn_vs_attn.suites.scaling_reading import GRAPH, LAYER, MIXING, derive
+from rnn_vs_attn.suites.scaling_reading import GRAPH, LAYER, MIXING, ROUTE, derive
 from rnn_vs_attn.suites.suite import axes_of
 
 SCALES = str(Path(__file__).parent / "user_modules" / "scales.py")
@@ -81,14 +81,14 @@ def test_the_chain_of_mingru_is_logarithmic_and_of_its_loop_linear() -> None:
     assert growth.law(lengths, found) == "log n"
     assert found[-1] < 80
     module = build.build(find("mingru"), Shape(1, 64, 8))
-    loop = [chains.sequential_operations(Forward(module.sequential), torch.randn(1, n, 8)) for n in LENGTHS]
+    loop = [chains.sequential_operations(Forward(module.sequential, module), torch.randn(1, n, 8)) for n in LENGTHS]
     assert growth.law(LENGTHS, loop) == "n"
 
 
 class Forward(nn.Module):
-    def __init__(self, call: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    def __init__(self, call: Callable[[torch.Tensor], torch.Tensor], owner: nn.Module | None = None) -> None:
         super().__init__()
-        self.call = call
+        self.call, self.owner = call, owner
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.call(x)
@@ -118,9 +118,28 @@ def test_parts_that_do_not_wait_for_each_other_are_no_chain() -> None:
     assert chains.sequential_operations(Forward(branches), torch.randn(1, 4, 8)) == 3
 
 
-def test_what_torch_does_not_see_has_no_chain() -> None:
-    with pytest.raises(CaseFault, match="does not see"):
-        chain(f"{SCALES}:Outside", 16)
+@pytest.mark.parametrize("name", ["Outside", "HalfOutside", "ByItem", "Solving"])
+def test_what_torch_does_not_see_has_neither_chain_nor_route(name: str) -> None:
+    with pytest.raises(CaseFault, match=r"did not see|hides"):
+        chain(f"{SCALES}:{name}", 16)
+    if name == "HalfOutside":
+        with pytest.raises(CaseFault, match="did not see"):
+            path(f"{SCALES}:{name}", 16)
+
+
+def test_a_sum_in_place_counts_as_one_that_is_not() -> None:
+    assert chains.sequential_operations(Forward(lambda x: (x * 2).cumsum_(1)), torch.randn(1, 64, 8)) == 1 + 6
+
+
+def test_a_buffer_that_is_overwritten_makes_nothing_wait() -> None:
+    def reused(x: torch.Tensor) -> torch.Tensor:
+        buffer, found = torch.empty(1, 8), []
+        for x_t in x.unbind(1):
+            buffer.copy_(x_t)
+            found.append(buffer * 2)
+        return torch.stack(found, 1)
+
+    assert chains.sequential_operations(Forward(reused), torch.randn(1, 16, 8)) == 3
 
 
 # Maximum path length
@@ -174,15 +193,16 @@ def test_a_users_windows_by_a_mask_are_seen() -> None:
 
 def test_work_on_one_position_beside_the_state_is_no_operation_more() -> None:
     """Linear attention reads its state at each position with that position's query."""
-    assert [path(f"{SCALES}:Linearised", n) for n in (4, 8)] == [1, 1]
+    assert [path(f"{SCALES}:Linearised", n) for n in (4, 8)] == [4, 8]
 
 
 def test_a_module_that_refuses_short_sequences_and_float64_is_counted_over_longer_ones() -> None:
-    case = ScalingCase(f"{SCALES}:Particular", 32, 1, 8, num_heads=2, device="cpu")
-    found = [*scaling._chains(case), *scaling._routes(case)]
-    assert {s.axes["seq_len"] for s in found if s.metric == "sequential_operations"} == {32, 64, 128, 256, 512, 1024}
-    assert [s.value for s in found if s.metric == "path_length"] == [1, 1, 1, 1]
-    assert not any(s.warnings for s in found)
+    case = ScalingCase(f"{SCALES}:Particular", 4, 1, 8, num_heads=2, device="cpu", part=ROUTE)
+    found = {s.axes["seq_len"]: s.value for s in scaling.measure(case, 0)}
+    assert found == {n: n for n in (24, 32, 48, 64, 96, 128, 192)}
+    (short,) = scaling.measure(dataclasses.replace(case, seq_len=16, part=GRAPH), 0)
+    assert short.value is None
+    assert "not this one" in short.warnings[0]
 
 
 def test_where_no_position_sees_another_there_is_no_route() -> None:
@@ -202,11 +222,16 @@ def test_a_layer_that_is_not_needed_makes_no_route_longer() -> None:
     [
         ([16, 32, 64, 128], [5, 5, 5, 5], "1"),
         ([16, 32, 64, 128], [19, 35, 67, 131], "n"),
-        ([4, 8, 16, 32], [1, 3, 5, 11], "n"),
-        ([4, 8, 16, 32, 64], [1, 2, 2, 3, 3], "log n"),
-        ([4, 8, 16, 32], [2, 3, 4, 5], None),
+        ([4, 8, 16, 32], [1, 3, 5, 11], None),
+        ([4, 6, 8, 12, 16, 24, 32], [1, 2, 3, 4, 5, 8, 11], "n"),
+        ([4, 6, 8, 12, 16, 24, 32], [1, 2, 2, 2, 2, 3, 3], "log n"),
+        ([4, 8, 16, 32], [2, 3, 4, 5], "log n"),
         ([4, 8, 16, 32, 64], [2, 3, 4, 5, 6], "log n"),
-        ([16, 32, 64, 128, 256], [21, 23, 27, 38, 40], "log n"),
+        ([16, 32, 64, 128, 256, 512, 1024], [3, 3, 6, 6, 6, 6, 6], None),
+        ([16, 32, 64, 128, 256, 512, 1024], [9, 4, 4, 4, 4, 10, 5], None),
+        ([4, 6, 8, 12, 16, 24, 32], [4, 5, 6, 7, 8, 10, 12], None),
+        ([16, 32, 64, 128, 256], [21, 23, 27, 38, 40], None),
+        ([16, 32, 64, 128, 256, 512, 1024], [21, 23, 27, 38, 40, 44, 55], "log n"),
         ([16, 32, 64, 128], [4, 6, 8, 20], None),
         ([16, 64, 256, 1024], [4, 8, 16, 32], None),
         ([16, 32, 64, 128], [256, 1024, 4096, 16384], None),
@@ -340,7 +365,7 @@ def verdict(records: list[Record], model: str, claim: str) -> str:
 
 
 LSTM = {"lstm": LAYER}
-GRID = ([128, 256, 512, 1024, 2048], [64, 128, 256])
+GRID = ([64, 128, 256, 512, 1024, 2048], [64, 128, 256])
 
 
 def test_exponents_of_time_are_found_over_the_upper_octaves() -> None:
@@ -406,6 +431,30 @@ def test_crossings_over_widths_are_judged_against_the_width() -> None:
         assert record.median == pytest.approx(expected)
         claim = "cheaper while n < d, crossing, forward_time"
         assert only(found, "verdict", claim=claim, d_model=width).text == word
+
+
+def crossed(at: Callable[[int], float], lengths: list[int], width: int) -> str:
+    """The verdict where attention takes at(n) and lstm n."""
+    records = timed(
+        lambda m, n, d, t: 1e-6 * (at(n) if m == "attention" else n),
+        {"attention": LAYER, "lstm": LAYER},
+        lengths,
+        [width],
+    )
+    found = derive(records)
+    return only(found, "verdict", claim="cheaper while n < d, crossing, forward_time", d_model=width).text
+
+
+def test_a_crossing_is_a_claim_about_what_lies_below_it() -> None:
+    lengths = [128, 256, 512, 1024, 2048]
+    assert crossed(lambda n: n * n / 600, lengths, 512) == "holds"
+    assert crossed(lambda n: n * n / 300, lengths, 512) == "does not hold here"
+    assert crossed(lambda n: 600, lengths, 512) == "does not hold here"  # slower below 600, and faster beyond
+    assert crossed(lambda n: n * n / 600, lengths, 64) == "undecided"  # no length below d
+    assert crossed(lambda n: n / 2, lengths, 64) == "undecided"
+    assert crossed(lambda n: n / 2, lengths, 1024) == "holds"
+    assert crossed(lambda n: 2 * n, lengths, 1024) == "does not hold here"
+    assert crossed(lambda n: 300 if n < 1024 else n * 2, lengths, 2048) == "undecided"  # more than one crossing
 
 
 def test_speed_up_efficiency_and_the_serial_fraction() -> None:
@@ -489,11 +538,16 @@ def chosen(**options: Any) -> list[ScalingCase]:
 
 def test_only_the_cells_that_a_claim_needs_are_measured() -> None:
     found = chosen(threads="1,2")
-    conv = [(c.seq_len, c.d_model) for c in found if c.model == "conv" and c.threads == 1]
-    assert len(conv) == 7  # five lengths at the middle width, and the two others at the longest
-    assert len([c for c in found if c.model == "lstm" and c.threads == 1]) == 15
+    layers = [c for c in found if c.part == LAYER and c.threads == 1]
+    assert (
+        len([c for c in layers if c.model == "conv"]) == 8
+    )  # six lengths at the middle width, two others at the longest
+    assert len([c for c in layers if c.model == "lstm"]) == 18
     assert [(c.seq_len, c.d_model) for c in found if c.threads == 2] == [(2048, 256)] * 5
     assert {c.model for c in found if c.part == MIXING} == {"attention", "attention-local"}
+    assert len([c for c in found if c.part == ROUTE]) == 5
+    assert {c.seq_len for c in found if c.part == GRAPH} == {1 << i for i in range(4, 12)}
+    assert not any(SCALING.times(c) for c in found if c.part in (GRAPH, ROUTE))
     assert len({dataclasses.astuple(c) for c in found}) == len(found)
 
 
@@ -503,7 +557,17 @@ def test_threads_double_up_to_the_cores(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_users_module_is_measured_at_every_cell() -> None:
-    assert len(chosen(model=f"{SCALES}:Loop", threads="1")) == 15
+    found = chosen(model=f"{SCALES}:Loop", threads="1")
+    assert len([c for c in found if c.part == LAYER]) == 18
+    assert {c.d_model for c in found if c.part in (GRAPH, ROUTE)} == {64}
+
+
+@pytest.mark.parametrize("name", ["batch_size", "num_layers", "dtype", "kernel_size", "window"])
+def test_what_no_table_tells_apart_takes_one_value(name: str) -> None:
+    sweep = {n: [1] for n in ("batch_size", "num_heads", "num_layers", "dtype", "device", "kernel_size", "window")}
+    scaling.check(sweep)
+    with pytest.raises(UserError, match=f"--{name.replace('_', '-')} 1,3 is several values"):
+        scaling.check(sweep | {name: [1, 3]})
 
 
 # Tables and figures

@@ -23,17 +23,33 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.measure.shadows import Shadows, creates, is_view, named_arguments, tensors_of, written_tensors
+from rnn_vs_attn.measure.shadows import (
+    LEAVES_TORCH,
+    Shadows,
+    Witnessed,
+    creates,
+    is_view,
+    named_arguments,
+    tensors_of,
+    written_tensors,
+)
 from rnn_vs_attn.models import build
 
 _NONE = -1  # of memory that nothing of the input has come to
-_SCANS = frozenset(["cumsum", "cumprod", "logcumsumexp", "cummax", "cummin"])
-_HIDES_ITS_CHAIN = frozenset(["mkldnn_rnn_layer", "_cudnn_rnn", "miopen_rnn", "quantized_lstm"])
+SCANS = frozenset(["cumsum", "cumprod", "logcumsumexp", "cummax", "cummin"])
+_HIDES_ITS_CHAIN = frozenset(
+    """
+    mkldnn_rnn_layer _cudnn_rnn miopen_rnn quantized_lstm linalg_solve_triangular triangular_solve linalg_lu
+    linalg_lu_factor_ex linalg_lu_solve linalg_ldl_factor_ex linalg_cholesky_ex cholesky cholesky_solve linalg_inv_ex
+    _linalg_solve_ex linalg_qr linalg_eig linalg_eigh _linalg_eigh _linalg_svd linalg_matrix_exp
+    """.split()
+)
+_OVERWRITES = frozenset(["copy_", "fill_", "zero_"])  # whatever stood there before
 
 
 def sequential_operations(module: nn.Module, x: Tensor) -> int:
     """The longest chain from x (B, L, D) to the module's output. CaseFault where it cannot be seen."""
-    recorder = Chains()
+    recorder = Chains(Witnessed(module, x))
     recorder.depths.write(x, 0)
     with torch.no_grad(), sequential_forms(), recorder:
         y = build.call(module.eval(), x)
@@ -63,6 +79,7 @@ def sequential_forms() -> Iterator[None]:
 class Chains(TorchDispatchMode):
     """While active, keeps for each element of memory how many operations stand between it and the input."""
 
+    witnessed: Witnessed
     depths: Shadows = field(default_factory=lambda: Shadows(numpy.int32, _NONE))
 
     def __post_init__(self) -> None:
@@ -77,20 +94,25 @@ class Chains(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func.overloadpacket._qualified_op_name.split("::")[-1]
-        if name in _HIDES_ITS_CHAIN:
-            raise CaseFault("unsupported", f"the fused kernel {name} hides its chain")
         given = [] if creates(name) else tensors_of((args, kwargs))
+        self.witnessed.check(name, given)
+        written = written_tensors(func, args, kwargs)
+        if name in _OVERWRITES or "out" in kwargs:
+            given = [tensor for tensor in given if not any(tensor is other for other in written)]
         before = max((self.depth_of(tensor) for tensor in given), default=_NONE)
+        if before != _NONE and (name in _HIDES_ITS_CHAIN or name in LEAVES_TORCH):
+            raise CaseFault("unsupported", f"the operation {name} hides what waits for it")
         out = func(*args, **kwargs)
+        self.witnessed.add([*tensors_of(out), *written])
         if not is_view(func, args, out):
             depth = before if before == _NONE else before + _operations(func, name, args, kwargs)
-            for tensor in [*tensors_of(out), *written_tensors(func, args, kwargs)]:
+            for tensor in [*tensors_of(out), *written]:
                 self.depths.write(tensor, depth)
         return out
 
 
 def _operations(func: Any, name: str, args: Any, kwargs: Any) -> int:
-    if name not in _SCANS:
+    if name.rstrip("_") not in SCANS:
         return 1
     given = named_arguments(func, args, kwargs)
     return max(1, math.ceil(math.log2(max(1, given["self"].shape[given["dim"]]))))

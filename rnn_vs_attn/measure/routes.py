@@ -25,15 +25,24 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure import decoding
-from rnn_vs_attn.measure.chains import sequential_forms
-from rnn_vs_attn.measure.shadows import Shadows, creates, is_view, tensors_of, written_tensors
+from rnn_vs_attn.measure.chains import SCANS, sequential_forms
+from rnn_vs_attn.measure.shadows import (
+    LEAVES_TORCH,
+    Shadows,
+    Witnessed,
+    creates,
+    is_view,
+    named_arguments,
+    tensors_of,
+    written_tensors,
+)
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.mixer import has_state, initial_state
 
 _BEFORE, _FIRST = 1, 2  # the state before the sequence and the first position, in a set of positions as a bit mask
 _ZEROS = ("zeros", "new_zeros")  # what a recurrence begins with in a forward pass
 _NEVER = 1 << 30  # of what the first position has not come to
-_DRAWS = 2
+_SIZES = (1.0, 1e12)  # of what is added to an input: a weight may be so small that only a large value shows
 
 
 @dataclass(frozen=True)
@@ -72,8 +81,8 @@ def _reaches(module: nn.Module, x: Tensor) -> bool:
     x = x.detach().requires_grad_()
     with torch.enable_grad(), sequential_forms():
         y = build.call(module, x)[:, -1]
-        (gradient,) = torch.autograd.grad((y * torch.randn_like(y)).sum(), x)
-    return bool((gradient[:, 0] != 0).any())
+        (gradient,) = torch.autograd.grad((y * torch.randn_like(y)).sum(), x, allow_unused=True)
+    return gradient is not None and bool((gradient[:, 0] != 0).any())
 
 
 def _steps_are_its_definition(module: nn.Module, x: Tensor) -> bool:
@@ -81,13 +90,13 @@ def _steps_are_its_definition(module: nn.Module, x: Tensor) -> bool:
         return False
     try:
         decoding.check(module, x)
-    except CaseFault:
+    except Exception:  # whatever its steps lack, its forward pass is a definition too
         return False
     return True
 
 
 def _route(module: nn.Module, x: Tensor, steps: bool) -> Route:
-    recorder = Routes(steps)
+    recorder = Routes(Witnessed(module, x), steps)
     for position in range(x.shape[1]):
         recorder.mark(x[:, position], _FIRST << position, 0 if position == 0 else _NEVER)
     if not steps:
@@ -97,6 +106,7 @@ def _route(module: nn.Module, x: Tensor, steps: bool) -> Route:
     state = initial_state(module, 1)
     for tensor in _state_tensors(state):
         recorder.mark(tensor, _BEFORE, _NEVER)
+        recorder.witnessed.add([tensor])
     with recorder:
         for position in range(x.shape[1]):
             y_t, state = decoding.step(module, x[:, position], state)
@@ -123,6 +133,7 @@ class Routes(TorchDispatchMode):
     steps: whether a module's steps run, whose first state is marked as standing before the sequence.
     """
 
+    witnessed: Witnessed
     steps: bool = False
     positions: Shadows = field(default_factory=lambda: Shadows(object, 0))
     lengths: Shadows = field(default_factory=lambda: Shadows(numpy.int32, _NEVER))
@@ -142,20 +153,29 @@ class Routes(TorchDispatchMode):
         """The shortest route to any element. CaseFault where none was seen, though there is one."""
         found = int(self.lengths.read(tensor).min())
         if found == _NEVER:
-            raise CaseFault("unsupported", "its output was written by a kernel that torch does not see")
+            raise CaseFault("unsupported", "no operation was seen to carry the first input to the last output")
         return found
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func.overloadpacket._qualified_op_name.split("::")[-1]
-        kinds = set() if creates(name) else self._kinds(tensors_of((args, kwargs)))
+        given = [] if creates(name) else tensors_of((args, kwargs))
+        self.witnessed.check(name, given)
+        kinds = self._kinds(given)
+        if kinds and name in LEAVES_TORCH:
+            raise CaseFault(
+                "unsupported", f"the operation {name} makes a value Python's, along which there is no route"
+            )
+        if name.rstrip("_") in SCANS and kinds:
+            return self._scan(func, args, kwargs)
         again = _Again(func, args, kwargs) if len(kinds) > 1 else None
         masks = {kind: self._masks(tensors_of((args, kwargs)), kind) for kind in kinds} if again else {}
         out = func(*args, **kwargs)
         if is_view(func, args, out):
             return out
         results = [*tensors_of(out), *written_tensors(func, args, kwargs)]
-        self.runs += 1 + _DRAWS * len(masks)
+        self.witnessed.add(results)
+        self.runs += 1 + len(_SIZES) * len(masks)
         if again is None:
             kind = next(iter(kinds), (_BEFORE if name in _ZEROS else 0, _NEVER))
             for tensor in results:
@@ -163,6 +183,28 @@ class Routes(TorchDispatchMode):
         else:
             changed = {kind: again.changed(mask) for kind, mask in masks.items()}
             self._join(results, changed, whole=torch.Tag.pointwise not in func.tags)
+        return out
+
+    def _scan(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """A cumulative sum by its definition: one operation a position, the first one with the sum before it."""
+        given = named_arguments(func, args, kwargs)
+        axis = given["dim"] % max(1, given["self"].dim())
+        positions = numpy.moveaxis(self.positions.read(given["self"])[..., 0], axis, 0).copy()
+        lengths = numpy.moveaxis(self.lengths.read(given["self"])[..., 0], axis, 0).astype(numpy.int64)
+        for t in range(len(positions)):
+            own = positions[t].copy()
+            if t:
+                positions[t] |= positions[t - 1]
+            joined = numpy.array((positions[t] != own) | (own == _FIRST), bool)
+            lengths[t] = numpy.minimum(lengths[t] + joined, _NEVER)
+            if t:
+                further = numpy.array(positions[t] != positions[t - 1], bool)
+                lengths[t] = numpy.minimum(lengths[t], numpy.minimum(lengths[t - 1] + further, _NEVER))
+        out = func(*args, **kwargs)
+        results = [*tensors_of(out), *written_tensors(func, args, kwargs)]
+        self.witnessed.add(results)
+        for tensor in results:
+            self.mark(tensor, numpy.moveaxis(positions, 0, axis), numpy.moveaxis(lengths, 0, axis))
         return out
 
     def _kinds(self, tensors: list[Tensor]) -> set[tuple[int, int]]:
@@ -229,15 +271,17 @@ class _Again:
     def changed(self, masks: list[Any]) -> list[Any]:
         """For each result, which of its elements are others when the masked elements of the tensors given are."""
         found: list[Any] = [False] * len(self._expected)
-        for _ in range(_DRAWS):
+        for size in _SIZES:
             left = iter(masks)
-            leaves = [_other(leaf, next(left)) if isinstance(leaf, Tensor) else leaf for leaf in self._leaves]
+            leaves = [_other(leaf, next(left), size) if isinstance(leaf, Tensor) else leaf for leaf in self._leaves]
             for i, (a, b) in enumerate(zip(self._run(leaves), self._expected, strict=True)):
                 found[i] = found[i] | numpy.asarray((a != b) & ~((a != a) & (b != b)))
         return found
 
     def _run(self, leaves: list[Any]) -> list[Tensor]:
         args, kwargs = tree_unflatten([_copy(x) if isinstance(x, Tensor) else x for x in leaves], self._spec)
+        if torch.Tag.nondeterministic_seeded in self._func.tags:
+            torch.manual_seed(0)  # it draws the same numbers again
         out = self._func(*args, **kwargs)
         return [t.clone() for t in (*tensors_of(out), *written_tensors(self._func, args, kwargs))]
 
@@ -246,7 +290,7 @@ def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().clone()
 
 
-def _other(tensor: Tensor, mask: Any) -> Tensor:
+def _other(tensor: Tensor, mask: Any, size: float) -> Tensor:
     """The tensor with other values where the mask is. CaseFault where positions have become whole numbers."""
     if not mask.any():
         return tensor
@@ -255,4 +299,4 @@ def _other(tensor: Tensor, mask: Any) -> Tensor:
         return tensor ^ where
     if not tensor.is_floating_point() and not tensor.is_complex():
         raise CaseFault("unsupported", "it computes indices from its input, along which no route can be followed")
-    return torch.where(where, tensor + torch.randn(tensor.shape, dtype=tensor.dtype), tensor)
+    return torch.where(where, tensor + size * torch.randn(tensor.shape, dtype=tensor.dtype), tensor)

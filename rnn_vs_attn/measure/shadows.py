@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 from numpy.lib.stride_tricks import as_strided
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from rnn_vs_attn.errors import CaseFault
@@ -53,6 +53,43 @@ class Shadows:
             raise CaseFault("unsupported", "it reads memory as numbers of another size, which cannot be followed")
         strides = (*(step * numbers * array.itemsize for step in tensor.stride()), array.itemsize)
         return as_strided(array[tensor.storage_offset() * numbers :], (*tensor.shape, numbers), strides)
+
+
+LEAVES_TORCH = frozenset(["_local_scalar_dense", "item", "is_nonzero", "equal"])  # a value becomes Python's
+
+
+class Witnessed:
+    """The memory that a module had, or an operation wrote: whatever else turns up was written where torch does not see.
+
+    A constant that the module does not hold cannot be told from that, and is refused too.
+    """
+
+    def __init__(self, module: nn.Module, x: Tensor) -> None:
+        self._places: set[int] = set()
+        self._length = x.shape[1]
+        self.add([x, *_held(module)])
+
+    def add(self, tensors: list[Tensor]) -> None:
+        self._places |= {tensor.untyped_storage().data_ptr() for tensor in tensors}
+
+    def check(self, name: str, tensors: list[Tensor]) -> None:
+        """CaseFault where an operation reads what nothing was seen to write."""
+        few = self._length if name.startswith("lift_fresh") else 1  # torch.tensor(...) of a few numbers is a constant
+        for tensor in tensors:
+            if tensor.numel() >= few and tensor.untyped_storage().data_ptr() not in self._places:
+                raise CaseFault("unsupported", "it reads memory that torch did not see being written")
+
+
+def _held(module: nn.Module) -> list[Tensor]:
+    """Parameters, buffers and all other tensors that stand in a module's attributes."""
+    found: list[Tensor] = []
+    for part in module.modules():
+        for leaf in tree_leaves(list(vars(part).values())):
+            if isinstance(leaf, Tensor):
+                found.append(leaf)
+            elif isinstance(leaf, nn.Module) and leaf is not part:  # in a list that torch does not look into
+                found += [*leaf.parameters(), *leaf.buffers()]
+    return [*found, *module.parameters(), *module.buffers()]
 
 
 def creates(name: str) -> bool:

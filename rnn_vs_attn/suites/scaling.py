@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
-from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import RESTRICTED, SELF_ATTENTION, find
-from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.records import AxisValue, Metric, Sample
 from rnn_vs_attn.suites import passes, scaling_figures, scaling_reading, scaling_tables, scaling_words
 from rnn_vs_attn.suites.passes import FORWARD_TIME, HOST_TIME, TIMES, TRAIN_TIME, timed_samples
-from rnn_vs_attn.suites.scaling_reading import GRAPH, LAYER, MIXING
+from rnn_vs_attn.suites.scaling_reading import GRAPH, LAYER, MIXING, ROUTE
 from rnn_vs_attn.suites.suite import ANCHORS, LayerCase, Suite, fixed, option
 from rnn_vs_attn.tables import Column
 
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScalingCase(LayerCase):
-    """part: the whole layer; what attention does between its projections, which is what the table's cell is about; or
-    the graph of its operations, which is counted and not timed.
+    """part: the whole layer; what attention does between its projections, which is what the table's cell is about; the
+    graph of its operations; or that of positions. Graphs are counted and not timed.
     """
 
     model: str = option(
@@ -37,7 +36,7 @@ class ScalingCase(LayerCase):
         "Models: built-in names, entry points, package.module:Class or file.py:Class.",
         sweep="attention,lstm,conv,attention-local,mingru",
     )
-    seq_len: int = option(256, "Sequence lengths: 512, or 64:4096 (doubling).", sweep="128:2048", minimum=2)
+    seq_len: int = option(256, "Sequence lengths: 512, or 64:4096 (doubling).", sweep="64:2048", minimum=2)
     batch_size: int = option(1, "Sequences a batch.", minimum=1)
     d_model: int = option(128, "Widths of the input and output: 128, or 64:512 (doubling).", sweep="64:256", minimum=1)
     threads: int = option(
@@ -60,14 +59,14 @@ PATH_LENGTH = Metric(
 )
 LAUNCHES = Metric("launches", "1", "lower", exact=True, title="kernels that a pass launches on CUDA")
 
-GRAPH_WINDOW = 4  # at most: routes are counted over few positions
+FEW = 4  # positions that a window or a kernel has in a graph, at most: routes are counted over few of them
 CHAIN_LENGTHS = tuple(1 << i for i in range(4, 11))
 ROUTE_RUNS = 4000  # of single operations, beyond which no longer route is followed
-ROUTE_LENGTHS = tuple(1 << i for i in range(2, 9))
+ROUTE_LENGTHS = tuple(n for i in range(2, 8) for n in (1 << i, 3 << (i - 1)))  # 4, 6, 8, 12, ... 192
 
 
 def select(cases: list[ScalingCase]) -> list[ScalingCase]:
-    """The cells that a claim needs, of all that were asked for.
+    """The cells that a claim needs, of all that were asked for, and the graphs that are counted beside them.
 
     With the fewest threads: every length at the middle width and every width at the longest length; attention and what
     it is compared with, and the user's own modules, at every other one too, for where they cross. With more threads:
@@ -90,7 +89,34 @@ def select(cases: list[ScalingCase]) -> list[ScalingCase]:
             found.append(case)
         if on_axes and spec.layer_type in (SELF_ATTENTION, RESTRICTED) and case.num_layers == 1 and _has_mixing(case):
             found.append(dataclasses.replace(case, part=MIXING))
-    return found
+    graphs = [
+        graph for case in cases if case.threads == fewest and case.d_model == widths[0] for graph in _graphs(case)
+    ]
+    return [*found, *dict.fromkeys(graphs)]
+
+
+def _graphs(case: ScalingCase) -> Iterator[ScalingCase]:
+    """Chains at the case's length and at those that tell how they grow, and the routes: each costs only itself.
+
+    Neither depends on the width, so that of a built-in layer is small; a user's own has the width it was asked for.
+    """
+    small: dict[str, Any] = {"batch_size": 1, "dtype": "float32", "device": "cpu"}
+    if find(case.model).family != "user":
+        small |= {
+            "d_model": 8,
+            "num_heads": 2,
+            "window": min(case.window, FEW),
+            "kernel_size": min(case.kernel_size, FEW),
+        }
+    for length in dict.fromkeys((case.seq_len, *CHAIN_LENGTHS)):
+        yield dataclasses.replace(case, seq_len=length, part=GRAPH, **small)
+    yield dataclasses.replace(case, seq_len=ROUTE_LENGTHS[0], num_layers=1, part=ROUTE, **small)
+
+
+def owes(case: ScalingCase) -> tuple[str, ...]:
+    """Times of layers; of graphs one count."""
+    counts = {GRAPH: (SEQUENTIAL_OPERATIONS.name,), ROUTE: (PATH_LENGTH.name,)}
+    return counts.get(case.part, (FORWARD_TIME.name, TRAIN_TIME.name))
 
 
 def _has_mixing(case: ScalingCase) -> bool:
@@ -118,12 +144,21 @@ def workload(case: ScalingCase, seed: int) -> Workload:
 
 
 def measure(case: ScalingCase, seed: int) -> Iterator[Sample]:
-    """What has no noise, in the first round: counts of operations, chains and routes."""
+    """What has no noise, in the first round: counts of operations, a chain, or routes."""
     if seed:
         return
+    if case.part == GRAPH:
+        yield _exact("sequential_operations", partial(_chain, case), case.seq_len)
+    elif case.part == ROUTE:
+        yield from _routes(case)
+    else:
+        yield from _counts(case)
+
+
+def _counts(case: ScalingCase) -> Iterator[Sample]:
     from rnn_vs_attn.models import build
 
-    made = workload(case, seed)
+    made = workload(case, 0)
     for name, counter in zip(("forward", "train"), passes.count_operations(made, None), strict=True):
         warnings = [] if counter.flops is not None else [f"the FLOPs of {case.model} are unknown: {counter.reason}"]
         axes: dict[str, AxisValue] = {"pass": name}
@@ -136,84 +171,44 @@ def measure(case: ScalingCase, seed: int) -> Iterator[Sample]:
             yield Sample("launches", launches.count(made, name), axes)
     if case.part == LAYER:
         yield Sample("num_params", build.count_parameters(made.module))
-        del made
-        yield from _chains(case)
-        yield from _routes(case)
 
 
-def graph_shape(case: ScalingCase, seq_len: int) -> Shape:
-    """A small layer of the case's kind; a user's own has the width and heads that it was asked for."""
-    shape = dataclasses.replace(case.shape, batch_size=1, seq_len=seq_len)
-    if find(case.model).family == "user":
-        return shape
-    return dataclasses.replace(shape, d_model=8, num_heads=2, window=min(case.window, GRAPH_WINDOW))
-
-
-def _axes_of_graph(shape: Shape) -> dict[str, AxisValue]:
-    """Where a count stands among the records: the same place for every case that it is the same of."""
-    same = {name: getattr(shape, name) for name in ("batch_size", "seq_len", "d_model", "num_heads", "window")}
-    return {**same, "part": GRAPH, "dtype": "float32", "device": "cpu", "threads": 1}
-
-
-_counted: set[tuple[object, ...]] = set()  # in this process: other cases of a model have the same counts
-
-
-def _is_counted(case: ScalingCase, what: str, shape: Shape) -> bool:
-    key = (case.model, what, shape)
-    if key in _counted:
-        return True
-    _counted.add(key)
-    return False
-
-
-def _on_cpu(case: ScalingCase, shape: Shape, double: bool) -> torch.nn.Module:
+def _on_cpu(case: ScalingCase, length: int, layers: int, double: bool) -> torch.nn.Module:
     """The module, with weights that are the same at every call."""
     import torch
 
     from rnn_vs_attn.models import build
 
     torch.manual_seed(0)
+    shape = dataclasses.replace(case.shape, seq_len=length, num_layers=layers)
     module = build.build(find(case.model), shape).eval()
     return module.double() if double else module
 
 
-def _chains(case: ScalingCase) -> Iterator[Sample]:
-    """At the case's own length, and at those that tell how it grows."""
-    for length in sorted({*CHAIN_LENGTHS, case.seq_len}):
-        shape = graph_shape(case, seq_len=length)
-        if not _is_counted(case, "chain", shape):
-            sample = _exact("sequential_operations", partial(_chain, case, shape), shape)
-            if sample.value is not None or length == case.seq_len:  # a module may refuse a length that nobody asked for
-                yield sample
-
-
-def _chain(case: ScalingCase, shape: Shape) -> int:
+def _chain(case: ScalingCase) -> int:
     import torch
 
     from rnn_vs_attn.measure import chains
 
-    module = _on_cpu(case, shape, double=False)
-    return chains.sequential_operations(module, torch.randn(1, shape.seq_len, shape.d_model))
+    module = _on_cpu(case, case.seq_len, case.num_layers, double=False)
+    return chains.sequential_operations(module, torch.randn(1, case.seq_len, case.d_model))
 
 
 def _routes(case: ScalingCase) -> Iterator[Sample]:
-    """Over 4, 8, 16 ... positions, as long as it takes no more than ROUTE_RUNS runs of single operations."""
-    if _is_counted(case, "routes", graph_shape(case, seq_len=0)):
-        return
+    """Over 4, 6, 8, 12 ... positions, as long as it takes no more than ROUTE_RUNS runs of single operations."""
     found: list[Any] = []
     for length in ROUTE_LENGTHS:
-        shape, before = graph_shape(case, seq_len=length), len(found)
-        sample = _exact("path_length", partial(_route, case, shape, found), shape)
+        sample = _exact("path_length", partial(_route, case, length, found), length)
         if sample.value is not None:
             yield sample
-        elif before or length == ROUTE_LENGTHS[-1] or len(found) > before:  # else it may take a longer sequence
-            yield from () if before else (sample,)
+        elif found or length == ROUTE_LENGTHS[-1]:  # else a longer sequence may be what it takes
+            yield from () if any(route.operations for route in found) else (sample,)
             return
         if found and found[-1].runs > ROUTE_RUNS:
             return
 
 
-def _route(case: ScalingCase, shape: Shape, found: list[Any]) -> int | None:
+def _route(case: ScalingCase, length: int, found: list[Any]) -> int:
     """In float64, where the module runs in it: its gradient says what it reaches."""
     import torch
 
@@ -221,9 +216,9 @@ def _route(case: ScalingCase, shape: Shape, found: list[Any]) -> int | None:
 
     def follow(double: bool) -> Any:
         torch.manual_seed(0)
-        x = torch.randn(1, shape.seq_len, shape.d_model)
-        make = lambda layers: _on_cpu(case, dataclasses.replace(shape, num_layers=layers), double)  # noqa: E731
-        return routes.shortest(make, shape.num_layers, x.double() if double else x)
+        x = torch.randn(1, length, case.d_model)
+        make = partial(_on_cpu, case, length, double=double)
+        return routes.shortest(make, case.num_layers, x.double() if double else x)
 
     try:
         found.append(follow(double=True))
@@ -231,27 +226,39 @@ def _route(case: ScalingCase, shape: Shape, found: list[Any]) -> int | None:
         raise
     except Exception:
         found.append(follow(double=False))
-    operations: int | None = found[-1].operations
-    if operations is None:
-        raise CaseFault("unsupported", "no stack of its layers carries the first input to the last output")
-    return operations
+    if found[-1].operations is None:
+        reason = "no gradient reaches the first input from the last output, through one layer or a stack of them"
+        raise CaseFault("unsupported", reason)
+    return int(found[-1].operations)
 
 
-def _exact(metric: str, count: Callable[[], int | None], shape: Shape) -> Sample:
-    """A count, or none with the reason; it does not cost the case its times."""
-    axes = _axes_of_graph(shape)
+def _exact(metric: str, count: Callable[[], int], length: int) -> Sample:
+    """A count, or none with the reason."""
+    axes: dict[str, AxisValue] = {"seq_len": length}
     try:
         return Sample(metric, count(), axes)
     except CaseFault as fault:
         reason = fault.reason
-    except MemoryError:
-        raise
     except Exception as error:
         reason = first_line(error)
     return Sample(metric, None, axes, warnings=[f"{metric} is unknown: {reason}"])
 
 
 # In the parent
+
+
+_ONE_VALUE = ("batch_size", "num_heads", "num_layers", "dtype", "device", "kernel_size", "window")
+
+
+def check(sweep: Mapping[str, Sequence[Any]]) -> None:
+    """UserError where an axis has several values that no table of this suite would tell apart."""
+    for name in _ONE_VALUE:
+        if len(sweep[name]) > 1:
+            given = ",".join(map(str, sweep[name]))
+            raise UserError(
+                f"--{name.replace('_', '-')} {given} is several values; scaling varies model, seq_len, d_model and "
+                f"threads, and takes one of each other; run it once for each"
+            )
 
 
 def _time(title: str, metric: str) -> Column:
@@ -295,6 +302,8 @@ SCALING = Suite(
     ),
     per_case=(FORWARD_TIME.name, TRAIN_TIME.name),
     precise=(FORWARD_TIME.name, TRAIN_TIME.name),
+    owes=owes,
+    check=check,
     measure=measure,
     workload=workload,
     passes=("forward", "train"),
@@ -306,7 +315,7 @@ SCALING = Suite(
     remarks=scaling_words.remarks,
     columns=COLUMNS,
     figures=scaling_figures.figures,
-    echoes=("backward_time", "host_time", "flops_fraction", "flops_per_second"),
+    echoes=("backward_time", "host_time", "flops_fraction", "speed_up", "efficiency", "serial_fraction"),
     row_axes=("model", "seq_len", "d_model", "part"),
     select=select,
     summary=scaling_tables.tables,

@@ -13,7 +13,8 @@ HOLDS, FAILS, UNDECIDED = "holds", "does not hold here", "undecided"
 BAND = 0.15  # around a claimed exponent, and around a speed-up of 1
 RULE = (
     f"An exponent {HOLDS} where its 95% interval lies within {BAND:g} of the claimed one, {FAILS} where it lies wholly "
-    f"outside of that band, and is {UNDECIDED} else. Counts have no noise: their growth is the claimed one, or not."
+    f"outside of that band, and is {UNDECIDED} else; a speed-up is a gain where its interval lies above {1 + BAND:g}, "
+    f"and none where it lies below. Counts have no noise: their growth is the claimed one, or not."
 )
 
 

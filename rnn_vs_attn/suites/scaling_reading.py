@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,7 +16,7 @@ from rnn_vs_attn.records import Metric, Record
 from rnn_vs_attn.stats import Estimate
 from rnn_vs_attn.suites import scaling_claims as claims
 
-LAYER, MIXING, GRAPH = "layer", "mixing", "graph"
+LAYER, MIXING, GRAPH, ROUTE = "layer", "mixing", "graph", "route"
 TIMES = ("forward_time", "train_time")
 PASSES = ("forward", "train")
 LEAST_POINTS = 3  # of a fit
@@ -168,9 +169,10 @@ def _flop_exponent(curve: Sequence[Record], axis: str, name: str, counts: Sequen
 
 
 def _laws(records: Sequence[Record]) -> Iterator[Record]:
-    for metric in ("sequential_operations", "path_length"):
-        for group, curve in curves(measured(records, metric, part=GRAPH)).items():
-            curve = [r for r in curve if _number(r, "seq_len").bit_count() == 1]  # so that steps are alike
+    for metric, part in (("sequential_operations", GRAPH), ("path_length", ROUTE)):
+        for group, curve in curves(measured(records, metric, part=part)).items():
+            if part == GRAPH:  # powers of two, so that the levels of a tree are alike
+                curve = [r for r in curve if _number(r, "seq_len").bit_count() == 1]
             lengths = [_number(r, "seq_len") for r in curve]
             counts = [int(r.median or 0) for r in curve]
             if not curve:
@@ -193,7 +195,16 @@ def _crossings(records: Sequence[Record]) -> Iterator[Record]:
             if base is not None and crosses(spec_of(curve[0])):
                 record = crossing(CROSSING, curve, base)
                 if record is not None:
-                    yield record
+                    yield replace(record, details=record.details | _several(curve, base))
+
+
+def _several(curve: Sequence[Record], base: Sequence[Record]) -> dict[str, Any]:
+    """Said where the medians cross more than once: one crossing then does not tell who is ahead below it."""
+    common = {_number(r, "seq_len") for r in curve} & {_number(r, "seq_len") for r in base}
+    ours, theirs = ([r.median or 0.0 for r in c if _number(r, "seq_len") in common] for c in (curve, base))
+    ahead = [a < b for a, b in zip(ours, theirs, strict=True)]
+    turns = sum(a != b for a, b in itertools.pairwise(ahead))
+    return {"several": True} if turns > 1 else {}
 
 
 def _flop_crossings(records: Sequence[Record]) -> Iterator[Record]:
@@ -319,16 +330,20 @@ def _of_lesson(mine: Sequence[Record]) -> Iterator[Record]:
 
 def _of_crossing(record: Record) -> Record:
     """ "Self-attention is cheaper while n < d"."""
-    width = float(record.axes["d_model"] or 0)
-    side = record.details.get("everywhere")
-    low, high = record.low, record.high
-    if side == "slower":  # attention is the faster one everywhere
-        low = high = float(record.axes["seq_len_to"] or 0)
-        verdict = claims.HOLDS if low >= width - 1 else claims.UNDECIDED
-    elif side == "faster":
-        verdict = claims.FAILS if float(record.axes["seq_len_from"] or 0) < width else claims.UNDECIDED
+    width, side = float(record.axes["d_model"] or 0), record.details.get("everywhere")
+    if record.metric == FLOP_CROSSING.name:
+        verdict = claims.of_crossing(width, record.low, record.high)
+    elif float(record.axes["seq_len_from"] or 0) >= width:
+        verdict = claims.UNDECIDED  # no n below d was measured
+    elif side in ("slower", "faster"):  # the other model; attention is the faster one everywhere, or nowhere
+        reaches = float(record.axes["seq_len_to"] or 0) >= width - 1
+        verdict = claims.FAILS if side == "faster" else claims.HOLDS if reaches else claims.UNDECIDED
+    elif record.details.get("several") or record.low is None:
+        verdict = claims.UNDECIDED
+    elif record.details.get("faster_beyond") == BASELINE:
+        verdict = claims.FAILS  # at the shortest n, which is below d
     else:
-        verdict = claims.of_crossing(width, low, high)
+        verdict = claims.of_crossing(width, record.low, record.high)
     return _verdict(record, crossing_claim(record), verdict, f"{width:g}", record)
 
 

@@ -15,7 +15,6 @@ from rnn_vs_attn.suites.scaling_reading import (
     EFFICIENCY,
     EXPONENT,
     FLOP_CROSSING,
-    GRAPH,
     LAYER,
     SERIAL_FRACTION,
     SPEED_UP,
@@ -104,13 +103,14 @@ def _flop_exponents(mine: Sequence[Record], of: str) -> str:
         record = next(
             (r for r in mine if r.metric == EXPONENT.name and r.axes["of"] == of and r.axes["in"] == axis), None
         )
-        found.append(units.significant(record.median or 0.0) if record else "–")
+        fitted = "≈" if record is not None and record.details.get("fitted") else ""
+        found.append(f"{fitted}{units.significant(record.median or 0.0)}" if record else "–")
     return ", ".join(found) if found != ["–", "–"] else "–"
 
 
 def _counted(mine: Sequence[Record], metric: str) -> str:
     """ "1793 at n = 256, grows as n"; the reason's number where there is none."""
-    counts = [r for r in mine if r.metric == metric and r.axes.get("part") == GRAPH]
+    counts = [r for r in mine if r.metric == metric]
     known = [r for r in counts if r.median is not None]
     if not known:
         return "unknown" if counts else "–"
@@ -134,10 +134,11 @@ def _ranges(records: Sequence[Record]) -> list[str]:
 
 
 def _faults(records: Sequence[Record]) -> list[str]:
-    texts = [f"{r.axes['model']}: {r.status}: {r.error}" for r in records if r.status != "ok" and "model" in r.axes]
-    return list(
-        dict.fromkeys([*texts, *(f"{r.axes['model']}: {w}" for r in records for w in r.warnings if "model" in r.axes)])
-    )
+    """What has no number, with the reason; warnings about times stand beside the cases in table.md."""
+    named = [r for r in records if "model" in r.axes]
+    faults = [f"{r.axes['model']}: {r.status}: {r.error}" for r in named if r.status != "ok"]
+    unknown = [f"{r.axes['model']}: {w}" for r in named if r.unit == "1" and r.median is None for w in r.warnings]
+    return list(dict.fromkeys([*faults, *unknown]))
 
 
 # Where n meets d

@@ -15,6 +15,7 @@ from rnn_vs_attn.suites.scaling_reading import (
     FLOP_CROSSING,
     LEAST_POINTS,
     MIXING,
+    OCTAVES,
     VERDICT,
     crossing_claim,
     law_of,
@@ -69,7 +70,11 @@ def _what_to_give(records: Sequence[Record], mine: Sequence[Record], axis: str) 
     option = "--" + axis.replace("_", "-")
     if len(sizes) < LEAST_POINTS:
         return f"a fit takes {LEAST_POINTS} sizes or more; give {option} {sizes[0]}:{4 * sizes[0]}"
-    longest = max(int(r.axes["seq_len"] or 0) for r in measured(mine, "forward_time"))
+    upper = [size for size in sizes if size * 2**OCTAVES >= sizes[-1]]
+    if len(upper) < LEAST_POINTS or axis == "d_model":
+        few = f"a fit takes {LEAST_POINTS} sizes or more in the upper {OCTAVES} octaves"
+        return f"{few}; give {option} {sizes[-1] // 4}:{sizes[-1]}"
+    longest = sizes[-1]
     return (
         f"its projections have more than a tenth of the FLOPs; give longer sequences, such as --seq-len "
         f"{longest}:{16 * longest}, or a smaller --d-model"
@@ -138,10 +143,15 @@ def _where(record: Record) -> str:
         upto = (record.median or 0) - 1
         return f"up to n = {upto:.0f}" if upto else "it has more at every n"
     span = f"{record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
+    if float(record.axes["seq_len_from"] or 0) >= float(record.axes["d_model"] or 0):
+        shorter = max(2, int(record.axes["d_model"] or 0) // 4)
+        span = f"{span}; no n below d was measured, give --seq-len {shorter}:{record.axes['seq_len_to']:.0f}"
+    if record.details.get("several"):
+        return f"they cross more than once in {span}"
     if record.median is not None:
         reason = f"; {record.details['reason']}" if record.details.get("reason") else ""
-        other_way = "" if record.details["faster_beyond"] != BASELINE else f", {BASELINE} is faster beyond"
-        return f"up to n = {interval(record)}{other_way}{reason}"
+        way = "faster from there on" if record.details["faster_beyond"] == BASELINE else "faster up to there"
+        return f"n = {interval(record)}, {way}, of {span}{reason}"
     side = record.details.get("everywhere")
     if side == "slower":
         return f"faster at every n from {span}"

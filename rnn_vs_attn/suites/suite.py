@@ -107,7 +107,8 @@ class Suite:
     complete: fills in the fields of a case that follow from others. row_axes: those that always head a row of the
     table; implied: those that follow from them and stand in table.csv only. select: which cases of the product of all
     axes are measured, and what stands beside them. summary: tables that are shown in place of the one of all cases,
-    which is in table.md. run_defaults: options of a run whose defaults are others here.
+    which is in table.md. run_defaults: options of a run whose defaults are others here. owes: the
+    metrics that a case owes in every round where they are not per_case; one that owes no time is not timed.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Suite:
     select: Callable[[list[Any]], list[Any]] = lambda cases: cases
     summary: Callable[[Sequence[Record]], list[Table]] | None = None
     run_defaults: Mapping[str, Any] = field(default_factory=dict)
+    owes: Callable[[Any], tuple[str, ...]] | None = None
 
     @property
     def command(self) -> str:
@@ -154,6 +156,14 @@ class Suite:
     def timed(self) -> bool:
         """Whether times are taken: each round then has its own process, and precision decides how many there are."""
         return bool(self.precise)
+
+    def owed(self, case: Any) -> tuple[str, ...]:
+        """The metrics that a case owes in every round in which it is measured."""
+        return self.per_case if self.owes is None else self.owes(case)
+
+    def times(self, case: Any) -> bool:
+        """Whether blocks of a case are timed."""
+        return bool(self.passes) and any(name in self.precise for name in self.owed(case))
 
     def metric(self, name: str, axes: Mapping[str, AxisValue]) -> Metric:
         """The metric of that name. CUDA's peak memory is the allocator's and exact; a CPU's has noise like a time."""

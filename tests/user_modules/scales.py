@@ -166,3 +166,41 @@ class Particular(nn.Module):
         if x.shape[1] < 20 or x.dtype == torch.float64:
             raise ValueError("not this one")
         return (x * self.weight).cumsum(1)
+
+
+class HalfOutside(nn.Module):
+    """A product that torch sees, and a sum that it does not."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.project(x).cumsum(1) + torch.from_numpy(x.detach().numpy().cumsum(1).copy())
+
+
+class ByItem(nn.Module):
+    """A state that goes through Python."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state, found = 0.0, []
+        for x_t in self.project(x).unbind(1):
+            state = (x_t.mean() + 0.5 * state).item()
+            found.append(x_t + state)
+        return torch.stack(found, dim=1)
+
+
+class Solving(nn.Module):
+    """A recurrence as a triangular system."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        lower = torch.eye(x.shape[1], dtype=x.dtype) + 0.1 * (x @ x.transpose(1, 2)).tril(-1)
+        return torch.linalg.solve_triangular(lower, self.project(x), upper=False)
