@@ -413,6 +413,16 @@ def test_a_single_length_or_width_is_undecided_and_says_what_to_give() -> None:
     assert any("undecided" in line and "give --d-model 64:256" in line for line in lines)
 
 
+def test_a_model_that_no_round_came_to_is_undecided() -> None:
+    found = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, *GRID)
+    missing = dataclasses.replace(
+        found[0], axes=found[0].axes | {"model": "conv"}, status="timeout", samples=[], median=None, low=None, high=None
+    )
+    lines = scaling_words.remarks([*found, *derive(found), missing])
+    assert [line for line in lines if "conv" in line and "undecided" in line and "no pass was timed" in line]
+    assert scaling_tables.tables([*found, *derive(found), missing])
+
+
 def test_below_six_rounds_nothing_is_decided() -> None:
     records = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, *GRID, rounds=ROUNDS[:5])
     found = derive(records)

@@ -61,7 +61,7 @@ LAUNCHES = Metric("launches", "1", "lower", exact=True, title="kernels that a pa
 
 FEW = 4  # positions that a window or a kernel has in a graph, at most: routes are counted over few of them
 CHAIN_LENGTHS = tuple(1 << i for i in range(4, 11))
-ROUTE_RUNS = 4000  # of single operations, beyond which no longer route is followed
+ROUTE_RUNS = 1700  # of single operations, beyond which no longer route is followed
 ROUTE_LENGTHS = tuple(n for i in range(2, 8) for n in (1 << i, 3 << (i - 1)))  # 4, 6, 8, 12, ... 192
 
 
@@ -319,5 +319,5 @@ SCALING = Suite(
     row_axes=("model", "seq_len", "d_model", "part"),
     select=select,
     summary=scaling_tables.tables,
-    run_defaults={"rounds": 6, "max_seconds": 110.0, "warm_up": 0.1, "min_blocks": 3, "case_seconds": 0.02},
+    run_defaults={"rounds": 6, "max_seconds": 110.0, "warm_up": 0.05, "min_blocks": 2, "case_seconds": 0.02},
 )

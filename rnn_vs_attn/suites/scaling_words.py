@@ -35,16 +35,16 @@ def remarks(records: Sequence[Record]) -> list[str]:
 def _of_model(records: Sequence[Record], model: str) -> Iterator[str]:
     row = claims.row_of(find(model).layer_type)
     mine = [r for r in records if r.axes.get("model") == model]
-    verdicts = {str(r.axes["claim"]): r for r in mine if r.metric == VERDICT.name}
+    verdicts = {str(r.axes["claim"]): r.text for r in mine if r.metric == VERDICT.name}
     if row is not None:
         source = "Beside the table" if row.layer_type in claims.NOT_IN_THE_PAPER else "Table 1"
         head = f"{source}, {row.layer_type}, {model}"
         for axis, claimed in row.exponents.items():
-            word, found = verdicts[f"exponent of {axis}"].text, _exponent(records, mine, axis)
+            word, found = verdicts.get(f"exponent of {axis}", claims.UNDECIDED), _exponent(records, mine, axis)
             yield f"{head}: {row.complexity}, exponent {claimed:g} of {axis}: {word} ({found})."
         for metric, cell in (("sequential_operations", row.sequential), ("path_length", row.path)):
             what = metric.replace("_", " ")
-            yield f"{head}: {what} {cell}: {verdicts[metric].text} ({_counts(mine, metric)})."
+            yield f"{head}: {what} {cell}: {verdicts.get(metric, claims.UNDECIDED)} ({_counts(mine, metric)})."
     yield from _lesson(mine, model, verdicts)
 
 
@@ -98,10 +98,10 @@ def _counts(mine: Sequence[Record], metric: str) -> str:
     return f"{listed}{stack}: {word}"
 
 
-def _lesson(mine: Sequence[Record], model: str, verdicts: dict[str, Record]) -> Iterator[str]:
+def _lesson(mine: Sequence[Record], model: str, verdicts: dict[str, str]) -> Iterator[str]:
     if "a recurrence is sequential" in verdicts:
         law = law_of(mine, "sequential_operations")
-        word = verdicts["a recurrence is sequential"].text
+        word = verdicts["a recurrence is sequential"]
         grows = f"its longest chain grows as {law.text}" if law else ""
         yield f'Lesson, "a recurrence cannot be computed in parallel over the sequence", {model}: {word} ({grows}).'
     for claim, text in (
@@ -112,7 +112,7 @@ def _lesson(mine: Sequence[Record], model: str, verdicts: dict[str, Record]) -> 
         if claim in verdicts and gained is not None:
             count = gained.axes["threads"]
             at = f"training on {count} threads is {interval(gained)} times as fast at seq_len {gained.axes['seq_len']}"
-            yield f'Lesson, "{model} {text}": {verdicts[claim].text} ({at}).'
+            yield f'Lesson, "{model} {text}": {verdicts[claim]} ({at}).'
 
 
 def _crossings(records: Sequence[Record]) -> Iterator[str]:
