@@ -208,7 +208,9 @@ def _announce(suite: Suite, cases: Sequence[Case], limits: Limits, folder: RunFo
     devices = ", ".join(sorted({case.device for case in cases}))
     rounds = limits.rounds or f"{LOOKS[0]} to {LOOKS[-1]}"
     bound = f"at most about {units.duration(limits.max_seconds)}"
-    text = f"{suite.name}: {len(cases)} cases on {devices}, {rounds} rounds, {bound}"
+    counted = sum(map(suite.only_counts, cases))
+    what = f"{len(cases) - counted} cases" + (f" and {counted} counts" if counted else "")
+    text = f"{suite.name}: {what} on {devices}, {rounds} rounds, {bound}"
     err.print(f"{text}; into {folder.path}", highlight=False, soft_wrap=True)
     found = environment.findings(head.environment, max(case.threads for case in cases))
     if found and suite.timed:
@@ -393,7 +395,7 @@ def _users_modules(suite: Suite, axes: sweeps.Axes) -> list[Case]:
     names = [name for name in axes["model"] if find(name).family == "user"]
     few = {name: values[:1] for name, values in axes.items()}
     few |= {"model": names, "d_model": axes["d_model"], "seq_len": [min(axes["seq_len"])]}
-    return sweeps.cases(suite, few)
+    return [case for case in sweeps.cases(suite, few) if not suite.only_counts(case)]
 
 
 def check_folder(path: Path, resumable: bool = True) -> None:
@@ -439,19 +441,22 @@ def print_json(document: object) -> None:
 def _dry_run(suite: Suite, cases: Sequence[Case], limits: Limits, workers: _Workers, options: dict[str, Any]) -> int:
     from rnn_vs_attn.estimates import round_seconds
 
-    seconds = round_seconds(workers.asked(), suite, cases, limits)
+    counted = [case for case in cases if suite.only_counts(case)]
+    seconds = round_seconds(workers.asked(), suite, [case for case in cases if case not in counted], limits)
     known = [s for s in seconds.values() if s is not None]
     a_round = sum(known) + (workers.start_up if suite.timed else 0)
     bounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
     totals = [max(min(n * a_round, limits.max_seconds), min(a_round, limits.max_seconds)) for n in bounds]
     if options["as_json"]:
-        listed = [axes_of(case) | {"seconds_a_round": seconds[case]} for case in cases]
+        listed = [axes_of(case) | {"seconds_a_round": seconds.get(case)} for case in cases]
         print_json({"cases": listed, "seconds_a_round": a_round, "seconds": totals})
         return DONE
-    for case in cases:
+    for case in seconds:
         about = "unknown" if seconds[case] is None else units.duration(seconds[case] or 0)
         where = f"{case.dtype}\t{case.device}\tthreads {case.threads}"
         print(f"{case.label}\tseq_len {case.seq_len}\t{where}\tabout {about} a round")
     total = " to ".join(dict.fromkeys(units.duration(s) for s in totals))
-    print(f"{len(cases)} cases, about {units.duration(a_round)} a round, {total} in all (--max-seconds bounds it)")
+    if counted:
+        print(f"{len(counted)} counts, in the first round")
+    print(f"{len(seconds)} cases, about {units.duration(a_round)} a round, {total} in all (--max-seconds bounds it)")
     return DONE

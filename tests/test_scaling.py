@@ -598,6 +598,28 @@ def test_tables_and_figures_of_planted_records() -> None:
     assert any("lstm, n^1.00" in s.label for s in scaling_figures.figures(found)[0].series)
 
 
+def test_on_cuda_there_are_kernels_and_shares_of_the_peak_in_place_of_threads() -> None:
+    case = ScalingCase("lstm", 128, 1, 64, device="cuda:0")
+    axes = axes_of(case)
+
+    def made(metric: str, value: float, **added: Any) -> Record:
+        at = axes | added
+        return of_rounds(SCALING.metric(metric, at), at, {0: value})
+
+    records = [made("forward_time", 1e-3), made("train_time", 4e-3)]
+    for name, flops, kernels in (("forward", 1e9, 5), ("train", 3e9, 17)):
+        records += [made("flops", flops, **{"pass": name}), made("launches", kernels, **{"pass": name})]
+    where = {name: axes[name] for name in ("device", "dtype", "threads")}
+    records.append(of_rounds(SCALING.metric("peak_flops", where), where, {0: 2e12}))
+    table = next(t for t in scaling_tables.tables(records) if t.caption.startswith("Share of the device's peak"))
+    assert table.rows == [["lstm", "64", "128", "50%", "38%", "5", "17"]]
+
+
+def test_threads_are_not_varied_on_cuda() -> None:
+    cases = [ScalingCase("lstm", 128, device="cuda:0", threads=t) for t in (1, 2)]
+    assert {c.threads for c in scaling.select(cases)} == {1}
+
+
 # The command
 
 TINY = ("--rounds", "1", "--warm-up", "0.01", "--block-seconds", "0.001", "--min-blocks", "1", "--case-seconds", "0")
@@ -633,6 +655,14 @@ def test_the_command_measures_the_table_and_a_users_module(tmp_path: Path) -> No
     lengths = {r["axes"]["seq_len"] for r in document["records"] if r["metric"] == "sequential_operations"}
     assert lengths >= {16, 32, 64}
     assert {r["axes"]["part"] for r in document["records"] if r["metric"] == "sequential_operations"} == {GRAPH}
+
+
+def test_a_dry_run_lists_what_is_timed_and_says_how_much_is_counted(tmp_path: Path) -> None:
+    done = run("scaling", "--dry-run", "--model", "lstm", *SMALL, cwd=tmp_path)
+    lines = done.stdout.splitlines()
+    assert len(lines) == 9 + 2
+    assert lines[0].startswith("lstm d_model 8\tseq_len 16")
+    assert lines[-2:][0] == "8 counts, in the first round"
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,11 @@ class ScalingCase(LayerCase):
     )
     part: str = fixed(LAYER)
 
+    @property
+    def label(self) -> str:
+        width = f"{self.model} d_model {self.d_model}"
+        return width if self.part == LAYER else f"{width} {self.part}"
+
 
 FLOPS = Metric("flops", "1", "none", exact=True, title="matrix products, counted from the operations that ran")
 PROJECTION_FLOPS = Metric("projection_flops", "1", "none", exact=True, title="of them those with weights")
@@ -70,7 +75,7 @@ def select(cases: list[ScalingCase]) -> list[ScalingCase]:
 
     With the fewest threads: every length at the middle width and every width at the longest length; attention and what
     it is compared with, and the user's own modules, at every other one too, for where they cross. With more threads:
-    the longest length at the largest width. Beside attention what it does between its projections.
+    the longest length at the largest width, on a CPU. Beside attention what it does between its projections.
     """
     if not cases:
         return []
@@ -82,7 +87,7 @@ def select(cases: list[ScalingCase]) -> list[ScalingCase]:
         spec = find(case.model)
         on_axes = case.d_model == middle or case.seq_len == longest
         if case.threads != fewest:
-            if case.seq_len == longest and case.d_model == widths[-1]:
+            if case.seq_len == longest and case.d_model == widths[-1] and case.device == "cpu":
                 found.append(case)
             continue
         if on_axes or scaling_reading.crosses(spec) or spec.layer_type == SELF_ATTENTION:

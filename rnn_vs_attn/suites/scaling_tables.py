@@ -41,7 +41,7 @@ _TABLE_1 = (
 
 
 def tables(records: Sequence[Record]) -> list[Table]:
-    return [*_table_1(records), *_crossings(records), *_speed_ups(records)]
+    return [*_table_1(records), *_crossings(records), *_speed_ups(records), *_launches(records)]
 
 
 def models_of(records: Sequence[Record]) -> list[str]:
@@ -265,3 +265,29 @@ def _speed_ups(records: Sequence[Record]) -> list[Table]:
         f"over {fewest} thread{'s' * (fewest != 1)}; Amdahl's serial fraction takes three numbers of threads or more"
     ]
     return [Table(f"Speed-up over threads, seq_len {at['seq_len']}, d_model {at['d_model']}", header, rows, notes)]
+
+
+def _launches(records: Sequence[Record]) -> list[Table]:
+    """On CUDA, in place of threads: the part of the device's peak that each length reaches, and the kernels it takes."""
+    found = measured(records, "launches", part=LAYER, **{"pass": "train"})
+    if not found:
+        return []
+    order, shares = sort_key(records), expand(records)
+    rows = []
+    for record in sorted(found, key=lambda r: (order(str(r.axes["model"])), _size(r, "d_model"), _size(r, "seq_len"))):
+        forward = record_at(records, "launches", record.axes | {"pass": "forward"})
+        cells = [record_at(shares, "flops_fraction", record.axes | {"pass": name}) for name in ("forward", "train")]
+        rows.append(
+            [
+                *(str(record.axes[name]) for name in ("model", "d_model", "seq_len")),
+                *(units.percent(r.median) if r is not None and r.median is not None else "–" for r in cells),
+                f"{forward.median:.0f}" if forward is not None and forward.median is not None else "–",
+                f"{record.median:.0f}",
+            ]
+        )
+    header = ["model", "d_model", "seq_len", "of peak, forward", "of peak, train", "kernels, forward", "kernels, train"]
+    return [Table("Share of the device's peak, and kernels that a pass launches", header, rows, [], grouped=False)]
+
+
+def _size(record: Record, axis: str) -> int:
+    return int(record.axes[axis] or 0)

@@ -165,6 +165,10 @@ class Suite:
         """Whether blocks of a case are timed."""
         return bool(self.passes) and any(name in self.precise for name in self.owed(case))
 
+    def only_counts(self, case: Any) -> bool:
+        """Whether a case beside those that were asked for is counted once and not timed."""
+        return self.owes is not None and not self.times(case)
+
     def metric(self, name: str, axes: Mapping[str, AxisValue]) -> Metric:
         """The metric of that name. CUDA's peak memory is the allocator's and exact; a CPU's has noise like a time."""
         if name == ROUND_TIME:
