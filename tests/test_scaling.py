@@ -427,7 +427,7 @@ def test_below_six_rounds_nothing_is_decided() -> None:
     records = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, *GRID, rounds=ROUNDS[:5])
     found = derive(records)
     assert verdict(found, "lstm", "exponent of seq_len") == "undecided"
-    assert any("6 rounds are needed" in line for line in scaling_words.remarks([*records, *found]))
+    assert any("an interval takes 6 rounds" in line for line in scaling_words.remarks([*records, *found]))
 
 
 def test_crossings_over_widths_are_judged_against_the_width() -> None:

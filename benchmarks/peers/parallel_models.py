@@ -4,7 +4,7 @@ python benchmarks/peers/parallel_models.py [--alternations 11]
 
 Training passes (forward and backward, gradients of the input and of all weights), alternately in one process, on all
 usable cores. minGRU at seq_len 1,024 and d_model 256, batch 1 and 8: ours / minGRU-pytorch's (its log-space scan, from
-PyPI: pip install minGRU-pytorch; left out, and said, where it is not installed), upper end at most 1; its own loop /
+PyPI: pip install '.[peers]'; left out, and said, where it is not installed), upper end at most 1; its own loop /
 its scan, lower end at least 1.5 at batch 1. attention / attention-local at seq_len 8,192, d_model 256, 4 heads, window
 256, batch 1: lower end at least 4.
 """

@@ -268,7 +268,7 @@ def _speed_ups(records: Sequence[Record]) -> list[Table]:
 
 
 def _launches(records: Sequence[Record]) -> list[Table]:
-    """On CUDA, in place of threads: the part of the device's peak that each length reaches, and the kernels it takes."""
+    """On CUDA, in place of threads: which part of the device's peak each length reaches, and its kernels."""
     found = measured(records, "launches", part=LAYER, **{"pass": "train"})
     if not found:
         return []

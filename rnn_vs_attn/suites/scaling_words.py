@@ -57,7 +57,11 @@ def _exponent(records: Sequence[Record], mine: Sequence[Record], axis: str) -> s
     trained = f"; training {interval(train)}" if train is not None and train.median is not None else ""
     bent = record.details.get("bent")
     curve = f"; not straight, {units.significant(bent[0])} and then {units.significant(bent[1])}" if bent else ""
-    few = f"; {stats.MIN_ROUNDS} rounds are needed for an interval" if record.low is None else ""
+    few = (
+        f"; an interval takes {stats.MIN_ROUNDS} rounds, and --max-seconds the time for them"
+        if record.low is None
+        else ""
+    )
     span = f"{record.axes['from']:g} to {record.axes['to']:g}"
     return f"{part}forward, {span}: {interval(record)}{trained}{curve}{few}"
 
