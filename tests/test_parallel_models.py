@@ -210,7 +210,8 @@ def test_a_convolution_that_sees_the_future_does_not_decode() -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "window"), [(37, 1), (37, 2), (37, 5), (37, 36), (37, 37), (37, 64), (130, 16), (200, 70), (333, 65)]
+    ("length", "window"),
+    [(37, 1), (37, 2), (37, 5), (37, 36), (37, 37), (37, 64), (130, 16), (200, 70), (333, 65), (1100, 2)],
 )
 def test_restricted_attention_is_attention_under_a_band(length: int, window: int) -> None:
     torch.manual_seed(0)

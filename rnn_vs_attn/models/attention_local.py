@@ -16,12 +16,14 @@ from rnn_vs_attn.models.attention import Attention
 from rnn_vs_attn.models.caches import KeyValueCache
 from rnn_vs_attn.models.costs import local_block
 
+_BLOCKS_AT_ONCE = 64  # on a CPU: gradients of many more windows are new pages of memory in every pass
+
 
 class LocalAttention(Attention):
     """Multi-head attention over a causal window; compute and memory grow with L * W. Source: Vaswani et al. 2017, 4.
 
     The first W positions are plain causal attention. The others are cut into blocks of C, and each block multiplies
-    with the C + W - 1 keys that any of its positions sees, all blocks in one call of the device's fused kernel.
+    with the C + W - 1 keys that any of its positions sees, many blocks in one call of the device's fused kernel.
     """
 
     def __init__(self, d_model: int, num_heads: int, window: int) -> None:
@@ -37,15 +39,17 @@ class LocalAttention(Attention):
         mask = _band(block, window, q)
         mixed = [super()._attend(q[:, :, :window], k[:, :, :window], v[:, :, :window], causal)]
         if begin > window:  # a block that is not whole
-            first, rest = slice(1, begin), begin - window
+            near, rest = slice(1, begin), begin - window
             part = mask[:rest, : begin - 1]
-            mixed.append(F.scaled_dot_product_attention(q[:, :, window:begin], k[:, :, first], v[:, :, first], part))
-        if begin < length:
-            queries = q[:, :, begin:].flatten(0, 1).unflatten(1, (-1, block))
-            near = (t[:, :, begin - window + 1 :].flatten(0, 1) for t in (k, v))
-            keys, values = (_Windows.apply(t, block + window - 1, block) for t in near)
+            mixed.append(F.scaled_dot_product_attention(q[:, :, window:begin], k[:, :, near], v[:, :, near], part))
+        at_once = block * _BLOCKS_AT_ONCE if q.device.type == "cpu" else length
+        for first in range(begin, length, at_once):
+            end = min(first + at_once, length)
+            queries = q[:, :, first:end].flatten(0, 1).unflatten(1, (-1, block))
+            spans = (t[:, :, first - window + 1 : end].flatten(0, 1) for t in (k, v))
+            keys, values = (_Windows.apply(t, block + window - 1, block) for t in spans)
             y = F.scaled_dot_product_attention(queries, keys, values, mask)
-            mixed.append(y.reshape(*q.shape[:2], length - begin, -1))
+            mixed.append(y.reshape(*q.shape[:2], end - first, -1))
         return torch.cat(mixed, dim=2)
 
     def choose_kernel(self, x: Tensor) -> None:

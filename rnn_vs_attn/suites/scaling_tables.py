@@ -174,7 +174,7 @@ def _crossings(records: Sequence[Record]) -> list[Table]:
         "of peak: training FLOP/s at the longest n as a part of this machine's fastest matrix product; where they "
         "differ, FLOPs and time cross at different n",
     ]
-    return [Table("Where n meets d", header, rows, notes)]
+    return [Table("Where n meets d", header, rows, notes, grouped=False)]
 
 
 def _count_cell(mine: Sequence[Record], name: str) -> str:
