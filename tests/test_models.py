@@ -207,11 +207,14 @@ def test_attention_that_sees_the_future_does_not_decode() -> None:
 def test_every_layer_chooses_its_kernel_and_computes_the_same(num_layers: int) -> None:
     shape = dataclasses.replace(SHAPE, num_layers=num_layers)
     module, x = made(find("attention"), shape)
+    layers = [layer for layer in module.modules() if isinstance(layer, Attention)]
+    module.choose_kernel(x)
+    assert [layer.backends for layer in layers] == [{}] * num_layers  # torch's own, the faster one in 64 bits
+    module, x = module.bfloat16(), x.bfloat16()
     before = call(module, x)
     module.choose_kernel(x)
-    layers = [layer for layer in module.modules() if isinstance(layer, Attention)]
     assert [set(layer.backends) for layer in layers] == [{True, False}] * num_layers
-    assert (call(module, x) - before).abs().max() < 1e-12
+    assert (call(module, x) - before).abs().max() < 0.02
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "lstm-cell"])

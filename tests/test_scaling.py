@@ -15,11 +15,12 @@ import torch
 from command import run
 from fakes import of_rounds
 from torch import nn
+from torch.nn.attention import SDPBackend
 
 from rnn_vs_attn import growth, sweeps
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.measure import chains, routes
-from rnn_vs_attn.models import CONVOLUTIONAL, LINEAR, RECURRENT, RESTRICTED, SELF_ATTENTION, build, find
+from rnn_vs_attn.models import CONVOLUTIONAL, LINEAR, RECURRENT, RESTRICTED, SELF_ATTENTION, attention, build, find
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.records import Record
 from rnn_vs_attn.stats import Estimate
@@ -116,6 +117,53 @@ def test_parts_that_do_not_wait_for_each_other_are_no_chain() -> None:
         return found.sum(0)
 
     assert chains.sequential_operations(Forward(branches), torch.randn(1, 4, 8)) == 3
+
+
+def write_by_index_copy(found: torch.Tensor, i: int, part: torch.Tensor) -> None:
+    found.index_copy_(1, torch.tensor([i]), part)
+
+
+def write_by_index_put(found: torch.Tensor, i: int, part: torch.Tensor) -> None:
+    found[:, torch.tensor([i])] = part
+
+
+def write_by_scatter(found: torch.Tensor, i: int, part: torch.Tensor) -> None:
+    found.scatter_(1, torch.full_like(part, i, dtype=torch.long), part)
+
+
+WRITES = [write_by_index_copy, write_by_index_put, write_by_scatter]
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_parts_that_are_written_by_an_index_do_not_wait_for_each_other(write: Any) -> None:
+    def apart(x: torch.Tensor) -> torch.Tensor:
+        found = torch.empty_like(x)
+        for i in range(x.shape[1]):
+            write(found, i, x[:, i : i + 1] * i)
+        return found * 2
+
+    assert chains.sequential_operations(Forward(apart), torch.randn(1, 16, 8)) == 3
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_a_recurrence_through_a_buffer_that_is_written_by_an_index_waits(write: Any) -> None:
+    def recurrence(x: torch.Tensor) -> torch.Tensor:
+        found = torch.zeros(1, x.shape[1] + 1, x.shape[2])
+        for i in range(x.shape[1]):
+            write(found, i + 1, found[:, i : i + 1] + x[:, i : i + 1])
+        return found[:, 1:]
+
+    assert chains.sequential_operations(Forward(recurrence), torch.randn(1, 16, 8)) == 2 * 16
+
+
+def test_a_sum_into_a_place_waits_for_what_stood_there() -> None:
+    def summed(x: torch.Tensor) -> torch.Tensor:
+        found = torch.zeros(1, 1, x.shape[2])
+        for i in range(x.shape[1]):
+            found.index_put_((torch.tensor([0]),), x[:, i : i + 1], accumulate=True)
+        return found + x
+
+    assert chains.sequential_operations(Forward(summed), torch.randn(1, 16, 8)) == 16 + 1
 
 
 @pytest.mark.parametrize("name", ["Outside", "HalfOutside", "ByItem", "Solving"])
@@ -272,12 +320,9 @@ def exact_records(names: list[str], lengths: list[int], widths: list[int]) -> li
         for length in lengths:
             for width in widths:
                 case = ScalingCase(name, length, 1, width, device="cpu", window=16)
-                made = scaling.workload(case, 0)
-                counters = zip(("forward", "train"), scaling.passes.count_operations(made, None), strict=True)
-                for passed, counter in counters:
-                    axes = axes_of(case) | {"pass": passed}
-                    for metric, value in (("flops", counter.flops), ("projection_flops", counter.by_weights)):
-                        found.append(of_rounds(SCALING.metric(metric, axes), axes, {0: value}))
+                for sample in scaling.measure(case, 0):
+                    axes = axes_of(case) | sample.axes
+                    found.append(of_rounds(SCALING.metric(sample.metric, axes), axes, {0: sample.value}))
     return found
 
 
@@ -297,6 +342,17 @@ def test_flop_exponents_are_those_of_the_table() -> None:
     for model in ("lstm", "conv", "mingru"):
         assert exponents(model, "flops") == (1, 2)
         assert exponents(model, "mixing_flops") == (None, None)
+
+
+def test_flops_are_those_of_one_kernel_whichever_is_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unfused one multiplies the future too, and may be the fastest in 16 bits."""
+    monkeypatch.setattr(attention, "_fastest", lambda *_: SDPBackend.MATH)
+    case = ScalingCase("attention", 64, 1, 32, device="cpu", dtype="bfloat16")
+    forward, train = (s for s in scaling.measure(case, 0) if s.metric == "flops")
+    closed = find("attention").costs.flops(case.shape)
+    assert (forward.value, train.value) == (closed.forward, closed.train)
+    assert "bmm" in forward.details["kernels"]
+    assert "bmm" in train.details["kernels"]
 
 
 def test_flops_cross_at_four_times_the_width_by_formula_and_by_count() -> None:

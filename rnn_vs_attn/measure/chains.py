@@ -1,11 +1,11 @@
 """Sequential operations: the longest chain of operations of a forward pass that wait for each other.
 
 The operations are recorded as torch runs them, with which memory each one reads and writes, so that positions of one
-buffer that are written one by one do not wait for each other. A view of a tensor and a new tensor without a value are
-no operations; everything else that reads what came from the input counts as one, and a cumulative sum over m positions
-as the ceil(log2 m) that a parallel one takes. An operation that is a sum or a product over many elements counts as one,
-as in Table 1 of Vaswani et al. 2017. Fused recurrent kernels, which hide their chain, are off while it is recorded, so
-torch's own recurrences run their sequential form.
+buffer that are written one by one, by a slice or by an index, do not wait for each other. A view of a tensor and a new
+tensor without a value are no operations; everything else that reads what came from the input counts as one, and a
+cumulative sum over m positions as the ceil(log2 m) that a parallel one takes. An operation that is a sum or a product
+over many elements counts as one, as in Table 1 of Vaswani et al. 2017. Fused recurrent kernels, which hide their chain,
+are off while it is recorded, so torch's own recurrences run their sequential form.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ _HIDES_ITS_CHAIN = frozenset(
     """.split()
 )
 _OVERWRITES = frozenset(["copy_", "fill_", "zero_"])  # whatever stood there before
+_WRITES_BY_INDEX = frozenset(["index_put_", "index_copy_", "scatter_"])
+_WRITTEN_VALUES = ("values", "source", "src", "value")  # what their schemas call what they write
 
 
 def sequential_operations(module: nn.Module, x: Tensor) -> int:
@@ -97,7 +99,8 @@ class Chains(TorchDispatchMode):
         given = [] if creates(name) else tensors_of((args, kwargs))
         self.witnessed.check(name, given)
         written = written_tensors(func, args, kwargs)
-        if name in _OVERWRITES or "out" in kwargs:
+        places = _places(func, args, kwargs) if name in _WRITES_BY_INDEX else None
+        if name in _OVERWRITES or "out" in kwargs or places is not None:
             given = [tensor for tensor in given if not any(tensor is other for other in written)]
         before = max((self.depth_of(tensor) for tensor in given), default=_NONE)
         if before != _NONE and (name in _HIDES_ITS_CHAIN or name in LEAVES_TORCH):
@@ -107,8 +110,22 @@ class Chains(TorchDispatchMode):
         if not is_view(func, args, out):
             depth = before if before == _NONE else before + _operations(func, name, args, kwargs)
             for tensor in [*tensors_of(out), *written]:
-                self.depths.write(tensor, depth)
+                kept = self.depths.read(tensor).max(axis=-1)
+                self.depths.write(tensor, depth if places is None else numpy.where(places, depth, kept))
         return out
+
+
+def _places(func: Any, args: Any, kwargs: Any) -> Any:
+    """Where an operation that writes by index writes: it runs again, writing ones to zeros. None where it adds."""
+    given = named_arguments(func, args, kwargs)
+    if given.get("accumulate") or "reduce" in given:
+        return None
+    ones = {name: _ones(given[name]) for name in _WRITTEN_VALUES if name in given}
+    return (func(**given | ones | {"self": torch.zeros_like(given["self"])}) != 0).numpy()
+
+
+def _ones(values: Any) -> Any:
+    return torch.ones_like(values) if isinstance(values, Tensor) else 1
 
 
 def _operations(func: Any, name: str, args: Any, kwargs: Any) -> int:

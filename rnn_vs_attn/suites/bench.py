@@ -15,7 +15,7 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.records import Axes, Metric, Sample
 from rnn_vs_attn.stats import MIN_ROUNDS
 from rnn_vs_attn.suites import bench_figures, bench_reading, bench_words, passes
-from rnn_vs_attn.suites.passes import HOST_TIME, TIMES, count_operations, timed_samples
+from rnn_vs_attn.suites.passes import HOST_TIME, TIMES, count_operations, kernels_of, timed_samples
 from rnn_vs_attn.suites.suite import ANCHORS, LayerCase, Suite, option
 from rnn_vs_attn.tables import Column
 
@@ -46,8 +46,6 @@ NUM_PARAMS = Metric("num_params", "1", "none", exact=True)
 WIDTH = Metric("width", "1", "none", exact=True, title="d_model chosen by --match")
 FLOPS = Metric("flops", "1", "none", exact=True)
 STATE_SIZE = Metric("state_size", "B", "lower", exact=True, title="decoding state after seq_len tokens")
-
-KERNEL_POSITIONS = 32  # of the sequence, that a built-in model is called on to see which kernels run
 
 
 def check(sweep: Mapping[str, Sequence[Any]]) -> None:
@@ -143,7 +141,7 @@ def _exact(case: BenchCase, made: Workload) -> Iterator[Sample]:
 def _flops(case: BenchCase, made: Workload, shape: Shape) -> Iterator[Sample]:
     """FLOPs by the model's closed form, else by counting operations; and in the details the kernels that ran."""
     spec = find(case.model)
-    forward, train = count_operations(made, positions=None if spec.costs is None else KERNEL_POSITIONS)
+    forward, train = kernels_of(made, case.window) if spec.costs else count_operations(made, None)
     if spec.costs:
         flops = spec.costs.flops(shape)
         values: tuple[int | None, int | None] = (flops.forward, flops.train)

@@ -21,6 +21,8 @@ BACKWARD_TIME = Metric("backward_time", "s", title="backward within the training
 HOST_TIME = Metric("host_time", "s", title="the host's own time for the same call")
 TIMES = (FORWARD_TIME, BACKWARD_TIME, TRAIN_TIME)
 
+_KERNEL_POSITIONS = 32  # of the sequence beyond a window, that a built-in model is called on to see its kernels
+
 # In the worker
 
 
@@ -30,10 +32,12 @@ def made(
     seed: int,
     tf32: bool = False,
     compiled: bool = False,
+    choose: bool = True,
 ) -> Workload:
     """The module that `make` builds and its input (B, L, D), with the weights and values of `seed`, ready to be timed.
 
-    make: also gives the shape it was built for, whose width need not be the case's.
+    make: also gives the shape it was built for, whose width need not be the case's. choose: the kernel that is the
+    fastest one for the shape, where the module has several.
     """
     import torch
 
@@ -46,7 +50,7 @@ def made(
     module = module.to(device=torch.device(case.device), dtype=DTYPES[case.dtype])
     size = (shape.batch_size, shape.seq_len, shape.d_model)
     x = torch.randn(size, device=case.device, dtype=DTYPES[case.dtype])
-    if hasattr(module, "choose_kernel"):
+    if choose and hasattr(module, "choose_kernel"):
         module.choose_kernel(x)
     return Workload.of(module, x, compiled)
 
@@ -72,6 +76,11 @@ def count_operations(made: Workload, positions: int | None) -> tuple[Any, Any]:
     made.module.eval()
     with torch.no_grad():
         return flops.count(lambda: call(made.module, x), made.module), trained
+
+
+def kernels_of(made: Workload, window: int) -> tuple[Any, Any]:
+    """Operations of both passes of a built-in model over a short part of its input: which kernels run it."""
+    return count_operations(made, window + _KERNEL_POSITIONS)
 
 
 # In the parent
