@@ -9,6 +9,8 @@ from fractions import Fraction
 
 CONSTANT, LOGARITHMIC, LINEAR = "1", "log n", "n"
 LEAST_LENGTHS = 4
+NARROW, WIDE = 8, 64  # spans of lengths, the longest by the shortest
+LEAST_STEPS = 8
 _LARGEST_BASE, _LARGEST_STEP = 16, 64
 
 
@@ -17,17 +19,21 @@ def law(lengths: Sequence[int], counts: Sequence[int]) -> str | None:
 
     Counts are constant where all are equal. Else they never fall, and are m times a step function plus c, m and c
     whole: of ceil(log_b n) for a whole base b; or, as the levels of a wider tree, of any function to which one factor
-    of the length adds the same everywhere; or of ceil((n - s) / r) for a whole r and s = 0 or 1. Over four lengths only
-    a constant and r = 1 are told from the others.
+    of the length adds the same everywhere; or of ceil((n - s) / r) for a whole r and s = 0 or 1. Steps of several
+    positions look like other laws where there are few of them: over less than WIDE there must be LEAST_STEPS, and
+    levels of a tree take lengths over NARROW. Over four lengths only a constant and r = 1 are told from the others.
     """
     if len(lengths) < LEAST_LENGTHS or list(counts) != sorted(counts):
         return None
     if len(set(counts)) == 1:
         return CONSTANT
-    few = len(lengths) <= LEAST_LENGTHS
+    span, few = lengths[-1] / lengths[0], len(lengths) <= LEAST_LENGTHS
     trees = ([_levels(n, base) for n in lengths] for base in range(2, 2 if few else _LARGEST_BASE + 1))
-    logarithmic = any(_multiple(counts, tree) for tree in trees) or _adds_by_factor(lengths, counts)
-    steps = ([-((s - n) // r) for n in lengths] for r in range(1, 2 if few else _LARGEST_STEP + 1) for s in (0, 1))
+    logarithmic = span >= NARROW and (
+        any(_multiple(counts, tree) for tree in trees) or _adds_by_factor(lengths, counts)
+    )
+    largest = 1 if few else _LARGEST_STEP if span >= WIDE else lengths[-1] // LEAST_STEPS
+    steps = ([-((s - n) // r) for n in lengths] for r in range(1, max(1, largest) + 1) for s in (0, 1))
     linear = any(_multiple(counts, step) for step in steps)
     if logarithmic == linear:
         return None

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.models import MODELS, ModelSpec, find
 from rnn_vs_attn.models.attention import Attention, NaiveAttention
-from rnn_vs_attn.models.build import build, call, count_parameters, matched_shape
+from rnn_vs_attn.models.build import build, call, cast, count_parameters, matched_shape
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.recurrent import LSTM, LSTMCellLoop
 
@@ -215,6 +215,15 @@ def test_every_layer_chooses_its_kernel_and_computes_the_same(num_layers: int) -
     module.choose_kernel(x)
     assert [set(layer.backends) for layer in layers] == [{True, False}] * num_layers
     assert (call(module, x) - before).abs().max() < 0.02
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_a_complex_parameter_keeps_its_imaginary_part_in_every_dtype(dtype: torch.dtype) -> None:
+    module = nn.ParameterDict({"turn": torch.full((3,), 1j), "gain": torch.ones(3)})
+    cast(module, dtype)
+    assert module["turn"].dtype == torch.complex64
+    assert (module["turn"].imag == 1).all()
+    assert module["gain"].dtype == dtype
 
 
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "lstm-cell"])

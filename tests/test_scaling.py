@@ -14,6 +14,7 @@ import pytest
 import torch
 from command import run
 from fakes import of_rounds
+from fakes import record as planted
 from torch import nn
 from torch.nn.attention import SDPBackend
 
@@ -166,13 +167,34 @@ def test_a_sum_into_a_place_waits_for_what_stood_there() -> None:
     assert chains.sequential_operations(Forward(summed), torch.randn(1, 16, 8)) == 16 + 1
 
 
-@pytest.mark.parametrize("name", ["Outside", "HalfOutside", "ByItem", "Solving"])
+UNSEEN = ["Outside", "HalfOutside", "ByItem", "ByNumbers", "Solving", "Unwritten"]
+
+
+@pytest.mark.parametrize("name", [*(f"{SCALES}:{name}" for name in UNSEEN), "registered:Registered"])
 def test_what_torch_does_not_see_has_neither_chain_nor_route(name: str) -> None:
-    with pytest.raises(CaseFault, match=r"did not see|hides"):
-        chain(f"{SCALES}:{name}", 16)
-    if name == "HalfOutside":
-        with pytest.raises(CaseFault, match="did not see"):
-            path(f"{SCALES}:{name}", 16)
+    with pytest.raises(CaseFault, match=r"did not see|hides|not seen"):
+        chain(name, 16)
+    case = ScalingCase(name, 4, 1, 8, num_heads=2, device="cpu", part=ROUTE)
+    assert [sample.value for sample in scaling.measure(case, 0)] == [None]
+
+
+def test_a_chain_of_parameters_is_one_too() -> None:
+    assert growth.law(LENGTHS, counted(f"{SCALES}:Powers")) == "n"
+
+
+def test_a_buffer_that_grows_in_place_is_followed() -> None:
+    assert growth.law(LENGTHS, counted(f"{SCALES}:Growing")) == "n"
+
+
+def test_places_that_are_added_to_one_by_one_do_not_wait_for_each_other() -> None:
+    def added(x: torch.Tensor) -> torch.Tensor:
+        found = torch.zeros_like(x)
+        for i in range(0, x.shape[1], 4):
+            found.index_add_(1, torch.arange(i, i + 4), x[:, i : i + 4] * 2)
+            found.scatter_add_(1, torch.full((1, 1, 8), i), x[:, i : i + 1])
+        return found * 2
+
+    assert [chains.sequential_operations(Forward(added), torch.randn(1, n, 8)) for n in (8, 32)] == [4, 4]
 
 
 def test_a_sum_in_place_counts_as_one_that_is_not() -> None:
@@ -239,6 +261,53 @@ def test_a_users_windows_by_a_mask_are_seen() -> None:
     assert [path(f"{SCALES}:Masked", n) for n in (3, 5, 9)] == [1, 2, 4]
 
 
+def test_a_maximum_is_a_joint_whichever_of_its_values_is_the_larger_one() -> None:
+    assert [path(f"{SCALES}:RunningMaximum", n) for n in (4, 6, 8, 12, 16)] == [3, 5, 7, 11, 15]
+
+
+def test_zeros_to_add_to_are_no_state() -> None:
+    assert [path(f"{SCALES}:Experts", n) for n in (4, 6, 8)] == [1, 1, 1]
+
+
+def law_of_paths(name: str, **options: Any) -> Record:
+    """The law of a layer's paths, of all that the suite counts of it."""
+    routes_of = ScalingCase(name, 4, 1, 8, num_heads=2, device="cpu", part=ROUTE, **options)
+    graphs = [dataclasses.replace(routes_of, seq_len=n, part=GRAPH) for n in scaling.CHAIN_LENGTHS]
+    found = []
+    for case in (routes_of, *graphs):
+        for sample in scaling.measure(case, 0):
+            axes = axes_of(case) | sample.axes
+            status = {"status": "ok" if sample.value is not None else "unsupported", "exact": True}
+            extra = {"details": sample.details, "warnings": sample.warnings}
+            found.append(planted(sample.metric, sample.value, **axes, **status, **extra))
+    return only(derive(found), "growth", of="path_length")
+
+
+def test_a_path_is_constant_only_where_it_is_at_lengths_beyond_those_counted() -> None:
+    assert law_of_paths("attention").text == "1"
+    assert law_of_paths(f"{SCALES}:Blocks").text == "undecided"
+    assert "begins to grow" in law_of_paths(f"{SCALES}:Blocks").details["reason"]
+    assert law_of_paths(f"{SCALES}:Window").text == "undecided"
+    assert "does not over 1024" in law_of_paths(f"{SCALES}:Window").details["reason"]
+
+
+def test_a_path_of_what_looks_both_ways_is_a_lower_bound() -> None:
+    both = law_of_paths(f"{SCALES}:BothWays")
+    assert both.details["at_least"]
+    assert both.text == "undecided"
+    assert "both ways" in both.details["reason"]
+    attention = law_of_paths("attention", causal=False)
+    assert attention.details["at_least"]
+    assert attention.text == "1"  # no path is longer than the chain, which is constant
+    assert "at_least" not in law_of_paths("attention").details
+
+
+def test_a_length_that_a_module_refuses_costs_only_itself() -> None:
+    case = ScalingCase(f"{SCALES}:WholeBlocks", 4, 1, 8, num_heads=2, device="cpu", part=ROUTE)
+    found = {s.axes["seq_len"]: s.value for s in scaling.measure(case, 0)}
+    assert found == {n: n for n in (8, 16, 24, 32, 48, 64, 96, 128, 192)}
+
+
 def test_work_on_one_position_beside_the_state_is_no_operation_more() -> None:
     """Linear attention reads its state at each position with that position's query."""
     assert [path(f"{SCALES}:Linearised", n) for n in (4, 8)] == [4, 8]
@@ -284,6 +353,9 @@ def test_a_layer_that_is_not_needed_makes_no_route_longer() -> None:
         ([16, 64, 256, 1024], [4, 8, 16, 32], None),
         ([16, 32, 64, 128], [256, 1024, 4096, 16384], None),
         ([16, 32, 64], [16, 32, 64], None),
+        ([4, 6, 8, 12, 16, 24, 32], [2, 2, 3, 3, 4, 5, 6], None),  # floor(sqrt(n)), and ceil(n / 7) + 1
+        ([4, 6, 8, 12, 16, 24], [2, 3, 3, 4, 4, 5], None),  # ceil(sqrt(n)), and ceil(log2(n))
+        ([4, 6, 8, 12, 16, 24], [1, 2, 3, 4, 5, 8], "n"),
         ([16, 32, 64, 128], [9, 8, 7, 6], None),
     ],
 )
@@ -499,13 +571,14 @@ def test_crossings_over_widths_are_judged_against_the_width() -> None:
         assert only(found, "verdict", claim=claim, d_model=width).text == word
 
 
-def crossed(at: Callable[[int], float], lengths: list[int], width: int) -> str:
+def crossed(at: Callable[[int], float], lengths: list[int], width: int, rounds: int = len(ROUNDS)) -> str:
     """The verdict where attention takes at(n) and lstm n."""
     records = timed(
         lambda m, n, d, t: 1e-6 * (at(n) if m == "attention" else n),
         {"attention": LAYER, "lstm": LAYER},
         lengths,
         [width],
+        rounds=ROUNDS[:rounds],
     )
     found = derive(records)
     return only(found, "verdict", claim="cheaper while n < d, crossing, forward_time", d_model=width).text
@@ -520,6 +593,7 @@ def test_a_crossing_is_a_claim_about_what_lies_below_it() -> None:
     assert crossed(lambda n: n / 2, lengths, 64) == "undecided"
     assert crossed(lambda n: n / 2, lengths, 1024) == "holds"
     assert crossed(lambda n: 2 * n, lengths, 1024) == "does not hold here"
+    assert crossed(lambda n: n / 2, lengths, 1024, rounds=5) == "undecided"
     assert crossed(lambda n: 300 if n < 1024 else n * 2, lengths, 2048) == "undecided"  # more than one crossing
 
 

@@ -43,7 +43,8 @@ _FREE = frozenset(
     is_same_size _has_compatible_shallow_copy_type transpose_ squeeze_ unsqueeze_ t_ unsafe_split
     unsafe_split_with_sizes unsafe_chunk slice_copy select_copy threshold_backward _foreach_add_ record_stream
     _assert_async _assert_scalar sym_size _thnn_fused_lstm_cell _thnn_fused_lstm_cell_backward_impl
-    _thnn_fused_gru_cell _thnn_fused_gru_cell_backward
+    _thnn_fused_gru_cell _thnn_fused_gru_cell_backward _weight_norm_interface _weight_norm_interface_backward
+    _pack_padded_sequence _pack_padded_sequence_backward
     """.split()
 )
 _CREATES_UNWRITTEN = frozenset(
@@ -230,6 +231,8 @@ _OWN: dict[str, Callable[[dict[str, Any]], int]] = {
     "mkldnn_rnn_layer": _rnn_layer,
     "mkldnn_rnn_layer_backward": _rnn_layer_backward,
     "mv": lambda named: 2 * named["self"].numel(),
+    "addmv": lambda named: 2 * named["mat"].numel(),
+    "addr": lambda named: 2 * named["vec1"].numel() * named["vec2"].numel(),
     "dot": lambda named: 2 * named["self"].numel(),
     "convolution_backward": _convolution_backward,
     "_native_multi_head_attention": _native_attention,

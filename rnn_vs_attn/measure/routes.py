@@ -6,6 +6,9 @@ position, or with the state that stands before the sequence, and work on one pos
 elements of an operation's output depend on which of its inputs is found by changing those inputs and running that one
 operation again, so no table of operations is needed and no module is known by its name.
 
+Positions are told apart by what they depend on. That is enough where none sees the future; of a module that looks both
+ways, where all soon depend on all, operations between them are missed, and the count is a lower bound.
+
 A module that has steps runs those, since they are its definition: a recurrence token by token, attention over its
 cache. Any other runs its forward pass. Where one layer does not reach from end to end, as a convolution's, layers are
 stacked until they do; a layer that the route passes at one position alone makes it no longer.
@@ -14,7 +17,7 @@ stacked until they do; a layer that the route passes at one position alone makes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy
@@ -28,9 +31,11 @@ from rnn_vs_attn.measure import decoding
 from rnn_vs_attn.measure.chains import SCANS, sequential_forms
 from rnn_vs_attn.measure.shadows import (
     LEAVES_TORCH,
+    Exits,
     Shadows,
     Witnessed,
     creates,
+    hides,
     is_view,
     named_arguments,
     tensors_of,
@@ -40,27 +45,34 @@ from rnn_vs_attn.models import build
 from rnn_vs_attn.models.mixer import has_state, initial_state
 
 _BEFORE, _FIRST = 1, 2  # the state before the sequence and the first position, in a set of positions as a bit mask
-_ZEROS = ("zeros", "new_zeros")  # what a recurrence begins with in a forward pass
+_ZEROS = ("zeros", "new_zeros", "zeros_like")  # what a recurrence begins with in a forward pass
+_TRIES = 3  # inputs more, where no gradient is seen at the first
 _NEVER = 1 << 30  # of what the first position has not come to
-_SIZES = (1.0, 1e12)  # of what is added to an input: a weight may be so small that only a large value shows
+_SIZES = (1.0, 1e12, -1e12)  # of what is added to an input: a weight may be so small that only a large value shows,
+# and of a maximum only one that is larger
 
 
 @dataclass(frozen=True)
 class Route:
-    """operations: its length; None where no stack of layers reaches. runs: of operations, to find it."""
+    """operations: its length; None where no stack of layers reaches. layers: of the stack. runs: of operations, to find
+    it. at_least: whether the length is a lower bound.
+    """
 
     operations: int | None
+    layers: int = 0
     runs: int = 0
+    at_least: bool = False
 
 
 def shortest(make: Callable[[int], nn.Module], num_layers: int, x: Tensor) -> Route:
     """The route through as many layers of `make(layers)`, num_layers at least, as x (1, L, D) needs."""
-    layers = _fewest(lambda count: _reaches(make(count), x), num_layers, max(num_layers, x.shape[1]))
+    layers = _fewest(lambda count: reaches(make(count), x), num_layers, max(num_layers, x.shape[1]))
     if layers is None:
         return Route(None)
     module = make(layers).eval()
     with torch.no_grad(), sequential_forms(), torch.random.fork_rng(devices=[]):
-        return _route(module, x, steps=_steps_are_its_definition(module, x))
+        found = _route(module, x, steps=_steps_are_its_definition(module, x))
+    return replace(found, layers=layers)
 
 
 def _fewest(holds: Callable[[int], bool], least: int, most: int) -> int | None:
@@ -76,9 +88,15 @@ def _fewest(holds: Callable[[int], bool], least: int, most: int) -> int | None:
     return high
 
 
-def _reaches(module: nn.Module, x: Tensor) -> bool:
-    """Whether the last output depends on the first position: its gradient, which no large value drowns, is not 0."""
-    x = x.detach().requires_grad_()
+def reaches(module: nn.Module, x: Tensor) -> bool:
+    """Whether the last output depends on the first position: its gradient, which no large value drowns, is not 0, at x
+    or at one of a few other inputs, as a gate that is shut at one may be open at another.
+    """
+    inputs = (x, *(torch.randn_like(x) for _ in range(_TRIES)))
+    return any(_has_gradient(module, given.detach().requires_grad_()) for given in inputs)
+
+
+def _has_gradient(module: nn.Module, x: Tensor) -> bool:
     with torch.enable_grad(), sequential_forms():
         y = build.call(module, x)[:, -1]
         (gradient,) = torch.autograd.grad((y * torch.randn_like(y)).sum(), x, allow_unused=True)
@@ -100,17 +118,18 @@ def _route(module: nn.Module, x: Tensor, steps: bool) -> Route:
     for position in range(x.shape[1]):
         recorder.mark(x[:, position], _FIRST << position, 0 if position == 0 else _NEVER)
     if not steps:
-        with recorder:
+        with recorder, Exits(recorder.follows):
             y = build.call(module, x)
-        return Route(recorder.least(y[:, -1]), recorder.runs)
+        return Route(recorder.least(y[:, -1]), runs=recorder.runs, at_least=recorder.looks_ahead(y[:, 0]))
     state = initial_state(module, 1)
     for tensor in _state_tensors(state):
-        recorder.mark(tensor, _BEFORE, _NEVER)
         recorder.witnessed.add([tensor])
-    with recorder:
+        if _is_real_or_complex(tensor):  # a number of tokens is no state that is joined
+            recorder.mark(tensor, _BEFORE, _NEVER)
+    with recorder, Exits(recorder.follows):
         for position in range(x.shape[1]):
             y_t, state = decoding.step(module, x[:, position], state)
-    return Route(recorder.least(y_t), recorder.runs)
+    return Route(recorder.least(y_t), runs=recorder.runs)
 
 
 def _state_tensors(state: Any) -> list[Tensor]:
@@ -126,7 +145,7 @@ def _state_tensors(state: Any) -> list[Tensor]:
     return [tensor for part in parts for tensor in _state_tensors(part)]
 
 
-@dataclass
+@dataclass(repr=False)
 class Routes(TorchDispatchMode):
     """While active, keeps for each element of memory the positions it depends on, and the length of its route.
 
@@ -145,9 +164,17 @@ class Routes(TorchDispatchMode):
     def __hash__(self) -> int:
         return id(self)
 
+    def follows(self, tensor: Tensor) -> bool:
+        """Whether anything of a position came to it."""
+        return bool((self.positions.read(tensor) != 0).any())
+
     def mark(self, tensor: Tensor, positions: Any, lengths: Any) -> None:
         self.positions.write(tensor, positions)
         self.lengths.write(tensor, lengths)
+
+    def looks_ahead(self, first_output: Tensor) -> bool:
+        """Whether it depends on any position after the first."""
+        return bool((self.positions.read(first_output) > (_BEFORE | _FIRST)).any())
 
     def least(self, tensor: Tensor) -> int:
         """The shortest route to any element. CaseFault where none was seen, though there is one."""
@@ -160,26 +187,30 @@ class Routes(TorchDispatchMode):
         kwargs = kwargs or {}
         name = func.overloadpacket._qualified_op_name.split("::")[-1]
         given = [] if creates(name) else tensors_of((args, kwargs))
+        written = written_tensors(func, args, kwargs)
         self.witnessed.check(name, given)
         kinds = self._kinds(given)
         if kinds and name in LEAVES_TORCH:
             raise CaseFault(
                 "unsupported", f"the operation {name} makes a value Python's, along which there is no route"
             )
+        if kinds and hides(func, name):
+            raise CaseFault("unsupported", f"the operation {name} hides what it joins")
         if name.rstrip("_") in SCANS and kinds:
             return self._scan(func, args, kwargs)
         again = _Again(func, args, kwargs) if len(kinds) > 1 else None
         masks = {kind: self._masks(tensors_of((args, kwargs)), kind) for kind in kinds} if again else {}
         out = func(*args, **kwargs)
+        results = [*tensors_of(out), *written]
+        self.witnessed.add(results)
         if is_view(func, args, out):
             return out
-        results = [*tensors_of(out), *written_tensors(func, args, kwargs)]
-        self.witnessed.add(results)
+        self.witnessed.ran(name, given, written, results)
         self.runs += 1 + len(_SIZES) * len(masks)
         if again is None:
-            kind = next(iter(kinds), (_BEFORE if name in _ZEROS else 0, _NEVER))
             for tensor in results:
-                self.mark(tensor, *kind)
+                zeros = name in _ZEROS and _is_real_or_complex(tensor)
+                self.mark(tensor, *next(iter(kinds), (_BEFORE if zeros else 0, _NEVER)))
         else:
             changed = {kind: again.changed(mask) for kind, mask in masks.items()}
             self._join(results, changed, whole=torch.Tag.pointwise not in func.tags)
@@ -227,36 +258,37 @@ class Routes(TorchDispatchMode):
         whole: all elements are where any of them has more than each of what it is made of, as a convolution is one
         operation at its first positions too; else, as in a sum of two tensors, each element by itself.
         """
+        state = self.steps or all(of in (_BEFORE, _FIRST) for of, _ in changed)
         for i, tensor in enumerate(results):
             positions = numpy.zeros(tuple(tensor.shape), object)
             for (of, _), found in changed.items():
                 positions[found[i]] |= of
-            joined = {kind: self._joined(positions, kind[0]) for kind in changed}
-            if whole and _is_new(joined, {kind: found[i] for kind, found in changed.items()}):
+            depends = {kind: numpy.asarray(found[i]) for kind, found in changed.items()}
+            joined = {kind: _joined(positions, kind[0], state) for kind in changed}
+            new = numpy.all([joined[kind] | ~depends[kind] for kind in changed], axis=0) & (positions != 0)
+            if whole and (new.any() or (state and _is_first(joined, depends))):
                 joined = dict.fromkeys(changed, True)
             lengths = numpy.full(tuple(tensor.shape), _NEVER, numpy.int64)
-            for kind, found in changed.items():
+            for kind in changed:
                 reached = numpy.minimum(kind[1] + joined[kind], _NEVER)
-                lengths = numpy.where(found[i], numpy.minimum(lengths, reached), lengths)
+                lengths = numpy.where(depends[kind], numpy.minimum(lengths, reached), lengths)
             self.mark(tensor, positions, lengths)
 
-    def _joined(self, positions: Any, of: int) -> Any:
-        """Which elements, of those that depend on `of`, depend on another position too.
 
-        The state before the first step is one. In a forward pass, where zeros may be one or only a place to add to,
-        they count as one for the first position alone.
-        """
-        if self.steps or of == _FIRST:
-            return numpy.array(positions != of, bool)
-        return numpy.array((positions | _BEFORE) != (of | _BEFORE), bool)
+def _joined(positions: Any, of: int, state: bool) -> Any:
+    """Which elements, of those that depend on `of`, depend on another position too.
+
+    state: whether zeros that stand before the sequence are one. In a forward pass, where they may also be a place to
+    add to, they count as one where an operation joins them with the first position alone.
+    """
+    if state:
+        return numpy.array(positions != of, bool)
+    return numpy.array((positions | _BEFORE) != (of | _BEFORE), bool)
 
 
-def _is_new(joined: dict[tuple[int, int], Any], found: dict[tuple[int, int], Any]) -> bool:
-    """Whether any element depends on more positions than each kind that it is made of, or joins the first state."""
-    made = numpy.any([numpy.asarray(depends) for depends in found.values()], axis=0)
-    more = numpy.all([joined[kind] | ~numpy.asarray(depends) for kind, depends in found.items()], axis=0)
-    first_state = [joined[kind] & depends for kind, depends in found.items() if kind[0] == _BEFORE]
-    return bool((made & more).any() or numpy.any(first_state))
+def _is_first(joined: dict[tuple[int, int], Any], depends: dict[tuple[int, int], Any]) -> bool:
+    """Whether any element joins the state before the sequence."""
+    return any(bool((joined[kind] & depends[kind]).any()) for kind in joined if kind[0] == _BEFORE)
 
 
 class _Again:
@@ -266,6 +298,7 @@ class _Again:
         self._func = func
         self._leaves, self._spec = tree_flatten((args, kwargs))
         self._leaves = [_copy(leaf) if isinstance(leaf, Tensor) else leaf for leaf in self._leaves]
+        self._noise = [_noise(leaf) if isinstance(leaf, Tensor) else None for leaf in self._leaves]
         self._expected = self._run(self._leaves)
 
     def changed(self, masks: list[Any]) -> list[Any]:
@@ -273,7 +306,8 @@ class _Again:
         found: list[Any] = [False] * len(self._expected)
         for size in _SIZES:
             left = iter(masks)
-            leaves = [_other(leaf, next(left), size) if isinstance(leaf, Tensor) else leaf for leaf in self._leaves]
+            pairs = zip(self._leaves, self._noise, strict=True)
+            leaves = [_other(x, next(left), size, noise) if isinstance(x, Tensor) else x for x, noise in pairs]
             for i, (a, b) in enumerate(zip(self._run(leaves), self._expected, strict=True)):
                 found[i] = found[i] | numpy.asarray((a != b) & ~((a != a) & (b != b)))
         return found
@@ -286,17 +320,27 @@ class _Again:
         return [t.clone() for t in (*tensors_of(out), *written_tensors(self._func, args, kwargs))]
 
 
+def _is_real_or_complex(tensor: Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
+
+
 def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().clone()
 
 
-def _other(tensor: Tensor, mask: Any, size: float) -> Tensor:
+def _noise(tensor: Tensor) -> Tensor | None:
+    if not _is_real_or_complex(tensor):
+        return None
+    return torch.randn(tensor.shape, dtype=tensor.dtype)
+
+
+def _other(tensor: Tensor, mask: Any, size: float, noise: Tensor | None) -> Tensor:
     """The tensor with other values where the mask is. CaseFault where positions have become whole numbers."""
     if not mask.any():
         return tensor
     where = torch.from_numpy(mask)
     if tensor.dtype == torch.bool:
         return tensor ^ where
-    if not tensor.is_floating_point() and not tensor.is_complex():
+    if noise is None:
         raise CaseFault("unsupported", "it computes indices from its input, along which no route can be followed")
-    return torch.where(where, tensor + size * torch.randn(tensor.shape, dtype=tensor.dtype), tensor)
+    return torch.where(where, tensor + size * noise, tensor)

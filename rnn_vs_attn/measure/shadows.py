@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
 from numpy.lib.stride_tricks import as_strided
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from rnn_vs_attn.errors import CaseFault
@@ -37,47 +39,106 @@ class Shadows:
     def write(self, tensor: Tensor, values: Any) -> None:
         """Set the tensor's elements to a number, or to an array of its shape."""
         storage = tensor.untyped_storage()
-        if storage.data_ptr() not in self._arrays:
-            size = tensor.element_size() // (2 if tensor.is_complex() else 1)
-            self._arrays[storage.data_ptr()] = numpy.full(storage.nbytes() // size, self.blank, self.dtype)
-            self._sizes[storage.data_ptr()] = size
+        place = storage.data_ptr()
+        if place not in self._arrays:
+            if not place and tensor.numel():
+                raise CaseFault("unsupported", f"it runs on a {type(tensor).__name__} without memory of its own")
+            self._sizes[place] = tensor.element_size() // (2 if tensor.is_complex() else 1)
+            self._arrays[place] = numpy.full(0, self.blank, self.dtype)
             self._alive.append(tensor)
+        known, numbers = self._arrays[place], storage.nbytes() // self._sizes[place]
+        if numbers > len(known):  # it is new, or grew where it stands
+            more = numpy.full(numbers - len(known), self.blank, self.dtype)
+            self._arrays[place] = numpy.concatenate([known, more])
         self._region(tensor)[...] = numpy.asarray(values)[..., None]
 
     def _region(self, tensor: Tensor) -> Any:
-        """CaseFault where bytes are taken for numbers of another size."""
+        """CaseFault where bytes are taken for numbers of another size, or memory lies beyond what is known."""
         place = tensor.untyped_storage().data_ptr()
         array, size = self._arrays[place], self._sizes[place]
         numbers, rest = divmod(tensor.element_size(), size)
         if rest or not numbers:
             raise CaseFault("unsupported", "it reads memory as numbers of another size, which cannot be followed")
+        last = tensor.storage_offset() + sum(
+            (n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True)
+        )
+        if tensor.numel() and (last + 1) * numbers > len(array):
+            raise CaseFault("unsupported", "it reads beyond the memory that torch was seen to make")
         strides = (*(step * numbers * array.itemsize for step in tensor.stride()), array.itemsize)
         return as_strided(array[tensor.storage_offset() * numbers :], (*tensor.shape, numbers), strides)
 
 
 LEAVES_TORCH = frozenset(["_local_scalar_dense", "item", "is_nonzero", "equal"])  # a value becomes Python's
+_LEAVES_TORCH = ("numpy", "tolist", "__array__", "__dlpack__", "data_ptr")  # so do they, of tensors
+_TORCHS_OWN = ("aten", "prims", "prim", "mkldnn")  # libraries of operators that are one operation each
+HIDES_ITS_CHAIN = frozenset(
+    """
+    mkldnn_rnn_layer _cudnn_rnn miopen_rnn quantized_lstm linalg_solve_triangular triangular_solve linalg_lu
+    linalg_lu_factor_ex linalg_lu_solve linalg_ldl_factor_ex linalg_cholesky_ex cholesky cholesky_solve linalg_inv_ex
+    _linalg_solve_ex linalg_qr linalg_eig linalg_eigh _linalg_eigh _linalg_svd linalg_matrix_exp linalg_lstsq
+    _linalg_det _linalg_slogdet cholesky_inverse linalg_householder_product geqrf ormqr
+    """.split()
+)
+
+
+def hides(func: Any, name: str) -> bool:
+    """Whether an operation may be many that wait for each other: a solver, a fused recurrence, an operator that is not
+    torch's own.
+    """
+    return name in HIDES_ITS_CHAIN or func.namespace not in _TORCHS_OWN
+
+
+class Exits(TorchFunctionMode):
+    """While active, CaseFault where a tensor of which `follows` holds is taken out of torch."""
+
+    def __init__(self, follows: Callable[[Tensor], bool]) -> None:
+        super().__init__()
+        self._follows = follows
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        if name in _LEAVES_TORCH and isinstance(args[0], Tensor) and self._follows(args[0]):
+            raise CaseFault("unsupported", f"{name}() takes values out of torch, where they are not seen")
+        return func(*args, **(kwargs or {}))
 
 
 class Witnessed:
     """The memory that a module had, or an operation wrote: whatever else turns up was written where torch does not see.
 
-    A constant that the module does not hold cannot be told from that, and is refused too.
+    A constant that the module does not hold cannot be told from that, and is refused too; one that is made of Python's
+    numbers can, as `Exits` lets none of the input become one.
     """
 
     def __init__(self, module: nn.Module, x: Tensor) -> None:
         self._places: set[int] = set()
-        self._length = x.shape[1]
+        self._unwritten: set[int] = set()
         self.add([x, *_held(module)])
 
     def add(self, tensors: list[Tensor]) -> None:
-        self._places |= {tensor.untyped_storage().data_ptr() for tensor in tensors}
+        self._places |= {_place(tensor) for tensor in tensors}
 
     def check(self, name: str, tensors: list[Tensor]) -> None:
         """CaseFault where an operation reads what nothing was seen to write."""
-        few = self._length if name.startswith("lift_fresh") else 1  # torch.tensor(...) of a few numbers is a constant
+        if name.startswith("lift_fresh"):  # torch.tensor(...) of Python's numbers
+            self.add(tensors)
         for tensor in tensors:
-            if tensor.numel() >= few and tensor.untyped_storage().data_ptr() not in self._places:
+            if tensor.numel() and _place(tensor) not in self._places:
                 raise CaseFault("unsupported", "it reads memory that torch did not see being written")
+
+    def ran(self, name: str, given: list[Tensor], written: list[Tensor], results: list[Tensor]) -> None:
+        """An operation that is no view: what it read and wrote. CaseFault where it read what was never written."""
+        read = {_place(t) for t in given if t.numel() and not any(t is other for other in written)}
+        if read & self._unwritten:
+            raise CaseFault("unsupported", "it reads memory that torch made and did not see being written")
+        places = {_place(tensor) for tensor in results}
+        if "empty" in name:
+            self._unwritten |= places
+        else:
+            self._unwritten -= places
+
+
+def _place(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _held(module: nn.Module) -> list[Tensor]:

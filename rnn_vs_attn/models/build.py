@@ -195,3 +195,16 @@ def _params(spec: ModelSpec, shape: Shape) -> int:
         return spec.costs.num_params(shape)
     with torch.random.fork_rng(devices=[]):
         return count_parameters(build(spec, shape))
+
+
+def cast(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The module with its floating-point parameters and buffers of a dtype; complex ones stay what they are, as
+    `module.to(dtype)` would drop their imaginary parts.
+    """
+    ways = {
+        torch.float64: nn.Module.double,
+        torch.float32: nn.Module.float,
+        torch.float16: nn.Module.half,
+        torch.bfloat16: nn.Module.bfloat16,
+    }
+    return ways[dtype](module)

@@ -63,11 +63,12 @@ def decoder(case: DecodeCase, seed: int) -> Decoder:
 
     from rnn_vs_attn.measure import decoding
     from rnn_vs_attn.measure.device import DTYPES, set_precision
+    from rnn_vs_attn.models import build
 
     set_precision(tf32=False)
     torch.manual_seed(seed)
     device, dtype = torch.device(case.device), DTYPES[case.dtype]
-    module = module_of(case).to(device=device, dtype=dtype).eval()
+    module = build.cast(module_of(case).to(device), dtype).eval()
     if find(case.model).family == LANGUAGE:
         ids = torch.randint(case.vocab_size, (case.batch_size, case.seq_len), device=device)
         return decoding.Decoder(module, ids)

@@ -43,11 +43,12 @@ def made(
 
     from rnn_vs_attn.measure.device import DTYPES, set_precision
     from rnn_vs_attn.measure.workload import Workload
+    from rnn_vs_attn.models import build
 
     set_precision(tf32)
     torch.manual_seed(seed)
     module, shape = make()
-    module = module.to(device=torch.device(case.device), dtype=DTYPES[case.dtype])
+    module = build.cast(module.to(torch.device(case.device)), DTYPES[case.dtype])
     size = (shape.batch_size, shape.seq_len, shape.d_model)
     x = torch.randn(size, device=case.device, dtype=DTYPES[case.dtype])
     if choose and hasattr(module, "choose_kernel"):

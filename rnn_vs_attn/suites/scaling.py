@@ -66,7 +66,9 @@ LAUNCHES = Metric("launches", "1", "lower", exact=True, title="kernels that a pa
 
 FEW = 4  # positions that a window or a kernel has in a graph, at most: routes are counted over few of them
 CHAIN_LENGTHS = tuple(1 << i for i in range(4, 11))
-ROUTE_RUNS = 1700  # of single operations, beyond which no longer route is followed
+ROUTE_RUNS = 2500  # of single operations, beyond which no longer route is followed
+_FAR = CHAIN_LENGTHS[-1]  # a length at which a route that does not grow must still be one
+_LONG_ENOUGH = 16  # positions, over which what reaches anywhere reaches from end to end through a stack
 ROUTE_LENGTHS = tuple(n for i in range(2, 8) for n in (1 << i, 3 << (i - 1)))  # 4, 6, 8, 12, ... 192
 
 
@@ -106,13 +108,9 @@ def _graphs(case: ScalingCase) -> Iterator[ScalingCase]:
     Neither depends on the width, so that of a built-in layer is small; a user's own has the width it was asked for.
     """
     small: dict[str, Any] = {"batch_size": 1, "dtype": "float32", "device": "cpu"}
+    small |= {"window": min(case.window, FEW), "kernel_size": min(case.kernel_size, FEW)}
     if find(case.model).family != "user":
-        small |= {
-            "d_model": 8,
-            "num_heads": 2,
-            "window": min(case.window, FEW),
-            "kernel_size": min(case.kernel_size, FEW),
-        }
+        small |= {"d_model": 8, "num_heads": 2}
     for length in dict.fromkeys((case.seq_len, *CHAIN_LENGTHS)):
         yield dataclasses.replace(case, seq_len=length, part=GRAPH, **small)
     yield dataclasses.replace(case, seq_len=ROUTE_LENGTHS[0], num_layers=1, part=ROUTE, **small)
@@ -205,53 +203,94 @@ def _chain(case: ScalingCase) -> int:
 
 
 def _routes(case: ScalingCase) -> Iterator[Sample]:
-    """Over 4, 6, 8, 12 ... positions, as long as it takes no more than ROUTE_RUNS runs of single operations."""
-    found: list[Any] = []
+    """Over 4, 6, 8, 12 ... positions, as long as it takes no more than ROUTE_RUNS runs of single operations. Where that
+    is always the same, also whether the layer still reaches from end to end of a sequence that is much longer.
+    """
+    found: dict[int, Any] = {}
+    reason = ""
     for length in ROUTE_LENGTHS:
-        sample = _exact("path_length", partial(_route, case, length, found), length)
-        if sample.value is not None:
-            yield sample
-        elif found or length == ROUTE_LENGTHS[-1]:  # else a longer sequence may be what it takes
-            yield from () if any(route.operations for route in found) else (sample,)
-            return
-        if found and found[-1].runs > ROUTE_RUNS:
-            return
+        try:
+            route = _route(case, length)
+        except CaseFault as fault:
+            reason = fault.reason
+            break
+        except NotImplementedError:
+            reason = "it runs an operator or a kind of tensor that torch cannot record"
+            break
+        except Exception as error:  # it may take other lengths
+            reason = first_line(error)
+            continue
+        if route.operations is None:
+            reason = "no gradient reaches the first input from the last output, through one layer or a stack of them"
+            if found or length > _LONG_ENOUGH:
+                break
+            continue
+        found[length] = route
+        details = {"at_least": True} if route.at_least else {}
+        yield Sample("path_length", route.operations, {"seq_len": length}, details=details)
+        if route.runs > ROUTE_RUNS:
+            break
+    if not found:
+        yield _unknown("path_length", reason, ROUTE_LENGTHS[0])
+    elif len({route.operations for route in found.values()}) == 1:
+        last = max(found)
+        if not _reaches_far(case, found[last].layers):
+            yield _unknown("path_length", f"what reaches over {last} positions does not over {_FAR}", _FAR)
 
 
-def _route(case: ScalingCase, length: int, found: list[Any]) -> int:
+def _reaches_far(case: ScalingCase, layers: int) -> bool:
+    from rnn_vs_attn.measure import routes
+
+    def reaches(double: bool) -> bool:
+        return routes.reaches(_on_cpu(case, _FAR, layers, double), _input(case, _FAR, double))
+
+    for double in (True, False):
+        try:
+            return reaches(double)
+        except Exception:  # it may be float32 alone that it takes, or other lengths
+            continue
+    return False
+
+
+def _route(case: ScalingCase, length: int) -> Any:
     """In float64, where the module runs in it: its gradient says what it reaches."""
-    import torch
-
     from rnn_vs_attn.measure import routes
 
     def follow(double: bool) -> Any:
-        torch.manual_seed(0)
-        x = torch.randn(1, length, case.d_model)
         make = partial(_on_cpu, case, length, double=double)
-        return routes.shortest(make, case.num_layers, x.double() if double else x)
+        return routes.shortest(make, case.num_layers, _input(case, length, double))
 
     try:
-        found.append(follow(double=True))
+        return follow(double=True)
     except CaseFault:
         raise
     except Exception:
-        found.append(follow(double=False))
-    if found[-1].operations is None:
-        reason = "no gradient reaches the first input from the last output, through one layer or a stack of them"
-        raise CaseFault("unsupported", reason)
-    return int(found[-1].operations)
+        return follow(double=False)
+
+
+def _input(case: ScalingCase, length: int, double: bool) -> torch.Tensor:
+    """The same at every call."""
+    import torch
+
+    torch.manual_seed(0)
+    x = torch.randn(1, length, case.d_model)
+    return x.double() if double else x
 
 
 def _exact(metric: str, count: Callable[[], int], length: int) -> Sample:
     """A count, or none with the reason."""
-    axes: dict[str, AxisValue] = {"seq_len": length}
     try:
-        return Sample(metric, count(), axes)
+        return Sample(metric, count(), {"seq_len": length})
     except CaseFault as fault:
-        reason = fault.reason
+        return _unknown(metric, fault.reason, length)
+    except NotImplementedError:
+        return _unknown(metric, "it runs an operator or a kind of tensor that torch cannot record", length)
     except Exception as error:
-        reason = first_line(error)
-    return Sample(metric, None, axes, warnings=[f"{metric} is unknown: {reason}"])
+        return _unknown(metric, first_line(error), length)
+
+
+def _unknown(metric: str, reason: str, length: int) -> Sample:
+    return Sample(metric, None, {"seq_len": length}, warnings=[f"{metric} is unknown: {reason}"])
 
 
 # In the parent

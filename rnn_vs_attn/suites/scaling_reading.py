@@ -169,18 +169,49 @@ def _flop_exponent(curve: Sequence[Record], axis: str, name: str, counts: Sequen
 
 
 def _laws(records: Sequence[Record]) -> Iterator[Record]:
-    for metric, part in (("sequential_operations", GRAPH), ("path_length", ROUTE)):
-        for group, curve in curves(measured(records, metric, part=part)).items():
-            if part == GRAPH:  # powers of two, so that the levels of a tree are alike
-                curve = [r for r in curve if _number(r, "seq_len").bit_count() == 1]
-            lengths = [_number(r, "seq_len") for r in curve]
-            counts = [int(r.median or 0) for r in curve]
-            if not curve:
-                continue
-            found = growth.law(lengths, counts)
-            axes: Axes = dict(group) | {"of": metric, "from": lengths[0], "to": lengths[-1]}
-            details = {"lengths": lengths, "counts": counts}
-            yield derived(LAW, curve[0].suite, axes, [], None, text=found or claims.UNDECIDED, **details)
+    chains = list(_laws_of(records, "sequential_operations", GRAPH))
+    yield from chains
+    for path in _laws_of(records, "path_length", ROUTE):
+        chain = next((law for law in chains if law.axes["model"] == path.axes["model"]), None)
+        reason = _doubt(path, chain, [r for r in records if r.metric == "path_length" and not r.ok])
+        doubted = {"text": claims.UNDECIDED, "reason": reason} if reason else {}
+        yield replace(path, details=path.details | doubted)
+
+
+def _laws_of(records: Sequence[Record], metric: str, part: str) -> Iterator[Record]:
+    for group, curve in curves(measured(records, metric, part=part)).items():
+        if part == GRAPH:  # powers of two, so that the levels of a tree are alike
+            curve = [r for r in curve if _number(r, "seq_len").bit_count() == 1]
+        if not curve:
+            continue
+        lengths = [_number(r, "seq_len") for r in curve]
+        counts = [int(r.median or 0) for r in curve]
+        axes: Axes = dict(group) | {"of": metric, "from": lengths[0], "to": lengths[-1]}
+        details: dict[str, Any] = {"lengths": lengths, "counts": counts}
+        if any(r.details.get("at_least") for r in curve):
+            details["at_least"] = True
+        found = growth.law(lengths, counts) or claims.UNDECIDED
+        yield derived(LAW, curve[0].suite, axes, [], None, text=found, **details)
+
+
+def _doubt(path: Record, chain: Record | None, unknown: Sequence[Record]) -> str:
+    """Why the growth of a path is undecided although its counts follow a law: they are over few positions, and are
+    lower bounds where a module looks both ways. A path is no longer than a chain, whose counts are over many.
+    """
+    if path.text == claims.UNDECIDED:
+        return ""
+    if path.text == growth.CONSTANT:
+        beyond = next((w for r in unknown if r.axes["model"] == path.axes["model"] for w in r.warnings), "")
+        if beyond:
+            return beyond
+        counts = chain.details["counts"] if chain else []
+        if len(counts) < growth.LEAST_LENGTHS:
+            return "over few positions only, and its chain is unknown"
+        if counts[-1] != counts[0] and counts[1] == counts[0]:
+            return "its chain begins to grow at lengths beyond these, as where a module works in blocks"
+    if path.details.get("at_least") and path.text != growth.LINEAR and (chain is None or chain.text != path.text):
+        return "it looks both ways, so these are lower bounds, and its chain grows otherwise"
+    return ""
 
 
 # Where length meets width
@@ -333,8 +364,8 @@ def _of_crossing(record: Record) -> Record:
     width, side = float(record.axes["d_model"] or 0), record.details.get("everywhere")
     if record.metric == FLOP_CROSSING.name:
         verdict = claims.of_crossing(width, record.low, record.high)
-    elif float(record.axes["seq_len_from"] or 0) >= width:
-        verdict = claims.UNDECIDED  # no n below d was measured
+    elif float(record.axes["seq_len_from"] or 0) >= width or len(record.samples) < stats.MIN_ROUNDS:
+        verdict = claims.UNDECIDED  # no n below d was measured, or too few rounds
     elif side in ("slower", "faster"):  # the other model; attention is the faster one everywhere, or nowhere
         reaches = float(record.axes["seq_len_to"] or 0) >= width - 1
         verdict = claims.FAILS if side == "faster" else claims.HOLDS if reaches else claims.UNDECIDED

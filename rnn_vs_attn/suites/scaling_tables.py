@@ -118,7 +118,8 @@ def _counted(mine: Sequence[Record], metric: str) -> str:
     law = law_of(mine, metric)
     grows = law.text if law else claims.UNDECIDED
     word = {"1": "constant", claims.UNDECIDED: f"growth {claims.UNDECIDED}"}.get(grows, f"grows as {grows}")
-    return f"{last.median:.0f} at n = {last.axes['seq_len']}, {word}"
+    least = "at least " if law and law.details.get("at_least") else ""
+    return f"{least}{last.median:.0f} at n = {last.axes['seq_len']}, {word}"
 
 
 def _ranges(records: Sequence[Record]) -> list[str]:

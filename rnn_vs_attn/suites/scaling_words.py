@@ -91,13 +91,14 @@ def _counts(mine: Sequence[Record], metric: str) -> str:
         unknown = next((w for r in mine if r.metric == metric for w in r.warnings), "")
         return unknown or "it was not counted"
     counts, lengths = law.details["counts"], law.details["lengths"]
-    listed = f"{', '.join(map(str, counts))} at n = {', '.join(map(str, lengths))}"
+    least = "at least " if law.details.get("at_least") else ""
+    listed = f"{least}{', '.join(map(str, counts))} at n = {', '.join(map(str, lengths))}"
     stack = ""
     if metric == "path_length" and counts[-1] > counts[0] and find(str(law.axes["model"])).takes:
         name = find(str(law.axes["model"])).takes[0]
         stack = f", through as many layers as it takes, {name} {law.axes[name]}"
     if law.text == claims.UNDECIDED:
-        return f"{listed}{stack}; it follows none of the laws 1, log n and n alone"
+        return f"{listed}{stack}; {law.details.get('reason', 'they follow none of the laws 1, log n and n alone')}"
     word = "constant" if law.text == "1" else f"grows as {law.text}"
     return f"{listed}{stack}: {word}"
 
@@ -157,6 +158,8 @@ def _where(record: Record) -> str:
         way = "faster from there on" if record.details["faster_beyond"] == BASELINE else "faster up to there"
         return f"n = {interval(record)}, {way}, of {span}{reason}"
     side = record.details.get("everywhere")
+    if len(record.samples) < stats.MIN_ROUNDS:
+        span = f"{span}; an interval takes {stats.MIN_ROUNDS} rounds"
     if side == "slower":
         return f"faster at every n from {span}"
     return f"slower at every n from {span}" if side == "faster" else f"most rounds show no crossing in {span}"

@@ -204,3 +204,156 @@ class Solving(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         lower = torch.eye(x.shape[1], dtype=x.dtype) + 0.1 * (x @ x.transpose(1, 2)).tril(-1)
         return torch.linalg.solve_triangular(lower, self.project(x), upper=False)
+
+
+class Powers(nn.Module):
+    """n powers of a matrix one after the other, from parameters alone; then a product with all positions."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.carry, self.read = nn.Parameter(0.5 * torch.eye(d_model)), nn.Parameter(torch.ones(d_model))
+
+    def forward(self, x: Tensor) -> Tensor:
+        power, found = self.read, []
+        for _ in range(x.shape[1]):
+            found.append(power)
+            power = self.carry @ power
+        return torch.einsum("bld,ld->bd", x, torch.stack(found))[:, None] + x
+
+
+class RunningMaximum(nn.Module):
+    """A recurrence that the larger one of two values goes through."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = [self.project(x[:, 0])]
+        for x_t in self.project(x[:, 1:]).unbind(1):
+            found.append(torch.maximum(found[-1] - 0.001, x_t))
+        return torch.stack(found, dim=1)
+
+
+class Experts(nn.Module):
+    """Two layers on each position by itself, added up in a buffer of zeros; then attention."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(d_model, d_model) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        mixed = torch.zeros_like(x)
+        for layer in self.layers:
+            mixed = mixed + layer(x)
+        return F.scaled_dot_product_attention(mixed, mixed, mixed, is_causal=True)
+
+
+class BothWays(nn.Module):
+    """A recurrence from the end, then one from the beginning: all states of the first depend on the last position."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.back, self.forth = (nn.GRU(d_model, d_model, batch_first=True) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forth(self.back(x.flip(1))[0].flip(1))[0]
+
+
+class Blocks(nn.Module):
+    """Linear attention in blocks of 64: attention within one, and a state from block to block."""
+
+    BLOCK = 64
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, 3 * d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state, found = None, []
+        for block in self.project(x).split(self.BLOCK, dim=1):
+            q, k, v = block.chunk(3, dim=-1)
+            y = (q @ k.transpose(1, 2)).tril() @ v
+            found.append(y if state is None else y + q @ state)
+            written = k.transpose(1, 2) @ v
+            state = written if state is None else state + written
+        return torch.cat(found, dim=1)
+
+
+class Window(nn.Module):
+    """Attention over the last 256 positions, whatever is asked for."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        i = torch.arange(x.shape[1])
+        seen = (i[:, None] >= i) & (i[:, None] - i < 256)
+        return F.scaled_dot_product_attention(x, x, self.project(x), attn_mask=seen)
+
+
+class WholeBlocks(nn.Module):
+    """A cumulative sum; it takes multiples of 8 positions."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] % 8:
+            raise ValueError("give a multiple of 8")
+        return self.project(x).cumsum(1)
+
+
+class ByNumbers(nn.Module):
+    """A state that goes through a list of Python's."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        state, found = torch.zeros(x.shape[2]), []
+        for x_t in self.project(x).unbind(1):
+            state = torch.tensor([0.5 * s for s in (x_t[0] + state).tolist()], dtype=x.dtype)
+            found.append(x_t + state)
+        return torch.stack(found, dim=1)
+
+
+class Unwritten(nn.Module):
+    """It reads memory that nothing wrote, as after a kernel that torch does not see."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.project(x).cumsum(1) + torch.empty_like(x).nan_to_num(0.0)
+
+
+class Growing(nn.Module):
+    """Its buffer grows in place."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.project(x)
+        found = torch.zeros(1, x.shape[2])
+        for t in range(1, x.shape[1]):
+            found.resize_(t + 1, x.shape[2])
+            found[t] = found[t - 1] + y[0, t]
+        return found[None] + y
+
+
+class ComplexDecay(nn.Module):
+    """A complex parameter whose imaginary part counts."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.decay = nn.Parameter(torch.full((d_model,), 1j))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.decay.imag
