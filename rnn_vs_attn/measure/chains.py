@@ -14,27 +14,14 @@ import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.measure.shadows import (
-    LEAVES_TORCH,
-    Exits,
-    Shadows,
-    Witnessed,
-    creates,
-    hides,
-    is_view,
-    named_arguments,
-    tensors_of,
-    written_tensors,
-)
+from rnn_vs_attn.measure.shadows import Exits, Operation, Recorder, Shadows
 from rnn_vs_attn.models import build
 
 SCANS = frozenset(["cumsum", "cumprod", "logcumsumexp", "cummax", "cummin"])
@@ -47,12 +34,12 @@ _WRITES_BY_INDEX = frozenset(
 )
 _WRITTEN_VALUES = ("values", "source", "src", "value")  # what their schemas call what they write
 _ADDS = frozenset(["index_add_", "index_reduce_", "scatter_add_", "scatter_reduce_"])  # to what stood there
-_SUMS = {"aten::scatter_": "add", "aten::scatter_reduce_": "sum", "aten::index_reduce_": "mean"}
+_SUMS = {"scatter_": "add", "scatter_reduce_": "sum", "index_reduce_": "mean"}
 
 
 def sequential_operations(module: nn.Module, x: Tensor) -> int:
     """The longest chain of one forward pass of x (B, L, D). CaseFault where it cannot be seen."""
-    recorder = Chains(Witnessed(module, x))
+    recorder = Chains(module, x)
     recorder.reached.write(x, True)
     with torch.no_grad(), sequential_forms(), recorder, Exits(recorder.follows):
         y = build.call(module.eval(), x)
@@ -77,57 +64,38 @@ def sequential_forms() -> Iterator[None]:
                 torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
-@dataclass(repr=False)
-class Chains(TorchDispatchMode):
+class Chains(Recorder):
     """While active, keeps for each element of memory how many operations it waited for, and whether the input came to
     it. longest: of all operations.
     """
 
-    witnessed: Witnessed
-    depths: Shadows = field(default_factory=lambda: Shadows(numpy.int32, 0))
-    reached: Shadows = field(default_factory=lambda: Shadows(bool, False))
-    longest: int = 0
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def __hash__(self) -> int:
-        return id(self)
+    def __init__(self, module: nn.Module, x: Tensor) -> None:
+        super().__init__(module, x)
+        self.depths, self.reached = Shadows(numpy.int32, 0), Shadows(bool, False)
+        self.longest = 0
 
     def follows(self, tensor: Tensor) -> bool:
-        """Whether anything of the input came to it."""
         return bool(self.reached.read(tensor).any())
 
     def depth_of(self, tensor: Tensor) -> int:
         return int(self.depths.read(tensor).max(initial=0))
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name = func.overloadpacket._qualified_op_name.split("::")[-1]
-        given = [] if creates(name) else tensors_of((args, kwargs))
-        written = written_tensors(func, args, kwargs)
-        self.witnessed.check(name, given)
-        places = _places(func, args, kwargs) if name in _WRITES_BY_INDEX else None
-        if name in _OVERWRITES or "out" in kwargs or places is not None:
-            given = [tensor for tensor in given if not any(tensor is other for other in written)]
-        reached = any(self.follows(tensor) for tensor in given)
-        if reached and (hides(func, name) or name in LEAVES_TORCH):
-            raise CaseFault("unsupported", f"the operation {name} hides what waits for it")
+    def record(self, operation: Operation) -> Any:
+        given, places = operation.given, _places(operation) if operation.name in _WRITES_BY_INDEX else None
+        if operation.name in _OVERWRITES or "out" in operation.kwargs or places is not None:
+            given = [tensor for tensor in given if not any(tensor is other for other in operation.written)]
         before = max((self.depth_of(tensor) for tensor in given), default=0)
-        out = func(*args, **kwargs)
-        results = [*tensors_of(out), *written]
-        self.witnessed.add(results)
-        if is_view(func, args, out):
+        reached = any(self.follows(tensor) for tensor in given)
+        out = operation.run()
+        self.witnessed.ran(operation, out)
+        if operation.is_view(out):
             return out
-        self.witnessed.ran(name, given, written, results)
-        if creates(name):
-            self._mark(results, 0, False)
+        if operation.creates:
+            self._mark(operation.results(out), 0, False)
+        elif places is None:
+            self._mark(operation.results(out), before + _length(operation), reached)
         else:
-            operations = _operations(func, name, args, kwargs)
-            if places is None:
-                self._mark(results, before + operations, reached)
-            else:
-                self._mark_places(results, places, before, reached, adds=_adds(func, name, args, kwargs))
+            self._mark_places(operation.written[0], places, before, reached, _adds(operation))
         return out
 
     def _mark(self, tensors: list[Tensor], depths: Any, reached: Any) -> None:
@@ -136,38 +104,32 @@ class Chains(TorchDispatchMode):
             self.reached.write(tensor, reached)
             self.longest = max(self.longest, self.depth_of(tensor))
 
-    def _mark_places(self, tensors: list[Tensor], places: Any, before: int, reached: bool, adds: bool) -> None:
+    def _mark_places(self, tensor: Tensor, places: Any, before: int, reached: bool, adds: bool) -> None:
         """Only where an operation wrote; one that adds waits for what stood there."""
-        for tensor in tensors[:1]:
-            depths, was_reached = self.depths.read(tensor).max(axis=-1), self.reached.read(tensor).any(axis=-1)
-            there = numpy.maximum(depths, before) if adds else before
-            self._mark(
-                [tensor],
-                numpy.where(places, there + 1, depths),
-                numpy.where(places, reached | (was_reached if adds else False), was_reached),
-            )
+        depths, was_reached = self.depths.read(tensor).max(axis=-1), self.reached.read(tensor).any(axis=-1)
+        there = numpy.maximum(depths, before) if adds else before
+        came = (was_reached | reached) if adds else reached
+        self._mark([tensor], numpy.where(places, there + 1, depths), numpy.where(places, came, was_reached))
 
 
-def _places(func: Any, args: Any, kwargs: Any) -> Any:
+def _places(operation: Operation) -> Any:
     """Where an operation that writes by index writes: it runs again, writing ones to zeros."""
-    given = named_arguments(func, args, kwargs)
+    given = operation.named
     ones: dict[str, Any] = {name: _ones(given[name]) for name in _WRITTEN_VALUES if name in given}
     if "reduce" in given:
-        ones["reduce"] = _SUMS[func.overloadpacket._qualified_op_name]
-    return (func(**given | ones | {"self": torch.zeros_like(given["self"])}) != 0).numpy()
+        ones["reduce"] = _SUMS[operation.name]
+    return (operation.func(**given | ones | {"self": torch.zeros_like(given["self"])}) != 0).numpy()
 
 
 def _ones(values: Any) -> Any:
     return torch.ones_like(values) if isinstance(values, Tensor) else 1
 
 
-def _adds(func: Any, name: str, args: Any, kwargs: Any) -> bool:
-    given = named_arguments(func, args, kwargs)
-    return name in _ADDS or bool(given.get("accumulate")) or "reduce" in given
+def _adds(operation: Operation) -> bool:
+    return operation.name in _ADDS or bool(operation.named.get("accumulate")) or "reduce" in operation.named
 
 
-def _operations(func: Any, name: str, args: Any, kwargs: Any) -> int:
-    if name.rstrip("_") not in SCANS:
+def _length(operation: Operation) -> int:
+    if operation.name.rstrip("_") not in SCANS:
         return 1
-    given = named_arguments(func, args, kwargs)
-    return max(1, math.ceil(math.log2(max(1, given["self"].shape[given["dim"]]))))
+    return max(1, math.ceil(math.log2(max(1, operation.named["self"].shape[operation.named["dim"]]))))

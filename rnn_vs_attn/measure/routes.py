@@ -17,30 +17,18 @@ stacked until they do; a layer that the route passes at one position alone makes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure import decoding
 from rnn_vs_attn.measure.chains import SCANS, sequential_forms
-from rnn_vs_attn.measure.shadows import (
-    LEAVES_TORCH,
-    Exits,
-    Shadows,
-    Witnessed,
-    creates,
-    hides,
-    is_view,
-    named_arguments,
-    tensors_of,
-    written_tensors,
-)
+from rnn_vs_attn.measure.shadows import Exits, Operation, Recorder, Shadows
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.mixer import has_state, initial_state
 
@@ -114,7 +102,7 @@ def _steps_are_its_definition(module: nn.Module, x: Tensor) -> bool:
 
 
 def _route(module: nn.Module, x: Tensor, steps: bool) -> Route:
-    recorder = Routes(Witnessed(module, x), steps)
+    recorder = Routes(module, x, steps)
     for position in range(x.shape[1]):
         recorder.mark(x[:, position], _FIRST << position, 0 if position == 0 else _NEVER)
     if not steps:
@@ -145,27 +133,19 @@ def _state_tensors(state: Any) -> list[Tensor]:
     return [tensor for part in parts for tensor in _state_tensors(part)]
 
 
-@dataclass(repr=False)
-class Routes(TorchDispatchMode):
+class Routes(Recorder):
     """While active, keeps for each element of memory the positions it depends on, and the length of its route.
 
-    steps: whether a module's steps run, whose first state is marked as standing before the sequence.
+    steps: whether a module's steps run, whose first state is marked as standing before the sequence. runs: of
+    operations, so far.
     """
 
-    witnessed: Witnessed
-    steps: bool = False
-    positions: Shadows = field(default_factory=lambda: Shadows(object, 0))
-    lengths: Shadows = field(default_factory=lambda: Shadows(numpy.int32, _NEVER))
-    runs: int = 0
-
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def __hash__(self) -> int:
-        return id(self)
+    def __init__(self, module: nn.Module, x: Tensor, steps: bool) -> None:
+        super().__init__(module, x)
+        self.steps, self.runs = steps, 0
+        self.positions, self.lengths = Shadows(object, 0), Shadows(numpy.int32, _NEVER)
 
     def follows(self, tensor: Tensor) -> bool:
-        """Whether anything of a position came to it."""
         return bool((self.positions.read(tensor) != 0).any())
 
     def mark(self, tensor: Tensor, positions: Any, lengths: Any) -> None:
@@ -183,45 +163,35 @@ class Routes(TorchDispatchMode):
             raise CaseFault("unsupported", "no operation was seen to carry the first input to the last output")
         return found
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name = func.overloadpacket._qualified_op_name.split("::")[-1]
-        given = [] if creates(name) else tensors_of((args, kwargs))
-        written = written_tensors(func, args, kwargs)
-        self.witnessed.check(name, given)
-        kinds = self._kinds(given)
-        if kinds and name in LEAVES_TORCH:
-            raise CaseFault(
-                "unsupported", f"the operation {name} makes a value Python's, along which there is no route"
-            )
-        if kinds and hides(func, name):
-            raise CaseFault("unsupported", f"the operation {name} hides what it joins")
-        if name.rstrip("_") in SCANS and kinds:
-            return self._scan(func, args, kwargs)
-        again = _Again(func, args, kwargs) if len(kinds) > 1 else None
-        masks = {kind: self._masks(tensors_of((args, kwargs)), kind) for kind in kinds} if again else {}
-        out = func(*args, **kwargs)
-        results = [*tensors_of(out), *written]
-        self.witnessed.add(results)
-        if is_view(func, args, out):
+    def record(self, operation: Operation) -> Any:
+        kinds = self._kinds(operation.given)
+        is_scan = operation.name.rstrip("_") in SCANS and bool(kinds)
+        again = _Again(operation) if len(kinds) > 1 and not is_scan else None
+        masks = {kind: self._masks(operation.tensors, kind) for kind in kinds} if again else {}
+        scanned = self._scanned(operation) if is_scan else None
+        out = operation.run()
+        self.witnessed.ran(operation, out)
+        if operation.is_view(out):
             return out
-        self.witnessed.ran(name, given, written, results)
         self.runs += 1 + len(_SIZES) * len(masks)
-        if again is None:
-            for tensor in results:
-                zeros = name in _ZEROS and _is_real_or_complex(tensor)
-                self.mark(tensor, *next(iter(kinds), (_BEFORE if zeros else 0, _NEVER)))
-        else:
+        results = operation.results(out)
+        if again is not None:
             changed = {kind: again.changed(mask) for kind, mask in masks.items()}
-            self._join(results, changed, whole=torch.Tag.pointwise not in func.tags)
+            self._join(results, changed, whole=torch.Tag.pointwise not in operation.func.tags)
+            return out
+        for tensor in results:
+            zeros = operation.name in _ZEROS and _is_real_or_complex(tensor)
+            self.mark(tensor, *(scanned or next(iter(kinds), (_BEFORE if zeros else 0, _NEVER))))
         return out
 
-    def _scan(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """A cumulative sum by its definition: one operation a position, the first one with the sum before it."""
-        given = named_arguments(func, args, kwargs)
-        axis = given["dim"] % max(1, given["self"].dim())
-        positions = numpy.moveaxis(self.positions.read(given["self"])[..., 0], axis, 0).copy()
-        lengths = numpy.moveaxis(self.lengths.read(given["self"])[..., 0], axis, 0).astype(numpy.int64)
+    def _scanned(self, operation: Operation) -> tuple[Any, Any]:
+        """Positions and lengths of a cumulative sum by its definition: one operation a position, the first one with the
+        sum before it.
+        """
+        summed = operation.named["self"]
+        axis = operation.named["dim"] % max(1, summed.dim())
+        positions = numpy.moveaxis(self.positions.read(summed)[..., 0], axis, 0).copy()
+        lengths = numpy.moveaxis(self.lengths.read(summed)[..., 0], axis, 0).astype(numpy.int64)
         for t in range(len(positions)):
             own = positions[t].copy()
             if t:
@@ -231,12 +201,7 @@ class Routes(TorchDispatchMode):
             if t:
                 further = numpy.array(positions[t] != positions[t - 1], bool)
                 lengths[t] = numpy.minimum(lengths[t], numpy.minimum(lengths[t - 1] + further, _NEVER))
-        out = func(*args, **kwargs)
-        results = [*tensors_of(out), *written_tensors(func, args, kwargs)]
-        self.witnessed.add(results)
-        for tensor in results:
-            self.mark(tensor, numpy.moveaxis(positions, 0, axis), numpy.moveaxis(lengths, 0, axis))
-        return out
+        return numpy.moveaxis(positions, 0, axis), numpy.moveaxis(lengths, 0, axis)
 
     def _kinds(self, tensors: list[Tensor]) -> set[tuple[int, int]]:
         """What the elements of these tensors depend on, and over how many operations; all that differ."""
@@ -294,9 +259,9 @@ def _is_first(joined: dict[tuple[int, int], Any], depends: dict[tuple[int, int],
 class _Again:
     """An operation with a copy of what it was given, to be run again with some of it changed."""
 
-    def __init__(self, func: Any, args: Any, kwargs: Any) -> None:
-        self._func = func
-        self._leaves, self._spec = tree_flatten((args, kwargs))
+    def __init__(self, operation: Operation) -> None:
+        self._func = operation.func
+        self._leaves, self._spec = tree_flatten((operation.args, operation.kwargs))
         self._leaves = [_copy(leaf) if isinstance(leaf, Tensor) else leaf for leaf in self._leaves]
         self._noise = [_noise(leaf) if isinstance(leaf, Tensor) else None for leaf in self._leaves]
         self._expected = self._run(self._leaves)
@@ -316,8 +281,8 @@ class _Again:
         args, kwargs = tree_unflatten([_copy(x) if isinstance(x, Tensor) else x for x in leaves], self._spec)
         if torch.Tag.nondeterministic_seeded in self._func.tags:
             torch.manual_seed(0)  # it draws the same numbers again
-        out = self._func(*args, **kwargs)
-        return [t.clone() for t in (*tensors_of(out), *written_tensors(self._func, args, kwargs))]
+        operation = Operation(self._func, args, kwargs)
+        return [tensor.clone() for tensor in operation.results(operation.run())]
 
 
 def _is_real_or_complex(tensor: Tensor) -> bool:

@@ -10,6 +10,7 @@ import numpy
 from numpy.lib.stride_tricks import as_strided
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from rnn_vs_attn.errors import CaseFault
@@ -68,10 +69,10 @@ class Shadows:
         return as_strided(array[tensor.storage_offset() * numbers :], (*tensor.shape, numbers), strides)
 
 
-LEAVES_TORCH = frozenset(["_local_scalar_dense", "item", "is_nonzero", "equal"])  # a value becomes Python's
-_LEAVES_TORCH = ("numpy", "tolist", "__array__", "__dlpack__", "data_ptr")  # so do they, of tensors
+_LEAVES_TORCH = frozenset(["_local_scalar_dense", "item", "is_nonzero", "equal"])  # a value becomes Python's
+_EXITS = ("numpy", "tolist", "__array__", "__dlpack__", "data_ptr")  # so do they, of tensors
 _TORCHS_OWN = ("aten", "prims", "prim", "mkldnn")  # libraries of operators that are one operation each
-HIDES_ITS_CHAIN = frozenset(
+_HIDES = frozenset(
     """
     mkldnn_rnn_layer _cudnn_rnn miopen_rnn quantized_lstm linalg_solve_triangular triangular_solve linalg_lu
     linalg_lu_factor_ex linalg_lu_solve linalg_ldl_factor_ex linalg_cholesky_ex cholesky cholesky_solve linalg_inv_ex
@@ -81,11 +82,61 @@ HIDES_ITS_CHAIN = frozenset(
 )
 
 
-def hides(func: Any, name: str) -> bool:
-    """Whether an operation may be many that wait for each other: a solver, a fused recurrence, an operator that is not
-    torch's own.
-    """
-    return name in HIDES_ITS_CHAIN or func.namespace not in _TORCHS_OWN
+class Operation:
+    """One operation as torch runs it. given: the tensors whose values it takes. written: those it writes to."""
+
+    def __init__(self, func: Any, args: Any, kwargs: Any) -> None:
+        self.func, self.args, self.kwargs = func, args, kwargs or {}
+        self.name: str = func.overloadpacket._qualified_op_name.split("::")[-1]
+        names = (argument.name for argument in func._schema.arguments)
+        self.named: dict[str, Any] = dict(zip(names, args, strict=False)) | self.kwargs  # defaults left out
+        self.creates = self.name.startswith(_CREATES)
+        self.tensors = tensors_of((args, self.kwargs))
+        self.given = [] if self.creates else self.tensors
+        writes = (a.name for a in func._schema.arguments if a.alias_info is not None and a.alias_info.is_write)
+        self.written = tensors_of([self.named[name] for name in writes if name in self.named])
+
+    @property
+    def hides(self) -> bool:
+        """Whether it may be many that wait for each other: a solver, a fused recurrence, an operator that is not
+        torch's own; or whether it makes a value Python's.
+        """
+        return self.name in _HIDES or self.name in _LEAVES_TORCH or self.func.namespace not in _TORCHS_OWN
+
+    def run(self) -> Any:
+        return self.func(*self.args, **self.kwargs)
+
+    def results(self, out: Any) -> list[Tensor]:
+        """All that it made or wrote."""
+        return [*tensors_of(out), *self.written]
+
+    def is_view(self, out: Any) -> bool:
+        """Whether it returned memory that it was given, and wrote none."""
+        made, held = tensors_of(out), {_place(tensor) for tensor in tensors_of(self.args)}
+        return not self.written and bool(made) and all(_place(tensor) in held for tensor in made)
+
+
+class Recorder(TorchDispatchMode):
+    """While active, hands every operation to `record`, which runs it. CaseFault at one that nothing is known behind."""
+
+    def __init__(self, module: nn.Module, x: Tensor) -> None:
+        super().__init__()
+        self.witnessed = Witnessed(module, x)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        operation = Operation(func, args, kwargs)
+        self.witnessed.check(operation)
+        if operation.hides and any(self.follows(tensor) for tensor in operation.given):
+            raise CaseFault("unsupported", f"the operation {operation.name} hides what it does with the sequence")
+        return self.record(operation)
+
+    def follows(self, tensor: Tensor) -> bool:
+        """Whether anything of the input came to it."""
+        raise NotImplementedError
+
+    def record(self, operation: Operation) -> Any:
+        """Run it, and note what came of it."""
+        raise NotImplementedError
 
 
 class Exits(TorchFunctionMode):
@@ -97,7 +148,7 @@ class Exits(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = getattr(func, "__name__", "")
-        if name in _LEAVES_TORCH and isinstance(args[0], Tensor) and self._follows(args[0]):
+        if name in _EXITS and isinstance(args[0], Tensor) and self._follows(args[0]):
             raise CaseFault("unsupported", f"{name}() takes values out of torch, where they are not seen")
         return func(*args, **(kwargs or {}))
 
@@ -117,24 +168,24 @@ class Witnessed:
     def add(self, tensors: list[Tensor]) -> None:
         self._places |= {_place(tensor) for tensor in tensors}
 
-    def check(self, name: str, tensors: list[Tensor]) -> None:
+    def check(self, operation: Operation) -> None:
         """CaseFault where an operation reads what nothing was seen to write."""
-        if name.startswith("lift_fresh"):  # torch.tensor(...) of Python's numbers
-            self.add(tensors)
-        for tensor in tensors:
-            if tensor.numel() and _place(tensor) not in self._places:
-                raise CaseFault("unsupported", "it reads memory that torch did not see being written")
+        if operation.name.startswith("lift_fresh"):  # torch.tensor(...) of Python's numbers
+            self.add(operation.given)
+        if any(tensor.numel() and _place(tensor) not in self._places for tensor in operation.given):
+            raise CaseFault("unsupported", "it reads memory that torch did not see being written")
 
-    def ran(self, name: str, given: list[Tensor], written: list[Tensor], results: list[Tensor]) -> None:
-        """An operation that is no view: what it read and wrote. CaseFault where it read what was never written."""
-        read = {_place(t) for t in given if t.numel() and not any(t is other for other in written)}
-        if read & self._unwritten:
+    def ran(self, operation: Operation, out: Any) -> None:
+        """What an operation read and wrote. CaseFault where it read what was never written."""
+        results = operation.results(out)
+        self.add(results)
+        if operation.is_view(out):
+            return
+        read = [t for t in operation.given if t.numel() and not any(t is other for other in operation.written)]
+        if any(_place(tensor) in self._unwritten for tensor in read):
             raise CaseFault("unsupported", "it reads memory that torch made and did not see being written")
         places = {_place(tensor) for tensor in results}
-        if "empty" in name:
-            self._unwritten |= places
-        else:
-            self._unwritten -= places
+        self._unwritten = self._unwritten | places if "empty" in operation.name else self._unwritten - places
 
 
 def _place(tensor: Tensor) -> int:
@@ -153,33 +204,5 @@ def _held(module: nn.Module) -> list[Tensor]:
     return [*found, *module.parameters(), *module.buffers()]
 
 
-def creates(name: str) -> bool:
-    """Whether an operation makes a tensor that depends on none of its arguments' values."""
-    return name.startswith(_CREATES)
-
-
-def is_view(func: Any, args: Any, out: Any) -> bool:
-    """Whether an operation returned memory that it was given, and wrote none."""
-    made = tensors_of(out)
-    held = {tensor.untyped_storage().data_ptr() for tensor in tensors_of(args)}
-    writes = any(
-        argument.alias_info is not None and argument.alias_info.is_write for argument in func._schema.arguments
-    )
-    return not writes and bool(made) and all(tensor.untyped_storage().data_ptr() in held for tensor in made)
-
-
 def tensors_of(values: Any) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
-
-
-def named_arguments(func: Any, args: Any, kwargs: Any) -> dict[str, Any]:
-    """Arguments by the names of the operation's schema, defaults left out."""
-    names = (argument.name for argument in func._schema.arguments)
-    return dict(zip(names, args, strict=False)) | kwargs
-
-
-def written_tensors(func: Any, args: Any, kwargs: Any) -> list[Tensor]:
-    """The arguments that an operation writes to."""
-    given = named_arguments(func, args, kwargs)
-    writes = [a.name for a in func._schema.arguments if a.alias_info is not None and a.alias_info.is_write]
-    return tensors_of([given[name] for name in writes if name in given])
