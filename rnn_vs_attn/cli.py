@@ -131,6 +131,7 @@ RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
     "force": (bool, typer.Option(False, "--force", help="Allow more threads than usable cores.", rich_help_panel=_RUN)),
     "output": (Path | None, typer.Option(None, help="Folder of this run.", show_default="results/<UTC time>-<suite>", rich_help_panel=_OUT)),
     "resume": (Path | None, typer.Option(None, help="Go on with an interrupted run, with its own settings and no other option.", rich_help_panel=_OUT)),
+    "retry": (bool, typer.Option(False, "--retry", help="With --resume: measure cases again that failed or were left out.", rich_help_panel=_OUT)),
     "dry_run": (bool, typer.Option(False, "--dry-run", help="List the cases and about how long they take.", rich_help_panel=_OUT)),
     "as_json": (bool, typer.Option(False, "--json", help="One JSON document on standard output.", rich_help_panel=_OUT)),
     "quiet": (bool, typer.Option(False, "--quiet", help="No progress and no notes on standard error.", rich_help_panel=_OUT)),
@@ -159,13 +160,15 @@ def _suite_command(suite: Suite) -> Callable[..., int]:
             given = [
                 n
                 for n in options
-                if n not in unasked and n not in ("resume", "as_json", "quiet", "debug") and _typed(ctx, n)
+                if n not in unasked and n not in ("resume", "retry", "as_json", "quiet", "debug") and _typed(ctx, n)
             ]
             if given:
                 raise UserError(
                     f"--resume goes on under the run's own settings; leave out {sweeps.option_name(given[0])}"
                 )
             return resume(suite, options)
+        if options["retry"]:
+            raise UserError("--retry goes with --resume FOLDER: it measures the failed cases of that run again")
         return start(suite, options)
 
     keyword = inspect.Parameter.KEYWORD_ONLY

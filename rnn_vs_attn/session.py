@@ -7,17 +7,20 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn import environment, sweeps, units
 from rnn_vs_attn.budget import LOOKS, Budget, Limits
-from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError, first_line
+from rnn_vs_attn.estimates import estimates
 from rnn_vs_attn.models import find
 from rnn_vs_attn.records import Record, Run, RunFolder, read_head, read_samples
 from rnn_vs_attn.runner import Sweep, now
+from rnn_vs_attn.schedule import Costs, Look, Schedule, left_out_words
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of, untaken
 
@@ -34,6 +37,7 @@ class Interrupted(BaseException):
 
 
 def start(suite: Suite, options: dict[str, Any]) -> int:
+    begun = time.monotonic()
     axes = sweeps.parse(suite, options)
     sweeps.check(suite, axes, options["force"])
     limits = _limits(options)
@@ -42,16 +46,21 @@ def start(suite: Suite, options: dict[str, Any]) -> int:
     if options["output"] is not None and not options["dry_run"]:
         check_folder(options["output"])
     with _Workers(suite, options["debug"]) as workers:
-        return _start(suite, axes, limits, workers, options)
+        return _start(suite, axes, limits, workers, options, begun)
 
 
-def _start(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers, options: dict[str, Any]) -> int:
+def _start(
+    suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers, options: dict[str, Any], begun: float
+) -> int:
     facts = _probe(suite, axes, limits, workers)
     if suite.check:
         suite.check(axes)
     cases = sweeps.cases(suite, axes)
+    looked = estimates(workers.asked(), suite, cases, limits)
+    schedule = workers.schedule(looked, limits, begun)
+    _check_starts(suite, cases, limits, workers, schedule)
     if options["dry_run"]:
-        return _dry_run(suite, cases, limits, workers, options)
+        return _dry_run(suite, cases, looked, limits, schedule, options)
     folder = RunFolder.create(options["output"]) if options["output"] else new_folder(suite.name)
     head = Run(
         suite=suite.name,
@@ -62,10 +71,25 @@ def _start(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers, o
         finished=None,
         status="interrupted",
     )
-    return _run(suite, cases, limits, folder, head, workers, options)
+    return _run(suite, cases, limits, folder, head, workers, options, looked, begun)
+
+
+def _check_starts(suite: Suite, cases: Sequence[Case], limits: Limits, workers: _Workers, schedule: Schedule) -> None:
+    """UserError where the processes of all rounds take all the time to start."""
+    rounds = limits.wanted_rounds if suite.timed else 1
+    if rounds * workers.start_up < limits.max_seconds:
+        return
+    now = time.monotonic()
+    fewest = [case for case in cases if case not in schedule.surplus(0, now, cases, suite.kept)]
+    least, each = schedule.needed(0, now, fewest), units.duration(workers.start_up)
+    raise UserError(
+        f"--max-seconds {limits.max_seconds:g} is over before the processes of {rounds} rounds have started ({each} "
+        f"each); give --max-seconds {least} or more"
+    )
 
 
 def resume(suite: Suite, options: dict[str, Any]) -> int:
+    begun = time.monotonic()
     path = options["resume"]
     head = read_head(path)
     if head.suite != suite.name:
@@ -85,6 +109,9 @@ def resume(suite: Suite, options: dict[str, Any]) -> int:
         raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
     settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs}
     head = dataclasses.replace(head, settings=settings)
+    if options["retry"] and any(line.status != "ok" for line in lines):
+        head = dataclasses.replace(head, status="interrupted", finished=None)
+    looked: dict[Case, Look] = {}
     with _Workers(suite, options["debug"]) as workers:
         if head.status != "complete":
             facts = _probe(suite, dict(axes), limits, workers)
@@ -93,7 +120,8 @@ def resume(suite: Suite, options: dict[str, Any]) -> int:
                 raise UserError(
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
-        return _run(suite, cases, limits, RunFolder.reopen(path), head, workers, options, lines)
+            looked = estimates(workers.asked(), suite, cases, limits)
+        return _run(suite, cases, limits, RunFolder.reopen(path), head, workers, options, looked, begun, lines)
 
 
 class _Workers:
@@ -126,7 +154,10 @@ class _Workers:
             self._asked = ChildWorker(self._debug, wait=False)
             if self._timed:
                 self._spare = ChildWorker(self._debug, wait=False)
-            self._asked.wait_until_ready()
+            try:
+                self._asked.wait_until_ready()
+            except DoesNotStart:  # once more: something may have killed it
+                self._asked = ChildWorker(self._debug)
             self.start_up = self._asked.start_up
         elif not self._asked.alive:
             self._asked = ChildWorker(self._debug)
@@ -147,6 +178,12 @@ class _Workers:
         spare.wait_until_ready()
         return spare
 
+    def schedule(self, looked: Mapping[Case, Look], limits: Limits, begun: float) -> Schedule:
+        """The time of a run of which nothing is measured yet."""
+        costs = Costs({case: look.cost for case, look in looked.items()})
+        start_up = self.start_up if self._timed else 0.0
+        return Schedule(costs, limits.wanted_rounds, begun, limits.max_seconds, start_up)
+
 
 def _run(
     suite: Suite,
@@ -156,6 +193,8 @@ def _run(
     head: Run,
     workers: _Workers,
     options: dict[str, Any],
+    looked: Mapping[Case, Look],
+    begun: float,
     lines: Sequence[Any] = (),
 ) -> int:
     """Measure, show, write; whatever ends the run, what is done is kept and shown."""
@@ -163,7 +202,19 @@ def _run(
 
     err = console(stderr=True)
     quiet = options["quiet"]
-    sweep = Sweep(suite, cases, limits, folder, head, workers.next, lines=list(lines))
+    sweep = Sweep(
+        suite,
+        cases,
+        limits,
+        folder,
+        head,
+        workers.next,
+        lines=lines,
+        looked=looked,
+        start_up=workers.start_up,
+        begun=begun,
+        retry=options["retry"],
+    )
     show_first = _first_table(suite, limits, err, sweep.rounds, options)
     code = DONE
     if head.status != "complete":
@@ -223,7 +274,7 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
     shown = [*run.records, *suite.expand(run.records)]
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
     folder.write("table.csv", tables.to_csv(shown, case_axes))
-    remarks = "".join(f"- {line}\n" for line in suite.remarks(run.records))
+    remarks = "".join(f"- {line}\n" for line in _remarks(suite, run.records))
     every = [table.markdown() for table in _tables(suite, run.records, limits)]
     summary = [table.markdown() for table in _summary(suite, run.records)]
     folder.write("table.md", "\n".join([*summary, remarks, *every] if summary else [*every, remarks]))
@@ -242,7 +293,7 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
         derived = [dataclasses.asdict(record) for record in suite.expand(run.records)]
         document = {"run": head, "folder": str(path), "records": records, "derived": derived}
         take = options.get("take_document", print_json)
-        take(document | {"remarks": suite.remarks(run.records)})
+        take(document | {"remarks": _remarks(suite, run.records)})
         return
     from rnn_vs_attn import plots
 
@@ -252,8 +303,21 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
     if chart is not None:
         for line in plots.as_text(chart, min(out.width, 100)):
             out.print(line, highlight=False, markup=False)
-    for line in suite.remarks(run.records):
+    for line in _remarks(suite, run.records):
         out.print(line, highlight=False, markup=False, soft_wrap=not out.is_terminal)
+
+
+def _remarks(suite: Suite, records: Sequence[Record]) -> list[str]:
+    """What the suite says of its numbers, and which cases there was no time for."""
+    found = [record for record in records if "needed_seconds" in record.details]
+    if not found:
+        return suite.remarks(records)
+    fields: list[dict[str, Any]] = [
+        {field.name: record.axes[field.name] for field in dataclasses.fields(suite.case)} for record in found
+    ]
+    cases = [suite.case(**given) for given in fields]
+    needed = max(int(record.details["needed_seconds"]) for record in found)
+    return [*suite.remarks(records), left_out_words(list(dict.fromkeys(cases)), needed)]
 
 
 def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: float = math.inf) -> list[Any]:
@@ -438,25 +502,37 @@ def print_json(document: object) -> None:
 # Estimates
 
 
-def _dry_run(suite: Suite, cases: Sequence[Case], limits: Limits, workers: _Workers, options: dict[str, Any]) -> int:
-    from rnn_vs_attn.estimates import round_seconds
-
-    counted = [case for case in cases if suite.only_counts(case)]
-    seconds = round_seconds(workers.asked(), suite, [case for case in cases if case not in counted], limits)
-    known = [s for s in seconds.values() if s is not None]
-    a_round = sum(known) + (workers.start_up if suite.timed else 0)
-    bounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
-    totals = [max(min(n * a_round, limits.max_seconds), min(a_round, limits.max_seconds)) for n in bounds]
+def _dry_run(
+    suite: Suite,
+    cases: Sequence[Case],
+    looked: Mapping[Case, Look],
+    limits: Limits,
+    schedule: Schedule,
+    options: dict[str, Any],
+) -> int:
+    """What would be measured, and about how long that takes."""
+    now = time.monotonic()
+    surplus = schedule.surplus(0, now, cases, suite.kept)
+    kept = [case for case in cases if case not in surplus]
+    counted = [case for case in kept if suite.only_counts(case)]
+    timed = [case for case in kept if case not in counted]
+    schedule.begin(0, now, timed, kept if suite.afterwards else [], [])
+    seconds = schedule.seconds(now, timed)
+    rounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
+    totals = [min(schedule.total(now, count, timed, counted), limits.max_seconds) for count in rounds]
     if options["as_json"]:
-        listed = [axes_of(case) | {"seconds_a_round": seconds.get(case)} for case in cases]
-        print_json({"cases": listed, "seconds_a_round": a_round, "seconds": totals})
+        listed = [axes_of(c) | {"seconds_a_round": seconds.get(c), "left_out": c in surplus} for c in cases]
+        print_json({"cases": listed, "seconds_a_round": sum(seconds.values()), "seconds": totals})
         return DONE
-    for case in seconds:
-        about = "unknown" if seconds[case] is None else units.duration(seconds[case] or 0)
+    for case in timed:
+        about = units.duration(seconds[case]) if case in looked else "unknown"
         where = f"{case.dtype}\t{case.device}\tthreads {case.threads}"
         print(f"{case.label}\tseq_len {case.seq_len}\t{where}\tabout {about} a round")
-    total = " to ".join(dict.fromkeys(units.duration(s) for s in totals))
+    if surplus:
+        print(left_out_words(surplus, schedule.needed(0, now, cases)))
     if counted:
-        print(f"{len(counted)} counts, in the first round")
-    print(f"{len(seconds)} cases, about {units.duration(a_round)} a round, {total} in all (--max-seconds bounds it)")
+        print(f"{len(counted)} counts beside them")
+    total = " to ".join(dict.fromkeys(units.duration(s) for s in totals))
+    a_round = units.duration(sum(seconds.values()))
+    print(f"{len(timed)} cases, about {a_round} a round, {total} in all (--max-seconds bounds it)")
     return DONE

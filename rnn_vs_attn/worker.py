@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from rnn_vs_attn import environment
-from rnn_vs_attn.budget import Budget, Plan
+from rnn_vs_attn.budget import Budget, Plan, Turn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import find
 from rnn_vs_attn.models.costs import Shape
@@ -145,7 +145,8 @@ class Worker:
         ready = make_ready(self._clock, self._workload, name, Budget(**budget), known, kind not in self._warm)
         self._warm.add(kind)
         settled = {} if ready.settled is None else {"settled": ready.settled}
-        return reply | asdict(ready.plan) | {"warm_up_seconds": ready.seconds} | settled
+        seconds = {"warm_up_seconds": ready.seconds, "warm_seconds": ready.warm_seconds}
+        return reply | asdict(ready.plan) | seconds | settled
 
     def block(self, name: str, loops: int) -> dict[str, Any]:
         """Time one block of `loops` calls; on CUDA with the clock of the device right after it, where that is known."""
@@ -161,18 +162,18 @@ class Worker:
         return {"warnings": found}
 
     def measure(
-        self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None, part: str = "measure"
+        self, suite: str, case: dict[str, Any], turn: dict[str, Any], max_memory: int | None, part: str = "measure"
     ) -> dict[str, Any]:
         """All samples of a case that are not timed in blocks, or (part "peaks") those that come after all others."""
-        owner = suite_named(suite)
+        owner, asked = suite_named(suite), Turn(**turn)
         made = self._enter(owner, case, max_memory)
         self._refuse_what_cannot_fit(made, owner.trains)
         if owner.least_memory is not None:
             self._refuse(owner.least_memory(made), owner.trains)
         if owner.workload is not None and self._kind(made) not in self._warm:
-            self._load_libraries(owner.workload(made, seed))
+            self._load_libraries(owner.workload(made, asked.seed))
         take = owner.peaks if part == "peaks" and owner.peaks is not None else owner.measure
-        samples = [asdict(sample) for sample in take(made, seed)]
+        samples = [asdict(sample) for sample in take(made, asked)]
         self._leave()
         return {"samples": samples}
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models import find, initialisations
 from rnn_vs_attn.records import Metric, Record, Sample
@@ -118,13 +119,13 @@ def probe(case: GradflowCase) -> None:
             raise CaseFault("crashed", str(error)) from error
 
 
-def measure(case: GradflowCase, seed: int) -> Iterator[Sample]:
+def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
     """One round: fresh weights, a fresh input, and the norm at every distance of the grid."""
     import torch
 
     from rnn_vs_attn.measure import adjoint
 
-    torch.manual_seed(seed)
+    torch.manual_seed(turn.seed)
     spec = find(case.model)
     with adjoint.float64():
         module = module_of(case)

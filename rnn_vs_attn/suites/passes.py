@@ -20,6 +20,7 @@ TRAIN_TIME = Metric("train_time", "s", title="forward and backward")
 BACKWARD_TIME = Metric("backward_time", "s", title="backward within the training pass")
 HOST_TIME = Metric("host_time", "s", title="the host's own time for the same call")
 TIMES = (FORWARD_TIME, BACKWARD_TIME, TRAIN_TIME)
+TIMED = frozenset(["forward_time", "train_time", "backward_time", "host_time", "compile_time"])  # by timed_samples
 
 _KERNEL_POSITIONS = 32  # of the sequence beyond a window, that a built-in model is called on to see its kernels
 
@@ -94,7 +95,7 @@ def timed_samples(name: str, blocks: list[dict[str, Any]], warm_up: dict[str, An
         values = [block[field] for block in blocks]
         return Sample(metric, median(values), axes or {}, values, details=details)
 
-    details = {key: warm_up[key] for key in ("loops", "warm_up_seconds", "settled") if key in warm_up}
+    details = {key: warm_up[key] for key in ("loops", "num_blocks", "warm_up_seconds", "settled") if key in warm_up}
     samples = [sample(f"{name}_time", "seconds", **details)]
     if name == "train":
         samples.append(sample("backward_time", "backward", **details))

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import RESTRICTED, SELF_ATTENTION, find
 from rnn_vs_attn.records import AxisValue, Metric, Sample
@@ -146,9 +147,9 @@ def workload(case: ScalingCase, seed: int, choose: bool = True) -> Workload:
     return passes.made(lambda: (module_of(case), case.shape), case, seed, choose=choose)
 
 
-def measure(case: ScalingCase, seed: int) -> Iterator[Sample]:
-    """What has no noise, in the first round: counts of operations, a chain, or routes."""
-    if seed:
+def measure(case: ScalingCase, turn: Turn) -> Iterator[Sample]:
+    """What has no noise, in the first turn: counts of operations, a chain, or routes."""
+    if not turn.first:
         return
     if case.part == GRAPH:
         yield _exact("sequential_operations", partial(_chain, case), case.seq_len)
@@ -368,5 +369,6 @@ SCALING = Suite(
     row_axes=("model", "seq_len", "d_model", "part"),
     select=select,
     summary=scaling_tables.tables,
-    run_defaults={"rounds": 6, "max_seconds": 110.0, "warm_up": 0.05, "min_blocks": 2, "case_seconds": 0.02},
+    compared=("model", "part"),
+    run_defaults={"rounds": 6, "warm_up": 0.05, "min_blocks": 2, "case_seconds": 0.02},
 )
