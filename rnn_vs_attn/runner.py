@@ -67,6 +67,7 @@ class _Spent:
     warm_up: float = 0.0
     timed: float = 0.0
     memory: float = 0.0
+    longest_case: float = 0.0
     cases: float = 0.0  # all of them together
 
     def told(self) -> dict[str, float]:
@@ -282,7 +283,9 @@ class Sweep:
             raise
         except UserError as error:
             self._fault(case, number, CaseFault("failed", str(error)))
-        self._spent.cases += self.clock() - begun
+        seconds = self.clock() - begun
+        self._spent.cases += seconds
+        self._spent.longest_case = max(self._spent.longest_case, seconds)
 
     def _patience(self, case: Case, number: int) -> float:
         return self.schedule.patience(number, self.clock(), case, self.journal.alive())
