@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import math
 import random
 import time
@@ -18,7 +17,7 @@ from rnn_vs_attn.child import Worker
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.journal import Journal, same
 from rnn_vs_attn.records import Key, Record, Run, RunFolder, Sample, SampleLine, StorageError, key_of
-from rnn_vs_attn.schedule import Costs, Look, Schedule, left_out_words
+from rnn_vs_attn.schedule import After, Costs, Look, Schedule, left_out_words
 from rnn_vs_attn.stats import Estimate
 from rnn_vs_attn.suites.suite import MEASURE, PEAKS, Case, Suite, axes_of
 from rnn_vs_attn.units import duration
@@ -171,7 +170,7 @@ class Sweep:
     def _check_time(self) -> None:
         """A resumed run finishes its round, or it never would."""
         repeats = self.journal.repeats and self.rounds == self._resumed_at
-        if self.clock() > self.schedule.deadline and not repeats:
+        if self.clock() > self.schedule.ends and not repeats:
             raise _TimeIsUp
 
     def _leave_out(self) -> None:
@@ -195,7 +194,7 @@ class Sweep:
         self.progress.round_begins(number, len(cases))
         started = self.clock()
         self._spent = _Spent()
-        self.schedule.begin(number, started, self._timed(cases), *self._afterwards_of(number))
+        self.schedule.begin(number, started, self._timed(cases), self._after(number))
         if self.suite.timed:  # what is not timed does not depend on the process, and a start takes seconds
             self._start_for_round()
         begun = self.clock()
@@ -203,7 +202,7 @@ class Sweep:
         for case in self._turns(self._arranged(self._timed(cases), number, "timed")):
             self._one(case, number, self._time if self.suite.passes else self._measure)
         self._append_best(number, anchors + self._anchors(cases))
-        self._measure_afterwards(number, *self._afterwards_of(number))
+        self._measure_afterwards(number, self._after(number))
         if self.suite.timed:
             self._end_worker()
         ended = self.clock()
@@ -220,31 +219,35 @@ class Sweep:
                 for case in self._turns(self._arranged(lacking, number, "timed")):
                     self._one(case, number, self._time if self.suite.passes else self._measure)
         if self.rounds and self.suite.afterwards:
-            pending, _ = self._afterwards_of(self.rounds - 1)
-            self._measure_afterwards(self.rounds - 1, pending, [])
+            pending = self._after(self.rounds - 1).pending
+            self._measure_afterwards(self.rounds - 1, After(pending=pending))
         self._end_worker()
 
     def _timed(self, cases: Sequence[Case]) -> list[Case]:
         """Those that a round begins with: what is timed in blocks, or all where nothing is."""
         return [case for case in cases if not self.suite.passes or self.suite.times(case)]
 
-    def _afterwards_of(self, number: int) -> tuple[list[Case], list[Case]]:
-        """Cases to be measured after all times for the first time, and once more."""
+    def _after(self, number: int) -> After:
+        """The cases to be measured after all times."""
         if not self.suite.afterwards:
-            return [], []
+            return After()
         few = self.suite.measured_rounds
         once_more = few is None or number < few or self.limits.rounds is not None
         alive, peaks = self.journal.alive(), self.suite.afterwards == PEAKS
-        pending = [case for case in alive if self.journal.is_first(case, peaks)]
-        return pending, [case for case in alive if case not in pending] if once_more else []
+        always = [case for case in alive if once_more and self.suite.always_measured(case)]
+        pending = [case for case in alive if self.journal.is_first(case, peaks) and case not in always]
+        again = [case for case in alive if case not in always and case not in pending] if once_more else []
+        return After(always, pending, again)
 
-    def _measure_afterwards(self, number: int, pending: Sequence[Case], again: Sequence[Case]) -> None:
+    def _measure_afterwards(self, number: int, after: After) -> None:
         """As many as there is time for, cheap ones first; in the last round that is wanted none stays pending."""
+        for case in self._arranged(after.always, number, "always"):
+            self._one(case, number, self._measure_after)
         begun = self.clock()
-        for done, case in enumerate(self._cheap_first(pending, number)):
+        for done, case in enumerate(self._cheap_first(after.pending, number)):
             if self.schedule.owes(self.clock() - begun, done) or self.schedule.has_time(self.clock(), case):
                 self._one(case, number, self._measure_after)
-        for case in self._cheap_first(again, number):
+        for case in self._cheap_first(after.again, number):
             if self.schedule.has_time(self.clock(), case):
                 self._one(case, number, self._measure_after)
 
@@ -302,7 +305,8 @@ class Sweep:
 
     def _fault(self, case: Case, number: int, fault: CaseFault) -> None:
         owed = self.suite.owed(case)
-        if self.suite.afterwards and case not in itertools.chain(*self._afterwards_of(number)):
+        after = self._after(number)
+        if self.suite.afterwards and case not in (*after.always, *after.pending, *after.again):
             owed = tuple(name for name in owed if name in self.suite.precise)
         self.journal.fault(case, number, fault, owed)
 

@@ -18,6 +18,7 @@ from rnn_vs_attn.suites.suite import Case
 MOST_LEFT_OUT = 5  # before the first round: one case in so many
 PATIENCE = 10.0  # seconds that any case may take in a round, --timeout allowing
 _SPARE = 1.15  # what is asked for is so much more than what was seen
+_PART = 0.95  # of its share of the time that a round plans with: the last one takes what the others overran
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,17 @@ class Look:
 
     cost: Cost
     plans: Mapping[str, Plan] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class After:
+    """Cases to be measured after all times: in every round; for the first time, in this round or a later one; and once
+    more, where there is time.
+    """
+
+    always: Sequence[Case] = ()
+    pending: Sequence[Case] = ()
+    again: Sequence[Case] = ()
 
 
 class Costs:
@@ -62,9 +74,9 @@ class Costs:
         self._after.setdefault(case, []).append(seconds)
 
     def least(self, cases: Iterable[Case], rounds: int) -> float:
-        """Seconds of so many rounds of the cases with one block each, and of what is measured once after them."""
-        costs = [self.of(case) for case in cases]
-        return sum(rounds * cost.least + cost.after for cost in costs)
+        """Seconds of so many rounds of the cases with one block each, and of what is yet to be measured after them."""
+        costs = {case: self.of(case) for case in cases}
+        return sum(rounds * cost.least + (case not in self._after) * cost.after for case, cost in costs.items())
 
 
 def left_out(
@@ -106,7 +118,7 @@ class Schedule:
     def __init__(self, costs: Costs, rounds: int, begun: float, max_seconds: float, start_up: float = 0.0) -> None:
         """start_up: of a process for each round, 0 where one serves all. About twice as much goes into the end."""
         self.costs = costs
-        self.deadline = begun + max_seconds
+        self.ends = begun + max_seconds - 2 * start_up
         self._begun = begun
         self._rounds = rounds
         self._ending = 2 * start_up
@@ -126,7 +138,7 @@ class Schedule:
         if not left:
             return []
         most = len(cases) // MOST_LEFT_OUT if number == 0 else len(cases)
-        seconds = self.deadline - self._ending - now - left * median_low(self._between)
+        seconds = self.ends - now - left * median_low(self._between)
         return left_out(cases, self.costs, left, seconds, kept, most)
 
     def needed(self, number: int, now: float, cases: Sequence[Case]) -> int:
@@ -135,28 +147,24 @@ class Schedule:
         rest = left * median_low(self._between) + self.costs.least(cases, left) + self._ending
         return rounded_up(now - self._begun + _SPARE * rest)
 
-    def begin(
-        self, number: int, now: float, cases: Sequence[Case], pending: Sequence[Case], again: Sequence[Case]
-    ) -> None:
-        """Give round `number` its part of the time that is left.
-
-        cases: to be timed; pending: to be measured after that for the first time, in this round or a later one; again:
-        to be measured once more, where there is time.
-        """
+    def begin(self, number: int, now: float, cases: Sequence[Case], after: After) -> None:
+        """Give round `number` its part of the time that is left; cases: to be timed."""
         left = self._left(number)
         if not left:
             self._slot_ends, self._reserved, self._fair = math.inf, 0.0, (math.inf, math.inf)
             return
-        time = self.deadline - self._ending - now
+        time = self.ends - now
         a_round = median_low(self._between) + sum(self.costs.of(case).least for case in cases)
-        first, more = (sum(self.costs.of(case).after for case in group) for group in (pending, again))
+        always, first, more = (
+            sum(self.costs.of(case).after for case in group) for group in (after.always, after.pending, after.again)
+        )
         if a_round > 0:
             left = min(left, max(1, int((time - first) / a_round)))  # where not all of them fit, those that do
-        length = time / left
+        length = time / left * (_PART if left > 1 else 1.0)
         self._slot_ends = now + length
         slack = length - a_round
-        self._fair = (first / left, len(pending) / left) if left > 1 else (math.inf, math.inf)
-        self._reserved = max(first / left, min(first + more, slack / 2))
+        self._fair = (first / left, len(after.pending) / left) if left > 1 else (math.inf, math.inf)
+        self._reserved = always + max(first / left, min(first + more, (slack - always) / 2))
 
     def seconds(self, now: float, cases: Sequence[Case]) -> dict[Case, float]:
         """About what each of the cases takes of the round that began now."""
@@ -197,7 +205,7 @@ class Schedule:
         if not left:
             return math.inf
         theirs = left * median_low(self._between) + self.costs.least([o for o in others if o != case], left)
-        return max(PATIENCE, self.deadline - self._ending - now - theirs)
+        return max(PATIENCE, self.ends - now - theirs)
 
     # After it
 

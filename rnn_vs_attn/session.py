@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn import environment, sweeps, units
+from rnn_vs_attn import environment, processors, sweeps, units
 from rnn_vs_attn.budget import LOOKS, Budget, Limits
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError, first_line
 from rnn_vs_attn.estimates import estimates
 from rnn_vs_attn.models import find
 from rnn_vs_attn.records import Record, Run, RunFolder, read_head, read_samples
 from rnn_vs_attn.runner import Sweep, now
-from rnn_vs_attn.schedule import Costs, Look, Schedule, left_out_words
+from rnn_vs_attn.schedule import After, Costs, Look, Schedule, left_out_words
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of, untaken
 
@@ -45,7 +45,7 @@ def start(suite: Suite, options: dict[str, Any]) -> int:
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options["output"] is not None and not options["dry_run"]:
         check_folder(options["output"])
-    with _Workers(suite, options["debug"]) as workers:
+    with _Workers(suite, options["debug"], axes["threads"]) as workers:
         return _start(suite, axes, limits, workers, options, begun)
 
 
@@ -112,7 +112,7 @@ def resume(suite: Suite, options: dict[str, Any]) -> int:
     if options["retry"] and any(line.status != "ok" for line in lines):
         head = dataclasses.replace(head, status="interrupted", finished=None)
     looked: dict[Case, Look] = {}
-    with _Workers(suite, options["debug"]) as workers:
+    with _Workers(suite, options["debug"], axes["threads"]) as workers:
         if head.status != "complete":
             facts = _probe(suite, dict(axes), limits, workers)
             here = environment.describe(facts, anonymous=False)["fingerprint"]
@@ -131,8 +131,9 @@ class _Workers:
     is timed, all goes on in the one that was asked.
     """
 
-    def __init__(self, suite: Suite, debug: bool) -> None:
+    def __init__(self, suite: Suite, debug: bool, threads: Sequence[int]) -> None:
         self.start_up = 0.0
+        self._variables = processors.one_each(threads)
         self._timed = suite.timed
         self._debug = debug
         self._asked: Any = None
@@ -148,25 +149,26 @@ class _Workers:
 
     def asked(self) -> Any:
         """The one that is asked; another where a user's module has ended it."""
-        from rnn_vs_attn.child import ChildWorker
-
         if self._asked is None:
-            self._asked = ChildWorker(self._debug, wait=False)
+            self._asked = self._new(wait=False)
             if self._timed:
-                self._spare = ChildWorker(self._debug, wait=False)
+                self._spare = self._new(wait=False)
             try:
                 self._asked.wait_until_ready()
             except DoesNotStart:  # once more: something may have killed it
-                self._asked = ChildWorker(self._debug)
+                self._asked = self._new()
             self.start_up = self._asked.start_up
         elif not self._asked.alive:
-            self._asked = ChildWorker(self._debug)
+            self._asked = self._new()
         return self._asked
+
+    def _new(self, wait: bool = True) -> Any:
+        from rnn_vs_attn.child import ChildWorker
+
+        return ChildWorker(self._debug, wait=wait, variables=self._variables)
 
     def next(self) -> Any:
         """One for a round, fresh where times are taken."""
-        from rnn_vs_attn.child import ChildWorker
-
         asked, spare = self._asked, self._spare
         self._asked = self._spare = None
         if not self._timed and asked is not None and asked.alive:
@@ -174,7 +176,7 @@ class _Workers:
         if asked is not None and asked.alive:
             asked.close()
         if spare is None:
-            return ChildWorker(self._debug)
+            return self._new()
         spare.wait_until_ready()
         return spare
 
@@ -516,7 +518,7 @@ def _dry_run(
     kept = [case for case in cases if case not in surplus]
     counted = [case for case in kept if suite.only_counts(case)]
     timed = [case for case in kept if case not in counted]
-    schedule.begin(0, now, timed, kept if suite.afterwards else [], [])
+    schedule.begin(0, now, timed, After(pending=kept) if suite.afterwards else After())
     seconds = schedule.seconds(now, timed)
     rounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
     totals = [min(schedule.total(now, count, timed, counted), limits.max_seconds) for count in rounds]

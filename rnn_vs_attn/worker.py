@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from rnn_vs_attn import environment
+from rnn_vs_attn import environment, processors
 from rnn_vs_attn.budget import Budget, Plan, Turn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import find
@@ -37,6 +37,7 @@ class Worker:
     def __init__(self) -> None:
         import torch
 
+        processors.let_go()  # torch's library of threads binds the one that loads it
         self._torch = torch
         self._warm: set[tuple[object, ...]] = set()
         self._case: Case | None = None
@@ -117,7 +118,10 @@ class Worker:
         from rnn_vs_attn.measure.device import DTYPES
 
         self._torch.set_num_threads(threads)
-        return {"samples": [asdict(s) for s in anchor.samples(self._torch.device(device), DTYPES[dtype])]}
+        processors.hold(threads)
+        samples = [asdict(s) for s in anchor.samples(self._torch.device(device), DTYPES[dtype])]
+        processors.let_go()
+        return {"samples": samples}
 
     def prepare(self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None) -> dict[str, Any]:
         """Build a case's module and input with the weights and data of `seed`."""
@@ -129,6 +133,7 @@ class Worker:
         self._workload = owner.workload(made, seed)
         self._clock = clock_for(self._torch.device(made.device))
         self._before = self._readings()
+        processors.hold(made.threads)
         return {"warnings": warnings_for(made)}
 
     def ready(self, name: str, budget: dict[str, Any], plan: dict[str, Any] | None) -> dict[str, Any]:
@@ -173,6 +178,7 @@ class Worker:
         if owner.workload is not None and self._kind(made) not in self._warm:
             self._load_libraries(owner.workload(made, asked.seed))
         take = owner.peaks if part == "peaks" and owner.peaks is not None else owner.measure
+        processors.hold(made.threads)
         samples = [asdict(sample) for sample in take(made, asked)]
         self._leave()
         return {"samples": samples}
@@ -232,6 +238,7 @@ class Worker:
         from rnn_vs_attn.measure import memory
 
         self._case = self._workload = self._clock = self._before = None
+        processors.let_go()
         memory.limit(None)
         _collect()
         if self._torch.cuda.is_initialized():

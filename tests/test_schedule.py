@@ -9,7 +9,7 @@ from fakes import FakeCase, fake_cases
 
 from rnn_vs_attn.budget import Budget, Plan
 from rnn_vs_attn.runner import replanned
-from rnn_vs_attn.schedule import Cost, Costs, Schedule, left_out, left_out_words, rounded_up
+from rnn_vs_attn.schedule import After, Cost, Costs, Schedule, left_out, left_out_words, rounded_up
 
 GRU, LSTM, ATTENTION = fake_cases("gru", "lstm", "attention")
 LENGTHS = (64, 128, 256, 512, 1024)
@@ -96,8 +96,8 @@ def test_the_line_names_each_model_once() -> None:
 def schedule_of(length: float, least: float, more: float, after: float = 0.0, rounds: int = 6) -> Schedule:
     """Rounds of so many seconds with three cases that cost the same."""
     costs = Costs({case: Cost(least, more, after) for case in (GRU, LSTM, ATTENTION)})
-    made = Schedule(costs, rounds, 0.0, rounds * length)
-    made.begin(0, 0.0, [GRU, LSTM, ATTENTION], [GRU, LSTM, ATTENTION], [])
+    made = Schedule(costs, rounds, 0.0, rounds * length / 0.95)
+    made.begin(0, 0.0, [GRU, LSTM, ATTENTION], After(pending=[GRU, LSTM, ATTENTION]))
     return made
 
 
@@ -131,21 +131,21 @@ def test_dear_memory_is_spread_over_the_rounds() -> None:
 
 def test_the_last_round_that_is_wanted_leaves_nothing_unmeasured() -> None:
     schedule = schedule_of(5.0, least=1.0, more=0.0, after=4.0)
-    schedule.begin(5, 25.0, [GRU], [GRU, LSTM], [])
+    schedule.begin(5, 25.0, [GRU], After(pending=[GRU, LSTM]))
     assert schedule.owes(spent=100.0, done=50)
 
 
 def test_beyond_the_wanted_rounds_precision_decides() -> None:
     schedule = schedule_of(5.0, least=10.0, more=100.0)
-    schedule.begin(6, 29.0, [GRU], [], [GRU])
+    schedule.begin(6, 29.0, [GRU], After(again=[GRU]))
     assert schedule.share(1000.0, [GRU]) == 1.0
     assert schedule.has_time(1000.0, GRU)
 
 
 def test_a_case_may_take_what_the_others_can_spare() -> None:
     schedule = schedule_of(10.0, least=1.0, more=0.0)
-    assert schedule.patience(0, 0.0, GRU, [GRU, LSTM, ATTENTION]) == pytest.approx(60.0 - 6 * 2.0)
-    assert schedule.patience(0, 59.0, GRU, [GRU, LSTM, ATTENTION]) == 10.0
+    assert schedule.patience(0, 0.0, GRU, [GRU, LSTM, ATTENTION]) == pytest.approx(60 / 0.95 - 6 * 2.0)
+    assert schedule.patience(0, 62.0, GRU, [GRU, LSTM, ATTENTION]) == 10.0
 
 
 # Costs

@@ -258,6 +258,7 @@ BENCH = Suite(
     passes=("forward", "train"),
     timed_samples=timed_samples,
     measured_rounds=MIN_ROUNDS,
+    always_measured=lambda case: find(case.model).family == "attention",
     anchor_axes=("device", "dtype", "threads"),
     check=check,
     derive=bench_reading.derive,

@@ -113,6 +113,7 @@ class Suite:
     metrics that a case owes in every round where they are not per_case; one that owes no time is not timed. kept: the
     cases that are never left out for want of time, as others are compared with them. compared: axes whose values are
     compared with each other within a round; cases that differ in them alone are timed next to each other.
+    always_measured: the cases whose measurements after the times a claim rests on: they are taken in every round.
     """
 
     name: str
@@ -152,6 +153,7 @@ class Suite:
     owes: Callable[[Any], tuple[str, ...]] | None = None
     kept: Callable[[Any], bool] = lambda case: case.model in ("lstm", BASELINE)
     compared: tuple[str, ...] = ("model",)
+    always_measured: Callable[[Any], bool] = lambda case: False
 
     @property
     def command(self) -> str:
