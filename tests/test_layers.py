@@ -31,7 +31,8 @@ verdict_report
 compare
 models.costs models.configurations
 models
-models.initialisations models.ids models.caches models.products models.scans
+models.initialisations models.ids models.caches models.products models.scans models.activations
+models.pretrained_fields models.pretrained_tensors
 models.relative models.cells
 models.mixer models.weights
 models.recurrent models.mingru models.convolution models.attention
@@ -81,7 +82,10 @@ SHARED_BY_FAMILIES = {
     "models.products",
     "models.scans",
     "models.relative",
+    "models.activations",
     "models.pretrained",
+    "models.pretrained_fields",
+    "models.pretrained_tensors",
     "models.language",
 }
 SHARED_BY_SUITES = {"suites", "suites.suite", "suites.passes"}
@@ -105,6 +109,7 @@ BEGINS_WITH_TORCH = (
     "models.transformer_xl",
     "models.lstm_lm",
     "models.language",
+    "models.activations",
     "models.pretrained",
 )
 RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker", "suites.")
