@@ -33,6 +33,7 @@ models.costs models.configurations
 models
 models.initialisations models.ids models.caches models.products models.scans models.activations
 models.pretrained_fields models.pretrained_tensors
+models.pretrained_tokenizers
 models.relative models.cells
 models.mixer models.weights
 models.recurrent models.mingru models.convolution models.attention
@@ -86,6 +87,7 @@ SHARED_BY_FAMILIES = {
     "models.pretrained",
     "models.pretrained_fields",
     "models.pretrained_tensors",
+    "models.pretrained_tokenizers",
     "models.language",
 }
 SHARED_BY_SUITES = {"suites", "suites.suite", "suites.passes"}

@@ -16,7 +16,7 @@ from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.models.albert import Albert, MaskedLanguageModel
 from rnn_vs_attn.models.configurations import AlbertShape, GPTShape
 from rnn_vs_attn.models.gpt import GPT
-from rnn_vs_attn.models.pretrained_fields import encoder_shape, fields_of, gpt_shape
+from rnn_vs_attn.models.pretrained_fields import encoder_shape, fields_of, gpt_shape, shown
 from rnn_vs_attn.models.pretrained_tensors import (
     NEEDS_HF,
     PICKLES,
@@ -32,7 +32,17 @@ from rnn_vs_attn.models.pretrained_tensors import (
     tensors_of,
     tie,
 )
+from rnn_vs_attn.models.pretrained_tokenizers import tokenizer_of
 
+_READ = [
+    "config.json",
+    "adapter_config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+]
 _HEADS = ("lm_head.", "cls.", "predictions.", "sop_classifier.")
 
 
@@ -95,40 +105,27 @@ def _own_layers(shape: AlbertShape) -> int:
 
 
 def load_tokenizer(source: str | Path) -> Any:
-    """The tokenizer (of the package tokenizers) that lies beside the weights, which neither cuts nor pads.
-
-    UserError where there is none or it is damaged.
-    """
-    file = folder_of(source) / "tokenizer.json"
-    if not file.is_file():
-        raise UserError(f"{file.parent} has no tokenizer.json; give token ids, or download it too")
-    try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        raise UserError(f"a tokenizer {NEEDS_HF}") from None
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the package raises nothing more precise
-        raise UserError(f"{file} is damaged: {first_line(error, 200)}") from None
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
+    """The tokenizer (of the package tokenizers) that lies beside the weights. UserError where it cannot be used."""
+    return tokenizer_of(folder_of(source))
 
 
 def folder_of(source: str | Path) -> Path:
     """A local folder as it is; a name is downloaded. UserError where it is neither or there is no network."""
     folder = Path(source)
-    if folder.is_dir():
+    try:
+        is_folder, is_file = folder.is_dir(), folder.is_file()
+    except OSError as error:
+        raise UserError(f"{shown(str(source))} is no folder: {error.strerror}") from None
+    if is_folder:
         return folder
-    if folder.suffix in PICKLES or folder.is_file():
+    if folder.suffix in PICKLES or is_file:
         raise UserError(f"{folder} is a file; give the folder that holds config.json and model.safetensors")
     try:
         from huggingface_hub import snapshot_download
     except ImportError:
         raise UserError(f"{source} is no folder, and to download it by name {NEEDS_HF}") from None
-    wanted = ["config.json", "adapter_config.json", "model.safetensors*", "model-*.safetensors", "tokenizer.json"]
     try:
-        found = snapshot_download(str(source), allow_patterns=wanted)
+        found = snapshot_download(str(source), allow_patterns=_READ)
     except Exception as error:  # the package's own errors are many
         raise UserError(f"{source} is no folder and cannot be downloaded: {first_line(error, 200)}") from None
     return Path(found)

@@ -19,6 +19,7 @@ from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.models.activations import ACTIVATIONS
 from rnn_vs_attn.models.configurations import AlbertShape, GPTShape
 
+LARGEST = 1 << 28  # of a size; the square of it, as elements of a matrix, still has a number of bytes
 DTYPES = ("float16", "bfloat16", "float32", "float64")
 
 # Without effect, whatever they hold: where a folder comes from, what its labels are, what is returned beside logits and
@@ -47,6 +48,7 @@ _USUAL: dict[str, tuple[Any, ...]] = {
     "pruned_heads": ({}, None),
     "tie_encoder_decoder": (False,),
 }
+_DROPOUTS = "attention_probs_dropout_prob classifier_dropout classifier_dropout_prob hidden_dropout_prob"
 _OF_AN_ENCODER = {"is_decoder": (False,), "position_embedding_type": ("absolute",)}
 
 
@@ -78,12 +80,11 @@ KNOWN = {
         },
     ),
     "bert": _known(
-        "attention_probs_dropout_prob classifier_dropout hidden_dropout_prob pooler_fc_size pooler_num_attention_heads "
-        "pooler_num_fc_layers pooler_size_per_head",
+        f"{_DROPOUTS} pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers pooler_size_per_head",
         {**_OF_AN_ENCODER, "directionality": ("bidi",), "pooler_type": ("first_token_transform",)},
     ),
     "albert": _known(
-        "attention_probs_dropout_prob classifier_dropout_prob hidden_dropout_prob",
+        _DROPOUTS,
         {
             **_OF_AN_ENCODER,
             "down_scale_factor": (1,),
@@ -113,14 +114,16 @@ class Fields:
             raise UserError(f"{self.file} has {name} {shown(kept)} and {alias} {shown(value)}, two names of one field")
 
     def whole(self, name: str, default: int) -> int:
-        """A number of at least 1."""
+        """A number from 1 to LARGEST."""
         value = self._left.pop(name, default)
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UserError(f"{self.file} has no {name} that is a number of at least 1, but {shown(value)}")
+        if value > LARGEST:
+            raise UserError(f"{self.file} has {name} {shown(value)}; the largest that can be loaded is {LARGEST}")
         return value
 
     def whole_or_none(self, name: str) -> int | None:
-        """A number of at least 1; None for null and where there is none."""
+        """As of `whole`; None for null and where there is none."""
         if self._left.get(name) is not None:
             return self.whole(name, 1)
         self._left.pop(name, None)

@@ -46,7 +46,7 @@ def tensors_of(folder: Path) -> dict[str, Tensor]:
         return _tensors_of_file(folder / _WEIGHTS)
     if (folder / _INDEX).is_file():
         return _tensors_of_index(folder / _INDEX)
-    files = sorted(file.name for file in folder.iterdir())
+    files = sorted(file.name for file in folder.iterdir() if file.is_file())
     pickles = [name for name in files if name.endswith(PICKLES)]
     if pickles:
         raise UserError(
@@ -93,15 +93,17 @@ def _tensors_of_index(index: Path) -> dict[str, Tensor]:
 def _listed(index: Path) -> dict[str, set[str]]:
     """Of each file the names of its tensors, as an index has them."""
     try:
-        found = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        pairs = [(str(file), str(name)) for name, file in found.items()]
+        found = json.loads(index.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {index}: {error.strerror}") from None
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{index} is damaged: {first_line(error, 200)}") from None
+    names = found.get("weight_map") if isinstance(found, dict) else None
+    if not isinstance(names, dict) or not names:
+        raise UserError(f"{index} is damaged: it has no weight_map that gives each tensor its file")
     files: dict[str, set[str]] = {}
-    for file, name in pairs:
-        if Path(file).name != file or not (index.parent / file).is_file():
+    for name, file in names.items():
+        if not isinstance(file, str) or Path(file).name != file or not (index.parent / file).is_file():
             raise UserError(f"{index} names {file!r}, which is no file of this folder")
         files.setdefault(file, set()).add(name)
     return files
@@ -123,7 +125,7 @@ def renamed(tensors: Mapping[str, Tensor], prefix: str, heads: tuple[str, ...], 
         for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):
             short = short.removesuffix(old) + new if short.endswith(old) else short
         if short in found:
-            raise UserError(f"{folder} has both {given[short]} and {name}, two names of one tensor")
+            raise UserError(f"{folder} has both {given[short]!r} and {name!r}, two names of one tensor")
         found[short], given[short] = tensor, name
     return found
 
@@ -145,14 +147,11 @@ def tie(tensors: dict[str, Tensor], kept: str, copy: str, folder: Path) -> None:
 
 
 def empty(make: Callable[[], Model], num_layers: int, tensors: Mapping[str, Tensor], folder: Path) -> Model:
-    """A model without memory for its weights. UserError where config.json has sizes that cannot be."""
+    """A model without memory for its weights. UserError where config.json has more layers than the folder can have."""
     if num_layers > len(tensors):
         raise UserError(f"{folder} has {len(tensors)} tensors, and {num_layers} layers in its config.json")
-    try:
-        with torch.device("meta"):
-            return make()
-    except (RuntimeError, TypeError, OverflowError) as error:
-        raise UserError(f"{folder} has sizes in its config.json that no model has: {first_line(error, 200)}") from None
+    with torch.device("meta"):
+        return make()
 
 
 def filled(
@@ -169,10 +168,11 @@ def filled(
     if missing:
         raise UserError(f"{folder} lacks the tensor {missing[0]} ({len(missing)} are missing)")
     if extra:
-        raise UserError(f"{folder} has the tensor {extra[0]}, which this model does not have ({len(extra)} too many)")
+        name = extra[0] if extra[0].isprintable() else ascii(extra[0])
+        raise UserError(f"{folder} has the tensor {name}, which this model does not have ({len(extra)} too many)")
     for name, holds in spare.items():
         if name in tensors and not holds(tensors[name]):
-            raise UserError(f"{folder}: {name} holds something else than this model computes with")
+            raise UserError(f"{folder}: {name} holds other values than those that this model computes with")
     _check_dtypes({name: tensors[name] for name in used}, dtype, folder)
     double = (dtype or str(tensors[min(used)].dtype)).endswith("float64")
     state = {}
