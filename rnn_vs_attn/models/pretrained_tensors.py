@@ -139,7 +139,8 @@ def tie(tensors: dict[str, Tensor], kept: str, copy: str, folder: Path) -> None:
         tensors[kept] = found
     elif tensors[kept].dtype != found.dtype or not torch.equal(tensors[kept], found):
         raise UserError(
-            f"{folder}: {copy} is not {kept}, though config.json has tie_word_embeddings true, also where it is absent"
+            f"{folder}: {copy} is not {kept}, though config.json has tie_word_embeddings true, as it is where nothing "
+            "is said; say false if both are meant"
         )
 
 
@@ -195,7 +196,10 @@ def _check_dtypes(tensors: Mapping[str, Tensor], dtype: str | None, folder: Path
                 "which is meant"
             )
         if dtype not in (None, found) and not _fits(tensors[name], _FLOATS[str(dtype)]):
-            raise UserError(f"{folder}: config.json has dtype {dtype}, and {name} in {found} loses digits in it")
+            raise UserError(
+                f"{folder}: config.json has dtype {dtype}, and {name} in {found} loses digits in it; say {found}, or "
+                "convert the weights"
+            )
 
 
 def _fits(tensor: Tensor, dtype: torch.dtype) -> bool:
