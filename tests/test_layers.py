@@ -31,7 +31,9 @@ verdict_report
 compare
 models.costs models.configurations
 models
-models.initialisations models.ids models.caches models.products models.scans
+models.initialisations models.ids models.caches models.products models.scans models.activations
+models.pretrained_fields models.pretrained_tensors
+models.pretrained_tokenizers
 models.relative models.cells
 models.mixer models.weights
 models.recurrent models.mingru models.convolution models.attention
@@ -81,7 +83,11 @@ SHARED_BY_FAMILIES = {
     "models.products",
     "models.scans",
     "models.relative",
+    "models.activations",
     "models.pretrained",
+    "models.pretrained_fields",
+    "models.pretrained_tensors",
+    "models.pretrained_tokenizers",
     "models.language",
 }
 SHARED_BY_SUITES = {"suites", "suites.suite", "suites.passes"}
@@ -105,6 +111,7 @@ BEGINS_WITH_TORCH = (
     "models.transformer_xl",
     "models.lstm_lm",
     "models.language",
+    "models.activations",
     "models.pretrained",
 )
 RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker", "suites.")
