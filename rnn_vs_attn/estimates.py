@@ -10,7 +10,7 @@ import dataclasses
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rnn_vs_attn.budget import ENOUGH, LONG_CALL, Budget, Limits, Plan, Turn
@@ -37,14 +37,17 @@ class _Seen:
     calls: dict[str, float]
 
 
-def estimates(worker: Worker, suite: Suite, cases: Sequence[Case], limits: Limits) -> dict[Case, Look]:
-    """Of each case; those are absent whose model could not be looked at."""
+def estimates(asked: Callable[[], Worker], suite: Suite, cases: Sequence[Case], limits: Limits) -> dict[Case, Look]:
+    """Of each case; those are absent whose model could not be looked at.
+
+    asked: the worker to look with, another one where a module has ended it.
+    """
     counted = {case: Look(Cost(after=_COUNT)) for case in cases if suite.only_counts(case)}
     families: dict[Case, list[Case]] = {}
     for case in sorted(cases, key=lambda case: case.seq_len):
         if case not in counted:
             families.setdefault(dataclasses.replace(case, seq_len=1), []).append(case)
-    looks = _looks(worker, suite, families, limits)
+    looks = _looks(asked, suite, families, limits)
     alike = Counter(_kind(case) for members in families.values() for case in members)
     return counted | {
         case: _look_of(suite, case, looks[family], limits, alike[_kind(case)])
@@ -59,20 +62,22 @@ def _kind(case: Case) -> tuple[object, ...]:
     return case.model, case.device, case.dtype, case.threads
 
 
-def _looks(worker: Worker, suite: Suite, families: dict[Case, list[Case]], limits: Limits) -> dict[Case, list[_Seen]]:
+def _looks(
+    asked: Callable[[], Worker], suite: Suite, families: dict[Case, list[Case]], limits: Limits
+) -> dict[Case, list[_Seen]]:
     """Looks at the shortest case of each family, and at longer ones while there is time."""
     until = time.monotonic() + min(MOST, SHARE * limits.max_seconds)
     found: dict[Case, list[_Seen]] = {family: [] for family in families}
     for depth in range(max(map(len, families.values()), default=0)):
         for family, members in families.items():
-            if depth >= len(members) or len(found[family]) < depth or not worker.alive:
+            if depth >= len(members) or len(found[family]) < depth:
                 continue
             case = members[depth]
             if depth > 1 and time.monotonic() + 3 * sum(_calls(case, found[family]).values()) > until:
                 continue  # two of each are looked at whatever they take, as one alone may have met a bad moment
             if depth == 0:
                 case = dataclasses.replace(case, seq_len=min(case.seq_len, LOOK_AT))
-            look = _look(worker, suite, case, limits)
+            look = _look(asked(), suite, case, limits)
             found[family] += [look] if look is not None else []
     return {family: _steady(seen) for family, seen in found.items()}
 

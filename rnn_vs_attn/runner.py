@@ -130,7 +130,7 @@ class Sweep:
             self._catch_up()
             while not self._enough():
                 self._leave_out()
-                self._round()
+                self.one_round()
         except _TimeIsUp:
             pass
         finally:
@@ -189,7 +189,8 @@ class Sweep:
 
     # One round
 
-    def _round(self) -> None:
+    def one_round(self) -> None:
+        """Measure every case once more."""
         number, cases = self.rounds, self.journal.alive()
         self.progress.round_begins(number, len(cases))
         started = self.clock()

@@ -56,7 +56,7 @@ def _start(
     if suite.check:
         suite.check(axes)
     cases = sweeps.cases(suite, axes)
-    looked = estimates(workers.asked(), suite, cases, limits)
+    looked = estimates(workers.asked, suite, cases, limits)
     schedule = workers.schedule(looked, limits, begun)
     _check_starts(suite, cases, limits, workers, schedule)
     if options["dry_run"]:
@@ -120,7 +120,7 @@ def resume(suite: Suite, options: dict[str, Any]) -> int:
                 raise UserError(
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
-            looked = estimates(workers.asked(), suite, cases, limits)
+            looked = estimates(workers.asked, suite, cases, limits)
         return _run(suite, cases, limits, RunFolder.reopen(path), head, workers, options, looked, begun, lines)
 
 
@@ -161,6 +161,18 @@ class _Workers:
         elif not self._asked.alive:
             self._asked = self._new()
         return self._asked
+
+    def ask_twice(self, do: str, limits: Limits, **fields: Any) -> dict[str, Any]:
+        """The answer to what has nothing to do with a user's module: once more where something killed the process."""
+        for last in (False, True):
+            try:
+                answer: dict[str, Any] = self.asked().ask(do, limits.timeout, **fields)
+                return answer
+            except CaseFault as fault:
+                if last or fault.status == "timeout":
+                    reason = f"this machine could not be asked what it is: {fault.reason}"
+                    raise UserError(f"{reason}; give a longer --timeout") from None
+        raise AssertionError
 
     def _new(self, wait: bool = True) -> Any:
         from rnn_vs_attn.child import ChildWorker
@@ -437,14 +449,9 @@ def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers) -
 
     A module that crashes or hangs here is left to its own case, which records it.
     """
-    try:
-        facts = workers.asked().ask("environment", limits.timeout)
-    except CaseFault as fault:
-        raise UserError(
-            f"this machine could not be asked what it is: {fault.reason}; give a longer --timeout"
-        ) from None
+    facts = workers.ask_twice("environment", limits)
     pairs = [(name, dtype) for name in axes["device"] for dtype in axes["dtype"]]
-    resolved = [workers.asked().ask("device", limits.timeout, name=n, dtype=dtype)["device"] for n, dtype in pairs]
+    resolved = [workers.ask_twice("device", limits, name=n, dtype=dtype)["device"] for n, dtype in pairs]
     axes["device"] = list(dict.fromkeys(resolved))
     for case in _users_modules(suite, axes):
         fields = {"suite": suite.name, "case": axes_of(case), "max_memory": limits.max_memory}
