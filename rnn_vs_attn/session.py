@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn import environment, sweeps, units
+from rnn_vs_attn import environment, fitness, sweeps, units
 from rnn_vs_attn.budget import LOOKS, Budget, Limits
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import find
@@ -212,7 +212,9 @@ def _announce(suite: Suite, cases: Sequence[Case], limits: Limits, folder: RunFo
     what = f"{len(cases) - counted} cases" + (f" and {counted} counts" if counted else "")
     text = f"{suite.name}: {what} on {devices}, {rounds} rounds, {bound}"
     err.print(f"{text}; into {folder.path}", highlight=False, soft_wrap=True)
-    found = environment.findings(head.environment, max(case.threads for case in cases))
+    found = fitness.findings(head.environment, max(case.threads for case in cases))
+    for line in environment.said_of_quota(head.environment):
+        err.print(f"note: {line}", highlight=False, soft_wrap=True)
     if found and suite.timed:
         err.print(f"note: {found[0].text}; {found[0].remedy}", highlight=False, soft_wrap=True)
 
@@ -223,7 +225,7 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
     shown = [*run.records, *suite.expand(run.records)]
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
     folder.write("table.csv", tables.to_csv(shown, case_axes))
-    remarks = "".join(f"- {line}\n" for line in suite.remarks(run.records))
+    remarks = "".join(f"- {line}\n" for line in _remarks(suite, run))
     every = [table.markdown() for table in _tables(suite, run.records, limits)]
     summary = [table.markdown() for table in _summary(suite, run.records)]
     folder.write("table.md", "\n".join([*summary, remarks, *every] if summary else [*every, remarks]))
@@ -235,6 +237,11 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
         raise UserError(f"cannot write {folder.path / 'plots'}: {error.strerror}; the records are kept") from None
 
 
+def _remarks(suite: Suite, run: Run) -> list[str]:
+    """What is said in words under a run's tables."""
+    return [*environment.said_of_quota(run.environment), *suite.remarks(run.records)]
+
+
 def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str, Any]) -> None:
     if options["as_json"]:
         head = {k: v for k, v in dataclasses.asdict(run).items() if k != "records"}
@@ -242,7 +249,7 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
         derived = [dataclasses.asdict(record) for record in suite.expand(run.records)]
         document = {"run": head, "folder": str(path), "records": records, "derived": derived}
         take = options.get("take_document", print_json)
-        take(document | {"remarks": suite.remarks(run.records)})
+        take(document | {"remarks": _remarks(suite, run)})
         return
     from rnn_vs_attn import plots
 
@@ -252,7 +259,7 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
     if chart is not None:
         for line in plots.as_text(chart, min(out.width, 100)):
             out.print(line, highlight=False, markup=False)
-    for line in suite.remarks(run.records):
+    for line in _remarks(suite, run):
         out.print(line, highlight=False, markup=False, soft_wrap=not out.is_terminal)
 
 

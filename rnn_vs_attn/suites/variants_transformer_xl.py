@@ -269,7 +269,6 @@ VARIANTS_TRANSFORMER_XL = Suite(
     measure=measure,
     peaks=peaks,
     least_memory=least_memory,
-    language_models=True,
     check=check,
     complete=complete,
     row_axes=("method", "seq_len"),
