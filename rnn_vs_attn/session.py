@@ -88,8 +88,8 @@ def resume(suite: Suite, options: dict[str, Any]) -> int:
     with _Workers(suite, options["debug"]) as workers:
         if head.status != "complete":
             facts = _probe(suite, dict(axes), limits, workers)
-            here = environment.describe(facts, anonymous=False)["fingerprint"]
-            if here != head.environment.get("fingerprint"):
+            here = environment.hard_keys(environment.describe(facts, anonymous=False))
+            if here != environment.hard_keys(head.environment):
                 raise UserError(
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import getpass
 import json
@@ -12,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import FAKE, unfinished_run
 
-from rnn_vs_attn import control_groups, environment
+from rnn_vs_attn import control_groups, environment, session
+from rnn_vs_attn.budget import Limits
 from rnn_vs_attn.environment import CPUState, changes, describe, fingerprint, hard_keys
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records import RunFolder
 
 CPUINFO = """\
 vendor_id\t: GenuineIntel
@@ -326,3 +331,43 @@ def test_kills_in_other_control_groups_are_not_taken_for_ones_own(machine: Machi
     machine.files["/proc/vmstat"] = "nr_free_pages 5\noom_kill 3\n"
     limited(tmp_path, memory_events="oom 1\noom_kill 1")
     assert environment.out_of_memory_kills() == 1
+
+
+# Going on with a run
+
+
+def resumed(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path) -> Any:
+    """`--resume` of a run that was begun on a machine with these facts; nothing is measured."""
+    here = describe({}, anonymous=True)
+    made = RunFolder.create(folder)
+    axes = {field.name: [field.default] for field in dataclasses.fields(FAKE.case)}
+    made.write_run(
+        unfinished_run(
+            settings={"axes": axes, "limits": dataclasses.asdict(Limits())}, environment=json.loads(json.dumps(facts))
+        )
+    )
+    made.close()
+    monkeypatch.setattr(session, "_probe", lambda *_, **__: {})
+    monkeypatch.setattr(session, "_run", lambda *_, **__: "goes on")
+    monkeypatch.setattr(environment, "describe", lambda *_, **__: here)
+    return session.resume(FAKE, {"resume": folder, "debug": False})
+
+
+@pytest.mark.parametrize("key", ["cpu", "cpu_quota", "usable_cores", "affinity_cores", "torch"])
+def test_a_run_is_not_gone_on_with_on_another_machine(
+    key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    facts = describe({}, anonymous=True)
+    with pytest.raises(UserError, match="was begun on another machine or with other software"):
+        resumed(facts | {key: "something else"}, monkeypatch, tmp_path / "run")
+
+
+def test_a_run_of_this_machine_is_gone_on_with_also_from_before_a_fact_was_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    facts = describe({}, anonymous=True)
+    assert resumed(facts, monkeypatch, tmp_path / "run") == "goes on"
+    monkeypatch.undo()
+    old = {k: v for k, v in facts.items() if k != "affinity_cores"} | {"fingerprint": "of that version"}
+    if facts["usable_cores"] == facts["affinity_cores"]:
+        assert resumed(old, monkeypatch, tmp_path / "old") == "goes on"
