@@ -15,12 +15,12 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from rnn_vs_attn import __version__, environment, sweeps
+from rnn_vs_attn import __version__, environment, fitness, sweeps
 from rnn_vs_attn.budget import Budget, Limits
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.exports import FORMATS
 from rnn_vs_attn.listing import ask_once, model_row, print_models
-from rnn_vs_attn.models import LANGUAGE_MODELS, MODELS, find, plug_ins
+from rnn_vs_attn.models import BUILT_IN, find, plug_ins
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.pairs import PairLimits
 from rnn_vs_attn.session import DONE, INTERRUPTED, TERMINATED, WRONG_CALL, Interrupted, print_json, resume, start
@@ -390,10 +390,10 @@ def models_command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
-    """What can be measured: family, parameters, FLOPs, complexity, decoding, source."""
+    """What can be measured and by which commands: family, parameters, FLOPs, complexity, decoding, source."""
     shape = Shape(batch_size, seq_len, d_model, num_heads, num_layers)
     names = [name.strip() for text in model or [] for name in text.split(",") if name.strip()]
-    every = [*MODELS, *LANGUAGE_MODELS, *(find(point.name) for point in plug_ins())]
+    every = [*BUILT_IN, *(find(point.name) for point in plug_ins())]
     specs = [find(name) for name in names] if names else every
     sweeps.check_heads({"model": [s.name for s in specs], "d_model": [d_model], "num_heads": [num_heads]})
     rows = [model_row(spec, shape, bool(names), debug) for spec in specs]
@@ -413,29 +413,12 @@ def doctor_command(
     ] = False,
 ) -> None:
     """Is this machine fit to measure on, and what to do about it."""
+    before = dataclasses.replace(environment.cpu_state(), clock_mhz=None)  # which is low before there is anything to do
     facts = environment.describe(ask_once("environment", debug), anonymous)
-    found = environment.findings(facts, threads or facts["usable_cores"])
+    moved = environment.changes(before, environment.cpu_state(), "this look at it")
+    found = fitness.findings(facts, threads or facts["usable_cores"], moved)
     if as_json:
-        print_json({"environment": facts, "findings": environment.as_dicts(found)})
+        print_json({"environment": facts, "findings": fitness.as_dicts(found)})
         return
-    for name in (
-        "cpu",
-        "usable_cores",
-        "memory_gib",
-        "cpu_capability",
-        "system",
-        "python_full",
-        "torch",
-        "load",
-    ):
-        print(f"{name}: {facts[name]}")
-    for i, gpu in enumerate(facts["gpus"]):
-        print(f"cuda:{i}: {gpu['name']}, {gpu['memory_gib']} GiB, compute capability {gpu['capability']}")
-    if not facts["gpus"]:
-        print(f"cuda: none ({'torch is built without it' if facts['cuda'] is None else 'no device is visible'})")
-    print(f"fingerprint: {facts['fingerprint'][:16]}")
-    words = {3: "mend this", 2: "expect noise", 1: "good to know"}
-    for finding in found:
-        print(f"{words[finding.severity]}: {finding.text}; {finding.remedy}")
-    if not found:
-        print("nothing found that would spoil a measurement")
+    for line in [*fitness.lines(facts), *fitness.verdict(found)]:
+        print(line)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn import environment, processors, sweeps, units
+from rnn_vs_attn import environment, fitness, processors, sweeps, units
 from rnn_vs_attn.budget import LOOKS, Budget, Limits
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError, first_line
 from rnn_vs_attn.estimates import estimates
@@ -115,8 +115,8 @@ def resume(suite: Suite, options: dict[str, Any]) -> int:
     with _Workers(suite, options["debug"], axes["threads"]) as workers:
         if head.status != "complete":
             facts = _probe(suite, dict(axes), limits, workers)
-            here = environment.describe(facts, anonymous=False)["fingerprint"]
-            if here != head.environment.get("fingerprint"):
+            here = environment.hard_keys(environment.describe(facts, anonymous=False))
+            if here != environment.hard_keys(head.environment):
                 raise UserError(
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
@@ -277,7 +277,9 @@ def _announce(suite: Suite, cases: Sequence[Case], limits: Limits, folder: RunFo
     what = f"{len(cases) - counted} cases" + (f" and {counted} counts" if counted else "")
     text = f"{suite.name}: {what} on {devices}, {rounds} rounds, {bound}"
     err.print(f"{text}; into {folder.path}", highlight=False, soft_wrap=True)
-    found = environment.findings(head.environment, max(case.threads for case in cases))
+    found = fitness.findings(head.environment, max(case.threads for case in cases))
+    for line in environment.said_of_quota(head.environment):
+        err.print(f"note: {line}", highlight=False, soft_wrap=True)
     if found and suite.timed:
         err.print(f"note: {found[0].text}; {found[0].remedy}", highlight=False, soft_wrap=True)
 
@@ -288,7 +290,7 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
     shown = [*run.records, *suite.expand(run.records)]
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
     folder.write("table.csv", tables.to_csv(shown, case_axes))
-    remarks = "".join(f"- {line}\n" for line in _remarks(suite, run.records))
+    remarks = "".join(f"- {line}\n" for line in _remarks(suite, run))
     every = [table.markdown() for table in _tables(suite, run.records, limits)]
     summary = [table.markdown() for table in _summary(suite, run.records)]
     folder.write("table.md", "\n".join([*summary, remarks, *every] if summary else [*every, remarks]))
@@ -300,6 +302,12 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
         raise UserError(f"cannot write {folder.path / 'plots'}: {error.strerror}; the records are kept") from None
 
 
+def _remarks(suite: Suite, run: Run) -> list[str]:
+    """What is said in words under a run's tables."""
+    of_quota = environment.said_of_quota(run.environment)
+    return [*of_quota, *suite.remarks(run.records), *_said_of_left_out(suite, run.records)]
+
+
 def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str, Any]) -> None:
     if options["as_json"]:
         head = {k: v for k, v in dataclasses.asdict(run).items() if k != "records"}
@@ -307,7 +315,7 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
         derived = [dataclasses.asdict(record) for record in suite.expand(run.records)]
         document = {"run": head, "folder": str(path), "records": records, "derived": derived}
         take = options.get("take_document", print_json)
-        take(document | {"remarks": _remarks(suite, run.records)})
+        take(document | {"remarks": _remarks(suite, run)})
         return
     from rnn_vs_attn import plots
 
@@ -317,21 +325,21 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
     if chart is not None:
         for line in plots.as_text(chart, min(out.width, 100)):
             out.print(line, highlight=False, markup=False)
-    for line in _remarks(suite, run.records):
+    for line in _remarks(suite, run):
         out.print(line, highlight=False, markup=False, soft_wrap=not out.is_terminal)
 
 
-def _remarks(suite: Suite, records: Sequence[Record]) -> list[str]:
-    """What the suite says of its numbers, and which cases there was no time for."""
+def _said_of_left_out(suite: Suite, records: Sequence[Record]) -> list[str]:
+    """Which cases there was no time for."""
     found = [record for record in records if "needed_seconds" in record.details]
     if not found:
-        return suite.remarks(records)
+        return []
     fields: list[dict[str, Any]] = [
         {field.name: record.axes[field.name] for field in dataclasses.fields(suite.case)} for record in found
     ]
     cases = [suite.case(**given) for given in fields]
     needed = max(int(record.details["needed_seconds"]) for record in found)
-    return [*suite.remarks(records), left_out_words(list(dict.fromkeys(cases)), needed)]
+    return [left_out_words(list(dict.fromkeys(cases)), needed)]
 
 
 def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: float = math.inf) -> list[Any]:

@@ -39,9 +39,14 @@ class Worker:
 
         processors.let_go()  # torch's library of threads binds the one that loads it
         self._torch = torch
+        usable = environment.usable_cores()
+        torch.set_num_threads(min(torch.get_num_threads(), usable))
+        if usable < environment.affinity_cores():  # torch.compile starts a process for each of those, quota or not
+            os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(usable))
         self._warm: set[tuple[object, ...]] = set()
         self._case: Case | None = None
         self._max_memory: int | None = None
+        self._whose = ""
         self._workload: Any = None
         self._clock: Any = None
         self._before: Any = None
@@ -101,7 +106,7 @@ class Worker:
     def describe(self, model: str, shape: dict[str, Any]) -> dict[str, Any]:
         """Parameters, FLOPs of a training pass and whether it can decode, of any model at a shape."""
         from rnn_vs_attn.models import build
-        from rnn_vs_attn.models.mixer import decodes
+        from rnn_vs_attn.models.mixer import has_state
         from rnn_vs_attn.suites.bench import _train_flops
 
         spec, made = find(model), Shape(**shape)
@@ -109,7 +114,7 @@ class Worker:
         return {
             "num_params": build.count_parameters(module),
             "flops": _train_flops(spec, made),
-            "decodes": decodes(module),
+            "decodes": has_state(module),
         }
 
     def anchor(self, device: str, dtype: str, threads: int) -> dict[str, Any]:
@@ -222,6 +227,7 @@ class Worker:
         on_cpu = made.device == "cpu"
         available = environment.available_memory() if on_cpu else self._torch.cuda.mem_get_info(made.device)[0]
         self._case, self._max_memory = made, max_memory if max_memory is not None else available
+        self._whose = "--max-memory" if max_memory is not None else "what is available; --max-memory sets another"
         if on_cpu:
             memory.limit(self._max_memory)
         return made
@@ -259,7 +265,7 @@ class Worker:
         if limit is not None and needed > limit:
             what = "a training pass" if train else "a forward pass"
             reason = (
-                f"refused beforehand: {what} needs at least {size(needed)}, the limit is {size(limit)} (--max-memory)"
+                f"refused beforehand: {what} needs at least {size(needed)}, the limit is {size(limit)} ({self._whose})"
             )
             raise CaseFault("out_of_memory", reason)
 

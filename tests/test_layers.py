@@ -19,12 +19,13 @@ ROOT = Path(rnn_vs_attn.__file__).parent
 # From the lowest to the highest; a module may import from lines above its own, never from its own or from below.
 LAYERS = """
 .
-errors units budget
+errors units budget control_groups
 stats ranks
 growth
 records
 readings verdicts
 environment power
+fitness
 tables plots
 curves
 verdict_report
@@ -56,7 +57,7 @@ suites.variants_gpt_words suites.variants_albert_words suites.variants_transform
 suites.bench suites.gradflow suites.scaling suites.decode
 suites.variants_gpt suites.variants_albert suites.variants_transformer_xl
 suites
-worker exports
+takers worker exports
 child sweeps
 checkouts
 sides
@@ -64,7 +65,8 @@ pairs
 progress judging
 runner estimates
 session
-listing comparing ab together
+comparing ab together
+listing
 cli
 __main__
 """
@@ -265,6 +267,18 @@ PARENT = [name for name in modules() if not name.startswith((*RUNS_IN_THE_WORKER
 
 def test_every_help_text_is_there_without_heavy_packages() -> None:
     assert loaded_after(HELP) == []
+
+
+MODELS = """
+from typer.testing import CliRunner
+from rnn_vs_attn.cli import app
+result = CliRunner().invoke(app, ["models"])
+assert result.exit_code == 0 and "| albert |" in result.output, result.output
+"""
+
+
+def test_built_in_models_are_listed_without_heavy_packages() -> None:
+    assert loaded_after(MODELS) == []
 
 
 def test_the_parent_can_be_loaded_without_heavy_packages() -> None:

@@ -192,20 +192,23 @@ LANGUAGE_MODELS = (
     ),
 )
 
-ENCODER = "encoder"  # the family of what takes token ids and predicts none: `variants albert` measures it
+ENCODER = "encoder"  # the family of what takes token ids and predicts none
 ENCODERS = (
     ModelSpec(
         name="albert",
         family=ENCODER,
         target="rnn_vs_attn.models.albert:Albert",
         source="Lan et al. 2020; BERT with its switches off",
+        complexity=_FUSED_ATTENTION,
+        uses_heads=True,
     ),
 )
+BUILT_IN = (*MODELS, *LANGUAGE_MODELS, *ENCODERS)
 
 
 def find(name: str) -> ModelSpec:
     """The model of that name: built in, an entry point, or an import path. UserError where it is none of them."""
-    for spec in (*MODELS, *LANGUAGE_MODELS, *ENCODERS):
+    for spec in BUILT_IN:
         if spec.name == name:
             return spec
     for point in plug_ins():
@@ -218,7 +221,7 @@ def find(name: str) -> ModelSpec:
                 f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName"
             )
         return ModelSpec(name, "user", name, "your own module")
-    names = [spec.name for spec in (*MODELS, *LANGUAGE_MODELS)] + [point.name for point in plug_ins()]
+    names = [spec.name for spec in BUILT_IN] + [point.name for point in plug_ins()]
     raise unknown("model", name, names, "rnn-vs-attn models lists all; your own is package.module:ClassName")
 
 

@@ -145,6 +145,7 @@ DECODE = Suite(
     probe=probe,
     trains=False,
     language_models=True,
+    needs_state=True,
     derive=decode_reading.derive,
     expand=decode_reading.expand,
     remarks=decode_words.remarks,

@@ -101,7 +101,8 @@ class Suite:
     --rounds. peaks: what is measured after that of all cases, as it makes a process slower. probe: CaseFault where a
     user's own module cannot be measured at all, asked in the worker before the run. trains: whether a round's memory
     must do for a training pass; least_memory: bytes that a case cannot do without, where its model's costs do not say;
-    language_models: whether it takes models of token ids. anchor_axes: which axes the machine's own peak depends on.
+    language_models: whether it takes models of token ids; needs_state: whether it takes only what carries a state from
+    token to token. anchor_axes: which axes the machine's own peak depends on.
     derive: records made from records and stored; expand: those that only the table shows; remarks: lines under the
     table; pivots: tables with a column a case; chart: the figure that a terminal shows as text. inputs: raised when the
     weights or inputs of a seed become others, so that runs from before are not compared with runs from after. echoes:
@@ -131,6 +132,7 @@ class Suite:
     trains: bool = True
     least_memory: Callable[[Any], int] | None = None
     language_models: bool = False
+    needs_state: bool = False
     anchor_axes: tuple[str, ...] = ()
     check: Callable[[Mapping[str, Sequence[Any]]], None] | None = None
     probe: Callable[[Any], None] | None = None

@@ -127,7 +127,6 @@ VARIANTS_ALBERT = Suite(
     measure=measure,
     peaks=peaks,
     least_memory=lambda case: variants_passes.least_memory(SIZES[case.size].num_params, case),
-    language_models=True,
     check=check,
     complete=complete,
     kept=lambda case: "+" not in case.size,

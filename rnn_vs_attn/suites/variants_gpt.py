@@ -162,7 +162,6 @@ VARIANTS_GPT = Suite(
     measure=measure,
     peaks=peaks,
     least_memory=lambda case: variants_passes.least_memory(shape_of(case.size).num_params, case),
-    language_models=True,
     check=check,
     complete=complete,
     row_axes=("size", "seq_len"),

@@ -270,7 +270,6 @@ VARIANTS_TRANSFORMER_XL = Suite(
     measure=measure,
     peaks=peaks,
     least_memory=least_memory,
-    language_models=True,
     check=check,
     complete=complete,
     kept=lambda case: case.method == MEMORY,
