@@ -20,7 +20,7 @@ _PRODUCT = re.compile(
     r"mm(_|$)|matmul|mv_?$|dot|conv(_|olution|\d|$)|linear|attention|multi_head|encoder_layer|rnn|lstm|gru|linalg|fft|"
     r"cholesky|geqrf|ormqr|solve|[cp]dist|euclidean|affine_grid|addr|semi_structured|cslt|quant_pack"
 )
-_NO_PRODUCT = re.compile(r"upsample|fused_(lstm|gru)_cell|vector_norm|powsum|linalg_cross|fftfreq")
+_NO_PRODUCT = re.compile(r"upsample|fused_(lstm|gru)_cell|vector_norm|powsum|linalg_cross|check_errors|fftfreq")
 _KINDS = re.compile(  # of operations on several tensors of values that take them one to one, or move them
     r"norm|loss|entropy|pool|softmax|sampler|scatter|gather|index|select|masked|copy|slice|cat$|stack$|block_diag|fill|"
     r"(^|_)(put|take|pad|set|cell|cross|complex|polar|dist|divide)(_|$)|histogram|searchsorted|bucketize|isin|"

@@ -210,7 +210,7 @@ class Attention:
         square = shape.batch_size * shape.num_heads * shape.seq_len**2 * itemsize
         mask = shape.seq_len**2 if shape.causal else 0
         if train:
-            return (4 + 6 * further) * token + (3 + further) * square + (1 + further) * mask
+            return (4 + 5 * further) * token + (3 + further) * square + (1 + further) * mask
         return (3 + min(further, 1)) * token + 2 * square + mask
 
 
