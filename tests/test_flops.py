@@ -388,6 +388,14 @@ def test_a_gradient_of_a_gradient_through_attention_is_unknown() -> None:
     assert "gradient of a gradient" in counter.reason
 
 
+def test_causal_attention_under_vmap_is_unknown() -> None:
+    """Below the transform it is not known how many there are of it, nor which kernel masks what it multiplies."""
+    attend = torch.vmap(lambda q: F.scaled_dot_product_attention(q, q, q, is_causal=True))
+    counter = flops.count(lambda: attend(heads()))
+    assert counter.flops is None
+    assert "vmap" in counter.reason
+
+
 def test_multihead_attention_with_dropout_has_what_it_has_without() -> None:
     mask = nn.Transformer.generate_square_subsequent_mask(L)
     forward = 2 * 4 * T * D * D + 4 * B * (L * (L + 1) // 2) * D

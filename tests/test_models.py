@@ -120,8 +120,8 @@ EDGES = [
     Shape(1, 1, 6, 2),
     Shape(3, 7, 6, 2, num_layers=2, kernel_size=9, window=64),
     Shape(2, 9, 10, 5, causal=False, kernel_size=1, window=1),
-    Shape(1, 33, 6, 1, num_layers=3, kernel_size=5, window=33),
-    Shape(2, 70, 2, 2, num_layers=2, kernel_size=4, window=17),
+    Shape(1, 6, 6, 1, num_layers=3, kernel_size=5, window=6),
+    Shape(2, 12, 2, 2, num_layers=2, kernel_size=4, window=5),
 ]
 
 

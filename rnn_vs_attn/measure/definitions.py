@@ -81,7 +81,12 @@ def _attend(
             return attend(*factors, attn_mask=attn_mask, dropout_p=dropout_p, is_causal=is_causal, **kwargs)
 
     factors = (query, key, value)
-    if not (is_causal or isinstance(attn_mask, CausalBias)) or not all(map(_is_plain, factors)):
+    if not (is_causal or isinstance(attn_mask, CausalBias)):
+        return run(*factors)
+    if not all(map(_is_plain, factors)):
+        counter.give_up(
+            "causal attention under a transform such as vmap, or of tensors of another kind, hides its pairs"
+        )
         return run(*factors)
     lower_right = isinstance(attn_mask, CausalBias) and attn_mask.variant == CausalVariant.LOWER_RIGHT
     pairs = formulas.causal_pairs(query.shape[-2], key.shape[-2], lower_right)

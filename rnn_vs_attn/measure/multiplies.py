@@ -16,15 +16,16 @@ import torch
 
 from rnn_vs_attn.measure.shadows import INDICES, Operation, name_of
 
+_OF_TORCH = ("aten", "prim", "prims")  # libraries whose names are known here
 _PRODUCT = re.compile(
     r"mm(_|$)|matmul|mv_?$|dot|conv(_|olution|\d|$)|linear|attention|multi_head|encoder_layer|rnn|lstm|gru|linalg|fft|"
-    r"cholesky|geqrf|ormqr|solve|[cp]dist|euclidean|affine_grid|addr|semi_structured|cslt|quant_pack"
+    r"cholesky|svd|geqrf|ormqr|solve|[cp]dist|euclidean|affine_grid|addr|semi_structured|cslt|quant_pack"
 )
 _NO_PRODUCT = re.compile(r"upsample|fused_(lstm|gru)_cell|vector_norm|powsum|linalg_cross|check_errors|fftfreq")
 _KINDS = re.compile(  # of operations on several tensors of values that take them one to one, or move them
     r"norm|loss|entropy|pool|softmax|sampler|scatter|gather|index|select|masked|copy|slice|cat$|stack$|block_diag|fill|"
     r"(^|_)(put|take|pad|set|cell|cross|complex|polar|dist|divide)(_|$)|histogram|searchsorted|bucketize|isin|"
-    r"allclose|same_size|set_to|resize|relu|dropout|bernoulli|binomial|uniform|dirichlet|gamma|padded|bias_rescale|"
+    r"allclose|same_|set_to|resize|relu|dropout|bernoulli|binomial|uniform|dirichlet|gamma|padded|bias_rescale|"
     r"segment_reduce|fake_quant|fq_helper"
 )
 
@@ -33,14 +34,14 @@ def may_multiply(operation: Operation) -> bool:
     """Whether FLOPs may be missed where an operation without a formula is taken to have none."""
     if never_multiplies(operation.func):
         return False
-    known = operation.func.namespace in ("aten", "prim")
+    known = operation.func.namespace in _OF_TORCH
     return not known or _is_product(operation.name) or _factors(operation) > 1
 
 
 @cache
 def never_multiplies(func: Any) -> bool:
     """Whether an operation multiplies no matrices, whatever it is given."""
-    if func.namespace not in ("aten", "prim"):
+    if func.namespace not in _OF_TORCH:
         return False
     name = name_of(func)
     origin = re.sub(r"_backward.*", "", name)
