@@ -41,7 +41,10 @@ models.recurrent models.mingru models.convolution models.attention
 models.gpt models.albert models.transformer_xl models.lstm_lm models.attention_local
 models.build models.pretrained
 models.language
-measure measure.device measure.flops measure.shadows measure.workload measure.anchor
+measure measure.device measure.shadows measure.workload measure.anchor
+measure.formulas measure.multiplies
+measure.definitions
+measure.flops
 measure.calls measure.token_passes measure.reach
 measure.clock measure.graphs measure.memory measure.adjoint measure.decoding measure.chains measure.launches
 measure.routes measure.stopping measure.outcome

@@ -25,7 +25,16 @@ from rnn_vs_attn.models import CONVOLUTIONAL, LINEAR, RECURRENT, RESTRICTED, SEL
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.records import Record
 from rnn_vs_attn.stats import Estimate
-from rnn_vs_attn.suites import scaling, scaling_claims, scaling_figures, scaling_reading, scaling_tables, scaling_words
+from rnn_vs_attn.suites import (
+    bench,
+    scaling,
+    scaling_claims,
+    scaling_figures,
+    scaling_reading,
+    scaling_tables,
+    scaling_words,
+)
+from rnn_vs_attn.suites.bench import BenchCase
 from rnn_vs_attn.suites.scaling import SCALING, ScalingCase
 from rnn_vs_attn.suites.scaling_reading import GRAPH, LAYER, MIXING, ROUTE, derive
 from rnn_vs_attn.suites.suite import axes_of
@@ -180,6 +189,20 @@ def test_what_torch_does_not_see_has_neither_chain_nor_route(name: str) -> None:
 
 def test_a_chain_of_parameters_is_one_too() -> None:
     assert growth.law(LENGTHS, counted(f"{SCALES}:Powers")) == "n"
+
+
+def test_a_packed_sequence_is_followed_as_a_whole_one_is() -> None:
+    """torch writes the lengths of its sequences by pointer, and reads how many are left at each step."""
+    packed, whole = ([chain(name, n) for n in (16, 32, 64)] for name in (f"{SCALES}:PackedGRU", "gru"))
+    assert packed[1] - packed[0] == whole[1] - whole[0]
+    assert packed[2] - packed[1] == whole[2] - whole[1]
+
+    def make(_: int) -> nn.Module:
+        gru = nn.GRU(8, 8, batch_first=True).double()
+        return Forward(lambda x: gru(x)[0], gru)
+
+    plain = routes.shortest(make, 1, torch.randn(1, 6, 8, dtype=torch.float64))
+    assert path(f"{SCALES}:PackedGRU", 6) == plain.operations
 
 
 def test_a_buffer_that_grows_in_place_is_followed() -> None:
@@ -414,6 +437,20 @@ def test_flop_exponents_are_those_of_the_table() -> None:
     for model in ("lstm", "conv", "mingru"):
         assert exponents(model, "flops") == (1, 2)
         assert exponents(model, "mixing_flops") == (None, None)
+
+
+@pytest.mark.parametrize("part", [LAYER, MIXING])
+def test_restricted_attention_has_the_flops_of_its_window_in_every_suite(part: str) -> None:
+    length, width, window, layers = 100, 16, 17, 2 if part == LAYER else 1
+    case = ScalingCase("attention-local", length, 3, width, num_layers=layers, device="cpu", window=window, part=part)
+    pairs = sum(min(t + 1, window) for t in range(length))
+    projections = 4 * 2 * 3 * length * width**2 if part == LAYER else 0
+    expected = layers * (projections + 2 * 2 * 3 * pairs * width)
+    found = [s.value for s in scaling.measure(case, 0) if s.metric == "flops"]
+    assert found == [expected, 3 * expected]
+    if part == LAYER:
+        also = BenchCase("attention-local", length, 3, width, num_layers=layers, device="cpu", window=window, threads=1)
+        assert [s.value for s in bench.measure(also, 0) if s.metric == "flops"] == found
 
 
 def test_flops_are_those_of_one_kernel_whichever_is_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,12 +33,10 @@ def made(
     seed: int,
     tf32: bool = False,
     compiled: bool = False,
-    choose: bool = True,
 ) -> Workload:
     """The module that `make` builds and its input (B, L, D), with the weights and values of `seed`, ready to be timed.
 
-    make: also gives the shape it was built for, whose width need not be the case's. choose: the kernel that is the
-    fastest one for the shape, where the module has several.
+    make: also gives the shape it was built for, whose width need not be the case's.
     """
     import torch
 
@@ -52,7 +50,7 @@ def made(
     module = build.cast(module.to(torch.device(case.device)), DTYPES[case.dtype])
     size = (shape.batch_size, shape.seq_len, shape.d_model)
     x = torch.randn(size, device=case.device, dtype=DTYPES[case.dtype])
-    if choose and hasattr(module, "choose_kernel"):
+    if hasattr(module, "choose_kernel"):
         module.choose_kernel(x)
     return Workload.of(module, x, compiled)
 
