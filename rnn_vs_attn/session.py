@@ -75,9 +75,9 @@ def _start(
 
 
 def _check_starts(suite: Suite, cases: Sequence[Case], limits: Limits, workers: _Workers, schedule: Schedule) -> None:
-    """UserError where the processes of all rounds take all the time to start."""
+    """UserError where the processes of all rounds take all the time to start; that of the first one stands ready."""
     rounds = limits.wanted_rounds if suite.timed else 1
-    if rounds * workers.start_up < limits.max_seconds:
+    if rounds == 1 or (rounds - 1) * workers.start_up < limits.max_seconds:
         return
     now = time.monotonic()
     fewest = [case for case in cases if case not in schedule.surplus(0, now, cases, suite.kept)]
