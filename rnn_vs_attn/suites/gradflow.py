@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,7 +58,7 @@ class GradflowCase(LayerCase):
     probes: int = option(8, "Random cotangents a round; more of them narrow the interval.", minimum=1)
     exact: bool = option(False, "All d_model unit cotangents in place of probes.")
     reach_threshold: float = option(
-        1e-3, "Reach is the largest distance at which this part of the norm at distance 1 is left.", parse=fraction
+        1e-3, "Reach is the largest distance that passes on this part of the largest norm from 1 on.", parse=fraction
     )
 
 
@@ -68,7 +69,9 @@ BESIDE_IDENTITY = Metric(
 IDENTITY_SHARE = Metric(
     "identity_share", "1", "none", title="1 / (1 + b^2), b the norm at distance 0 less the identity"
 )
-REACH = Metric("reach", "1", "higher", title="largest distance with reach_threshold of the norm at distance 1, tokens")
+REACH = Metric(
+    "reach", "1", "higher", title="largest distance with reach_threshold of the largest norm from distance 1 on, tokens"
+)
 SPECTRAL_RADIUS = Metric("spectral_radius", "1", "none", title="of the recurrent matrix, the largest of all layers")
 SINGULAR_VALUE = Metric(
     "largest_singular_value", "1", "none", title="of the recurrent matrix, the largest of all layers"
@@ -120,34 +123,63 @@ def probe(case: GradflowCase) -> None:
 
 def measure(case: GradflowCase, seed: int) -> Iterator[Sample]:
     """One round: fresh weights, a fresh input, and the norm at every distance of the grid."""
+    module, flow = _round(case, seed)
+    if seed == 0:
+        _BESIDE_GRID[case] = _beside_grid(flow)
+    elif case not in _BESIDE_GRID:
+        _BESIDE_GRID[case] = _of_first_round(case)
+    yield from norms(flow, *_BESIDE_GRID[case])
+    yield _reach(flow.log10.tolist(), flow.most.tolist(), case.reach_threshold)
+    if case.block:
+        yield from _identity(flow.beside_identity, flow.warnings)
+    if case.model == "rnn":
+        yield from _spectrum(module)
+
+
+def _round(case: GradflowCase, seed: int) -> tuple[torch.nn.Module, Flow]:
     import torch
 
     from rnn_vs_attn.measure import adjoint
 
     torch.manual_seed(seed)
-    spec = find(case.model)
     with adjoint.float64():
         module = module_of(case)
         x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
         cotangents = adjoint.cotangents(case.probes, case.d_model, case.exact, x.device)
-        ours = spec.family != "user"
-        flow = adjoint.flow(module, x, cotangents, may_chunk=not ours or spec.always_causal, trusted=ours)
-    yield from norms(flow, case.seq_len)
-    yield from _reach(flow.log10.tolist(), case.reach_threshold)
-    if case.block:
-        none = flow.beside_identity == -math.inf
-        yield Sample("beside_identity_log10", None if none else flow.beside_identity, zero=none)
-        yield Sample("identity_share", 1 / (1 + 10 ** (2 * flow.beside_identity)))
-    if case.model == "rnn":
-        yield from _spectrum(module)
+        return module, adjoint.flow(module, x, cotangents)
 
 
-def norms(flow: Flow, seq_len: int) -> Iterator[Sample]:
-    """Samples at the distances of the grid, and at negative ones where the module sees the future."""
+# Distances beside the grid, past and future, of each case: those of its first round, so that all rounds have the same.
+_BESIDE_GRID: dict[GradflowCase, tuple[list[int], list[int]]] = {}
+
+
+def _of_first_round(case: GradflowCase) -> tuple[list[int], list[int]]:
+    """In a process that has not measured it, as after --resume."""
+    try:
+        return _beside_grid(_round(case, 0)[1])
+    except Exception:  # then there is nothing of that round to stand beside
+        return [], []
+
+
+def _beside_grid(flow: Flow) -> tuple[list[int], list[int]]:
+    return ends_of_zeros(flow.log10.tolist()), ends_of_zeros([-math.inf, *flow.future.tolist()])
+
+
+def ends_of_zeros(log10: Sequence[float]) -> list[int]:
+    """Distances off the grid at which gradient arrives although none does just before: the first in each of its gaps."""
+    powers = grid(len(log10) - 1)
+    ends = [k for k in range(1, len(log10)) if log10[k] != -math.inf and log10[k - 1] == -math.inf]
+    firsts = [next((k for k in ends if low < k < high), None) for low, high in itertools.pairwise(powers)]
+    return [k for k in firsts if k is not None]
+
+
+def norms(flow: Flow, beside: Sequence[int] = (), beside_future: Sequence[int] = ()) -> Iterator[Sample]:
+    """Samples at the distances of the grid and those beside it, negative ones where the module sees the future."""
     warnings = list(flow.warnings)
-    for distance in grid(seq_len - 1):
+    for distance in sorted({*grid(len(flow.log10) - 1), *beside}):
         yield _norm(float(flow.log10[distance]), distance, warnings)
-    for distance in grid(len(flow.future))[1:]:
+    seen = len(flow.future)
+    for distance in sorted({*grid(seen)[1:], *(k for k in beside_future if k <= seen)}):
         yield _norm(float(flow.future[distance - 1]), -distance, warnings)
 
 
@@ -162,16 +194,30 @@ def _norm(log10: float, distance: int, warnings: list[str]) -> Sample:
     return Sample("gradient_norm_log10", value, {"distance": distance}, warnings=warnings, zero=log10 == -math.inf)
 
 
-def _reach(log10: Sequence[float], threshold: float) -> Iterator[Sample]:
-    """0 where nothing arrives at distance 1; absent where larger distances are absent because they overflowed."""
-    known = [value for value in log10 if not math.isnan(value)]
-    if len(known) < len(log10) and (len(known) < 2 or known[-1] > 0):
-        return
-    least = known[1] + math.log10(threshold)
-    if known[1] == -math.inf:
-        yield Sample("reach", 0)
-    else:
-        yield Sample("reach", max(k for k, value in enumerate(known) if k and value >= least))
+def _reach(log10: Sequence[float], most: Sequence[float], threshold: float) -> Sample:
+    """0 where nothing arrives from distance 1 on; absent where a distance that is absent may be the one.
+
+    most: what each log10 is at most.
+    """
+    known = {k: value for k, value in enumerate(log10) if k and not math.isnan(value)}
+    largest = max(known.values(), default=-math.inf)
+    least = largest + math.log10(threshold)
+    found = max((k for k, value in known.items() if value >= least > -math.inf), default=0)
+    absent = [k for k, value in enumerate(log10) if k and math.isnan(value)]
+    sure = all(most[k] < least or (k < found and most[k] <= largest) for k in absent)
+    return Sample("reach", found if sure else None)
+
+
+_LEAST_BESIDE = -13.0  # log10: what is left of a norm of 1 less the identity is rounding below it
+
+
+def _identity(beside: float, warnings: list[str]) -> Iterator[Sample]:
+    """What a residual block carries beside the identity, and the identity's share of it."""
+    none = beside == -math.inf
+    absent = math.isnan(beside) or (beside < _LEAST_BESIDE and not none)
+    yield Sample("beside_identity_log10", None if none or absent else beside, zero=none, warnings=list(warnings))
+    share = 1 / (1 + 10 ** min(2 * beside, 300.0))
+    yield Sample("identity_share", None if math.isnan(beside) else share)
 
 
 def _spectrum(module: torch.nn.Module) -> Iterator[Sample]:
@@ -194,7 +240,7 @@ def _number(record: Record) -> str:
 
 
 COLUMNS = (
-    Column("decay a token", "decay", units.significant, cell=lambda r: gradflow_words.interval(r, units.factor)),
+    Column("decay a token", "decay", units.significant, cell=gradflow_words.decay),
     Column("half-life, tokens", "half_life", units.significant, cell=_number),
     Column("reach, tokens", "reach", units.significant, cell=gradflow_words.reach),
     Column("verdict", "verdict", units.significant, cell=lambda r: r.text),
