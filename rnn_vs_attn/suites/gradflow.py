@@ -166,7 +166,7 @@ def _beside_grid(flow: Flow) -> tuple[list[int], list[int]]:
 
 
 def ends_of_zeros(log10: Sequence[float]) -> list[int]:
-    """Distances off the grid at which gradient arrives although none does just before: the first in each of its gaps."""
+    """Distances off the grid at which gradient arrives though none does just before: the first in each of its gaps."""
     powers = grid(len(log10) - 1)
     ends = [k for k in range(1, len(log10)) if log10[k] != -math.inf and log10[k - 1] == -math.inf]
     firsts = [next((k for k in ends if low < k < high), None) for low, high in itertools.pairwise(powers)]

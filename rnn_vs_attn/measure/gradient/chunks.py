@@ -40,8 +40,8 @@ def by_chunks(module: nn.Module, x: Tensor, cotangents: Tensor, chunk: int = CHU
 
 
 def _chunks_of(module: nn.Module, x: Tensor, cotangents: Tensor, chunk: int) -> tuple[Tensor, Tensor, Tensor, int]:
-    """log10 by position, (L,), of the norm and of the least that float64 holds; log10 of what is not the identity at the
-    last position, (1,); up to which position float64 has lost the norm.
+    """log10 by position, (L,), of the norm and of the least that float64 holds; log10 of what is not the identity at
+    the last position, (1,); up to which position float64 has lost the norm.
     """
     inputs = x.expand(len(cotangents), -1, -1)
     pieces = list(inputs.split(chunk, dim=1))
@@ -175,7 +175,7 @@ def _vjp(module: nn.Module, x: Tensor, state: Any, after: Adjoint) -> tuple[Tens
 
 
 def _pairs(state: Any, after: Adjoint) -> list[tuple[Tensor, Tensor | None]]:
-    """The tensors of a state and their cotangents. UserError where the state that these are for is laid out otherwise."""
+    """The tensors of a state and their cotangents. UserError where the state that these are for has another form."""
     if form(state) != after.form:
         raise UserError("its state has another form after two parts of a chunk than after the whole")
     return list(zip(tensors(state), after.state, strict=True))

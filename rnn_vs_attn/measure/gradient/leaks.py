@@ -2,10 +2,10 @@
 
 A pass back gives the gradient of a sum over outputs, and what later outputs owe an input hides what an earlier one
 should not owe it. So outputs are weighted: in a segment the weights fall by a factor from each position to the next,
-those before it have the largest, those after it none. What an input gets from outputs that may see it is then about its
-own weight, and no larger a part of that with a larger factor; what it gets from an earlier output grows with the factor.
-So two factors are compared, and an input that has more at the larger one is asked again exactly, about the outputs before
-it alone. (Sums of equal weights would have to be as many as positions, each the last one of a sum.)
+those before it have the largest, those after it none. What an input gets from outputs that may see it is then about
+its own weight, and no larger a part of that with a larger factor; what it gets from an earlier output grows with the
+factor. So two factors are compared, and an input that has more at the larger one is asked again exactly, about the
+outputs before it alone. (Sums of equal weights would have to be as many as positions, each the last one of a sum.)
 
 Shapes: R rows of the same sequence, L sequence, D d_model.
 """

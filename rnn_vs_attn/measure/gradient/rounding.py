@@ -1,8 +1,8 @@
 """Which part of a gradient is its module's own rounding: what another rounding makes another number.
 
 The same passes are made from inputs, parameters and cotangents that are changed by a part in 1e13. That is hundreds of
-units in the last place, so whatever rounds does so differently, and what is right to d digits stays the same to about d:
-a gradient that is what large numbers leave of each other, as that of a scan in log space beyond some tens of tokens,
+units in the last place, so whatever rounds does so differently, and what is right to d digits stays the same to about
+d: a gradient that is what large numbers leave of each other, as that of a scan in log space beyond some tens of tokens,
 becomes another one. A layer may also be so sensitive that its outputs become others (a chaotic recurrence); then only
 the last input and the cotangents are changed, or these alone.
 

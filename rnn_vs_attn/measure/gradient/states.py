@@ -95,8 +95,8 @@ def _object(state: Any, part: Callable[[Any, str], Any], name: str) -> Any:
     kind: Any = type(state)
     if not _is_its_attributes(state):
         raise UserError(
-            f"its {name} is a {kind.__name__}, which is neither a tensor nor a number; let it be of tensors and numbers, "
-            "in lists, tuples, dicts, dataclasses or objects with attributes"
+            f"its {name} is a {kind.__name__}, which is neither a tensor nor a number; let it be of tensors and "
+            "numbers, in lists, tuples, dicts, dataclasses or objects with attributes"
         )
     attributes = list(_attributes(state))
     made = object.__new__(kind) if attributes else state

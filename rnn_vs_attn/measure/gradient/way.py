@@ -1,7 +1,7 @@
 """Whether a module's state carries its gradient, so that it can be taken back in chunks, and in how long ones.
 
-Its outputs from chunk to chunk must be those of `forward` over the whole length, and its gradients those of `forward` on
-the first TRIED positions, at all distances that `forward` itself carries. Shapes: P cotangents, L sequence, D d_model.
+Its outputs from chunk to chunk must be those of `forward` over the whole length, and its gradients those of `forward`
+on the first TRIED positions, at all distances that `forward` itself carries. Shapes: L sequence, D d_model.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _STEADY = 1e-9  # relative: outputs that a part in 1e13 moves by more are not co
 
 @dataclass(frozen=True)
 class Way:
-    """chunk: positions of a chunk, None where it is taken in one piece. reason: why, where it has a state that looks as if
-    it could be used. sensitive: outputs agree only as far as the module itself is steady.
+    """chunk: positions of a chunk, None where it is taken in one piece. reason: why its state is not used, "" where that
+    is no fault of it. sensitive: outputs agree only as far as the module itself is steady.
     """
 
     chunk: int | None
@@ -62,9 +62,8 @@ def _way(module: nn.Module, x: Tensor, whole: Tensor) -> Way:
     apart = (pieces - whole).abs().amax(dim=(0, 2)) / largest
     sensitive = not bool(apart.max() <= _SAME)
     if sensitive and not bool((apart <= _SAME + 10 * rounding.moved(module, x)).all()):
-        return Way(
-            None, f"taken on from its state it differs from its forward by {float(apart.max()):.1g} of the output"
-        )
+        off = float(apart.max())
+        return Way(None, f"taken on from its state it differs from its forward by {off:.1g} of the output")
     x = x[:, :TRIED]
     v = torch.randn(1, x.shape[2], dtype=x.dtype, device=x.device)
     expected, suspected = _of_forward(module, x, v)
@@ -133,7 +132,7 @@ def _agreeing(module: nn.Module, x: Tensor, v: Tensor, expected: Tensor, unsure:
 
 
 def _alike(found: Tensor, expected: Tensor, apart: Tensor) -> bool:
-    """Whether log10 of norms are no more than `apart` from the expected ones, where these are in range; zeros are zeros."""
+    """Whether log10 of norms are within `apart` of the expected ones, where these are in range; zeros are zeros."""
     compared = expected.isfinite() & (expected.abs() < _RANGE)
     close = (found - expected).abs() <= apart
     zero = expected == -math.inf
