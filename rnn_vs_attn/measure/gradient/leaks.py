@@ -19,49 +19,72 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.measure.gradient.norms import log_norms
-from rnn_vs_attn.measure.gradient.passes import all_back, one_hot
+from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent, one_hot
 from rnn_vs_attn.measure.gradient.rounding import look
 
-SEGMENT = 192  # positions; twice as many in sequences longer than SEGMENTS such
-SEGMENTS = 8  # of a longer sequence so many are chosen at random
-_DECADES = 384.0  # that the weights of a segment range over
-_SUSPECTS = 3  # inputs that are asked again, those that have the most more
+SEGMENTS = 8  # of a long sequence so many are chosen at random, each up to twice as wide
+_SUSPECTS = 5  # inputs that are asked again, those that have the most more
+
+
+@dataclass(frozen=True)
+class Scale:
+    """size: positions of a segment. decades: that its weights range over; a leak of less than 10**-decades is not told
+    from the rounding of what it hides in.
+    """
+
+    size: int
+    decades: float
+
+
+SCALES = (Scale(192, 384.0), Scale(10, 10.0))  # the second one where the first has found rounding
 
 
 @dataclass(frozen=True)
 class Ramp:
-    """A segment of `size` positions from `begin` on, in which weights fall."""
+    """A segment of `size` positions from `begin` on, in which weights fall by `decades`."""
 
     begin: int
     size: int
+    decades: float
 
     def weights(self, length: int, device: torch.device) -> Tensor:
         """Of all outputs, (L,)."""
         places = torch.arange(length, device=device, dtype=torch.float64) - self.begin
-        found = 10 ** (_DECADES / 2 - _DECADES / self.size * places.clamp(0, self.size))
+        found = 10 ** (self.decades / 2 - self.decades / self.size * places.clamp(0, self.size))
         found[self.begin + self.size :] = 0
         return found
 
 
-def ramps(length: int) -> list[list[Ramp]]:
+def ramps(length: int, scale: Scale = SCALES[0]) -> list[list[Ramp]]:
     """The steep ones and the flat ones, twice as wide, over the same positions."""
-    size = SEGMENT if length <= SEGMENT * SEGMENTS else 2 * SEGMENT
+    most = max(SEGMENTS, SEGMENTS * SCALES[0].size // scale.size)
+    size = scale.size if length <= scale.size * most else 2 * scale.size
     begins = torch.arange(0, length, size)
-    if len(begins) > SEGMENTS:
-        begins = begins[torch.randperm(len(begins))[:SEGMENTS].sort().values]
+    if len(begins) > most:
+        begins = begins[torch.randperm(len(begins))[:most].sort().values]
     wider = (begins // (2 * size) * 2 * size).unique()
-    return [[Ramp(b, size) for b in begins.tolist()], [Ramp(b, 2 * size) for b in wider.tolist()]]
+    return [[Ramp(b, n, scale.decades) for b in some.tolist()] for some, n in ((begins, size), (wider, 2 * size))]
 
 
 def leaking_output(module: nn.Module, x: Tensor, rows_at_once: int) -> int | None:
     """An output that depends on a later input of x (1, L, D), the one in the middle if that does; None if none does."""
-    asked = ramps(x.shape[1])
+    for scale in SCALES:
+        asked = ramps(x.shape[1], scale)
+        found = suspects(_gradients(module, x, asked, rows_at_once), asked)
+        leak = confirmed(module, x, found, rows_at_once)
+        if leak is not None or not found:
+            return leak
+    return None
+
+
+def _gradients(module: nn.Module, x: Tensor, asked: list[list[Ramp]], rows_at_once: int) -> Tensor:
+    """Of all ramps, (R, L, D)."""
     weights = torch.stack([ramp.weights(x.shape[1], x.device) for kind in asked for ramp in kind])
-    gradients = []
+    v = any_cotangent(1, x)
+    found = []
     for part in weights.split(max(1, rows_at_once)):
-        v = torch.randn(len(part), x.shape[2], dtype=x.dtype, device=x.device)
-        gradients += all_back(module, x.expand(len(part), -1, -1), v, [part])[1]
-    return confirmed(module, x, suspects(torch.cat(gradients), asked), rows_at_once)
+        found += all_back(module, x.expand(len(part), -1, -1), v.expand(len(part), -1), [part])[1]
+    return torch.cat(found)
 
 
 def suspects(gradients: Tensor, asked: list[list[Ramp]]) -> list[int]:
@@ -69,9 +92,10 @@ def suspects(gradients: Tensor, asked: list[list[Ramp]]) -> list[int]:
     rows = iter(gradients)
     steep, flat = ([(ramp, log_norms(next(rows)[None])) for ramp in kind] for kind in asked)
     more = _of_own_weight(steep) - _of_own_weight(flat)
-    for ramp, norms in steep:
-        more[ramp.begin + ramp.size :][norms[ramp.begin + ramp.size :] > -math.inf] = math.inf
-    least = _DECADES / steep[0][0].size / 4  # what may be falls; what may not grows by twice that, or more
+    first = steep[0][0]
+    for ramp, norms in steep:  # nothing that is as large as a part in 1,000 of the least weight may arrive after it
+        more[ramp.begin + ramp.size :][norms[ramp.begin + ramp.size :] > -first.decades / 2 - 3] = math.inf
+    least = first.decades / first.size / 4  # what may be falls; what may not grows by twice that, or more
     likeliest = more.nan_to_num(nan=-math.inf).argsort(descending=True)[:_SUSPECTS]
     return [j for j in likeliest.tolist() if float(more[j]) > least]
 

@@ -80,6 +80,13 @@ def all_back(module: nn.Module, x: Tensor, v: Tensor, weightings: Sequence[Tenso
     return y.detach(), found
 
 
+def any_cotangent(rows: int, like: Tensor) -> Tensor:
+    """(R, D) for a look at x (1, L, D): no entry is near 0, so none is left out, and no two are of equal size."""
+    shape = (rows, like.shape[2])
+    signs = torch.randint(0, 2, shape, device=like.device).to(like.dtype) * 2 - 1
+    return signs * (0.5 + torch.rand(shape, dtype=like.dtype, device=like.device))
+
+
 def one_hot(length: int, position: int, device: torch.device) -> Tensor:
     """The weighting of one output alone, (L,)."""
     weights = torch.zeros(length, dtype=torch.float64, device=device)

@@ -17,22 +17,28 @@ _LOW = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
 
 def refuse_fewer_digits(module: nn.Module, x: Tensor) -> None:
     """CaseFault where an operation on the way of the gradient has fewer digits, at whatever depth, for x (1, L, D)."""
+    found = _fewest_digits(module, x)
+    if found is not None:
+        raise too_few_digits(found)
+
+
+def look_at_few(module: nn.Module, x: Tensor) -> None:
+    """The same on few positions, which a module may refuse; what is taken in one piece is then looked at as a whole."""
+    try:
+        found = _fewest_digits(module, x[:, :_FEW])
+    except Exception:
+        return
+    if found is not None:
+        raise too_few_digits(found)
+
+
+def _fewest_digits(module: nn.Module, x: Tensor) -> torch.dtype | None:
     with Watch() as watch:
         inputs = x.detach().clone().requires_grad_()
         y = output(module, inputs)
         watch.going_back = True
-        if y.requires_grad:
-            gradient(y, inputs, torch.ones_like(y))
-    if watch.found is not None:
-        raise too_few_digits(watch.found)
-
-
-def look_at_few(module: nn.Module, x: Tensor) -> None:
-    """The same on few positions; a module may refuse so few, and is then looked at elsewhere."""
-    try:
-        refuse_fewer_digits(module, x[:, :_FEW])
-    except RuntimeError:
-        return
+        gradient(y, inputs, torch.ones_like(y))
+    return watch.found
 
 
 class Watch(TorchDispatchMode):

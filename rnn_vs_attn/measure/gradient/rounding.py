@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.measure.gradient.norms import log_norms
-from rnn_vs_attn.measure.gradient.passes import all_back, value
+from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent, value
 
 CHANGE = 1e-13  # relative: of inputs, parameters and cotangents
 SURE = 1e-3  # relative: a gradient that changes by more than that is rounding
@@ -65,7 +65,7 @@ def look(module: nn.Module, x: Tensor, weightings: Sequence[Tensor], rows_at_onc
     """For each weighting of the outputs for x (1, L, D) the gradient of their weighted sum, and how sure it is."""
     rows = max(1, min(rows_at_once, math.ceil(_DRAWS / x.shape[2])))
     inputs = x.expand(rows, -1, -1)
-    v = torch.randn(rows, x.shape[2], dtype=x.dtype, device=x.device) / math.sqrt(rows * x.shape[2])
+    v = any_cotangent(rows, x) / math.sqrt(rows * x.shape[2])
     y, found = all_back(module, inputs, v, weightings)
     for where in (_EVERYWHERE, _LAST, _NOWHERE):
         with _changed_parameters(module, where == _EVERYWHERE):

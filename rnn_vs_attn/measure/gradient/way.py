@@ -18,7 +18,7 @@ from rnn_vs_attn.measure.gradient import rounding
 from rnn_vs_attn.measure.gradient.chunks import CHUNK, by_chunks
 from rnn_vs_attn.measure.gradient.leaks import confirmed, ramps, suspects
 from rnn_vs_attn.measure.gradient.norms import log_norms
-from rnn_vs_attn.measure.gradient.passes import all_back, one_hot, value
+from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent, one_hot, value
 from rnn_vs_attn.measure.gradient.states import copied, tensors
 from rnn_vs_attn.measure.gradient.whole import back
 from rnn_vs_attn.models.mixer import advance, initial_state
@@ -32,8 +32,8 @@ _STEADY = 1e-9  # relative: outputs that a part in 1e13 moves by more are not co
 
 @dataclass(frozen=True)
 class Way:
-    """chunk: positions of a chunk, None where it is taken in one piece. reason: why its state is not used, "" where that
-    is no fault of it. sensitive: outputs agree only as far as the module itself is steady.
+    """chunk: positions of a chunk, None where it is taken in one piece. reason: why its state is not used, "" where
+    that is no fault of it. sensitive: outputs agree only as far as the module itself is steady.
     """
 
     chunk: int | None
@@ -65,7 +65,7 @@ def _way(module: nn.Module, x: Tensor, whole: Tensor) -> Way:
         off = float(apart.max())
         return Way(None, f"taken on from its state it differs from its forward by {off:.1g} of the output")
     x = x[:, :TRIED]
-    v = torch.randn(1, x.shape[2], dtype=x.dtype, device=x.device)
+    v = any_cotangent(1, x)
     expected, suspected = _of_forward(module, x, v)
     if confirmed(module, x, suspected, len(expected)) is not None:
         return Way(None)
