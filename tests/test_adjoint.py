@@ -195,7 +195,7 @@ def test_probes_scatter_about_the_exact_norm_by_the_predicted_error() -> None:
     squares = []
     for seed in range(300):
         torch.manual_seed(seed)
-        found = adjoint.flow(module, x, adjoint.cotangents(16, D, False, CPU))
+        found = adjoint.by_chunks(module, x, adjoint.cotangents(16, D, False, CPU))
         squares.append(D * 10 ** (2 * float(found.log10[1])))
     errors = torch.tensor(squares) - s.trace()
     assert abs(float(errors.mean())) < 4 * predicted / math.sqrt(300)
