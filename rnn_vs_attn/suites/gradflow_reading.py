@@ -67,19 +67,28 @@ def lacks(record: Record) -> bool:
 
 
 def _of_case(group: Group, records: Sequence[Record]) -> Iterator[Record]:
-    """Read out of the distances up to the first that lacks a value: a law that goes on beyond a gap is not seen to."""
+    """Read out of the distances up to the first that lacks a value: a law that goes on beyond a gap is not seen to.
+
+    There is no decay where most of the distances are absent: near by a layer may well decay at another rate.
+    """
     suite, axes = records[0].suite, dict(group)
-    end = min((_distance(record) for record in records if lacks(record)), default=math.inf)
+    gaps = [record for record in records if lacks(record)]
+    end = min((_distance(record) for record in gaps), default=math.inf)
     curve = curve_of([record for record in records if _distance(record) < end])
+    reached = max(curve.distances, default=0.0)
     word, reason = verdict(curve)
-    upto: dict[str, Any] = {}
-    if end < math.inf:
+    if gaps:
         law = "" if word == "undecided" else f"; {word} up to there"
         word, reason = "undecided", f"exactly 0, or absent, in some rounds from distance {end:.0f} on{law}"
-        upto = {"up_to": max(curve.distances, default=0.0)}
     yield derived(VERDICT, suite, axes, [], None, text=word, **({"reason": reason} if reason else {}))
-    if len(curve.distances) < 2:
+    absent = any(record.median is None and not record.zero for record in gaps)
+    if len(curve.distances) < 2 or (absent and 2 * reached < max(_distance(record) for record in records)):
         return
+    yield from _laws(suite, axes, curve, word, {"up_to": reached} if gaps else {})
+
+
+def _laws(suite: str, axes: dict[str, Any], curve: Curve, word: str, upto: dict[str, float]) -> Iterator[Record]:
+    """The decay, up to where it was fitted if that is not the last distance, and what belongs to the verdict."""
     slopes = [fit.slope for fit in exponential_fits(curve)]
     factors = [10**slope for slope in slopes]
     yield derived(DECAY, suite, axes, factors, stats.estimate(factors), **upto)
