@@ -45,7 +45,7 @@ def form(state: Any) -> list[Any]:
     found: list[Any] = []
 
     def note(tensor: Tensor) -> Tensor:
-        found.append((tensor.shape, None if differentiable(tensor) else tensor.tolist()))
+        found.append((tensor.shape, None if differentiable(tensor) else tensor.cpu().numpy().tobytes()))
         return tensor
 
     mapped(state, note, found.append)
