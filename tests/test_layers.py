@@ -46,12 +46,17 @@ measure.formulas measure.multiplies
 measure.definitions
 measure.flops
 measure.calls measure.token_passes measure.reach
+measure.gradient measure.gradient.norms measure.gradient.states measure.gradient.passes
+measure.gradient.precision measure.gradient.rounding measure.gradient.chunks
+measure.gradient.leaks
+measure.gradient.whole
+measure.gradient.way
 measure.clock measure.graphs measure.memory measure.adjoint measure.decoding measure.chains measure.launches
 measure.routes measure.stopping measure.outcome
 suites.suite
 suites.passes suites.bench_reading suites.variants_passes suites.scaling_claims
 suites.scaling_reading
-suites.bench_words suites.bench_figures suites.gradflow_reading suites.decode_reading
+suites.bench_words suites.bench_figures suites.gradflow_reading suites.gradflow_samples suites.decode_reading
 suites.variants_gpt_reading suites.variants_albert_reading suites.variants_transformer_xl_reading
 suites.scaling_figures suites.scaling_tables
 suites.scaling_words
