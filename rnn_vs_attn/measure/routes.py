@@ -280,7 +280,7 @@ class _Again:
     def _run(self, leaves: list[Any]) -> list[Tensor]:
         args, kwargs = tree_unflatten([_copy(x) if isinstance(x, Tensor) else x for x in leaves], self._spec)
         if torch.Tag.nondeterministic_seeded in self._func.tags:
-            torch.manual_seed(0)  # it draws the same numbers again
+            torch.default_generator.manual_seed(0)  # it draws the same numbers again; all devices' would take most time
         operation = Operation(self._func, args, kwargs)
         return [tensor.clone() for tensor in operation.results(operation.run())]
 
