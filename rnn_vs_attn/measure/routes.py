@@ -43,13 +43,15 @@ _SIZES = (1.0, 1e12, -1e12)  # of what is added to an input: a weight may be so 
 @dataclass(frozen=True)
 class Route:
     """operations: its length; None where no stack of layers reaches. layers: of the stack. runs: of operations, to find
-    it. at_least: whether the length is a lower bound.
+    it. at_least: whether the length is a lower bound. in_chain: whether it is part of a chain of the forward pass, so
+    no longer than that: steps are none, nor is a cumulative sum by its definition.
     """
 
     operations: int | None
     layers: int = 0
     runs: int = 0
     at_least: bool = False
+    in_chain: bool = False
 
 
 def shortest(make: Callable[[int], nn.Module], num_layers: int, x: Tensor) -> Route:
@@ -108,7 +110,8 @@ def _route(module: nn.Module, x: Tensor, steps: bool) -> Route:
     if not steps:
         with recorder, Exits(recorder.follows):
             y = build.call(module, x)
-        return Route(recorder.least(y[:, -1]), runs=recorder.runs, at_least=recorder.looks_ahead(y[:, 0]))
+        least, ahead = recorder.least(y[:, -1]), recorder.looks_ahead(y[:, 0])
+        return Route(least, runs=recorder.runs, at_least=ahead, in_chain=not recorder.scans)
     state = initial_state(module, 1)
     for tensor in _state_tensors(state):
         recorder.witnessed.add([tensor])
@@ -137,12 +140,12 @@ class Routes(Recorder):
     """While active, keeps for each element of memory the positions it depends on, and the length of its route.
 
     steps: whether a module's steps run, whose first state is marked as standing before the sequence. runs: of
-    operations, so far.
+    operations, so far. scans: whether one of them was a cumulative sum over positions.
     """
 
     def __init__(self, module: nn.Module, x: Tensor, steps: bool) -> None:
         super().__init__(module, x)
-        self.steps, self.runs = steps, 0
+        self.steps, self.runs, self.scans = steps, 0, False
         self.positions, self.lengths = Shadows(object, 0), Shadows(numpy.int32, _NEVER)
 
     def follows(self, tensor: Tensor) -> bool:
@@ -164,11 +167,14 @@ class Routes(Recorder):
         return found
 
     def record(self, operation: Operation) -> Any:
+        if operation.name == "copy_":
+            return self._copied(operation)
         kinds = self._kinds(operation.given)
         is_scan = operation.name.rstrip("_") in SCANS and bool(kinds)
         again = _Again(operation) if len(kinds) > 1 and not is_scan else None
         masks = {kind: self._masks(operation.tensors, kind) for kind in kinds} if again else {}
         scanned = self._scanned(operation) if is_scan else None
+        self.scans = self.scans or is_scan
         out = operation.run()
         self.witnessed.ran(operation, out)
         if operation.is_view(out):
@@ -182,6 +188,16 @@ class Routes(Recorder):
         for tensor in operation.carrying(out):
             zeros = operation.name in _ZEROS and _is_real_or_complex(tensor)
             self.mark(tensor, *(scanned or next(iter(kinds), (_BEFORE if zeros else 0, _NEVER))))
+        return out
+
+    def _copied(self, operation: Operation) -> Any:
+        """Each element depends on what the one that is written there does, and on nothing that stood there."""
+        source, out = operation.named["src"], operation.run()
+        self.witnessed.ran(operation, out)
+        self.runs += 1
+        positions = numpy.bitwise_or.reduce(self.positions.read(source), axis=-1)
+        lengths = self.lengths.read(source).min(axis=-1)
+        self.mark(out, numpy.broadcast_to(positions, out.shape), numpy.broadcast_to(lengths, out.shape))
         return out
 
     def _scanned(self, operation: Operation) -> tuple[Any, Any]:
