@@ -109,7 +109,7 @@ def _multiples(most: int, *units: float) -> tuple[float, ...]:
 
 _OF_E, _OF_3 = math.log(2), math.log(2, 3)  # by which a logarithm to base 2 becomes one to base e, and to base 3
 RIVALS = (
-    Rival(lambda n: math.log2(math.log2(n)), _multiples(4, 1, _OF_E, _OF_3)),
+    Rival(lambda n: math.log2(math.log2(n)), _multiples(3, 1, _OF_E, _OF_3)),
     Rival(math.log2, law=LOGARITHMIC),
     Rival(lambda n: math.log2(n) ** 2, _multiples(4, 1, _OF_E**2)),
     Rival(lambda n: n ** (1 / 3), _multiples(4, 1)),
@@ -176,12 +176,17 @@ def value_at(n: Fraction, sizes: Sequence[int], found: Sequence[Fraction]) -> Fr
 def polynomial_crossing(sizes: Sequence[int], ours: Sequence[int], theirs: Sequence[int], most: int) -> int | None:
     """The smallest whole n at which `ours` is above `theirs`, of polynomials that the counts confirm; at most `most`.
 
-    None where one of them is not confirmed, or `ours` does not come above up to `most`.
+    None where one of them is not confirmed, where `ours` does not come above up to `most`, or does not stay above.
     """
     if _degree(sizes, ours) is None or _degree(sizes, theirs) is None:
         return None
     gap = coefficients(sizes, [a - b for a, b in zip(ours, theirs, strict=True)])
-    return first_above(lambda n: value_at(Fraction(n), sizes, gap) > 0, most)
+
+    def above(n: int) -> bool:
+        return value_at(Fraction(n), sizes, gap) > 0
+
+    seen = [above(n) for n in sorted({round(2 ** (i / 8)) for i in range(8 * most.bit_length() - 7)})]
+    return first_above(above, most) if seen == sorted(seen) else None
 
 
 def first_above(above: Callable[[int], bool], most: int) -> int | None:
