@@ -134,11 +134,11 @@ def _lagrange(x: Any, nodes: range, points: Any) -> Any:
 
 
 def _stretches(x: Any, low: Any, high: Any, lengths: Sequence[float]) -> tuple[Stretch, ...]:
-    """Where the band lies on one side of 0."""
+    """Where the band lies on one side of 0, over one length at least that was measured."""
     found, sides = [], [1 if a > 0 else -1 if b < 0 else 0 for a, b in zip(low, high, strict=True)]
     for side, group in itertools.groupby(range(len(sides)), key=sides.__getitem__):
         places = list(group)
-        if side:
+        if side and any(place % _STEPS == 0 for place in places):
             ends = low if side > 0 else high
             start = _edge(x, ends, places[0], places[0] - 1) if places[0] else float(lengths[0])
             end = _edge(x, ends, places[-1], places[-1] + 1) if places[-1] + 1 < len(x) else float(lengths[-1])

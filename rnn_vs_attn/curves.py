@@ -93,27 +93,34 @@ def crossing_words(record: Record, name: str, at: str, lengths: str) -> str:
 
     What is not settled is undecided, with what is: over which lengths it is settled which of them is faster.
     """
-    span = f"{record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
+    over = f"{record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
     reason, known = record.details.get("reason", ""), settled(record, name)
     if record.median is not None:
         said = f"beyond {at} {interval(record)} {record.details['faster_beyond']} is faster"
         return f"{said}; {reason}" if reason else said
     if record.details.get("everywhere"):
-        return f"{name} is {record.details['everywhere']} at every {lengths} from {span}"
+        return f"{name} is {record.details['everywhere']} at every {lengths} from {over}"
     if reason:
         return f"undecided; {reason}" + (f"; so far {known}" if known else "")
     if record.details.get("several"):
-        return f"undecided; they cross more than once within {span}: {known}"
-    return f"undecided within {span}; " + (f"settled is that {known}" if known else UNSETTLED)
+        return f"undecided; they cross more than once within {over}: {known}"
+    return f"undecided within {over}; " + (f"settled is that {known}" if known else UNSETTLED)
 
 
 def settled(record: Record, name: str) -> str:
     """Over which lengths it is settled whether `name` is faster or slower; "" over none."""
-    parts = []
-    for word, start, end in record.details.get("stretches", ()):
-        upto = f"from {units.significant(start)} to {units.significant(end)}"
-        parts.append(f"{word} {upto if end > start else f'at {units.significant(start)}'}")
+    parts = [f"{word} {span(record, start, end)}" for word, start, end in record.details.get("stretches", ())]
     return f"{name} is {', '.join(parts)}" if parts else ""
+
+
+def span(record: Record, start: float, end: float, before: str = "") -> str:
+    """A stretch of lengths; before: what stands before a length."""
+    first, last = start == record.axes["seq_len_from"], end == record.axes["seq_len_to"]
+    if first and last:
+        return f"from {before}{start:.0f} to {end:.0f}"
+    if first:
+        return f"up to {before}{units.significant(end)}"
+    return f"from {before}{units.significant(start)} " + ("on" if last else f"to {units.significant(end)}")
 
 
 def unvaried(records: Sequence[Record]) -> tuple[str, ...]:

@@ -176,7 +176,7 @@ def by_round(*crossings: float) -> list[Record]:
 def test_a_crossing_that_half_of_the_rounds_show_is_undecided() -> None:
     line = said(by_round(100, 9, 110, 8, 120, 7), "Crossing, train")
     assert "at every seq_len" not in line
-    assert "undecided within 64 to 1024; settled is that lstm is faster from 120 to 1024" in line
+    assert "undecided within 64 to 1024; settled is that lstm is faster from 120 on" in line
 
 
 def test_rounds_that_disagree_on_who_is_faster_are_undecided() -> None:
@@ -189,7 +189,7 @@ def test_rounds_that_disagree_on_who_is_faster_are_undecided() -> None:
 def test_a_crossing_whose_one_end_is_settled_says_which() -> None:
     records = by_round(100, 110, 120, 130, 140, 9)
     line = said(records, "Crossing, train")
-    assert line.endswith(": undecided within 64 to 1024; settled is that lstm is faster from 140 to 1024.")
+    assert line.endswith(": undecided within 64 to 1024; settled is that lstm is faster from 140 on.")
     found = only(derive(records), "crossing")
     assert (found.median, found.low, found.high) == (None, None, None)
     assert len(found.samples) == 6
@@ -215,7 +215,7 @@ def test_nearly_parallel_curves_are_not_told_from_each_other() -> None:
 def test_curves_that_cross_twice_say_so() -> None:
     slow = {64: 2.0, 128: 2.0, 256: 0.5, 512: 2.0, 1024: 2.0}
     line = said(times(lambda model, n: n * (slow[n] if model == "lstm" else 1.0)), "Crossing, train")
-    assert "undecided; they cross more than once within 64 to 1024: lstm is slower from 64 to 1" in line
+    assert "undecided; they cross more than once within 64 to 1024: lstm is slower up to 1" in line
     assert ", faster from " in line
 
 

@@ -779,7 +779,7 @@ def test_a_dry_run_lists_what_is_timed_and_says_how_much_is_counted(tmp_path: Pa
     lines = done.stdout.splitlines()
     assert len(lines) == 9 + 2
     assert lines[0].startswith("lstm d_model 8\tseq_len 16")
-    assert lines[-2:][0] == "8 counts, in the first round"
+    assert lines[-2:][0] == "8 counts beside them"
 
 
 @pytest.mark.parametrize(

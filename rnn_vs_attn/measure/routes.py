@@ -169,10 +169,11 @@ class Routes(Recorder):
     def record(self, operation: Operation) -> Any:
         if operation.name == "copy_":
             return self._copied(operation)
-        kinds = self._kinds(operation.given)
+        known = [(self.positions.read(tensor), self.lengths.read(tensor)) for tensor in operation.given]
+        kinds = _kinds(known)
         is_scan = operation.name.rstrip("_") in SCANS and bool(kinds)
         again = _Again(operation) if len(kinds) > 1 and not is_scan else None
-        masks = {kind: self._masks(operation.tensors, kind) for kind in kinds} if again else {}
+        masks = {kind: _masks(known, kind) for kind in kinds} if again else {}
         scanned = self._scanned(operation) if is_scan else None
         self.scans = self.scans or is_scan
         out = operation.run()
@@ -219,20 +220,6 @@ class Routes(Recorder):
                 lengths[t] = numpy.minimum(lengths[t], numpy.minimum(lengths[t - 1] + further, _NEVER))
         return numpy.moveaxis(positions, 0, axis), numpy.moveaxis(lengths, 0, axis)
 
-    def _kinds(self, tensors: list[Tensor]) -> set[tuple[int, int]]:
-        """What the elements of these tensors depend on, and over how many operations; all that differ."""
-        found: set[tuple[int, int]] = set()
-        for tensor in tensors:
-            positions, lengths = self.positions.read(tensor), self.lengths.read(tensor)
-            found |= set(zip(positions.ravel().tolist(), lengths.ravel().tolist(), strict=True))
-        return {kind for kind in found if kind[0]}
-
-    def _masks(self, tensors: list[Tensor], kind: tuple[int, int]) -> list[Any]:
-        """Which elements of each tensor are of this kind."""
-        positions, length = kind
-        same = [(self.positions.read(t) == positions) & (self.lengths.read(t) == length) for t in tensors]
-        return [numpy.array(of_numbers.any(axis=-1), bool) for of_numbers in same]
-
     def _join(self, results: list[Tensor], changed: dict[tuple[int, int], list[Any]], whole: bool) -> None:
         """Mark each element with all kinds that it depends on; one that is joined with another is an operation further.
 
@@ -254,6 +241,20 @@ class Routes(Recorder):
                 reached = numpy.minimum(kind[1] + joined[kind], _NEVER)
                 lengths = numpy.where(depends[kind], numpy.minimum(lengths, reached), lengths)
             self.mark(tensor, positions, lengths)
+
+
+def _kinds(known: list[tuple[Any, Any]]) -> set[tuple[int, int]]:
+    """What the elements of tensors depend on, and over how many operations; all that differ. known: both of each."""
+    found: set[tuple[int, int]] = set()
+    for positions, lengths in known:
+        found |= set(zip(positions.ravel().tolist(), lengths.ravel().tolist(), strict=True))
+    return {kind for kind in found if kind[0]}
+
+
+def _masks(known: list[tuple[Any, Any]], kind: tuple[int, int]) -> list[Any]:
+    """Which elements of each tensor are of this kind."""
+    same = [(positions == kind[0]) & (lengths == kind[1]) for positions, lengths in known]
+    return [numpy.array(of_numbers.any(axis=-1), bool) for of_numbers in same]
 
 
 def _joined(positions: Any, of: int, state: bool) -> Any:
@@ -296,7 +297,7 @@ class _Again:
     def _run(self, leaves: list[Any]) -> list[Tensor]:
         args, kwargs = tree_unflatten([_copy(x) if isinstance(x, Tensor) else x for x in leaves], self._spec)
         if torch.Tag.nondeterministic_seeded in self._func.tags:
-            torch.manual_seed(0)  # it draws the same numbers again
+            torch.default_generator.manual_seed(0)  # it draws the same numbers again; of the CPU alone, which is quick
         operation = Operation(self._func, args, kwargs)
         return [tensor.clone() for tensor in operation.results(operation.run())]
 

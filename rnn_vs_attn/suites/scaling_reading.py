@@ -208,14 +208,14 @@ def _doubt(path: Record, chain: Record | None, unknown: Sequence[Record]) -> str
     if chain is None or len(chain.details["counts"]) < growth.LEAST_LENGTHS:
         return "they are over few positions only, and its chain is unknown"
     counts, lengths = chain.details["counts"], chain.details["lengths"]
+    here = [c for c, n in zip(counts, lengths, strict=True) if n <= max(lengths[1], path.details["lengths"][-1])]
+    if path.text != growth.LINEAR and here[0] == here[-1] != counts[-1]:
+        return "its chain begins to grow at lengths beyond these, as where a module works in blocks"
     if chain.text == claims.UNDECIDED:
         told = f"{', '.join(map(str, counts))} at n = {', '.join(map(str, lengths))}"
         return f"{grows(path.text)} up to there, but its chain does not follow one law to n = {lengths[-1]}: {told}"
     if path.details.get("in_chain") and _ORDER[path.text] > _ORDER[chain.text]:
         return f"{grows(path.text)} up to there, but it is no longer than its chain, which is {grows(chain.text)}"
-    here = [c for c, n in zip(counts, lengths, strict=True) if n <= max(lengths[1], path.details["lengths"][-1])]
-    if path.text != growth.LINEAR and here[0] == here[-1] != counts[-1]:
-        return "its chain begins to grow at lengths beyond these, as where a module works in blocks"
     if path.details.get("at_least") and path.text != growth.LINEAR and chain.text != path.text:
         return "it looks both ways, so these are lower bounds, and its chain grows otherwise"
     return ""

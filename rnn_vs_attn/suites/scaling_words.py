@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import stats, units
-from rnn_vs_attn.curves import UNSETTLED, interval
+from rnn_vs_attn.curves import UNSETTLED, interval, span
 from rnn_vs_attn.models import BASELINE, find
 from rnn_vs_attn.readings import measured
 from rnn_vs_attn.records import Record
@@ -151,23 +151,23 @@ def _where(record: Record) -> str:
     if record.metric == FLOP_CROSSING.name:
         upto = (record.median or 0) - 1
         return f"up to n = {upto:.0f}" if upto else "it has more at every n"
-    span = f"{record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
+    over = f"{record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
     if float(record.axes["seq_len_from"] or 0) >= float(record.axes["d_model"] or 0):
         shorter = max(2, int(record.axes["d_model"] or 0) // 4)
-        span = f"{span}; no n below d was measured, give --seq-len {shorter}:{record.axes['seq_len_to']:.0f}"
+        over = f"{over}; no n below d was measured, give --seq-len {shorter}:{record.axes['seq_len_to']:.0f}"
     reason = record.details.get("reason", "")
     if record.median is not None:
         way = "faster from there on" if record.details["faster_beyond"] == BASELINE else "faster up to there"
-        return f"n = {interval(record)}, {way}, of {span}" + (f"; {reason}" if reason else "")
+        return f"n = {interval(record)}, {way}, of {over}" + (f"; {reason}" if reason else "")
     known = _settled(record)
     if record.details.get("everywhere"):
-        return f"{known[0]} at every n from {span}"
+        return f"{known[0]} at every n from {over}"
     told = ", ".join(known)
     if reason:
-        return f"{span}; {reason}" + (f"; so far {told}" if told else "")
+        return f"{over}; {reason}" + (f"; so far {told}" if told else "")
     if record.details.get("several"):
-        return f"they cross more than once in {span}: {told}"
-    return f"settled in {span} is {told}" if told else f"{span}: {UNSETTLED}"
+        return f"they cross more than once in {over}: {told}"
+    return f"settled in {over} is {told}" if told else f"{over}: {UNSETTLED}"
 
 
 def _settled(record: Record) -> list[str]:
@@ -175,8 +175,7 @@ def _settled(record: Record) -> list[str]:
     words = {"slower": "faster", "faster": "slower"}
     if record.details.get("everywhere"):
         return [words[record.details["everywhere"]]]
-    ends = [(words[side], units.significant(a), units.significant(b)) for side, a, b in record.details["stretches"]]
-    return [f"{word} from n = {start} to {end}" for word, start, end in ends]
+    return [f"{words[side]} {span(record, start, end, 'n = ')}" for side, start, end in record.details["stretches"]]
 
 
 def _why(records: Sequence[Record]) -> Iterator[str]:
