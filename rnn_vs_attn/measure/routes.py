@@ -28,7 +28,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure import decoding
 from rnn_vs_attn.measure.chains import SCANS, sequential_forms
-from rnn_vs_attn.measure.shadows import Exits, Operation, Recorder, Shadows
+from rnn_vs_attn.measure.shadows import Exits, Operation, Recorder, Shadows, tensors_of
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.mixer import has_state, initial_state
 
@@ -278,9 +278,11 @@ class _Again:
 
     def __init__(self, operation: Operation) -> None:
         self._func = operation.func
-        self._leaves, self._spec = tree_flatten((operation.args, operation.kwargs))
-        self._leaves = [_copy(leaf) if isinstance(leaf, Tensor) else leaf for leaf in self._leaves]
-        self._noise = [_noise(leaf) if isinstance(leaf, Tensor) else None for leaf in self._leaves]
+        leaves, self._spec = tree_flatten((operation.args, operation.kwargs))
+        self._written = [next(i for i, leaf in enumerate(leaves) if leaf is tensor) for tensor in operation.written]
+        self._draws = torch.Tag.nondeterministic_seeded in operation.func.tags
+        self._leaves = [_copy(leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        self._noise = [_noise(leaf) if isinstance(leaf, Tensor) else None for leaf in leaves]
         self._expected = self._run(self._leaves)
 
     def changed(self, masks: list[Any]) -> list[Any]:
@@ -295,11 +297,13 @@ class _Again:
         return found
 
     def _run(self, leaves: list[Any]) -> list[Tensor]:
-        args, kwargs = tree_unflatten([_copy(x) if isinstance(x, Tensor) else x for x in leaves], self._spec)
-        if torch.Tag.nondeterministic_seeded in self._func.tags:
-            torch.default_generator.manual_seed(0)  # it draws the same numbers again; of the CPU alone, which is quick
-        operation = Operation(self._func, args, kwargs)
-        return [tensor.clone() for tensor in operation.results(operation.run())]
+        """What it makes of the leaves, which stay as they are, and what it writes."""
+        if self._written:
+            leaves = [_copy(leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        args, kwargs = tree_unflatten(leaves, self._spec)
+        if self._draws:
+            torch.default_generator.manual_seed(0)  # the same numbers again; of the CPU alone, which is quick
+        return [*tensors_of(self._func(*args, **kwargs)), *(leaves[i] for i in self._written)]
 
 
 def _is_real_or_complex(tensor: Tensor) -> bool:

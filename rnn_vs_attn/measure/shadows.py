@@ -216,4 +216,11 @@ def name_of(func: Any) -> str:
 
 
 def tensors_of(values: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+    """All tensors in lists, tuples and dictionaries, as operators take and return them."""
+    if isinstance(values, Tensor):
+        return [values]
+    if isinstance(values, dict):
+        values = values.values()
+    elif not isinstance(values, list | tuple):
+        return []
+    return [tensor for value in values for tensor in tensors_of(value)]
