@@ -24,7 +24,7 @@ def of_chain(count: Count) -> list[int]:
 
 def laws(count: Count) -> set[str | None]:
     """Over the lengths of chains, and over those of routes."""
-    lengths = (CHAIN_LENGTHS, (*CHAIN_LENGTHS, 2048), ROUTE_LENGTHS[:10], ROUTE_LENGTHS)
+    lengths = (CHAIN_LENGTHS, (*CHAIN_LENGTHS, 2048), ROUTE_LENGTHS[:13], ROUTE_LENGTHS)
     return {growth.law(some, [count(n) for n in some]) for some in lengths}
 
 

@@ -400,7 +400,7 @@ def test_restricted_attention_has_the_flops_of_its_window_in_every_suite(part: s
     assert found == [expected, 3 * expected]
     if part == LAYER:
         also = BenchCase("attention-local", length, 3, width, num_layers=layers, device="cpu", window=window, threads=1)
-        assert [s.value for s in bench.measure(also, 0) if s.metric == "flops"] == found
+        assert [s.value for s in bench.measure(also, Turn()) if s.metric == "flops"] == found
 
 
 def test_flops_are_those_of_one_kernel_whichever_is_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
