@@ -14,6 +14,7 @@ from fractions import Fraction
 
 CONSTANT, LOGARITHMIC, LINEAR = "1", "log n", "n"
 LEAST_LENGTHS = 4
+_LEAST_SPAN = 3  # the longest length by the shortest
 _LARGEST_BASE, _LARGEST_STEP = 16, 64
 
 
@@ -25,7 +26,7 @@ def law(lengths: Sequence[int], counts: Sequence[int]) -> str | None:
     of the length adds the same everywhere; or of ceil((n - s) / r) for a whole r and s = 0 or 1, over four lengths
     r = 1 alone. None of RIVALS that grows otherwise may give the same counts.
     """
-    if len(lengths) < LEAST_LENGTHS or list(counts) != sorted(counts):
+    if len(lengths) < LEAST_LENGTHS or lengths[-1] < _LEAST_SPAN * lengths[0] or list(counts) != sorted(counts):
         return None
     if len(set(counts)) == 1:
         return CONSTANT

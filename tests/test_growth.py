@@ -24,7 +24,7 @@ def of_chain(count: Count) -> list[int]:
 
 def laws(count: Count) -> set[str | None]:
     """Over the lengths of chains, and over those of routes."""
-    lengths = (CHAIN_LENGTHS, (*CHAIN_LENGTHS, 2048), ROUTE_LENGTHS[:13], ROUTE_LENGTHS)
+    lengths = (CHAIN_LENGTHS, (*CHAIN_LENGTHS, 2048), ROUTE_LENGTHS[:10], ROUTE_LENGTHS)
     return {growth.law(some, [count(n) for n in some]) for some in lengths}
 
 
@@ -46,6 +46,7 @@ def laws(count: Count) -> set[str | None]:
         ([16, 64, 256, 1024], [4, 8, 16, 32], None),
         ([16, 32, 64, 128], [256, 1024, 4096, 16384], None),
         ([16, 32, 64], [16, 32, 64], None),
+        ([4, 5, 6, 7, 8, 9], [1, 1, 1, 1, 1, 1], None),
         ([16, 32, 64, 128], [9, 8, 7, 6], None),
     ],
 )

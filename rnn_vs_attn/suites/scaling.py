@@ -71,7 +71,8 @@ ROUTE_RUNS = 2500  # of single operations, beyond which no longer route is follo
 OPEN_RUNS = 15000  # the same, as long as the routes so far follow no law or several
 _FAR = CHAIN_LENGTHS[-1]  # a length at which a route that does not grow must still be one
 _LONG_ENOUGH = 16  # positions, over which what reaches anywhere reaches from end to end through a stack
-ROUTE_LENGTHS = (4, 5, 6, 7, 8, 9, 12, *(n for i in range(4, 8) for n in (1 << i, 3 << (i - 1))))  # ... 16, 24, ... 192
+ROUTE_LENGTHS = tuple(n for i in range(2, 8) for n in (1 << i, 3 << (i - 1)))  # 4, 6, 8, 12, ... 192
+_BETWEEN = (5, 7, 9)  # through stacks of layers; through one, a tree reaches over a power of two in one operation
 
 
 def select(cases: list[ScalingCase]) -> list[ScalingCase]:
@@ -212,13 +213,15 @@ def _chain(case: ScalingCase) -> int:
 
 
 def _routes(case: ScalingCase) -> Iterator[Sample]:
-    """Over 4, 5, 6 ... positions, as long as it takes no more than ROUTE_RUNS runs of single operations, or
+    """Over 4, 6, 8, 12 ... positions, as long as it takes no more than ROUTE_RUNS runs of single operations, or
     OPEN_RUNS while it is open how they grow. Where they are always the same, also whether the layer still reaches from
     end to end of a sequence that is much longer.
     """
     found: dict[int, Any] = {}
     law, reason = None, ""
-    for length in ROUTE_LENGTHS:
+    for length in sorted((*ROUTE_LENGTHS, *_BETWEEN)):
+        if length in _BETWEEN and not (found and found[max(found)].layers > case.num_layers):
+            continue
         try:
             route = _route(case, length)
         except CaseFault as fault:
