@@ -283,6 +283,9 @@ class Sweep:
                 self.progress.case_begins(case, name)
                 samples += self._time_pass(case, name, until)
             warnings += self._ask("release", until - self.clock())["warnings"]
+        except CaseFault as fault:
+            warnings += fault.warnings
+            raise
         finally:
             for sample in samples:
                 self._append(self._line(case, number, sample, warnings=warnings))
@@ -354,7 +357,7 @@ class Sweep:
             all_owed = tuple(name for name in all_owed if name in self.suite.precise)
         owed = [name for name in all_owed if name not in given]
         for name in owed or self.suite.owed(case)[-1:]:
-            self._append(self._line(case, number, Sample(name, None), fault.status, fault.reason))
+            self._append(self._line(case, number, Sample(name, None), fault.status, fault.reason, fault.warnings))
 
     def _line(
         self,

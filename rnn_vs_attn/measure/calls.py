@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from rnn_vs_attn.isolation.keeping import kept
+
 ENOUGH = 0.2  # seconds of timed calls
 _LONG = 2.0  # seconds, of which loading code is no part that matters
 _NANO = 1e-9
@@ -19,14 +21,16 @@ def repeated(call: Callable[[], Any], device: torch.device) -> tuple[list[float]
     The first is thrown away, but for a long one, of which there is no other.
     """
     wait = waiter(device)
-    taken, made = _timed(call, wait)
+    with kept():
+        taken, made = _timed(call, wait)
     if taken > _LONG:
         return [taken], made
     found: list[float] = []
-    while sum(found) < ENOUGH:
-        made = None  # or the call before would take its memory in the one that is timed
-        taken, made = _timed(call, wait)
-        found.append(taken)
+    with kept(timed=True):
+        while sum(found) < ENOUGH:
+            made = None  # or the call before would take its memory in the one that is timed
+            taken, made = _timed(call, wait)
+            found.append(taken)
     return found, made
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.isolation.keeping import kept
 from rnn_vs_attn.measure import calls
 from rnn_vs_attn.models.mixer import advance, decodes, has_state, initial_state, output_of
 
@@ -136,20 +137,22 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any]) -> Steps:
     """
     wait = calls.waiter(decoder.context.device)
     begin = made
-    for _ in range(UNTIMED - 1):
-        begin = decoder.step(*begin)
+    with kept():
+        for _ in range(UNTIMED - 1):
+            begin = decoder.step(*begin)
     a_set = min(MOST_STEPS, max(LEAST_STEPS, decoder.context.shape[1] // 8))
     found: list[int] = []
-    while not _enough(found):
-        given, state = decoder.step(*copy.deepcopy(begin))
-        wait()
-        for _ in range(a_set):
-            start = perf_counter_ns()
-            given, state = decoder.step(given, state)
+    with kept(timed=True):
+        while not _enough(found):
+            given, state = decoder.step(*copy.deepcopy(begin))
             wait()
-            found.append(perf_counter_ns() - start)
-            if _enough(found):
-                break
+            for _ in range(a_set):
+                start = perf_counter_ns()
+                given, state = decoder.step(given, state)
+                wait()
+                found.append(perf_counter_ns() - start)
+                if _enough(found):
+                    break
     return Steps([value * _NANO for value in found])
 
 

@@ -122,9 +122,10 @@ def measure(case: GradflowCase, seed: int) -> Iterator[Sample]:
     """One round: fresh weights, a fresh input, and the norm at every distance of the grid."""
     import torch
 
+    from rnn_vs_attn.isolation.seeds import seed_all
     from rnn_vs_attn.measure import adjoint
 
-    torch.manual_seed(seed)
+    seed_all(seed)
     spec = find(case.model)
     with adjoint.float64():
         module = module_of(case)
