@@ -40,7 +40,7 @@ class Worker:
         import torch
 
         from rnn_vs_attn.isolation.keeping import Own
-        from rnn_vs_attn.isolation.torch_settings import THREADS
+        from rnn_vs_attn.isolation.threads import THREADS
         from rnn_vs_attn.models import imports
 
         THREADS.watch()
@@ -132,7 +132,7 @@ class Worker:
 
     def anchor(self, device: str, dtype: str, threads: int) -> dict[str, Any]:
         """The machine's own peak in this round."""
-        from rnn_vs_attn.isolation.torch_settings import THREADS
+        from rnn_vs_attn.isolation.threads import THREADS
         from rnn_vs_attn.measure import anchor
         from rnn_vs_attn.measure.device import DTYPES
 
@@ -240,7 +240,7 @@ class Worker:
 
     def _enter(self, suite: Suite, case: dict[str, Any], max_memory: int | None) -> Case:
         """Begin with a case: what its labels say is set, and what its model may change for itself is noted."""
-        from rnn_vs_attn.isolation.torch_settings import THREADS
+        from rnn_vs_attn.isolation.threads import THREADS
         from rnn_vs_attn.measure import memory
         from rnn_vs_attn.measure.device import set_precision
         from rnn_vs_attn.models import imports

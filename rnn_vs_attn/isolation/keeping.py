@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.isolation import patches, process_settings, torch_settings
+from rnn_vs_attn.isolation import patches, process_settings, torch_own, torch_settings
 from rnn_vs_attn.isolation.modules import Modules
 from rnn_vs_attn.isolation.settings import Change, Setting, available, listed, put_back, read_all
+from rnn_vs_attn.isolation.threads import THREADS
 
 HELD = available((*torch_settings.HELD, *process_settings.HELD))
-OWN = (*available((*process_settings.OWN, *torch_settings.OWN)), patches.PATCHES)
+OWN = (*available((*process_settings.OWN, *torch_own.OWN)), patches.PATCHES)
 
 
 class Notes:
@@ -49,25 +50,34 @@ class Notes:
 NOTES = Notes()
 
 
+_PROMISED = tuple(setting for setting in HELD if setting.promised)
+_PROMISED_AROUND: list[list[Any]] = []
+
+
 @contextmanager
 def kept(*others: Setting, timed: bool = False) -> Iterator[list[Change]]:
     """Code of a user runs within; afterwards all settings that are held are what they were, and the others given.
 
     Yields a list that holds the changes afterwards. timed: the code within was timed, so that a change of what its
-    label promises is a CaseFault.
+    label promises is a CaseFault. One within another begins with what the outer one promised.
     """
     settings = (*HELD, *others)
-    torch_settings.THREADS.forget()
+    if _PROMISED_AROUND:
+        NOTES.add(put_back(_PROMISED, _PROMISED_AROUND[-1]))
+    THREADS.forget()
     before = read_all(settings)
+    _PROMISED_AROUND.append([value for setting, value in zip(settings, before, strict=True) if setting.promised])
     changes: list[Change] = []
     try:
         yield changes
     finally:
+        _PROMISED_AROUND.pop()
         changes += put_back(settings, before)
         NOTES.add(changes)
     broken = [change.text for change in changes if change.setting.promised]
     if timed and broken:
-        raise CaseFault("failed", f"it changed {'; '.join(broken)} in calls that are timed, against its row's label")
+        what = f"it changed {'; '.join(broken)} in calls that are timed"
+        raise CaseFault("failed", f"{what}, which its row's label excludes; leave it as it is when it is called")
 
 
 def note_grad_mode(wanted: bool) -> None:

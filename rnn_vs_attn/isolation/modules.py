@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 _PYTHON = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+PRIVATE = "_file_"  # how names begin that no module of anybody has
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -42,7 +43,7 @@ class Modules(MetaPathFinder):
         key, self._key = self._key, None
         assert key is not None
         new = {name: module for name, module in sys.modules.items() if name not in self._shared}
-        own = {name: module for name, module in new.items() if is_users(module)}
+        own = {name: module for name, module in new.items() if is_users(module) and not name.startswith(PRIVATE)}
         self._of[key] = own
         self._shared |= {name: module for name, module in new.items() if name not in own}
         for name in own:
@@ -61,7 +62,7 @@ class Modules(MetaPathFinder):
             return None
         for key, module in known:
             if found.origin in _places(module) or list(found.submodule_search_locations or ()) == _places(module):
-                again = _Again(module, partial(self._lent, str(self._key), key))
+                again = Again(module, partial(self._lent, str(self._key), key))
                 return ModuleSpec(name, again, origin=found.origin, is_package=hasattr(module, "__path__"))
         return None
 
@@ -78,7 +79,7 @@ class Modules(MetaPathFinder):
         return None
 
 
-class _Again(Loader):
+class Again(Loader):
     """A module that has been run."""
 
     def __init__(self, module: ModuleType, lend: Callable[[], None]) -> None:

@@ -22,6 +22,7 @@ from torch import nn
 
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.isolation import keeping, seeds
+from rnn_vs_attn.isolation.modules import PRIVATE, Again
 from rnn_vs_attn.isolation.settings import Change
 from rnn_vs_attn.models import ModelSpec
 
@@ -227,13 +228,15 @@ def _loaded(file: Path) -> ModuleType | None:
         place = getattr(module, "__file__", None)
         if isinstance(place, str) and place.endswith(file.name) and Path(place).resolve() == file:
             return module
-    return None
+    bare = _bare_name(file)
+    spec = importlib.util.find_spec(bare[0]) if bare else None
+    return importlib.import_module(bare[0]) if spec is not None and isinstance(spec.loader, Again) else None
 
 
 def _private_name(file: Path) -> str:
     """A name that no other module has."""
     digest = hashlib.sha256(str(file).encode(errors="surrogateescape")).hexdigest()[:12]
-    return f"_file_{re.sub(r'[^0-9A-Za-z_]', '_', file.stem)}_{digest}"
+    return f"{PRIVATE}{re.sub(r'[^0-9A-Za-z_]', '_', file.stem)}_{digest}"
 
 
 def _bare_name(file: Path) -> list[str]:
