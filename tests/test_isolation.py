@@ -229,11 +229,12 @@ def test_threads_that_each_timed_call_sets_are_no_number_under_the_label_threads
     assert torch.get_num_threads() == 1
 
 
-def test_threads_that_a_call_sets_and_puts_back_itself_are_seen_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch, "set_num_threads", THREADS.ask)
-    with pytest.raises(CaseFault, match="torch's number of threads from 1 to 2 and back in calls that are timed"):
-        timed(lambda: torch.set_num_threads(2), lambda: torch.set_num_threads(1))
-    timed(lambda: torch.set_num_threads(1))  # what it is anyway
+def test_threads_that_a_call_sets_and_puts_back_itself_are_seen_too() -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "set_num_threads", THREADS.ask)
+        with pytest.raises(CaseFault, match="torch's number of threads from 1 to 2 and back in calls that are timed"):
+            timed(lambda: torch.set_num_threads(2), lambda: torch.set_num_threads(1))
+        timed(lambda: torch.set_num_threads(1))  # what it is anyway
 
 
 @linux
