@@ -266,3 +266,15 @@ def test_what_is_missing_is_named_to_ab(worker: ChildWorker, folder: Path) -> No
         worker.ask("origin", 60, model="package.layers:Report", forbidden=None)
     assert "there is no module" not in str(caught.value)
     assert worker.ask("origin", 60, model="nowhere:Report", forbidden=None)["reason"] == "there is no module nowhere"
+
+
+def test_this_programs_own_modules_belong_to_no_model(folder: Path) -> None:
+    """They may be imported first while a user's model is measured, and stand for others' rows too."""
+    made = ChildWorker(folder=folder)
+    try:
+        for model in ("leaky.py:Leaky", "lstm", "attention"):
+            samples = made.ask("measure", 60, seed=0, **about(model))["samples"]
+            told = {warning for sample in samples for warning in sample["warnings"]}
+            assert (told == set()) == (model != "leaky.py:Leaky")
+    finally:
+        made.close()

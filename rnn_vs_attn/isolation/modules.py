@@ -43,7 +43,7 @@ class Modules(MetaPathFinder):
         key, self._key = self._key, None
         assert key is not None
         new = {name: module for name, module in sys.modules.items() if name not in self._shared}
-        own = {name: module for name, module in new.items() if is_users(module) and not name.startswith(PRIVATE)}
+        own = {name: module for name, module in new.items() if _is_own(name, module)}
         self._of[key] = own
         self._shared |= {name: module for name, module in new.items() if name not in own}
         for name in own:
@@ -93,10 +93,12 @@ class Again(Loader):
         self._lend()
 
 
-def is_users(module: Any) -> bool:
-    """Whether a module comes from a folder of the user's, and not from Python or an installed package."""
+def _is_own(name: str, module: Any) -> bool:
+    """Whether a module comes from a folder of the user's: not from Python, an installed package or this one."""
     where = _places(module)
-    return bool(where) and not any(
+    if not where or name.startswith(PRIVATE) or name.partition(".")[0] == __package__.partition(".")[0]:
+        return False
+    return not any(
         place.startswith(_PYTHON) or any(part in Path(place).parts for part in _INSTALLED) for place in where
     )
 
