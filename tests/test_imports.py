@@ -273,18 +273,18 @@ MISSING = [
     ("package:Mixer", "package/__init__.py, line 1"),
     ("package.layers:Mixer", LIBRARY),
     ("package.nowhere:Mixer", LIBRARY),
-    ("raises:Mixer", "RuntimeError: no GPU here (FOLDER/raises/__init__.py, line 2)"),
+    ("raises:Mixer", "RuntimeError: no GPU here (raises/__init__.py, line 2)"),
     ("raises.layers:Mixer", "RuntimeError: no GPU here"),
     ("circular.first:A", "cannot import name 'A' from partially initialized module 'circular.first'"),
     ("round.py:A", "most likely due to a circular import"),
     ("syntax:Mixer", "SyntaxError: '(' was never closed (syntax.py, line 2)"),
     ("syntax.py:Mixer", "SyntaxError: '(' was never closed (syntax.py, line 2)"),
     ("relative.py:Mixer", "a file alone is in no package, give package.module:Class"),
-    ("script:Mixer", "it ends the program when it is imported (FOLDER/script.py, line 3)"),
+    ("script:Mixer", "it ends the program when it is imported (script.py, line 3)"),
     ("script.py:Mixer", "it ends the program when it is imported"),
     ("lazy:Mixer", LIBRARY),
     ("lazy.py:Mixer", LIBRARY),
-    ("by_hand:Mixer", "ModuleNotFoundError: Mixer needs einops (FOLDER/by_hand.py, line 1)"),
+    ("by_hand:Mixer", "ModuleNotFoundError: Mixer needs einops (by_hand.py, line 1)"),
 ]
 
 
@@ -299,7 +299,7 @@ def test_what_a_module_that_is_there_lacks_is_named_and_not_the_module(
             ask(find(name))
         own.leave()
         assert str(caught.value).startswith(f"model {name!r} does not import: ")
-        assert said.replace("FOLDER", str(folder)) in str(caught.value)
+        assert said in str(caught.value)
         assert "there is no module" not in str(caught.value)
         assert "\n" not in str(caught.value)
 

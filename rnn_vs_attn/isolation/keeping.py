@@ -29,7 +29,7 @@ class Notes:
     def add(self, changes: Sequence[Change]) -> None:
         self.spoilt = self.spoilt or not all(change.back for change in changes)
         for change in changes:
-            if change.setting.told:
+            if change.setting.told and change.text:
                 self._changes.setdefault(change.text, change)
 
     def tell(self) -> list[str]:

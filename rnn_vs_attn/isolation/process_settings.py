@@ -77,6 +77,7 @@ def _write_tracing(trace: Any, profile: Any) -> None:
 # A model's own
 
 _OF_TORCH = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")  # torch.compile notes them there, as it does _TORCH...
+_COMPILES_WITH = 2000  # calls within each other, which torch.compile allows itself
 _SIGNALS = sorted({int(s) for s in signal.valid_signals()} & set(range(1, 32)) - {signal.SIGKILL, signal.SIGSTOP})
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _LIMITS = {  # RLIMIT_DATA is --max-memory's
@@ -93,6 +94,11 @@ def _write_environment(value: dict[str, str]) -> None:
     for name in now.keys() - value.keys():
         del os.environ[name]
     os.environ.update({name: text for name, text in value.items() if now.get(name) != text})
+
+
+def _recursion(before: int, after: int) -> str:
+    by_torch = after == _COMPILES_WITH and "torch._inductor.compile_fx" in sys.modules
+    return "" if by_torch else f"Python's recursion limit from {before} to {after}"
 
 
 def _write_filters(value: list[Any]) -> None:
@@ -152,7 +158,7 @@ OWN = (
         ),
         words=lambda *_: "how modules are found",
     ),
-    Setting("Python's recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
+    Setting("Python's recursion limit", sys.getrecursionlimit, sys.setrecursionlimit, words=_recursion),
     Setting("filters of warnings", lambda: list(warnings.filters), _write_filters, told=False),
     Setting("logging", _logging, _write_logging, words=lambda *_: "the level or the handlers of logging"),
     Setting(

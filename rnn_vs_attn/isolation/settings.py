@@ -12,7 +12,8 @@ class Setting:
     """Something that all code of a process shares.
 
     write: makes it what `read` returned, None where nothing can. promised: a case's label says it, so calls that
-    change it have no number. told: whether a row says that it was changed. words: what changed, from both values.
+    change it have no number. told: whether a row says that it was changed. words: what changed, from both values, ""
+    where it is torch's own doing.
     """
 
     name: str

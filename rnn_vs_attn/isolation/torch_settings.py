@@ -39,7 +39,8 @@ _CUDA = torch.backends.cuda
 
 
 def _backends() -> dict[str, Any]:
-    return vars(importlib.import_module("torch.backends").m)
+    module: Any = importlib.import_module("torch.backends")
+    return vars(getattr(module, "m", module))
 
 
 def _write_deterministic(value: str) -> None:

@@ -168,7 +168,7 @@ def _why(error: BaseException) -> str:
         return first_line(error)
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
     last = next((frame for frame in reversed(frames) if frame.filename not in _BETWEEN), None)
-    where = f" ({last.filename}, line {last.lineno})" if last is not None else ""
+    where = f" ({_short(last.filename)}, line {last.lineno})" if last is not None else ""
     if isinstance(error, ModuleNotFoundError):
         return f"{first_line(error)}{where}; install what is missing or add its folder to PYTHONPATH"
     if isinstance(error, SystemExit):
@@ -176,6 +176,12 @@ def _why(error: BaseException) -> str:
     if "no known parent package" in str(error):
         return f"{first_line(error)}{where}; a file alone is in no package, give package.module:Class"
     return f"{first_line(error)}{where}"
+
+
+def _short(file: str) -> str:
+    """A file as it is seen from the folder that was started in."""
+    here = _started_in[-1].resolve()
+    return str(Path(file).relative_to(here)) if Path(file).is_relative_to(here) else file
 
 
 def _attribute(spec: ModelSpec, module: ModuleType, name: str) -> Any:
