@@ -27,6 +27,7 @@ from rnn_vs_attn.isolation.keeping import HELD, NOTES, OWN, Own, kept
 from rnn_vs_attn.isolation.seeds import seed_all, undrawn
 from rnn_vs_attn.isolation.settings import same
 from rnn_vs_attn.isolation.threads import THREADS
+from rnn_vs_attn.measure import calls
 from rnn_vs_attn.models import find
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
@@ -409,3 +410,15 @@ def test_a_module_that_seeds_when_it_is_built_does_not_fix_what_is_drawn_after_i
     assert not torch.equal(*drawn)
     said = "the seed of torch's random numbers (its weights are the same in every round)"
     assert NOTES.tell() == [f"it changed {said}, which was put back"]
+
+
+def test_a_call_so_long_that_the_first_one_is_the_number_keeps_to_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = torch.device("cpu")
+    monkeypatch.setattr(calls, "_LONG", -1.0)
+    assert len(calls.seconds(lambda: None, device)) == 1
+    with pytest.raises(CaseFault, match="in calls that are timed"):
+        calls.seconds(lambda: torch.set_num_threads(2), device)
+    monkeypatch.setattr(calls, "_LONG", 1e9)
+    monkeypatch.setattr(calls, "ENOUGH", 0.0)
+    calls.seconds(lambda: torch.set_num_threads(2), device)  # it is thrown away
+    assert torch.get_num_threads() == 1

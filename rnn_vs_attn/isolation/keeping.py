@@ -74,8 +74,14 @@ def kept(*others: Setting, timed: bool = False) -> Iterator[list[Change]]:
         _PROMISED_AROUND.pop()
         changes += put_back(settings, before)
         NOTES.add(changes)
+    if timed:
+        check_labels(changes)
+
+
+def check_labels(changes: Sequence[Change]) -> None:
+    """CaseFault where calls that were timed changed what their label promises."""
     broken = [change.text for change in changes if change.setting.promised]
-    if timed and broken:
+    if broken:
         what = f"it changed {'; '.join(broken)} in calls that are timed"
         raise CaseFault("failed", f"{what}, which its row's label excludes; leave it as it is when it is called")
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.isolation.keeping import kept
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.mixer import advance, has_state, initial_state
 
@@ -56,7 +57,7 @@ def float64() -> Iterator[None]:
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        with torch.enable_grad():  # a user's module may have turned it off for the process
+        with torch.enable_grad(), kept():
             yield
     finally:
         torch.set_default_dtype(before)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from rnn_vs_attn.isolation.keeping import kept
+from rnn_vs_attn.isolation.keeping import check_labels, kept
 
 ENOUGH = 0.2  # seconds of timed calls
 _LONG = 2.0  # seconds, of which loading code is no part that matters
@@ -21,9 +21,10 @@ def repeated(call: Callable[[], Any], device: torch.device) -> tuple[list[float]
     The first is thrown away, but for a long one, of which there is no other.
     """
     wait = waiter(device)
-    with kept():
+    with kept() as changes:
         taken, made = _timed(call, wait)
     if taken > _LONG:
+        check_labels(changes)
         return [taken], made
     found: list[float] = []
     with kept(timed=True):
