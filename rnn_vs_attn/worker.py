@@ -39,14 +39,14 @@ class Worker:
     def __init__(self) -> None:
         import torch
 
-        from rnn_vs_attn.isolation.keeping import Own
+        from rnn_vs_attn.isolation import keeping
         from rnn_vs_attn.isolation.threads import THREADS
         from rnn_vs_attn.models import imports
 
         THREADS.watch()
         imports.start_in(Path.cwd())
-        self._torch = torch
-        self._own = Own()
+        self._torch, self._keeping, self._threads = torch, keeping, THREADS
+        self._own = keeping.Own()
         self._warm: set[tuple[object, ...]] = set()
         self._case: Case | None = None
         self._max_memory: int | None = None
@@ -57,9 +57,7 @@ class Worker:
     @property
     def spoilt(self) -> bool:
         """Whether a case that has ended has changed what cannot be put back."""
-        from rnn_vs_attn.isolation.keeping import NOTES
-
-        return NOTES.spoilt and self._case is None
+        return self._keeping.NOTES.spoilt and self._case is None
 
     def environment(self) -> dict[str, Any]:
         """What torch says of itself and its devices, and which Python this is."""
@@ -132,22 +130,20 @@ class Worker:
 
     def anchor(self, device: str, dtype: str, threads: int) -> dict[str, Any]:
         """The machine's own peak in this round."""
-        from rnn_vs_attn.isolation.threads import THREADS
         from rnn_vs_attn.measure import anchor
         from rnn_vs_attn.measure.device import DTYPES
 
-        THREADS.set(threads)
+        self._threads.set(threads)
         return {"samples": [asdict(s) for s in anchor.samples(self._torch.device(device), DTYPES[dtype])]}
 
     def prepare(self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None) -> dict[str, Any]:
         """Build a case's module and input with the weights and data of `seed`."""
-        from rnn_vs_attn.isolation.keeping import kept
         from rnn_vs_attn.measure.clock import clock_for
 
         owner = suite_named(suite)
         made = self._enter(owner, case, max_memory)
         assert owner.workload is not None
-        with kept():
+        with self._keeping.kept():
             self._workload = owner.workload(made, seed)
         self._clock = clock_for(self._torch.device(made.device))
         self._before = self._readings()
@@ -155,18 +151,17 @@ class Worker:
 
     def ready(self, name: str, budget: dict[str, Any], plan: dict[str, Any] | None) -> dict[str, Any]:
         """Warm one pass up and fix how many calls a block takes. CaseFault beforehand where it cannot fit."""
-        from rnn_vs_attn.isolation.keeping import kept
         from rnn_vs_attn.measure.stopping import make_ready
 
         assert self._case is not None
         self._refuse_what_cannot_fit(self._case, name == "train")
         reply: dict[str, Any] = {}
         if getattr(self._case, "compile", False):
-            with kept():
+            with self._keeping.kept():
                 reply["compile_seconds"] = self._clock.block(self._workload, name, 1).wall
         kind = self._kind(self._case)
         known = Plan(**plan) if plan else None
-        with kept(timed=True):
+        with self._keeping.kept(timed=True):
             ready = make_ready(self._clock, self._workload, name, Budget(**budget), known, kind not in self._warm)
         self._warm.add(kind)
         settled = {} if ready.settled is None else {"settled": ready.settled}
@@ -174,9 +169,7 @@ class Worker:
 
     def block(self, name: str, loops: int) -> dict[str, Any]:
         """Time one block of `loops` calls; on CUDA with the clock of the device right after it, where that is known."""
-        from rnn_vs_attn.isolation.keeping import kept
-
-        with kept(timed=True):
+        with self._keeping.kept(timed=True):
             taken = asdict(self._clock.block(self._workload, name, loops))
         if self._case is not None and self._case.device.startswith("cuda"):
             taken["clock_mhz"] = self._readings()[1].get("sm_clock_mhz")
@@ -191,18 +184,16 @@ class Worker:
         self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None, part: str = "measure"
     ) -> dict[str, Any]:
         """All samples of a case that are not timed in blocks, or (part "peaks") those that come after all others."""
-        from rnn_vs_attn.isolation.keeping import kept
-
         owner = suite_named(suite)
         made = self._enter(owner, case, max_memory)
         self._refuse_what_cannot_fit(made, owner.trains)
         if owner.least_memory is not None:
             self._refuse(owner.least_memory(made), owner.trains)
         if owner.workload is not None and self._kind(made) not in self._warm:
-            with kept():
+            with self._keeping.kept():
                 self._load_libraries(owner.workload(made, seed))
         take = owner.peaks if part == "peaks" and owner.peaks is not None else owner.measure
-        with kept():
+        with self._keeping.kept():
             samples = [asdict(sample) for sample in take(made, seed)]
         told = self._leave()
         return {"samples": [sample | {"warnings": [*sample["warnings"], *told]} for sample in samples]}
@@ -211,13 +202,12 @@ class Worker:
         self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None, path: str, compare: bool
     ) -> dict[str, Any]:
         """Keep a case's output and gradients at `path`, or say how far they are from those kept there."""
-        from rnn_vs_attn.isolation.keeping import kept
         from rnn_vs_attn.measure import outcome
 
         owner = suite_named(suite)
         assert owner.workload is not None
         entered = self._enter(owner, case, max_memory)
-        with kept():
+        with self._keeping.kept():
             made = owner.workload(entered, seed)
             if compare:
                 found = outcome.difference(made, Path(path), seed)
@@ -240,7 +230,6 @@ class Worker:
 
     def _enter(self, suite: Suite, case: dict[str, Any], max_memory: int | None) -> Case:
         """Begin with a case: what its labels say is set, and what its model may change for itself is noted."""
-        from rnn_vs_attn.isolation.threads import THREADS
         from rnn_vs_attn.measure import memory
         from rnn_vs_attn.measure.device import set_precision
         from rnn_vs_attn.models import imports
@@ -250,7 +239,7 @@ class Worker:
         made = suite.case(**case)
         self._load_built_in(made.model)
         self._own.enter(imports.source_of(find(made.model)))
-        THREADS.set(made.threads)
+        self._threads.set(made.threads)
         set_precision(getattr(made, "tf32", False))
         on_cpu = made.device == "cpu"
         available = environment.available_memory() if on_cpu else self._torch.cuda.mem_get_info(made.device)[0]
@@ -269,27 +258,25 @@ class Worker:
 
     def _leave(self) -> list[str]:
         """End with a case, if there is one: nothing of it stays. What its module changed, for its row."""
-        from rnn_vs_attn.isolation.keeping import NOTES, kept
         from rnn_vs_attn.measure import memory
 
-        with kept():  # a module may have something to do when it goes
+        with self._keeping.kept():  # a module may have something to do when it goes
             self._case = self._workload = self._clock = self._before = None
             memory.limit(None)
             _collect()
         self._own.leave()
         if self._torch.cuda.is_initialized():
             self._torch.cuda.empty_cache()
-        return NOTES.tell()
+        return self._keeping.NOTES.tell()
 
     @contextmanager
     def _visit(self, model: str) -> Iterator[None]:
         """Code of a model runs within, for no row; nothing of it stays."""
-        from rnn_vs_attn.isolation.keeping import kept
         from rnn_vs_attn.models import imports
 
         self._own.enter(imports.source_of(find(model)))
         try:
-            with kept():
+            with self._keeping.kept():
                 yield
         finally:
             self._leave()

@@ -28,6 +28,8 @@ from rnn_vs_attn.isolation.seeds import seed_all, undrawn
 from rnn_vs_attn.isolation.settings import same
 from rnn_vs_attn.isolation.threads import THREADS
 from rnn_vs_attn.measure import calls
+from rnn_vs_attn.measure.clock import CPUClock
+from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models import find
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
@@ -422,3 +424,15 @@ def test_a_call_so_long_that_the_first_one_is_the_number_keeps_to_its_label(monk
     monkeypatch.setattr(calls, "ENOUGH", 0.0)
     calls.seconds(lambda: torch.set_num_threads(2), device)  # it is thrown away
     assert torch.get_num_threads() == 1
+
+
+class TurnsGradientsOn(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        torch.set_grad_enabled(True)
+        return 2 * x
+
+
+def test_a_forward_pass_that_turns_gradients_on_for_the_next_call_is_said() -> None:
+    """The pass keeps no gradient; what stands around a block hides what its calls leave behind."""
+    CPUClock().block(Workload.of(TurnsGradientsOn(), torch.ones(1, 2, 2)), "forward", 2)
+    assert NOTES.tell() == ["it changed grad mode from off to on, which was put back"]

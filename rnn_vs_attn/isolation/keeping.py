@@ -108,13 +108,14 @@ class Own:
 
     def enter(self, key: str) -> None:
         """Begin with one model; what it had changed before is so again."""
+        self.leave()
         patches.NAMESPACES.see()
         self._key, self._before = key, [*read_all(OWN[:-1]), {}]  # patches are those since all was first seen
         self._give(key)
         self._modules.enter(key)
 
     def leave(self) -> None:
-        """End with it: everything is as it was before."""
+        """End with it, if there is one: everything is as it was before."""
         key, self._key = self._key, None
         if key is None:
             return
