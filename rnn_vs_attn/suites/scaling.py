@@ -193,11 +193,10 @@ def _defined(case: ScalingCase) -> costs.Flops | None:
 
 def _on_cpu(case: ScalingCase, length: int, layers: int, double: bool) -> torch.nn.Module:
     """The module, with weights that are the same at every call."""
-    import torch
-
+    from rnn_vs_attn.isolation.seeds import seed_all
     from rnn_vs_attn.models import build
 
-    torch.manual_seed(0)
+    seed_all(0)
     shape = dataclasses.replace(case.shape, seq_len=length, num_layers=layers)
     module = build.build(find(case.model), shape).eval()
     return module.double() if double else module
