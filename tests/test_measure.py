@@ -56,7 +56,7 @@ def test_calibration_finds_loops_that_fill_a_block(workload: Workload) -> None:
 
 
 def test_a_case_gets_at_least_the_least_number_of_blocks(workload: Workload) -> None:
-    plan, _ = calibrate(ScriptedClock(0.5), workload, "forward", Budget(min_blocks=3))
+    plan, _ = calibrate(ScriptedClock(0.1), workload, "forward", Budget(min_blocks=3))
     assert plan == Plan(loops=1, num_blocks=3)
 
 
