@@ -329,10 +329,8 @@ def over_time(runs: Sequence[Run], names: Sequence[str], rules: Rules) -> Table:
         written = ["–" if m is None else units.of_unit(m, known.unit) for m in medians]
         rows.append([*(str(own.get(name, "–")) for name in shown), metric[0], *written, _growth(medians, known)])
     header = [*shown, "metric", *(names[i] for i in order), "last ÷ first"]
-    notes = [
-        "medians; no verdict: give two runs for one, or `export --format otava` for change points in a long series"
-    ]
-    return Table(f"{runs[0].suite}, {len(runs)} runs", header, rows, notes, grouped=False)
+    notes = ["medians; no verdict: give two runs for one, or export --format otava for change points in a long series"]
+    return Table(f"{runs[0].suite}, {len(runs)} runs", header, rows, notes, grouped=False, heads=len(shown) + 1)
 
 
 def _growth(medians: Sequence[float | None], record: Record) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from rnn_vs_attn import __version__
+from rnn_vs_attn import __version__, safe_text
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records import ROUND_TIME, Record, Run
 from rnn_vs_attn.suites import SUITES
@@ -213,18 +213,13 @@ def otava_configuration(runs: Sequence[Run], file: str) -> tuple[str, list[str]]
     gaps = [name for name in shown if not all(name in row for row in rows)]
     if len(gaps) == len(shown):
         raise UserError("no metric that can get better or worse is in all of these runs; otava has nothing to read")
-    lines = ["tests:", "  rnn-vs-attn:", "    type: csv", f"    file: {_quoted(file)}", "    time_column: time"]
+    lines = ["tests:", "  rnn-vs-attn:", "    type: csv", f"    file: {safe_text.yaml(file)}", "    time_column: time"]
     lines += ["    attributes: [commit]", "    metrics:"]
     for name, record in shown.items():
         if name not in gaps:
-            quoted = _quoted(name)
+            quoted = safe_text.yaml(name)
             lines += [f"      {quoted}:", f"        column: {quoted}", f"        direction: {direction[record.better]}"]
     return "\n".join(lines) + "\n", gaps
-
-
-def _quoted(text: str) -> str:
-    """A YAML string; JSON's escapes beyond U+FFFF are pairs of surrogates, which YAML has not."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _csv(runs: Sequence[Run]) -> str:
@@ -269,7 +264,7 @@ def _whole(runs: Sequence[Run]) -> list[str]:
 
 
 def _json(document: object) -> str:
-    return json.dumps(document, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
+    return safe_text.json_text(document) + "\n"
 
 
 FORMATS = (

@@ -91,19 +91,9 @@ def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
         "n is seq_len and d is d_model, projections included; FLOPs are of matrix products, a multiply-add is two"
     )
     from rnn_vs_attn.tables import Table
+    from rnn_vs_attn.terminal import print_table
 
-    out = console()
-    if not out.is_terminal:
-        out.file.write(Table(text, list(titles.values()), cells, notes).markdown())
-        return
-    from rich.table import Table as RichTable
-
-    rich_table = RichTable(*titles.values(), caption=text, caption_justify="left", header_style="bold")
-    for row in cells:
-        rich_table.add_row(*row)
-    out.print(rich_table)
-    for note in notes:
-        out.print(note, highlight=False, markup=False)
+    print_table(Table(text, list(titles.values()), cells, notes, grouped=False, prose=("source",)), console())
 
 
 def _written(name: str, value: Any, family: str) -> str:

@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rnn_vs_attn import stats
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.safe_text import encodable
 
 if TYPE_CHECKING:
     import pandas
@@ -214,8 +215,8 @@ def group_lines(lines: Iterable[SampleLine]) -> dict[Key, list[SampleLine]]:
 
 
 def dump(value: object) -> str:
-    """One line of JSON; NaN and infinity are a ValueError."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    """One line of JSON that UTF-8 can hold; NaN and infinity are a ValueError."""
+    return encodable(json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False))
 
 
 class RunFolder:
@@ -257,7 +258,7 @@ class RunFolder:
         """Write one sample, whole or not at all. UserError where the disk takes no more."""
         start = self._samples.seek(0, os.SEEK_END)
         try:
-            left = dump(asdict(line)).encode(errors="backslashreplace") + b"\n"
+            left = dump(asdict(line)).encode() + b"\n"
             while left:  # a disk that becomes full takes a part without an error
                 left = left[self._samples.write(left) :]
         except OSError as error:
@@ -278,8 +279,8 @@ class RunFolder:
         beside = target.with_name(target.name + ".part")
         try:
             target.parent.mkdir(exist_ok=True)
-            with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
+            with beside.open("w", encoding="utf-8") as file:
+                file.write(encodable(text))
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(target)
