@@ -259,13 +259,14 @@ def to_csv(records: Sequence[Record], case_axes: Sequence[str]) -> str:
     """One line a case: axes, then median, low and high of every metric at full precision, status, error, warnings."""
     rows = rows_of(records, case_axes)
     names = list(dict.fromkeys(key for row in rows for key in row.records))
-    titles = ["_".join([metric, *(str(v) for _, v in added)]) for metric, added in names]
+    titles = [safe_text.spreadsheet("_".join([metric, *(str(v) for _, v in added)])) for metric, added in names]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     ends = ("", "_low", "_high")
     writer.writerow([*case_axes, *(t + end for t in titles for end in ends), "rounds", "status", "error", "warnings"])
     for row in rows:
-        writer.writerow(_csv_line(row, names))
+        line = _csv_line(row, names)
+        writer.writerow([safe_text.spreadsheet(cell) if isinstance(cell, str) else cell for cell in line])
     return out.getvalue()
 
 
