@@ -81,8 +81,6 @@ def export(paths: list[Path], name: str, output: Path | None) -> int:
     if name == "otava" and output is not None and output.suffix == ".yaml":
         raise UserError(f"--output {output} is where otava's configuration goes; give a name that ends in .csv")
     runs = [compare.read(path) for path in paths]
-    for path in compare.interrupted(runs, [str(path) for path in paths]):
-        say(f"note: {path} was interrupted and is not whole; finish it with --resume {path}")
     document = exports.exported(runs, name)
     if output is None:
         print_document(str(document))

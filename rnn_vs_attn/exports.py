@@ -243,8 +243,11 @@ def _parquet(runs: Sequence[Run]) -> bytes:
         import pyarrow  # noqa: F401
     except ImportError:
         raise UserError("--format parquet needs pyarrow: pip install 'rnn-vs-attn[parquet]'") from None
-    out = io.BytesIO()
-    _frame(runs).to_parquet(out, index=False)
+    out, frame = io.BytesIO(), _frame(runs)
+    for name in frame.select_dtypes(object):
+        if len(set(frame[name].dropna().map(type))) > 1:  # a column has one type; texts hold them all
+            frame[name] = frame[name].map(str, na_action="ignore")
+    frame.to_parquet(out, index=False)
     return out.getvalue()
 
 

@@ -368,8 +368,8 @@ def _read_lines(file: Path, kind: type[Line], torn_end: bool = False) -> Iterato
         raise UserError(f"{file}, line {number} is damaged: it ends within the line")
     for number, line in enumerate(content.splitlines(), start=1):
         try:
-            parsed(line)
             item = validate(line)
+            parsed(line)
         except ValueError as error:
             raise UserError(f"{file}, line {number} is damaged: {_short(error)}") from None
         if item.status not in STATUSES:

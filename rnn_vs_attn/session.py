@@ -13,12 +13,11 @@ from typing import Any
 
 from rnn_vs_attn import environment, safe_text, sweeps, units
 from rnn_vs_attn.budget import LOOKS, Budget, Limits
-from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.models import find
-from rnn_vs_attn.records import Record, Run, RunFolder, read_head, read_samples
+from rnn_vs_attn.records import Record, Run, RunFolder
 from rnn_vs_attn.runner import Sweep, now
 from rnn_vs_attn.streams import print_json, say, show
-from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of, untaken
 
 DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143
@@ -66,34 +65,20 @@ def _start(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers, o
 
 
 def resume(suite: Suite, options: dict[str, Any]) -> int:
+    from rnn_vs_attn import resuming
+
     path = options["resume"]
-    head = read_head(path)
-    if head.suite != suite.name:
-        command = next((other.command for other in SUITES if other.name == head.suite), head.suite)
-        raise UserError(
-            f"{path} holds a run of {head.suite!r}, not of {suite.name!r}; use rnn-vs-attn {command} --resume {path}"
-        )
-    lines = read_samples(path)
-    try:
-        axes = head.settings["axes"]
-        cases = sweeps.cases(suite, axes)
-        budget = Budget(**head.settings["limits"].pop("budget"))
-        limits = Limits(**head.settings["limits"], budget=budget)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
-    if head.settings.get("inputs", 1) != suite.inputs:
-        raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
-    settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs}
-    head = dataclasses.replace(head, settings=settings)
+    stored = resuming.read(suite, path)
     with _Workers(suite, options["debug"]) as workers:
-        if head.status != "complete":
-            facts = _probe(suite, dict(axes), limits, workers)
+        if stored.head.status != "complete":
+            facts = _probe(suite, dict(stored.axes), stored.limits, workers)
             here = environment.describe(facts, anonymous=False)["fingerprint"]
-            if here != head.environment.get("fingerprint"):
+            if here != stored.head.environment.get("fingerprint"):
                 raise UserError(
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
-        return _run(suite, cases, limits, RunFolder.reopen(path), head, workers, options, lines)
+        folder = RunFolder.reopen(path)
+        return _run(suite, stored.cases, stored.limits, folder, stored.head, workers, options, stored.lines)
 
 
 class _Workers:
