@@ -88,11 +88,12 @@ def print_json(document: Any) -> None:
 
 def print_document(text: str) -> None:
     """What is for another program on standard output: in UTF-8, as in a file; a terminal is shown what it can show."""
-    if sys.stdout.isatty():
+    to = getattr(sys.stdout, "buffer", None)
+    if to is None or sys.stdout.isatty():
         sys.stdout.write(text)
     else:
         sys.stdout.flush()
-        sys.stdout.buffer.write(encodable(text).encode())
+        to.write(encodable(text).encode())
 
 
 def lost(stream: TextIO) -> str:
