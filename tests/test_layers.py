@@ -19,13 +19,16 @@ ROOT = Path(rnn_vs_attn.__file__).parent
 # From the lowest to the highest; a module may import from lines above its own, never from its own or from below.
 LAYERS = """
 .
-errors units budget
+errors units budget safe_text strict_json
+streams
 stats ranks
 growth
 records
-readings verdicts
+readings verdicts record_checks
 environment power
 tables plots
+layout
+terminal
 curves
 verdict_report
 compare
@@ -56,7 +59,7 @@ suites.variants_gpt suites.variants_albert suites.variants_transformer_xl
 suites
 worker exports
 child sweeps
-checkouts
+checkouts resuming
 sides
 pairs
 progress judging
