@@ -62,6 +62,7 @@ def main() -> NoReturn:
     except UserError as error:
         _fail(str(error), debug)
     except Interrupted as stop:
+        streams.wait_no_longer()
         _exit(stop.exit_code)
     except Exception as error:
         if not hasattr(error, "format_message"):  # typer's own errors have it, whichever Click typer carries

@@ -39,7 +39,8 @@ def problem_of(record: Record) -> str:
     for name, value, allowed in (("better", record.better, BETTER), ("scale", record.scale, SCALES)):
         if value not in allowed:
             return f"{name} is {value!r}, none of {', '.join(allowed)}"
-    numbers = [n for n in (*record.values, record.median, record.low, record.high) if n is not None]
+    judged = record.better != "none" or record.unit in _RANGES  # else it may be any number: nothing is made of it
+    numbers = [n for n in (*record.values, record.median, record.low, record.high) if judged and n is not None]
     return (
         problem_of_axes(record.axes)
         or next((wrong for n in numbers if (wrong := problem_of_value(record.metric, record.unit, n))), "")

@@ -11,7 +11,9 @@ import errno
 import io
 import os
 import select
+import shutil
 import sys
+import textwrap
 from typing import Any, TextIO
 
 from rnn_vs_attn.safe_text import encodable, json_text, one_line
@@ -77,8 +79,10 @@ def say(text: str) -> None:
 
 
 def show(*texts: str) -> None:
-    """One line on standard output, whatever is in it; several texts have tabs between them."""
-    print("\t".join(map(one_line, texts)))
+    """One line on standard output, whatever is in it; several texts have tabs between them. No word is broken."""
+    line = "\t".join(map(one_line, texts))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    print(textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False) if width else line)
 
 
 def print_json(document: Any) -> None:
@@ -99,8 +103,19 @@ def print_document(text: str) -> None:
 def lost(stream: TextIO) -> str:
     """Why a stream did not take all, "" where it did, or where who read it had read enough."""
     stream.flush()
-    error = getattr(getattr(getattr(stream, "buffer", None), "raw", None), "error", None)
+    error = getattr(_raw(stream), "error", None)
     return "" if error is None or isinstance(error, ConnectionError) else str(error.strerror)
+
+
+def wait_no_longer() -> None:
+    """Drop what is not written yet: a command that was interrupted does not stay for a reader who does not read."""
+    for raw in map(_raw, (sys.stdout, sys.stderr)):
+        if isinstance(raw, _Takes) and raw.error is None:
+            raw.error = BrokenPipeError()
+
+
+def _raw(stream: TextIO) -> Any:
+    return getattr(getattr(stream, "buffer", None), "raw", None)
 
 
 def in_letters_of(encoding: str, text: str) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
+import struct
 import subprocess
+import sys
+import termios
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +62,20 @@ def test_a_run_that_nobody_reads_is_measured_and_written(tmp_path: Path) -> None
     assert "code 0" in shell(f"( {PLAIN} bench {' '.join(words)} 2>&1 CODE ) | true").stderr
     assert json.loads((tmp_path / "run/run.json").read_text())["status"] == "complete"
     assert "| lstm |" in (tmp_path / "run/table.md").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the size of a pipe is set")
+def test_an_interrupted_command_does_not_stay_for_a_reader_who_does_not_read(undecided: str) -> None:
+    reading, writing = os.pipe()
+    size = fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    with subprocess.Popen([*PROGRAM, "compare", undecided, undecided], stdout=writing) as running:
+        os.close(writing)
+        while struct.unpack("i", fcntl.ioctl(reading, termios.FIONREAD, b"\0" * 4))[0] < size:
+            assert running.poll() is None
+            time.sleep(0.02)
+        running.terminate()
+        assert running.wait(60) == 143
+    os.close(reading)
 
 
 # What is closed or full
@@ -164,10 +183,6 @@ def test_a_terminal_that_does_not_wait_gets_every_byte() -> None:
 
 def test_a_terminal_of_sixty_columns_is_asked_for_its_width(undecided: str) -> None:
     parent, child = pty.openpty()
-    import fcntl
-    import struct
-    import termios
-
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 60, 0, 0))
     surroundings = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
     with subprocess.Popen([*PROGRAM, "models"], stdout=child, stderr=child, env=surroundings) as running:
