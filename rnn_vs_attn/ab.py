@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn import environment, judging, session, sides, sweeps, units, verdict_report, verdicts
+from rnn_vs_attn import environment, fitness, judging, session, sides, sweeps, units, verdict_report, verdicts
 from rnn_vs_attn.child import ChildWorker
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.models import find
@@ -314,6 +314,7 @@ def _notes(
         *both.notes,
         *_said_of_outcomes(prelude),
         *_said_of_spread(pairs),
+        *environment.said_of_quota(environment.processors()),
     ]
     changed = [c for c in calibrations if c.moved]
     if changed and not gated:
@@ -424,9 +425,11 @@ def _announce(
     )
     err.print(text, soft_wrap=True)
     for line in [*both.notes, *(line for line in _said_of_outcomes(prelude) if line.startswith("NOT EQUAL"))]:
-        err.print(f"note: {line}", highlight=False, soft_wrap=True)
+        err.print(f"note: {line}", soft_wrap=True)
     described = environment.describe(prelude.facts[CANDIDATE], anonymous=False)
-    found = environment.findings(described, max((case.threads for case in cases), default=1))
+    for line in environment.said_of_quota(described):
+        err.print(f"note: {line}", soft_wrap=True)
+    found = fitness.findings(described, max((case.threads for case in cases), default=1))
     for finding in found[:1]:
         err.print(f"note: {finding.text}; {finding.remedy}", soft_wrap=True)
 

@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 
 LONG_CALL = 2.0  # seconds; above it one call that is thrown away and one block are all
 MAX_BLOCKS = 20
 LOOKS = (6, 9, 12)  # finished rounds after which the intervals are looked at
+ENOUGH = 0.2  # seconds of timed calls where a suite times each of them by itself
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What one pass of a case may take in one round; seconds, but for min_blocks."""
+    """What one pass of a case may take in one round; seconds, but for min_blocks.
+
+    long: min_blocks blocks are made only as long as they take no more than this together.
+    """
 
     warm_up: float = 0.2
     max_warm_up: float = 0.6
     block: float = 0.005
     min_blocks: int = 5
     case: float = 0.08
+    long: float = 0.5
+
+    def num_blocks(self, seconds: float) -> int:
+        """How many blocks of `seconds` each make a sample: as many as `case` needs, and of short ones min_blocks."""
+        least = min(self.min_blocks, math.floor(self.long / seconds))
+        return min(MAX_BLOCKS, max(1, least, math.ceil(self.case / seconds)))
+
+    def shortened(self, share: float) -> Budget:
+        """The same with so much of the warm-up."""
+        return replace(self, warm_up=share * self.warm_up, max_warm_up=share * self.max_warm_up)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """loops calls a block, num_blocks blocks: fixed in a case's first round and used in all."""
+    """loops calls a block, num_blocks blocks: fixed in a case's first round and used in all, as far as time allows."""
 
     loops: int
     num_blocks: int
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What a round asks of a case that is not timed in blocks.
+
+    seed: of its weights and data. first: it was not asked before, so what has no noise is wanted too. enough: seconds
+    that the timed calls of one quantity take together.
+    """
+
+    seed: int = 0
+    first: bool = True
+    enough: float = ENOUGH
 
 
 @dataclass(frozen=True)
@@ -39,3 +67,8 @@ class Limits:
     max_memory: int | None = None
     seed: int = 0
     budget: Budget = field(default_factory=Budget)
+
+    @property
+    def wanted_rounds(self) -> int:
+        """The rounds that come before everything else: those that were asked for, or as many as an interval takes."""
+        return self.rounds if self.rounds is not None else LOOKS[0]

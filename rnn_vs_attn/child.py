@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rnn_vs_attn import environment
-from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.records import dump
 from rnn_vs_attn.units import duration
 
@@ -80,7 +80,7 @@ class ChildWorker:
             self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        """UserError where it does not start."""
+        """DoesNotStart where it ends or hangs first."""
         if self._ready:
             return
         self._ready = True
@@ -90,7 +90,7 @@ class ChildWorker:
         except CaseFault as fault:
             self.close()
             which = "" if self._python == sys.executable else f" under {self._python}"
-            raise UserError(
+            raise DoesNotStart(
                 f"the measuring process does not start{which}: {fault.reason}; --debug shows more"
             ) from None
         self.start_up = time.monotonic() - started

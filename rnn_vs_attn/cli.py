@@ -14,12 +14,12 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from rnn_vs_attn import __version__, environment, streams, sweeps
+from rnn_vs_attn import __version__, environment, fitness, streams, sweeps
 from rnn_vs_attn.budget import Budget, Limits
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.exports import FORMATS
 from rnn_vs_attn.listing import ask_once, model_row, print_models
-from rnn_vs_attn.models import LANGUAGE_MODELS, MODELS, find, plug_ins
+from rnn_vs_attn.models import BUILT_IN, find, plug_ins
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.pairs import PairLimits
 from rnn_vs_attn.session import DONE, INTERRUPTED, TERMINATED, WRONG_CALL, Interrupted, resume, start
@@ -132,6 +132,7 @@ RUN_OPTIONS: dict[str, tuple[Any, Any]] = {
     "force": (bool, typer.Option(False, "--force", help="Allow more threads than usable cores.", rich_help_panel=_RUN)),
     "output": (Path | None, typer.Option(None, help="Folder of this run.", show_default="results/<UTC time>-<suite>", rich_help_panel=_OUT)),
     "resume": (Path | None, typer.Option(None, help="Go on with an interrupted run, with its own settings and no other option.", rich_help_panel=_OUT)),
+    "retry": (bool, typer.Option(False, "--retry", help="With --resume: measure cases again that failed or were left out.", rich_help_panel=_OUT)),
     "dry_run": (bool, typer.Option(False, "--dry-run", help="List the cases and about how long they take.", rich_help_panel=_OUT)),
     "as_json": (bool, typer.Option(False, "--json", help="One JSON document on standard output.", rich_help_panel=_OUT)),
     "quiet": (bool, typer.Option(False, "--quiet", help="No progress and no notes on standard error.", rich_help_panel=_OUT)),
@@ -160,13 +161,15 @@ def _suite_command(suite: Suite) -> Callable[..., int]:
             given = [
                 n
                 for n in options
-                if n not in unasked and n not in ("resume", "as_json", "quiet", "debug") and _typed(ctx, n)
+                if n not in unasked and n not in ("resume", "retry", "as_json", "quiet", "debug") and _typed(ctx, n)
             ]
             if given:
                 raise UserError(
                     f"--resume goes on under the run's own settings; leave out {sweeps.option_name(given[0])}"
                 )
             return resume(suite, options)
+        if options["retry"]:
+            raise UserError("--retry goes with --resume FOLDER: it measures the failed cases of that run again")
         return start(suite, options)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
@@ -388,10 +391,10 @@ def models_command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
-    """What can be measured: family, parameters, FLOPs, complexity, decoding, source."""
+    """What can be measured and by which commands: family, parameters, FLOPs, complexity, decoding, source."""
     shape = Shape(batch_size, seq_len, d_model, num_heads, num_layers)
     names = [name.strip() for text in model or [] for name in text.split(",") if name.strip()]
-    every = [*MODELS, *LANGUAGE_MODELS, *(find(point.name) for point in plug_ins())]
+    every = [*BUILT_IN, *(find(point.name) for point in plug_ins())]
     specs = [find(name) for name in names] if names else every
     sweeps.check_heads({"model": [s.name for s in specs], "d_model": [d_model], "num_heads": [num_heads]})
     rows = [model_row(spec, shape, bool(names), debug) for spec in specs]
@@ -411,29 +414,12 @@ def doctor_command(
     ] = False,
 ) -> None:
     """Is this machine fit to measure on, and what to do about it."""
+    before = dataclasses.replace(environment.cpu_state(), clock_mhz=None)  # which is low before there is anything to do
     facts = environment.describe(ask_once("environment", debug), anonymous)
-    found = environment.findings(facts, threads or facts["usable_cores"])
+    moved = environment.changes(before, environment.cpu_state(), "this look at it")
+    found = fitness.findings(facts, threads or facts["usable_cores"], moved)
     if as_json:
-        print_json({"environment": facts, "findings": environment.as_dicts(found)})
+        print_json({"environment": facts, "findings": fitness.as_dicts(found)})
         return
-    for name in (
-        "cpu",
-        "usable_cores",
-        "memory_gib",
-        "cpu_capability",
-        "system",
-        "python_full",
-        "torch",
-        "load",
-    ):
-        show(f"{name}: {facts[name]}")
-    for i, gpu in enumerate(facts["gpus"]):
-        show(f"cuda:{i}: {gpu['name']}, {gpu['memory_gib']} GiB, compute capability {gpu['capability']}")
-    if not facts["gpus"]:
-        show(f"cuda: none ({'torch is built without it' if facts['cuda'] is None else 'no device is visible'})")
-    show(f"fingerprint: {facts['fingerprint'][:16]}")
-    words = {3: "mend this", 2: "expect noise", 1: "good to know"}
-    for finding in found:
-        show(f"{words[finding.severity]}: {finding.text}; {finding.remedy}")
-    if not found:
-        show("nothing found that would spoil a measurement")
+    for line in [*fitness.lines(facts), *fitness.verdict(found)]:
+        show(line)

@@ -1,4 +1,4 @@
-"""What machine this is and in what state: facts, a fingerprint of those that must agree, and what would spoil a run."""
+"""What machine this is and in what state: facts, a fingerprint of those that must agree, and what moves."""
 
 from __future__ import annotations
 
@@ -10,14 +10,19 @@ import platform
 import socket
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rnn_vs_attn import control_groups
+from rnn_vs_attn.control_groups import read as _read
+from rnn_vs_attn.units import counted
 
 # Facts that must agree before two runs may be compared; moving readings (clocks, load, free memory) never are.
 HARD_KEYS = (
     "cpu",
     "logical_cores",
+    "affinity_cores",
     "usable_cores",
     "cpu_quota",
     "system",
@@ -53,23 +58,14 @@ _GIT = dict(os.environ) | {"GIT_OPTIONAL_LOCKS": "0"}
 _CPUS = Path("/sys/devices/system/cpu")
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What would spoil a measurement here and what to do. severity: 3 stop and mend, 2 expect noise, 1 good to know."""
-
-    severity: int
-    text: str
-    remedy: str
-
-
 def describe(torch_facts: dict[str, Any], anonymous: bool) -> dict[str, Any]:
     """All facts of this machine and process; without host, user, paths and variables where `anonymous`."""
-    facts = {
+    facts: dict[str, Any] = {
         "cpu": _cpu_name(),
-        "logical_cores": os.cpu_count(),
-        "usable_cores": usable_cores(),
-        "cpu_quota": _cpu_quota(),
+        **processors(),
         "memory_gib": round(_meminfo("MemTotal") / (1 << 30), 1),
+        "memory_limit": _memory_limit(),
+        "memory_available": available_memory(),
         "system": platform.system(),
         "kernel": platform.release(),
         "architecture": platform.machine(),
@@ -89,6 +85,16 @@ def describe(torch_facts: dict[str, Any], anonymous: bool) -> dict[str, Any]:
     return {k: v for k, v in facts.items() if not (anonymous and k in _PERSONAL)}
 
 
+def processors() -> dict[str, Any]:
+    """How many processors there are, how many this process may run on, and how much of their time it may take."""
+    return {
+        "logical_cores": os.cpu_count(),
+        "affinity_cores": affinity_cores(),
+        "usable_cores": usable_cores(),
+        "cpu_quota": control_groups.cpu_quota(),
+    }
+
+
 def interpreter() -> dict[str, Any]:
     """Which Python this process is."""
     return {
@@ -100,7 +106,7 @@ def interpreter() -> dict[str, Any]:
 
 def hard_keys(facts: dict[str, Any]) -> dict[str, Any]:
     """The facts that must agree, of GPUs those that do not move."""
-    hard = {key: facts.get(key) for key in HARD_KEYS}
+    hard = {key: facts.get(key) for key in HARD_KEYS} | {"affinity_cores": affinity_of(facts)}
     hard["gpus"] = [{k: gpu.get(k) for k in _GPU_HARD_KEYS} for gpu in facts.get("gpus") or []]
     return hard
 
@@ -115,129 +121,57 @@ def digest(hard: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(hard, sort_keys=True).encode()).hexdigest()
 
 
-def findings(facts: dict[str, Any], threads: int) -> list[Finding]:
-    """What would spoil a measurement with `threads` threads on the machine of `facts`, worst first."""
-    checks = (
-        _too_few_cores(facts, threads),
-        _busy(facts),
-        _frequency(facts),
-        _swap(facts),
-        _debug(facts),
-        _virtual(facts),
-        _without_peak(facts),
-        _without_psutil(),
-        *(_gpu_in_use(i, gpu) for i, gpu in enumerate(facts.get("gpus") or [])),
-    )
-    return sorted((found for found in checks if found), key=lambda found: -found.severity)
-
-
-def _busy(facts: dict[str, Any]) -> Finding | None:
-    load, cores = facts.get("load"), facts["usable_cores"]
-    if load is None or load <= 0.5 * cores:
-        return None
-    text = f"the load is {load:.1f} on {cores} usable cores: something else is computing"
-    return Finding(3 if load > cores else 2, text, "stop it or wait; top or ps shows what runs")
-
-
-def _too_few_cores(facts: dict[str, Any], threads: int) -> Finding | None:
-    quota = facts.get("cpu_quota")
-    cores = facts["usable_cores"]
-    if threads > cores:
-        return Finding(3, f"{threads} threads share {cores} usable cores", f"use --threads {cores} or fewer")
-    if quota is not None and threads > quota:
-        remedy = f"use --threads {max(1, int(quota))}"
-        return Finding(3, f"{threads} threads under a quota of {quota:g} cores: they will be paused", remedy)
-    return None
-
-
-def _frequency(facts: dict[str, Any]) -> Finding | None:
-    if facts.get("governor") in (None, "performance"):
-        return None
-    remedy = "as root: cpupower frequency-set -g performance"
-    return Finding(2, f"the CPU's frequency governor is {facts['governor']!r}: clocks move with the load", remedy)
-
-
-def _swap(facts: dict[str, Any]) -> Finding | None:
-    if not facts.get("swap_used"):
-        return None
-    return Finding(
-        2, f"{facts['swap_used'] >> 20} MiB are swapped out", "close programs that hold memory, or swapoff -a"
-    )
-
-
-def _debug(facts: dict[str, Any]) -> Finding | None:
-    if facts.get("torch_debug"):
-        return Finding(3, "this torch is a debug build", "install a release build of torch")
-    if hasattr(sys, "gettotalrefcount"):
-        return Finding(3, "this Python is a debug build", "use a release build of Python")
-    return None
-
-
-def _virtual(facts: dict[str, Any]) -> Finding | None:
-    if not facts.get("virtual"):
-        return None
-    remedy = "compare within one run, not across days; stolen time is put on the records"
-    return Finding(1, "this is a virtual machine: neighbours may take its processors", remedy)
-
-
-def _without_peak(facts: dict[str, Any]) -> Finding | None:
-    if facts["system"] == "Linux":
-        return None
-    return Finding(2, f"on {facts['system']} the peak memory of a CPU call is not measured", "measure memory on Linux")
-
-
-def _without_psutil() -> Finding | None:
-    try:
-        import psutil  # noqa: F401
-    except ImportError:
-        return Finding(1, "psutil is not installed: memory is read from /proc only", "pip install psutil")
-    return None
-
-
-def _gpu_in_use(index: int, gpu: dict[str, Any]) -> Finding | None:
-    if gpu.get("utilization", 0) > 0.1:
-        return Finding(
-            3,
-            f"GPU {index} is {gpu['utilization']:.0%} busy with other work",
-            "wait, or choose another with --device",
-        )
-    if gpu["free_share"] < 0.85:
-        text = f"{1 - gpu['free_share']:.0%} of GPU {index}'s memory is in use by others"
-        return Finding(2, text, "nvidia-smi shows by whom; choose another with --device cuda:N")
-    if "nvml" in gpu:
-        text = f"GPU {index}'s clocks and throttling are not read ({gpu['nvml']})"
-        return Finding(1, text, "pip install 'rnn-vs-attn[gpu]'")
-    return None
-
-
 def cores() -> list[int]:
     """Numbers of the logical processors that this process may run on; [] where the system does not tell."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
-def usable_cores() -> int:
-    """How many logical processors this process may run on."""
+def affinity_cores() -> int:
+    """On how many logical processors this process may run."""
     return len(cores()) or os.cpu_count() or 1
 
 
-def _cpu_quota() -> float | None:
-    """Cores that the control group allows, None where it sets no limit."""
-    words = (_read(Path("/sys/fs/cgroup/cpu.max")) or "max").split()
-    if words[0] != "max":
-        return int(words[0]) / int(words[1])
-    quota = _read(Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"))
-    period = _read(Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us"))
-    return int(quota) / int(period) if quota and period and int(quota) > 0 else None
+def usable_cores() -> int:
+    """How many threads can compute at once: a processor each, and none that a quota of processor time would pause."""
+    quota = control_groups.cpu_quota()
+    return affinity_cores() if quota is None else min(affinity_cores(), whole_cores(quota))
+
+
+def affinity_of(facts: dict[str, Any]) -> int | None:
+    """On how many processors the process of `facts` may run; older runs have it as `usable_cores`."""
+    count: int | None = facts.get("affinity_cores", facts.get("usable_cores"))
+    return count
+
+
+def whole_cores(quota: float) -> int:
+    """Threads that a quota keeps running, one at least: two that share 1.5 cores are both paused."""
+    return max(1, int(quota))
+
+
+def quota_in_words(facts: dict[str, Any]) -> str:
+    """What a quota leaves of the processors: "a CPU quota of 1.5 cores on 4 processors"; "" where it takes nothing."""
+    quota, count = facts.get("cpu_quota"), affinity_of(facts)
+    if quota is None or count is None or quota >= count:
+        return ""
+    return f"a CPU quota of {counted(quota, 'core')} on {counted(count, 'processor')}"
+
+
+def said_of_quota(facts: dict[str, Any]) -> list[str]:
+    """What a reader of times must know where a quota took something, and for how many threads 0 stood."""
+    quota = quota_in_words(facts)
+    return [f"measured under {quota}; --threads 0 is {facts['usable_cores']} there"] if quota else []
 
 
 def available_memory() -> int | None:
-    """Bytes that can be taken without swapping, the control group's limit included; None where not known."""
-    available = _meminfo("MemAvailable") or _psutil_available()
-    limit = _read(Path("/sys/fs/cgroup/memory.max"))
-    used = _read(Path("/sys/fs/cgroup/memory.current"))
-    if limit and limit.isdigit() and used:
-        available = min(available or int(limit), int(limit) - int(used))
-    return available or None
+    """Bytes that can be taken without swapping, control groups' limits included; None where not known."""
+    known = (_meminfo("MemAvailable") or _psutil_available() or None, control_groups.memory_left())
+    return min((number for number in known if number is not None), default=None)
+
+
+def _memory_limit() -> int | None:
+    """Bytes that control groups allow, None where that is no less than there is."""
+    limit, total = control_groups.memory_limit(), _meminfo("MemTotal")
+    return None if limit is None or 0 < total <= limit else limit
 
 
 def _psutil_available() -> int:
@@ -250,15 +184,18 @@ def _psutil_available() -> int:
 
 @dataclass(frozen=True)
 class CPUState:
-    """Readings that move; two of them show what happened between. steal and total in clock ticks."""
+    """Readings that move; two of them show what happened between. steal and total in clock ticks; pauses: of each quota
+    in how many periods something ran, and in how many it was used up.
+    """
 
     steal: int | None
     total: int | None
     clock_mhz: float | None
+    pauses: tuple[tuple[int, int], ...] = ()
 
 
 def cpu_state() -> CPUState:
-    """Ticks stolen by the hypervisor, all ticks, and the mean clock where the system tells it."""
+    """Ticks stolen by the hypervisor, all ticks, the mean clock where the system tells it, and pauses by quotas."""
     words = (_read(Path("/proc/stat")) or "").splitlines()[:1]
     ticks = [int(word) for word in words[0].split()[1:]] if words else []
     clocks = [_read(cpu / "cpufreq/scaling_cur_freq") for cpu in sorted(_CPUS.glob("cpu[0-9]*"))]
@@ -267,24 +204,42 @@ def cpu_state() -> CPUState:
         steal=ticks[7] if len(ticks) > 7 else None,
         total=sum(ticks[:8]) if ticks else None,
         clock_mhz=sum(known) / len(known) if known else None,
+        pauses=control_groups.pauses(),
     )
 
 
-def changes(before: CPUState, after: CPUState) -> list[str]:
-    """What moved between two readings by enough to bend a time: stolen time above 5 %, a clock by more than 10 %."""
+def changes(before: CPUState, after: CPUState, during: str = "this case") -> list[str]:
+    """What moved between two readings by enough to bend a time: stolen time above 5 %, a quota that was used up in more
+    of its periods than that, a clock by more than 10 %.
+    """
     found = []
     if None not in (before.steal, before.total, after.steal, after.total):
         total = after.total - before.total  # type: ignore[operator]
         stolen = after.steal - before.steal  # type: ignore[operator]
         if total > 0 and stolen / total > 0.05:
-            found.append(f"the hypervisor took {stolen / total:.0%} of processor time during this case")
+            found.append(f"the hypervisor took {stolen / total:.0%} of processor time during {during}")
+    if _paused(before, after) > 0.05:
+        found.append(f"a CPU quota was used up during {during}, and paused it")
     if before.clock_mhz and after.clock_mhz and abs(after.clock_mhz / before.clock_mhz - 1) > 0.1:
-        found.append(f"the CPU clock went from {before.clock_mhz:.0f} to {after.clock_mhz:.0f} MHz during this case")
+        found.append(f"the CPU clock went from {before.clock_mhz:.0f} to {after.clock_mhz:.0f} MHz during {during}")
     return found
 
 
+def _paused(before: CPUState, after: CPUState) -> float:
+    """The part of its periods in which a quota was used up, of the one where that was most."""
+    if len(before.pauses) != len(after.pauses):
+        return 0.0
+    moved = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(before.pauses, after.pauses, strict=True)]
+    return max((used_up / periods for periods, used_up in moved if periods > 0), default=0.0)
+
+
 def out_of_memory_kills() -> int | None:
-    """How many processes this system has killed for lack of memory since it started; None where it does not tell."""
+    """How many processes were killed so far for lack of memory: of this one's control group, which others do not
+    bend, else of the whole system; None where neither tells.
+    """
+    killed = control_groups.out_of_memory_kills()
+    if killed is not None:
+        return killed
     for line in (_read(Path("/proc/vmstat")) or "").splitlines():
         if line.startswith("oom_kill "):
             return int(line.split()[1])
@@ -338,14 +293,3 @@ def _user() -> str | None:
         return getpass.getuser()
     except (KeyError, OSError):
         return None
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None
-
-
-def as_dicts(found: list[Finding]) -> list[dict[str, Any]]:
-    return [asdict(finding) for finding in found]

@@ -10,6 +10,10 @@ class UserError(Exception):
     """A wrong call or an input that cannot be used; the command line prints it and exits with 2."""
 
 
+class DoesNotStart(UserError):
+    """A measuring process that ended, or did not answer, while it started."""
+
+
 class CaseFault(Exception):
     """Why one case has no number: `status` is a record's status other than ok, `reason` one sentence."""
 

@@ -94,6 +94,9 @@ class Shown:
         if number == 0:
             self._after_first_round(records)
 
+    def note(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True)
+
     def _of(self) -> str:
         return str(self._limits.rounds) if self._limits.rounds is not None else f"{LOOKS[0]} to {LOOKS[-1]}"
 

@@ -34,6 +34,8 @@ ROUND_DROPPED = (
     "round_dropped"  # what stands before it of its round is forgotten: a resumed run measures that round again
 )
 
+CASE_RETRIED = "case_retried"  # what stands before it of its case is forgotten: --retry measures that case again
+
 AxisValue = str | int | float | bool | None
 Axes = Mapping[str, AxisValue]
 Key = tuple[str, str, tuple[tuple[str, AxisValue], ...]]

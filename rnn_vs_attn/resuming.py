@@ -13,7 +13,7 @@ from rnn_vs_attn import sweeps
 from rnn_vs_attn.budget import Budget, Limits
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.record_checks import problem_of_axes, problem_of_run, problem_of_value
-from rnn_vs_attn.records import ROUND_DROPPED, ROUND_TIME, Run, SampleLine, read_head, read_samples
+from rnn_vs_attn.records import CASE_RETRIED, ROUND_DROPPED, ROUND_TIME, Run, SampleLine, read_head, read_samples
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import ANCHORS, Case, Suite
 
@@ -116,7 +116,7 @@ def _problem(suite: Suite, line: SampleLine, models: set[str]) -> str:
     if line.metric == ROUND_DROPPED:
         return ""
     metric = next((m for m in suite.metrics if m.name == line.metric), None)
-    if metric is None and line.metric != ROUND_TIME:
+    if metric is None and line.metric not in (ROUND_TIME, CASE_RETRIED):
         return f"{suite.name} has no metric {line.metric!r}"
     unit = metric.unit if metric else "s"
     numbers = [(unit, line.value), *(("s", seconds) for seconds in line.blocks)]

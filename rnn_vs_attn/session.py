@@ -6,17 +6,20 @@ import dataclasses
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn import environment, safe_text, sweeps, units
+from rnn_vs_attn import environment, fitness, processors, safe_text, sweeps, units
 from rnn_vs_attn.budget import LOOKS, Budget, Limits
-from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
+from rnn_vs_attn.estimates import estimates
 from rnn_vs_attn.models import find
 from rnn_vs_attn.records import Record, Run, RunFolder
 from rnn_vs_attn.runner import Sweep, now
+from rnn_vs_attn.schedule import After, Costs, Look, Schedule, left_out_words
 from rnn_vs_attn.streams import print_json, say, show
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of, untaken
 
@@ -33,6 +36,7 @@ class Interrupted(BaseException):
 
 
 def start(suite: Suite, options: dict[str, Any]) -> int:
+    begun = time.monotonic()
     axes = sweeps.parse(suite, options)
     sweeps.check(suite, axes, options["force"])
     limits = _limits(options)
@@ -40,17 +44,22 @@ def start(suite: Suite, options: dict[str, Any]) -> int:
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options["output"] is not None and not options["dry_run"]:
         check_folder(options["output"])
-    with _Workers(suite, options["debug"]) as workers:
-        return _start(suite, axes, limits, workers, options)
+    with _Workers(suite, options["debug"], axes["threads"]) as workers:
+        return _start(suite, axes, limits, workers, options, begun)
 
 
-def _start(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers, options: dict[str, Any]) -> int:
+def _start(
+    suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers, options: dict[str, Any], begun: float
+) -> int:
     facts = _probe(suite, axes, limits, workers)
     if suite.check:
         suite.check(axes)
     cases = sweeps.cases(suite, axes)
+    looked = estimates(workers.asked, suite, cases, limits)
+    schedule = workers.schedule(looked, limits, begun)
+    _check_starts(suite, cases, limits, workers, schedule)
     if options["dry_run"]:
-        return _dry_run(suite, cases, limits, workers, options)
+        return _dry_run(suite, cases, looked, limits, schedule, options)
     folder = RunFolder.create(options["output"]) if options["output"] else new_folder(suite.name)
     head = Run(
         suite=suite.name,
@@ -61,24 +70,43 @@ def _start(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers, o
         finished=None,
         status="interrupted",
     )
-    return _run(suite, cases, limits, folder, head, workers, options)
+    return _run(suite, cases, limits, folder, head, workers, options, looked, begun)
+
+
+def _check_starts(suite: Suite, cases: Sequence[Case], limits: Limits, workers: _Workers, schedule: Schedule) -> None:
+    """UserError where the processes of all rounds take all the time to start; that of the first one stands ready."""
+    rounds = limits.wanted_rounds if suite.timed else 1
+    if rounds == 1 or (rounds - 1) * workers.start_up < limits.max_seconds:
+        return
+    now = time.monotonic()
+    fewest = [case for case in cases if case not in schedule.surplus(0, now, cases, suite.kept)]
+    least, each = schedule.needed(0, now, fewest), units.duration(workers.start_up)
+    raise UserError(
+        f"--max-seconds {limits.max_seconds:g} is over before the processes of {rounds} rounds have started ({each} "
+        f"each); give --max-seconds {least} or more"
+    )
 
 
 def resume(suite: Suite, options: dict[str, Any]) -> int:
     from rnn_vs_attn import resuming
 
+    begun = time.monotonic()
     path = options["resume"]
     stored = resuming.read(suite, path)
-    with _Workers(suite, options["debug"]) as workers:
-        if stored.head.status != "complete":
-            facts = _probe(suite, dict(stored.axes), stored.limits, workers)
-            here = environment.describe(facts, anonymous=False)["fingerprint"]
-            if here != stored.head.environment.get("fingerprint"):
+    head, cases, limits, lines = stored.head, stored.cases, stored.limits, stored.lines
+    if options["retry"] and any(line.status != "ok" for line in lines):
+        head = dataclasses.replace(head, status="interrupted", finished=None)
+    looked: dict[Case, Look] = {}
+    with _Workers(suite, options["debug"], stored.axes["threads"]) as workers:
+        if head.status != "complete":
+            facts = _probe(suite, dict(stored.axes), limits, workers)
+            here = environment.hard_keys(environment.describe(facts, anonymous=False))
+            if here != environment.hard_keys(head.environment):
                 raise UserError(
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
-        folder = RunFolder.reopen(path)
-        return _run(suite, stored.cases, stored.limits, folder, stored.head, workers, options, stored.lines)
+            looked = estimates(workers.asked, suite, cases, limits)
+        return _run(suite, cases, limits, RunFolder.reopen(path), head, workers, options, looked, begun, lines)
 
 
 class _Workers:
@@ -88,8 +116,9 @@ class _Workers:
     is timed, all goes on in the one that was asked.
     """
 
-    def __init__(self, suite: Suite, debug: bool) -> None:
+    def __init__(self, suite: Suite, debug: bool, threads: Sequence[int]) -> None:
         self.start_up = 0.0
+        self._variables = processors.one_each(threads)
         self._timed = suite.timed
         self._debug = debug
         self._asked: Any = None
@@ -105,22 +134,38 @@ class _Workers:
 
     def asked(self) -> Any:
         """The one that is asked; another where a user's module has ended it."""
-        from rnn_vs_attn.child import ChildWorker
-
         if self._asked is None:
-            self._asked = ChildWorker(self._debug, wait=False)
+            self._asked = self._new(wait=False)
             if self._timed:
-                self._spare = ChildWorker(self._debug, wait=False)
-            self._asked.wait_until_ready()
+                self._spare = self._new(wait=False)
+            try:
+                self._asked.wait_until_ready()
+            except DoesNotStart:  # once more: something may have killed it
+                self._asked = self._new()
             self.start_up = self._asked.start_up
         elif not self._asked.alive:
-            self._asked = ChildWorker(self._debug)
+            self._asked = self._new()
         return self._asked
+
+    def ask_twice(self, do: str, limits: Limits, **fields: Any) -> dict[str, Any]:
+        """The answer to what has nothing to do with a user's module: once more where something killed the process."""
+        for last in (False, True):
+            try:
+                answer: dict[str, Any] = self.asked().ask(do, limits.timeout, **fields)
+                return answer
+            except CaseFault as fault:
+                if last or fault.status == "timeout":
+                    reason = f"this machine could not be asked what it is: {fault.reason}"
+                    raise UserError(f"{reason}; give a longer --timeout") from None
+        raise AssertionError
+
+    def _new(self, wait: bool = True) -> Any:
+        from rnn_vs_attn.child import ChildWorker
+
+        return ChildWorker(self._debug, wait=wait, variables=self._variables)
 
     def next(self) -> Any:
         """One for a round, fresh where times are taken."""
-        from rnn_vs_attn.child import ChildWorker
-
         asked, spare = self._asked, self._spare
         self._asked = self._spare = None
         if not self._timed and asked is not None and asked.alive:
@@ -128,9 +173,15 @@ class _Workers:
         if asked is not None and asked.alive:
             asked.close()
         if spare is None:
-            return ChildWorker(self._debug)
+            return self._new()
         spare.wait_until_ready()
         return spare
+
+    def schedule(self, looked: Mapping[Case, Look], limits: Limits, begun: float) -> Schedule:
+        """The time of a run of which nothing is measured yet."""
+        costs = Costs({case: look.cost for case, look in looked.items()})
+        start_up = self.start_up if self._timed else 0.0
+        return Schedule(costs, limits.wanted_rounds, begun, limits.max_seconds, start_up)
 
 
 def _run(
@@ -141,6 +192,8 @@ def _run(
     head: Run,
     workers: _Workers,
     options: dict[str, Any],
+    looked: Mapping[Case, Look],
+    begun: float,
     lines: Sequence[Any] = (),
 ) -> int:
     """Measure, show, write; whatever ends the run, what is done is kept and shown."""
@@ -148,7 +201,19 @@ def _run(
 
     err = console(stderr=True)
     quiet = options["quiet"]
-    sweep = Sweep(suite, cases, limits, folder, head, workers.next, lines=list(lines))
+    sweep = Sweep(
+        suite,
+        cases,
+        limits,
+        folder,
+        head,
+        workers.next,
+        lines=lines,
+        looked=looked,
+        start_up=workers.start_up,
+        begun=begun,
+        retry=options["retry"],
+    )
     show_first = _first_table(suite, limits, err, sweep.rounds, options)
     code = DONE
     if head.status != "complete":
@@ -197,7 +262,9 @@ def _announce(suite: Suite, cases: Sequence[Case], limits: Limits, folder: RunFo
     what = f"{len(cases) - counted} cases" + (f" and {counted} counts" if counted else "")
     text = f"{suite.name}: {what} on {devices}, {rounds} rounds, {bound}"
     err.print(f"{text}; into {folder.path}", soft_wrap=True)
-    found = environment.findings(head.environment, max(case.threads for case in cases))
+    found = fitness.findings(head.environment, max(case.threads for case in cases))
+    for line in environment.said_of_quota(head.environment):
+        err.print(f"note: {line}", soft_wrap=True)
     if found and suite.timed:
         err.print(f"note: {found[0].text}; {found[0].remedy}", soft_wrap=True)
 
@@ -208,7 +275,7 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
     shown = [*run.records, *suite.expand(run.records)]
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
     folder.write("table.csv", tables.to_csv(shown, case_axes))
-    remarks = "".join(f"- {safe_text.markdown(line)}\n" for line in suite.remarks(run.records))
+    remarks = "".join(f"- {safe_text.markdown(line)}\n" for line in _remarks(suite, run))
     every = [table.markdown() for table in _tables(suite, run.records, limits)]
     summary = [table.markdown() for table in _summary(suite, run.records)]
     folder.write("table.md", "\n".join([*summary, remarks, *every] if summary else [*every, remarks]))
@@ -220,6 +287,12 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
         raise UserError(f"cannot write {folder.path / 'plots'}: {error.strerror}; the records are kept") from None
 
 
+def _remarks(suite: Suite, run: Run) -> list[str]:
+    """What is said in words under a run's tables."""
+    of_quota = environment.said_of_quota(run.environment)
+    return [*of_quota, *suite.remarks(run.records), *_said_of_left_out(suite, run.records)]
+
+
 def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str, Any]) -> None:
     if options["as_json"]:
         head = {k: v for k, v in dataclasses.asdict(run).items() if k != "records"}
@@ -227,7 +300,7 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
         derived = [dataclasses.asdict(record) for record in suite.expand(run.records)]
         document = {"run": head, "folder": str(path), "records": records, "derived": derived}
         take = options.get("take_document", print_json)
-        take(document | {"remarks": suite.remarks(run.records)})
+        take(document | {"remarks": _remarks(suite, run)})
         return
     from rnn_vs_attn import plots
 
@@ -237,8 +310,21 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
     if chart is not None:
         for line in plots.as_text(chart, min(out.width, 100)):
             out.print(line)
-    for line in suite.remarks(run.records):
+    for line in _remarks(suite, run):
         out.print(line, soft_wrap=not out.is_terminal)
+
+
+def _said_of_left_out(suite: Suite, records: Sequence[Record]) -> list[str]:
+    """Which cases there was no time for."""
+    found = [record for record in records if "needed_seconds" in record.details]
+    if not found:
+        return []
+    fields: list[dict[str, Any]] = [
+        {field.name: record.axes[field.name] for field in dataclasses.fields(suite.case)} for record in found
+    ]
+    cases = [suite.case(**given) for given in fields]
+    needed = max(int(record.details["needed_seconds"]) for record in found)
+    return [left_out_words(list(dict.fromkeys(cases)), needed)]
 
 
 def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: float = math.inf) -> list[Any]:
@@ -333,14 +419,9 @@ def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers) -
 
     A module that crashes or hangs here is left to its own case, which records it.
     """
-    try:
-        facts = workers.asked().ask("environment", limits.timeout)
-    except CaseFault as fault:
-        raise UserError(
-            f"this machine could not be asked what it is: {fault.reason}; give a longer --timeout"
-        ) from None
+    facts = workers.ask_twice("environment", limits)
     pairs = [(name, dtype) for name in axes["device"] for dtype in axes["dtype"]]
-    resolved = [workers.asked().ask("device", limits.timeout, name=n, dtype=dtype)["device"] for n, dtype in pairs]
+    resolved = [workers.ask_twice("device", limits, name=n, dtype=dtype)["device"] for n, dtype in pairs]
     axes["device"] = list(dict.fromkeys(resolved))
     for case in _users_modules(suite, axes):
         fields = {"suite": suite.name, "case": axes_of(case), "max_memory": limits.max_memory}
@@ -397,25 +478,37 @@ def console(stderr: bool = False) -> Any:
 # Estimates
 
 
-def _dry_run(suite: Suite, cases: Sequence[Case], limits: Limits, workers: _Workers, options: dict[str, Any]) -> int:
-    from rnn_vs_attn.estimates import round_seconds
-
-    counted = [case for case in cases if suite.only_counts(case)]
-    seconds = round_seconds(workers.asked(), suite, [case for case in cases if case not in counted], limits)
-    known = [s for s in seconds.values() if s is not None]
-    a_round = sum(known) + (workers.start_up if suite.timed else 0)
-    bounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
-    totals = [max(min(n * a_round, limits.max_seconds), min(a_round, limits.max_seconds)) for n in bounds]
+def _dry_run(
+    suite: Suite,
+    cases: Sequence[Case],
+    looked: Mapping[Case, Look],
+    limits: Limits,
+    schedule: Schedule,
+    options: dict[str, Any],
+) -> int:
+    """What would be measured, and about how long that takes."""
+    now = time.monotonic()
+    surplus = schedule.surplus(0, now, cases, suite.kept)
+    kept = [case for case in cases if case not in surplus]
+    counted = [case for case in kept if suite.only_counts(case)]
+    timed = [case for case in kept if case not in counted]
+    schedule.begin(0, now, timed, After(pending=kept) if suite.afterwards else After())
+    seconds = schedule.seconds(now, timed)
+    rounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
+    totals = [min(schedule.total(now, count, timed, counted), limits.max_seconds) for count in rounds]
     if options["as_json"]:
-        listed = [axes_of(case) | {"seconds_a_round": seconds.get(case)} for case in cases]
-        print_json({"cases": listed, "seconds_a_round": a_round, "seconds": totals})
+        listed = [axes_of(c) | {"seconds_a_round": seconds.get(c), "left_out": c in surplus} for c in cases]
+        print_json({"cases": listed, "seconds_a_round": sum(seconds.values()), "seconds": totals})
         return DONE
-    for case in seconds:
-        about = "unknown" if seconds[case] is None else units.duration(seconds[case] or 0)
+    for case in timed:
+        about = units.duration(seconds[case]) if case in looked else "unknown"
         where = case.dtype, case.device, f"threads {case.threads}"
         show(case.label, f"seq_len {case.seq_len}", *where, f"about {about} a round")
-    total = " to ".join(dict.fromkeys(units.duration(s) for s in totals))
+    if surplus:
+        show(left_out_words(surplus, schedule.needed(0, now, cases)))
     if counted:
-        print(f"{len(counted)} counts, in the first round")
-    print(f"{len(seconds)} cases, about {units.duration(a_round)} a round, {total} in all (--max-seconds bounds it)")
+        print(f"{len(counted)} counts beside them")
+    total = " to ".join(dict.fromkeys(units.duration(s) for s in totals))
+    a_round = units.duration(sum(seconds.values()))
+    print(f"{len(timed)} cases, about {a_round} a round, {total} in all (--max-seconds bounds it)")
     return DONE

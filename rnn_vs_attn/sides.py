@@ -19,7 +19,7 @@ from typing import Any
 from rnn_vs_attn import checkouts
 from rnn_vs_attn.checkouts import Repository, Version
 from rnn_vs_attn.child import ChildWorker
-from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 
 BASELINE, CANDIDATE = SIDES = ("baseline", "candidate")
 
@@ -80,13 +80,22 @@ class Sides:
         """A fresh process of each side, both ready. UserError where one does not start."""
         started = {side.name: side.start(debug) for side in self}
         try:
-            for worker in started.values():
-                worker.wait_until_ready()
+            for name in started:
+                started[name] = self._ready(started[name], name, debug)
         except BaseException:
             for worker in started.values():
                 worker.close()
             raise
         return started
+
+    def _ready(self, worker: ChildWorker, name: str, debug: bool) -> ChildWorker:
+        """The worker, or another one where something killed it while it started."""
+        try:
+            worker.wait_until_ready()
+        except DoesNotStart:
+            worker = self[name].start(debug)
+            worker.wait_until_ready()
+        return worker
 
     def awake(self, workers: dict[str, ChildWorker], name: str) -> ChildWorker:
         """The worker of a side, another one where a module has ended it."""

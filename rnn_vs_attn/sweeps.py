@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rnn_vs_attn import environment
+from rnn_vs_attn import environment, takers, units
 from rnn_vs_attn.errors import UserError, unknown
-from rnn_vs_attn.models import ENCODER, LANGUAGE, find
+from rnn_vs_attn.models import find
 from rnn_vs_attn.suites.suite import Case, Suite
 
 Axes = dict[str, list[Any]]
@@ -74,29 +74,29 @@ def _word(field: dataclasses.Field[Any], word: str) -> list[str]:
     choices = field.metadata["choices"]
     if choices and word not in choices:
         raise unknown(field.name, word, choices)
-    if field.name == "device" and not re.fullmatch(r"auto|cpu|cuda(:\d+)?", word):
-        raise unknown("device", word, ("auto", "cpu", "cuda", "cuda:0"))
+    if field.name == "device" and not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", word):
+        raise UserError(
+            f"unknown device {word!r}; only CPUs and CUDA devices are measured: use --device cpu, cuda (the first "
+            f"GPU), cuda:N (GPU number N) or auto (a GPU where there is one, else the CPU)"
+        )
     return [word]
 
 
 def check(suite: Suite, axes: Axes, force: bool) -> None:
     """UserError for what cannot be measured on any machine, or not on this one's processors."""
     for name in axes["model"]:
-        if find(name).family == ENCODER and suite.group != "variants":
-            raise UserError(f"{name} takes token ids and predicts none; rnn-vs-attn variants {name} measures it")
-        if find(name).family == LANGUAGE and not suite.language_models:
-            raise UserError(
-                f"{name} is a language model, from token ids to logits, and {suite.name} measures layers; "
-                f"rnn-vs-attn decode takes it"
-            )
+        reason = takers.refusal(suite, find(name))
+        if reason:
+            raise UserError(reason)
     check_heads(axes)
     usable = environment.usable_cores()
     axes["threads"] = list(dict.fromkeys(count or usable for count in axes["threads"]))
     too_many = [count for count in axes["threads"] if count > usable]
     if too_many and not force:
+        quota = environment.quota_in_words(environment.processors())
         raise UserError(
-            f"--threads {too_many[0]} is more than the {usable} cores that this process may use; "
-            f"use {usable} or fewer, or --force"
+            f"--threads {too_many[0]} is more than the {units.counted(usable, 'core')} that this process may use"
+            f"{quota and f' under {quota}'}; use {usable}{' or fewer' * (usable > 1)}, or --force"
         )
 
 

@@ -187,6 +187,8 @@ def _pivot_cell(row: Row, pivot: Pivot, value: float, narrow: bool) -> str:
     record = row.record(pivot.metric, {pivot.axis: value})
     if record is not None and record.shows:
         return pivot.cell(record, narrow)
+    if record is not None and record.status == "ok":
+        return "absent"  # asked, and not known
     fault = row.fault
     return FAULT_WORDS.get(fault.status, fault.status) if fault else "–"
 

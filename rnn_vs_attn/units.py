@@ -72,6 +72,11 @@ def size(num_bytes: float) -> str:
     return f"{num_bytes:.0f} B"
 
 
+def counted(number: float, noun: str) -> str:
+    """A number of things: 1, "core" -> "1 core"; 1.5 -> "1.5 cores"."""
+    return f"{number:.4g} {noun}{'s' * (number != 1)}"
+
+
 def of_unit(value: float, unit: str) -> str:
     """A value in a base unit as people read it: 0.0123, "s" -> "12.3 ms"."""
     if unit == "s":

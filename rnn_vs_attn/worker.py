@@ -19,8 +19,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from rnn_vs_attn import environment, streams
-from rnn_vs_attn.budget import Budget, Plan
+from rnn_vs_attn import environment, processors, streams
+from rnn_vs_attn.budget import Budget, Plan, Turn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import find
 from rnn_vs_attn.models.costs import Shape
@@ -37,10 +37,16 @@ class Worker:
     def __init__(self) -> None:
         import torch
 
+        processors.let_go()  # torch's library of threads binds the one that loads it
         self._torch = torch
+        usable = environment.usable_cores()
+        torch.set_num_threads(min(torch.get_num_threads(), usable))
+        if usable < environment.affinity_cores():  # torch.compile starts a process for each of those, quota or not
+            os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(usable))
         self._warm: set[tuple[object, ...]] = set()
         self._case: Case | None = None
         self._max_memory: int | None = None
+        self._whose = ""
         self._workload: Any = None
         self._clock: Any = None
         self._before: Any = None
@@ -100,7 +106,7 @@ class Worker:
     def describe(self, model: str, shape: dict[str, Any]) -> dict[str, Any]:
         """Parameters, FLOPs of a training pass and whether it can decode, of any model at a shape."""
         from rnn_vs_attn.models import build
-        from rnn_vs_attn.models.mixer import decodes
+        from rnn_vs_attn.models.mixer import has_state
         from rnn_vs_attn.suites.bench import _train_flops
 
         spec, made = find(model), Shape(**shape)
@@ -108,7 +114,7 @@ class Worker:
         return {
             "num_params": build.count_parameters(module),
             "flops": _train_flops(spec, made),
-            "decodes": decodes(module),
+            "decodes": has_state(module),
         }
 
     def anchor(self, device: str, dtype: str, threads: int) -> dict[str, Any]:
@@ -117,7 +123,10 @@ class Worker:
         from rnn_vs_attn.measure.device import DTYPES
 
         self._torch.set_num_threads(threads)
-        return {"samples": [asdict(s) for s in anchor.samples(self._torch.device(device), DTYPES[dtype])]}
+        processors.hold(threads)
+        samples = [asdict(s) for s in anchor.samples(self._torch.device(device), DTYPES[dtype])]
+        processors.let_go()
+        return {"samples": samples}
 
     def prepare(self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None) -> dict[str, Any]:
         """Build a case's module and input with the weights and data of `seed`."""
@@ -129,6 +138,7 @@ class Worker:
         self._workload = owner.workload(made, seed)
         self._clock = clock_for(self._torch.device(made.device))
         self._before = self._readings()
+        processors.hold(made.threads)
         return {"warnings": warnings_for(made)}
 
     def ready(self, name: str, budget: dict[str, Any], plan: dict[str, Any] | None) -> dict[str, Any]:
@@ -145,7 +155,8 @@ class Worker:
         ready = make_ready(self._clock, self._workload, name, Budget(**budget), known, kind not in self._warm)
         self._warm.add(kind)
         settled = {} if ready.settled is None else {"settled": ready.settled}
-        return reply | asdict(ready.plan) | {"warm_up_seconds": ready.seconds} | settled
+        seconds = {"warm_up_seconds": ready.seconds, "warm_seconds": ready.warm_seconds}
+        return reply | asdict(ready.plan) | seconds | settled
 
     def block(self, name: str, loops: int) -> dict[str, Any]:
         """Time one block of `loops` calls; on CUDA with the clock of the device right after it, where that is known."""
@@ -161,18 +172,19 @@ class Worker:
         return {"warnings": found}
 
     def measure(
-        self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None, part: str = "measure"
+        self, suite: str, case: dict[str, Any], turn: dict[str, Any], max_memory: int | None, part: str = "measure"
     ) -> dict[str, Any]:
         """All samples of a case that are not timed in blocks, or (part "peaks") those that come after all others."""
-        owner = suite_named(suite)
+        owner, asked = suite_named(suite), Turn(**turn)
         made = self._enter(owner, case, max_memory)
         self._refuse_what_cannot_fit(made, owner.trains)
         if owner.least_memory is not None:
             self._refuse(owner.least_memory(made), owner.trains)
         if owner.workload is not None and self._kind(made) not in self._warm:
-            self._load_libraries(owner.workload(made, seed))
+            self._load_libraries(owner.workload(made, asked.seed))
         take = owner.peaks if part == "peaks" and owner.peaks is not None else owner.measure
-        samples = [asdict(sample) for sample in take(made, seed)]
+        processors.hold(made.threads)
+        samples = [asdict(sample) for sample in take(made, asked)]
         self._leave()
         return {"samples": samples}
 
@@ -215,6 +227,7 @@ class Worker:
         on_cpu = made.device == "cpu"
         available = environment.available_memory() if on_cpu else self._torch.cuda.mem_get_info(made.device)[0]
         self._case, self._max_memory = made, max_memory if max_memory is not None else available
+        self._whose = "--max-memory" if max_memory is not None else "what is available; --max-memory sets another"
         if on_cpu:
             memory.limit(self._max_memory)
         return made
@@ -231,6 +244,7 @@ class Worker:
         from rnn_vs_attn.measure import memory
 
         self._case = self._workload = self._clock = self._before = None
+        processors.let_go()
         memory.limit(None)
         _collect()
         if self._torch.cuda.is_initialized():
@@ -251,7 +265,7 @@ class Worker:
         if limit is not None and needed > limit:
             what = "a training pass" if train else "a forward pass"
             reason = (
-                f"refused beforehand: {what} needs at least {size(needed)}, the limit is {size(limit)} (--max-memory)"
+                f"refused beforehand: {what} needs at least {size(needed)}, the limit is {size(limit)} ({self._whose})"
             )
             raise CaseFault("out_of_memory", reason)
 

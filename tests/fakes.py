@@ -139,7 +139,7 @@ class FakeWorker:
     def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
         assert self.alive, "a dead worker was asked"
         if do in ("prepare", "measure"):
-            self._case, self._round = fields["case"], fields["seed"]
+            self._case, self._round = fields["case"], fields["seed"] if do == "prepare" else fields["turn"]["seed"]
         about = self._case if do != "anchor" else None
         request = Request(self._number, do, timeout, about, self._round, fields)
         self._machine.requests.append(request)

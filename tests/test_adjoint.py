@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import flows
 import pytest
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure import adjoint
+from rnn_vs_attn.measure.gradient.norms import carried
 from rnn_vs_attn.models import build, find
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import Block, Stack
+from rnn_vs_attn.records import Sample
 from rnn_vs_attn.suites import gradflow
+from rnn_vs_attn.suites import gradflow_samples as samples
 from rnn_vs_attn.suites.gradflow import GradflowCase
 
 D = 8
@@ -173,7 +178,8 @@ def test_many_cotangents_in_several_groups_give_the_same(monkeypatch: pytest.Mon
     module, x = built("gru"), torch.randn(1, 60, D)
     probes = adjoint.cotangents(7, D, False, CPU)
     whole = [adjoint.by_chunks(module, x, probes).log10, adjoint.direct(module, x, probes).log10]
-    monkeypatch.setattr(adjoint, "AT_ONCE", 128)
+    for name in ("chunks", "whole"):
+        monkeypatch.setattr(f"rnn_vs_attn.measure.gradient.{name}.AT_ONCE", 128)
     parts = [adjoint.by_chunks(module, x, probes).log10, adjoint.direct(module, x, probes).log10]
     assert distance_between(torch.stack(whole), torch.stack(parts)) < 1e-12
 
@@ -190,7 +196,7 @@ def test_probes_scatter_about_the_exact_norm_by_the_predicted_error() -> None:
     squares = []
     for seed in range(300):
         torch.manual_seed(seed)
-        found = adjoint.flow(module, x, adjoint.cotangents(16, D, False, CPU))
+        found = adjoint.by_chunks(module, x, adjoint.cotangents(16, D, False, CPU))
         squares.append(D * 10 ** (2 * float(found.log10[1])))
     errors = torch.tensor(squares) - s.trace()
     assert abs(float(errors.mean())) < 4 * predicted / math.sqrt(300)
@@ -224,14 +230,15 @@ def test_what_float64_does_not_carry_is_absent_and_said() -> None:
 
 
 def test_a_gradient_that_overflows_is_absent_and_said() -> None:
-    found, warnings = adjoint._carried(torch.tensor([0.0, 250.0, math.inf, math.nan]))
+    found, most, warnings = carried(torch.tensor([0.0, 250.0, math.inf, math.nan]))
     assert found.isnan().tolist() == [False, False, True, True]
+    assert most.tolist() == [0.0, 250.0, math.inf, math.inf]
     assert "above what float64 can carry" in warnings[0]
 
 
 def test_a_gradient_that_is_nan_without_a_reason_is_a_fault() -> None:
     with pytest.raises(CaseFault, match="gradient holds NaN"):
-        adjoint._carried(torch.tensor([0.0, -1.0, math.nan]))
+        carried(torch.tensor([0.0, -1.0, math.nan]))
 
 
 def test_gradient_from_the_future_is_measured() -> None:
@@ -294,48 +301,120 @@ def test_parameters_get_no_gradient() -> None:
 
 def test_a_round_has_weights_and_input_of_its_seed() -> None:
     case = GradflowCase(model="gru", seq_len=33, d_model=D, device="cpu", threads=1)
-    first, again, other = ([s.value for s in gradflow.measure(case, seed)] for seed in (1, 1, 2))
+    first, again, other = ([s.value for s in gradflow.measure(case, Turn(seed))] for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
 
 def test_a_round_samples_distances_that_double_and_the_last() -> None:
     case = GradflowCase(model="rnn", seq_len=33, d_model=D, device="cpu", threads=1)
-    samples = list(gradflow.measure(case, 0))
+    samples = list(gradflow.measure(case, Turn(0)))
     assert [s.axes["distance"] for s in samples if "distance" in s.axes] == [0, 1, 2, 4, 8, 16, 32]
     assert [s.metric for s in samples[-3:]] == ["reach", "spectral_radius", "largest_singular_value"]
 
 
 @pytest.mark.parametrize(("last", "expected"), [(0, [0]), (1, [0, 1]), (2, [0, 1, 2]), (9, [0, 1, 2, 4, 8, 9])])
 def test_the_grid(last: int, expected: list[int]) -> None:
-    assert gradflow.grid(last) == expected
+    assert samples.grid(last) == expected
 
 
 @pytest.mark.parametrize(
     ("log10", "threshold", "expected"),
     [
-        ([0, -1, -2, -3.9, -4, -5], 1e-3, [4]),
-        ([0, -1, -5, -3, -6], 1e-3, [3]),  # the largest, even where it was lower in between
-        ([0, -1, -1, -1], 1e-3, [3]),
-        ([0, -math.inf, -math.inf], 1e-3, [0]),
-        ([0, -100, -289, math.nan, math.nan], 1e-3, [1]),
-        ([0, 100, 250, math.nan], 1e-3, []),
+        ([0, -1, -2, -3.9, -4, -5], 1e-3, 4),
+        ([0, -1, -5, -3, -6], 1e-3, 3),  # the largest, even where it was lower in between
+        ([0, -1, -1, -1], 1e-3, 3),
+        ([0, -math.inf, -math.inf], 1e-3, 0),
+        ([0, *[-math.inf] * 4, 0, *[-math.inf] * 4], 1e-3, 5),  # a delay; nothing at distance 1
+        ([0, -30, -30, 0, -2, -30], 1e-3, 4),  # a trace at distance 1 is no measure
+        ([0, 2, 1, -0.9, -1.1], 1e-3, 3),
     ],
 )
-def test_reach(log10: list[float], threshold: float, expected: list[float]) -> None:
-    assert [sample.value for sample in gradflow._reach(log10, threshold)] == expected
+def test_reach(log10: list[float], threshold: float, expected: int) -> None:
+    assert samples.reach(log10, log10, threshold).value == expected
+
+
+@pytest.mark.parametrize(
+    ("log10", "most", "expected"),
+    [
+        ([0, -100, -289, math.nan, math.nan], [0, -100, -289, -290, -290], 1),
+        ([0, 100, 250, math.nan], [0, 100, 250, math.inf], None),
+        ([0, -1, -9, math.nan], [0, -1, -9, -14], 1),  # rounding, far below what counts
+        ([0, -1, -9, math.nan], [0, -1, -9, -3], None),  # it may be the largest distance
+        ([0, -1, math.nan, -2], [0, -1, -3, -2], 3),
+        ([0, -1, math.nan, -2], [0, -1, 4, -2], None),  # it may be the largest norm
+        ([0, math.nan, math.nan], [0, -14, -14], None),
+    ],
+)
+def test_reach_is_absent_where_an_absent_distance_may_be_it(
+    log10: list[float], most: list[float], expected: int | None
+) -> None:
+    found = samples.reach(log10, most, 1e-3)
+    assert (found.value, found.zero) == (expected, False)
+
+
+@pytest.mark.parametrize(
+    ("nonzero", "length", "expected"),
+    [
+        ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 10, []),
+        ([0, 1, 2, 3], 40, []),
+        ([5], 40, [5]),
+        ([5, 6, 7], 40, [5]),
+        ([3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36], 40, [3, 6, 9, 18, 33]),
+        ([0, 8, 39], 40, []),
+        ([38], 40, [38]),
+    ],
+)
+def test_distances_at_which_a_zero_ends_are_shown(nonzero: list[int], length: int, expected: list[int]) -> None:
+    assert samples.ends_of_zeros([0.0 if k in nonzero else -math.inf for k in range(length)]) == expected
+
+
+def of_case(model: str, seed: int = 0, **fields: Any) -> dict[Any, Sample]:
+    """Samples of one round, by distance or by metric."""
+    case = GradflowCase(model=model, seq_len=40, d_model=D, device="cpu", threads=1, **fields)
+    return {s.axes.get("distance", s.metric): s for s in gradflow.measure(case, Turn(seed))}
+
+
+def test_all_gradient_at_distance_5_shows_there() -> None:
+    """0 was printed at every distance, and reach 0."""
+    found = of_case("gaps:Delay")
+    assert [k for k in found if isinstance(k, int)] == [0, 1, 2, 4, 5, 8, 16, 32, 39]
+    assert [k for k in found if isinstance(k, int) and not found[k].zero] == [5]
+    assert found[5].value == pytest.approx(0, abs=1e-12)
+    assert found["reach"].value == 5
+
+
+@pytest.mark.parametrize("model", ["gaps:FarDelays", "gaps:AlmostOnlyFar", "gaps:DelayWithStep"])
+def test_the_last_that_arrives_is_the_reach(model: str) -> None:
+    found = of_case(model)
+    last = {"gaps:FarDelays": 23, "gaps:AlmostOnlyFar": 9, "gaps:DelayWithStep": 5}[model]
+    assert found["reach"].value == last
+    assert not found[last].zero
+
+
+def test_all_rounds_have_the_distances_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = list(of_case("gaps:RandomDelay"))
+    monkeypatch.setattr(gradflow, "_BESIDE_GRID", {})  # as in a process that goes on with a run
+    for seed in (3, 4):
+        assert list(of_case("gaps:RandomDelay", seed)) == expected
+
+
+def test_a_delay_in_a_block_is_beside_the_identity() -> None:
+    found = of_case("gaps:Delay", block=True)
+    assert found["reach"].value == 5
+    assert not found[0].zero
 
 
 def test_the_spectrum_is_that_of_the_recurrent_matrix() -> None:
     case = GradflowCase(model="rnn", seq_len=8, d_model=D, init="orthogonal:0.7", device="cpu", threads=1)
-    values = {s.metric: s.value for s in gradflow.measure(case, 0)}
+    values = {s.metric: s.value for s in gradflow.measure(case, Turn(0))}
     assert values["spectral_radius"] == pytest.approx(0.7, abs=1e-12)
     assert values["largest_singular_value"] == pytest.approx(0.7, abs=1e-12)
 
 
 def test_a_block_shows_the_identitys_share_apart() -> None:
     case = GradflowCase(model="lstm", seq_len=8, d_model=D, block=True, device="cpu", threads=1)
-    values = {s.metric: s.value for s in gradflow.measure(case, 0)}
+    values = {s.metric: s.value for s in gradflow.measure(case, Turn(0))}
     rest = 10 ** (2 * values["beside_identity_log10"])
     assert values["identity_share"] == pytest.approx(1 / (1 + rest))
 
@@ -418,8 +497,8 @@ def test_a_module_may_take_gradients_itself() -> None:
 
 def test_a_module_that_turns_gradients_off_is_measured() -> None:
     case = GradflowCase(model="flows:TurnsGradientsOff", seq_len=20, d_model=D, device="cpu", threads=1)
-    values = [s.value for s in gradflow.measure(case, 0) if "distance" in s.axes]
+    values = [s.value for s in gradflow.measure(case, Turn(0)) if "distance" in s.axes]
     assert values[1] == pytest.approx(math.log10(0.9))
     assert torch.is_grad_enabled()
-    values = [s.value for s in gradflow.measure(case, 0) if "distance" in s.axes]
+    values = [s.value for s in gradflow.measure(case, Turn(0)) if "distance" in s.axes]
     assert values[1] == pytest.approx(math.log10(0.9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -11,9 +12,16 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from command import PROGRAM, QUICK, TINY, run
+from rich.console import Console
 
-from rnn_vs_attn import cli, environment
+from rnn_vs_attn import cli, environment, listing
+from rnn_vs_attn.listing import model_row
+from rnn_vs_attn.models import BUILT_IN, find
+from rnn_vs_attn.models.albert import Albert
+from rnn_vs_attn.models.configurations import AlbertShape
+from rnn_vs_attn.models.costs import Shape
 
 
 def assert_one_sentence(done: subprocess.CompletedProcess[str], said: str) -> None:
@@ -37,6 +45,7 @@ def assert_one_sentence(done: subprocess.CompletedProcess[str], said: str) -> No
         (["--d-model", "100", "--num-heads", "8"], "d_model 100 is not divisible by num_heads 8"),
         (["--dtype", "float31"], "did you mean 'float32'?"),
         (["--device", "gpu"], "unknown device 'gpu'"),
+        (["--device", "mps"], "unknown device 'mps'; only CPUs and CUDA devices are measured"),
         (["--match", "flop"], "did you mean 'flops'?"),
         (["--threads", "4097"], "--threads 4097 is more than the"),
         (["--precision", "soon"], "--precision 'soon'"),
@@ -106,7 +115,7 @@ def test_more_threads_than_cores_run_with_force(tmp_path: Path) -> None:
     words = ["bench", *QUICK, "--seq-len", "8", "--model", "lstm", "--threads", threads, "--rounds", "1", "--force"]
     done = run(*words, "--output", str(tmp_path / "run"))
     assert done.returncode == 0
-    assert f"threads share {environment.usable_cores()} usable cores" in done.stderr
+    assert f"note: {threads} threads " in done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -184,9 +193,32 @@ def test_models_lists_every_model_with_its_facts() -> None:
     layers = ["rnn", "gru", "lstm", "lstm-cell", "mingru", "conv", "attention", "attention-local", "attention-naive"]
     assert [row["name"] for row in rows][:9] == layers
     facts = ("num_params", "train_flops", "time", "memory", "sequential_operations", "path_length", "source")
+    assert [row["name"] for row in rows] == [spec.name for spec in BUILT_IN]
     unknown = {(row["name"], fact) for row in rows for fact in facts if row[fact] is None}
-    assert unknown == {(name, "train_flops") for name in ("lstm-lm", "gpt", "transformer-xl")}
-    assert all(row["decodes"] for row in rows)
+    assert unknown == {(name, "train_flops") for name in ("lstm-lm", "gpt", "transformer-xl", "albert")}
+    assert [row["name"] for row in rows if not row["decodes"]] == ["albert"]
+    assert {row["name"]: row["commands"] for row in rows}["albert"] == ["variants albert"]
+
+
+@pytest.mark.parametrize(("d_model", "num_layers"), [(64, 1), (128, 3)])
+def test_parameters_of_albert_are_those_of_the_module(d_model: int, num_layers: int) -> None:
+    row = model_row(find("albert"), Shape(1, 48, d_model, 4, num_layers), named=True, debug=False)
+    with torch.device("meta"):
+        module = Albert(AlbertShape(num_layers, d_model, 4, vocab_size=256, context_len=48))
+    assert row["num_params"] == sum(parameter.numel() for parameter in module.parameters())
+
+
+def test_a_narrow_terminal_shows_every_model_and_all_of_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 60 columns, by rich as on a terminal: names and numbers whole, and every line within the width."""
+    shape = Shape(1, 512, 128, 4, 1)
+    rows = [model_row(spec, shape, named=False, debug=False) for spec in BUILT_IN]
+    out = Console(file=io.StringIO(), force_terminal=True, width=60, color_system=None)
+    monkeypatch.setattr(listing, "console", lambda: out)
+    listing.print_models(rows, shape)
+    text = out.file.getvalue()
+    assert max(map(len, text.splitlines())) <= 60
+    whole = [row["name"] for row in rows] + [f"{row['num_params']:,}" for row in rows] + ["FLOPs (train)", "commands"]
+    assert [word for word in whole if word not in text] == []
 
 
 def test_models_describes_a_users_module_and_shows_a_broken_plug_in(tmp_path: Path) -> None:
@@ -201,7 +233,16 @@ def test_models_describes_a_users_module_and_shows_a_broken_plug_in(tmp_path: Pa
     assert rows["mean"]["num_params"] == 16 * 16 + 16
     assert rows["mean"]["source"] == "package plugin"
     assert rows["mean"]["decodes"]
+    assert rows["mean"]["commands"] == ["bench", "gradflow", "scaling", "decode", "ab"]
     assert rows["lost"]["note"].startswith("broken: ")
+    assert rows["lost"]["commands"] == []
+
+
+@pytest.mark.parametrize(("model", "decodes"), [("layers:Heads", False), ("flows:WithStateArgument", True)])
+def test_models_says_whether_decode_takes_a_users_module(model: str, decodes: bool) -> None:
+    (row,) = json.loads(run("models", "--json", "--model", model, "--d-model", "16").stdout)["models"]
+    assert row["decodes"] == decodes
+    assert ("decode" in row["commands"]) == decodes
 
 
 def test_doctor_says_what_the_machine_is() -> None:
@@ -210,6 +251,7 @@ def test_doctor_says_what_the_machine_is() -> None:
     assert document["environment"]["torch"]
     assert any("4097 threads" in finding["text"] for finding in document["findings"])
     assert all(finding["remedy"] for finding in document["findings"])
+    assert document["environment"]["memory_available"] > 0
 
 
 def test_debug_shows_the_stack_trace() -> None:

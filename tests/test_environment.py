@@ -1,7 +1,9 @@
-"""What must agree between two runs, what is private, and what would spoil a measurement here."""
+"""What must agree between two runs, what is private, what this process may use, and what moved meanwhile."""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import getpass
 import json
 import os
@@ -11,9 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fakes import FAKE, unfinished_run
 
-from rnn_vs_attn import environment
-from rnn_vs_attn.environment import CPUState, Finding, changes, describe, findings, fingerprint
+from rnn_vs_attn import control_groups, environment, session
+from rnn_vs_attn.budget import Limits
+from rnn_vs_attn.environment import CPUState, changes, describe, fingerprint, hard_keys
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records import RunFolder
 
 CPUINFO = """\
 vendor_id\t: GenuineIntel
@@ -69,9 +75,14 @@ class Machine:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
+    """Four processors, and control groups under `tmp_path`."""
     made = Machine()
     monkeypatch.setattr(environment, "_read", made.read)
+    monkeypatch.setattr(environment, "cores", lambda: [0, 1, 2, 3])
+    for name in ("cpu_quota", "memory_limit", "memory_left", "pauses", "out_of_memory_kills"):
+        here = functools.partial(getattr(control_groups, name), root=tmp_path / "root")
+        monkeypatch.setattr(control_groups, name, here)
     monkeypatch.setattr(os, "getloadavg", lambda: (made.load, made.load, made.load))
     return made
 
@@ -105,16 +116,76 @@ def test_a_machine_without_any_of_these_files_is_described_all_the_same(monkeypa
     assert (facts["governor"], facts["cpu_quota"], facts["virtual"], facts["swap_used"]) == (None, None, False, 0)
 
 
-@pytest.mark.parametrize(("text", "cores"), [("150000 100000", 1.5), ("max 100000", None)])
-def test_the_quota_of_a_container_is_in_cores(machine: Machine, text: str, cores: float | None) -> None:
-    machine.files["/sys/fs/cgroup/cpu.max"] = text
-    assert machine.facts()["cpu_quota"] == cores
+def limited(tmp_path: Path, **files: str) -> None:
+    """This process's control group, with the files given; _ stands for a point."""
+    root = tmp_path / "root"
+    for path in ("proc/self", "groups"):
+        (root / path).mkdir(parents=True, exist_ok=True)
+    (root / "proc/self/cgroup").write_text("0::/\n")
+    (root / "proc/self/mountinfo").write_text("38 32 0:32 / /groups rw - cgroup2 cgroup2 rw\n")
+    for name, text in files.items():
+        (root / "groups" / name.replace("_", ".", 1)).write_text(text)
 
 
-def test_memory_that_a_container_may_not_take_is_not_available(machine: Machine) -> None:
+# What this process may use
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [("max", 4), ("20000", 1), ("50000", 1), ("100000", 1), ("150000", 1), ("350000", 3), ("9900000", 4)],
+)
+def test_a_quota_leaves_whole_cores_and_one_at_least(machine: Machine, tmp_path: Path, quota: str, cores: int) -> None:
+    limited(tmp_path, cpu_max=f"{quota} 100000")
+    assert environment.usable_cores() == cores
+    facts = machine.facts()
+    assert facts["usable_cores"] == cores
+    assert facts["affinity_cores"] == 4
+    assert facts["cpu_quota"] == (None if quota == "max" else int(quota) / 100_000)
+
+
+@pytest.mark.parametrize(
+    ("quota", "said"),
+    [
+        ("max", []),
+        ("400000", []),
+        ("150000", ["measured under a CPU quota of 1.5 cores on 4 processors; --threads 0 is 1 there"]),
+        ("100000", ["measured under a CPU quota of 1 core on 4 processors; --threads 0 is 1 there"]),
+        ("33333", ["measured under a CPU quota of 0.3333 cores on 4 processors; --threads 0 is 1 there"]),
+    ],
+)
+def test_a_quota_is_said_with_the_number_that_was_used(
+    machine: Machine, tmp_path: Path, quota: str, said: list[str]
+) -> None:
+    limited(tmp_path, cpu_max=f"{quota} 100000")
+    assert environment.said_of_quota(machine.facts()) == said
+
+
+def test_affinity_and_quota_both_limit(machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited(tmp_path, cpu_max="300000 100000")
+    monkeypatch.setattr(environment, "cores", lambda: [1, 3])
+    assert environment.processors() | {"logical_cores": 0} == {
+        "logical_cores": 0,
+        "affinity_cores": 2,
+        "usable_cores": 2,
+        "cpu_quota": 3.0,
+    }
+
+
+def test_memory_that_a_control_group_may_not_take_is_not_available(machine: Machine, tmp_path: Path) -> None:
     assert environment.available_memory() == 8_000_000 * 1024
-    machine.files |= {"/sys/fs/cgroup/memory.max": "3000000000", "/sys/fs/cgroup/memory.current": "1000000000"}
-    assert environment.available_memory() == 2_000_000_000
+    used = {"memory_current": "1000000000", "memory_stat": "inactive_file 200000000"}
+    limited(tmp_path, memory_max="3000000000", **used)
+    assert environment.available_memory() == 2_200_000_000
+    facts = machine.facts()
+    assert (facts["memory_limit"], facts["memory_available"]) == (3_000_000_000, 2_200_000_000)
+    limited(tmp_path, memory_max=str(1 << 50), **used)
+    assert environment.available_memory() == 8_000_000 * 1024
+    assert machine.facts()["memory_limit"] is None
+
+
+def test_no_memory_left_is_not_taken_for_no_limit(machine: Machine, tmp_path: Path) -> None:
+    limited(tmp_path, memory_max="3000", memory_current="4000")
+    assert environment.available_memory() == 0
 
 
 # Fingerprint
@@ -152,10 +223,24 @@ def test_a_second_gpu_is_another_machine(machine: Machine) -> None:
     assert machine.facts()["fingerprint"] != before
 
 
-@pytest.mark.parametrize("key", ["torch", "torch_config", "cuda", "python", "usable_cores", "cpu_quota", "virtual"])
+@pytest.mark.parametrize(
+    "key", ["torch", "torch_config", "cuda", "python", "usable_cores", "cpu_quota", "affinity_cores", "virtual"]
+)
 def test_other_software_or_fewer_cores_are_another_machine(machine: Machine, key: str) -> None:
     facts = machine.facts()
     assert fingerprint(facts | {key: "something else"}) != fingerprint(facts)
+
+
+def test_a_run_from_before_quotas_were_counted_is_of_the_same_machine(machine: Machine) -> None:
+    facts = machine.facts()
+    old = {key: value for key, value in facts.items() if key != "affinity_cores"}
+    assert hard_keys(old) == hard_keys(facts)
+
+
+def test_memory_and_what_is_left_of_it_are_no_part_of_the_fingerprint(machine: Machine, tmp_path: Path) -> None:
+    before = machine.facts()["fingerprint"]
+    limited(tmp_path, memory_max="3000000000", memory_current="1000")
+    assert machine.facts()["fingerprint"] == before
 
 
 def test_the_name_of_the_host_is_no_part_of_the_fingerprint(machine: Machine) -> None:
@@ -190,72 +275,6 @@ def test_only_variables_that_bend_a_measurement_are_kept(machine: Machine, monke
     assert "SECRET_TOKEN" not in variables
 
 
-# Findings
-
-FIT = {
-    "system": "Linux",
-    "usable_cores": 8,
-    "cpu_quota": None,
-    "load": 0.3,
-    "governor": "performance",
-    "swap_used": 0,
-    "virtual": False,
-    "torch_debug": False,
-    "gpus": [GPU],
-}
-
-
-def the_finding(threads: int = 4, **facts: Any) -> Finding:
-    """The only finding on a fit machine with these facts."""
-    (found,) = findings(FIT | facts, threads)
-    return found
-
-
-def test_a_fit_machine_has_no_findings() -> None:
-    assert findings(FIT, threads=8) == []
-
-
-@pytest.mark.parametrize(
-    ("facts", "severity", "text", "remedy"),
-    [
-        ({"load": 9.5}, 3, "the load is 9.5 on 8 usable cores", "stop it or wait"),
-        ({"load": 4.5}, 2, "the load is 4.5 on 8 usable cores", "stop it or wait"),
-        ({"threads": 16}, 3, "16 threads share 8 usable cores", "--threads 8 or fewer"),
-        ({"cpu_quota": 1.5}, 3, "4 threads under a quota of 1.5 cores", "--threads 1"),
-        ({"governor": "powersave"}, 2, "governor is 'powersave'", "cpupower frequency-set -g performance"),
-        ({"swap_used": 64 << 20}, 2, "64 MiB are swapped out", "swapoff"),
-        ({"torch_debug": True}, 3, "this torch is a debug build", "install a release build"),
-        ({"gpus": [GPU | {"utilization": 0.5}]}, 3, "GPU 0 is 50% busy", "--device"),
-        ({"gpus": [GPU, GPU | {"free_share": 0.6}]}, 2, "40% of GPU 1's memory is in use", "nvidia-smi"),
-        ({"gpus": [GPU | {"nvml": "not read"}]}, 1, "GPU 0's clocks and throttling are not read", "rnn-vs-attn[gpu]"),
-        ({"virtual": True}, 1, "virtual machine", "compare within one run"),
-        ({"system": "Darwin"}, 2, "the peak memory of a CPU call is not measured", "Linux"),
-    ],
-)
-def test_what_spoils_a_measurement_is_found_with_its_remedy(
-    facts: dict[str, Any], severity: int, text: str, remedy: str
-) -> None:
-    found = the_finding(**facts)
-    assert found.severity == severity
-    assert text in found.text
-    assert remedy in found.remedy
-
-
-def test_a_debug_build_of_python_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "gettotalrefcount", lambda: 0, raising=False)
-    assert the_finding().text == "this Python is a debug build"
-
-
-def test_a_load_that_the_system_does_not_tell_is_no_finding() -> None:
-    assert findings(FIT | {"load": None, "governor": None}, threads=1) == []
-
-
-def test_the_worst_stands_first() -> None:
-    facts = FIT | {"virtual": True, "governor": "powersave", "swap_used": 1 << 30, "load": 20.0}
-    severities = [found.severity for found in findings(facts, threads=9)]
-    assert severities == [3, 3, 2, 2, 1]
-
-
 # What happened meanwhile
 
 CALM = CPUState(steal=100, total=10_000, clock_mhz=3000.0)
@@ -279,6 +298,14 @@ def test_a_clock_that_moved_is_told_with_both_readings(clock: float) -> None:
     assert later(clock_mhz=clock) == [f"the CPU clock went from 3000 to {clock:.0f} MHz during this case"]
 
 
+def test_a_quota_that_paused_a_case_is_told_and_one_that_did_not_is_not() -> None:
+    calm = CPUState(None, None, None, ((10, 1), (10, 2)))
+    assert changes(calm, CPUState(None, None, None, ((110, 6), (110, 2)))) == []
+    paused = ["a CPU quota was used up during this case, and paused it"]
+    assert changes(calm, CPUState(None, None, None, ((110, 1), (110, 8)))) == paused
+    assert changes(calm, calm) == changes(calm, CPUState(None, None, None)) == []
+
+
 def test_readings_that_do_not_exist_are_no_change() -> None:
     nothing = CPUState(None, None, None)
     assert changes(nothing, nothing) == changes(CALM, nothing) == changes(nothing, CALM) == []
@@ -298,3 +325,49 @@ def test_processes_killed_for_lack_of_memory_are_counted(machine: Machine) -> No
     assert environment.out_of_memory_kills() is None
     machine.files["/proc/vmstat"] = "nr_free_pages 5\noom_kill 3\n"
     assert environment.out_of_memory_kills() == 3
+
+
+def test_kills_in_other_control_groups_are_not_taken_for_ones_own(machine: Machine, tmp_path: Path) -> None:
+    machine.files["/proc/vmstat"] = "nr_free_pages 5\noom_kill 3\n"
+    limited(tmp_path, memory_events="oom 1\noom_kill 1")
+    assert environment.out_of_memory_kills() == 1
+
+
+# Going on with a run
+
+
+def resumed(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path) -> Any:
+    """`--resume` of a run that was begun on a machine with these facts; nothing is measured."""
+    here = describe({}, anonymous=True)
+    made = RunFolder.create(folder)
+    axes = {field.name: [field.default] for field in dataclasses.fields(FAKE.case)}
+    made.write_run(
+        unfinished_run(
+            settings={"axes": axes, "limits": dataclasses.asdict(Limits())}, environment=json.loads(json.dumps(facts))
+        )
+    )
+    made.close()
+    monkeypatch.setattr(session, "_probe", lambda *_, **__: {})
+    monkeypatch.setattr(session, "_run", lambda *_, **__: "goes on")
+    monkeypatch.setattr(environment, "describe", lambda *_, **__: here)
+    return session.resume(FAKE, {"resume": folder, "debug": False})
+
+
+@pytest.mark.parametrize("key", ["cpu", "cpu_quota", "usable_cores", "affinity_cores", "torch"])
+def test_a_run_is_not_gone_on_with_on_another_machine(
+    key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    facts = describe({}, anonymous=True)
+    with pytest.raises(UserError, match="was begun on another machine or with other software"):
+        resumed(facts | {key: "something else"}, monkeypatch, tmp_path / "run")
+
+
+def test_a_run_of_this_machine_is_gone_on_with_also_from_before_a_fact_was_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    facts = describe({}, anonymous=True)
+    assert resumed(facts, monkeypatch, tmp_path / "run") == "goes on"
+    monkeypatch.undo()
+    old = {k: v for k, v in facts.items() if k != "affinity_cores"} | {"fingerprint": "of that version"}
+    if facts["usable_cores"] == facts["affinity_cores"]:
+        assert resumed(old, monkeypatch, tmp_path / "old") == "goes on"

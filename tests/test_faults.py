@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -189,11 +190,20 @@ def test_a_full_disk_leaves_the_run_readable(tmp_path: Path) -> None:
 
 def test_max_seconds_keeps_what_is_done_and_says_what_is_not(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    words = ["bench", *TINY, "--model", "lstm,attention", "--seq-len", "8,16", "--max-seconds", "0"]
+    words = ["bench", *TINY, "--model", "lstm,attention", "--seq-len", "8,16", "--max-seconds", "0", "--rounds", "1"]
     done = run(*words, "--output", str(folder))
     assert done.returncode == 4
     assert "--resume goes on" in done.stdout
     assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_a_time_in_which_six_processes_do_not_start_is_refused_with_the_least_that_does(tmp_path: Path) -> None:
+    words = ["bench", *TINY, "--model", "lstm", "--seq-len", "8", "--max-seconds", "0.1"]
+    done = run(*words, "--output", str(tmp_path / "run"))
+    assert done.returncode == 2
+    assert "--max-seconds 0.1 is over before the processes of 6 rounds have started" in done.stderr
+    assert re.search(r"give --max-seconds \d+ or more", done.stderr)
+    assert not (tmp_path / "run").exists()
 
 
 def test_resume_of_a_damaged_run_names_file_and_line(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_what_cannot_be_measured_is_one_sentence_and_exit_2(words: list[str], sa
 
 
 def test_a_run_keeps_records_tables_and_plots(tmp_path: Path) -> None:
-    models = "rnn,attention,flows:WithStep,flows:Window,flows:Detached,flows:SeesTheFuture"
+    models = "rnn,attention,flows:WithStep,flows:Window,flows:Detached,flows:SeesTheFuture,gaps:Delay"
     done = run("gradflow", *SMALL, "--model", models, "--output", "run", cwd=tmp_path)
     assert done.returncode == 4, done.stderr
     assert "Traceback" not in done.stderr
@@ -59,6 +59,8 @@ def test_a_run_keeps_records_tables_and_plots(tmp_path: Path) -> None:
     assert found["flows:Window", "reach", None].median == 7
     assert found["flows:SeesTheFuture", "gradient_norm_log10", -8].median == pytest.approx(-1.50515, abs=1e-5)
     assert found["flows:Detached", "gradient_norm_log10", None].status == "failed"
+    assert found["gaps:Delay", "gradient_norm_log10", 5].median == pytest.approx(0, abs=1e-12)
+    assert found["gaps:Delay", "reach", None].median == 5
 
     assert (folder / "plots" / "gradient_norm.svg").exists()
     assert (folder / "plots" / "gradient_norm.png").exists()

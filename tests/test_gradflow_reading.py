@@ -332,6 +332,49 @@ def test_where_nothing_arrives_at_all_there_is_a_reason_and_no_number() -> None:
     assert found["verdict"].details["reason"] == "exactly 0, or absent, in some rounds from distance 1 on"
 
 
+def test_a_decay_says_up_to_where_it_was_fitted() -> None:
+    """Beyond a zero, or where the rest is rounding, the law may be another one."""
+    records = [
+        *norms("flows:Own", exponential(0.9), distances=DISTANCES[:5]),
+        *(nothing("flows:Own", k) for k in (32,)),
+    ]
+    (decay,) = [r for r in derive([*records, *norms("flows:Own", exponential(0.99), distances=[64, 127])[1:]]) if r.ok]
+    assert decay.median == pytest.approx(0.9, abs=1e-12)
+    assert gradflow_words.decay(decay) == "0.9000 [0.9000, 0.9000] up to 16"
+    assert gradflow_words.decay(read(norms("lstm", exponential(0.9)))["decay"]) == "0.9000 [0.9000, 0.9000]"
+
+
+def absent(model: str, distance: int) -> Record:
+    """The norm at one distance, absent in all of six rounds."""
+    axes = record(model, "gradient_norm_log10", [0.0], {"distance": distance}).axes
+    lines = [SampleLine("gradflow", axes, "gradient_norm_log10", r, None) for r in range(6)]
+    return build_record(GRADFLOW.metric("gradient_norm_log10", axes), lines)
+
+
+def test_distances_lost_to_rounding_make_no_law() -> None:
+    lost = [absent("flows:Own", k) for k in DISTANCES[6:]]
+    found = read([*norms("flows:Own", exponential(0.5), distances=DISTANCES[:6]), *lost])
+    assert found["verdict"].text == "undecided"
+    reason = "exactly 0, or absent, in some rounds from distance 64 on; vanishing up to there"
+    assert found["verdict"].details["reason"] == reason
+    assert set(found) == {"verdict"}
+
+
+def test_where_most_distances_are_there_the_decay_is_theirs() -> None:
+    """A minGRU decays by 0.515 a token up to 32 and by 0.497 up to 255: the one was printed in place of the other."""
+    near = norms("flows:Own", exponential(0.5), distances=DISTANCES[:-1])
+    assert read([*near, absent("flows:Own", 127)])["decay"].details["up_to"] == 64
+    assert "decay" not in read([*near[:-1], absent("flows:Own", 64), absent("flows:Own", 127)])
+
+
+def test_a_delay_has_no_decay_whatever_arrives_beyond() -> None:
+    zeros = [nothing("gaps:Delay", k) for k in DISTANCES]
+    arrives = [record("gaps:Delay", "gradient_norm_log10", [0.0] * 6, {"distance": k}) for k in (5, 100)]
+    found = read([*zeros, *arrives])
+    assert set(found) == {"verdict"}
+    assert found["verdict"].details["reason"] == "exactly 0, or absent, in some rounds from distance 1 on"
+
+
 def test_a_distance_that_failed_is_left_out() -> None:
     records = norms("lstm", exponential(0.9))
     failed = replace(records[-1], samples=[5.0] * 6, status="crashed", error="no")
@@ -595,6 +638,13 @@ def test_a_figure_begins_at_distance_1_and_says_where_float32_ends() -> None:
 def test_a_curve_ends_where_nothing_arrives_and_leaves_the_future_out() -> None:
     early = record("flows:Own", "gradient_norm_log10", [-1.0] * 6, {"distance": -8})
     records = [early, *norms("flows:Own", exponential(0.9), distances=[1, 2, 4]), nothing("flows:Own", 8)]
+    (figure,) = gradflow_figures.figures(records)
+    assert [line.x for line in figure.series] == [[1, 2, 4]]
+
+
+def test_a_curve_is_not_drawn_over_a_gap() -> None:
+    gap = [nothing("flows:Own", 8), absent("flows:Own", 16)]
+    records = [*norms("flows:Own", exponential(0.9), distances=[1, 2, 4, 32, 64]), *gap]
     (figure,) = gradflow_figures.figures(records)
     assert [line.x for line in figure.series] == [[1, 2, 4]]
 

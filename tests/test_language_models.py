@@ -1,10 +1,8 @@
-"""GPT, ALBERT and BERT against transformers with the same weights; counts against published ones; weight files."""
+"""GPT, ALBERT and BERT against transformers with the same weights; counts against published ones."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import struct
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +29,8 @@ transformers = pytest.importorskip("transformers", reason="the extra [hf] is not
 SMALL_GPT = (GPTShape(2, 24, 3, 61, 40), GPTShape(3, 32, 4, 97, 24), GPTShape(1, 16, 1, 50, 64))
 SMALL_ALBERT = (AlbertShape(3, 32, 4, 12, "all", 71, 40), AlbertShape(2, 24, 2, 24, "all", 50, 33))
 SMALL_BERT = (
-    AlbertShape(2, 32, 4, None, "none", 71, 40, activation="erf"),
-    AlbertShape(3, 24, 3, None, "none", 50, 33, activation="erf"),
+    AlbertShape(2, 32, 4, None, "none", 71, 40, activation="gelu"),
+    AlbertShape(3, 24, 3, None, "none", 50, 33, activation="gelu"),
 )
 
 
@@ -327,72 +325,3 @@ def test_a_context_beyond_the_position_table_is_refused() -> None:
         model.generate(torch.zeros(1, 20, dtype=torch.long), 10)
     with pytest.raises(UserError, match="41 tokens are more than context_len 40"):
         Albert(SMALL_ALBERT[0])(torch.zeros(1, 41, dtype=torch.long))
-
-
-def change_header(file: Path, change: Any) -> None:
-    """Rewrite a safetensors file with another set of tensors."""
-    from safetensors.torch import load_file, save_file
-
-    tensors = load_file(file)
-    change(tensors)
-    save_file(tensors, file)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda t: t.pop("transformer.h.1.ln_1.weight"), r"lacks the tensor h.1.ln_1.weight \(1 are missing\)"),
-        (lambda t: t.update(more=torch.zeros(3)), r"has the tensor more, which this model does not have"),
-        (lambda t: t.update({"transformer.wte.weight": torch.zeros(61, 23)}), r"wte.weight has shape \(61, 23\)"),
-    ],
-)
-def test_tensors_that_do_not_fit_are_named(change: Any, said: str, saved: Any) -> None:
-    folder = saved(their_gpt(SMALL_GPT[0]))
-    change_header(folder / "model.safetensors", change)
-    with pytest.raises(UserError, match=said):
-        pretrained.load_gpt(folder)
-
-
-def test_truncated_and_false_files_are_named(saved: Any) -> None:
-    folder = saved(their_gpt(SMALL_GPT[0]))
-    file = folder / "model.safetensors"
-    whole = file.read_bytes()
-    for damaged in (whole[:-40], whole[:5], struct.pack("<Q", 1 << 60) + whole[8:], b""):
-        file.write_bytes(damaged)
-        with pytest.raises(UserError, match=r"model.safetensors is damaged"):
-            pretrained.load_gpt(folder)
-
-
-def test_a_pickle_is_refused_and_not_opened(saved: Any) -> None:
-    folder = saved(their_gpt(SMALL_GPT[0]))
-    (folder / "model.safetensors").unlink()
-    with pytest.raises(UserError, match=r"has no \*.safetensors file"):
-        pretrained.load_gpt(folder)
-    (folder / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'touch pwned'\ntR.")
-    with pytest.raises(UserError, match=r"pytorch_model.bin is a pickle"):
-        pretrained.load_gpt(folder)
-
-
-def test_configurations_that_are_not_of_this_model_are_named(saved: Any) -> None:
-    folder = saved(their_gpt(SMALL_GPT[0]))
-    with pytest.raises(UserError, match="of type 'gpt2', not albert or bert"):
-        pretrained.load_masked_lm(folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"n_head": "many"}))
-    with pytest.raises(UserError, match="has no n_head that is a number of at least 1, but 'many'"):
-        pretrained.load_gpt(folder)
-    (folder / "config.json").write_text("{")
-    with pytest.raises(UserError, match=r"config.json is damaged"):
-        pretrained.load_gpt(folder)
-    (folder / "config.json").unlink()
-    with pytest.raises(UserError, match=r"cannot read .*config.json"):
-        pretrained.load_gpt(folder)
-
-
-def test_what_is_tied_stays_tied_after_loading(saved: Any) -> None:
-    ours = pretrained.load_gpt(saved(their_gpt(SMALL_GPT[0])))
-    assert count(ours) == SMALL_GPT[0].num_params
-    before = ours(tokens(SMALL_GPT[0]))
-    with torch.no_grad():
-        ours.tokens.weight.mul_(2)
-    assert not torch.equal(ours(tokens(SMALL_GPT[0])), before)

@@ -19,13 +19,14 @@ ROOT = Path(rnn_vs_attn.__file__).parent
 # From the lowest to the highest; a module may import from lines above its own, never from its own or from below.
 LAYERS = """
 .
-errors units budget safe_text strict_json
+errors units budget safe_text strict_json control_groups
 streams
 stats ranks
 growth
 records
 readings verdicts record_checks
 environment power
+fitness
 tables plots
 layout
 terminal
@@ -34,21 +35,31 @@ verdict_report
 compare
 models.costs models.configurations
 models
-models.initialisations models.ids models.caches models.products models.scans
+models.initialisations models.ids models.caches models.products models.scans models.activations
+models.pretrained_fields models.pretrained_tensors
+models.pretrained_tokenizers
 models.relative models.cells
 models.mixer models.weights
 models.recurrent models.mingru models.convolution models.attention
 models.gpt models.albert models.transformer_xl models.lstm_lm models.attention_local
 models.build models.pretrained
 models.language
-measure measure.device measure.flops measure.shadows measure.workload measure.anchor
+measure measure.device measure.shadows measure.workload measure.anchor
+measure.formulas measure.multiplies
+measure.definitions
+measure.flops
 measure.calls measure.token_passes measure.reach
+measure.gradient measure.gradient.norms measure.gradient.states measure.gradient.passes
+measure.gradient.precision measure.gradient.rounding measure.gradient.chunks
+measure.gradient.leaks
+measure.gradient.whole
+measure.gradient.way
 measure.clock measure.graphs measure.memory measure.adjoint measure.decoding measure.chains measure.launches
 measure.routes measure.stopping measure.outcome
 suites.suite
 suites.passes suites.bench_reading suites.variants_passes suites.scaling_claims
 suites.scaling_reading
-suites.bench_words suites.bench_figures suites.gradflow_reading suites.decode_reading
+suites.bench_words suites.bench_figures suites.gradflow_reading suites.gradflow_samples suites.decode_reading
 suites.variants_gpt_reading suites.variants_albert_reading suites.variants_transformer_xl_reading
 suites.scaling_figures suites.scaling_tables
 suites.scaling_words
@@ -57,7 +68,7 @@ suites.variants_gpt_words suites.variants_albert_words suites.variants_transform
 suites.bench suites.gradflow suites.scaling suites.decode
 suites.variants_gpt suites.variants_albert suites.variants_transformer_xl
 suites
-worker exports
+takers worker exports
 child sweeps
 checkouts resuming
 sides
@@ -65,7 +76,8 @@ pairs
 progress judging
 runner estimates
 session
-listing comparing ab together
+comparing ab together
+listing
 cli
 __main__
 """
@@ -84,7 +96,11 @@ SHARED_BY_FAMILIES = {
     "models.products",
     "models.scans",
     "models.relative",
+    "models.activations",
     "models.pretrained",
+    "models.pretrained_fields",
+    "models.pretrained_tensors",
+    "models.pretrained_tokenizers",
     "models.language",
 }
 SHARED_BY_SUITES = {"suites", "suites.suite", "suites.passes"}
@@ -108,6 +124,7 @@ BEGINS_WITH_TORCH = (
     "models.transformer_xl",
     "models.lstm_lm",
     "models.language",
+    "models.activations",
     "models.pretrained",
 )
 RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker", "suites.")
@@ -261,6 +278,18 @@ PARENT = [name for name in modules() if not name.startswith((*RUNS_IN_THE_WORKER
 
 def test_every_help_text_is_there_without_heavy_packages() -> None:
     assert loaded_after(HELP) == []
+
+
+MODELS = """
+from typer.testing import CliRunner
+from rnn_vs_attn.cli import app
+result = CliRunner().invoke(app, ["models"])
+assert result.exit_code == 0 and "| albert |" in result.output, result.output
+"""
+
+
+def test_built_in_models_are_listed_without_heavy_packages() -> None:
+    assert loaded_after(MODELS) == []
 
 
 def test_the_parent_can_be_loaded_without_heavy_packages() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -197,13 +198,31 @@ torch.ones(64 << 20)
     assert run_alone(code) == "refused"
 
 
+def test_a_limit_that_the_user_set_holds_and_comes_back() -> None:
+    code = """
+import resource
+import torch
+from rnn_vs_attn.measure import memory
+own = memory._proc_status("VmData") + (128 << 20)
+resource.setrlimit(resource.RLIMIT_DATA, (own, resource.RLIM_INFINITY))
+found = []
+for most in (16 << 20, 1 << 40, None):
+    memory.limit(most)
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    found.append(soft < own if most == 16 << 20 else (soft, hard) == (own, resource.RLIM_INFINITY))
+print(found)
+"""
+    assert run_alone(code) == "[True, True, True]"
+
+
 # FLOPs
 
 
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
 def test_counted_flops_equal_the_closed_form_on_the_devices_own_kernels(spec: ModelSpec, causal: bool) -> None:
-    shape = Shape(2, 37, 16, 4, 2, causal, window=5)
+    """Restricted attention over its window; over more its kernel multiplies what stands at the edges of blocks too."""
+    shape = Shape(2, 37, 16, 4, 2, causal, window=37)
     workload = Workload.of(build(spec, shape), torch.randn(2, 37, 16))
     forward, train = bench.count_operations(workload, None)
     assert forward.flops == spec.costs.flops(shape).forward
@@ -322,6 +341,37 @@ def test_cuda_without_cuda_says_the_way_out() -> None:
     with pytest.raises(UserError, match="use --device cpu"):
         device.resolve("cuda")
     assert device.resolve("auto") == "cpu"
+
+
+@pytest.mark.parametrize("name", ["cuda:2", "cuda:99", "cuda:300", "cuda:99999999999999999999"])
+def test_a_gpu_that_is_not_there_is_named_with_those_that_are(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rnn_vs_attn.errors import UserError
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [device.resolve(known) for known in ("cuda", "cuda:0", "cuda:1")] == ["cuda", "cuda:0", "cuda:1"]
+    with pytest.raises(UserError, match=f"device '{name}' does not exist; this machine has cuda:0 to cuda:1"):
+        device.resolve(name)
+
+
+@pytest.mark.parametrize(("usable", "affinity"), [(1, 2), (2, 2)])
+def test_a_worker_begins_with_no_more_threads_than_can_compute_at_once(
+    usable: int, affinity: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rnn_vs_attn import environment
+    from rnn_vs_attn.worker import Worker
+
+    monkeypatch.setattr(environment, "usable_cores", lambda: usable)
+    monkeypatch.setattr(environment, "affinity_cores", lambda: affinity)
+    monkeypatch.setattr(os, "environ", {})
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        Worker()
+        assert torch.get_num_threads() == usable
+        assert os.environ == ({"TORCHINDUCTOR_COMPILE_THREADS": "1"} if usable < affinity else {})
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_match_params_gives_the_workload_the_chosen_width() -> None:

@@ -10,6 +10,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.measure.decoding import state_bytes
+from rnn_vs_attn.measure.memory import saved_bytes
+from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models import MODELS, ModelSpec, find
 from rnn_vs_attn.models.attention import Attention, NaiveAttention
 from rnn_vs_attn.models.build import build, call, cast, count_parameters, matched_shape
@@ -95,8 +98,10 @@ def test_published_parameter_counts() -> None:
 @ALL
 @pytest.mark.parametrize("causal", [True, False])
 def test_flops_equal_torchs_counter_on_the_sequential_form(spec: ModelSpec, causal: bool) -> None:
-    """On the meta device no fused kernel hides a product; torch counts causal attention as full attention."""
-    shape = dataclasses.replace(SHAPE, causal=causal)
+    """On the meta device no fused kernel hides a product; torch counts causal attention as full attention, as which
+    restricted attention runs over its window.
+    """
+    shape = dataclasses.replace(SHAPE, causal=causal, window=SHAPE.seq_len)
     with torch.device("meta"):
         module = build(spec, shape)
         x = torch.randn(shape.batch_size, shape.seq_len, shape.d_model, requires_grad=True)
@@ -105,19 +110,86 @@ def test_flops_equal_torchs_counter_on_the_sequential_form(spec: ModelSpec, caus
     forward = counter.get_total_flops()
     with FlopCounterMode(display=False) as counter:
         call(module, x).backward(torch.randn_like(x))
-    full = dataclasses.replace(shape, causal=False) if spec.uses_heads else shape
-    first = shape.window * (shape.window - 1) // 2 if spec.name == "attention-local" else 0  # is causal without a mask
-    skipped = shape.num_layers * 4 * shape.batch_size * shape.d_model * first
-    assert forward == spec.costs.flops(full).forward + skipped
-    assert counter.get_total_flops() == spec.costs.flops(full).train + 3 * skipped
+    full = find("attention" if spec.name == "attention-local" else spec.name)
+    asked = dataclasses.replace(shape, causal=False) if spec.uses_heads else shape
+    assert forward == full.costs.flops(asked).forward
+    assert counter.get_total_flops() == full.costs.flops(asked).train
 
 
-def test_causal_attention_needs_the_pairs_up_to_each_position() -> None:
-    causal = find("attention").costs.flops(SHAPE).forward
-    full = find("attention").costs.flops(dataclasses.replace(SHAPE, causal=False)).forward
-    pairs = sum(i + 1 for i in range(SHAPE.seq_len))
-    skipped = SHAPE.num_layers * 4 * SHAPE.batch_size * SHAPE.d_model * (SHAPE.seq_len**2 - pairs)
-    assert full - causal == skipped
+EDGES = [
+    Shape(1, 1, 6, 2),
+    Shape(3, 7, 6, 2, num_layers=2, kernel_size=9, window=64),
+    Shape(2, 9, 10, 5, causal=False, kernel_size=1, window=1),
+    Shape(1, 6, 6, 1, num_layers=3, kernel_size=5, window=6),
+    Shape(2, 12, 2, 2, num_layers=2, kernel_size=4, window=5),
+]
+
+
+def needed_pairs(spec: ModelSpec, shape: Shape) -> int:
+    """Of queries and keys, one by one; what is written out is multiplied whole."""
+    if spec.name in ("attention-naive", "attention-relative") or (not shape.causal and not spec.always_causal):
+        return shape.seq_len**2
+    sees = shape.window if spec.name == "attention-local" else shape.seq_len
+    return sum(0 <= i - j < sees for i in range(shape.seq_len) for j in range(shape.seq_len))
+
+
+@pytest.mark.parametrize("shape", EDGES, ids=str)
+@pytest.mark.parametrize("name", ["attention", "attention-local", "attention-naive"])
+def test_flops_of_attention_are_of_the_pairs_that_its_definition_needs(name: str, shape: Shape) -> None:
+    """attention-local had the masked pairs at the edges of its blocks too, 9 % more at small lengths."""
+    spec = find(name)
+    projections = 4 * 2 * shape.tokens * shape.d_model**2
+    mixing = 2 * 2 * shape.batch_size * needed_pairs(spec, shape) * shape.d_model
+    found = spec.costs.flops(shape)
+    assert found.forward == shape.num_layers * (projections + mixing)
+    assert found.train == 3 * found.forward
+    assert spec.costs.mixing(shape).forward == shape.num_layers * mixing
+
+
+@pytest.mark.parametrize("shape", EDGES, ids=str)
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "lstm-cell", "mingru", "conv", "attention-relative"])
+def test_flops_at_the_edges_equal_torchs_counter(name: str, shape: Shape) -> None:
+    spec = find(name)
+    with torch.device("meta"):
+        module = build(spec, shape)
+        x = torch.randn(shape.batch_size, shape.seq_len, shape.d_model, requires_grad=True)
+    with FlopCounterMode(display=False) as forward:
+        call(module, x)
+    with FlopCounterMode(display=False) as train:
+        call(module, x).backward(torch.randn_like(x))
+    assert (forward.get_total_flops(), train.get_total_flops()) == (
+        spec.costs.flops(shape).forward,
+        spec.costs.flops(shape).train,
+    )
+
+
+@ALL
+@pytest.mark.parametrize("shape", EDGES, ids=str)
+def test_parameters_and_state_at_the_edges(spec: ModelSpec, shape: Shape) -> None:
+    """The state after the last token; attention's cache is held to what it needs."""
+    module, x = made(spec, shape)
+    assert count_parameters(module) == spec.costs.num_params(shape)
+    if not shape.causal and not spec.always_causal:
+        return
+    state = module.initial_state(shape.batch_size)
+    with torch.no_grad():
+        for x_t in x.unbind(1):
+            _, state = module.step(x_t, state)
+    assert state_bytes(state) == spec.costs.state_size(shape, 8)
+
+
+@ALL
+def test_no_pass_is_refused_for_memory_that_it_does_not_need(spec: ModelSpec) -> None:
+    """A layer more takes at least what autograd keeps of it: attention-naive was said to take a tensor more."""
+    shape = Shape(4, 24, 16, 2, kernel_size=3, window=5)
+    kept, least = [], []
+    for num_layers in (3, 4, 5):
+        asked = dataclasses.replace(shape, num_layers=num_layers)
+        x = torch.randn(4, 24, 16)
+        kept.append(saved_bytes(Workload.of(build(spec, asked), x)))
+        least.append(spec.costs.least_memory(asked, 4, train=True))
+    assert least[1] - least[0] <= kept[1] - kept[0]
+    assert least[2] - least[1] <= kept[2] - kept[1]
 
 
 @ALL

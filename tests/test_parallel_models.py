@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnn_vs_attn.measure import flops
 from rnn_vs_attn.models import find
 from rnn_vs_attn.models.attention import Attention
-from rnn_vs_attn.models.attention_local import LocalAttention
+from rnn_vs_attn.models.attention_local import LocalAttention, block_size
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.convolution import StackedConvolution
-from rnn_vs_attn.models.costs import Shape, local_block
+from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mingru import MinGRU
 from rnn_vs_attn.models.mixer import advance, initial_state
 from rnn_vs_attn.models.scans import RADIX, scan, sequential
@@ -234,9 +235,14 @@ def test_restricted_attention_is_attention_under_a_band(length: int, window: int
 def test_restricted_attention_multiplies_in_proportion_to_length_and_window(window: int) -> None:
     """From a length to twice it: twice the pairs but for the first window; and at most 2.3 times those of the band."""
     costs = find("attention-local").costs
-    pairs = [costs.pairs(Shape(1, n, 8, 1, window=window)) for n in (8192, 16_384, 32_768)]
-    assert pairs[2] - pairs[1] == 2 * (pairs[1] - pairs[0])
-    band = sum(min(i + 1, window) for i in range(8192))
+    band = [costs.pairs(Shape(1, n, 8, 1, window=window)) for n in (8192, 16_384, 32_768)]
+    assert band[2] - band[1] == 2 * (band[1] - band[0])
     if window >= 16:
-        assert band <= pairs[0] <= 2.3 * band
-    assert local_block(window) <= max(64, window // 4)
+        length = 8 * window
+        layer = LocalAttention(1, 1, window)
+        q = torch.randn(1, 1, length, 1)
+        with torch.no_grad():
+            multiplied = flops.count(lambda: layer._attend(q, q, q, causal=True)).flops
+        needed = costs.mixing(Shape(1, length, 1, 1, window=window)).forward
+        assert needed <= multiplied <= 2.3 * needed
+    assert block_size(window) <= max(64, window // 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ from fakes import (
 )
 
 from rnn_vs_attn.budget import Budget, Limits
-from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.records import ROUND_TIME, Record, Run, RunFolder, StorageError, read_run, read_samples
-from rnn_vs_attn.runner import Sweep
-from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.runner import LATE, Sweep
+from rnn_vs_attn.schedule import Cost, Look
+from rnn_vs_attn.suites.suite import Case, Suite
 
 MODELS = ("rnn", "gru", "lstm", "attention")
 OWED = {"forward_time", "train_time", "peak_memory"}
@@ -47,19 +48,29 @@ class Laboratory:
         self.path = path
         self.machine = FakeMachine()
 
-    def sweep(self, *models: str, suite: Suite = FAKE, **limits: Any) -> Sweep:
+    def sweep(
+        self,
+        *models: str,
+        suite: Suite = FAKE,
+        cases: Sequence[Case] = (),
+        looked: Mapping[Case, Look] | None = None,
+        retry: bool = False,
+        **limits: Any,
+    ) -> Sweep:
         """A run in a new folder, or one that goes on with the folder of an earlier one."""
         folder = RunFolder.reopen(self.path) if self.path.exists() else RunFolder.create(self.path)
         folder.write_run(unfinished_run())
         return Sweep(
             suite=suite,
-            cases=fake_cases(*(models or MODELS)),
+            cases=cases or fake_cases(*(models or MODELS)),
             limits=Limits(**limits),
             folder=folder,
             head=unfinished_run(),
             start_worker=self.machine.start,
             clock=self.machine.clock,
             lines=read_samples(self.path),
+            looked=looked or {},
+            retry=retry,
         )
 
     def run(self, *models: str, suite: Suite = FAKE, **limits: Any) -> Run:
@@ -281,7 +292,8 @@ def test_cases_never_reached_are_records_of_an_interrupted_run(lab: Laboratory) 
 
 def test_time_that_ends_in_a_later_round_leaves_a_complete_run(lab: Laboratory) -> None:
     first_round = seconds_for(4) + 4 * 1.0
-    run = lab.run(rounds=9, max_seconds=first_round + seconds_for(1.5))
+    lab.machine.seconds = lambda model, name, number: CALL * (1 if number == 0 else 30)
+    run = lab.run(rounds=2, max_seconds=2 * first_round)
     assert run.status == "complete"
     assert faults(run) == []
     assert {len(found(run, "train_time", model).samples) for model in MODELS} == {1, 2}
@@ -289,14 +301,14 @@ def test_time_that_ends_in_a_later_round_leaves_a_complete_run(lab: Laboratory) 
 
 def test_cases_whose_memory_was_never_reached_are_not_called_complete(lab: Laboratory) -> None:
     """--max-seconds ends between the timed part and the memory part of the first round."""
-    run = lab.run(rounds=3, max_seconds=seconds_for(3.5))
+    run = lab.run(rounds=1, max_seconds=seconds_for(3.5))
     assert set(lab.machine.models("release")) == set(MODELS)
     assert lab.machine.models("measure") == []
     assert run.status == "interrupted"
 
 
 def test_memory_that_was_never_reached_is_missing_with_its_reason(lab: Laboratory) -> None:
-    run = lab.run(rounds=3, max_seconds=seconds_for(3.5))
+    run = lab.run(rounds=1, max_seconds=seconds_for(3.5))
     missing = {(r.axes["model"], r.metric) for r in faults(run) if r.error.startswith("not reached: ")}
     assert missing == {(model, "peak_memory") for model in MODELS}
 
@@ -465,7 +477,8 @@ def test_a_round_ends_with_the_time_it_took_and_in_what(lab: Laboratory) -> None
     (line,) = (line for line in read_samples(lab.path) if line.metric == ROUND_TIME)
     timed = 2 * BLOCKS * 40 * CALL
     assert line.value == pytest.approx(2 * WARM_UP + timed + 1.0)
-    assert line.details == pytest.approx({"start_up": 0.5, "warm_up": 2 * WARM_UP, "timed": timed, "memory": 1.0})
+    parts = {"start_up": 0.5, "warm_up": 2 * WARM_UP, "timed": timed, "memory": 1.0}
+    assert line.details == pytest.approx(parts | {"longest_case": 1.0})
 
 
 def test_warnings_of_a_case_are_on_its_records(lab: Laboratory) -> None:
@@ -637,6 +650,142 @@ def test_a_run_whose_first_round_takes_longer_than_it_may_is_complete_after_a_fe
         run = lab.resume(**limits)
     assert run.status == "complete"
     assert faults(run) == []
+
+
+# A failed case is tried again
+
+
+def gru_crashes_once(request: Request) -> BaseException | None:
+    return fault("crashed", "killed", "prepare", "gru", number=1)(request)
+
+
+def retry(lab: Laboratory, **limits: Any) -> Run:
+    lab.machine = FakeMachine()
+    sweep = lab.sweep(retry=True, **limits)
+    run = sweep.run()
+    sweep.folder.close()
+    assert read_run(lab.path) == run
+    return run
+
+
+def test_a_row_that_crashed_through_a_stray_kill_is_measured_again_in_every_round(lab: Laboratory) -> None:
+    lab.machine.trouble = gru_crashes_once
+    assert faults(lab.run(rounds=3))
+    again = retry(lab, rounds=3)
+    assert faults(again) == []
+    assert again.status == "complete"
+    assert found(again, "train_time", "gru").samples == [pytest.approx(CALL)] * 3
+    peaks = [r for r in again.records if r.metric == "peak_memory" and r.axes["model"] == "gru"]
+    assert [record.ok for record in peaks] == [True, True]
+    assert set(lab.machine.models("prepare")) == {"gru"}
+    assert {request.round for request in lab.machine.asked("prepare")} == {0, 1, 2}
+
+
+def test_what_was_measured_again_says_that_it_was_later_than_the_rest(lab: Laboratory) -> None:
+    lab.machine.trouble = gru_crashes_once
+    lab.run(rounds=3)
+    again = retry(lab, rounds=3)
+    assert found(again, "train_time", "gru").warnings == [LATE]
+    assert found(again, "train_time", "lstm").warnings == []
+
+
+def test_an_interrupted_retry_goes_on_with_resume(lab: Laboratory) -> None:
+    lab.machine.trouble = gru_crashes_once
+    lab.run(rounds=3)
+    lab.machine = FakeMachine(trouble=lambda request: Stopped() if request.round == 1 else None)
+    sweep = lab.sweep(rounds=3, retry=True)
+    with pytest.raises(Stopped):
+        sweep.run()
+    sweep.folder.close()
+    resumed = lab.resume(rounds=3)
+    assert faults(resumed) == []
+    assert found(resumed, "train_time", "gru").samples == [pytest.approx(CALL)] * 3
+
+
+def test_a_case_that_fails_again_stays_failed(lab: Laboratory) -> None:
+    lab.machine.trouble = gru_crashes_once
+    lab.run(rounds=3)
+    lab.machine = FakeMachine(trouble=fault("failed", "ValueError: still", "prepare", "gru"))
+    sweep = lab.sweep(rounds=3, retry=True)
+    run = sweep.run()
+    sweep.folder.close()
+    assert {(r.axes["model"], r.error) for r in faults(run)} == {("gru", "ValueError: still")}
+
+
+def test_a_retry_of_a_run_without_failed_cases_measures_nothing(lab: Laboratory) -> None:
+    lab.run(rounds=2)
+    retry(lab, rounds=2)
+    assert lab.machine.requests == []
+
+
+# A process that does not start
+
+
+def never_starts(machine: FakeMachine, times: int) -> Callable[[], FakeWorker]:
+    """A machine on which the next so many starts fail."""
+    left = [times]
+
+    def start() -> FakeWorker:
+        if left[0]:
+            left[0] -= 1
+            raise DoesNotStart("the measuring process does not start: it was killed by signal 9")
+        return machine.start()
+
+    return start
+
+
+def test_a_process_that_is_killed_while_it_starts_is_started_again(lab: Laboratory) -> None:
+    sweep = lab.sweep(rounds=2)
+    sweep.start_worker = never_starts(lab.machine, 1)
+    run = sweep.run()
+    sweep.folder.close()
+    assert (faults(run), run.status) == ([], "complete")
+
+
+def test_a_process_that_does_not_start_twice_is_a_fault_of_the_case_and_not_a_wrong_call(lab: Laboratory) -> None:
+    sweep = lab.sweep(rounds=2)
+    sweep.start_worker = never_starts(lab.machine, 6)  # twice for the round, for the peak and for the first case
+    run = sweep.run()
+    sweep.folder.close()
+    (model,) = {record.axes["model"] for record in faults(run)}
+    assert {record.status for record in faults(run)} == {"crashed"}
+    assert "twice" in faults(run)[0].error
+    assert all(found(run, "train_time", other).ok for other in MODELS if other != model)
+
+
+# What does not fit into the time
+
+
+def looked(seconds: float) -> dict[Case, Look]:
+    return {case: Look(Cost(least=seconds)) for case in lengths()}
+
+
+def lengths() -> list[FakeCase]:
+    return [dataclasses.replace(c, seq_len=n) for c in fake_cases("gru", "lstm", "attention") for n in (64, 128)]
+
+
+def test_cases_that_do_not_fit_are_rows_with_their_reason_and_the_time_that_has_them(lab: Laboratory) -> None:
+    sweep = lab.sweep(rounds=6, max_seconds=100.0, cases=lengths(), looked=looked(3.0))
+    run = sweep.run()
+    sweep.folder.close()
+    assert {(r.axes["model"], r.status) for r in faults(run)} == {("gru", "timeout")}
+    (text,) = {record.error for record in faults(run)}
+    assert text == "left out: 6 rounds with it do not fit into --max-seconds 100; 130 has it"
+    assert num_rounds(run) == 6
+
+
+# Cases that are compared
+
+
+def test_cases_that_differ_in_the_model_alone_are_timed_next_to_each_other(lab: Laboratory) -> None:
+    sweep = lab.sweep(rounds=4, cases=lengths())
+    sweep.run()
+    sweep.folder.close()
+    for number in range(4):
+        asked = [request.case["seq_len"] for request in lab.machine.asked("prepare", round=number) if request.case]
+        assert asked in ([64] * 3 + [128] * 3, [128] * 3 + [64] * 3)
+    orders = [tuple(lab.machine.models("prepare", round=number)) for number in range(4)]
+    assert len(set(orders)) > 1
 
 
 # Suites that measure less often, or nothing in blocks

@@ -19,13 +19,23 @@ from torch import nn
 from torch.nn.attention import SDPBackend
 
 from rnn_vs_attn import growth, sweeps
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.measure import chains, routes
 from rnn_vs_attn.models import CONVOLUTIONAL, LINEAR, RECURRENT, RESTRICTED, SELF_ATTENTION, attention, build, find
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.records import Record
 from rnn_vs_attn.stats import Estimate
-from rnn_vs_attn.suites import scaling, scaling_claims, scaling_figures, scaling_reading, scaling_tables, scaling_words
+from rnn_vs_attn.suites import (
+    bench,
+    scaling,
+    scaling_claims,
+    scaling_figures,
+    scaling_reading,
+    scaling_tables,
+    scaling_words,
+)
+from rnn_vs_attn.suites.bench import BenchCase
 from rnn_vs_attn.suites.scaling import SCALING, ScalingCase
 from rnn_vs_attn.suites.scaling_reading import GRAPH, LAYER, MIXING, ROUTE, derive
 from rnn_vs_attn.suites.suite import axes_of
@@ -175,11 +185,25 @@ def test_what_torch_does_not_see_has_neither_chain_nor_route(name: str) -> None:
     with pytest.raises(CaseFault, match=r"did not see|hides|not seen"):
         chain(name, 16)
     case = ScalingCase(name, 4, 1, 8, num_heads=2, device="cpu", part=ROUTE)
-    assert [sample.value for sample in scaling.measure(case, 0)] == [None]
+    assert [sample.value for sample in scaling.measure(case, Turn(0))] == [None]
 
 
 def test_a_chain_of_parameters_is_one_too() -> None:
     assert growth.law(LENGTHS, counted(f"{SCALES}:Powers")) == "n"
+
+
+def test_a_packed_sequence_is_followed_as_a_whole_one_is() -> None:
+    """torch writes the lengths of its sequences by pointer, and reads how many are left at each step."""
+    packed, whole = ([chain(name, n) for n in (16, 32, 64)] for name in (f"{SCALES}:PackedGRU", "gru"))
+    assert packed[1] - packed[0] == whole[1] - whole[0]
+    assert packed[2] - packed[1] == whole[2] - whole[1]
+
+    def make(_: int) -> nn.Module:
+        gru = nn.GRU(8, 8, batch_first=True).double()
+        return Forward(lambda x: gru(x)[0], gru)
+
+    plain = routes.shortest(make, 1, torch.randn(1, 6, 8, dtype=torch.float64))
+    assert path(f"{SCALES}:PackedGRU", 6) == plain.operations
 
 
 def test_a_buffer_that_grows_in_place_is_followed() -> None:
@@ -275,7 +299,7 @@ def law_of_paths(name: str, **options: Any) -> Record:
     graphs = [dataclasses.replace(routes_of, seq_len=n, part=GRAPH) for n in scaling.CHAIN_LENGTHS]
     found = []
     for case in (routes_of, *graphs):
-        for sample in scaling.measure(case, 0):
+        for sample in scaling.measure(case, Turn(0)):
             axes = axes_of(case) | sample.axes
             status = {"status": "ok" if sample.value is not None else "unsupported", "exact": True}
             extra = {"details": sample.details, "warnings": sample.warnings}
@@ -304,7 +328,7 @@ def test_a_path_of_what_looks_both_ways_is_a_lower_bound() -> None:
 
 def test_a_length_that_a_module_refuses_costs_only_itself() -> None:
     case = ScalingCase(f"{SCALES}:WholeBlocks", 4, 1, 8, num_heads=2, device="cpu", part=ROUTE)
-    found = {s.axes["seq_len"]: s.value for s in scaling.measure(case, 0)}
+    found = {s.axes["seq_len"]: s.value for s in scaling.measure(case, Turn(0))}
     assert found == {n: n for n in (8, 16, 24, 32, 48, 64, 96, 128, 192)}
 
 
@@ -315,9 +339,9 @@ def test_work_on_one_position_beside_the_state_is_no_operation_more() -> None:
 
 def test_a_module_that_refuses_short_sequences_and_float64_is_counted_over_longer_ones() -> None:
     case = ScalingCase(f"{SCALES}:Particular", 4, 1, 8, num_heads=2, device="cpu", part=ROUTE)
-    found = {s.axes["seq_len"]: s.value for s in scaling.measure(case, 0)}
+    found = {s.axes["seq_len"]: s.value for s in scaling.measure(case, Turn(0))}
     assert found == {n: n for n in (24, 32, 48, 64, 96, 128, 192)}
-    (short,) = scaling.measure(dataclasses.replace(case, seq_len=16, part=GRAPH), 0)
+    (short,) = scaling.measure(dataclasses.replace(case, seq_len=16, part=GRAPH), Turn(0))
     assert short.value is None
     assert "not this one" in short.warnings[0]
 
@@ -392,7 +416,7 @@ def exact_records(names: list[str], lengths: list[int], widths: list[int]) -> li
         for length in lengths:
             for width in widths:
                 case = ScalingCase(name, length, 1, width, device="cpu", window=16)
-                for sample in scaling.measure(case, 0):
+                for sample in scaling.measure(case, Turn(0)):
                     axes = axes_of(case) | sample.axes
                     found.append(of_rounds(SCALING.metric(sample.metric, axes), axes, {0: sample.value}))
     return found
@@ -416,11 +440,25 @@ def test_flop_exponents_are_those_of_the_table() -> None:
         assert exponents(model, "mixing_flops") == (None, None)
 
 
+@pytest.mark.parametrize("part", [LAYER, MIXING])
+def test_restricted_attention_has_the_flops_of_its_window_in_every_suite(part: str) -> None:
+    length, width, window, layers = 100, 16, 17, 2 if part == LAYER else 1
+    case = ScalingCase("attention-local", length, 3, width, num_layers=layers, device="cpu", window=window, part=part)
+    pairs = sum(min(t + 1, window) for t in range(length))
+    projections = 4 * 2 * 3 * length * width**2 if part == LAYER else 0
+    expected = layers * (projections + 2 * 2 * 3 * pairs * width)
+    found = [s.value for s in scaling.measure(case, Turn(0)) if s.metric == "flops"]
+    assert found == [expected, 3 * expected]
+    if part == LAYER:
+        also = BenchCase("attention-local", length, 3, width, num_layers=layers, device="cpu", window=window, threads=1)
+        assert [s.value for s in bench.measure(also, 0) if s.metric == "flops"] == found
+
+
 def test_flops_are_those_of_one_kernel_whichever_is_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
     """The unfused one multiplies the future too, and may be the fastest in 16 bits."""
     monkeypatch.setattr(attention, "_fastest", lambda *_: SDPBackend.MATH)
     case = ScalingCase("attention", 64, 1, 32, device="cpu", dtype="bfloat16")
-    forward, train = (s for s in scaling.measure(case, 0) if s.metric == "flops")
+    forward, train = (s for s in scaling.measure(case, Turn(0)) if s.metric == "flops")
     closed = find("attention").costs.flops(case.shape)
     assert (forward.value, train.value) == (closed.forward, closed.train)
     assert "bmm" in forward.details["kernels"]

@@ -11,7 +11,7 @@ from fakes import unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_vs_attn import environment, sweeps
+from rnn_vs_attn import control_groups, environment, sweeps
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.suites.bench import BENCH, BenchCase
 
@@ -20,7 +20,12 @@ USABLE = 4
 
 @pytest.fixture(autouse=True)
 def _four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "usable_cores", lambda: USABLE)
+    monkeypatch.setattr(environment, "cores", lambda: list(range(USABLE)))
+    under_quota(monkeypatch, None)
+
+
+def under_quota(monkeypatch: pytest.MonkeyPatch, quota: float | None) -> None:
+    monkeypatch.setattr(control_groups, "cpu_quota", lambda: quota)
 
 
 def typed(**options: Any) -> dict[str, Any]:
@@ -170,13 +175,63 @@ def test_zero_threads_are_all_usable_cores_and_no_case_twice() -> None:
     assert checked(threads=["0,1,4"])["threads"] == [USABLE, 1]
 
 
+@pytest.mark.parametrize(
+    ("quota", "all_of_them", "doubled"),
+    [
+        (0.2, 1, [1]),
+        (0.5, 1, [1]),
+        (1.0, 1, [1]),
+        (1.5, 1, [1]),
+        (3.5, 3, [1, 2, 3]),
+        (4.0, 4, [1, 2, 4]),
+        (64.0, 4, [1, 2, 4]),
+    ],
+)
+def test_all_usable_cores_are_as_many_as_the_quota_keeps_running(
+    monkeypatch: pytest.MonkeyPatch, quota: float, all_of_them: int, doubled: list[int]
+) -> None:
+    under_quota(monkeypatch, quota)
+    assert checked()["threads"] == [all_of_them]
+    assert checked(threads=["0"])["threads"] == [all_of_them]
+    assert checked(threads=["1:0"])["threads"] == doubled
+
+
+@pytest.mark.parametrize(
+    ("quota", "sentence"),
+    [
+        (0.5, "the 1 core that this process may use under a CPU quota of 0.5 cores on 4 processors; use 1, or --force"),
+        (1.5, "the 1 core that this process may use under a CPU quota of 1.5 cores on 4 processors; use 1, or --force"),
+        (3.0, "the 3 cores that this process may use under a CPU quota of 3 cores on 4 processors; use 3 or fewer, or"),
+        (9.0, "the 4 cores that this process may use; use 4 or fewer, or --force"),
+    ],
+)
+def test_more_threads_than_a_quota_keeps_running_are_refused(
+    monkeypatch: pytest.MonkeyPatch, quota: float, sentence: str
+) -> None:
+    under_quota(monkeypatch, quota)
+    assert refusal(threads=["8"]).startswith(f"--threads 8 is more than {sentence}")
+    assert checked(force=True, threads=["8"])["threads"] == [8]
+
+
 def test_an_unknown_dtype_gives_the_nearest_name() -> None:
     assert refusal(dtype=["float31"]).startswith("unknown dtype 'float31'; did you mean 'float32'?")
 
 
-@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "tpu", "cpu:0"])
-def test_an_unknown_device_is_named(device: str) -> None:
-    assert refusal(device=[device]).startswith(f"unknown device {device!r}; ")
+@pytest.mark.parametrize(
+    "device",
+    [
+        *"mps mps:0 xpu hip rocm xla tpu hpu meta gpu GPU CPU Cuda cpu:0 cuda: cuda:x cuda:-1 cuda:01 cuda:0:0".split(),
+        *("cuda:\N{ARABIC-INDIC DIGIT THREE}", "cuda :0", "cuda:0\n;"),
+    ],
+)
+def test_a_device_that_is_not_measured_is_refused_with_all_that_are(device: str) -> None:
+    sentence = refusal(device=[device])
+    assert sentence.startswith(f"unknown device {device!r}; only CPUs and CUDA devices are measured: ")
+    assert all(word in sentence for word in ("--device cpu, cuda", "cuda:N", "auto"))
+
+
+def test_one_wrong_device_among_others_is_refused() -> None:
+    assert refusal(device=["cpu,mps"]).startswith("unknown device 'mps'; ")
 
 
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda", "cuda:3"])

@@ -246,6 +246,12 @@ def test_a_pivot_shows_what_a_case_has_measured_before_its_fault() -> None:
     assert tables.build_pivot(records, PIVOT_AXES, PIVOT).rows == [["1", "1.0!", "2.0!"], ["2", "out of memory", "–"]]
 
 
+def test_what_was_asked_and_is_not_known_is_absent_and_what_was_not_asked_a_dash() -> None:
+    lost = replace(depth("a", 2, 1.0), median=None, samples=[None])
+    rows = tables.build_pivot([depth("a", 1, 1.0), lost, depth("b", 1, 2.0)], PIVOT_AXES, PIVOT).rows
+    assert rows == [["1", "1.0!", "2.0!"], ["2", "absent", "–"]]
+
+
 def test_columns_of_a_pivot_are_ordered_like_the_rows_of_a_table() -> None:
     records = [depth(model, 1, 1.0, seq_len=n) for n in (16, 8) for model in ("rnn", "attention")]
     header = ["distance", "rnn seq_len 8", "attention seq_len 8", "rnn seq_len 16", "attention seq_len 16"]

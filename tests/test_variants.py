@@ -459,7 +459,7 @@ def test_there_is_room_for_what_is_decoded() -> None:
 
 
 def test_a_run_of_a_variant_is_resumed_by_its_own_command(tmp_path: Path) -> None:
-    words = "--size 1x64 --seq-len 4 --max-seconds 0 --threads 1 --quiet --output".split()
+    words = "--size 1x64 --seq-len 4 --rounds 1 --max-seconds 0 --threads 1 --quiet --output".split()
     assert run("variants", "gpt", *words, str(tmp_path / "run")).returncode == 4
     done = run("bench", "--resume", str(tmp_path / "run"))
     assert done.returncode == 2

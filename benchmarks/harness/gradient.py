@@ -1,11 +1,15 @@
-"""Gradient flow: how much faster all distances at once are than a pass a distance, and what long sequences take.
+"""Gradient flow: what all distances at once cost beside a pass a distance and beside one bare pass, and long sequences.
 
 python benchmarks/harness/gradient.py
+python benchmarks/harness/gradient.py --quick
 
-The rival takes one forward pass and then one backward pass for each distance, with the same probes in one batch; it is
-timed at some of the distances, spread evenly, in turn with ours, and its whole is their mean times the number of
-distances. Ratios are formed within these turns. Targets: 100 times faster at seq_len 1,024; an LSTM with d_model 64 at
-seq_len 4,096 in 1.5 s; seq_len 65,536 in 60 s with a process of at most 1 GiB.
+Every figure but the peak is a ratio of times taken in turn in one process, with the 95 % interval of its median over
+turns. The rival of the first one takes one forward pass and then one backward pass for each distance, with the same
+probes in one batch; timed at some of the distances, spread evenly, its whole is their mean times their number.
+The bare pass is one forward and one backward pass with the same probes in one batch, from the last output to all
+inputs: what `gradflow` adds is that nothing underflows, and every check of what it prints. Targets: 100 times faster
+than a pass a distance at seq_len 1,024; 2 bare passes at 4,096; a token at 65,536 takes at most 1.5 times that of
+one at 4,096, in a process of at most 1 GiB.
 """
 
 from __future__ import annotations
@@ -13,6 +17,8 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -24,6 +30,8 @@ from rnn_vs_attn.measure import adjoint
 from rnn_vs_attn.suites.gradflow import GradflowCase, module_of
 from rnn_vs_attn.suites.suite import axes_of
 
+QUICK = {"seq_len": 64, "turns": stats.MIN_ROUNDS, "a_turn": 2}
+
 
 def main() -> None:
     options = parser(__doc__ or "")
@@ -31,80 +39,142 @@ def main() -> None:
     options.add_argument("--turns", type=int, default=9, help="turns of each side")
     options.add_argument("--a-turn", type=int, default=4, help="distances that the rival is timed at in a turn")
     options.add_argument("--speed-up", type=float, default=100.0, help="target of the comparison")
-    options.add_argument("--lengths", type=int, nargs="*", default=[4096, 65536], help="long sequences to measure")
+    options.add_argument("--bare", type=float, default=2.0, help="target in bare passes, at the first of --lengths")
+    options.add_argument("--lengths", type=int, nargs=2, help="a long sequence and a longer one (4096 65536)")
+    options.add_argument("--quick", action="store_true", help="short sequences and few turns: does it work at all")
     given = options.parse_args()
-    threads = GradflowCase.threads  # the command's own default
-    torch.set_num_threads(threads)
-    found = speed_up(case_of(given.seq_len, threads), given.turns, given.a_turn)
-    low = found.low if found.low is not None else found.median
-    figures = [
-        Figure(
-            f"all distances at once, times faster than a pass a distance (lstm, seq_len {given.seq_len})",
-            found.median,
-            f">= {given.speed_up:g}",
-            low >= given.speed_up,
-        )
-    ]
-    details: list[dict[str, object]] = [{"speed_up": found.median, "low": found.low, "high": found.high}]
-    if not given.json:
-        print(f"speed-up {found.median:.0f}, 95 % interval {found.low} to {found.high}", file=sys.stderr)
-    for length in given.lengths:
-        seconds, peak = long_sequence(case_of(length, threads))
-        limit = 1.5 if length <= 4096 else 60.0
-        figures.append(
-            Figure(f"seconds of lstm at seq_len {length}, 8 probes", seconds, f"<= {limit}", seconds <= limit)
-        )
-        figures.append(Figure(f"peak of the process at seq_len {length}, GiB", peak, "<= 1", peak <= 1))
-        details.append({"seq_len": length, "seconds": seconds, "peak_gib": peak})
-    report(figures, details, given.json)
+    if given.quick:
+        vars(given).update(QUICK)
+    given.lengths = given.lengths or ([256, 1024] if given.quick else [4096, 65536])
+    torch.set_num_threads(GradflowCase.threads)  # the command's own default
+    found = Found(given.json)
+    near, far = given.lengths
+    name = f"all distances at once, times faster than a pass a distance (lstm, seq_len {given.seq_len})"
+    found.at_least(name, "speed_up", given.speed_up, speed_up(Sides(given.seq_len), given.turns, given.a_turn))
+    name = f"gradflow ÷ a bare pass (lstm, seq_len {near}, 8 probes)"
+    found.at_most(name, "bare_passes", given.bare, bare_passes(Sides(near), given.turns))
+    name = f"a token at seq_len {far} ÷ one at {near}"
+    found.at_most(name, "longer", 1.5, longer(Sides(near), Sides(far), min(given.turns, stats.MIN_ROUNDS)))
+    peak = peak_of(case_of(far))
+    found.add(Figure(f"peak of the process at seq_len {far}, GiB", peak, "<= 1", peak <= 1), {"peak_gib": peak})
+    report(found.figures, found.details, given.json)
 
 
-def case_of(seq_len: int, threads: int) -> GradflowCase:
-    return GradflowCase(model="lstm", seq_len=seq_len, device="cpu", threads=threads)
+class Found:
+    """The figures so far; each is said on standard error as soon as it is there."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.figures: list[Figure] = []
+        self.details: list[dict[str, object]] = []
+        self._quiet = quiet
+
+    def at_least(self, name: str, key: str, target: float, found: stats.Estimate) -> None:
+        """A ratio whose interval should lie above its target."""
+        low = found.median if found.low is None else found.low
+        self.add(Figure(name, found.median, f">= {target:g}", low >= target), _with_interval(key, found))
+
+    def at_most(self, name: str, key: str, target: float, found: stats.Estimate) -> None:
+        """A ratio whose interval should lie below its target."""
+        high = found.median if found.high is None else found.high
+        self.add(Figure(name, found.median, f"<= {target:g}", high <= target), _with_interval(key, found))
+
+    def add(self, figure: Figure, details: dict[str, object]) -> None:
+        self.figures.append(figure)
+        self.details.append(details)
+        if not self._quiet:
+            low, high = details.get("low"), details.get("high")
+            interval = "" if low is None else f" [{low:.3g}, {high:.3g}]"
+            print(f"{figure.name}: {figure.value:.3g}{interval}", file=sys.stderr, flush=True)
 
 
-def speed_up(case: GradflowCase, turns: int, a_turn: int) -> stats.Estimate:
-    """How many times as long a pass a distance takes, by turns."""
-    with adjoint.float64():
-        module = module_of(case)
-        x = torch.randn(1, case.seq_len, case.d_model)
-        probes = adjoint.cotangents(case.probes, case.d_model, False, x.device)
-        ratios = []
-        for turn in range(turns + 1):
-            begun = time.perf_counter()
-            adjoint.flow(module, x, probes)
-            ours = time.perf_counter() - begun
-            theirs = pass_a_distance(module, x, probes, a_turn)
-            if turn:  # the first one loads libraries
-                ratios.append(theirs / ours)
-    return stats.estimate(ratios)
+def _with_interval(key: str, found: stats.Estimate) -> dict[str, object]:
+    return {key: found.median, "low": found.low, "high": found.high}
 
 
-def pass_a_distance(module: torch.nn.Module, x: torch.Tensor, probes: torch.Tensor, a_turn: int) -> float:
+def case_of(seq_len: int) -> GradflowCase:
+    return GradflowCase(model="lstm", seq_len=seq_len, device="cpu", threads=GradflowCase.threads)
+
+
+@dataclass
+class Sides:
+    """The module, input and probes of a length, and the calls whose times are compared."""
+
+    seq_len: int
+
+    def __post_init__(self) -> None:
+        case = case_of(self.seq_len)
+        with adjoint.float64():
+            self.module = module_of(case)
+            self.x = torch.randn(1, case.seq_len, case.d_model)
+            self.probes = adjoint.cotangents(case.probes, case.d_model, False, self.x.device)
+
+    def ours(self) -> None:
+        adjoint.flow(self.module, self.x, self.probes)
+
+    def bare(self) -> None:
+        """One forward and one backward pass, from the last output to all inputs."""
+        with adjoint.float64():
+            inputs = self.x.expand(len(self.probes), -1, -1).clone().requires_grad_()
+            torch.autograd.grad(self.module(inputs)[:, -1], inputs, self.probes)
+
+
+def seconds(call: Callable[[], None]) -> float:
+    begun = time.perf_counter()
+    call()
+    return time.perf_counter() - begun
+
+
+def ratios(turns: int, above: Callable[[], float], below: Callable[[], float]) -> stats.Estimate:
+    """above() / below(), the one or the other first by chance; the first turn loads libraries and does not count."""
+    found = []
+    for turn in range(turns + 1):
+        if random.random() < 0.5:
+            top, bottom = above(), below()
+        else:
+            bottom, top = below(), above()
+        if turn:
+            found.append(top / bottom)
+    return stats.estimate(found)
+
+
+def speed_up(sides: Sides, turns: int, a_turn: int) -> stats.Estimate:
+    """How many times as long a pass a distance takes."""
+    return ratios(turns, lambda: pass_a_distance(sides, a_turn), lambda: seconds(sides.ours))
+
+
+def pass_a_distance(sides: Sides, a_turn: int) -> float:
     """Seconds of the rival at all distances, from one forward pass and `a_turn` of its backward passes."""
-    length = x.shape[1]
-    tokens = [token.expand(len(probes), -1).clone().requires_grad_() for token in x[0]]
-    begun = time.perf_counter()
-    y = module(torch.stack(tokens, dim=1))[:, -1]
-    forward = time.perf_counter() - begun
-    offset = random.randrange(length // a_turn)
-    begun = time.perf_counter()
-    for i in range(a_turn):
-        torch.autograd.grad(y, tokens[offset + i * (length // a_turn)], probes, retain_graph=True)
+    length = sides.seq_len
+    with adjoint.float64():
+        tokens = [token.expand(len(sides.probes), -1).clone().requires_grad_() for token in sides.x[0]]
+        begun = time.perf_counter()
+        y = sides.module(torch.stack(tokens, dim=1))[:, -1]
+        forward = time.perf_counter() - begun
+        offset = random.randrange(length // a_turn)
+        begun = time.perf_counter()
+        for i in range(a_turn):
+            torch.autograd.grad(y, tokens[offset + i * (length // a_turn)], sides.probes, retain_graph=True)
     return forward + (time.perf_counter() - begun) / a_turn * length
 
 
-def long_sequence(case: GradflowCase) -> tuple[float, float]:
-    """Seconds of one round of a case in a worker that has measured a short one, and its process's peak in GiB."""
+def bare_passes(sides: Sides, turns: int) -> stats.Estimate:
+    """How many times as long as one bare pass gradflow takes."""
+    return ratios(turns, lambda: seconds(sides.ours), lambda: seconds(sides.bare))
+
+
+def longer(near: Sides, far: Sides, turns: int) -> stats.Estimate:
+    """How many times as long a token takes in the longer sequence."""
+    times = far.seq_len / near.seq_len
+    return ratios(turns, lambda: seconds(far.ours) / times, lambda: seconds(near.ours))
+
+
+def peak_of(case: GradflowCase) -> float:
+    """GiB that a worker needs for one round of a case."""
     worker = ChildWorker()
-    short = GradflowCase(**(axes_of(case) | {"seq_len": 64}))
-    for measured in (short, case):
-        begun = time.perf_counter()
-        worker.ask("measure", 600, suite="gradflow", case=axes_of(measured), seed=0, max_memory=None)
-        seconds = time.perf_counter() - begun
+    worker.ask("measure", 3600, suite="gradflow", case=axes_of(case), seed=0, max_memory=None)
     status = dict(line.split(":", 1) for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines())
     worker.close()
-    return seconds, int(status["VmHWM"].split()[0]) / (1 << 20)
+    return int(status["VmHWM"].split()[0]) / (1 << 20)
 
 
 if __name__ == "__main__":

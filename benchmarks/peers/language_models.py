@@ -28,6 +28,7 @@ from alternating import alternated
 from reporting import Figure, parser, report
 
 from rnn_vs_attn import stats
+from rnn_vs_attn.environment import usable_cores
 from rnn_vs_attn.models.albert import MaskedLanguageModel
 from rnn_vs_attn.models.configurations import ALBERT_SIZES, GPT_SIZES, AlbertShape, GPTShape
 from rnn_vs_attn.models.gpt import GPT
@@ -45,7 +46,7 @@ def main() -> None:
     options.add_argument("--alternations", type=int, default=11)
     options.add_argument("--quick", action="store_true", help="the small sizes only")
     options.add_argument("--decoding", action="store_true", help="decoding only")
-    options.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    options.add_argument("--threads", type=int, default=usable_cores())
     given = options.parse_args()
     torch.set_num_threads(given.threads)
     figures: list[Figure] = []

@@ -11,7 +11,6 @@ its scan, lower end at least 1.5 at batch 1. attention / attention-local at seq_
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import alternated
 from reporting import Figure, parser, report
 
+from rnn_vs_attn.environment import usable_cores
 from rnn_vs_attn.models.attention import Attention
 from rnn_vs_attn.models.attention_local import LocalAttention
 from rnn_vs_attn.models.mingru import MinGRU
@@ -45,7 +45,7 @@ def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--alternations", type=int, default=11)
     given = options.parse_args()
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(usable_cores())
     torch.manual_seed(0)
     figures, details = [], list[dict[str, object]]()
 

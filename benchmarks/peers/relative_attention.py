@@ -11,7 +11,6 @@ and the ratio of peaks, at most 1.
 from __future__ import annotations
 
 import math
-import os
 import sys
 from pathlib import Path
 
@@ -22,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import alternated
 from reporting import Figure, parser, report
 
+from rnn_vs_attn.environment import usable_cores
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.models.configurations import TransformerXLShape
 from rnn_vs_attn.models.relative import RelativeAttention
@@ -56,7 +56,7 @@ def main() -> None:
     options.add_argument("--memory-len", type=int, default=512)
     options.add_argument("--batch-size", type=int, default=4)
     given = options.parse_args()
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(usable_cores())
     torch.manual_seed(0)
     kept = given.memory_len
     shape = TransformerXLShape(4, 256, 4, 64, 1024, 256, (), memory_len=kept, evaluation_memory_len=kept)

@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
-ENOUGH = 0.2  # seconds of timed calls
+from rnn_vs_attn.budget import ENOUGH
+
 _LONG = 2.0  # seconds, of which loading code is no part that matters
 _NANO = 1e-9
 
 
-def repeated(call: Callable[[], Any], device: torch.device) -> tuple[list[float], Any]:
-    """Seconds of each timed call, and what the last one returned.
+def repeated(call: Callable[[], Any], device: torch.device, enough: float = ENOUGH) -> tuple[list[float], Any]:
+    """Seconds of each timed call, of at least one and until they are enough, and what the last one returned.
 
     The first is thrown away, but for a long one, of which there is no other.
     """
@@ -23,16 +24,16 @@ def repeated(call: Callable[[], Any], device: torch.device) -> tuple[list[float]
     if taken > _LONG:
         return [taken], made
     found: list[float] = []
-    while sum(found) < ENOUGH:
+    while not found or sum(found) < enough:
         made = None  # or the call before would take its memory in the one that is timed
         taken, made = _timed(call, wait)
         found.append(taken)
     return found, made
 
 
-def seconds(call: Callable[[], Any], device: torch.device) -> list[float]:
+def seconds(call: Callable[[], Any], device: torch.device, enough: float = ENOUGH) -> list[float]:
     """Seconds of each timed call."""
-    return repeated(call, device)[0]
+    return repeated(call, device, enough)[0]
 
 
 def _timed(call: Callable[[], Any], wait: Callable[[], None]) -> tuple[float, Any]:

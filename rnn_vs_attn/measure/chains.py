@@ -93,7 +93,7 @@ class Chains(Recorder):
         if operation.creates:
             self._mark(operation.results(out), 0, False)
         elif places is None:
-            self._mark(operation.results(out), before + _length(operation), reached)
+            self._mark(operation.carrying(out), before + _length(operation), reached)
         else:
             self._mark_places(operation.written[0], places, before, reached, _adds(operation))
         return out

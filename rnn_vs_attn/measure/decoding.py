@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.budget import ENOUGH
 from rnn_vs_attn.errors import CaseFault, first_line
 from rnn_vs_attn.measure import calls
 from rnn_vs_attn.models.mixer import advance, decodes, has_state, initial_state, output_of
@@ -124,12 +125,12 @@ class Steps:
         return quantiles(self.seconds, n=20, method="inclusive")[-1]
 
 
-def prefills(decoder: Decoder) -> tuple[list[float], tuple[Tensor, Any]]:
+def prefills(decoder: Decoder, enough: float = ENOUGH) -> tuple[list[float], tuple[Tensor, Any]]:
     """Seconds of each timed prefill, and what the last one made: the first step's input and the state."""
-    return calls.repeated(decoder.prefill, decoder.context.device)
+    return calls.repeated(decoder.prefill, decoder.context.device, enough)
 
 
-def steps(decoder: Decoder, made: tuple[Tensor, Any]) -> Steps:
+def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) -> Steps:
     """Steps after a prefill: LEAST_STEPS and until enough; after MOST_STEPS again from the context's end.
 
     made: what the prefill made; its state may be changed in place.
@@ -140,7 +141,7 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any]) -> Steps:
         begin = decoder.step(*begin)
     a_set = min(MOST_STEPS, max(LEAST_STEPS, decoder.context.shape[1] // 8))
     found: list[int] = []
-    while not _enough(found):
+    while not _are_enough(found, enough):
         given, state = decoder.step(*copy.deepcopy(begin))
         wait()
         for _ in range(a_set):
@@ -148,10 +149,10 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any]) -> Steps:
             given, state = decoder.step(given, state)
             wait()
             found.append(perf_counter_ns() - start)
-            if _enough(found):
+            if _are_enough(found, enough):
                 break
     return Steps([value * _NANO for value in found])
 
 
-def _enough(found: list[int]) -> bool:
-    return len(found) >= LEAST_STEPS and sum(found) * _NANO >= calls.ENOUGH
+def _are_enough(found: list[int], enough: float) -> bool:
+    return len(found) >= LEAST_STEPS and sum(found) * _NANO >= enough

@@ -85,11 +85,10 @@ def resolve(name: str) -> str:
             "no CUDA device is visible" if torch.version.cuda else f"torch {torch.__version__} is built without CUDA"
         )
         raise UserError(f"device {name!r} is not available: {built}; use --device cpu")
-    index = torch.device(name).index or 0
-    if index >= torch.cuda.device_count():
-        raise UserError(
-            f"device {name!r} does not exist; this machine has cuda:0 to cuda:{torch.cuda.device_count() - 1}"
-        )
+    last = torch.cuda.device_count() - 1
+    if int(name.partition(":")[2] or 0) > last:  # torch itself raises for numbers that it has no room for
+        has = f"cuda:0 to cuda:{last}" if last else "cuda:0 only"
+        raise UserError(f"device {name!r} does not exist; this machine has {has}")
     return name
 
 

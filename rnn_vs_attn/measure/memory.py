@@ -128,13 +128,24 @@ def saved_bytes(workload: Workload) -> int:
 
 
 def limit(max_memory: int | None) -> None:
-    """Let this process take at most `max_memory` bytes more than it has; None lifts the limit. Linux only."""
+    """Let this process take at most `max_memory` bytes more than it has; None puts the limit back that it began with.
+
+    Linux only.
+    """
     if sys.platform != "linux":
         return
     import resource
 
-    soft = resource.RLIM_INFINITY if max_memory is None else _proc_status("VmData") + max_memory
-    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    if hard != resource.RLIM_INFINITY and (soft == resource.RLIM_INFINITY or soft > hard):
-        soft = hard
+    soft, hard = _first_limits()
+    if max_memory is not None:
+        wanted = _proc_status("VmData") + max_memory
+        soft = wanted if soft == resource.RLIM_INFINITY else min(wanted, soft)
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+@cache
+def _first_limits() -> tuple[int, int]:
+    """Bytes of data that this process may have, soft and hard, before it was limited further."""
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_DATA)

@@ -179,7 +179,7 @@ class Routes(Recorder):
             changed = {kind: again.changed(mask) for kind, mask in masks.items()}
             self._join(results, changed, whole=torch.Tag.pointwise not in operation.func.tags)
             return out
-        for tensor in results:
+        for tensor in operation.carrying(out):
             zeros = operation.name in _ZEROS and _is_real_or_complex(tensor)
             self.mark(tensor, *(scanned or next(iter(kinds), (_BEFORE if zeros else 0, _NEVER))))
         return out

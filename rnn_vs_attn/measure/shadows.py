@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy
+import torch
 from numpy.lib.stride_tricks import as_strided
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -69,17 +71,15 @@ class Shadows:
         return as_strided(array[tensor.storage_offset() * numbers :], (*tensor.shape, numbers), strides)
 
 
+# What picks elements. torch itself writes some by pointer, such as the lengths of a packed sequence.
+INDICES = frozenset([torch.bool, torch.int32, torch.int64])
 _LEAVES_TORCH = frozenset(["_local_scalar_dense", "item", "is_nonzero", "equal"])  # a value becomes Python's
 _EXITS = ("numpy", "tolist", "__array__", "__dlpack__", "data_ptr")  # so do they, of tensors
 _TORCHS_OWN = ("aten", "prims", "prim", "mkldnn")  # libraries of operators that are one operation each
-_HIDES = frozenset(
-    """
-    mkldnn_rnn_layer _cudnn_rnn miopen_rnn quantized_lstm linalg_solve_triangular triangular_solve linalg_lu
-    linalg_lu_factor_ex linalg_lu_solve linalg_ldl_factor_ex linalg_cholesky_ex cholesky cholesky_solve linalg_inv_ex
-    _linalg_solve_ex linalg_qr linalg_eig linalg_eigh _linalg_eigh _linalg_svd linalg_matrix_exp linalg_lstsq
-    _linalg_det _linalg_slogdet cholesky_inverse linalg_householder_product geqrf ormqr
-    """.split()
+_HIDES = re.compile(  # solvers and decompositions, element after element, and recurrences as one kernel
+    r"linalg_|cholesky|solve|geqrf|ormqr|householder|(rnn|lstm|gru)(_layer|_mps|$)"
 )
+_ONE_STEP = re.compile(r"vector_norm|powsum|cross|diagonal|check_errors")  # of linear algebra
 
 
 class Operation:
@@ -87,7 +87,7 @@ class Operation:
 
     def __init__(self, func: Any, args: Any, kwargs: Any) -> None:
         self.func, self.args, self.kwargs = func, args, kwargs or {}
-        self.name: str = func.overloadpacket._qualified_op_name.split("::")[-1]
+        self.name = name_of(func)
         names = (argument.name for argument in func._schema.arguments)
         self.named: dict[str, Any] = dict(zip(names, args, strict=False)) | self.kwargs  # defaults left out
         self.creates = self.name.startswith(_CREATES)
@@ -101,7 +101,8 @@ class Operation:
         """Whether it may be many that wait for each other: a solver, a fused recurrence, an operator that is not
         torch's own; or whether it makes a value Python's.
         """
-        return self.name in _HIDES or self.name in _LEAVES_TORCH or self.func.namespace not in _TORCHS_OWN
+        is_many = _HIDES.search(self.name) is not None and _ONE_STEP.search(self.name) is None
+        return is_many or self.name in _LEAVES_TORCH or self.func.namespace not in _TORCHS_OWN
 
     def run(self) -> Any:
         return self.func(*self.args, **self.kwargs)
@@ -109,6 +110,10 @@ class Operation:
     def results(self, out: Any) -> list[Tensor]:
         """All that it made or wrote."""
         return [*tensors_of(out), *self.written]
+
+    def carrying(self, out: Any) -> list[Tensor]:
+        """Results that values of its tensors go into; of a packed sequence not how many are left at each step."""
+        return self.results(out)[:1] if self.name == "_pack_padded_sequence" else self.results(out)
 
     def is_view(self, out: Any) -> bool:
         """Whether it returned memory that it was given, and wrote none."""
@@ -184,7 +189,7 @@ class Witnessed:
         read = [t for t in operation.given if t.numel() and not any(t is other for other in operation.written)]
         if any(_place(tensor) in self._unwritten for tensor in read):
             raise CaseFault("unsupported", "it reads memory that torch made and did not see being written")
-        places = {_place(tensor) for tensor in results}
+        places = {_place(tensor) for tensor in results if tensor.dtype not in INDICES}
         self._unwritten = self._unwritten | places if "empty" in operation.name else self._unwritten - places
 
 
@@ -202,6 +207,12 @@ def _held(module: nn.Module) -> list[Tensor]:
             elif isinstance(leaf, nn.Module) and leaf is not part:  # in a list that torch does not look into
                 found += [*leaf.parameters(), *leaf.buffers()]
     return [*found, *module.parameters(), *module.buffers()]
+
+
+def name_of(func: Any) -> str:
+    """An operation's name without its library's."""
+    name: str = func.overloadpacket._qualified_op_name
+    return name.split("::")[-1]
 
 
 def tensors_of(values: Any) -> list[Tensor]:

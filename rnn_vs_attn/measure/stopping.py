@@ -6,18 +6,21 @@ import math
 from dataclasses import dataclass
 from statistics import median
 
-from rnn_vs_attn.budget import LONG_CALL, MAX_BLOCKS, Budget, Plan
+from rnn_vs_attn.budget import LONG_CALL, Budget, Plan
 from rnn_vs_attn.measure.clock import Clock
 from rnn_vs_attn.measure.workload import Workload
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A pass that is warm. seconds: spent in calls that are thrown away; settled: None where no warm-up was due."""
+    """A pass that is warm. seconds: spent in calls that are thrown away; warm_seconds: of them in those of a warm-up;
+    settled: None where none was due.
+    """
 
     plan: Plan
     seconds: float
     settled: bool | None
+    warm_seconds: float = 0.0
 
 
 def make_ready(
@@ -33,9 +36,9 @@ def make_ready(
         return Ready(plan or Plan(1, 1), first, None)
     warm = warm_up(clock, workload, name, budget) if first_of_model else Ready(Plan(1, 1), 0.0, None)
     if plan is not None:
-        return Ready(plan, first + warm.seconds, warm.settled)
+        return Ready(plan, first + warm.seconds, warm.settled, warm.seconds)
     plan, spent = calibrate(clock, workload, name, budget)
-    return Ready(plan, first + warm.seconds + spent, warm.settled)
+    return Ready(plan, first + warm.seconds + spent, warm.settled, warm.seconds)
 
 
 def warm_up(clock: Clock, workload: Workload, name: str, budget: Budget) -> Ready:
@@ -70,5 +73,4 @@ def calibrate(clock: Clock, workload: Workload, name: str, budget: Budget) -> tu
         if wall >= target:
             break
         loops = max(loops + 1, min(10 * loops, math.ceil(loops * target / max(wall, 1e-9))))
-    wanted = math.ceil(budget.case / wall)
-    return Plan(loops, min(MAX_BLOCKS, max(budget.min_blocks, wanted))), spent
+    return Plan(loops, budget.num_blocks(wall)), spent

@@ -193,15 +193,18 @@ LANGUAGE_MODELS = (
     ),
 )
 
-ENCODER = "encoder"  # the family of what takes token ids and predicts none: `variants albert` measures it
+ENCODER = "encoder"  # the family of what takes token ids and predicts none
 ENCODERS = (
     ModelSpec(
         name="albert",
         family=ENCODER,
         target="rnn_vs_attn.models.albert:Albert",
         source="Lan et al. 2020; BERT with its switches off",
+        complexity=_FUSED_ATTENTION,
+        uses_heads=True,
     ),
 )
+BUILT_IN = (*MODELS, *LANGUAGE_MODELS, *ENCODERS)
 
 
 def find(name: str) -> ModelSpec:
@@ -209,7 +212,7 @@ def find(name: str) -> ModelSpec:
     if encodable(name) != name:
         way = "use a locale of UTF-8, such as LC_ALL=C.UTF-8"
         raise UserError(f"model {name!r} has letters that are none in the encoding of this terminal; {way}")
-    for spec in (*MODELS, *LANGUAGE_MODELS, *ENCODERS):
+    for spec in BUILT_IN:
         if spec.name == name:
             return spec
     for point in plug_ins():
@@ -222,7 +225,7 @@ def find(name: str) -> ModelSpec:
                 f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName"
             )
         return ModelSpec(name, "user", name, "your own module")
-    names = [spec.name for spec in (*MODELS, *LANGUAGE_MODELS)] + [point.name for point in plug_ins()]
+    names = [spec.name for spec in BUILT_IN] + [point.name for point in plug_ins()]
     raise unknown("model", name, names, "rnn-vs-attn models lists all; your own is package.module:ClassName")
 
 

@@ -10,18 +10,16 @@ embedding width, V vocab_size.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from itertools import product
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnn_vs_attn.errors import UserError, unknown
+from rnn_vs_attn.models.activations import activation
 from rnn_vs_attn.models.configurations import SHARINGS, AlbertShape
 from rnn_vs_attn.models.ids import check_ids
-
-_EPS = 1e-12  # of every norm, as published
 
 
 class Embeddings(nn.Module):
@@ -33,7 +31,7 @@ class Embeddings(nn.Module):
         self.tokens = nn.Embedding(shape.vocab_size, width)
         self.positions = nn.Embedding(shape.context_len, width)
         self.segments = nn.Embedding(shape.num_segments, width)
-        self.norm = nn.LayerNorm(width, eps=_EPS)
+        self.norm = nn.LayerNorm(width, eps=shape.norm_eps)
         self.dropout = nn.Dropout(shape.dropout)
         self.widen = nn.Identity() if shape.embedding_dim is None else nn.Linear(width, shape.d_model)
 
@@ -53,7 +51,7 @@ class SelfAttention(nn.Module):
         self.num_heads, self.rate = shape.num_heads, shape.dropout
         self.in_proj = nn.Linear(shape.d_model, 3 * shape.d_model)
         self.out_proj = nn.Linear(shape.d_model, shape.d_model)
-        self.norm = nn.LayerNorm(shape.d_model, eps=_EPS)
+        self.norm = nn.LayerNorm(shape.d_model, eps=shape.norm_eps)
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
@@ -68,15 +66,15 @@ class SelfAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two layers, four times as wide between, the residual sum and the norm after it."""
+    """Two layers, the residual sum and the norm after it."""
 
     def __init__(self, shape: AlbertShape) -> None:
         super().__init__()
-        self.widen = nn.Linear(shape.d_model, 4 * shape.d_model)
-        self.narrow = nn.Linear(4 * shape.d_model, shape.d_model)
-        self.norm = nn.LayerNorm(shape.d_model, eps=_EPS)
+        self.widen = nn.Linear(shape.d_model, shape.inner_width)
+        self.narrow = nn.Linear(shape.inner_width, shape.d_model)
+        self.norm = nn.LayerNorm(shape.d_model, eps=shape.norm_eps)
         self.dropout = nn.Dropout(shape.dropout)
-        self.activation = _gelu(shape.activation)
+        self.activation = activation(shape.activation)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, H) -> (B, L, H)."""
@@ -88,8 +86,8 @@ class FeedForward(nn.Module):
 class Albert(nn.Module):
     """Embeddings, num_layers times attention and feed-forward, and the pooler.
 
-    `attention` and `feed_forward` hold one module where it is shared and one a layer where it is not; layer i uses
-    module i, or the one there is. pooler: whether there is one; what predicts masked tokens has none.
+    `attention` and `feed_forward` hold one module a group where it is shared and one a layer where it is not. pooler:
+    whether there is one; what predicts masked tokens has none.
     """
 
     def __init__(self, shape: AlbertShape, pooler: bool = True) -> None:
@@ -99,8 +97,8 @@ class Albert(nn.Module):
         if shape.d_model % shape.num_heads:
             raise UserError(f"d_model {shape.d_model} is not divisible by num_heads {shape.num_heads}")
         self.shape = shape
-        attentions = 1 if shape.sharing in ("all", "attention") else shape.num_layers
-        feed_forwards = 1 if shape.sharing in ("all", "feed-forward") else shape.num_layers
+        attentions = shape.num_modules(shape.shares_attention)
+        feed_forwards = shape.num_modules(shape.shares_feed_forward)
         self.embeddings = Embeddings(shape)
         self.attention = nn.ModuleList(SelfAttention(shape) for _ in range(attentions))
         self.feed_forward = nn.ModuleList(FeedForward(shape) for _ in range(feed_forwards))
@@ -117,9 +115,9 @@ class Albert(nn.Module):
             raise UserError(f"{tokens.shape[1]} tokens are more than context_len {self.shape.context_len}; give fewer")
         x = self.embeddings(tokens, segments)
         keys = None if mask is None else mask.bool()[:, None, None, :]
-        for i in range(self.shape.num_layers):
-            x = self.attention[i % len(self.attention)](x, keys)
-            x = self.feed_forward[i % len(self.feed_forward)](x)
+        for layer, inner in product(range(self.shape.num_layers), range(self.shape.inner_layers)):
+            x = self.attention[self.shape.module_of(layer, inner, self.shape.shares_attention)](x, keys)
+            x = self.feed_forward[self.shape.module_of(layer, inner, self.shape.shares_feed_forward)](x)
         return x
 
     def pooled(self, hidden: Tensor) -> Tensor:
@@ -131,7 +129,8 @@ class Albert(nn.Module):
 class MaskedLanguageModel(nn.Module):
     """The model with the head that predicts masked tokens (BERT, section 3.1).
 
-    A layer to width E, GELU, a norm, and the token embedding as output layer with a bias a token.
+    A layer to width E, GELU, a norm, and the token embedding, where the shape ties it, as output layer with a bias a
+    token.
     """
 
     def __init__(self, shape: AlbertShape) -> None:
@@ -139,16 +138,18 @@ class MaskedLanguageModel(nn.Module):
         width = shape.width_of_embeddings
         self.encoder = Albert(shape, pooler=False)
         self.transform = nn.Linear(shape.d_model, width)
-        self.norm = nn.LayerNorm(width, eps=_EPS)
+        self.norm = nn.LayerNorm(width, eps=shape.norm_eps)
+        self.output = None if shape.tied else nn.Linear(width, shape.vocab_size, bias=False)
         self.bias = nn.Parameter(torch.zeros(shape.vocab_size))
-        self.activation = _gelu(shape.activation)
+        self.activation = activation(shape.activation)
         initialise(self)
 
     def forward(self, tokens: Tensor, segments: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """As of `Albert` -> logits (B, L, V)."""
         hidden = self.encoder(tokens, segments, mask)
         x = self.norm(self.activation(self.transform(hidden)))
-        return F.linear(x, self.encoder.embeddings.tokens.weight, self.bias)
+        weight = self.encoder.embeddings.tokens.weight if self.output is None else self.output.weight
+        return F.linear(x, weight, self.bias)
 
 
 def initialise(module: nn.Module) -> None:
@@ -158,7 +159,3 @@ def initialise(module: nn.Module) -> None:
             nn.init.zeros_(parameter)
         elif "norm" not in name:
             nn.init.normal_(parameter, std=0.02)
-
-
-def _gelu(form: str) -> Callable[[Tensor], Tensor]:
-    return partial(F.gelu, approximate="tanh" if form == "tanh" else "none")

@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from rnn_vs_attn.models.attention import Attention
 from rnn_vs_attn.models.caches import KeyValueCache
-from rnn_vs_attn.models.costs import local_block
 
 _BLOCKS_AT_ONCE = 64  # on a CPU: gradients of many more windows are new pages of memory in every pass
 
@@ -32,7 +31,7 @@ class LocalAttention(Attention):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
         """(B, H, L, E) each -> (B, H, L, E)."""
-        length, window, block = q.shape[2], self.window, local_block(self.window)
+        length, window, block = q.shape[2], self.window, block_size(self.window)
         if length <= window:
             return super()._attend(q, k, v, causal)
         begin = window + (length - window) % block
@@ -71,6 +70,13 @@ class LocalAttention(Attention):
             return self._output(self._attend(q, k, v, causal=True)), state
         before = F.pad(q, (0, 0, k.shape[2] - q.shape[2], 0))  # queries of the positions before, which nobody asks for
         return self._output(self._attend(before, k, v, causal=True)[:, :, -x.shape[1] :]), state
+
+
+def block_size(window: int) -> int:
+    """Positions that are taken at once: few, as all of them multiply with the keys that any one sees, and enough for
+    the kernel, and for windows that overlap by no more than four fifths.
+    """
+    return max(window // 4, min(max(window, 16), 64))
 
 
 def _band(block: int, window: int, like: Tensor) -> Tensor:

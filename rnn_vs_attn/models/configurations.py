@@ -13,7 +13,12 @@ SHARINGS = ("all", "attention", "feed-forward", "none")
 
 @dataclass(frozen=True)
 class GPTShape:
-    """GPT-2. dropout: 0.1 in its publication; 0 unless asked for, as it computes the same without."""
+    """GPT-2. dropout: 0.1 in its publication; 0 unless asked for, as it computes the same without.
+
+    d_inner: width of the feed-forward, None for four times d_model. tied: the output layer is the token embedding.
+    What is not GPT-2's own: scaled: scores are divided by sqrt(head_dim); scaled_by_layer: those of layer i, from 1,
+    also by i.
+    """
 
     num_layers: int = 12
     d_model: int = 768
@@ -21,11 +26,28 @@ class GPTShape:
     vocab_size: int = 50257
     context_len: int = 1024
     dropout: float = 0.0
+    d_inner: int | None = None
+    activation: str = "gelu_new"
+    norm_eps: float = 1e-5
+    tied: bool = True
+    scaled: bool = True
+    scaled_by_layer: bool = False
+
+    @property
+    def inner_width(self) -> int:
+        return 4 * self.d_model if self.d_inner is None else self.d_inner
+
+    def score_scale(self, layer: int) -> float | None:
+        """What the scores of a layer, from 0, are multiplied by; None for 1 / sqrt(head_dim), which is the usual."""
+        if self.scaled and not self.scaled_by_layer:
+            return None
+        scale = (self.d_model // self.num_heads) ** -0.5 if self.scaled else 1.0
+        return scale / (layer + 1) if self.scaled_by_layer else scale
 
     @property
     def block_params(self) -> int:
-        """One block: 12 H^2 + 13 H."""
-        return 12 * self.d_model**2 + 13 * self.d_model
+        """One block: 4 H^2 + 9 H + 2 H I + I, I the feed-forward's width; 12 H^2 + 13 H where that is 4 H."""
+        return 4 * self.d_model**2 + 9 * self.d_model + (2 * self.d_model + 1) * self.inner_width
 
     @property
     def non_embedding_params(self) -> int:
@@ -34,12 +56,14 @@ class GPTShape:
 
     @property
     def num_params(self) -> int:
-        return (self.vocab_size + self.context_len) * self.d_model + self.non_embedding_params
+        rows = self.vocab_size * (1 if self.tied else 2) + self.context_len
+        return rows * self.d_model + self.non_embedding_params
 
     def forward_flops(self, batch_size: int, seq_len: int) -> int:
         """Matrix products of one forward pass, the output layer included; a multiply-add is two, pairs j <= i only."""
         tokens = batch_size * seq_len
-        products = tokens * (12 * self.num_layers * self.d_model**2 + self.vocab_size * self.d_model)
+        of_block = (4 * self.d_model + 2 * self.inner_width) * self.d_model
+        products = tokens * (self.num_layers * of_block + self.vocab_size * self.d_model)
         mixing = self.num_layers * batch_size * seq_len * (seq_len + 1) * self.d_model
         return 2 * (products + mixing)
 
@@ -56,7 +80,10 @@ GPT_SIZES = {
 class AlbertShape:
     """ALBERT, and BERT with both of its switches off: sharing "none" and embedding_dim None (as wide as the model).
 
-    activation: "tanh" is GELU's approximation, which ALBERT has; "erf" is GELU itself, which BERT has.
+    activation: "gelu_new" is GELU's tanh form, which ALBERT has; "gelu" is GELU itself, which BERT has. d_inner: width
+    of the feed-forward, None for four times d_model. tied: the masked language model's output layer is the token
+    embedding. num_groups: layers share with those of their group only; inner_layers: how many layers each of
+    num_layers is, one after another (ALBERT's released code has both, its publication neither).
     """
 
     num_layers: int = 12
@@ -67,8 +94,34 @@ class AlbertShape:
     vocab_size: int = 30000
     context_len: int = 512
     num_segments: int = 2
-    activation: str = "tanh"
+    activation: str = "gelu_new"
     dropout: float = 0.0
+    d_inner: int | None = None
+    norm_eps: float = 1e-12
+    tied: bool = True
+    num_groups: int = 1
+    inner_layers: int = 1
+
+    @property
+    def shares_attention(self) -> bool:
+        return self.sharing in ("all", "attention")
+
+    @property
+    def shares_feed_forward(self) -> bool:
+        return self.sharing in ("all", "feed-forward")
+
+    def num_modules(self, shared: bool) -> int:
+        """How many attentions, or feed-forwards, there are."""
+        return (self.num_groups if shared else self.num_layers) * self.inner_layers
+
+    def module_of(self, layer: int, inner: int, shared: bool) -> int:
+        """Which of them a layer uses; groups are as even as can be, in the order of the layers."""
+        own = int(layer / (self.num_layers / self.num_groups)) if shared else layer
+        return own * self.inner_layers + inner
+
+    @property
+    def inner_width(self) -> int:
+        return 4 * self.d_model if self.d_inner is None else self.d_inner
 
     @property
     def width_of_embeddings(self) -> int:
@@ -81,8 +134,8 @@ class AlbertShape:
 
     @property
     def feed_forward_params(self) -> int:
-        """Two layers four times as wide and a norm: 8 H^2 + 7 H."""
-        return 8 * self.d_model**2 + 7 * self.d_model
+        """Two layers and a norm: 2 H I + I + 3 H, I the width between; 8 H^2 + 7 H where that is 4 H."""
+        return (2 * self.d_model + 1) * self.inner_width + 3 * self.d_model
 
     @property
     def embedding_params(self) -> int:
@@ -93,8 +146,8 @@ class AlbertShape:
     def num_params(self) -> int:
         """With the pooler and without the masked-language-model head."""
         widening = 0 if self.embedding_dim is None else (self.embedding_dim + 1) * self.d_model
-        attention = 1 if self.sharing in ("all", "attention") else self.num_layers
-        feed_forward = 1 if self.sharing in ("all", "feed-forward") else self.num_layers
+        attention = self.num_modules(self.shares_attention)
+        feed_forward = self.num_modules(self.shares_feed_forward)
         layers = attention * self.attention_params + feed_forward * self.feed_forward_params
         return self.embedding_params + widening + layers + self.pooler_params
 
@@ -104,9 +157,10 @@ class AlbertShape:
 
     @property
     def head_params(self) -> int:
-        """A layer to width E, a norm and a bias a token; the output layer is that of the embeddings."""
+        """A layer to width E, a norm and a bias a token; the output layer where it is not that of the embeddings."""
         width = self.width_of_embeddings
-        return (self.d_model + 1) * width + 2 * width + self.vocab_size
+        output = 0 if self.tied else self.vocab_size * width
+        return (self.d_model + 1) * width + 2 * width + self.vocab_size + output
 
     @property
     def masked_lm_params(self) -> int:
@@ -116,8 +170,9 @@ class AlbertShape:
     def forward_flops(self, batch_size: int, seq_len: int) -> int:
         """Matrix products of the layers in one forward pass; sharing changes nothing of it."""
         tokens = batch_size * seq_len
-        products = tokens * 12 * self.num_layers * self.d_model**2
-        mixing = 2 * self.num_layers * batch_size * seq_len**2 * self.d_model
+        layers = self.num_layers * self.inner_layers
+        products = tokens * layers * (4 * self.d_model + 2 * self.inner_width) * self.d_model
+        mixing = 2 * layers * batch_size * seq_len**2 * self.d_model
         widening = 0 if self.embedding_dim is None else tokens * self.embedding_dim * self.d_model
         return 2 * (products + mixing + widening)
 
@@ -127,8 +182,8 @@ ALBERT_SIZES = {
     "albert-large": AlbertShape(24, 1024, 16),
     "albert-xlarge": AlbertShape(24, 2048, 32),
     "albert-xxlarge": AlbertShape(12, 4096, 64),
-    "bert-base": AlbertShape(embedding_dim=None, sharing="none", vocab_size=30522, activation="erf"),
-    "bert-large": AlbertShape(24, 1024, 16, embedding_dim=None, sharing="none", vocab_size=30522, activation="erf"),
+    "bert-base": AlbertShape(embedding_dim=None, sharing="none", vocab_size=30522, activation="gelu"),
+    "bert-large": AlbertShape(24, 1024, 16, embedding_dim=None, sharing="none", vocab_size=30522, activation="gelu"),
 }
 
 

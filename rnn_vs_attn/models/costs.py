@@ -1,9 +1,10 @@
 """Parameters, FLOPs, state and memory of the built-in models, from their definitions; no torch.
 
 One multiply-add is two FLOPs. Only matrix products are counted (gates, softmax and masks are not), which is what
-"FLOPs" means in the field's tables. Causal attention needs the pairs j <= i only, L (L + 1) / 2 of them; `attention`
-runs a kernel that skips the rest, `attention-naive` multiplies all L * L and then masks. B batch_size, L seq_len,
-D d_model, G gates.
+"FLOPs" means in the field's tables: those that a model is defined by, whatever a kernel makes of them. Causal attention
+needs the pairs j <= i only, L (L + 1) / 2 of them, and restricted attention those of its window. `attention-naive` and
+`attention-relative` are defined by products of all L * L pairs, written out, which are masked after. B batch_size,
+L seq_len, D d_model, G gates.
 """
 
 from __future__ import annotations
@@ -174,16 +175,20 @@ class Attention:
         return shape.num_layers * (4 * shape.d_model**2 + 4 * shape.d_model)
 
     def pairs(self, shape: Shape) -> int:
-        """Query-key pairs of one head that are multiplied."""
+        """Query-key pairs of one head."""
         if shape.causal and not self.materialised:
             return shape.seq_len * (shape.seq_len + 1) // 2
         return shape.seq_len**2
 
     def flops(self, shape: Shape) -> Flops:
-        """Four projections, Q K^T and A V; each product has two in the backward pass."""
-        projections = 2 * shape.tokens * 4 * shape.d_model**2
-        mixing = 2 * 2 * shape.batch_size * self.pairs(shape) * shape.d_model
-        forward = shape.num_layers * (projections + mixing)
+        """Four projections, and what is between them; each product has two in the backward pass."""
+        projections = shape.num_layers * 2 * shape.tokens * 4 * shape.d_model**2
+        forward = projections + self.mixing(shape).forward
+        return Flops(forward, 2 * forward)
+
+    def mixing(self, shape: Shape) -> Flops:
+        """Q K^T and A V."""
+        forward = shape.num_layers * 2 * 2 * shape.batch_size * self.pairs(shape) * shape.d_model
         return Flops(forward, 2 * forward)
 
     def state_size(self, shape: Shape, itemsize: int) -> int:
@@ -205,28 +210,19 @@ class Attention:
         square = shape.batch_size * shape.num_heads * shape.seq_len**2 * itemsize
         mask = shape.seq_len**2 if shape.causal else 0
         if train:
-            return (4 + 6 * further) * token + (3 + further) * square + (1 + further) * mask
+            return (4 + 5 * further) * token + (3 + further) * square + (1 + further) * mask
         return (3 + min(further, 1)) * token + 2 * square + mask
-
-
-def local_block(window: int) -> int:
-    """Positions that restricted attention takes at once: few, as all of them multiply with the keys that any one sees,
-    and enough for the kernel, and for windows that overlap by no more than four fifths.
-    """
-    return max(window // 4, min(max(window, 16), 64))
 
 
 @dataclass(frozen=True)
 class LocalAttention(Attention):
-    """Restricted attention: what each block of positions multiplies, the masked pairs at its edges too."""
+    """Restricted attention, always causal: a position with itself and up to window - 1 before it, however a kernel cuts
+    the sequence into blocks.
+    """
 
     def pairs(self, shape: Shape) -> int:
-        length, window, block = shape.seq_len, shape.window, local_block(shape.window)
-        if length <= window:
-            return length * (length + 1) // 2
-        blocks, rest = divmod(length - window, block)
-        ragged = rest * (rest + window - 1)
-        return window * (window + 1) // 2 + ragged + blocks * block * (block + window - 1)
+        length, window = shape.seq_len, min(shape.window, shape.seq_len)
+        return window * (window + 1) // 2 + (length - window) * window
 
     def state_size(self, shape: Shape, itemsize: int) -> int:
         """Bytes of the keys and values that the next position sees."""

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torch.nn.attention.bias import causal_lower_right
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.models.activations import activation
 from rnn_vs_attn.models.caches import KeyValueCache
 from rnn_vs_attn.models.configurations import GPTShape
 from rnn_vs_attn.models.ids import check_ids
@@ -25,9 +26,10 @@ from rnn_vs_attn.models.products import Linear, linear
 class CausalSelfAttention(nn.Module):
     """Masked multi-head attention (GPT, section 3.1), its three input projections in one product."""
 
-    def __init__(self, shape: GPTShape) -> None:
+    def __init__(self, shape: GPTShape, layer: int) -> None:
         super().__init__()
         self.num_heads, self.dropout = shape.num_heads, shape.dropout
+        self.scale = shape.score_scale(layer)
         self.in_proj = Linear(shape.d_model, 3 * shape.d_model)
         self.out_proj = Linear(shape.d_model, shape.d_model)
 
@@ -41,38 +43,39 @@ class CausalSelfAttention(nn.Module):
             k, v = cache.append(k, v)
         dropout = self.dropout if self.training else 0.0
         if length == 1:  # the newest token sees all
-            y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+            y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, scale=self.scale)
         elif not earlier:
-            y = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout)
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout, scale=self.scale)
         else:  # is_causal would align the mask with the first key and not with the last
             mask = causal_lower_right(length, earlier + length)
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=self.scale)
         out: Tensor = self.out_proj(y.transpose(1, 2).reshape(batch_size, length, width))
         return out
 
 
 class Block(nn.Module):
     """Norm before each part and none after it (GPT-2, section 2.3); feed-forward with GELU's tanh form (Hendrycks and
-    Gimpel 2016), four times as wide."""
+    Gimpel 2016), four times as wide, unless the shape has it otherwise."""
 
-    def __init__(self, shape: GPTShape) -> None:
+    def __init__(self, shape: GPTShape, layer: int) -> None:
         super().__init__()
-        self.attention_norm = nn.LayerNorm(shape.d_model, eps=1e-5)
-        self.attention = CausalSelfAttention(shape)
-        self.feed_forward_norm = nn.LayerNorm(shape.d_model, eps=1e-5)
-        self.widen = Linear(shape.d_model, 4 * shape.d_model)
-        self.narrow = Linear(4 * shape.d_model, shape.d_model)
+        self.attention_norm = nn.LayerNorm(shape.d_model, eps=shape.norm_eps)
+        self.attention = CausalSelfAttention(shape, layer)
+        self.feed_forward_norm = nn.LayerNorm(shape.d_model, eps=shape.norm_eps)
+        self.widen = Linear(shape.d_model, shape.inner_width)
+        self.narrow = Linear(shape.inner_width, shape.d_model)
+        self.activation = activation(shape.activation)
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
         """(B, C, H) -> (B, C, H)."""
         x = x + self.dropout(self.attention(self.attention_norm(x), cache))
-        hidden = F.gelu(self.widen(self.feed_forward_norm(x)), approximate="tanh")
+        hidden = self.activation(self.widen(self.feed_forward_norm(x)))
         return x + self.dropout(self.narrow(hidden))
 
 
 class GPT(nn.Module):
-    """The whole model. The output layer is the token embedding (GPT, section 3.1: h W_e^T)."""
+    """The whole model. The output layer is the token embedding (GPT, section 3.1: h W_e^T) where the shape ties it."""
 
     def __init__(self, shape: GPTShape) -> None:
         super().__init__()
@@ -82,8 +85,9 @@ class GPT(nn.Module):
         self.tokens = nn.Embedding(shape.vocab_size, shape.d_model)
         self.positions = nn.Embedding(shape.context_len, shape.d_model)
         self.dropout = nn.Dropout(shape.dropout)
-        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.num_layers))
-        self.norm = nn.LayerNorm(shape.d_model, eps=1e-5)
+        self.blocks = nn.ModuleList(Block(shape, i) for i in range(shape.num_layers))
+        self.norm = nn.LayerNorm(shape.d_model, eps=shape.norm_eps)
+        self.output = None if shape.tied else Linear(shape.d_model, shape.vocab_size, bias=False)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -151,7 +155,7 @@ class GPT(nn.Module):
         return hidden
 
     def _logits(self, hidden: Tensor) -> Tensor:
-        return linear(hidden, self.tokens.weight)
+        return linear(hidden, self.tokens.weight if self.output is None else self.output.weight)
 
 
 def choose(

@@ -22,7 +22,7 @@ class SequenceMixer(nn.Module):
         raise NotImplementedError
 
     def initial_state(self, batch_size: int) -> Any:
-        """The state before the first token."""
+        """The state before the first token: tensors and numbers, in lists, tuples, dicts, dataclasses or objects."""
         raise NotImplementedError
 
     def step(self, x_t: Tensor, state: Any) -> tuple[Tensor, Any]:

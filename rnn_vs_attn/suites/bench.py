@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models import BASELINE, find
 from rnn_vs_attn.models.costs import Shape
@@ -80,20 +81,20 @@ def workload(case: BenchCase, seed: int) -> Workload:
     return capture(made) if case.cuda_graphs else made
 
 
-def measure(case: BenchCase, seed: int) -> Iterator[Sample]:
-    """Everything but times: peak memory in every round; what has no noise in the first."""
+def measure(case: BenchCase, turn: Turn) -> Iterator[Sample]:
+    """Everything but times: peak memory in every turn; what has no noise in the first."""
     import torch
 
     from rnn_vs_attn.measure import memory
 
     device = torch.device(case.device)
-    made = workload(dataclasses.replace(case, cuda_graphs=False), seed)
+    made = workload(dataclasses.replace(case, cuda_graphs=False), turn.seed)
     if device.type == "cuda" or case.compile:  # work spaces and compiled code are not the call's own
         made.train()
     missing = memory.cpu_peak_missing() if device.type == "cpu" else ""
     if not missing:
         yield from _peaks(made, device)
-    if seed == 0:
+    if turn.first:
         yield from _exact(case, made)
 
 
@@ -257,6 +258,7 @@ BENCH = Suite(
     passes=("forward", "train"),
     timed_samples=timed_samples,
     measured_rounds=MIN_ROUNDS,
+    always_measured=lambda case: find(case.model).family == "attention",
     anchor_axes=("device", "dtype", "threads"),
     check=check,
     derive=bench_reading.derive,

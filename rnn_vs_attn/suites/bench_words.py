@@ -29,7 +29,9 @@ def remarks(records: Sequence[Record]) -> list[str]:
 def _peak_lines(records: Sequence[Record]) -> Iterator[str]:
     for flops in measured(records, "peak_flops"):
         bandwidth = record_at(records, "peak_bandwidth", flops.axes)
-        where = f"{flops.axes['device']}, {flops.axes['dtype']}, {flops.axes['threads']} threads"
+        where = (
+            f"{flops.axes['device']}, {flops.axes['dtype']}, {units.counted(int(flops.axes['threads'] or 0), 'thread')}"
+        )
         copy = f", {units.scaled(bandwidth.median, 'B/s')} in a copy" if bandwidth and bandwidth.median else ""
         rate = units.scaled(flops.median or 0, "FLOP/s")
         of_peak = "'of peak' is the share of the first that training reaches"

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from rnn_vs_attn import units
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.models import LANGUAGE, find
 from rnn_vs_attn.models.configurations import LanguageShape
 from rnn_vs_attn.records import Metric, Sample
@@ -94,21 +95,21 @@ def probe(case: DecodeCase) -> None:
     decoder(case, 0)
 
 
-def measure(case: DecodeCase, seed: int) -> Iterator[Sample]:
-    """One round: prefills, then steps; the sizes, which have no noise, in the first round."""
+def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
+    """One round: prefills, then steps; the sizes, which have no noise, in the first."""
     import torch
 
     from rnn_vs_attn.measure import decoding
     from rnn_vs_attn.models import build
 
     with torch.no_grad():
-        made = decoder(case, seed)
-        prefills, after = decoding.prefills(made)
+        made = decoder(case, turn.seed)
+        prefills, after = decoding.prefills(made, turn.enough)
         yield Sample("prefill_time", median(prefills), blocks=prefills)
-        if seed == 0:
+        if turn.first:
             yield Sample("state_size", decoding.state_bytes(after[1]))
             yield Sample("num_params", build.count_parameters(made.module))
-        steps = decoding.steps(made, after)
+        steps = decoding.steps(made, after, turn.enough)
         yield Sample("step_time", steps.median, details={"steps": len(steps.seconds)})
         yield Sample("step_time_p95", steps.percentile_95)
 
@@ -144,6 +145,7 @@ DECODE = Suite(
     probe=probe,
     trains=False,
     language_models=True,
+    needs_state=True,
     derive=decode_reading.derive,
     expand=decode_reading.expand,
     remarks=decode_words.remarks,

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models import find, initialisations
 from rnn_vs_attn.records import Metric, Record, Sample
 from rnn_vs_attn.suites import gradflow_figures, gradflow_reading, gradflow_words
+from rnn_vs_attn.suites import gradflow_samples as samples
 from rnn_vs_attn.suites.suite import LayerCase, Suite, fixed, option
 from rnn_vs_attn.tables import Column, Pivot
 
 if TYPE_CHECKING:
     import torch
 
-    from rnn_vs_attn.measure.adjoint import Flow
+    from rnn_vs_attn.measure.gradient.norms import Flow
 
 
 def fraction(text: str) -> float:
@@ -57,7 +59,7 @@ class GradflowCase(LayerCase):
     probes: int = option(8, "Random cotangents a round; more of them narrow the interval.", minimum=1)
     exact: bool = option(False, "All d_model unit cotangents in place of probes.")
     reach_threshold: float = option(
-        1e-3, "Reach is the largest distance at which this part of the norm at distance 1 is left.", parse=fraction
+        1e-3, "Reach is the largest distance that passes on this part of the largest norm from 1 on.", parse=fraction
     )
 
 
@@ -68,7 +70,9 @@ BESIDE_IDENTITY = Metric(
 IDENTITY_SHARE = Metric(
     "identity_share", "1", "none", title="1 / (1 + b^2), b the norm at distance 0 less the identity"
 )
-REACH = Metric("reach", "1", "higher", title="largest distance with reach_threshold of the norm at distance 1, tokens")
+REACH = Metric(
+    "reach", "1", "higher", title="largest distance with reach_threshold of the largest norm from distance 1 on, tokens"
+)
 SPECTRAL_RADIUS = Metric("spectral_radius", "1", "none", title="of the recurrent matrix, the largest of all layers")
 SINGULAR_VALUE = Metric(
     "largest_singular_value", "1", "none", title="of the recurrent matrix, the largest of all layers"
@@ -118,72 +122,44 @@ def probe(case: GradflowCase) -> None:
             raise CaseFault("crashed", str(error)) from error
 
 
-def measure(case: GradflowCase, seed: int) -> Iterator[Sample]:
+def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
     """One round: fresh weights, a fresh input, and the norm at every distance of the grid."""
+    module, flow = _round(case, turn.seed)
+    if turn.seed == 0:
+        _BESIDE_GRID[case] = samples.beside_grid(flow)
+    elif case not in _BESIDE_GRID:
+        _BESIDE_GRID[case] = _of_first_round(case)
+    yield from samples.norms(flow, *_BESIDE_GRID[case])
+    yield samples.reach(flow.log10.tolist(), flow.most.tolist(), case.reach_threshold)
+    if case.block:
+        yield from samples.identity(flow.beside_identity, flow.warnings)
+    if case.model == "rnn":
+        yield from samples.spectrum(module)
+
+
+def _round(case: GradflowCase, seed: int) -> tuple[torch.nn.Module, Flow]:
     import torch
 
     from rnn_vs_attn.measure import adjoint
 
     torch.manual_seed(seed)
-    spec = find(case.model)
     with adjoint.float64():
         module = module_of(case)
         x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
         cotangents = adjoint.cotangents(case.probes, case.d_model, case.exact, x.device)
-        ours = spec.family != "user"
-        flow = adjoint.flow(module, x, cotangents, may_chunk=not ours or spec.always_causal, trusted=ours)
-    yield from norms(flow, case.seq_len)
-    yield from _reach(flow.log10.tolist(), case.reach_threshold)
-    if case.block:
-        none = flow.beside_identity == -math.inf
-        yield Sample("beside_identity_log10", None if none else flow.beside_identity, zero=none)
-        yield Sample("identity_share", 1 / (1 + 10 ** (2 * flow.beside_identity)))
-    if case.model == "rnn":
-        yield from _spectrum(module)
+        return module, adjoint.flow(module, x, cotangents)
 
 
-def norms(flow: Flow, seq_len: int) -> Iterator[Sample]:
-    """Samples at the distances of the grid, and at negative ones where the module sees the future."""
-    warnings = list(flow.warnings)
-    for distance in grid(seq_len - 1):
-        yield _norm(float(flow.log10[distance]), distance, warnings)
-    for distance in grid(len(flow.future))[1:]:
-        yield _norm(float(flow.future[distance - 1]), -distance, warnings)
+# Distances beside the grid, past and future, of each case: those of its first round, so that all rounds have the same.
+_BESIDE_GRID: dict[GradflowCase, tuple[list[int], list[int]]] = {}
 
 
-def grid(last: int) -> list[int]:
-    """0, 1, 2, 4, ... and the last distance."""
-    powers = [1 << i for i in range(last.bit_length())]
-    return [0, *(p for p in powers if p < last), *([last] if last else [])]
-
-
-def _norm(log10: float, distance: int, warnings: list[str]) -> Sample:
-    value = log10 if math.isfinite(log10) else None
-    return Sample("gradient_norm_log10", value, {"distance": distance}, warnings=warnings, zero=log10 == -math.inf)
-
-
-def _reach(log10: Sequence[float], threshold: float) -> Iterator[Sample]:
-    """0 where nothing arrives at distance 1; absent where larger distances are absent because they overflowed."""
-    known = [value for value in log10 if not math.isnan(value)]
-    if len(known) < len(log10) and (len(known) < 2 or known[-1] > 0):
-        return
-    least = known[1] + math.log10(threshold)
-    if known[1] == -math.inf:
-        yield Sample("reach", 0)
-    else:
-        yield Sample("reach", max(k for k, value in enumerate(known) if k and value >= least))
-
-
-def _spectrum(module: torch.nn.Module) -> Iterator[Sample]:
-    import torch
-
-    recurrent = [p for layer in module.modules() if isinstance(layer, torch.nn.RNN) for p in _recurrent_of(layer)]
-    yield Sample("spectral_radius", max(float(torch.linalg.eigvals(w).abs().max()) for w in recurrent))
-    yield Sample("largest_singular_value", max(float(torch.linalg.svdvals(w).max()) for w in recurrent))
-
-
-def _recurrent_of(layer: torch.nn.RNN) -> list[torch.Tensor]:
-    return [p for name, p in layer.named_parameters() if name.startswith("weight_hh")]
+def _of_first_round(case: GradflowCase) -> tuple[list[int], list[int]]:
+    """In a process that has not measured it, as after --resume."""
+    try:
+        return samples.beside_grid(_round(case, 0)[1])
+    except Exception:  # then there is nothing of that round to stand beside
+        return [], []
 
 
 # In the parent
@@ -194,7 +170,7 @@ def _number(record: Record) -> str:
 
 
 COLUMNS = (
-    Column("decay a token", "decay", units.significant, cell=lambda r: gradflow_words.interval(r, units.factor)),
+    Column("decay a token", "decay", units.significant, cell=gradflow_words.decay),
     Column("half-life, tokens", "half_life", units.significant, cell=_number),
     Column("reach, tokens", "reach", units.significant, cell=gradflow_words.reach),
     Column("verdict", "verdict", units.significant, cell=lambda r: r.text),

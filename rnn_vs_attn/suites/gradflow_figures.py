@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnn_vs_attn.plots import Figure, Level, Series
-from rnn_vs_attn.readings import Group
+from rnn_vs_attn.readings import Group, without
 from rnn_vs_attn.records import Record
 from rnn_vs_attn.suites.gradflow_reading import norms_of
 
@@ -21,7 +21,7 @@ def figures(records: Sequence[Record]) -> list[Figure]:
 def chart(records: Sequence[Record]) -> Figure | None:
     """The same figure, for a terminal."""
     cases = norms_of(records)
-    series = [_line(group, norms, cases) for group, norms in cases.items()]
+    series = [_line(group, _to_first_gap(records, group, norms), cases) for group, norms in cases.items()]
     series = [line for line in series if len(line.x) > 1]
     if not series:
         return None
@@ -32,6 +32,17 @@ def chart(records: Sequence[Record]) -> Figure | None:
     return Figure(
         "gradient_norm", title, "distance (tokens)", "gradient_norm", series, log10=True, levels=levels, bound=_BOUND
     )
+
+
+def _to_first_gap(records: Sequence[Record], group: Group, norms: dict[int, Record]) -> dict[int, Record]:
+    """Those before the first distance from 1 on that has no norm: a line over it would say that there is one."""
+    asked = {
+        int(r.axes["distance"] or 0)
+        for r in records
+        if r.metric == "gradient_norm_log10" and "distance" in r.axes and without(r.axes, "distance") == group
+    }
+    gap = min((k for k in asked if k >= 1 and k not in norms), default=max(asked) + 1)
+    return {k: record for k, record in norms.items() if k < gap}
 
 
 def _line(group: Group, norms: dict[int, Record], cases: dict[Group, dict[int, Record]]) -> Series:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Any
 
 from rnn_vs_attn import stats
 from rnn_vs_attn.readings import Group, derived, measured, without
@@ -53,27 +54,44 @@ def _distance(record: Record) -> float:
 
 def curve_of(records: Sequence[Record]) -> Curve:
     """Those distances at which every round has a value; zeros have no logarithm and are left out."""
-    rounds = max(len(record.samples) for record in records)
+    rounds = max((len(record.samples) for record in records), default=0)
     whole = [r for r in records if len(r.values) == rounds > 0]
     whole.sort(key=_distance)
     columns = [record.values for record in whole]
     return Curve([_distance(r) for r in whole], [list(values) for values in zip(*columns, strict=True)])
 
 
+def lacks(record: Record) -> bool:
+    """Whether the norm of some round is exactly 0, or absent."""
+    return len(record.values) < len(record.samples) or record.zero
+
+
 def _of_case(group: Group, records: Sequence[Record]) -> Iterator[Record]:
+    """Read out of the distances up to the first that lacks a value: a law that goes on beyond a gap is not seen to.
+
+    There is no decay where most of the distances are absent: near by a layer may well decay at another rate.
+    """
     suite, axes = records[0].suite, dict(group)
-    curve = curve_of(records)
+    gaps = [record for record in records if lacks(record)]
+    end = min((_distance(record) for record in gaps), default=math.inf)
+    curve = curve_of([record for record in records if _distance(record) < end])
+    reached = max(curve.distances, default=0.0)
     word, reason = verdict(curve)
-    zeros = [_distance(record) for record in records if len(record.values) < len(record.samples) or record.zero]
-    if zeros:
-        upto = "" if word == "undecided" else f"; {word} up to there"
-        word, reason = "undecided", f"exactly 0, or absent, in some rounds from distance {min(zeros):.0f} on{upto}"
+    if gaps:
+        law = "" if word == "undecided" else f"; {word} up to there"
+        word, reason = "undecided", f"exactly 0, or absent, in some rounds from distance {end:.0f} on{law}"
     yield derived(VERDICT, suite, axes, [], None, text=word, **({"reason": reason} if reason else {}))
-    if len(curve.distances) < 2:
+    absent = any(record.median is None and not record.zero for record in gaps)
+    if len(curve.distances) < 2 or (absent and 2 * reached < max(_distance(record) for record in records)):
         return
+    yield from _laws(suite, axes, curve, word, {"up_to": reached} if gaps else {})
+
+
+def _laws(suite: str, axes: dict[str, Any], curve: Curve, word: str, upto: dict[str, float]) -> Iterator[Record]:
+    """The decay, up to where it was fitted if that is not the last distance, and what belongs to the verdict."""
     slopes = [fit.slope for fit in exponential_fits(curve)]
     factors = [10**slope for slope in slopes]
-    yield derived(DECAY, suite, axes, factors, stats.estimate(factors))
+    yield derived(DECAY, suite, axes, factors, stats.estimate(factors), **upto)
     if word == "vanishing":
         lives = [-math.log10(2) / slope if slope < 0 else math.inf for slope in slopes]
         yield derived(HALF_LIFE, suite, axes, lives, stats.estimate(lives))

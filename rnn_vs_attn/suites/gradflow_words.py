@@ -30,6 +30,12 @@ def norm(record: Record, narrow: bool) -> str:
     return units.power_of_ten(record.median) if narrow else interval(record, units.power_of_ten)
 
 
+def decay(record: Record) -> str:
+    """A factor a token, and up to which distance it was fitted where that is not the last."""
+    upto = record.details.get("up_to")
+    return interval(record, units.factor) + (f" up to {upto:.0f}" if upto else "")
+
+
 def reach(record: Record) -> str:
     """Tokens; at the last distance it may be any number of them."""
     last = float(record.axes["seq_len"] or 0) - 1

@@ -20,6 +20,7 @@ TRAIN_TIME = Metric("train_time", "s", title="forward and backward")
 BACKWARD_TIME = Metric("backward_time", "s", title="backward within the training pass")
 HOST_TIME = Metric("host_time", "s", title="the host's own time for the same call")
 TIMES = (FORWARD_TIME, BACKWARD_TIME, TRAIN_TIME)
+TIMED = frozenset(["forward_time", "train_time", "backward_time", "host_time", "compile_time"])  # by timed_samples
 
 _KERNEL_POSITIONS = 32  # of the sequence beyond a window, that a built-in model is called on to see its kernels
 
@@ -32,12 +33,10 @@ def made(
     seed: int,
     tf32: bool = False,
     compiled: bool = False,
-    choose: bool = True,
 ) -> Workload:
     """The module that `make` builds and its input (B, L, D), with the weights and values of `seed`, ready to be timed.
 
-    make: also gives the shape it was built for, whose width need not be the case's. choose: the kernel that is the
-    fastest one for the shape, where the module has several.
+    make: also gives the shape it was built for, whose width need not be the case's.
     """
     import torch
 
@@ -51,7 +50,7 @@ def made(
     module = build.cast(module.to(torch.device(case.device)), DTYPES[case.dtype])
     size = (shape.batch_size, shape.seq_len, shape.d_model)
     x = torch.randn(size, device=case.device, dtype=DTYPES[case.dtype])
-    if choose and hasattr(module, "choose_kernel"):
+    if hasattr(module, "choose_kernel"):
         module.choose_kernel(x)
     return Workload.of(module, x, compiled)
 
@@ -94,7 +93,7 @@ def timed_samples(name: str, blocks: list[dict[str, Any]], warm_up: dict[str, An
         values = [block[field] for block in blocks]
         return Sample(metric, median(values), axes or {}, values, details=details)
 
-    details = {key: warm_up[key] for key in ("loops", "warm_up_seconds", "settled") if key in warm_up}
+    details = {key: warm_up[key] for key in ("loops", "num_blocks", "warm_up_seconds", "settled") if key in warm_up}
     samples = [sample(f"{name}_time", "seconds", **details)]
     if name == "train":
         samples.append(sample("backward_time", "backward", **details))

@@ -10,8 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
-from rnn_vs_attn.models import RESTRICTED, SELF_ATTENTION, find
+from rnn_vs_attn.models import RESTRICTED, SELF_ATTENTION, costs, find
 from rnn_vs_attn.records import AxisValue, Metric, Sample
 from rnn_vs_attn.suites import passes, scaling_figures, scaling_reading, scaling_tables, scaling_words
 from rnn_vs_attn.suites.passes import FORWARD_TIME, HOST_TIME, TIMES, TRAIN_TIME, timed_samples
@@ -53,7 +54,7 @@ class ScalingCase(LayerCase):
         return width if self.part == LAYER else f"{width} {self.part}"
 
 
-FLOPS = Metric("flops", "1", "none", exact=True, title="matrix products, counted from the operations that ran")
+FLOPS = Metric("flops", "1", "none", exact=True, title="matrix products; of your own module counted as it ran")
 PROJECTION_FLOPS = Metric("projection_flops", "1", "none", exact=True, title="of them those with weights")
 NUM_PARAMS = Metric("num_params", "1", "none", exact=True)
 SEQUENTIAL_OPERATIONS = Metric(
@@ -141,14 +142,14 @@ def module_of(case: ScalingCase) -> torch.nn.Module:
     return module
 
 
-def workload(case: ScalingCase, seed: int, choose: bool = True) -> Workload:
+def workload(case: ScalingCase, seed: int) -> Workload:
     """The case with the weights and the input of `seed`, ready to be timed."""
-    return passes.made(lambda: (module_of(case), case.shape), case, seed, choose=choose)
+    return passes.made(lambda: (module_of(case), case.shape), case, seed)
 
 
-def measure(case: ScalingCase, seed: int) -> Iterator[Sample]:
-    """What has no noise, in the first round: counts of operations, a chain, or routes."""
-    if seed:
+def measure(case: ScalingCase, turn: Turn) -> Iterator[Sample]:
+    """What has no noise, in the first turn: counts of operations, a chain, or routes."""
+    if not turn.first:
         return
     if case.part == GRAPH:
         yield _exact("sequential_operations", partial(_chain, case), case.seq_len)
@@ -159,18 +160,16 @@ def measure(case: ScalingCase, seed: int) -> Iterator[Sample]:
 
 
 def _counts(case: ScalingCase) -> Iterator[Sample]:
-    """FLOPs of torch's own choice of kernels, so that they are exact whatever is the fastest here; the kernels that ran
-    are those of the module as it is timed.
-    """
+    """FLOPs by the model's closed form, else by counting operations; of those with weights by counting always."""
     from rnn_vs_attn.models import build
 
-    counted = passes.count_operations(workload(case, 0, choose=False), None)
     made = workload(case, 0)
-    ran = passes.kernels_of(made, case.window) if find(case.model).costs else counted
-    for name, counter, timed in zip(("forward", "train"), counted, ran, strict=True):
-        warnings = [] if counter.flops is not None else [f"the FLOPs of {case.model} are unknown: {counter.reason}"]
+    defined = _defined(case)
+    for name, counter in zip(("forward", "train"), passes.count_operations(made, None), strict=True):
+        value = getattr(defined, name) if defined else counter.flops
+        warnings = [] if value is not None else [f"the FLOPs of {case.model} are unknown: {counter.reason}"]
         axes: dict[str, AxisValue] = {"pass": name}
-        yield Sample("flops", counter.flops, axes, warnings=warnings, details={"kernels": dict(timed.kernels)})
+        yield Sample("flops", value, axes, warnings=warnings, details={"kernels": dict(counter.kernels)})
         if counter.flops is not None:
             yield Sample("projection_flops", counter.by_weights, axes)
         if case.device.startswith("cuda"):
@@ -179,6 +178,15 @@ def _counts(case: ScalingCase) -> Iterator[Sample]:
             yield Sample("launches", launches.count(made, name), axes)
     if case.part == LAYER:
         yield Sample("num_params", build.count_parameters(made.module))
+
+
+def _defined(case: ScalingCase) -> costs.Flops | None:
+    """FLOPs of a built-in layer, or of what it does between its projections."""
+    forms = find(case.model).costs
+    if case.part != MIXING:
+        return forms.flops(case.shape) if forms else None
+    assert isinstance(forms, costs.Attention)
+    return forms.mixing(case.shape)
 
 
 def _on_cpu(case: ScalingCase, length: int, layers: int, double: bool) -> torch.nn.Module:
@@ -368,5 +376,6 @@ SCALING = Suite(
     row_axes=("model", "seq_len", "d_model", "part"),
     select=select,
     summary=scaling_tables.tables,
-    run_defaults={"rounds": 6, "max_seconds": 110.0, "warm_up": 0.05, "min_blocks": 2, "case_seconds": 0.02},
+    compared=("model", "part"),
+    run_defaults={"rounds": 6, "warm_up": 0.05, "min_blocks": 2, "case_seconds": 0.02},
 )

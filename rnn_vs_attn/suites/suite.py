@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rnn_vs_attn.models import find
+from rnn_vs_attn.budget import Turn
+from rnn_vs_attn.models import BASELINE, find
 from rnn_vs_attn.models.costs import KERNEL_SIZE, WINDOW, Shape
 from rnn_vs_attn.plots import Figure
 from rnn_vs_attn.records import ROUND_TIME, AxisValue, Metric, Record, Sample
@@ -19,6 +20,7 @@ from rnn_vs_attn.tables import Column, Pivot, Table
 if TYPE_CHECKING:
     from rnn_vs_attn.measure.workload import Workload
 
+MEASURE, PEAKS = "measure", "peaks"  # the two parts of a round that are not timed in blocks
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 ITEMSIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
 
@@ -99,7 +101,8 @@ class Suite:
     --rounds. peaks: what is measured after that of all cases, as it makes a process slower. probe: CaseFault where a
     user's own module cannot be measured at all, asked in the worker before the run. trains: whether a round's memory
     must do for a training pass; least_memory: bytes that a case cannot do without, where its model's costs do not say;
-    language_models: whether it takes models of token ids. anchor_axes: which axes the machine's own peak depends on.
+    language_models: whether it takes models of token ids; needs_state: whether it takes only what carries a state from
+    token to token. anchor_axes: which axes the machine's own peak depends on.
     derive: records made from records and stored; expand: those that only the table shows; remarks: lines under the
     table; pivots: tables with a column a case; chart: the figure that a terminal shows as text. inputs: raised when the
     weights or inputs of a seed become others, so that runs from before are not compared with runs from after. echoes:
@@ -108,7 +111,10 @@ class Suite:
     table; implied: those that follow from them and stand in table.csv only. select: which cases of the product of all
     axes are measured, and what stands beside them. summary: tables that are shown in place of the one of all cases,
     which is in table.md. run_defaults: options of a run whose defaults are others here. owes: the
-    metrics that a case owes in every round where they are not per_case; one that owes no time is not timed.
+    metrics that a case owes in every round where they are not per_case; one that owes no time is not timed. kept: the
+    cases that are never left out for want of time, as others are compared with them. compared: axes whose values are
+    compared with each other within a round; cases that differ in them alone are timed next to each other.
+    always_measured: the cases whose measurements after the times a claim rests on: they are taken in every round.
     """
 
     name: str
@@ -117,15 +123,16 @@ class Suite:
     metrics: tuple[Metric, ...]
     per_case: tuple[str, ...]
     precise: tuple[str, ...]
-    measure: Callable[[Any, int], Iterator[Sample]]
+    measure: Callable[[Any, Turn], Iterator[Sample]]
     workload: Callable[[Any, int], Workload] | None = None
     passes: tuple[str, ...] = ()
     timed_samples: Callable[[str, list[dict[str, Any]], dict[str, Any]], list[Sample]] | None = None
     measured_rounds: int | None = None
-    peaks: Callable[[Any, int], Iterator[Sample]] | None = None
+    peaks: Callable[[Any, Turn], Iterator[Sample]] | None = None
     trains: bool = True
     least_memory: Callable[[Any], int] | None = None
     language_models: bool = False
+    needs_state: bool = False
     anchor_axes: tuple[str, ...] = ()
     check: Callable[[Mapping[str, Sequence[Any]]], None] | None = None
     probe: Callable[[Any], None] | None = None
@@ -146,6 +153,9 @@ class Suite:
     summary: Callable[[Sequence[Record]], list[Table]] | None = None
     run_defaults: Mapping[str, Any] = field(default_factory=dict)
     owes: Callable[[Any], tuple[str, ...]] | None = None
+    kept: Callable[[Any], bool] = lambda case: case.model in ("lstm", BASELINE)
+    compared: tuple[str, ...] = ("model",)
+    always_measured: Callable[[Any], bool] = lambda case: False
 
     @property
     def command(self) -> str:
@@ -168,6 +178,15 @@ class Suite:
     def only_counts(self, case: Any) -> bool:
         """Whether a case beside those that were asked for is counted once and not timed."""
         return self.owes is not None and not self.times(case)
+
+    @property
+    def afterwards(self) -> str:
+        """What is measured after all times, "" where nothing is: MEASURE of what is timed in blocks, else PEAKS."""
+        return MEASURE if self.passes else PEAKS if self.peaks else ""
+
+    def together(self, case: Any) -> tuple[Any, ...]:
+        """The same for cases that are compared within a round."""
+        return tuple(value for name, value in axes_of(case).items() if name not in self.compared)
 
     def metric(self, name: str, axes: Mapping[str, AxisValue]) -> Metric:
         """The metric of that name. CUDA's peak memory is the allocator's and exact; a CPU's has noise like a time."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.configurations import AlbertShape
 from rnn_vs_attn.records import Metric, Record, Sample
@@ -71,15 +72,15 @@ def make(case: AlbertCase) -> torch.nn.Module:
     return Albert(SIZES[case.size])
 
 
-def measure(case: AlbertCase, seed: int) -> Iterator[Sample]:
+def measure(case: AlbertCase, turn: Turn) -> Iterator[Sample]:
     """One round: both passes; what is counted in the first."""
-    passes = variants_passes.made(lambda: make(case), case, seed, AlbertShape.vocab_size)
-    yield from variants_passes.times(passes)
-    if seed == 0:
+    passes = variants_passes.made(lambda: make(case), case, turn.seed, AlbertShape.vocab_size)
+    yield from variants_passes.times(passes, turn.enough)
+    if turn.first:
         yield from variants_passes.sizes(SIZES[case.size], case, passes.module)
 
 
-def peaks(case: AlbertCase, seed: int) -> Iterator[Sample]:
+def peaks(case: AlbertCase, turn: Turn) -> Iterator[Sample]:
     """Peaks of both passes."""
     return variants_passes.peaks(lambda: make(case), case, AlbertShape.vocab_size)
 
@@ -126,9 +127,10 @@ VARIANTS_ALBERT = Suite(
     measure=measure,
     peaks=peaks,
     least_memory=lambda case: variants_passes.least_memory(SIZES[case.size].num_params, case),
-    language_models=True,
     check=check,
     complete=complete,
+    kept=lambda case: "+" not in case.size,
+    compared=("size", "d_model", "num_heads", "num_layers"),
     row_axes=("size", "seq_len"),
     implied=("d_model", "num_heads", "num_layers"),
     derive=derive,

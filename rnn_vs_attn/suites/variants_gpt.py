@@ -9,6 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.configurations import GPT_SIZES, GPTShape
 from rnn_vs_attn.records import Metric, Record, Sample
@@ -102,24 +103,24 @@ def make(case: GPTCase) -> torch.nn.Module:
     return GPT(shape_of(case.size))
 
 
-def measure(case: GPTCase, seed: int) -> Iterator[Sample]:
+def measure(case: GPTCase, turn: Turn) -> Iterator[Sample]:
     """One round: both passes, prefills, steps; what is counted in the first."""
     import torch
 
     from rnn_vs_attn.measure import decoding
 
-    passes = variants_passes.made(lambda: make(case), case, seed, GPTShape.vocab_size)
-    yield from variants_passes.times(passes)
+    passes = variants_passes.made(lambda: make(case), case, turn.seed, GPTShape.vocab_size)
+    yield from variants_passes.times(passes, turn.enough)
     with torch.no_grad():
         decoder = decoding.Decoder(passes.module.eval(), passes.tokens)
-        prefills, after = decoding.prefills(decoder)
+        prefills, after = decoding.prefills(decoder, turn.enough)
         yield Sample("prefill_time", median(prefills), blocks=prefills)
-        yield Sample("step_time", decoding.steps(decoder, after).median)
-    if seed == 0:
+        yield Sample("step_time", decoding.steps(decoder, after, turn.enough).median)
+    if turn.first:
         yield from variants_passes.sizes(shape_of(case.size), case, passes.module)
 
 
-def peaks(case: GPTCase, seed: int) -> Iterator[Sample]:
+def peaks(case: GPTCase, turn: Turn) -> Iterator[Sample]:
     """Peaks of both passes."""
     return variants_passes.peaks(lambda: make(case), case, GPTShape.vocab_size)
 
@@ -161,7 +162,6 @@ VARIANTS_GPT = Suite(
     measure=measure,
     peaks=peaks,
     least_memory=lambda case: variants_passes.least_memory(shape_of(case.size).num_params, case),
-    language_models=True,
     check=check,
     complete=complete,
     row_axes=("size", "seq_len"),

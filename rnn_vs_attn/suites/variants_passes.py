@@ -73,12 +73,12 @@ def sizes(shape: AlbertShape | GPTShape, case: Case, module: torch.nn.Module) ->
     yield from (Sample(metric.name, value) for metric, value in found.items())
 
 
-def times(passes: TokenPasses) -> Iterator[Sample]:
-    """Medians of the forward and of the training pass, seconds."""
+def times(passes: TokenPasses, enough: float) -> Iterator[Sample]:
+    """Medians of the forward and of the training pass, seconds; the calls of each take `enough` of them together."""
     from rnn_vs_attn.measure import calls
 
     for name, call in (("forward", passes.forward), ("train", passes.train)):
-        found = calls.seconds(call, passes.tokens.device)
+        found = calls.seconds(call, passes.tokens.device, enough)
         yield Sample(f"{name}_time", median(found), blocks=found)
 
 

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.configurations import GPTShape, LanguageShape, TransformerXLShape
 from rnn_vs_attn.records import AxisValue, Metric, Sample
@@ -93,25 +94,25 @@ def least_memory(case: TransformerXLCase) -> int:
 # In the worker
 
 
-def measure(case: TransformerXLCase, seed: int) -> Iterator[Sample]:
+def measure(case: TransformerXLCase, turn: Turn) -> Iterator[Sample]:
     """One round: seconds of a token; what is counted in the first."""
     import torch
 
     from rnn_vs_attn.measure import calls, decoding
     from rnn_vs_attn.models import build
 
-    device, _ = variants_passes.place(case, seed)
+    device, _ = variants_passes.place(case, turn.seed)
     with torch.no_grad():
         if case.method == "cache":
             made = _cached(case, device)
-            steps = decoding.steps(made, made.prefill())
+            steps = decoding.steps(made, made.prefill(), turn.enough)
             yield Sample("token_time", steps.median, details={"steps": len(steps.seconds)})
             module = made.module
         else:
             module, call, tokens = _evaluation(case, device)
-            found = [value / tokens for value in calls.seconds(call, device)]
+            found = [value / tokens for value in calls.seconds(call, device, turn.enough)]
             yield Sample("token_time", median(found), blocks=found)
-    if seed == 0:
+    if turn.first:
         yield Sample("num_params", build.count_parameters(module))
         if case.method == MEMORY:
             yield from _reaches(case)
@@ -211,7 +212,7 @@ def _last_output(model: torch.nn.Module) -> Callable[[Tensor], Tensor]:
     return run
 
 
-def peaks(case: TransformerXLCase, seed: int) -> Iterator[Sample]:
+def peaks(case: TransformerXLCase, turn: Turn) -> Iterator[Sample]:
     """Training peaks over the attention length: half of it with a memory of half, and all of it in one segment."""
     import torch
 
@@ -219,7 +220,7 @@ def peaks(case: TransformerXLCase, seed: int) -> Iterator[Sample]:
 
     if case.method != MEMORY or case.seq_len > case.train_len:
         return
-    device, dtype = variants_passes.place(case, seed)
+    device, dtype = variants_passes.place(case, turn.seed)
     half = case.seq_len // 2
     for segment_len, memory_len in ((case.seq_len - half, half), (case.seq_len, 0)):
         module = filled(_maker(case, memory_len), device, dtype)
@@ -269,9 +270,10 @@ VARIANTS_TRANSFORMER_XL = Suite(
     measure=measure,
     peaks=peaks,
     least_memory=least_memory,
-    language_models=True,
     check=check,
     complete=complete,
+    kept=lambda case: case.method == MEMORY,
+    compared=("model", "method"),
     row_axes=("method", "seq_len"),
     implied=("model",),
     derive=variants_transformer_xl_reading.derive,

@@ -357,3 +357,16 @@ class ComplexDecay(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.decay.imag
+
+
+class PackedGRU(nn.Module):
+    """torch's GRU over a packed sequence."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.recurrence = nn.GRU(d_model, d_model, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        lengths = [x.shape[1]] * x.shape[0]
+        packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+        return nn.utils.rnn.pad_packed_sequence(self.recurrence(packed)[0], batch_first=True)[0]

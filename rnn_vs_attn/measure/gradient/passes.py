@@ -1,0 +1,94 @@
+"""One pass of a module in float64: its output, and the gradients that go back from some of its outputs.
+
+Shapes: R rows of the same sequence, L sequence, D d_model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from rnn_vs_attn.errors import CaseFault
+from rnn_vs_attn.models import build
+
+AT_ONCE = 1 << 15  # positions of all cotangents together that one pass takes
+
+
+@contextmanager
+def float64() -> Iterator[None]:
+    """Modules and tensors made within are float64 unless they say otherwise, and keep gradients."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.enable_grad():  # a user's module may have turned it off for the process
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def value(module: nn.Module, x: Tensor) -> Tensor:
+    """The output, without a graph unless the module takes gradients itself."""
+    try:
+        with torch.no_grad():
+            return build.call(module, x.clone())
+    except RuntimeError:
+        return build.call(module, x.clone()).detach()
+
+
+def output(module: nn.Module, x: Tensor) -> Tensor:
+    """The output for inputs that are differentiated. CaseFault where it is not finite or not float64."""
+    y = build.call(module, x.clone())  # a module may change what it is given
+    if not bool(torch.isfinite(y).all()):
+        raise CaseFault("failed", "its output holds NaN or infinity")
+    if y.dtype != torch.float64:
+        raise too_few_digits(y.dtype)
+    return y
+
+
+def too_few_digits(dtype: torch.dtype) -> CaseFault:
+    name = str(dtype).removeprefix("torch.")
+    text = f"it computes in {name} inside, and gradients are measured in float64; let it follow its input's dtype"
+    return CaseFault("unsupported", text)
+
+
+def gradient(y: Tensor, x: Tensor, cotangent: Tensor, keep: bool = False) -> Tensor:
+    """cotangent^T dy/dx. CaseFault where y does not depend on x differentiably."""
+    found = None
+    if y.requires_grad:
+        (found,) = torch.autograd.grad(y, x, cotangent, retain_graph=keep, allow_unused=True)
+    if found is None:
+        raise CaseFault("failed", "its output is not differentiable with respect to its input")
+    return found
+
+
+def all_back(module: nn.Module, x: Tensor, v: Tensor, weightings: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """The output for x (R, L, D), and for each weighting, (R, L) or (L,), the gradient of the sum over all outputs of
+    weight * (v . output), (R, L, D), v (R, D). A module that draws random numbers draws the same ones in every call.
+    """
+    devices = [x.device] if x.is_cuda else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(0)
+        inputs = x.detach().clone().requires_grad_()
+        y = output(module, inputs)
+        found = []
+        for weights in weightings:
+            cotangent = weights.expand(len(x), -1)[:, :, None] * v[:, None]
+            found.append(gradient(y, inputs, cotangent, keep=True))
+    return y.detach(), found
+
+
+def any_cotangent(rows: int, like: Tensor) -> Tensor:
+    """(R, D) for a look at x (1, L, D): no entry is near 0, so none is left out, and no two are of equal size."""
+    shape = (rows, like.shape[2])
+    signs = torch.randint(0, 2, shape, device=like.device).to(like.dtype) * 2 - 1
+    return signs * (0.5 + torch.rand(shape, dtype=like.dtype, device=like.device))
+
+
+def one_hot(length: int, position: int, device: torch.device) -> Tensor:
+    """The weighting of one output alone, (L,)."""
+    weights = torch.zeros(length, dtype=torch.float64, device=device)
+    weights[position] = 1
+    return weights

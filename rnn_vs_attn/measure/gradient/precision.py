@@ -1,0 +1,82 @@
+"""Whether a module computes with fewer digits than float64's anywhere between input and output, or going back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakIdKeyDictionary
+
+from rnn_vs_attn.measure.gradient.passes import gradient, output, too_few_digits
+
+_FEW = 16  # positions of a first look
+_LOW = (torch.float32, torch.float16, torch.bfloat16, torch.complex64)
+
+
+def refuse_fewer_digits(module: nn.Module, x: Tensor) -> None:
+    """CaseFault where an operation on the way of the gradient has fewer digits, at whatever depth, for x (1, L, D)."""
+    found = _fewest_digits(module, x)
+    if found is not None:
+        raise too_few_digits(found)
+
+
+def look_at_few(module: nn.Module, x: Tensor) -> None:
+    """The same on few positions, which a module may refuse; what is taken in one piece is then looked at as a whole."""
+    try:
+        found = _fewest_digits(module, x[:, :_FEW])
+    except Exception:
+        return
+    if found is not None:
+        raise too_few_digits(found)
+
+
+def _fewest_digits(module: nn.Module, x: Tensor) -> torch.dtype | None:
+    with Watch() as watch:
+        inputs = x.detach().clone().requires_grad_()
+        y = output(module, inputs)
+        watch.going_back = True
+        gradient(y, inputs, torch.ones_like(y))
+    return watch.found
+
+
+class Watch(TorchDispatchMode):
+    """Sees every operation while active; `found` is a dtype of few digits that the gradient's way goes through.
+
+    Where a gradient is kept, the way is what requires one. Within a function that has a backward pass of its own torch
+    keeps none, so there what came of the input is followed; it counts once it is made float64 again, so scores that
+    only choose do not. Going back, everything is the gradient's way.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: torch.dtype | None = None
+        self.going_back = False
+        self._of_input = WeakIdKeyDictionary()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        given, made = _tensors(args), _tensors([out])
+        low = [t.dtype for t in given if t.dtype in _LOW]
+        if self.going_back:
+            if any(t.dtype in _LOW for t in made) and any(t.dtype == torch.float64 for t in given):
+                self.found = next(t.dtype for t in made if t.dtype in _LOW)
+        elif any(t.requires_grad and t.dtype in _LOW for t in given):
+            self.found = low[0]
+        elif not torch.is_grad_enabled() and any(t.requires_grad or t in self._of_input for t in given):
+            if low and any(t.dtype == torch.float64 for t in made):
+                self.found = low[0]
+            for tensor in made:
+                self._of_input[tensor] = True
+        return out
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    found = []
+    for part in values:
+        if isinstance(part, Tensor):
+            found.append(part)
+        elif isinstance(part, list | tuple):
+            found += [t for t in part if isinstance(t, Tensor)]
+    return found

@@ -1,0 +1,116 @@
+"""Which part of a gradient is its module's own rounding: what another rounding makes another number.
+
+The same passes are made from inputs, parameters and cotangents that are changed by a part in 1e13. That is hundreds of
+units in the last place, so whatever rounds does so differently, and what is right to d digits stays the same to about
+d: a gradient that is what large numbers leave of each other, as that of a scan in log space beyond some tens of tokens,
+becomes another one. A layer may also be so sensitive that its outputs become others (a chaotic recurrence); then only
+the last input and the cotangents are changed, or these alone.
+
+Shapes: R rows of the same sequence, L sequence, D d_model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rnn_vs_attn.measure.gradient.norms import log_norms
+from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent, value
+
+CHANGE = 1e-13  # relative: of inputs, parameters and cotangents
+SURE = 1e-3  # relative: a gradient that changes by more than that is rounding
+MOVED = 1e-6  # relative: outputs that change by more than that are another path's
+_DRAWS = 16  # numbers that round for themselves in every gradient, at least
+_EVERYWHERE, _LAST, _NOWHERE = slice(None), slice(-1, None), slice(0, 0)  # positions whose input is changed
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A gradient by position, (L,): log10 of its norm, of how much of it changed, and of the larger of both norms."""
+
+    norms: Tensor
+    changed: Tensor
+    most: Tensor
+
+    @property
+    def part(self) -> Tensor:
+        """How much of it changed, as a part of itself; 0 where there is nothing, inf where there was nothing before."""
+        return torch.where(self.changed == -math.inf, 0.0, 10 ** (self.changed - self.norms))
+
+    @property
+    def real(self) -> Tensor:
+        """Where there is a gradient that is not rounding."""
+        return self.norms.isfinite() & (self.part <= SURE)
+
+    @property
+    def lost(self) -> Tensor:
+        """Where it is rounding."""
+        return self.part > SURE
+
+
+@dataclass(frozen=True)
+class Look:
+    """Gradients of weighted sums of outputs. sensitive: the outputs become others where the input changes by 1e-13."""
+
+    gradients: list[Seen]
+    sensitive: bool
+
+
+def look(module: nn.Module, x: Tensor, weightings: Sequence[Tensor], rows_at_once: int) -> Look:
+    """For each weighting of the outputs for x (1, L, D) the gradient of their weighted sum, and how sure it is."""
+    rows = max(1, min(rows_at_once, math.ceil(_DRAWS / x.shape[2])))
+    inputs = x.expand(rows, -1, -1)
+    v = any_cotangent(rows, x) / math.sqrt(rows * x.shape[2])
+    y, found = all_back(module, inputs, v, weightings)
+    for where in (_EVERYWHERE, _LAST, _NOWHERE):
+        with _changed_parameters(module, where == _EVERYWHERE):
+            again, others = all_back(module, _changed_at(inputs, where), _changed(v), weightings)
+        if float((again - y).abs().max()) <= MOVED * float(y.abs().max()):
+            break
+    return Look([_seen(one, other) for one, other in zip(found, others, strict=True)], where != _EVERYWHERE)
+
+
+def moved(module: nn.Module, x: Tensor) -> Tensor:
+    """How far a change of x (1, L, D) by a part in 1e13 moves the outputs up to each position, (L,), as a part of the
+    largest output.
+    """
+    y = value(module, x)
+    distance = (value(module, _changed(x)) - y).abs().amax(dim=(0, 2)) / y.abs().max().clamp_min(1e-300)
+    return distance.cummax(0).values
+
+
+def _seen(one: Tensor, other: Tensor) -> Seen:
+    norms = log_norms(one)
+    return Seen(norms, log_norms(other - one), torch.maximum(norms, log_norms(other)))
+
+
+def _changed(t: Tensor) -> Tensor:
+    signs = torch.randint(0, 2, t.shape, device=t.device).to(t.dtype) * 2 - 1
+    return t * (1 + CHANGE * signs)
+
+
+def _changed_at(x: Tensor, where: slice) -> Tensor:
+    found = x.clone()
+    found[:, where] = _changed(x[:, where])
+    return found
+
+
+@contextmanager
+def _changed_parameters(module: nn.Module, at_all: bool) -> Iterator[None]:
+    """Within it the parameters are changed; afterwards they are what they were, bit by bit."""
+    parameters = [p for p in module.parameters() if at_all and (p.is_floating_point() or p.is_complex())]
+    before = [p.detach().clone() for p in parameters]
+    try:
+        with torch.no_grad():
+            for parameter in parameters:
+                parameter.copy_(_changed(parameter))
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, kept in zip(parameters, before, strict=True):
+                parameter.copy_(kept)
