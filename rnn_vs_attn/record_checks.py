@@ -19,6 +19,11 @@ _RANGES = {  # of a unit the least that is measured, the most, and whether 0 is
 }
 _LARGEST = 1e100  # of any other unit; a ratio of two such numbers is still one
 _INTEGERS = 1 << 63
+_FACTS = (  # of a run's environment, what is read and not only shown
+    ((str,), "text", ("git_commit", "python", "system")),
+    ((int, float), "number", ("load", "cpu_quota", "memory_gib")),
+    ((int,), "whole number", ("usable_cores", "affinity_cores", "logical_cores", "swap_used")),
+)
 _STARTED = "started"  # the column of an export that says of which run a line is
 
 
@@ -30,8 +35,12 @@ def problem_of_run(run: Run) -> str:
         return f"its status is {run.status!r}, not {' or '.join(ENDINGS)}"
     if not isinstance(gpus, list) or not all(isinstance(gpu, dict) for gpu in gpus):
         return "environment.gpus is no list of devices"
-    texts = (name for name in ("git_commit", "python") if not isinstance(facts.get(name), str | None))
-    return next((f"environment.{name} is no text" for name in texts), "")
+    for kinds, word, names in _FACTS:
+        for name in names:
+            value = facts.get(name)
+            if value is not None and (type(value) not in kinds or (word != "text" and not 0 <= value < _INTEGERS)):
+                return f"environment.{name} is no {word}"
+    return ""
 
 
 def problem_of(record: Record) -> str:

@@ -19,7 +19,7 @@ ROOT = Path(rnn_vs_attn.__file__).parent
 # From the lowest to the highest; a module may import from lines above its own, never from its own or from below.
 LAYERS = """
 .
-errors units budget safe_text strict_json control_groups
+errors units budget safe_text strict_json control_groups processors
 streams
 stats ranks
 growth
@@ -73,7 +73,7 @@ child sweeps
 checkouts resuming
 sides
 pairs
-progress judging
+journal schedule progress judging
 runner estimates
 session
 comparing ab together
