@@ -29,39 +29,43 @@ class Terminal(Console):
 
     def safe(self, text: str) -> str:
         """One line in letters that this terminal has."""
-        return in_letters_of(self.encoding, one_line(text))
+        return _safe(text, self)
 
     def render_str(self, text: str, *, style: Any = "", justify: Any = None, overflow: Any = None, **_: Any) -> Text:
         return Text(self.safe(text), style=style, justify=justify, overflow=overflow)
 
 
-def print_table(table: Table, out: Terminal) -> None:
+def _safe(text: str, out: Console) -> str:
+    return in_letters_of(out.encoding, one_line(text))
+
+
+def print_table(table: Table, out: Console) -> None:
     """A table that fits the terminal, Markdown elsewhere."""
     if not out.is_terminal:
         out.file.write(table.markdown() + "\n")
         return
-    shown = _safe(table, out)
+    shown = _as_seen(table, out)
     parts = layout.parts(shown, out.width) if shown.rows else []
     for part in parts:
         out.print(_drawn(part))
     for name, cells in [] if parts else layout.items(shown):
-        out.print(name, style="bold")
+        out.print(Text(name, style="bold"))
         for cell in cells:
-            out.print(Padding(out.render_str(cell), (0, 0, 0, 2), expand=False))
+            out.print(Padding(Text(cell), (0, 0, 0, 2), expand=False))
     for line in filter(None, (shown.caption, *shown.notes)):
-        out.print(line, style="" if line is not shown.caption else "table.caption")
+        out.print(Text(line, style="table.caption" if line is shown.caption else ""))
 
 
-def _safe(table: Table, out: Terminal) -> Table:
-    """The table as it will be seen, so that it is measured as that."""
+def _as_seen(table: Table, out: Console) -> Table:
+    """The table as the terminal shows it, so that it is measured as that."""
     return Table(
-        out.safe(table.caption),
-        [out.safe(title) for title in table.header],
-        [[out.safe(cell) for cell in row] for row in table.rows],
-        [out.safe(note) for note in table.notes],
+        _safe(table.caption, out),
+        [_safe(title, out) for title in table.header],
+        [[_safe(cell, out) for cell in row] for row in table.rows],
+        [_safe(note, out) for note in table.notes],
         table.grouped,
         table.heads,
-        tuple(out.safe(title) for title in table.prose),
+        tuple(_safe(title, out) for title in table.prose),
     )
 
 
@@ -69,8 +73,8 @@ def _drawn(part: layout.Part) -> RichTable:
     made, table = RichTable(header_style="bold"), part.table
     for i, (column, width) in enumerate(zip(table.columns, part.widths, strict=True)):
         left = i == 0 or column[0] in table.prose or (i < table.heads and layout.is_name(column))
-        made.add_column(column[0], justify="left" if left else "right", width=width, overflow="fold")
+        made.add_column(Text(column[0]), justify="left" if left else "right", width=width, overflow="fold")
     for i, row in enumerate(table.rows):
         last_of_group = i + 1 == len(table.rows) or table.rows[i + 1][1:2] != row[1:2]
-        made.add_row(*row, end_section=table.grouped and last_of_group)
+        made.add_row(*map(Text, row), end_section=table.grouped and last_of_group)
     return made
