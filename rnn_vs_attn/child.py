@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from rnn_vs_attn import environment
+from rnn_vs_attn import environment, search_path
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.records import dump
 from rnn_vs_attn.units import duration
@@ -47,6 +47,7 @@ class ChildWorker:
     """A fresh Python process that runs `rnn_vs_attn.worker`. start_up: seconds waited until it was ready.
 
     alone: it finds this package and nothing that is installed beside it, so another Python keeps its own packages.
+    Where a user's module has changed what cannot be put back, another process answers from the next request on.
     """
 
     def __init__(
@@ -58,26 +59,33 @@ class ChildWorker:
         variables: Mapping[str, str] | None = None,
         alone: bool = False,
     ) -> None:
-        self._errors = tempfile.TemporaryFile()
         self._debug = debug
+        self._python = python
+        self._folder = folder
+        self._variables = dict(variables or {})
+        self._alone = alone
+        self._cores: Set[int] = frozenset()
+        self.start_up = 0.0
+        self._start()
+        if wait:
+            self.wait_until_ready()
+
+    def _start(self) -> None:
+        self._errors = tempfile.TemporaryFile()
         self._kills = environment.out_of_memory_kills()
         self._buffer = b""
         self._printed = 0  # bytes of standard error before the request under way
         self.alive = True
-        self.start_up = 0.0
-        self._ready = False
-        self._python = python
+        self._ready = self._spoilt = False
         self._process = subprocess.Popen(
-            [python, "-m", "rnn_vs_attn.worker", str(os.getpid())],
+            [self._python, "-m", "rnn_vs_attn.worker", str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=None if debug else self._errors,
-            cwd=folder,
-            env=_surroundings(variables or {}, alone),
+            stderr=None if self._debug else self._errors,
+            cwd=self._folder,
+            env=_surroundings(self._variables, self._alone, self._folder or Path.cwd()),
             start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
         )
-        if wait:
-            self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
         """DoesNotStart where it ends or hangs first."""
@@ -101,6 +109,7 @@ class ChildWorker:
 
     def pin(self, cores: Set[int]) -> None:
         """Let it run on these processors only; nothing where the system does not offer that."""
+        self._cores = cores
         if not hasattr(os, "sched_setaffinity"):
             return
         for thread in Path(f"/proc/{self.pid}/task").iterdir():
@@ -108,6 +117,8 @@ class ChildWorker:
                 os.sched_setaffinity(int(thread.name), cores)
 
     def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
+        if self._spoilt:
+            self._renew()
         assert self._process.stdin is not None
         self._printed = self._errors.seek(0, os.SEEK_END)
         try:
@@ -116,12 +127,21 @@ class ChildWorker:
         except (BrokenPipeError, OSError):
             raise self._death() from None
         reply = self._read(timeout)
+        self._spoilt = reply.get("spoilt", False)
         if "user" in reply:
             raise UserError(reply["user"])
         if "fault" in reply:
-            raise CaseFault(reply["fault"], reply["reason"])
+            raise CaseFault(reply["fault"], reply["reason"], reply.get("warnings", ()))
         answer: dict[str, Any] = reply["ok"]
         return answer
+
+    def _renew(self) -> None:
+        """Go on in another process."""
+        self.close()
+        self._start()
+        self.wait_until_ready()
+        if self._cores:
+            self.pin(self._cores)
 
     def close(self) -> None:
         self.alive = False
@@ -173,14 +193,12 @@ class ChildWorker:
         return f"; its last line was: {lines[-1][:200]}" if lines else ""
 
 
-def _surroundings(variables: Mapping[str, str], alone: bool) -> dict[str, str]:
+def _surroundings(variables: Mapping[str, str], alone: bool, folder: Path) -> dict[str, str]:
     """The environment of a worker: this package importable, and a pad of random length that moves its stack."""
-    inherited = dict(os.environ) | dict(variables)
-    given = inherited.get("PYTHONPATH")
-    paths = [_package_alone(), given] if alone else [given, str(_PACKAGE.parent)]
-    safe = {"PYTHONSAFEPATH": "1"} if alone else {}  # or the folder it runs in could hide this package
-    pad = {"RNN_VS_ATTN_PAD": "x" * random.randrange(4096)}
-    return inherited | safe | {"PYTHONPATH": os.pathsep.join(path for path in paths if path)} | pad
+    before = os.environ.get("PYTHONPATH", "")
+    own = _package_alone() if alone else str(_PACKAGE.parent)
+    paths = search_path.variables(own, variables.get("PYTHONPATH", before), before, alone, folder)
+    return dict(os.environ) | dict(variables) | paths | {"RNN_VS_ATTN_PAD": "x" * random.randrange(4096)}
 
 
 @cache

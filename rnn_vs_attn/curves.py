@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from statistics import median
+from typing import Any
 
-from rnn_vs_attn import stats, units
+from rnn_vs_attn import crossings, stats, units
 from rnn_vs_attn.plots import Mark, Series
 from rnn_vs_attn.readings import Group, derived, without
 from rnn_vs_attn.records import AxisValue, Metric, Record
@@ -34,33 +35,41 @@ def by_round(curve: Sequence[Record]) -> list[list[float]]:
 
 
 def crossing(metric: Metric, curve: Sequence[Record], base: Sequence[Record]) -> Record | None:
-    """Where two curves have the same value, interpolated within each round; None with less than two common lengths.
+    """Where two curves have the same value; None with less than two common lengths.
 
-    The record's axes are those of `curve` with `of`, seq_len_from and seq_len_to; its details say which model is the
-    faster one beyond it (faster_beyond), or, where there is none, on which side `curve` lies (everywhere).
+    The record's axes are those of `curve` with `of`, seq_len_from and seq_len_to. Its details say over which lengths it
+    is settled whether `curve` is the faster one (stretches: that word and both ends), whether that is so at all of them
+    (everywhere), and which model is the faster one beyond a crossing (faster_beyond).
     """
     common = {seq_len_of(r) for r in curve} & {seq_len_of(r) for r in base}
     if len(common) < 2:
         return None
     curve, base = ([r for r in c if seq_len_of(r) in common] for c in (curve, base))
     lengths = [seq_len_of(record) for record in curve]
-    points = len(lengths)
-    rounds = [(values[:points], values[points:]) for values in by_round([*curve, *base])]
-    found = [stats.crossing(lengths, ours, theirs) for ours, theirs in rounds]
+    rounds = [values for values in by_round([*curve, *base]) if min(values) > 0]
+    ours, theirs = ([values[part] for values in rounds] for part in (slice(len(lengths)), slice(len(lengths), None)))
+    found = crossings.crossing(lengths, ours, theirs)
     axes: Axes = dict(without(curve[0].axes, "seq_len"))
     axes |= {"of": curve[0].metric, "seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
-    record = derived(metric, curve[0].suite, axes, list(found), stats.crossing_estimate(found))
-    if record.median is not None:
-        ahead = (curve[-1].median or 0) < (base[-1].median or 0)
-        leader = axes["model"] if ahead else base[0].axes["model"]
-        return replace(record, details=record.details | {"faster_beyond": leader})
-    if rounds:
-        sides = {all(a < b for a, b in zip(*r, strict=True)) for r in rounds}
-        side = {frozenset({True}): "faster", frozenset({False}): "slower"}.get(frozenset(sides), "mixed")
-        if any(c is not None for c in found):
-            side = "mixed"
-        return replace(record, details={"everywhere": side})
-    return record
+    each = [crossings.crossing(lengths, [mine], [other]).at for mine, other in zip(ours, theirs, strict=True)]
+    result = None if found.at is None else stats.Estimate(found.at, found.low, found.high, found.rounds)
+    details = _crossing_details(found)
+    if found.at is not None:
+        ahead = median(mine[-1] / other[-1] for mine, other in zip(ours, theirs, strict=True)) < 1
+        details["faster_beyond"] = axes["model"] if ahead else base[0].axes["model"]
+    return derived(metric, curve[0].suite, axes, each, result, **details)
+
+
+def _crossing_details(found: crossings.Crossing) -> dict[str, Any]:
+    words = {True: "faster", False: "slower"}
+    details: dict[str, Any] = {"stretches": [[words[s.lower], s.start, s.end] for s in found.stretches]}
+    if found.reason:
+        details["reason"] = found.reason
+    elif found.everywhere is not None:
+        details["everywhere"] = words[found.everywhere]
+    elif found.several:
+        details["several"] = True
+    return details
 
 
 # In words
@@ -74,6 +83,44 @@ def interval(record: Record | stats.Estimate, write: Callable[[float], str] = un
     if record.low is None or record.high is None:
         return f"{write(record.median)} (no interval)"
     return f"{write(record.median)} [{write(record.low)}, {write(record.high)}]"
+
+
+UNSETTLED = "too nearly parallel, or too noisy, to tell which one is faster at any of them"
+
+
+def crossing_words(record: Record, name: str, at: str, lengths: str) -> str:
+    """What is said of where `name` and another model cross; at, lengths: what stands before a length, and for several.
+
+    What is not settled is undecided, with what is: over which lengths it is settled which of them is faster.
+    """
+    over = f"{record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
+    reason, known = record.details.get("reason", ""), settled(record, name)
+    if record.median is not None:
+        said = f"beyond {at} {interval(record)} {record.details['faster_beyond']} is faster"
+        return f"{said}; {reason}" if reason else said
+    if record.details.get("everywhere"):
+        return f"{name} is {record.details['everywhere']} at every {lengths} from {over}"
+    if reason:
+        return f"undecided; {reason}" + (f"; so far {known}" if known else "")
+    if record.details.get("several"):
+        return f"undecided; they cross more than once within {over}: {known}"
+    return f"undecided within {over}; " + (f"settled is that {known}" if known else UNSETTLED)
+
+
+def settled(record: Record, name: str) -> str:
+    """Over which lengths it is settled whether `name` is faster or slower; "" over none."""
+    parts = [f"{word} {span(record, start, end)}" for word, start, end in record.details.get("stretches", ())]
+    return f"{name} is {', '.join(parts)}" if parts else ""
+
+
+def span(record: Record, start: float, end: float, before: str = "") -> str:
+    """A stretch of lengths; before: what stands before a length."""
+    first, last = start == record.axes["seq_len_from"], end == record.axes["seq_len_to"]
+    if first and last:
+        return f"from {before}{start:.0f} to {end:.0f}"
+    if first:
+        return f"up to {before}{units.significant(end)}"
+    return f"from {before}{units.significant(start)} " + ("on" if last else f"to {units.significant(end)}")
 
 
 def unvaried(records: Sequence[Record]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
@@ -15,12 +15,16 @@ class DoesNotStart(UserError):
 
 
 class CaseFault(Exception):
-    """Why one case has no number: `status` is a record's status other than ok, `reason` one sentence."""
+    """Why one case has no number: `status` is a record's status other than ok, `reason` one sentence.
 
-    def __init__(self, status: str, reason: str) -> None:
+    warnings: what a reader of the case's other numbers must know.
+    """
+
+    def __init__(self, status: str, reason: str, warnings: Sequence[str] = ()) -> None:
         super().__init__(reason)
         self.status = status
         self.reason = reason
+        self.warnings = list(warnings)
 
 
 def unknown(kind: str, given: str, allowed: Iterable[str], way_out: str = "") -> UserError:

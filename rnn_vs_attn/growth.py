@@ -1,43 +1,56 @@
-"""How counts grow with a length: exactly named laws for whole numbers, and exponents of what is counted."""
+"""How counts grow with a length: exactly named laws for whole numbers, and exponents of what is counted.
+
+A law is named of the counts that were made, and says nothing of longer lengths: what grows as n up to there may stay
+as it is beyond, as within blocks.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 CONSTANT, LOGARITHMIC, LINEAR = "1", "log n", "n"
 LEAST_LENGTHS = 4
-NARROW, WIDE = 8, 64  # spans of lengths, the longest by the shortest
-LEAST_STEPS = 8
+_LEAST_SPAN = 3  # the longest length by the shortest
 _LARGEST_BASE, _LARGEST_STEP = 16, 64
 
 
 def law(lengths: Sequence[int], counts: Sequence[int]) -> str | None:
-    """ "1", "log n" or "n": the only one of these laws that the counts follow; None where that is none or several.
+    """ "1", "log n" or "n": the only law that the counts follow; None where that is none, or others fit them as well.
 
     Counts are constant where all are equal. Else they never fall, and are m times a step function plus c, m and c
     whole: of ceil(log_b n) for a whole base b; or, as the levels of a wider tree, of any function to which one factor
-    of the length adds the same everywhere; or of ceil((n - s) / r) for a whole r and s = 0 or 1. Steps of several
-    positions look like other laws where there are few of them: over less than WIDE there must be LEAST_STEPS, and
-    levels of a tree take lengths over NARROW. Over four lengths only a constant and r = 1 are told from the others.
+    of the length adds the same everywhere; or of ceil((n - s) / r) for a whole r and s = 0 or 1, over four lengths
+    r = 1 alone. None of RIVALS that grows otherwise may give the same counts.
     """
-    if len(lengths) < LEAST_LENGTHS or list(counts) != sorted(counts):
+    if len(lengths) < LEAST_LENGTHS or lengths[-1] < _LEAST_SPAN * lengths[0] or list(counts) != sorted(counts):
         return None
     if len(set(counts)) == 1:
         return CONSTANT
-    span, few = lengths[-1] / lengths[0], len(lengths) <= LEAST_LENGTHS
-    trees = ([_levels(n, base) for n in lengths] for base in range(2, 2 if few else _LARGEST_BASE + 1))
-    logarithmic = span >= NARROW and (
-        any(_multiple(counts, tree) for tree in trees) or _adds_by_factor(lengths, counts)
-    )
-    largest = 1 if few else _LARGEST_STEP if span >= WIDE else lengths[-1] // LEAST_STEPS
-    steps = ([-((s - n) // r) for n in lengths] for r in range(1, max(1, largest) + 1) for s in (0, 1))
-    linear = any(_multiple(counts, step) for step in steps)
-    if logarithmic == linear:
+    units = {LOGARITHMIC: _logarithmic(lengths, counts), LINEAR: _linear(lengths, counts)}
+    followed = [name for name, unit in units.items() if unit]
+    if len(followed) != 1:
         return None
-    return LOGARITHMIC if logarithmic else LINEAR
+    (name,) = followed
+    steps = [(count - counts[0]) / units[name] for count in counts]
+    return None if any(rival.fits(lengths, steps) for rival in RIVALS if rival.law != name) else name
+
+
+def _logarithmic(lengths: Sequence[int], counts: Sequence[int]) -> int:
+    """How many each level of a tree adds; 0 where they are no levels of a tree."""
+    trees = ([_levels(n, base) for n in lengths] for base in range(2, _LARGEST_BASE + 1))
+    unit = next(filter(None, (_factor(counts, tree) for tree in trees)), 0)
+    return unit or (math.gcd(*(c - counts[0] for c in counts)) if _adds_by_factor(lengths, counts) else 0)
+
+
+def _linear(lengths: Sequence[int], counts: Sequence[int]) -> int:
+    """How many each step of some positions adds; 0 where they are no such steps."""
+    largest = 1 if len(lengths) <= LEAST_LENGTHS else _LARGEST_STEP
+    steps = ([-((s - n) // r) for n in lengths] for r in range(1, largest + 1) for s in (0, 1))
+    return next(filter(None, (_factor(counts, step) for step in steps)), 0)
 
 
 def _levels(n: int, base: int) -> int:
@@ -48,13 +61,16 @@ def _levels(n: int, base: int) -> int:
     return found
 
 
-def _multiple(counts: Sequence[int], steps: Sequence[int]) -> bool:
-    """Whether the counts are a whole number times the steps, plus another one; the steps take three values or more."""
+def _factor(counts: Sequence[int], steps: Sequence[int]) -> int:
+    """The whole number of which the counts are that many times the steps, plus another one; 0 where there is none, or
+    the steps take less than three values.
+    """
     rise, run = counts[-1] - counts[0], steps[-1] - steps[0]
     if len(set(steps)) < 3 or run <= 0 or rise <= 0 or rise % run:
-        return False
+        return 0
     factor = rise // run
-    return all(c - counts[0] == factor * (s - steps[0]) for c, s in zip(counts, steps, strict=True))
+    same = all(c - counts[0] == factor * (s - steps[0]) for c, s in zip(counts, steps, strict=True))
+    return factor if same else 0
 
 
 def _adds_by_factor(lengths: Sequence[int], counts: Sequence[int]) -> bool:
@@ -65,6 +81,45 @@ def _adds_by_factor(lengths: Sequence[int], counts: Sequence[int]) -> bool:
         if len(pairs) > 2 and len({Fraction(b, a) for a, b in pairs}) == 1 and len(added) == 1 and added.pop() > 0:
             return True
     return False
+
+
+@dataclass(frozen=True)
+class Rival:
+    """a * grows(n) + b in whole steps, however they are rounded: for any b, and for one of `factors` as a; for any a
+    where there are none. law: its name, where it has one.
+    """
+
+    grows: Callable[[float], float]
+    factors: tuple[float, ...] = ()
+    law: str = ""
+
+    def fits(self, lengths: Sequence[int], steps: Sequence[float]) -> bool:
+        """Whether steps at the lengths are these, which two roundings of less than 1 each let differ by as much."""
+        at = [self.grows(n) for n in lengths]
+        least, most = 0.0, math.inf
+        for (x, j), (y, k) in itertools.combinations(zip(at, steps, strict=True), 2):
+            if y > x:
+                least, most = max(least, (k - j - 1) / (y - x)), min(most, (k - j + 1) / (y - x))
+        return any(least < a < most for a in self.factors) if self.factors else least < most
+
+
+def _multiples(most: int, *units: float) -> tuple[float, ...]:
+    """Of each unit up to so many, and of up to so many parts of it."""
+    return tuple(unit * factor for unit in units for k in range(1, most + 1) for factor in (k, 1 / k))
+
+
+_OF_E, _OF_3 = math.log(2), math.log(2, 3)  # by which a logarithm to base 2 becomes one to base e, and to base 3
+RIVALS = (
+    Rival(lambda n: math.log2(math.log2(n)), _multiples(3, 1, _OF_E, _OF_3)),
+    Rival(math.log2, law=LOGARITHMIC),
+    Rival(lambda n: math.log2(n) ** 2, _multiples(4, 1, _OF_E**2)),
+    Rival(lambda n: n ** (1 / 3), _multiples(4, 1)),
+    Rival(math.sqrt),
+    Rival(lambda n: n ** (2 / 3), _multiples(4, 1)),
+    Rival(lambda n: n / math.log2(n), _multiples(_LARGEST_STEP, 1, 1 / _OF_E)),
+    Rival(lambda n: n, law=LINEAR),
+    Rival(lambda n: n * math.log2(n), _multiples(4, 1, _OF_E)),
+)
 
 
 def exponent(sizes: Sequence[int], counts: Sequence[int]) -> tuple[float, bool] | None:
@@ -122,12 +177,17 @@ def value_at(n: Fraction, sizes: Sequence[int], found: Sequence[Fraction]) -> Fr
 def polynomial_crossing(sizes: Sequence[int], ours: Sequence[int], theirs: Sequence[int], most: int) -> int | None:
     """The smallest whole n at which `ours` is above `theirs`, of polynomials that the counts confirm; at most `most`.
 
-    None where one of them is not confirmed, or `ours` does not come above up to `most`.
+    None where one of them is not confirmed, where `ours` does not come above up to `most`, or does not stay above.
     """
     if _degree(sizes, ours) is None or _degree(sizes, theirs) is None:
         return None
     gap = coefficients(sizes, [a - b for a, b in zip(ours, theirs, strict=True)])
-    return first_above(lambda n: value_at(Fraction(n), sizes, gap) > 0, most)
+
+    def above(n: int) -> bool:
+        return value_at(Fraction(n), sizes, gap) > 0
+
+    seen = [above(n) for n in sorted({round(2 ** (i / 8)) for i in range(8 * most.bit_length() - 7)})]
+    return first_above(above, most) if seen == sorted(seen) else None
 
 
 def first_above(above: Callable[[int], bool], most: int) -> int | None:

@@ -81,7 +81,7 @@ class Journal:
         }
         for name in [name for name in owed if name not in given] or self.suite.owed(case)[-1:]:
             sample = Sample(name, None, details=details)
-            self.append(self._line(case, number, sample, fault.status, fault.reason))
+            self.append(self._line(case, number, sample, fault.status, fault.reason, fault.warnings))
 
     def write_records(self) -> None:
         self.folder.write_records(self.records())

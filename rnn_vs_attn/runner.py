@@ -302,7 +302,7 @@ class Sweep:
         limit = f"--timeout {self.limits.timeout:g} allows"
         if given < self.limits.timeout:
             limit = f"the {duration(given)} that --max-seconds {self.limits.max_seconds:g} leaves it"
-        return CaseFault("timeout", f"it took longer in one round than {limit}")
+        return CaseFault("timeout", f"it took longer in one round than {limit}", fault.warnings)
 
     def _fault(self, case: Case, number: int, fault: CaseFault) -> None:
         owed = self.suite.owed(case)
@@ -329,6 +329,9 @@ class Sweep:
                 samples += taken.samples
                 beyond, more = beyond + taken.beyond, more + taken.more
             warnings += self._ask("release")["warnings"]
+        except CaseFault as fault:
+            warnings += fault.warnings
+            raise
         finally:
             self.journal.samples(case, number, samples, [*warnings, *self._late(number)])
         self.schedule.costs.timed(case, self.clock() - begun - beyond, more)

@@ -1,4 +1,4 @@
-"""Medians, their intervals, ratios, exponents and crossings: floats in, frozen dataclasses out.
+"""Medians, their intervals, ratios and exponents: floats in, frozen dataclasses out.
 
 An interval here is the exact order-statistic interval of a median: no distribution is assumed, only that rounds
 are independent. Below six values no such interval reaches 95 %, so there is none (and `Estimate.reason` says so).
@@ -58,13 +58,14 @@ def estimate(values: Sequence[float], exact: bool = False) -> Estimate:
         return Estimate(middle, middle, middle, len(values))
     ranks = interval_ranks(len(values))
     if ranks is None:
-        reason = _too_few(len(values))
+        reason = too_few(len(values))
         return Estimate(middle, None, None, len(values), reason)
     ordered = sorted(values)
     return Estimate(middle, ordered[ranks[0]], ordered[ranks[1]], len(values))
 
 
-def _too_few(rounds: int) -> str:
+def too_few(rounds: int) -> str:
+    """Why so many rounds have no interval."""
     return f"{rounds} round{'s' * (rounds != 1)}; an interval at {LEVEL:.0%} needs {MIN_ROUNDS}"
 
 
@@ -100,40 +101,6 @@ def slope(x: Sequence[float], y: Sequence[float]) -> float:
 def exponents(x: Sequence[float], rounds: Sequence[Sequence[float]]) -> list[float]:
     """One exponent a round: `rounds[r][i]` is the value of round r at `x[i]`."""
     return [slope(x, values) for values in rounds]
-
-
-def crossing(x: Sequence[float], a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Where a and b are equal for the last time, interpolated in log-log; None where they never are.
-
-    `x` is increasing; a and b are positive. A point of equality on the grid counts.
-    """
-    gaps = [math.log(p) - math.log(q) for p, q in zip(a, b, strict=True)]
-    for i in range(len(x) - 1, 0, -1):
-        left, right = gaps[i - 1], gaps[i]
-        if left * right < 0 or (right == 0 and left != 0) or (left == 0 and right != 0):
-            share = left / (left - right)
-            return math.exp(math.log(x[i - 1]) + share * (math.log(x[i]) - math.log(x[i - 1])))
-    return None
-
-
-def crossing_estimate(crossings: Sequence[float | None]) -> Estimate | None:
-    """Median and interval over rounds, where a round without a crossing lies beyond every bound.
-
-    None where half of the rounds or more have no crossing; an end of the interval is None where it would be set by a
-    round without one, whichever side that round's crossing would lie on.
-    """
-    found = sorted(c for c in crossings if c is not None)
-    absent = len(crossings) - len(found)
-    if absent * 2 >= len(crossings):
-        return None
-    ranks = interval_ranks(len(crossings))
-    middle = median(found)
-    if ranks is None:
-        return Estimate(middle, None, None, len(crossings), _too_few(len(crossings)))
-    trim = ranks[0] - absent
-    if trim < 0:
-        return Estimate(middle, None, None, len(crossings), f"{absent} of {len(crossings)} rounds have no crossing")
-    return Estimate(middle, found[trim], found[len(found) - 1 - trim], len(crossings))
 
 
 def side_of(result: Estimate | None, value: float) -> str:

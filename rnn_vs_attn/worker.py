@@ -15,11 +15,13 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from rnn_vs_attn import environment, processors, streams
+from rnn_vs_attn import environment, processors, search_path, streams
 from rnn_vs_attn.budget import Budget, Plan, Turn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import find
@@ -37,12 +39,19 @@ class Worker:
     def __init__(self) -> None:
         import torch
 
+        from rnn_vs_attn.isolation import keeping
+        from rnn_vs_attn.isolation.threads import THREADS
+        from rnn_vs_attn.models import imports
+
         processors.let_go()  # torch's library of threads binds the one that loads it
-        self._torch = torch
         usable = environment.usable_cores()
         torch.set_num_threads(min(torch.get_num_threads(), usable))
         if usable < environment.affinity_cores():  # torch.compile starts a process for each of those, quota or not
             os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(usable))
+        THREADS.watch()
+        imports.start_in(Path.cwd())
+        self._torch, self._keeping, self._threads = torch, keeping, THREADS
+        self._own = keeping.Own()
         self._warm: set[tuple[object, ...]] = set()
         self._case: Case | None = None
         self._max_memory: int | None = None
@@ -50,6 +59,11 @@ class Worker:
         self._workload: Any = None
         self._clock: Any = None
         self._before: Any = None
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether a case that has ended has changed what cannot be put back."""
+        return self._keeping.NOTES.spoilt and self._case is None
 
     def environment(self) -> dict[str, Any]:
         """What torch says of itself and its devices, and which Python this is."""
@@ -71,10 +85,11 @@ class Worker:
 
         made = suite_named(suite).case(**case)
         memory.limit(max_memory if max_memory is not None else environment.available_memory())
-        self._try(made.model, dataclasses.replace(made.shape, batch_size=2))
-        probe = suite_named(suite).probe
-        if probe is not None:
-            probe(made)
+        with self._visit(made.model):
+            self._try(made.model, dataclasses.replace(made.shape, batch_size=2))
+            probe = suite_named(suite).probe
+            if probe is not None:
+                probe(made)
         return {}
 
     def _try(self, name: str, shape: Shape) -> None:
@@ -94,14 +109,15 @@ class Worker:
         loaded so far that lie in the folder `forbidden`. file is None where there is no such module or class.
         UserError where there is one that does not import.
         """
-        from rnn_vs_attn.models import build
+        from rnn_vs_attn.models import imports
 
         spec = find(model)
         here = {"python": str(Path(sys.executable).resolve()), "torch": str(Path(self._torch.__file__).resolve())}
-        reason = build.absent(spec)
-        if reason:
-            return here | {"file": None, "reason": reason, "strays": []}
-        return here | {"file": build.file_of(spec), "reason": "", "strays": build.loaded_from(forbidden)}
+        with self._visit(model):
+            reason = imports.absent(spec)
+            if reason:
+                return here | {"file": None, "reason": reason, "strays": []}
+            return here | {"file": imports.file_of(spec), "reason": "", "strays": imports.loaded_from(forbidden)}
 
     def describe(self, model: str, shape: dict[str, Any]) -> dict[str, Any]:
         """Parameters, FLOPs of a training pass and whether it can decode, of any model at a shape."""
@@ -110,19 +126,20 @@ class Worker:
         from rnn_vs_attn.suites.bench import _train_flops
 
         spec, made = find(model), Shape(**shape)
-        module = build.build(spec, made)
-        return {
-            "num_params": build.count_parameters(module),
-            "flops": _train_flops(spec, made),
-            "decodes": has_state(module),
-        }
+        with self._visit(model):
+            module = build.build(spec, made)
+            return {
+                "num_params": build.count_parameters(module),
+                "flops": _train_flops(spec, made),
+                "decodes": has_state(module),
+            }
 
     def anchor(self, device: str, dtype: str, threads: int) -> dict[str, Any]:
         """The machine's own peak in this round."""
         from rnn_vs_attn.measure import anchor
         from rnn_vs_attn.measure.device import DTYPES
 
-        self._torch.set_num_threads(threads)
+        self._threads.set(threads)
         processors.hold(threads)
         samples = [asdict(s) for s in anchor.samples(self._torch.device(device), DTYPES[dtype])]
         processors.let_go()
@@ -135,7 +152,8 @@ class Worker:
         owner = suite_named(suite)
         made = self._enter(owner, case, max_memory)
         assert owner.workload is not None
-        self._workload = owner.workload(made, seed)
+        with self._keeping.kept():
+            self._workload = owner.workload(made, seed)
         self._clock = clock_for(self._torch.device(made.device))
         self._before = self._readings()
         processors.hold(made.threads)
@@ -149,10 +167,12 @@ class Worker:
         self._refuse_what_cannot_fit(self._case, name == "train")
         reply: dict[str, Any] = {}
         if getattr(self._case, "compile", False):
-            reply["compile_seconds"] = self._clock.block(self._workload, name, 1).wall
+            with self._keeping.kept():
+                reply["compile_seconds"] = self._clock.block(self._workload, name, 1).wall
         kind = self._kind(self._case)
         known = Plan(**plan) if plan else None
-        ready = make_ready(self._clock, self._workload, name, Budget(**budget), known, kind not in self._warm)
+        with self._keeping.kept(timed=True):
+            ready = make_ready(self._clock, self._workload, name, Budget(**budget), known, kind not in self._warm)
         self._warm.add(kind)
         settled = {} if ready.settled is None else {"settled": ready.settled}
         seconds = {"warm_up_seconds": ready.seconds, "warm_seconds": ready.warm_seconds}
@@ -160,16 +180,16 @@ class Worker:
 
     def block(self, name: str, loops: int) -> dict[str, Any]:
         """Time one block of `loops` calls; on CUDA with the clock of the device right after it, where that is known."""
-        taken = asdict(self._clock.block(self._workload, name, loops))
+        with self._keeping.kept(timed=True):
+            taken = asdict(self._clock.block(self._workload, name, loops))
         if self._case is not None and self._case.device.startswith("cuda"):
             taken["clock_mhz"] = self._readings()[1].get("sm_clock_mhz")
         return taken
 
     def release(self) -> dict[str, Any]:
-        """Forget the prepared case; what changed on the machine meanwhile."""
+        """Forget the prepared case; what changed on the machine meanwhile, and what the module changed."""
         found = self._changes()
-        self._leave()
-        return {"warnings": found}
+        return {"warnings": found + self._leave()}
 
     def measure(
         self, suite: str, case: dict[str, Any], turn: dict[str, Any], max_memory: int | None, part: str = "measure"
@@ -181,12 +201,14 @@ class Worker:
         if owner.least_memory is not None:
             self._refuse(owner.least_memory(made), owner.trains)
         if owner.workload is not None and self._kind(made) not in self._warm:
-            self._load_libraries(owner.workload(made, asked.seed))
+            with self._keeping.kept():
+                self._load_libraries(owner.workload(made, asked.seed))
         take = owner.peaks if part == "peaks" and owner.peaks is not None else owner.measure
         processors.hold(made.threads)
-        samples = [asdict(sample) for sample in take(made, asked)]
-        self._leave()
-        return {"samples": samples}
+        with self._keeping.kept():
+            samples = [asdict(sample) for sample in take(made, asked)]
+        told = self._leave()
+        return {"samples": [sample | {"warnings": [*sample["warnings"], *told]} for sample in samples]}
 
     def outcome(
         self, suite: str, case: dict[str, Any], seed: int, max_memory: int | None, path: str, compare: bool
@@ -196,12 +218,14 @@ class Worker:
 
         owner = suite_named(suite)
         assert owner.workload is not None
-        made = owner.workload(self._enter(owner, case, max_memory), seed)
-        if compare:
-            found = outcome.difference(made, Path(path), seed)
-        else:
-            outcome.keep(made, Path(path), seed)
-            found = {}
+        entered = self._enter(owner, case, max_memory)
+        with self._keeping.kept():
+            made = owner.workload(entered, seed)
+            if compare:
+                found = outcome.difference(made, Path(path), seed)
+            else:
+                outcome.keep(made, Path(path), seed)
+                found = {}
         self._leave()
         return found
 
@@ -217,13 +241,18 @@ class Worker:
             clock_for(workload.x.device).block(workload, name, 1)
 
     def _enter(self, suite: Suite, case: dict[str, Any], max_memory: int | None) -> Case:
+        """Begin with a case: what its labels say is set, and what its model may change for itself is noted."""
         from rnn_vs_attn.measure import memory
+        from rnn_vs_attn.measure.device import set_precision
+        from rnn_vs_attn.models import imports
 
         if self._case is not None:
             self._leave()
         made = suite.case(**case)
-        self._torch.set_num_threads(made.threads)
         self._load_built_in(made.model)
+        self._own.enter(imports.source_of(find(made.model)))
+        self._threads.set(made.threads)
+        set_precision(getattr(made, "tf32", False))
         on_cpu = made.device == "cpu"
         available = environment.available_memory() if on_cpu else self._torch.cuda.mem_get_info(made.device)[0]
         self._case, self._max_memory = made, max_memory if max_memory is not None else available
@@ -234,21 +263,37 @@ class Worker:
 
     def _load_built_in(self, model: str) -> None:
         """Import a model's code while there is memory for it; a user's own module is imported within the limit."""
-        from rnn_vs_attn.models import build
+        from rnn_vs_attn.models import imports
 
         spec = find(model)
         if spec.family != "user":
-            build.load(spec)
+            imports.load(spec)
 
-    def _leave(self) -> None:
+    def _leave(self) -> list[str]:
+        """End with a case, if there is one: nothing of it stays. What its module changed, for its row."""
         from rnn_vs_attn.measure import memory
 
-        self._case = self._workload = self._clock = self._before = None
         processors.let_go()
-        memory.limit(None)
-        _collect()
+        with self._keeping.kept():  # a module may have something to do when it goes
+            self._case = self._workload = self._clock = self._before = None
+            memory.limit(None)
+            _collect()
+        self._own.leave()
         if self._torch.cuda.is_initialized():
             self._torch.cuda.empty_cache()
+        return self._keeping.NOTES.tell()
+
+    @contextmanager
+    def _visit(self, model: str) -> Iterator[None]:
+        """Code of a model runs within, for no row; nothing of it stays."""
+        from rnn_vs_attn.models import imports
+
+        self._own.enter(imports.source_of(find(model)))
+        try:
+            with self._keeping.kept():
+                yield
+        finally:
+            self._leave()
 
     def _refuse_what_cannot_fit(self, case: Case, train: bool) -> None:
         from rnn_vs_attn.suites.suite import ITEMSIZE
@@ -311,21 +356,26 @@ REQUESTS = (
 
 
 def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
-    """One reply: {"ok": ...}, {"user": sentence} or {"fault": status, "reason": sentence}."""
+    """One reply: {"ok": ...}, {"user": sentence} or {"fault": status, "reason": sentence, "warnings": sentences}.
+
+    With "spoilt" where a module has changed what cannot be put back, so that this process must do nothing else.
+    """
     do = request.pop("do")
     if do not in REQUESTS:
         return {"user": f"unknown request {do!r}"}
+    reply: dict[str, Any]
     try:
-        return {"ok": getattr(worker, do)(**request)}
+        reply = {"ok": getattr(worker, do)(**request)}
     except UserError as error:
         if error.__cause__ is not None:
             traceback.print_exc()
-        return {"user": str(error)}
+        worker._leave()
+        reply = {"user": str(error)}
     except Exception as error:
         traceback.print_exc()
         status, reason = _fault(error)
-        worker._leave()
-        return {"fault": status, "reason": reason}
+        reply = {"fault": status, "reason": reason, "warnings": worker._leave()}
+    return reply | ({"spoilt": True} if worker.spoilt else {})
 
 
 _UNSUPPORTED = (
@@ -407,6 +457,7 @@ def main() -> None:
     _die_with_parent(int(sys.argv[1]))
     _be_killed_first()
     worker = Worker()
+    search_path.users_own()
     gc.disable()
     _collect()
     replies.write(dump({"ok": {"pid": os.getpid()}}) + "\n")

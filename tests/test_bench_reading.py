@@ -176,17 +176,52 @@ def by_round(*crossings: float) -> list[Record]:
 def test_a_crossing_that_half_of_the_rounds_show_is_undecided() -> None:
     line = said(by_round(100, 9, 110, 8, 120, 7), "Crossing, train")
     assert "at every seq_len" not in line
-    assert "undecided" in line
+    assert "undecided within 64 to 1024; settled is that lstm is faster from 120 on" in line
 
 
 def test_rounds_that_disagree_on_who_is_faster_are_undecided() -> None:
     line = said(by_round(9, 9000, 9, 9000, 9, 9000), "Crossing, train")
-    assert line.endswith("undecided; most rounds show none within 64 to 1024.")
+    assert line.endswith(
+        ": undecided within 64 to 1024; too nearly parallel, or too noisy, to tell which one is faster at any of them."
+    )
 
 
-def test_a_few_rounds_without_a_crossing_are_counted() -> None:
-    line = said(by_round(100, 110, 120, 130, 140, 9), "Crossing, train")
-    assert "beyond seq_len 120 (no interval) lstm is faster; 1 of 6 rounds have no crossing." in line
+def test_a_crossing_whose_one_end_is_settled_says_which() -> None:
+    records = by_round(100, 110, 120, 130, 140, 9)
+    line = said(records, "Crossing, train")
+    assert line.endswith(": undecided within 64 to 1024; settled is that lstm is faster from 140 on.")
+    found = only(derive(records), "crossing")
+    assert (found.median, found.low, found.high) == (None, None, None)
+    assert len(found.samples) == 6
+
+
+def test_nearly_parallel_curves_are_not_told_from_each_other() -> None:
+    """The last change of sign was told as where one of them becomes the faster one."""
+    chance = random.Random(7)
+    records = [
+        bench_record(
+            "train_time",
+            model,
+            n,
+            [n * math.exp((model == "attention") * 0.05 * math.log(n / 300) + chance.gauss(0, 0.2)) for _ in range(12)],
+        )
+        for model in ("lstm", "attention")
+        for n in LENGTHS
+    ]
+    assert "undecided within 64 to 1024; too nearly parallel, or too noisy" in said(records, "Crossing, train")
+    assert only(derive(records), "crossing").details["stretches"] == []
+
+
+def test_curves_that_cross_twice_say_so() -> None:
+    slow = {64: 2.0, 128: 2.0, 256: 0.5, 512: 2.0, 1024: 2.0}
+    line = said(times(lambda model, n: n * (slow[n] if model == "lstm" else 1.0)), "Crossing, train")
+    assert "undecided; they cross more than once within 64 to 1024: lstm is slower up to 1" in line
+    assert ", faster from " in line
+
+
+def test_one_round_says_so_far() -> None:
+    line = said(times(planted(9000), rounds=[1.0]), "Crossing, train")
+    assert line.endswith(": undecided; 1 round; an interval at 95% needs 6; so far lstm is slower from 64 to 1024.")
 
 
 def test_few_rounds_have_a_crossing_and_no_interval() -> None:

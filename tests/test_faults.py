@@ -80,6 +80,25 @@ def test_each_fault_costs_its_own_case_only(tmp_path: Path) -> None:
     assert all(word in done.stdout for word in ("crashed", "timeout", "failed", "out of memory"))
 
 
+def test_a_file_called_copy_that_sets_threads_is_timed_with_the_labels_and_bends_no_other_row(tmp_path: Path) -> None:
+    """It was timed with two threads under the label `threads 1`, and stood in the place of Python's own copy."""
+    mixer = "from changes import Notes\n\nimport torch\n\ntorch.set_num_threads(2)\n\n\nclass Mixer(Notes): ...\n"
+    (tmp_path / "copy.py").write_text(mixer)
+    models = ["copy.py:Mixer", "changes:SetsThreadsInEveryCall", "lstm"]
+    words = ["--model", ",".join(models), "--seq-len", "8", "--rounds", "1", "--output", str(tmp_path / "run")]
+    paths = os.pathsep.join([os.environ["PYTHONPATH"], str(Path(__file__).parent.parent)])
+    done = run("bench", *TINY, *words, cwd=tmp_path, env=dict(os.environ, PYTHONPATH=paths))
+    assert done.returncode == 4, done.stderr
+    records = {r["axes"]["model"]: r for r in lines_of(tmp_path / "run/records.jsonl") if r["metric"] == "forward_time"}
+    assert {model: record["status"] for model, record in records.items()} == dict(
+        zip(models, ("ok", "failed", "ok"), strict=True)
+    )
+    told = [w for w in records["copy.py:Mixer"]["warnings"] if w.startswith("it changed")]
+    assert told == ["it changed torch's number of threads from 1 to 2, which was put back"]
+    assert "in calls that are timed" in records["changes:SetsThreadsInEveryCall"]["error"]
+    assert not any(w.startswith("it changed") for w in records["lstm"]["warnings"])
+
+
 def test_what_cannot_fit_is_refused_beforehand(tmp_path: Path) -> None:
     words = ["--model", "attention-naive,lstm", "--seq-len", "16384", "--max-memory", "1GiB", "--rounds", "1"]
     done = run("bench", *TINY, *words, "--output", str(tmp_path / "run"))

@@ -60,3 +60,14 @@ def test_gradients_are_compared_with_a_pass_a_distance_and_with_a_bare_pass() ->
     assert 0 < document["details"][3]["peak_gib"] < 1
     assert document["figures"][1]["name"] == "gradflow ÷ a bare pass (lstm, seq_len 64, 8 probes)"
     assert "seconds" not in str(document)
+
+
+def test_crossings_of_planted_curves_are_seldom_wrong() -> None:
+    code, document = harness("simulation.py", "--of", "crossings", "--runs", "2")
+    assert code == 0
+    wrong = {f["name"]: f["value"] for f in document["figures"] if f["name"].endswith("wrong")}
+    assert len(wrong) == 16
+    assert max(wrong.values()) <= 0.07
+    asked = [f for f in document["figures"] if f["target"] == ">= 0.9"]
+    assert len(asked) == 4
+    assert all(f["value"] >= 0.9 for f in asked)

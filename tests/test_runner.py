@@ -402,6 +402,22 @@ def test_when_all_cases_failed_the_run_ends(lab: Laboratory) -> None:
     assert len(faults(run)) == len(MODELS) * len(OWED)
 
 
+def test_what_a_module_changed_stands_on_its_row_also_where_a_later_pass_fails(lab: Laboratory) -> None:
+    told = "it changed torch's number of threads from 1 to 2, which was put back"
+
+    def trouble(request: Request) -> BaseException | None:
+        hit = (request.do, request.model, request.fields.get("name")) == ("ready", "gru", "train")
+        return CaseFault("failed", "it breaks its label", [told]) if hit else None
+
+    lab.machine.trouble = trouble
+    lab.sweep("gru", "attention", rounds=1).run()
+    lines = [line for line in read_samples(lab.path) if line.axes.get("model") == "gru"]
+    assert {line.metric: (line.status, line.warnings) for line in lines if line.metric.endswith("_time")} == {
+        "forward_time": ("ok", [told]),
+        "train_time": ("failed", [told]),
+    }
+
+
 def test_what_the_user_can_mend_in_one_case_is_that_cases_fault(lab: Laboratory) -> None:
     lab.machine.trouble = lambda r: UserError("does not fit") if (r.do, r.model) == ("prepare", "gru") else None
     run = lab.run(rounds=1)

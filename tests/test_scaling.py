@@ -355,57 +355,6 @@ def test_a_layer_that_is_not_needed_makes_no_route_longer() -> None:
     assert path("attention", 8, num_layers=2) == 1
 
 
-# Growth
-
-
-@pytest.mark.parametrize(
-    ("lengths", "counts", "expected"),
-    [
-        ([16, 32, 64, 128], [5, 5, 5, 5], "1"),
-        ([16, 32, 64, 128], [19, 35, 67, 131], "n"),
-        ([4, 8, 16, 32], [1, 3, 5, 11], None),
-        ([4, 6, 8, 12, 16, 24, 32], [1, 2, 3, 4, 5, 8, 11], "n"),
-        ([4, 6, 8, 12, 16, 24, 32], [1, 2, 2, 2, 2, 3, 3], "log n"),
-        ([4, 8, 16, 32], [2, 3, 4, 5], "log n"),
-        ([4, 8, 16, 32, 64], [2, 3, 4, 5, 6], "log n"),
-        ([16, 32, 64, 128, 256, 512, 1024], [3, 3, 6, 6, 6, 6, 6], None),
-        ([16, 32, 64, 128, 256, 512, 1024], [9, 4, 4, 4, 4, 10, 5], None),
-        ([4, 6, 8, 12, 16, 24, 32], [4, 5, 6, 7, 8, 10, 12], None),
-        ([16, 32, 64, 128, 256], [21, 23, 27, 38, 40], None),
-        ([16, 32, 64, 128, 256, 512, 1024], [21, 23, 27, 38, 40, 44, 55], "log n"),
-        ([16, 32, 64, 128], [4, 6, 8, 20], None),
-        ([16, 64, 256, 1024], [4, 8, 16, 32], None),
-        ([16, 32, 64, 128], [256, 1024, 4096, 16384], None),
-        ([16, 32, 64], [16, 32, 64], None),
-        ([4, 6, 8, 12, 16, 24, 32], [2, 2, 3, 3, 4, 5, 6], None),  # floor(sqrt(n)), and ceil(n / 7) + 1
-        ([4, 6, 8, 12, 16, 24], [2, 3, 3, 4, 4, 5], None),  # ceil(sqrt(n)), and ceil(log2(n))
-        ([4, 6, 8, 12, 16, 24], [1, 2, 3, 4, 5, 8], "n"),
-        ([16, 32, 64, 128], [9, 8, 7, 6], None),
-    ],
-)
-def test_a_law_is_named_where_it_is_the_only_one(lengths: list[int], counts: list[int], expected: str | None) -> None:
-    assert growth.law(lengths, counts) == expected
-
-
-def test_exponents_of_counts_are_exact_where_they_are_powers_or_polynomials() -> None:
-    sizes = [128, 256, 512, 1024]
-    assert growth.exponent(sizes, [16 * n for n in sizes]) == (1, True)
-    assert growth.exponent(sizes, [n * (n + 1) for n in sizes]) == (2, True)
-    value, exact = growth.exponent(sizes, [round(n**1.5) for n in sizes])
-    assert value == pytest.approx(1.5, abs=1e-3)
-    assert not exact
-    assert growth.exponent([128], [7]) is None
-
-
-def test_counts_cross_where_their_polynomials_do() -> None:
-    sizes = [128, 256, 512, 1024]
-    square, line = [n * n for n in sizes], [300 * n for n in sizes]
-    assert growth.polynomial_crossing(sizes, square, line, 1 << 20) == 301
-    assert growth.polynomial_crossing(sizes, line, line, 1 << 20) is None
-    odd = [round(n**1.5) for n in sizes]
-    assert growth.polynomial_crossing(sizes, odd, line, 1 << 20) is None
-
-
 # FLOPs, counted on the modules themselves
 
 
@@ -451,7 +400,7 @@ def test_restricted_attention_has_the_flops_of_its_window_in_every_suite(part: s
     assert found == [expected, 3 * expected]
     if part == LAYER:
         also = BenchCase("attention-local", length, 3, width, num_layers=layers, device="cpu", window=window, threads=1)
-        assert [s.value for s in bench.measure(also, 0) if s.metric == "flops"] == found
+        assert [s.value for s in bench.measure(also, Turn()) if s.metric == "flops"] == found
 
 
 def test_flops_are_those_of_one_kernel_whichever_is_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -830,7 +779,7 @@ def test_a_dry_run_lists_what_is_timed_and_says_how_much_is_counted(tmp_path: Pa
     lines = done.stdout.splitlines()
     assert len(lines) == 9 + 2
     assert lines[0].startswith("lstm d_model 8\tseq_len 16")
-    assert lines[-2:][0] == "8 counts, in the first round"
+    assert lines[-2:][0] == "8 counts beside them"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Medians, intervals, ratios, exponents and crossings against scipy, closed forms and simulation."""
+"""Medians, intervals, ratios and exponents against scipy, closed forms and simulation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import random
 import numpy
 import pytest
 from fakes import unhurried
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rnn_vs_attn import stats
@@ -195,78 +195,7 @@ def test_each_round_has_an_exponent_of_its_own() -> None:
     assert stats.exponents(LENGTHS, rounds) == pytest.approx([1.0, 2.0, 1.5])
 
 
-# Crossings
-
-
-@unhurried
-@given(st.floats(65, 1023), positive, exponent, exponent)
-def test_crossing_of_two_power_laws_is_exact(at: float, height: float, p: float, q: float) -> None:
-    assume(abs(p - q) > 0.01)
-    a, b = (power_law(height / at**e, e) for e in (p, q))
-    assert stats.crossing(LENGTHS, a, b) == pytest.approx(at, rel=1e-6)
-    assert stats.crossing(LENGTHS, b, a) == pytest.approx(at, rel=1e-6)
-
-
-def test_of_several_crossings_the_last_one_counts() -> None:
-    a, b = [1.0, 4.0, 1.0, 4.0, 4.0], [2.0] * 5
-    assert stats.crossing(LENGTHS, a, b) == pytest.approx(math.sqrt(256 * 512))
-
-
-def test_curves_that_never_meet_have_no_crossing() -> None:
-    assert stats.crossing(LENGTHS, power_law(2, 1), power_law(1, 1)) is None
-    assert stats.crossing([64], [1.0], [2.0]) is None
-
-
-def test_a_point_where_both_are_equal_is_a_crossing() -> None:
-    assert stats.crossing(LENGTHS, [1, 1, 2, 4, 4], [2, 2, 2, 2, 2]) == pytest.approx(256)
-    assert stats.crossing(LENGTHS, [1, 1, 1, 1, 2], [2, 2, 2, 2, 2]) == pytest.approx(1024)
-
-
-def test_crossings_of_all_rounds_have_the_interval_of_any_median() -> None:
-    crossings = [float(v) for v in range(100, 112)]
-    found = stats.crossing_estimate(crossings)
-    expected = stats.estimate(crossings)
-    assert found is not None
-    assert (found.median, found.low, found.high) == (expected.median, expected.low, expected.high)
-
-
-def test_a_round_without_a_crossing_widens_the_interval() -> None:
-    found = stats.crossing_estimate([*(float(v) for v in range(1, 11)), None, None])
-    assert found is not None
-    assert (found.low, found.high, found.rounds) == (1.0, 10.0, 12)
-
-
-def test_too_many_rounds_without_a_crossing_leave_no_interval_and_say_so() -> None:
-    found = stats.crossing_estimate([*(float(v) for v in range(1, 10)), None, None, None])
-    assert found is not None
-    assert (found.median, found.low, found.high) == (5.0, None, None)
-    assert found.reason == "3 of 12 rounds have no crossing"
-
-
-@pytest.mark.parametrize("crossings", [[1.0, 2.0, 3.0, None, None, None], [None] * 6, []])
-def test_half_of_the_rounds_without_a_crossing_is_no_crossing(crossings: list[float | None]) -> None:
-    assert stats.crossing_estimate(crossings) is None
-
-
-def test_a_crossing_in_few_rounds_has_no_interval() -> None:
-    found = stats.crossing_estimate([10.0, 20.0, 30.0])
-    assert found is not None
-    assert (found.median, found.low, found.high) == (20.0, None, None)
-    assert "3 rounds" in found.reason
-
-
-@unhurried
-@given(st.lists(st.floats(64, 1024), min_size=6, max_size=12), st.integers(0, 3), st.randoms())
-def test_wherever_missing_crossings_lie_the_interval_of_all_rounds_is_inside(
-    found: list[float], absent: int, chance: random.Random
-) -> None:
-    result = stats.crossing_estimate([*found, *([None] * absent)])
-    assume(result is not None and result.low is not None)
-    assert result is not None
-    elsewhere = [chance.choice((1.0, 1e6)) for _ in range(absent)]
-    complete = stats.estimate([*found, *elsewhere])
-    (low, high), (least, most) = ends(complete), ends(result)
-    assert least <= low <= high <= most
+# Lines
 
 
 @given(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from rnn_vs_attn.budget import ENOUGH
+from rnn_vs_attn.isolation.keeping import check_labels, kept
 
 _LONG = 2.0  # seconds, of which loading code is no part that matters
 _NANO = 1e-9
@@ -20,14 +21,17 @@ def repeated(call: Callable[[], Any], device: torch.device, enough: float = ENOU
     The first is thrown away, but for a long one, of which there is no other.
     """
     wait = waiter(device)
-    taken, made = _timed(call, wait)
+    with kept() as changes:
+        taken, made = _timed(call, wait)
     if taken > _LONG:
+        check_labels(changes)
         return [taken], made
     found: list[float] = []
-    while not found or sum(found) < enough:
-        made = None  # or the call before would take its memory in the one that is timed
-        taken, made = _timed(call, wait)
-        found.append(taken)
+    with kept(timed=True):
+        while not found or sum(found) < enough:
+            made = None  # or the call before would take its memory in the one that is timed
+            taken, made = _timed(call, wait)
+            found.append(taken)
     return found, made
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import torch
 
+from rnn_vs_attn.isolation.keeping import note_grad_mode
 from rnn_vs_attn.measure.workload import Workload
 
 PASSES = ("forward", "train")
@@ -114,6 +115,7 @@ def _mode(workload: Workload, name: str) -> Iterator[None]:
     workload.module.train(name == "train")
     with torch.set_grad_enabled(name == "train"):
         yield
+        note_grad_mode(name == "train")
 
 
 @lru_cache(maxsize=4)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.budget import ENOUGH
 from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.isolation.keeping import kept
 from rnn_vs_attn.measure import calls
 from rnn_vs_attn.models.mixer import advance, decodes, has_state, initial_state, output_of
 
@@ -137,20 +138,22 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) ->
     """
     wait = calls.waiter(decoder.context.device)
     begin = made
-    for _ in range(UNTIMED - 1):
-        begin = decoder.step(*begin)
+    with kept():
+        for _ in range(UNTIMED - 1):
+            begin = decoder.step(*begin)
     a_set = min(MOST_STEPS, max(LEAST_STEPS, decoder.context.shape[1] // 8))
     found: list[int] = []
-    while not _are_enough(found, enough):
-        given, state = decoder.step(*copy.deepcopy(begin))
-        wait()
-        for _ in range(a_set):
-            start = perf_counter_ns()
-            given, state = decoder.step(given, state)
+    with kept(timed=True):
+        while not _are_enough(found, enough):
+            given, state = decoder.step(*copy.deepcopy(begin))
             wait()
-            found.append(perf_counter_ns() - start)
-            if _are_enough(found, enough):
-                break
+            for _ in range(a_set):
+                start = perf_counter_ns()
+                given, state = decoder.step(given, state)
+                wait()
+                found.append(perf_counter_ns() - start)
+                if _are_enough(found, enough):
+                    break
     return Steps([value * _NANO for value in found])
 
 

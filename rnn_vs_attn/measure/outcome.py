@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnn_vs_attn.isolation.seeds import seed_all
 from rnn_vs_attn.measure.workload import Workload
 
 # The largest difference, as a part of a tensor's largest value, that another order of the same sums may make.
@@ -62,7 +63,7 @@ def _give_weights(made: Workload, kept: dict[str, Any]) -> str:
 def _outcome(made: Workload, seed: int) -> dict[str, Tensor]:
     """Output, and the gradients of the input and of every parameter that has one."""
     made.module.train()
-    torch.manual_seed(seed)  # a module that draws numbers draws the same
+    seed_all(seed)  # a module that draws numbers draws the same
     y = made.train_forward()
     made.backward(y)
     assert made.x.grad is not None

@@ -28,7 +28,7 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure import decoding
 from rnn_vs_attn.measure.chains import SCANS, sequential_forms
-from rnn_vs_attn.measure.shadows import Exits, Operation, Recorder, Shadows
+from rnn_vs_attn.measure.shadows import Exits, Operation, Recorder, Shadows, tensors_of
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.mixer import has_state, initial_state
 
@@ -43,13 +43,15 @@ _SIZES = (1.0, 1e12, -1e12)  # of what is added to an input: a weight may be so 
 @dataclass(frozen=True)
 class Route:
     """operations: its length; None where no stack of layers reaches. layers: of the stack. runs: of operations, to find
-    it. at_least: whether the length is a lower bound.
+    it. at_least: whether the length is a lower bound. in_chain: whether it is part of a chain of the forward pass, so
+    no longer than that: steps are none, nor is a cumulative sum by its definition.
     """
 
     operations: int | None
     layers: int = 0
     runs: int = 0
     at_least: bool = False
+    in_chain: bool = False
 
 
 def shortest(make: Callable[[int], nn.Module], num_layers: int, x: Tensor) -> Route:
@@ -108,7 +110,8 @@ def _route(module: nn.Module, x: Tensor, steps: bool) -> Route:
     if not steps:
         with recorder, Exits(recorder.follows):
             y = build.call(module, x)
-        return Route(recorder.least(y[:, -1]), runs=recorder.runs, at_least=recorder.looks_ahead(y[:, 0]))
+        least, ahead = recorder.least(y[:, -1]), recorder.looks_ahead(y[:, 0])
+        return Route(least, runs=recorder.runs, at_least=ahead, in_chain=not recorder.scans)
     state = initial_state(module, 1)
     for tensor in _state_tensors(state):
         recorder.witnessed.add([tensor])
@@ -137,12 +140,12 @@ class Routes(Recorder):
     """While active, keeps for each element of memory the positions it depends on, and the length of its route.
 
     steps: whether a module's steps run, whose first state is marked as standing before the sequence. runs: of
-    operations, so far.
+    operations, so far. scans: whether one of them was a cumulative sum over positions.
     """
 
     def __init__(self, module: nn.Module, x: Tensor, steps: bool) -> None:
         super().__init__(module, x)
-        self.steps, self.runs = steps, 0
+        self.steps, self.runs, self.scans = steps, 0, False
         self.positions, self.lengths = Shadows(object, 0), Shadows(numpy.int32, _NEVER)
 
     def follows(self, tensor: Tensor) -> bool:
@@ -164,11 +167,15 @@ class Routes(Recorder):
         return found
 
     def record(self, operation: Operation) -> Any:
-        kinds = self._kinds(operation.given)
+        if operation.name == "copy_":
+            return self._copied(operation)
+        known = [(self.positions.read(tensor), self.lengths.read(tensor)) for tensor in operation.given]
+        kinds = _kinds(known)
         is_scan = operation.name.rstrip("_") in SCANS and bool(kinds)
         again = _Again(operation) if len(kinds) > 1 and not is_scan else None
-        masks = {kind: self._masks(operation.tensors, kind) for kind in kinds} if again else {}
+        masks = {kind: _masks(known, kind) for kind in kinds} if again else {}
         scanned = self._scanned(operation) if is_scan else None
+        self.scans = self.scans or is_scan
         out = operation.run()
         self.witnessed.ran(operation, out)
         if operation.is_view(out):
@@ -182,6 +189,16 @@ class Routes(Recorder):
         for tensor in operation.carrying(out):
             zeros = operation.name in _ZEROS and _is_real_or_complex(tensor)
             self.mark(tensor, *(scanned or next(iter(kinds), (_BEFORE if zeros else 0, _NEVER))))
+        return out
+
+    def _copied(self, operation: Operation) -> Any:
+        """Each element depends on what the one that is written there does, and on nothing that stood there."""
+        source, out = operation.named["src"], operation.run()
+        self.witnessed.ran(operation, out)
+        self.runs += 1
+        positions = numpy.bitwise_or.reduce(self.positions.read(source), axis=-1)
+        lengths = self.lengths.read(source).min(axis=-1)
+        self.mark(out, numpy.broadcast_to(positions, out.shape), numpy.broadcast_to(lengths, out.shape))
         return out
 
     def _scanned(self, operation: Operation) -> tuple[Any, Any]:
@@ -202,20 +219,6 @@ class Routes(Recorder):
                 further = numpy.array(positions[t] != positions[t - 1], bool)
                 lengths[t] = numpy.minimum(lengths[t], numpy.minimum(lengths[t - 1] + further, _NEVER))
         return numpy.moveaxis(positions, 0, axis), numpy.moveaxis(lengths, 0, axis)
-
-    def _kinds(self, tensors: list[Tensor]) -> set[tuple[int, int]]:
-        """What the elements of these tensors depend on, and over how many operations; all that differ."""
-        found: set[tuple[int, int]] = set()
-        for tensor in tensors:
-            positions, lengths = self.positions.read(tensor), self.lengths.read(tensor)
-            found |= set(zip(positions.ravel().tolist(), lengths.ravel().tolist(), strict=True))
-        return {kind for kind in found if kind[0]}
-
-    def _masks(self, tensors: list[Tensor], kind: tuple[int, int]) -> list[Any]:
-        """Which elements of each tensor are of this kind."""
-        positions, length = kind
-        same = [(self.positions.read(t) == positions) & (self.lengths.read(t) == length) for t in tensors]
-        return [numpy.array(of_numbers.any(axis=-1), bool) for of_numbers in same]
 
     def _join(self, results: list[Tensor], changed: dict[tuple[int, int], list[Any]], whole: bool) -> None:
         """Mark each element with all kinds that it depends on; one that is joined with another is an operation further.
@@ -240,6 +243,20 @@ class Routes(Recorder):
             self.mark(tensor, positions, lengths)
 
 
+def _kinds(known: list[tuple[Any, Any]]) -> set[tuple[int, int]]:
+    """What the elements of tensors depend on, and over how many operations; all that differ. known: both of each."""
+    found: set[tuple[int, int]] = set()
+    for positions, lengths in known:
+        found |= set(zip(positions.ravel().tolist(), lengths.ravel().tolist(), strict=True))
+    return {kind for kind in found if kind[0]}
+
+
+def _masks(known: list[tuple[Any, Any]], kind: tuple[int, int]) -> list[Any]:
+    """Which elements of each tensor are of this kind."""
+    same = [(positions == kind[0]) & (lengths == kind[1]) for positions, lengths in known]
+    return [numpy.array(of_numbers.any(axis=-1), bool) for of_numbers in same]
+
+
 def _joined(positions: Any, of: int, state: bool) -> Any:
     """Which elements, of those that depend on `of`, depend on another position too.
 
@@ -261,9 +278,11 @@ class _Again:
 
     def __init__(self, operation: Operation) -> None:
         self._func = operation.func
-        self._leaves, self._spec = tree_flatten((operation.args, operation.kwargs))
-        self._leaves = [_copy(leaf) if isinstance(leaf, Tensor) else leaf for leaf in self._leaves]
-        self._noise = [_noise(leaf) if isinstance(leaf, Tensor) else None for leaf in self._leaves]
+        leaves, self._spec = tree_flatten((operation.args, operation.kwargs))
+        self._written = [next(i for i, leaf in enumerate(leaves) if leaf is tensor) for tensor in operation.written]
+        self._draws = torch.Tag.nondeterministic_seeded in operation.func.tags
+        self._leaves = [_copy(leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        self._noise = [_noise(leaf) if isinstance(leaf, Tensor) else None for leaf in leaves]
         self._expected = self._run(self._leaves)
 
     def changed(self, masks: list[Any]) -> list[Any]:
@@ -278,11 +297,13 @@ class _Again:
         return found
 
     def _run(self, leaves: list[Any]) -> list[Tensor]:
-        args, kwargs = tree_unflatten([_copy(x) if isinstance(x, Tensor) else x for x in leaves], self._spec)
-        if torch.Tag.nondeterministic_seeded in self._func.tags:
-            torch.manual_seed(0)  # it draws the same numbers again
-        operation = Operation(self._func, args, kwargs)
-        return [tensor.clone() for tensor in operation.results(operation.run())]
+        """What it makes of the leaves, which stay as they are, and what it writes."""
+        if self._written:
+            leaves = [_copy(leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+        args, kwargs = tree_unflatten(leaves, self._spec)
+        if self._draws:
+            torch.default_generator.manual_seed(0)  # the same numbers again; of the CPU alone, which is quick
+        return [*tensors_of(self._func(*args, **kwargs)), *(leaves[i] for i in self._written)]
 
 
 def _is_real_or_complex(tensor: Tensor) -> bool:

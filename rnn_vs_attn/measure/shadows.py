@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy
@@ -62,13 +63,17 @@ class Shadows:
         numbers, rest = divmod(tensor.element_size(), size)
         if rest or not numbers:
             raise CaseFault("unsupported", "it reads memory as numbers of another size, which cannot be followed")
-        last = tensor.storage_offset() + sum(
-            (n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True)
-        )
-        if tensor.numel() and (last + 1) * numbers > len(array):
+        first, elements = tensor.storage_offset(), tensor.numel()
+        if tensor.is_contiguous():
+            last = first + elements - 1
+        else:
+            last = first + sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
+        if elements and (last + 1) * numbers > len(array):
             raise CaseFault("unsupported", "it reads beyond the memory that torch was seen to make")
+        if tensor.is_contiguous():
+            return array[first * numbers : (first + elements) * numbers].reshape(*tensor.shape, numbers)
         strides = (*(step * numbers * array.itemsize for step in tensor.stride()), array.itemsize)
-        return as_strided(array[tensor.storage_offset() * numbers :], (*tensor.shape, numbers), strides)
+        return as_strided(array[first * numbers :], (*tensor.shape, numbers), strides)
 
 
 # What picks elements. torch itself writes some by pointer, such as the lengths of a packed sequence.
@@ -87,13 +92,11 @@ class Operation:
 
     def __init__(self, func: Any, args: Any, kwargs: Any) -> None:
         self.func, self.args, self.kwargs = func, args, kwargs or {}
-        self.name = name_of(func)
-        names = (argument.name for argument in func._schema.arguments)
+        self.name, names, writes = _signature(func)
         self.named: dict[str, Any] = dict(zip(names, args, strict=False)) | self.kwargs  # defaults left out
         self.creates = self.name.startswith(_CREATES)
         self.tensors = tensors_of((args, self.kwargs))
         self.given = [] if self.creates else self.tensors
-        writes = (a.name for a in func._schema.arguments if a.alias_info is not None and a.alias_info.is_write)
         self.written = tensors_of([self.named[name] for name in writes if name in self.named])
 
     @property
@@ -215,5 +218,20 @@ def name_of(func: Any) -> str:
     return name.split("::")[-1]
 
 
+@lru_cache(maxsize=1024)
+def _signature(func: Any) -> tuple[str, list[str], list[str]]:
+    """An operation's name, the names of its arguments, and of those that it writes to."""
+    arguments = func._schema.arguments
+    writes = [a.name for a in arguments if a.alias_info is not None and a.alias_info.is_write]
+    return name_of(func), [a.name for a in arguments], writes
+
+
 def tensors_of(values: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+    """All that stand in an operation's arguments or results."""
+    if isinstance(values, Tensor):
+        return [values]
+    if isinstance(values, dict):
+        values = values.values()
+    elif not isinstance(values, list | tuple):
+        return []
+    return [tensor for value in values for tensor in tensors_of(value)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from rnn_vs_attn.budget import LONG_CALL, Budget, Plan
+from rnn_vs_attn.isolation.keeping import kept
 from rnn_vs_attn.measure.clock import Clock
 from rnn_vs_attn.measure.workload import Workload
 
@@ -31,7 +32,8 @@ def make_ready(
     The first call is thrown away and decides the rest: above LONG_CALL seconds it is the whole warm-up. The first
     pass of a model in a process is warmed up by time and stability, any other by that one call.
     """
-    first = clock.block(workload, name, 1).wall
+    with kept():
+        first = clock.block(workload, name, 1).wall
     if first > LONG_CALL:
         return Ready(plan or Plan(1, 1), first, None)
     warm = warm_up(clock, workload, name, budget) if first_of_model else Ready(Plan(1, 1), 0.0, None)

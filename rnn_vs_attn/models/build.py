@@ -1,97 +1,21 @@
-"""From a model's name and shape to an nn.Module: import, keywords, stacking, and the width that matches a budget."""
+"""From a model's name and shape to an nn.Module: keywords, stacking, and the width that matches a budget."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models import BASELINE, ModelSpec, find
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.imports import load
 from rnn_vs_attn.models.mixer import Block, Stack, output_of
-
-
-def load(spec: ModelSpec) -> Callable[..., nn.Module]:
-    """The class or function that builds the model. UserError where the path does not import."""
-    path, _, attribute = spec.target.rpartition(":")
-    try:
-        module = _module_of_file(path) if path.endswith(".py") else importlib.import_module(path)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(
-            f"model {spec.name!r} does not import: {first_line(error)}; check the path and PYTHONPATH"
-        ) from error
-    target: Any = getattr(module, attribute, None)
-    if not callable(target):
-        raise UserError(f"model {spec.name!r}: {path} has no class or function {attribute!r}")
-    return target
-
-
-def absent(spec: ModelSpec) -> str:
-    """Why there is no such model, "" where there is one. UserError where its module is there and does not import."""
-    path, _, attribute = spec.target.rpartition(":")
-    if path.endswith(".py"):
-        if not Path(path).is_file():
-            return f"there is no file {path}"
-    else:
-        try:
-            found = importlib.util.find_spec(path)
-        except ModuleNotFoundError:
-            found = None
-        except Exception as error:  # its package raises
-            raise UserError(f"model {spec.name!r} does not import: {first_line(error)}") from error
-        if found is None:
-            return f"there is no module {path}"
-    try:
-        load(spec)
-    except UserError as error:
-        if error.__cause__ is not None:
-            raise
-        return f"{path} has no class or function {attribute!r}"
-    return ""
-
-
-def file_of(spec: ModelSpec) -> str | None:
-    """The resolved file of a model's module; None for a module without one."""
-    path = spec.target.rpartition(":")[0]
-    file = path if path.endswith(".py") else getattr(sys.modules.get(path), "__file__", None)
-    return str(Path(file).resolve()) if file else None
-
-
-def loaded_from(folder: str | None) -> list[str]:
-    """Files of loaded modules under `folder`, but for installed packages and this program itself."""
-    if folder is None:
-        return []
-    loaded = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
-    files = [Path(file).resolve() for name, file in loaded.items() if file and name.split(".")[0] != "rnn_vs_attn"]
-    return [
-        str(f)
-        for f in files
-        if f.is_relative_to(folder) and not f.is_relative_to(sys.prefix) and "site-packages" not in f.parts
-    ]
-
-
-def _module_of_file(path: str) -> Any:
-    file = Path(path).resolve()
-    if not file.is_file():
-        raise UserError(f"model file {path!r} does not exist")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[file.stem] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def build_blocks(spec: ModelSpec, shape: Shape) -> nn.Module:
@@ -114,7 +38,8 @@ def build(spec: ModelSpec, shape: Shape) -> nn.Module:
     }
     keywords = _accepted(spec, target, offered)
     copies = 1 if "num_layers" in keywords else shape.num_layers
-    layers = [target(d_model=shape.d_model, **keywords) for _ in range(copies)]
+    with keeping.kept(seeds.SEED_OF_WEIGHTS):
+        layers = [target(d_model=shape.d_model, **keywords) for _ in range(copies)]
     for layer in layers:
         if not isinstance(layer, nn.Module):
             raise UserError(f"model {spec.name!r} builds a {type(layer).__name__}; it must be a torch.nn.Module")

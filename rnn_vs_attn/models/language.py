@@ -8,8 +8,8 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from rnn_vs_attn.models import ModelSpec
-from rnn_vs_attn.models.build import load
 from rnn_vs_attn.models.configurations import LanguageShape
+from rnn_vs_attn.models.imports import load
 
 
 class LanguageModel(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rnn_vs_attn import stats, units
-from rnn_vs_attn.curves import by_round, curves, interval, named, seq_len_of, unvaried
+from rnn_vs_attn.curves import by_round, crossing_words, curves, interval, named, seq_len_of, unvaried
 from rnn_vs_attn.models import BASELINE, find
 from rnn_vs_attn.readings import Group, measured, record_at, without
 from rnn_vs_attn.records import Record
@@ -57,18 +57,8 @@ def _crossing_lines(records: Sequence[Record]) -> Iterator[str]:
     for record in (r for r in records if r.metric == "crossing" and r.axes["of"] != "backward_time"):
         axes = record.axes
         what = f"{_pass(str(axes['of']))}, {named(axes, *skip)} and {BASELINE}"
-        if record.median is not None:
-            reason = f"; {record.details['reason']}" if record.details.get("reason") else ""
-            faster = record.details["faster_beyond"]
-            yield f"Crossing, {what}: beyond seq_len {interval(record)} {faster} is faster{reason}."
-            continue
-        span = f"{axes['seq_len_from']:.0f} to {axes['seq_len_to']:.0f}"
-        side = record.details.get("everywhere")
-        if side in ("faster", "slower"):
-            where = f"{axes['model']} is {side} at every seq_len from {span}"
-            yield f"Crossing, {what}: outside the measured range; {where}."
-        else:
-            yield f"Crossing, {what}: undecided; most rounds show none within {span}."
+        outside = "outside the measured range; " if record.details.get("everywhere") else ""
+        yield f"Crossing, {what}: {outside}{crossing_words(record, str(axes['model']), 'seq_len', 'seq_len')}."
 
 
 def _exponent_lines(records: Sequence[Record]) -> Iterator[str]:

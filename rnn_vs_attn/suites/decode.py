@@ -62,12 +62,13 @@ def decoder(case: DecodeCase, seed: int) -> Decoder:
     """The module of a case with the weights and the context of `seed`. CaseFault where it cannot decode."""
     import torch
 
+    from rnn_vs_attn.isolation.seeds import seed_all
     from rnn_vs_attn.measure import decoding
     from rnn_vs_attn.measure.device import DTYPES, set_precision
     from rnn_vs_attn.models import build
 
     set_precision(tf32=False)
-    torch.manual_seed(seed)
+    seed_all(seed)
     device, dtype = torch.device(case.device), DTYPES[case.dtype]
     module = build.cast(module_of(case).to(device), dtype).eval()
     if find(case.model).family == LANGUAGE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.curves import curves, interval, named, seq_len_of, unvaried
+from rnn_vs_attn.curves import crossing_words, curves, named, seq_len_of, unvaried
 from rnn_vs_attn.readings import measured
 from rnn_vs_attn.records import Record
 from rnn_vs_attn.suites.decode_reading import base_of, bounded, growth
@@ -21,15 +21,7 @@ def _times(records: Sequence[Record]) -> Iterator[str]:
     for record in (r for r in records if r.metric == "crossing" and r.axes["of"] == "step_time"):
         axes = record.axes
         name, base = named(axes, *skip), base_of(str(axes["model"]))
-        what = f"Time a token, {name} and {base}"
-        span = f"{axes['seq_len_from']:.0f} to {axes['seq_len_to']:.0f}"
-        if record.median is not None:
-            reason = f"; {record.details['reason']}" if record.details.get("reason") else ""
-            yield f"{what}: beyond a context of {interval(record)} {record.details['faster_beyond']} is faster{reason}."
-        elif record.details.get("everywhere") in ("faster", "slower"):
-            yield f"{what}: {name} is {record.details['everywhere']} at every context from {span}."
-        else:
-            yield f"{what}: undecided; most rounds show no crossing within {span}."
+        yield f"Time a token, {name} and {base}: {crossing_words(record, name, 'a context of', 'context')}."
 
 
 def _states(records: Sequence[Record]) -> Iterator[str]:

@@ -140,9 +140,10 @@ def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
 def _round(case: GradflowCase, seed: int) -> tuple[torch.nn.Module, Flow]:
     import torch
 
+    from rnn_vs_attn.isolation.seeds import seed_all
     from rnn_vs_attn.measure import adjoint
 
-    torch.manual_seed(seed)
+    seed_all(seed)
     with adjoint.float64():
         module = module_of(case)
         x = torch.randn(1, case.seq_len, case.d_model, device=case.device)

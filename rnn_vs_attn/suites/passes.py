@@ -40,12 +40,13 @@ def made(
     """
     import torch
 
+    from rnn_vs_attn.isolation.seeds import seed_all
     from rnn_vs_attn.measure.device import DTYPES, set_precision
     from rnn_vs_attn.measure.workload import Workload
     from rnn_vs_attn.models import build
 
     set_precision(tf32)
-    torch.manual_seed(seed)
+    seed_all(seed)
     module, shape = make()
     module = build.cast(module.to(torch.device(case.device)), DTYPES[case.dtype])
     size = (shape.batch_size, shape.seq_len, shape.d_model)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rnn_vs_attn import units
+from rnn_vs_attn import growth, units
 from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import RESTRICTED, SELF_ATTENTION, costs, find
@@ -68,9 +68,11 @@ LAUNCHES = Metric("launches", "1", "lower", exact=True, title="kernels that a pa
 FEW = 4  # positions that a window or a kernel has in a graph, at most: routes are counted over few of them
 CHAIN_LENGTHS = tuple(1 << i for i in range(4, 11))
 ROUTE_RUNS = 2500  # of single operations, beyond which no longer route is followed
+OPEN_RUNS = 15000  # the same, as long as the routes so far follow no law or several
 _FAR = CHAIN_LENGTHS[-1]  # a length at which a route that does not grow must still be one
 _LONG_ENOUGH = 16  # positions, over which what reaches anywhere reaches from end to end through a stack
 ROUTE_LENGTHS = tuple(n for i in range(2, 8) for n in (1 << i, 3 << (i - 1)))  # 4, 6, 8, 12, ... 192
+_BETWEEN = (5, 7, 9)  # through stacks of layers; through one, a tree reaches over a power of two in one operation
 
 
 def select(cases: list[ScalingCase]) -> list[ScalingCase]:
@@ -191,11 +193,10 @@ def _defined(case: ScalingCase) -> costs.Flops | None:
 
 def _on_cpu(case: ScalingCase, length: int, layers: int, double: bool) -> torch.nn.Module:
     """The module, with weights that are the same at every call."""
-    import torch
-
+    from rnn_vs_attn.isolation.seeds import seed_all
     from rnn_vs_attn.models import build
 
-    torch.manual_seed(0)
+    seed_all(0)
     shape = dataclasses.replace(case.shape, seq_len=length, num_layers=layers)
     module = build.build(find(case.model), shape).eval()
     return module.double() if double else module
@@ -211,12 +212,15 @@ def _chain(case: ScalingCase) -> int:
 
 
 def _routes(case: ScalingCase) -> Iterator[Sample]:
-    """Over 4, 6, 8, 12 ... positions, as long as it takes no more than ROUTE_RUNS runs of single operations. Where that
-    is always the same, also whether the layer still reaches from end to end of a sequence that is much longer.
+    """Over 4, 6, 8, 12 ... positions, as long as it takes no more than ROUTE_RUNS runs of single operations, or
+    OPEN_RUNS while it is open how they grow. Where they are always the same, also whether the layer still reaches from
+    end to end of a sequence that is much longer.
     """
     found: dict[int, Any] = {}
-    reason = ""
-    for length in ROUTE_LENGTHS:
+    law, reason = None, ""
+    for length in sorted((*ROUTE_LENGTHS, *_BETWEEN)):
+        if length in _BETWEEN and not (found and found[max(found)].layers > case.num_layers):
+            continue
         try:
             route = _route(case, length)
         except CaseFault as fault:
@@ -234,16 +238,30 @@ def _routes(case: ScalingCase) -> Iterator[Sample]:
                 break
             continue
         found[length] = route
-        details = {"at_least": True} if route.at_least else {}
-        yield Sample("path_length", route.operations, {"seq_len": length}, details=details)
-        if route.runs > ROUTE_RUNS:
+        yield Sample("path_length", route.operations, {"seq_len": length}, details=_of_route(route))
+        law = growth.law(list(found), [each.operations for each in found.values()])
+        if route.runs > (OPEN_RUNS if law is None else ROUTE_RUNS):
             break
     if not found:
         yield _unknown("path_length", reason, ROUTE_LENGTHS[0])
-    elif len({route.operations for route in found.values()}) == 1:
-        last = max(found)
-        if not _reaches_far(case, found[last].layers):
-            yield _unknown("path_length", f"what reaches over {last} positions does not over {_FAR}", _FAR)
+    elif law in (growth.CONSTANT, growth.LOGARITHMIC):
+        yield from _beyond(case, max(found), [route.layers for route in found.values()])
+
+
+def _of_route(route: Any) -> dict[str, Any]:
+    kinds = {"at_least": route.at_least, "in_chain": route.in_chain}
+    return {"layers": route.layers} | {kind: True for kind, holds in kinds.items() if holds}
+
+
+def _beyond(case: ScalingCase, last: int, layers: Sequence[int]) -> Iterator[Sample]:
+    """A route that is unknown, where the layers do not go on as they did: over _FAR positions as many must reach as
+    ever where their number was always the same, and no more than a logarithm makes of it where it grew.
+    """
+    grown = math.ceil(layers[-1] * math.log(_FAR) / math.log(last)) + 1
+    enough = layers[-1] if layers[-1] == layers[0] else grown
+    if not _reaches_far(case, enough):
+        stack = f" through {enough} layers" if enough > 1 else ""
+        yield _unknown("path_length", f"what reaches over {last} positions does not over {_FAR}{stack}", _FAR)
 
 
 def _reaches_far(case: ScalingCase, layers: int) -> bool:

@@ -73,9 +73,9 @@ def of_gain(gains: bool, found: Estimate | None) -> str:
 
 
 def of_crossing(width: float, low: float | None, high: float | None) -> str:
-    """Whether attention is the cheaper one at every n below d: the crossing's interval lies at d or above it."""
-    if low is None or high is None:
-        return UNDECIDED
-    if low >= width:
+    """Whether attention is the cheaper one at every n below d: the crossing's interval lies at d or above it. An end of
+    the interval that is not known decides nothing.
+    """
+    if low is not None and low >= width:
         return HOLDS
-    return FAILS if high < width else UNDECIDED
+    return FAILS if high is not None and high < width else UNDECIDED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,6 +23,7 @@ OCTAVES = 3  # below the largest size, that a fit of times takes in: the leading
 DOMINANT = 0.9  # of a layer's FLOPs, where the table's term is one of several
 BENT = 0.15  # between the exponents of the lower and the upper half, beyond which a fit is not straight
 MOST_POSITIONS = 1 << 30
+_ORDER = {growth.CONSTANT: 0, growth.LOGARITHMIC: 1, growth.LINEAR: 2}  # from the slowest law on
 
 EXPONENT = Metric("exponent", "1", "none", title="b of y = a * size**b")
 LAW = Metric("growth", "text", "none", exact=True, title="how a count grows with seq_len: 1, log n or n")
@@ -190,28 +190,40 @@ def _laws_of(records: Sequence[Record], metric: str, part: str) -> Iterator[Reco
         details: dict[str, Any] = {"lengths": lengths, "counts": counts}
         if any(r.details.get("at_least") for r in curve):
             details["at_least"] = True
+        if all(r.details.get("in_chain") for r in curve) and len({r.details["layers"] for r in curve}) == 1:
+            details["in_chain"] = True
         found = growth.law(lengths, counts) or claims.UNDECIDED
         yield derived(LAW, curve[0].suite, axes, [], None, text=found, **details)
 
 
 def _doubt(path: Record, chain: Record | None, unknown: Sequence[Record]) -> str:
     """Why the growth of a path is undecided although its counts follow a law: they are over few positions, and are
-    lower bounds where a module looks both ways. A path is no longer than a chain, whose counts are over many.
+    lower bounds where a module looks both ways. Chains are counted over many, and show where a module works in blocks.
     """
     if path.text == claims.UNDECIDED:
         return ""
-    if path.text == growth.CONSTANT:
-        beyond = next((w for r in unknown if r.axes["model"] == path.axes["model"] for w in r.warnings), "")
-        if beyond:
-            return beyond
-        counts = chain.details["counts"] if chain else []
-        if len(counts) < growth.LEAST_LENGTHS:
-            return "over few positions only, and its chain is unknown"
-        if counts[-1] != counts[0] and counts[1] == counts[0]:
-            return "its chain begins to grow at lengths beyond these, as where a module works in blocks"
-    if path.details.get("at_least") and path.text != growth.LINEAR and (chain is None or chain.text != path.text):
+    beyond = next((w for r in unknown if r.axes["model"] == path.axes["model"] for w in r.warnings), "")
+    if path.text != growth.LINEAR and beyond:
+        return beyond
+    if chain is None or len(chain.details["counts"]) < growth.LEAST_LENGTHS:
+        return "they are over few positions only, and its chain is unknown"
+    counts, lengths = chain.details["counts"], chain.details["lengths"]
+    here = [c for c, n in zip(counts, lengths, strict=True) if n <= max(lengths[1], path.details["lengths"][-1])]
+    if path.text != growth.LINEAR and here[0] == here[-1] != counts[-1]:
+        return "its chain begins to grow at lengths beyond these, as where a module works in blocks"
+    if chain.text == claims.UNDECIDED:
+        told = f"{', '.join(map(str, counts))} at n = {', '.join(map(str, lengths))}"
+        return f"{grows(path.text)} up to there, but its chain does not follow one law to n = {lengths[-1]}: {told}"
+    if path.details.get("in_chain") and _ORDER[path.text] > _ORDER[chain.text]:
+        return f"{grows(path.text)} up to there, but it is no longer than its chain, which is {grows(chain.text)}"
+    if path.details.get("at_least") and path.text != growth.LINEAR and chain.text != path.text:
         return "it looks both ways, so these are lower bounds, and its chain grows otherwise"
     return ""
+
+
+def grows(law: str) -> str:
+    """What is said of counts that follow a law."""
+    return "constant" if law == growth.CONSTANT else f"grows as {law}"
 
 
 # Where length meets width
@@ -226,16 +238,7 @@ def _crossings(records: Sequence[Record]) -> Iterator[Record]:
             if base is not None and crosses(spec_of(curve[0])):
                 record = crossing(CROSSING, curve, base)
                 if record is not None:
-                    yield replace(record, details=record.details | _several(curve, base))
-
-
-def _several(curve: Sequence[Record], base: Sequence[Record]) -> dict[str, Any]:
-    """Said where the medians cross more than once: one crossing then does not tell who is ahead below it."""
-    common = {_number(r, "seq_len") for r in curve} & {_number(r, "seq_len") for r in base}
-    ours, theirs = ([r.median or 0.0 for r in c if _number(r, "seq_len") in common] for c in (curve, base))
-    ahead = [a < b for a, b in zip(ours, theirs, strict=True)]
-    turns = sum(a != b for a, b in itertools.pairwise(ahead))
-    return {"several": True} if turns > 1 else {}
+                    yield record
 
 
 def _flop_crossings(records: Sequence[Record]) -> Iterator[Record]:
@@ -361,21 +364,31 @@ def _of_lesson(mine: Sequence[Record]) -> Iterator[Record]:
 
 def _of_crossing(record: Record) -> Record:
     """ "Self-attention is cheaper while n < d"."""
-    width, side = float(record.axes["d_model"] or 0), record.details.get("everywhere")
+    width = float(record.axes["d_model"] or 0)
     if record.metric == FLOP_CROSSING.name:
         verdict = claims.of_crossing(width, record.low, record.high)
-    elif float(record.axes["seq_len_from"] or 0) >= width or len(record.samples) < stats.MIN_ROUNDS:
+    elif float(record.axes["seq_len_from"] or 0) >= width or record.details.get("reason"):
         verdict = claims.UNDECIDED  # no n below d was measured, or too few rounds
-    elif side in ("slower", "faster"):  # the other model; attention is the faster one everywhere, or nowhere
-        reaches = float(record.axes["seq_len_to"] or 0) >= width - 1
-        verdict = claims.FAILS if side == "faster" else claims.HOLDS if reaches else claims.UNDECIDED
-    elif record.details.get("several") or record.low is None:
+    elif record.details.get("several"):
         verdict = claims.UNDECIDED
-    elif record.details.get("faster_beyond") == BASELINE:
-        verdict = claims.FAILS  # at the shortest n, which is below d
     else:
-        verdict = claims.of_crossing(width, record.low, record.high)
+        verdict = claims.of_crossing(width, *cheaper_and_dearer(record))
     return _verdict(record, crossing_claim(record), verdict, f"{width:g}", record)
+
+
+def cheaper_and_dearer(record: Record) -> tuple[float | None, float | None]:
+    """Up to which n it is settled that attention is the faster one, and from which n on, or at the shortest, that it is
+    not. Where it is so up to the longest n, up to the next one, as n below d are asked about.
+    """
+    stretches, shortest, longest = (record.details["stretches"], *(record.axes[f"seq_len_{e}"] for e in ("from", "to")))
+    cheaper = dearer = None
+    for side, start, end in stretches:  # of the other model
+        if side == "slower" and start == shortest:
+            cheaper = end + (end == longest)
+        if side == "faster" and (start == shortest or end == longest):
+            dearer = start
+            break
+    return cheaper, dearer
 
 
 def crossing_claim(record: Record) -> str:

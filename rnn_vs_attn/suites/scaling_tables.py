@@ -18,7 +18,9 @@ from rnn_vs_attn.suites.scaling_reading import (
     LAYER,
     SERIAL_FRACTION,
     SPEED_UP,
+    cheaper_and_dearer,
     expand,
+    grows,
     law_of,
     sort_key,
     table_exponent,
@@ -110,15 +112,15 @@ def _flop_exponents(mine: Sequence[Record], of: str) -> str:
 
 
 def _counted(mine: Sequence[Record], metric: str) -> str:
-    """ "1793 at n = 256, grows as n"; the reason's number where there is none."""
+    """ "1793 at n = 256, grows as n up to there"; "unknown" where nothing was counted."""
     counts = [r for r in mine if r.metric == metric]
     known = [r for r in counts if r.median is not None]
     if not known:
         return "unknown" if counts else "–"
     last = max(known, key=lambda r: int(r.axes["seq_len"] or 0))
     law = law_of(mine, metric)
-    grows = law.text if law else claims.UNDECIDED
-    word = {"1": "constant", claims.UNDECIDED: f"growth {claims.UNDECIDED}"}.get(grows, f"grows as {grows}")
+    undecided = law is None or law.text == claims.UNDECIDED
+    word = f"growth {claims.UNDECIDED}" if law is None or undecided else f"{grows(law.text)} up to there"
     least = "at least " if law and law.details.get("at_least") else ""
     return f"{least}{last.median:.0f} at n = {last.axes['seq_len']}, {word}"
 
@@ -197,10 +199,15 @@ def _time_cell(mine: Sequence[Record], of: str) -> str:
         return "–"
     if record.median is not None:
         return interval(record)
-    side = record.details.get("everywhere")
-    if side == "slower":
-        return f"above {record.axes['seq_len_to']:.0f}"
-    return f"below {record.axes['seq_len_from']:.0f}" if side == "faster" else claims.UNDECIDED
+    shortest, longest = record.axes["seq_len_from"], record.axes["seq_len_to"]
+    if record.details.get("everywhere"):
+        return f"above {longest:.0f}" if record.details["everywhere"] == "slower" else f"below {shortest:.0f}"
+    cheaper, dearer = (None, None) if record.details.get("reason") else cheaper_and_dearer(record)
+    if cheaper is not None and dearer is None:
+        return f"above {units.significant(cheaper)}"
+    if dearer is not None and cheaper is None and dearer != shortest:
+        return f"below {units.significant(dearer)}"
+    return claims.UNDECIDED
 
 
 def _share(shares: Sequence[Record], model: str, width: int) -> str:

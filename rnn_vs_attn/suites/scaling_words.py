@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import stats, units
-from rnn_vs_attn.curves import interval
+from rnn_vs_attn.curves import UNSETTLED, interval, span
 from rnn_vs_attn.models import BASELINE, find
 from rnn_vs_attn.readings import measured
 from rnn_vs_attn.records import Record
@@ -18,6 +18,7 @@ from rnn_vs_attn.suites.scaling_reading import (
     OCTAVES,
     VERDICT,
     crossing_claim,
+    grows,
     law_of,
     most_threads,
     table_exponent,
@@ -99,16 +100,19 @@ def _counts(mine: Sequence[Record], metric: str) -> str:
         stack = f", through as many layers as it takes, {name} {law.axes[name]}"
     if law.text == claims.UNDECIDED:
         return f"{listed}{stack}; {law.details.get('reason', 'they follow none of the laws 1, log n and n alone')}"
-    word = "constant" if law.text == "1" else f"grows as {law.text}"
-    return f"{listed}{stack}: {word}"
+    return f"{listed}{stack}: {grows(law.text)} up to there"
 
 
 def _lesson(mine: Sequence[Record], model: str, verdicts: dict[str, str]) -> Iterator[str]:
     if "a recurrence is sequential" in verdicts:
         law = law_of(mine, "sequential_operations")
         word = verdicts["a recurrence is sequential"]
-        grows = f"its longest chain grows as {law.text}" if law else ""
-        yield f'Lesson, "a recurrence cannot be computed in parallel over the sequence", {model}: {word} ({grows}).'
+        known = law is not None and law.text != claims.UNDECIDED
+        chain = f"{grows(law.text)} up to n = {law.axes['to']}" if law is not None and known else claims.UNDECIDED
+        yield (
+            f'Lesson, "a recurrence cannot be computed in parallel over the sequence", {model}: {word} '
+            f"(its longest chain: {chain})."
+        )
     for claim, text in (
         ("gains from threads", "gains from more threads"),
         ("gains nothing from threads", "gains nothing from more threads"),
@@ -147,22 +151,31 @@ def _where(record: Record) -> str:
     if record.metric == FLOP_CROSSING.name:
         upto = (record.median or 0) - 1
         return f"up to n = {upto:.0f}" if upto else "it has more at every n"
-    span = f"{record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
+    over = f"{record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
     if float(record.axes["seq_len_from"] or 0) >= float(record.axes["d_model"] or 0):
         shorter = max(2, int(record.axes["d_model"] or 0) // 4)
-        span = f"{span}; no n below d was measured, give --seq-len {shorter}:{record.axes['seq_len_to']:.0f}"
-    if record.details.get("several"):
-        return f"they cross more than once in {span}"
+        over = f"{over}; no n below d was measured, give --seq-len {shorter}:{record.axes['seq_len_to']:.0f}"
+    reason = record.details.get("reason", "")
     if record.median is not None:
-        reason = f"; {record.details['reason']}" if record.details.get("reason") else ""
         way = "faster from there on" if record.details["faster_beyond"] == BASELINE else "faster up to there"
-        return f"n = {interval(record)}, {way}, of {span}{reason}"
-    side = record.details.get("everywhere")
-    if len(record.samples) < stats.MIN_ROUNDS:
-        span = f"{span}; an interval takes {stats.MIN_ROUNDS} rounds"
-    if side == "slower":
-        return f"faster at every n from {span}"
-    return f"slower at every n from {span}" if side == "faster" else f"most rounds show no crossing in {span}"
+        return f"n = {interval(record)}, {way}, of {over}" + (f"; {reason}" if reason else "")
+    known = _settled(record)
+    if record.details.get("everywhere"):
+        return f"{known[0]} at every n from {over}"
+    told = ", ".join(known)
+    if reason:
+        return f"{over}; {reason}" + (f"; so far {told}" if told else "")
+    if record.details.get("several"):
+        return f"they cross more than once in {over}: {told}"
+    return f"settled in {over} is {told}" if told else f"{over}: {UNSETTLED}"
+
+
+def _settled(record: Record) -> list[str]:
+    """Over which n it is settled whether attention is faster or slower than the model."""
+    words = {"slower": "faster", "faster": "slower"}
+    if record.details.get("everywhere"):
+        return [words[record.details["everywhere"]]]
+    return [f"{words[side]} {span(record, start, end, 'n = ')}" for side, start, end in record.details["stretches"]]
 
 
 def _why(records: Sequence[Record]) -> Iterator[str]:

@@ -38,10 +38,11 @@ def place(case: Case, seed: int) -> tuple[torch.device, torch.dtype]:
     """Device and dtype of a case, with the generator at its seed and full precision set."""
     import torch
 
+    from rnn_vs_attn.isolation.seeds import seed_all
     from rnn_vs_attn.measure.device import DTYPES, set_precision
 
     set_precision(tf32=False)
-    torch.manual_seed(seed)
+    seed_all(seed)
     return torch.device(case.device), DTYPES[case.dtype]
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
+from rnn_vs_attn.isolation.keeping import kept
 from rnn_vs_attn.models import build
 
 AT_ONCE = 1 << 15  # positions of all cotangents together that one pass takes
@@ -23,7 +24,7 @@ def float64() -> Iterator[None]:
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
-        with torch.enable_grad():  # a user's module may have turned it off for the process
+        with torch.enable_grad(), kept():
             yield
     finally:
         torch.set_default_dtype(before)

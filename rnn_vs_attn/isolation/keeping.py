@@ -1,0 +1,137 @@
+"""Around all code of a user: settings are put back, and what was changed is remembered for the case's row."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from rnn_vs_attn.errors import CaseFault
+from rnn_vs_attn.isolation import patches, process_settings, torch_own, torch_settings
+from rnn_vs_attn.isolation.modules import Modules
+from rnn_vs_attn.isolation.settings import Change, Setting, available, listed, put_back, read_all
+from rnn_vs_attn.isolation.threads import THREADS
+
+HELD = available((*torch_settings.HELD, *process_settings.HELD))
+OWN = (*available((*process_settings.OWN, *torch_own.OWN)), patches.PATCHES)
+
+
+class Notes:
+    """What modules changed since it was last told; spoilt: whether something could not be put back."""
+
+    def __init__(self) -> None:
+        self.spoilt = False
+        self._changes: dict[str, Change] = {}
+
+    def add(self, changes: Sequence[Change]) -> None:
+        self.spoilt = self.spoilt or not all(change.back for change in changes)
+        for change in changes:
+            if change.setting.told and change.text:
+                self._changes.setdefault(change.text, change)
+
+    def tell(self) -> list[str]:
+        """At most one sentence on what was put back, one on what cannot be; they are forgotten then."""
+        back = [text for text, change in self._changes.items() if change.back]
+        lost = [text for text, change in self._changes.items() if not change.back]
+        found = []
+        if back:
+            several = len(back) > 1 or ", " in back[0]
+            found.append(f"it changed {'; '.join(back)}, which {'were' if several else 'was'} put back")
+        if lost:
+            ending = "which cannot be put back: the cases after it are measured in another process"
+            found.append(f"it changed {'; '.join(lost)}, {ending}")
+        self._changes = {}
+        return found
+
+
+NOTES = Notes()
+
+
+_PROMISED = tuple(setting for setting in HELD if setting.promised)
+_PROMISED_AROUND: list[list[Any]] = []
+
+
+@contextmanager
+def kept(*others: Setting, timed: bool = False) -> Iterator[list[Change]]:
+    """Code of a user runs within; afterwards all settings that are held are what they were, and the others given.
+
+    Yields a list that holds the changes afterwards. timed: the code within was timed, so that a change of what its
+    label promises is a CaseFault. One within another begins with what the outer one promised.
+    """
+    settings = (*HELD, *others)
+    if _PROMISED_AROUND:
+        NOTES.add(put_back(_PROMISED, _PROMISED_AROUND[-1]))
+    THREADS.forget()
+    before = read_all(settings)
+    _PROMISED_AROUND.append([value for setting, value in zip(settings, before, strict=True) if setting.promised])
+    changes: list[Change] = []
+    try:
+        yield changes
+    finally:
+        _PROMISED_AROUND.pop()
+        changes += put_back(settings, before)
+        NOTES.add(changes)
+    if timed:
+        check_labels(changes)
+
+
+def check_labels(changes: Sequence[Change]) -> None:
+    """CaseFault where calls that were timed changed what their label promises."""
+    broken = [change.text for change in changes if change.setting.promised]
+    if broken:
+        what = f"it changed {'; '.join(broken)} in calls that are timed"
+        raise CaseFault("failed", f"{what}, which its row's label excludes; leave it as it is when it is called")
+
+
+def note_grad_mode(wanted: bool) -> None:
+    """Remember that calls left another grad mode behind than the one around them, which ends now."""
+    if torch.is_grad_enabled() != wanted:
+        setting = next(setting for setting in HELD if setting.name == "grad mode")
+        NOTES.add([Change(setting, wanted, not wanted, back=True)])
+
+
+class Own:
+    """What a model changes for itself: it stands while the model is measured, and not while another one is.
+
+    So a file may set a variable that it reads in each call, or put a folder on sys.path and import from it later.
+    """
+
+    def __init__(self) -> None:
+        self._modules = Modules(self._lend)
+        self._of: dict[str, list[tuple[Setting, Any]]] = {}
+        self._before: list[Any] = []
+        self._key: str | None = None
+        sys.meta_path.insert(0, self._modules)
+
+    def enter(self, key: str) -> None:
+        """Begin with one model; what it had changed before is so again."""
+        self.leave()
+        patches.NAMESPACES.see()
+        self._key, self._before = key, [*read_all(OWN[:-1]), {}]  # patches are those since all was first seen
+        self._give(key)
+        self._modules.enter(key)
+
+    def leave(self) -> None:
+        """End with it, if there is one: everything is as it was before."""
+        key, self._key = self._key, None
+        if key is None:
+            return
+        replaced = self._modules.leave()
+        if replaced:
+            setting = Setting("modules", lambda: None, None, words=lambda *_: f"the modules {listed(replaced)}")
+            NOTES.add([Change(setting, None, None, back=True)])
+        changes = put_back(OWN, self._before)
+        self._of[key] = [(change.setting, change.after) for change in changes if change.back]
+        NOTES.add(changes)
+
+    def _give(self, key: str) -> None:
+        for setting, value in self._of.get(key, ()):
+            setting.put(value)
+
+    def _lend(self, key: str, other: str) -> None:
+        """What two models share has run for the other one, and what it changed then is the first one's own too."""
+        if key not in self._of:
+            self._give(other)
