@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from rnn_vs_attn.progress import PairsShown
 from rnn_vs_attn.records import Run, RunFolder
 from rnn_vs_attn.runner import now
 from rnn_vs_attn.sides import BASELINE, CANDIDATE, Presence, Sides
+from rnn_vs_attn.streams import say
 from rnn_vs_attn.suites.bench import BENCH
 from rnn_vs_attn.suites.suite import Case, axes_of
 from rnn_vs_attn.verdict_report import Report
@@ -253,14 +253,14 @@ def _compare(
             pairs.run()
     except session.Interrupted as stop:
         folder.close()
-        print(f"Interrupted before any verdict; the samples so far are in {folder.path}", file=sys.stderr)
+        say(f"Interrupted before any verdict; the samples so far are in {folder.path}")
         return stop.exit_code
     report = _report(both, prelude, pairs, options)
     report.facts["seconds"] = round(time.monotonic() - begun, 1)
     _write(folder, report, dataclasses.replace(head, status="complete", finished=now()))
     session.publish(report, options)
     if not options["quiet"]:
-        print(f"Written to {folder.path}", file=sys.stderr)
+        say(f"Written to {folder.path}")
     return report.code
 
 
@@ -423,15 +423,15 @@ def _announce(
         f"timed passes, {limits.screen} pairs of processes, then {limits.confirm} fresh ones of what is flagged; at "
         f"most about {units.duration(limits.max_seconds)}; into {folder.path}"
     )
-    err.print(text, highlight=False, soft_wrap=True)
+    err.print(text, soft_wrap=True)
     for line in [*both.notes, *(line for line in _said_of_outcomes(prelude) if line.startswith("NOT EQUAL"))]:
-        err.print(f"note: {line}", highlight=False, soft_wrap=True, markup=False)
+        err.print(f"note: {line}", soft_wrap=True)
     described = environment.describe(prelude.facts[CANDIDATE], anonymous=False)
     for line in environment.said_of_quota(described):
-        err.print(f"note: {line}", highlight=False, soft_wrap=True)
+        err.print(f"note: {line}", soft_wrap=True)
     found = fitness.findings(described, max((case.threads for case in cases), default=1))
     for finding in found[:1]:
-        err.print(f"note: {finding.text}; {finding.remedy}", highlight=False, soft_wrap=True)
+        err.print(f"note: {finding.text}; {finding.remedy}", soft_wrap=True)
 
 
 def _write(folder: RunFolder, report: Report, head: Run) -> None:

@@ -110,7 +110,7 @@ class Repository:
         """An empty repository at `folder` that reads this one's objects."""
         kind = _git(self.root, "rev-parse", "--show-object-format") or "sha1"
         _ask(self.root, "init", "--quiet", f"--object-format={kind}", str(folder))
-        (folder / ".git/objects/info/alternates").write_text(f"{self._own('objects')}\n")
+        (folder / ".git/objects/info/alternates").write_bytes(os.fsencode(self._own("objects")) + b"\n")
         for name in ("shallow", "info/exclude"):
             if self._own(name).exists():
                 (folder / ".git" / name).parent.mkdir(exist_ok=True)
@@ -145,9 +145,9 @@ def set_up(command: str, worktree: Path, packages: Path, label: str, debug: bool
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     inherited = [path for path in (*site.getsitepackages(), site.getusersitepackages()) if Path(path).is_dir()]
     lines = "".join(f"import site; site.addsitedir({path!r})\n" for path in inherited)
-    (packages / "lib" / version / "site-packages/~inherited.pth").write_text(lines)  # the last by name
+    (packages / "lib" / version / "site-packages/~inherited.pth").write_bytes(os.fsencode(lines))  # the last by name
     pip = packages / "bin/pip"
-    pip.write_text(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n')
+    pip.write_bytes(os.fsencode(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n'))
     pip.chmod(0o755)
     variables = environment() | {
         "VIRTUAL_ENV": str(packages),
@@ -212,7 +212,7 @@ def _run(folder: Path, words: tuple[str, ...], variables: dict[str, str] | None)
         cwd=folder,
         env=environment() | _QUIET | (variables or {}),
         capture_output=True,
-        text=True,
-        errors="replace",
+        encoding=sys.getfilesystemencoding(),  # what it prints are names of files too
+        errors="surrogateescape",
         check=False,
     )

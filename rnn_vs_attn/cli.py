@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import inspect
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from rnn_vs_attn import __version__, environment, fitness, sweeps
+from rnn_vs_attn import __version__, environment, fitness, streams, sweeps
 from rnn_vs_attn.budget import Budget, Limits
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.exports import FORMATS
@@ -23,7 +22,8 @@ from rnn_vs_attn.listing import ask_once, model_row, print_models
 from rnn_vs_attn.models import BUILT_IN, find, plug_ins
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.pairs import PairLimits
-from rnn_vs_attn.session import DONE, INTERRUPTED, TERMINATED, WRONG_CALL, Interrupted, print_json, resume, start
+from rnn_vs_attn.session import DONE, INTERRUPTED, TERMINATED, WRONG_CALL, Interrupted, resume, start
+from rnn_vs_attn.streams import print_json, show
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.bench import BENCH
 from rnn_vs_attn.suites.suite import Suite
@@ -52,6 +52,7 @@ app = typer.Typer(
 
 def main() -> NoReturn:
     """Run the command line; every way out has an exit code and at most one sentence."""
+    streams.take_over()
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
     debug = "--debug" in sys.argv
@@ -61,9 +62,8 @@ def main() -> NoReturn:
     except UserError as error:
         _fail(str(error), debug)
     except Interrupted as stop:
+        streams.wait_no_longer()
         _exit(stop.exit_code)
-    except BrokenPipeError:
-        _exit(DONE)
     except Exception as error:
         if not hasattr(error, "format_message"):  # typer's own errors have it, whichever Click typer carries
             _fail(
@@ -84,16 +84,17 @@ def _fail(sentence: str, debug: bool) -> NoReturn:
     if debug:
         import traceback
 
-        traceback.print_exc()
-    print(f"error: {sentence}", file=sys.stderr)
+        for line in traceback.format_exc().splitlines():
+            streams.say(line)
+    streams.say(f"error: {sentence}")
     _exit(WRONG_CALL)
 
 
 def _exit(code: int) -> NoReturn:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    """End with the command's own code, whoever reads what it printed."""
+    reason = streams.lost(sys.stdout)
+    if reason:
+        streams.say(f"note: standard output did not take all that was printed: {reason}")
     sys.exit(code)
 
 
@@ -421,4 +422,4 @@ def doctor_command(
         print_json({"environment": facts, "findings": fitness.as_dicts(found)})
         return
     for line in [*fitness.lines(facts), *fitness.verdict(found)]:
-        print(line)
+        show(line)

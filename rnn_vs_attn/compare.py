@@ -11,11 +11,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median, stdev
+from statistics import stdev
 from typing import Any
 
 from rnn_vs_attn import environment, ranks, units, verdicts
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.record_checks import problem_of_run, problems
 from rnn_vs_attn.records import ROUND_TIME, Key, Metric, Record, Run, read_run
 from rnn_vs_attn.tables import Table
 from rnn_vs_attn.verdict_report import Report, geometric_mean, varying
@@ -58,28 +59,12 @@ class Rules:
 def read(path: Path) -> Run:
     """A stored run whose numbers can be numbers. UserError that names the file and line otherwise."""
     run = read_run(path)
-    seen: dict[Key, int] = {}
-    for number, record in enumerate(run.records, start=1):
-        where = f"{path / 'records.jsonl'}, line {number}"
-        if record.key in seen:
-            raise UserError(f"{where} repeats line {seen[record.key]}: {record.metric} of the same case")
-        seen[record.key] = number
-        problem = _nonsense(record)
-        if problem:
-            raise UserError(f"{where} is damaged: {problem}")
+    wrong = problem_of_run(run)
+    if wrong:
+        raise UserError(f"{path / 'run.json'} is damaged: {wrong}")
+    for number, problem in problems(run.records):
+        raise UserError(f"{path / 'records.jsonl'}, line {number} {problem}")
     return run
-
-
-def _nonsense(record: Record) -> str:
-    """What cannot be in a record that this program wrote, "" where nothing."""
-    if record.unit not in ("s", "B"):
-        return ""
-    least = min([*record.values, *([record.median] if record.median is not None else [])], default=1.0)
-    if least < 0 or (least == 0 and record.unit == "s"):
-        return f"{record.metric} is {least:g} {record.unit}"
-    if record.ok and record.values and not math.isclose(median(record.values), record.median or 0.0, rel_tol=1e-9):
-        return f"the median of {record.metric} is {record.median:g} and its samples' is {median(record.values):g}"
-    return ""
 
 
 def unlike(baseline: Run, candidate: Run) -> list[str]:
@@ -134,6 +119,8 @@ def judge(baseline: Run, candidate: Run, rules: Rules) -> list[Comparison]:
             other = after[case].get(metric)
             if other is None:
                 found.append(_row(record, MISSING, "the candidate has no such record", baseline=record.median))
+            elif _meaning(record) != _meaning(other):
+                found.append(_row(record, UNSURE, "the two runs do not measure the same by it", undecidable=True))
             elif record.better != "none":
                 both.append((record, other))
         found += [_row(r, NEW, "", candidate=r.median) for m, r in after[case].items() if m not in records]
@@ -153,6 +140,10 @@ def _by_case(run: Run, rules: Rules) -> dict[tuple[Any, ...], dict[Any, Record]]
         added = tuple(sorted((k, v) for k, v in record.axes.items() if k not in shared))
         found.setdefault(case, {})[record.metric, added] = record
     return found
+
+
+def _meaning(record: Record) -> tuple[str, str, str, bool]:
+    return record.unit, record.better, record.scale, record.exact
 
 
 def _absent(before: Mapping[Any, Record], after: Mapping[Any, Record] | None) -> Comparison | None:
@@ -288,13 +279,15 @@ def report(
     """Verdicts and exit code of two runs; differing: hard keys that do not agree, under which nothing is a verdict."""
     found = judge(baseline, candidate, rules)
     code = verdicts.exit_code(found, strict, new_counts=False)
-    if differing or all(c.verdict in (MISSING, NEW) for c in found):
+    cut_off = interrupted((baseline, candidate), names)
+    if differing or cut_off or all(c.verdict in (MISSING, NEW) for c in found):
         code = verdicts.NO_VERDICT
     notes = [
         f"margin {units.percent(rules.margin)}; of times {units.percent(rules.widened)}, as this machine's spread from "
         f"day to day is {units.percent(rules.spread)} ({rules.source}); exact metrics: any change counts",
         "slower, faster: beyond the margin by an exact rank-sum test with Holm's correction, one family a direction; "
         "same: the 90% interval is inside the margin; intervals shown are at 95%; q: false discovery rate",
+        *(f"NO VERDICT, {name} was interrupted and is not whole; finish it with --resume {name}" for name in cut_off),
         *(f"ADVISORY ONLY, the machines differ in {line}" for line in differing),
         geometric_mean(found),
     ]
@@ -306,10 +299,16 @@ def report(
         "widened_margin": rules.widened,
         "spread": rules.spread,
         "differing": list(differing),
+        "interrupted": cut_off,
         "fingerprint": candidate.environment.get("fingerprint"),
         "commits": [baseline.environment.get("git_commit"), candidate.environment.get("git_commit")],
     }
     return Report(f"compare, {names[1]} against {names[0]}", found, [n for n in notes if n], code, facts)
+
+
+def interrupted(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
+    """The names of runs that were cut off, each once."""
+    return list(dict.fromkeys(name for run, name in zip(runs, names, strict=True) if run.status != "complete"))
 
 
 def over_time(runs: Sequence[Run], names: Sequence[str], rules: Rules) -> Table:
@@ -325,14 +324,16 @@ def over_time(runs: Sequence[Run], names: Sequence[str], rules: Rules) -> Table:
         known = next(r for r in records if r is not None)
         if known.better == "none":
             continue
-        medians = [r.median if r is not None and r.ok else None for r in records]
+        alike = [r if r is not None and r.ok and _meaning(r) == _meaning(known) else None for r in records]
+        medians = [r.median if r is not None else None for r in alike]
         written = ["–" if m is None else units.of_unit(m, known.unit) for m in medians]
         rows.append([*(str(own.get(name, "–")) for name in shown), metric[0], *written, _growth(medians, known)])
     header = [*shown, "metric", *(names[i] for i in order), "last ÷ first"]
     notes = [
-        "medians; no verdict: give two runs for one, or `export --format otava` for change points in a long series"
+        "medians; no verdict: give two runs for one, or export --format otava for change points in a long series",
+        *(f"{name} was interrupted and is not whole" for name in interrupted(runs, names)),
     ]
-    return Table(f"{runs[0].suite}, {len(runs)} runs", header, rows, notes, grouped=False)
+    return Table(f"{runs[0].suite}, {len(runs)} runs", header, rows, notes, grouped=False, heads=len(shown) + 1)
 
 
 def _growth(medians: Sequence[float | None], record: Record) -> str:
@@ -349,6 +350,7 @@ def as_documents(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return [
         {
             "started": run.started,
+            "status": run.status,
             "suite": run.suite,
             "records": [
                 {k: v for k, v in dataclasses.asdict(r).items() if k in ("axes", "metric", "unit", "status", "median")}

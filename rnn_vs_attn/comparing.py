@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from rnn_vs_attn import compare, exports, session, verdict_report, verdicts
 from rnn_vs_attn.compare import Rules
 from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.records import Run
+from rnn_vs_attn.streams import print_document, print_json, say
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import CALIBRATION
 
@@ -60,10 +60,12 @@ def _refuse(names: tuple[str, str], differing: list[str], options: dict[str, Any
 
 def _over_time(runs: list[Run], paths: list[Path], rules: Rules, options: dict[str, Any]) -> int:
     if options["as_json"]:
-        session.print_json({"runs": compare.as_documents(runs)})
+        print_json({"runs": compare.as_documents(runs)})
         return session.DONE
+    from rnn_vs_attn.terminal import print_table
+
     table = compare.over_time(runs, [path.name for path in paths], rules)
-    session.print_table(table, session.console())
+    print_table(table, session.console())
     if options["markdown"] is not None:
         verdict_report.write(options["markdown"], table.markdown(), "--markdown")
     return session.DONE
@@ -81,7 +83,7 @@ def export(paths: list[Path], name: str, output: Path | None) -> int:
     runs = [compare.read(path) for path in paths]
     document = exports.exported(runs, name)
     if output is None:
-        sys.stdout.write(str(document))
+        print_document(str(document))
         return session.DONE
     series = exports.otava_configuration(runs, str(output)) if name == "otava" else None
     verdict_report.write(output, document, "--output")
@@ -96,6 +98,6 @@ def _configure(output: Path, text: str, gaps: list[str]) -> None:
     verdict_report.write(configuration, text, "--output")
     if gaps:
         more = f" and {len(gaps) - 1} more" if len(gaps) > 1 else ""
-        print(f"note: not in {configuration}, as some run lacks it: {gaps[0]}{more}", file=sys.stderr)
+        say(f"note: not in {configuration}, as some run lacks it: {gaps[0]}{more}")
     command = f"OTAVA_CONFIG={shlex.quote(str(configuration))} otava analyze rnn-vs-attn"
-    print(f"Written to {output}; now: {command}", file=sys.stderr)
+    say(f"Written to {output}; now: {command}")

@@ -279,12 +279,13 @@ def _git_commit() -> str | None:
     """The commit of the current folder, + behind it where files are changed; None outside of a repository."""
     try:
         found = [
-            subprocess.run(["git", *words], capture_output=True, text=True, check=True, env=_GIT).stdout.strip()
+            subprocess.run(["git", *words], capture_output=True, text=True, errors="replace", check=True, env=_GIT)
             for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
         ]
     except (OSError, subprocess.CalledProcessError):
         return None
-    return found[0] + "+" * bool(found[1])
+    commit, changed = (done.stdout.strip() for done in found)
+    return commit + "+" * bool(changed)
 
 
 def _user() -> str | None:

@@ -16,6 +16,7 @@ from typing import Any
 from rnn_vs_attn import __version__
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records import ROUND_TIME, Record, Run
+from rnn_vs_attn.safe_text import json_text, one_line, spreadsheet, yaml
 from rnn_vs_attn.suites import SUITES
 
 _ALWAYS = ("model", "seq_len", "dtype", "device", "threads")
@@ -55,7 +56,7 @@ def label(record: Record) -> str:
     for name, value in record.axes.items():
         if name != "model" and name not in implied and (name in always or defaults.get(name, ...) != value):
             parts.append(f"{name}={value}")
-    return "/".join(parts)
+    return one_line("/".join(parts))
 
 
 def _measured(run: Run, *units: str) -> list[Record]:
@@ -106,7 +107,7 @@ def _pytest_benchmark(runs: Sequence[Run]) -> str:
                 "processor": facts.get("architecture"),
                 "machine": facts.get("architecture"),
                 "python_compiler": "unknown",
-                "python_implementation": str(facts.get("python", "")).split()[0] if facts.get("python") else "unknown",
+                "python_implementation": next(iter((facts.get("python") or "").split()), "unknown"),
                 "python_implementation_version": facts.get("python_full"),
                 "python_version": facts.get("python_full"),
                 "python_build": [],
@@ -189,15 +190,24 @@ def _otava(runs: Sequence[Run]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["time", "commit", *names])
     for run, row in rows:
-        commit = run.environment.get("git_commit") or "unknown"
-        writer.writerow([run.started, commit, *(row[name].median if name in row else "" for name in names)])
+        heads = run.started, run.environment.get("git_commit") or "unknown"
+        writer.writerow([*map(_cell, heads), *(row[name].median if name in row else "" for name in names)])
     return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    """A cell of CSV: on one line, and no formula to a spreadsheet."""
+    return spreadsheet(one_line(text))
+
+
+def _column(record: Record) -> str:
+    return _cell(f"{label(record)}/{record.metric}")
 
 
 def _series(runs: Sequence[Run]) -> list[tuple[Run, dict[str, Record]]]:
     """Runs in the order of time with their records by column; a run without any value is no row."""
     ordered = sorted(runs, key=lambda run: run.started)
-    rows = [(run, {f"{label(r)}/{r.metric}": r for r in _measured(run, "s", "B", "1", "1/s")}) for run in ordered]
+    rows = [(run, {_column(r): r for r in _measured(run, "s", "B", "1", "1/s")}) for run in ordered]
     return [(run, row) for run, row in rows if row]
 
 
@@ -213,18 +223,13 @@ def otava_configuration(runs: Sequence[Run], file: str) -> tuple[str, list[str]]
     gaps = [name for name in shown if not all(name in row for row in rows)]
     if len(gaps) == len(shown):
         raise UserError("no metric that can get better or worse is in all of these runs; otava has nothing to read")
-    lines = ["tests:", "  rnn-vs-attn:", "    type: csv", f"    file: {_quoted(file)}", "    time_column: time"]
+    lines = ["tests:", "  rnn-vs-attn:", "    type: csv", f"    file: {yaml(file)}", "    time_column: time"]
     lines += ["    attributes: [commit]", "    metrics:"]
     for name, record in shown.items():
         if name not in gaps:
-            quoted = _quoted(name)
+            quoted = yaml(name)
             lines += [f"      {quoted}:", f"        column: {quoted}", f"        direction: {direction[record.better]}"]
     return "\n".join(lines) + "\n", gaps
-
-
-def _quoted(text: str) -> str:
-    """A YAML string; JSON's escapes beyond U+FFFF are pairs of surrogates, which YAML has not."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _csv(runs: Sequence[Run]) -> str:
@@ -238,8 +243,11 @@ def _parquet(runs: Sequence[Run]) -> bytes:
         import pyarrow  # noqa: F401
     except ImportError:
         raise UserError("--format parquet needs pyarrow: pip install 'rnn-vs-attn[parquet]'") from None
-    out = io.BytesIO()
-    _frame(runs).to_parquet(out, index=False)
+    out, frame = io.BytesIO(), _frame(runs)
+    for name in frame.select_dtypes(object):
+        if len(set(frame[name].dropna().map(type))) > 1:  # a column has one type; texts hold them all
+            frame[name] = frame[name].map(str, na_action="ignore")
+    frame.to_parquet(out, index=False)
     return out.getvalue()
 
 
@@ -255,7 +263,8 @@ def _frame(runs: Sequence[Run]) -> Any:
             if name in frame:
                 frame[name] = frame[name].map(json.dumps)
         frames.append(frame)
-    return pandas.concat(frames, ignore_index=True).astype(dict.fromkeys(_whole(runs), "Int64"))
+    frame = pandas.concat(frames, ignore_index=True).astype(dict.fromkeys(_whole(runs), "Int64"))
+    return frame.map(lambda value: _cell(value) if isinstance(value, str) else value)
 
 
 def _whole(runs: Sequence[Run]) -> list[str]:
@@ -269,7 +278,7 @@ def _whole(runs: Sequence[Run]) -> list[str]:
 
 
 def _json(document: object) -> str:
-    return json.dumps(document, allow_nan=False, ensure_ascii=False, indent=2) + "\n"
+    return json_text(document) + "\n"
 
 
 FORMATS = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.models import ENCODER, LANGUAGE, Complexity, ModelSpec
 from rnn_vs_attn.models.configurations import AlbertShape, LanguageShape
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.session import console, print_table
+from rnn_vs_attn.session import console
 
 VOCAB_SIZE = 256  # bytes
 _GROWTHS = tuple(field.name for field in dataclasses.fields(Complexity))
@@ -112,6 +111,7 @@ _TITLES = {
     "causal": "causal",
     "source": "source",
 }
+_PROSE = ("commands", "source")
 _NOTES = (
     "n is seq_len and d is d_model, projections included; FLOPs are of matrix products, a multiply-add is two",
     "ab takes what bench takes: built-in models under --aa and between two environments, your own between commits too",
@@ -121,6 +121,7 @@ _NOTES = (
 def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
     """The list as one table, or as several where the terminal is narrow."""
     from rnn_vs_attn.tables import Table
+    from rnn_vs_attn.terminal import print_table
 
     caption = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(shape).items() if name != "causal")
     noted: dict[str, list[str]] = {}
@@ -128,12 +129,8 @@ def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
         noted.setdefault(told["note"], []).append(told["name"])
     notes = [f"{', '.join(names)}: {note}" for note, names in noted.items() if note]
     cells = [[_written(name, row[name], row["family"]) for name in _TITLES] for row in rows]
-    out = console()
-    table = Table(caption, list(_TITLES.values()), cells, [*notes, *_NOTES], grouped=False)
-    *parts, last = table.parts(out.width if out.is_terminal else math.inf)
-    for part in parts:
-        print_table(dataclasses.replace(part, caption="", notes=[]), out)
-    print_table(last, out)
+    table = Table(caption, list(_TITLES.values()), cells, [*notes, *_NOTES], grouped=False, prose=_PROSE)
+    print_table(table, console())
 
 
 def _written(name: str, value: Any, family: str) -> str:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import itertools
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from rnn_vs_attn.safe_text import one_line
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,12 @@ def _annotate(axes: Any, mark: Mark, scale: float) -> None:
     in_right_half = mark.x > (left * right) ** 0.5
     place = {"xytext": (-8, 8), "ha": "right"} if in_right_half else {"xytext": (8, -12), "ha": "left"}
     axes.annotate(
-        mark.label, (mark.x, mark.y * scale), fontsize=8, textcoords="offset points", parse_math=False, **place
+        one_line(mark.label),
+        (mark.x, mark.y * scale),
+        fontsize=8,
+        textcoords="offset points",
+        parse_math=False,
+        **place,
     )
 
 
@@ -150,14 +158,14 @@ def _finish(axes: Any, figure: Figure) -> None:
     ticks = sorted({x for series in figure.series for x in series.x})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.set_title(figure.title, fontsize=10)
-    axes.set_xlabel(figure.x_label)
-    axes.set_ylabel(figure.y_label)
+    axes.set_title(one_line(figure.title), fontsize=10, parse_math=False)
+    axes.set_xlabel(one_line(figure.x_label), parse_math=False)
+    axes.set_ylabel(one_line(figure.y_label), parse_math=False)
     axes.grid(alpha=0.3)
     handles = axes.get_lines()[: len(figure.series)]
     legend = axes.legend(handles, [str(i) for i in range(len(handles))], fontsize=8)
     for text, series in zip(legend.get_texts(), figure.series, strict=True):
-        text.set_text(series.label)  # a path may begin with an underscore or hold dollar signs
+        text.set_text(one_line(series.label))  # a path may begin with an underscore or hold dollar signs
         text.set_parse_math(False)
 
 
@@ -177,9 +185,8 @@ def _finish_logarithms(axes: Any, figure: Figure) -> None:
     axes.yaxis.set_major_formatter(lambda exponent, _: f"1e{exponent:+.0f}" if exponent == round(exponent) else "")
     for level in figure.levels:
         axes.axhline(level.y, color="#666666", linestyle=":", linewidth=1)
-        axes.annotate(
-            level.label, (0.01, level.y), xycoords=("axes fraction", "data"), fontsize=8, va="bottom", color="#666666"
-        )
+        place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "bottom", "color": "#666666"}
+        axes.annotate(one_line(level.label), (0.01, level.y), fontsize=8, parse_math=False, **place)
 
 
 def as_text(figure: Figure, width: int, height: int = 14) -> list[str]:
@@ -216,5 +223,7 @@ def as_text(figure: Figure, width: int, height: int = 14) -> list[str]:
 def _bytes(canvas: Any, kind: str) -> bytes:
     out = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    canvas.savefig(out, format=kind, dpi=130, metadata=metadata)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph ")  # a letter that the font lacks is drawn as a box
+        canvas.savefig(out, format=kind, dpi=130, metadata=metadata)
     return out.getvalue()

@@ -6,23 +6,35 @@ import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID
+from rich.text import Text
 
 from rnn_vs_attn.budget import LOOKS, Limits
 from rnn_vs_attn.pairs import PairLimits, Stage
 from rnn_vs_attn.records import Record
 from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.terminal import Terminal
 from rnn_vs_attn.units import duration
 
 
-def _bar(console: Console) -> Progress:
+class _Words(ProgressColumn):
+    """Text that `write` makes of a task, which is data."""
+
+    def __init__(self, console: Terminal, write: Callable[[Task], str]) -> None:
+        super().__init__()
+        self._console, self._write = console, write
+
+    def render(self, task: Task) -> Text:
+        return self._console.render_str(self._write(task))
+
+
+def _bar(console: Terminal) -> Progress:
     return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
+        SpinnerColumn("dots" if console.safe("⠋") == "⠋" else "line"),
+        _Words(console, lambda task: task.description),
         BarColumn(bar_width=20),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.fields[left]}"),
+        _Words(console, lambda task: f"{task.completed:.0f}/{task.total:.0f}"),
+        _Words(console, lambda task: task.fields["left"]),
         console=console,
         transient=True,
         auto_refresh=False,  # a drawing thread would take turns with what is being timed
@@ -35,7 +47,7 @@ class Shown:
 
     def __init__(
         self,
-        console: Console,
+        console: Terminal,
         limits: Limits,
         phases: int,
         after_first_round: Callable[[Sequence[Record]], None],
@@ -78,12 +90,12 @@ class Shown:
         self._round_seconds = time.monotonic() - self._round_begun
         if not self._console.is_terminal:
             took, left = duration(self._round_seconds), self._left() or "done"
-            self._console.print(f"round {number + 1} of {self._of()} took {took}; {left}", highlight=False)
+            self._console.print(f"round {number + 1} of {self._of()} took {took}; {left}")
         if number == 0:
             self._after_first_round(records)
 
     def note(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(text, soft_wrap=True)
 
     def _of(self) -> str:
         return str(self._limits.rounds) if self._limits.rounds is not None else f"{LOOKS[0]} to {LOOKS[-1]}"
@@ -109,7 +121,7 @@ class Shown:
 class PairsShown:
     """The same for the pairs of `ab`: a bar on a terminal, a line a pair elsewhere."""
 
-    def __init__(self, console: Console, limits: PairLimits) -> None:
+    def __init__(self, console: Terminal, limits: PairLimits) -> None:
         self._console = console
         self._limits = limits
         self._bar = _bar(console)
@@ -143,7 +155,7 @@ class PairsShown:
         self._left = f"about {duration(ahead)} left" if ahead else ""
         if not self._console.is_terminal:
             text = f"stage {stage.number}, pair {stage.pairs} of {stage.wanted} took {duration(seconds)}"
-            self._console.print(f"{text}; {self._left or 'done'}", highlight=False)
+            self._console.print(f"{text}; {self._left or 'done'}")
 
     def stage_two(self, flagged: int, cells: int, pairs: int, seconds: float, left: float) -> None:
         fits = seconds <= left
@@ -155,7 +167,7 @@ class PairsShown:
             if fits
             else f", more than the {duration(max(left, 0))} that --max-seconds leaves: verdicts may be missing"
         )
-        self._console.print(text + short, style="green" if fits else "red", highlight=False, soft_wrap=True)
+        self._console.print(text + short, style="green" if fits else "red", soft_wrap=True)
         self._left = ""
 
     def _name(self) -> str:

@@ -13,6 +13,7 @@ import fcntl
 import json
 import math
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from rnn_vs_attn import stats
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.safe_text import encodable
+from rnn_vs_attn.strict_json import parsed
 
 if TYPE_CHECKING:
     import pandas
@@ -40,7 +43,8 @@ Key = tuple[str, str, tuple[tuple[str, AxisValue], ...]]
 _LATER_AXES: Axes = {"kernel_size": 4, "window": 64}  # no model had a use for them before
 _HAVE_LATER_AXES = ("bench", "gradflow", "decode")
 
-_STRICT = {"extra": "forbid", "allow_inf_nan": False}
+_STRICT = {"extra": "forbid", "allow_inf_nan": False, "strict": True}
+_LARGEST = 1 << 30  # bytes of a file that is read
 
 
 @dataclass(frozen=True)
@@ -216,8 +220,8 @@ def group_lines(lines: Iterable[SampleLine]) -> dict[Key, list[SampleLine]]:
 
 
 def dump(value: object) -> str:
-    """One line of JSON; NaN and infinity are a ValueError."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    """One line of JSON that UTF-8 can hold; NaN and infinity are a ValueError."""
+    return encodable(json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False))
 
 
 class RunFolder:
@@ -259,7 +263,7 @@ class RunFolder:
         """Write one sample, whole or not at all. UserError where the disk takes no more."""
         start = self._samples.seek(0, os.SEEK_END)
         try:
-            left = dump(asdict(line)).encode(errors="backslashreplace") + b"\n"
+            left = dump(asdict(line)).encode() + b"\n"
             while left:  # a disk that becomes full takes a part without an error
                 left = left[self._samples.write(left) :]
         except OSError as error:
@@ -280,8 +284,8 @@ class RunFolder:
         beside = target.with_name(target.name + ".part")
         try:
             target.parent.mkdir(exist_ok=True)
-            with beside.open("w", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(text)
+            with beside.open("w", encoding="utf-8") as file:
+                file.write(encodable(text))
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(target)
@@ -344,7 +348,7 @@ def read_samples(path: Path) -> list[SampleLine]:
 def _read_head(file: Path) -> Run:
     validate = _adapter(Run)
     try:
-        content = json.loads(_read(file))
+        content = parsed(_read(file))
         if not isinstance(content, dict):
             raise UserError(f"{file} is not a run's file: it holds no object")
         schema = content.pop("schema", None)
@@ -367,6 +371,7 @@ def _read_lines(file: Path, kind: type[Line], torn_end: bool = False) -> Iterato
     for number, line in enumerate(content.splitlines(), start=1):
         try:
             item = validate(line)
+            parsed(line)
         except ValueError as error:
             raise UserError(f"{file}, line {number} is damaged: {_short(error)}") from None
         if item.status not in STATUSES:
@@ -383,6 +388,9 @@ def _with_later_axes(item: Line) -> Line:
 
 def _read(file: Path) -> bytes:
     try:
+        facts = file.stat()
+        if not stat.S_ISDIR(facts.st_mode) and not (stat.S_ISREG(facts.st_mode) and facts.st_size < _LARGEST):
+            raise UserError(f"cannot read {file}: it is no file, or larger than a run's can be")
         return file.read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}; is this the folder of a run?") from None
@@ -403,5 +411,7 @@ def _short(error: ValueError) -> str:
     if errors is None:
         return str(error)
     first = errors(include_url=False)[0]
+    if first["loc"][:1] == ("axes",) and len(first["loc"]) > 1:
+        return f"the axis {first['loc'][1]!r} is no text, number or truth value"
     place = ".".join(str(part) for part in first["loc"])
     return f"{place}: {first['msg']}" if place else str(first["msg"])

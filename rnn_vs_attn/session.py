@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 import sys
@@ -13,15 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn import environment, fitness, processors, sweeps, units
+from rnn_vs_attn import environment, fitness, processors, safe_text, sweeps, units
 from rnn_vs_attn.budget import LOOKS, Budget, Limits
-from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError, first_line
+from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.estimates import estimates
 from rnn_vs_attn.models import find
-from rnn_vs_attn.records import Record, Run, RunFolder, read_head, read_samples
+from rnn_vs_attn.records import Record, Run, RunFolder
 from rnn_vs_attn.runner import Sweep, now
 from rnn_vs_attn.schedule import After, Costs, Look, Schedule, left_out_words
-from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.streams import print_json, say, show
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of, untaken
 
 DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143
@@ -89,32 +88,18 @@ def _check_starts(suite: Suite, cases: Sequence[Case], limits: Limits, workers: 
 
 
 def resume(suite: Suite, options: dict[str, Any]) -> int:
+    from rnn_vs_attn import resuming
+
     begun = time.monotonic()
     path = options["resume"]
-    head = read_head(path)
-    if head.suite != suite.name:
-        command = next((other.command for other in SUITES if other.name == head.suite), head.suite)
-        raise UserError(
-            f"{path} holds a run of {head.suite!r}, not of {suite.name!r}; use rnn-vs-attn {command} --resume {path}"
-        )
-    lines = read_samples(path)
-    try:
-        axes = head.settings["axes"]
-        cases = sweeps.cases(suite, axes)
-        budget = Budget(**head.settings["limits"].pop("budget"))
-        limits = Limits(**head.settings["limits"], budget=budget)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
-    if head.settings.get("inputs", 1) != suite.inputs:
-        raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
-    settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs}
-    head = dataclasses.replace(head, settings=settings)
+    stored = resuming.read(suite, path)
+    head, cases, limits, lines = stored.head, stored.cases, stored.limits, stored.lines
     if options["retry"] and any(line.status != "ok" for line in lines):
         head = dataclasses.replace(head, status="interrupted", finished=None)
     looked: dict[Case, Look] = {}
-    with _Workers(suite, options["debug"], axes["threads"]) as workers:
+    with _Workers(suite, options["debug"], stored.axes["threads"]) as workers:
         if head.status != "complete":
-            facts = _probe(suite, dict(axes), limits, workers)
+            facts = _probe(suite, dict(stored.axes), limits, workers)
             here = environment.hard_keys(environment.describe(facts, anonymous=False))
             if here != environment.hard_keys(head.environment):
                 raise UserError(
@@ -250,7 +235,7 @@ def _run(
     if not quiet:
         state = "Interrupted; go on with" if code else "Written to"
         way = f"rnn-vs-attn {suite.command} --resume {folder.path}" if code else str(folder.path)
-        print(f"{state} {way}", file=sys.stderr)
+        say(f"{state} {way}")
     if code:
         return code
     return UNFINISHED_CASES if any(record.status != "ok" for record in run.records) else DONE
@@ -263,7 +248,7 @@ def _first_table(
 
     def show(records: Sequence[Record]) -> None:
         if suite.timed and done == 0 and not options["as_json"] and limits.rounds != 1:
-            err.print("First table, after one round; no intervals yet:", highlight=False)
+            err.print("First table, after one round; no intervals yet:")
             _print_tables(suite, records, limits, err)
 
     return show
@@ -276,12 +261,12 @@ def _announce(suite: Suite, cases: Sequence[Case], limits: Limits, folder: RunFo
     counted = sum(map(suite.only_counts, cases))
     what = f"{len(cases) - counted} cases" + (f" and {counted} counts" if counted else "")
     text = f"{suite.name}: {what} on {devices}, {rounds} rounds, {bound}"
-    err.print(f"{text}; into {folder.path}", highlight=False, soft_wrap=True)
+    err.print(f"{text}; into {folder.path}", soft_wrap=True)
     found = fitness.findings(head.environment, max(case.threads for case in cases))
     for line in environment.said_of_quota(head.environment):
-        err.print(f"note: {line}", highlight=False, soft_wrap=True)
+        err.print(f"note: {line}", soft_wrap=True)
     if found and suite.timed:
-        err.print(f"note: {found[0].text}; {found[0].remedy}", highlight=False, soft_wrap=True)
+        err.print(f"note: {found[0].text}; {found[0].remedy}", soft_wrap=True)
 
 
 def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) -> None:
@@ -290,14 +275,14 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
     shown = [*run.records, *suite.expand(run.records)]
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
     folder.write("table.csv", tables.to_csv(shown, case_axes))
-    remarks = "".join(f"- {line}\n" for line in _remarks(suite, run))
+    remarks = "".join(f"- {safe_text.markdown(line)}\n" for line in _remarks(suite, run))
     every = [table.markdown() for table in _tables(suite, run.records, limits)]
     summary = [table.markdown() for table in _summary(suite, run.records)]
     folder.write("table.md", "\n".join([*summary, remarks, *every] if summary else [*every, remarks]))
     try:
         plots.save(suite.figures(run.records), folder.path / "plots")
     except ImportError as error:
-        print(f"note: no plots: {error}; pip install matplotlib", file=sys.stderr)
+        say(f"note: no plots: {error}; pip install matplotlib")
     except OSError as error:
         raise UserError(f"cannot write {folder.path / 'plots'}: {error.strerror}; the records are kept") from None
 
@@ -324,9 +309,9 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
     chart = suite.chart(run.records) if out.is_terminal else None
     if chart is not None:
         for line in plots.as_text(chart, min(out.width, 100)):
-            out.print(line, highlight=False, markup=False)
+            out.print(line)
     for line in _remarks(suite, run):
-        out.print(line, highlight=False, markup=False, soft_wrap=not out.is_terminal)
+        out.print(line, soft_wrap=not out.is_terminal)
 
 
 def _said_of_left_out(suite: Suite, records: Sequence[Record]) -> list[str]:
@@ -352,55 +337,32 @@ def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: floa
     found = [tables.build(shown, case_axes, suite.columns, limits.precision, width < WIDE, **heads)]
     for pivot in suite.pivots:
         whole = tables.build_pivot(shown, case_axes, pivot)
-        if not whole.rows:
-            continue
-        narrow = whole if whole.width <= width else tables.build_pivot(shown, case_axes, pivot, narrow=True)
-        found += narrow.parts(width)
+        if whole.rows:
+            found.append(whole if whole.width <= width else tables.build_pivot(shown, case_axes, pivot, narrow=True))
     return found
 
 
 def _print_tables(suite: Suite, records: Sequence[Record], limits: Limits, out: Any) -> None:
+    from rnn_vs_attn.terminal import print_table
+
     width = out.width if out.is_terminal else math.inf
-    shown = _tables(suite, records, limits, width) if suite.summary is None else _summary(suite, records, width)
+    shown = _tables(suite, records, limits, width) if suite.summary is None else _summary(suite, records)
     for table in shown:
         print_table(table, out)
 
 
-def _summary(suite: Suite, records: Sequence[Record], width: float = math.inf) -> list[Any]:
+def _summary(suite: Suite, records: Sequence[Record]) -> list[Any]:
     """The tables that a suite shows in place of the one of all cases."""
-    found = suite.summary(records) if suite.summary is not None else []
-    return [part for table in found for part in (table.parts(width) if table.rows else [table])]
-
-
-def print_table(table: Any, out: Any) -> None:
-    """A rich table on a terminal, Markdown elsewhere."""
-    if not out.is_terminal:
-        out.file.write(table.markdown() + "\n")
-        return
-    if not table.rows:
-        out.print(table.caption, highlight=False, markup=False)
-        for note in table.notes:
-            out.print(note, highlight=False, markup=False)
-        return
-    from rich.table import Table
-
-    rich_table = Table(caption=table.caption, header_style="bold", caption_justify="left")
-    for i, title in enumerate(table.header):
-        rich_table.add_column(title, justify="left" if i == 0 else "right", no_wrap=i == 0, overflow="fold")
-    for i, row in enumerate(table.rows):
-        last_of_group = i + 1 == len(table.rows) or table.rows[i + 1][1:2] != row[1:2]
-        rich_table.add_row(*row, end_section=table.grouped and last_of_group)
-    out.print(rich_table)
-    for note in table.notes:
-        out.print(note, highlight=False, markup=False)
+    return suite.summary(records) if suite.summary is not None else []
 
 
 def publish(report: Any, options: dict[str, Any]) -> None:
     """Verdicts to the terminal or as JSON, to the files asked for, and to GitHub where it runs there."""
     from rnn_vs_attn import verdict_report
+    from rnn_vs_attn.terminal import print_table
 
     for line in verdict_report.publish(report, options["markdown"], options["junit"]):
-        print(line, file=sys.stderr)
+        print(line, file=sys.stderr)  # a command to GitHub, which is meant
     if options["as_json"]:
         print_json(verdict_report.document(report))
         return
@@ -507,13 +469,10 @@ def command_line(anonymous: bool) -> list[str]:
 
 
 def console(stderr: bool = False) -> Any:
-    from rich.console import Console
+    """The one that all of rich prints to."""
+    from rnn_vs_attn.terminal import Terminal
 
-    return Console(stderr=stderr)
-
-
-def print_json(document: object) -> None:
-    print(json.dumps(document, allow_nan=False, ensure_ascii=False, indent=2))
+    return Terminal(stderr)
 
 
 # Estimates
@@ -543,10 +502,10 @@ def _dry_run(
         return DONE
     for case in timed:
         about = units.duration(seconds[case]) if case in looked else "unknown"
-        where = f"{case.dtype}\t{case.device}\tthreads {case.threads}"
-        print(f"{case.label}\tseq_len {case.seq_len}\t{where}\tabout {about} a round")
+        where = case.dtype, case.device, f"threads {case.threads}"
+        show(case.label, f"seq_len {case.seq_len}", *where, f"about {about} a round")
     if surplus:
-        print(left_out_words(surplus, schedule.needed(0, now, cases)))
+        show(left_out_words(surplus, schedule.needed(0, now, cases)))
     if counted:
         print(f"{len(counted)} counts beside them")
     total = " to ".join(dict.fromkeys(units.duration(s) for s in totals))

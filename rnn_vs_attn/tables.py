@@ -7,11 +7,12 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from rnn_vs_attn import units
+from rnn_vs_attn import safe_text, units
 from rnn_vs_attn.records import AxisValue, Record
 from rnn_vs_attn.stats import LEVEL, MIN_ROUNDS
 
 FAULT_WORDS = {"out_of_memory": "out of memory"}
+PROSE = 24  # characters of a line that do for a column of sentences
 
 
 @dataclass(frozen=True)
@@ -67,30 +68,45 @@ class Table:
     rows: list[list[str]]
     notes: list[str]
     grouped: bool = True  # a line between rows whose second cells differ
+    heads: int = 1  # how many of the first columns say which row it is
+    prose: tuple[str, ...] = ()  # titles of columns that hold sentences, which may be broken between words
+
+    @property
+    def columns(self) -> list[tuple[str, ...]]:
+        """Each column from its title downwards."""
+        return list(zip(self.header, *self.rows, strict=True))
 
     @property
     def width(self) -> int:
         """Characters that a line takes on a terminal."""
-        return sum(max(map(len, column)) + 3 for column in zip(self.header, *self.rows, strict=True)) + 1
+        return sum(_width(column) + 3 for column in self.columns) + 1
 
     def parts(self, width: float) -> list[Table]:
-        """Tables that fit into `width`, each with the first column and some of the others; one column at least."""
-        columns = list(zip(self.header, *self.rows, strict=True))
-        first, parts = columns[0], [[columns[0]]]
-        for column in columns[1:]:
+        """Tables that fit into `width`, each with the columns that head a row and some others; one other at least."""
+        columns = self.columns
+        heads, parts = columns[: self.heads], [columns[: self.heads]]
+        for column in columns[self.heads :]:
             taken = [*parts[-1], column]
-            if len(parts[-1]) > 1 and _from_columns(self, taken).width > width:
-                parts.append([first, column])
+            needed = sum(min(_width(c), PROSE if c[0] in self.prose else _width(c)) + 3 for c in taken) + 1
+            if len(parts[-1]) > len(heads) and needed > width:
+                parts.append([*heads, column])
             else:
                 parts[-1] = taken
         return [_from_columns(self, part) for part in parts]
 
     def markdown(self) -> str:
         """A GitHub-style table with its caption above and its notes below."""
-        lines = [self.caption, ""]
+        lines = [safe_text.markdown(self.caption), ""]
         if self.rows:
-            lines += [_pipes(self.header), _pipes(["---"] * len(self.header)), *(_pipes(row) for row in self.rows)]
-        return "\n".join([*lines, "", *(f"- {note}" for note in self.notes)]).rstrip() + "\n"
+            lines += [_pipes(self.header), "| --- " * len(self.header) + "|", *(_pipes(row) for row in self.rows)]
+        return "\n".join([*lines, "", *(f"- {safe_text.markdown(note)}" for note in self.notes)]).rstrip() + "\n"
+
+
+def _width(texts: Iterable[str]) -> int:
+    """Characters of a terminal's line that the longest text takes; some letters take two."""
+    from rich.cells import cell_len
+
+    return max(map(cell_len, texts))
 
 
 def _from_columns(table: Table, columns: Sequence[Sequence[str]]) -> Table:
@@ -135,7 +151,8 @@ def build(
     told = [n for n in case_axes if n not in implied]
     varying = [n for n in told if n in row_axes or len({row.axes[n] for row in rows}) > 1]
     varying.sort(key=lambda name: row_axes.index(name) if name in row_axes else len(row_axes))
-    shown = [c for c in columns if any(row.owes(c.metric) for row in rows) and not (narrow and c.spare)]
+    owed = [c for c in columns if any(row.owes(c.metric) for row in rows)]
+    shown = [c for c in owed if not (narrow and c.spare)]
     notes = _Notes()
     cells = [
         [str(row.axes[name]) for name in varying] + [_cell(row, column, precision, notes) for column in shown]
@@ -145,7 +162,8 @@ def build(
         cell[0] += notes.marks(row)
     fixed = {name: rows[0].axes[name] for name in told if name not in varying} if rows else {}
     caption = ", ".join(f"{name} {value}" for name, value in fixed.items())
-    return Table(caption, varying + [c.title for c in shown], cells, notes.lines)
+    notes.left_out([c.title for c in owed if c not in shown])
+    return Table(caption, varying + [c.title for c in shown], cells, notes.lines, heads=len(varying))
 
 
 def build_pivot(records: Sequence[Record], case_axes: Sequence[str], pivot: Pivot, narrow: bool = False) -> Table:
@@ -160,7 +178,8 @@ def build_pivot(records: Sequence[Record], case_axes: Sequence[str], pivot: Pivo
         for value in ordered
         if any(row.record(pivot.metric, {pivot.axis: value}) for row in rows)
     ]
-    notes = [pivot.note] if pivot.note and cells and not narrow else []
+    note = "without intervals, for want of room; table.md has them" if narrow else pivot.note
+    notes = [note] if note and cells else []
     return Table(pivot.title, [pivot.axis, *labels], cells, notes, grouped=False)
 
 
@@ -203,6 +222,10 @@ class _Notes:
         if text not in self.lines:
             self.lines.insert(0, text)
 
+    def left_out(self, titles: Sequence[str]) -> None:
+        if titles:
+            self.lines.append(f"left out for want of room: {', '.join(titles)}; table.md has them")
+
     def wide(self, precision: float) -> str:
         text = f"! this interval is wider than the precision asked for, {units.percent(precision)}"
         if text not in self.lines:
@@ -231,20 +254,21 @@ def _cell(row: Row, column: Column, precision: float | None, notes: _Notes) -> s
 
 
 def _pipes(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(safe_text.markdown(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
 def to_csv(records: Sequence[Record], case_axes: Sequence[str]) -> str:
     """One line a case: axes, then median, low and high of every metric at full precision, status, error, warnings."""
     rows = rows_of(records, case_axes)
     names = list(dict.fromkeys(key for row in rows for key in row.records))
-    titles = ["_".join([metric, *(str(v) for _, v in added)]) for metric, added in names]
+    titles = [safe_text.spreadsheet("_".join([metric, *(str(v) for _, v in added)])) for metric, added in names]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     ends = ("", "_low", "_high")
     writer.writerow([*case_axes, *(t + end for t in titles for end in ends), "rounds", "status", "error", "warnings"])
     for row in rows:
-        writer.writerow(_csv_line(row, names))
+        line = _csv_line(row, names)
+        writer.writerow([safe_text.spreadsheet(cell) if isinstance(cell, str) else cell for cell in line])
     return out.getvalue()
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rnn_vs_attn.session import DONE, INTERRUPTED, TERMINATED, check_folder, print_json, start
+from rnn_vs_attn.session import DONE, INTERRUPTED, TERMINATED, check_folder, start
 from rnn_vs_attn.stats import MIN_ROUNDS
+from rnn_vs_attn.streams import print_json, say
 from rnn_vs_attn.suites.suite import Suite
 
 
@@ -30,14 +30,14 @@ def start_all(
         left = max(0.0, deadline - time.monotonic()) / (len(suites) - done)
         own = {"max_seconds": left, "output": folders[done], "take_document": documents.append}
         if not shared["as_json"]:
-            print(f"{chr(10) if done else ''}{suite.command}: {suite.help}\n", flush=True)
+            print(f"{chr(10) if done else ''}{suite.command}: {suite.help}\n", flush=True)  # texts of its own
         code = start(suite, {**options_of(suite), **shared, **own}) or code
         if code in (INTERRUPTED, TERMINATED):
             break
     if shared["as_json"]:
         print_json({"runs": documents})
     elif not shared["quiet"] and shared["rounds"] < MIN_ROUNDS and code not in (INTERRUPTED, TERMINATED):
-        print(_no_intervals(suites, shared["rounds"]), file=sys.stderr)
+        say(_no_intervals(suites, shared["rounds"]))
     return code
 
 

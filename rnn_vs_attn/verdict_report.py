@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from rnn_vs_attn import units
+from rnn_vs_attn import safe_text, units
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records import AxisValue
 from rnn_vs_attn.tables import Table
@@ -85,7 +85,8 @@ def table(report: Report, most: int | None = None) -> Table:
     if hidden:
         left = Counter(c.verdict for c in hidden)
         notes.insert(0, f"and {len(hidden)} more rows: " + ", ".join(f"{n} {v}" for v, n in left.items()))
-    return Table(report.headline, [*names, *(title for title, _ in columns)], rows, notes, grouped=False)
+    header = [*names, *(title for title, _ in columns)]
+    return Table(report.headline, header, rows, notes, grouped=False, heads=len(names) + 1, prose=("reason",))
 
 
 def varying(axes: Sequence[dict[str, AxisValue]]) -> list[str]:
@@ -162,27 +163,22 @@ def junit(report: Report) -> str:
     counts = {"tests": len(report.found), "failures": number["failure"], "errors": number["error"]}
     attributes = {name: str(value) for name, value in (counts | {"skipped": number["skipped"]}).items()}
     suites = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(suites, "testsuite", {"name": _printable(report.title), "time": "0"} | attributes)
+    suite = ElementTree.SubElement(suites, "testsuite", {"name": safe_text.xml(report.title), "time": "0"} | attributes)
     names = varying([c.axes for c in report.found])
     for c in report.ordered:
         label = " ".join([*(f"{name}={c.axes[name]}" for name in names if name in c.axes), c.metric])
         case = ElementTree.SubElement(
-            suite, "testcase", {"name": _printable(label), "classname": f"rnn_vs_attn.{c.suite}", "time": "0"}
+            suite,
+            "testcase",
+            {"name": safe_text.xml(label), "classname": safe_text.xml(f"rnn_vs_attn.{c.suite}"), "time": "0"},
         )
-        text = _printable(_sentence(c))
+        text = safe_text.xml(_sentence(c))
         if c.verdict in kinds:
             element = ElementTree.SubElement(case, kinds[c.verdict], {"type": c.verdict, "message": text})
             element.text = text
         ElementTree.SubElement(case, "system-out").text = text
     ElementTree.indent(suites)
     return ElementTree.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _printable(text: str) -> str:
-    """Without the characters that XML 1.0 cannot hold, and on one line."""
-    return "".join(
-        c for c in " ".join(text.split()) if c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff"
-    )
 
 
 def _sentence(c: Comparison) -> str:
@@ -196,8 +192,7 @@ def annotation(report: Report) -> str:
     kind = {0: "notice", 1: "error"}.get(report.code, "warning")
     worst = [_one(c) for c in report.ordered if c.verdict in (SLOWER, FAILED, MISSING)][:3]
     text = report.headline + "".join(f"; {line}" for line in worst)
-    escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{kind} title=rnn-vs-attn::{escaped}"
+    return f"::{kind} title=rnn-vs-attn::{safe_text.annotation(text)}"
 
 
 def _one(c: Comparison) -> str:
@@ -219,7 +214,7 @@ def publish(report: Report, markdown_file: Path | None, junit_file: Path | None)
 
 def write(path: Path, document: str | bytes, option: str, mode: str = "w") -> None:
     """Write a file that an option names. UserError where that cannot be."""
-    content = document.encode(errors="backslashreplace") if isinstance(document, str) else document
+    content = safe_text.encodable(document).encode() if isinstance(document, str) else document
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open(mode + "b") as file:

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
-from rnn_vs_attn import environment, processors, search_path
+from rnn_vs_attn import environment, processors, search_path, streams
 from rnn_vs_attn.budget import Budget, Plan, Turn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.models import find
@@ -453,6 +453,7 @@ def _be_killed_first() -> None:
 def main() -> None:
     """Answer requests until the parent closes the pipe."""
     requests, replies = _take_pipes()
+    streams.take_over()  # or a model that prints would fail where nobody reads it
     _die_with_parent(int(sys.argv[1]))
     _be_killed_first()
     worker = Worker()

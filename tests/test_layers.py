@@ -19,14 +19,17 @@ ROOT = Path(rnn_vs_attn.__file__).parent
 # From the lowest to the highest; a module may import from lines above its own, never from its own or from below.
 LAYERS = """
 .
-errors units budget control_groups
+errors units budget safe_text strict_json control_groups processors
+streams
 stats ranks
 growth
 records
-readings verdicts
+readings verdicts record_checks
 environment power
 fitness
 tables plots
+layout
+terminal
 curves
 verdict_report
 compare
@@ -67,10 +70,10 @@ suites.variants_gpt suites.variants_albert suites.variants_transformer_xl
 suites
 takers worker exports
 child sweeps
-checkouts
+checkouts resuming
 sides
 pairs
-progress judging
+journal schedule progress judging
 runner estimates
 session
 comparing ab together

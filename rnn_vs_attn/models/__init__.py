@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.models import costs
+from rnn_vs_attn.safe_text import encodable
 
 ENTRY_POINTS = "rnn_vs_attn.models"
 
@@ -208,6 +209,9 @@ BUILT_IN = (*MODELS, *LANGUAGE_MODELS, *ENCODERS)
 
 def find(name: str) -> ModelSpec:
     """The model of that name: built in, an entry point, or an import path. UserError where it is none of them."""
+    if encodable(name) != name:
+        way = "use a locale of UTF-8, such as LC_ALL=C.UTF-8"
+        raise UserError(f"model {name!r} has letters that are none in the encoding of this terminal; {way}")
     for spec in BUILT_IN:
         if spec.name == name:
             return spec

@@ -31,7 +31,8 @@ def _exponents(records: Sequence[Record], metric: str) -> Iterator[Record]:
             lengths = [seq_len_of(record) for record in curve]
             found = stats.exponents(lengths, by_round(curve))
             axes = dict(group) | {"of": metric, "seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
-            yield derived(EXPONENT, curve[0].suite, axes, list(found), stats.estimate(found))
+            if found:  # or no round has all lengths
+                yield derived(EXPONENT, curve[0].suite, axes, list(found), stats.estimate(found))
 
 
 def _crossings(records: Sequence[Record], metric: str) -> Iterator[Record]:

@@ -69,7 +69,8 @@ def _table_1(records: Sequence[Record]) -> list[Table]:
         *_ranges(records),
         *_faults(records),
     ]
-    return [Table("Table 1 of Vaswani et al. 2017 and what was measured", list(_TABLE_1), rows, notes, grouped=False)]
+    title = "Table 1 of Vaswani et al. 2017 and what was measured"
+    return [Table(title, list(_TABLE_1), rows, notes, grouped=False, heads=2)]
 
 
 def _row(mine: Sequence[Record], model: str) -> list[str]:
@@ -177,7 +178,7 @@ def _crossings(records: Sequence[Record]) -> list[Table]:
         "of peak: training FLOP/s at the longest n as a part of this machine's fastest matrix product; where they "
         "differ, FLOPs and time cross at different n",
     ]
-    return [Table("Where n meets d", header, rows, notes, grouped=False)]
+    return [Table("Where n meets d", header, rows, notes, grouped=False, heads=2)]
 
 
 def _count_cell(mine: Sequence[Record], name: str) -> str:
@@ -272,7 +273,8 @@ def _speed_ups(records: Sequence[Record]) -> list[Table]:
     notes = [
         f"over {fewest} thread{'s' * (fewest != 1)}; Amdahl's serial fraction takes three numbers of threads or more"
     ]
-    return [Table(f"Speed-up over threads, seq_len {at['seq_len']}, d_model {at['d_model']}", header, rows, notes)]
+    title = f"Speed-up over threads, seq_len {at['seq_len']}, d_model {at['d_model']}"
+    return [Table(title, header, rows, notes, heads=2)]
 
 
 def _launches(records: Sequence[Record]) -> list[Table]:
@@ -294,7 +296,8 @@ def _launches(records: Sequence[Record]) -> list[Table]:
             ]
         )
     header = ["model", "d_model", "seq_len", "of peak, forward", "of peak, train", "kernels, forward", "kernels, train"]
-    return [Table("Share of the device's peak, and kernels that a pass launches", header, rows, [], grouped=False)]
+    title = "Share of the device's peak, and kernels that a pass launches"
+    return [Table(title, header, rows, [], grouped=False, heads=3)]
 
 
 def _size(record: Record, axis: str) -> int:

@@ -1,0 +1,190 @@
+"""What a terminal shows: every text letter for letter, every number whole, however narrow it is."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from rich.text import Text
+
+from rnn_vs_attn import cli, compare, layout, progress, session, verdict_report
+from rnn_vs_attn.budget import Limits
+from rnn_vs_attn.compare import Rules
+from rnn_vs_attn.records import Run, read_run
+from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.tables import Table
+from rnn_vs_attn.terminal import Terminal, print_table
+
+REFERENCE = Path(__file__).resolve().parent.parent / "results/reference"
+MARKUP = "w.py:Llama: :llama: [bold]red[/bold] [link=http://x]y[/] [not a tag]"
+
+
+class Screen(io.StringIO):
+    """Where a terminal draws."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+class OldScreen(Screen):
+    encoding = "ascii"
+
+
+def drawn(table: Table, width: int, screen: type[Screen] = Screen) -> list[str]:
+    """The lines of a table on a terminal, without colours."""
+    file = screen()
+    print_table(table, Terminal(file=file, width=width))
+    return re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue()).splitlines()
+
+
+# Texts
+
+
+def shown(text: str, screen: type[Screen] = Screen) -> str:
+    file = screen()
+    Terminal(file=file, width=200).print(text)
+    return re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue()).rstrip("\n")
+
+
+def test_codes_of_emoji_and_markup_are_letters() -> None:
+    assert shown(MARKUP) == MARKUP
+
+
+def test_every_text_of_a_table_is_letters() -> None:
+    table = Table(MARKUP, [MARKUP, "n"], [[MARKUP, "1"]], [MARKUP])
+    assert sum(MARKUP in line for line in drawn(table, 300)) == 4
+
+
+def test_a_line_break_in_a_name_is_no_line_and_a_colour_no_colour() -> None:
+    assert shown("a\n::error::b\x1b[31m\r") == r"a\n::error::b\x1b[31m\r"
+    assert len(drawn(Table("", ["model", "n"], [["a\nb\x1b[2J", "1"]], []), 80)) == 5
+
+
+def test_a_terminal_of_few_letters_has_borders_and_signs_of_its_own() -> None:
+    lines = drawn(Table("", ["model", "a ÷ b"], [["größe", "1.0 ±2%"], ["–", "µ"]], []), 80, OldScreen)
+    assert "".join(lines).isascii()
+    assert re.fullmatch(r"\| gr\\xf6\\xdfe \| 1.0 \+/-2% \|", lines[3])
+
+
+def test_a_pipe_is_no_terminal_whatever_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    file = io.StringIO()
+    print_table(Table("c", ["model", "n"], [["a", "1"]], []), Terminal(file=file, width=80))
+    assert file.getvalue() == "c\n\n| model | n |\n| --- | --- |\n| a | 1 |\n\n"
+
+
+def test_the_bar_of_progress_shows_a_name_as_it_is() -> None:
+    file = Screen()
+    console = Terminal(file=file, width=120)
+    with progress._bar(console) as bar:
+        bar.add_task(f"round 1 · {MARKUP}", total=2, left="[red]soon")
+        bar.refresh()
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
+    assert MARKUP in text
+    assert "[red]soon" in text
+
+
+def test_no_help_text_holds_markup_or_a_code_of_an_emoji() -> None:
+    """The command line's own texts go through a console that would take it for such."""
+    import typer
+
+    def texts(command: object) -> list[str]:
+        own = [getattr(command, "help", "") or "", getattr(command, "epilog", "") or ""]
+        own += [getattr(parameter, "help", "") or "" for parameter in getattr(command, "params", ())]
+        return own + [text for sub in getattr(command, "commands", {}).values() for text in texts(sub)]
+
+    found = texts(typer.main.get_command(cli.app))
+    assert len(found) > 100
+    assert [text for text in found if Text.from_markup(text).plain != text] == []
+
+
+# Widths
+
+
+def tables_of(name: str) -> list[Table]:
+    """What `--resume`, `compare` and `compare` of three runs show of a stored run."""
+    run = read_run(REFERENCE / name)
+    own: list[Table] = []
+    for suite in (s for s in SUITES if s.name == run.suite):
+        own = [*session._tables(suite, run.records, Limits(), 80), *session._summary(suite, run.records)]
+    names = ["2026-01-01", "2026-01-02", "2026-01-03"]
+    return [*own, compared(run), compare.over_time([run] * 3, names, Rules(0.03))]
+
+
+def compared(run: Run) -> Table:
+    return verdict_report.table(compare.report(run, run, ("a", "b"), Rules(0.03), False, []), most=12)
+
+
+def numbers(table: Table, screen: type[Screen]) -> Counter[str]:
+    """Words with a digit in cells; names may be folded, and sentences broken."""
+    out = Terminal(file=screen(), width=80)
+    cells = [
+        cell
+        for row in table.rows
+        for i, cell in enumerate(row)
+        if (i >= table.heads or re.fullmatch(r"[\d.]+", cell)) and table.header[i] not in table.prose
+    ]
+    return Counter(w.rstrip(",") for cell in cells for w in out.safe(cell).split() if re.search(r"\d", w))
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in REFERENCE.iterdir()))
+def test_no_number_is_cut_and_no_line_too_long(name: str) -> None:
+    for table in tables_of(name):
+        short = replace(table, rows=table.rows[:12])
+        for width in (40, 60, 80, 100, 120, 160):
+            for screen in (Screen, OldScreen) if width == 60 else (Screen,):
+                lines = drawn(short, width, screen)
+                assert max(map(cell_len, lines)) <= width
+                seen = Counter(word.rstrip(",") for line in lines for word in re.findall(r"[^\s│|]+", line))
+                assert numbers(short, screen) - seen == Counter()
+
+
+MODELS = ["attention", "lstm", "package.module.of_somebody:AVeryLongNameOfAClassWithoutAnyBreak"]
+
+
+def wide() -> Table:
+    titles = [f"column {i}" for i in range(6)]
+    rows = [[model, "1024", *(f"{i}{i}.{i} ±{i}.{i}%" for i in range(6))] for model in MODELS]
+    return Table("c", ["model", "seq_len", *titles], rows, ["a note"], heads=2)
+
+
+def test_every_part_of_a_table_has_the_columns_that_say_which_row_it_is() -> None:
+    parts = layout.parts(wide(), 60)
+    assert len(parts) > 1
+    assert all(part.table.header[:2] == ["model", "seq_len"] for part in parts)
+    assert [title for part in parts for title in part.table.header[2:]] == wide().header[2:]
+    lines = drawn(wide(), 60)
+    assert sum("model" in line for line in lines) == len(parts)
+    assert [line for line in lines if line in ("c", "a note")] == ["c", "a note"]
+
+
+def test_a_long_name_is_folded_and_not_shortened() -> None:
+    text = "".join(re.findall(r"[\w.:]+", " ".join(re.findall(r"│ (\S+) +│", "\n".join(drawn(wide(), 60))))))
+    assert MODELS[-1] in text
+
+
+def test_where_no_column_has_room_each_cell_has_a_line() -> None:
+    lines = drawn(wide(), 24)
+    assert "  column 5 55.5 ±5.5%" in lines
+    assert "model attention, seq_len" in lines[0]
+
+
+def test_columns_left_out_on_a_narrow_terminal_are_named() -> None:
+    (suite,) = (s for s in SUITES if s.name == "bench")
+    records = read_run(REFERENCE / "cpu").records
+    table = session._tables(suite, records, Limits(), 80)[0]
+    assert "left out for want of room: parameters, FLOPs (train), state KiB; table.md has them" in table.notes
+    assert not any("left out" in note for note in session._tables(suite, records, Limits())[0].notes)
+
+
+def test_letters_that_take_two_columns_are_measured_as_that() -> None:
+    table = Table("", ["model", "n"], [["模型" * 10, "1.5 ±2%"]], [])
+    assert table.width == 40 + 7 + 3 * 2 + 1
+    assert max(map(cell_len, drawn(table, 40))) <= 40
