@@ -86,6 +86,7 @@ class Sweep:
     def __post_init__(self) -> None:
         self._worker: Worker | None = None
         self._plans: dict[tuple[Case, str], Plan] = {}
+        self._cares: dict[tuple[Case, str], Any] = {}  # what has to be renewed before each call
         self._spent = _Spent()
         self._lines_of_round: list[SampleLine] = []
         self._deadline = 0.0
@@ -291,7 +292,9 @@ class Sweep:
         assert self.suite.timed_samples is not None
         known = self._plans.get((case, name))
         plan_fields = asdict(known) if known else None
-        ready = self._ask("ready", until - self.clock(), name=name, budget=asdict(self.limits.budget), plan=plan_fields)
+        fields = {"budget": asdict(self.limits.budget), "plan": plan_fields, "care": self._cares.get((case, name))}
+        ready = self._ask("ready", until - self.clock(), name=name, **fields)
+        self._cares.setdefault((case, name), ready.get("care"))
         plan = self._plans.setdefault((case, name), Plan(ready["loops"], ready["num_blocks"]))
         self._spent.warm_up += ready["warm_up_seconds"] + ready.get("compile_seconds", 0.0)
         blocks = []

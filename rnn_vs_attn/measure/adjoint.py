@@ -21,6 +21,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.measure import batch_independence
+from rnn_vs_attn.measure.draws import same_draws
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.mixer import advance, has_state, initial_state
 
@@ -99,10 +101,12 @@ def _flow(module: nn.Module, x: Tensor, cotangents: Tensor, may_chunk: bool, tru
         at_once = AT_ONCE
         if not trusted:
             _try_precision(module, x)
-        if not trusted and not batch_apart(module, x):
+        batch = batch_independence.of(module, *x.shape)
+        batch.refuse()
+        if batch.warnings:
             at_once = 1
-            warnings.append("it mixes the sequences of a batch, so cotangents are taken one at a time")
-        if may_chunk and has_state(module):
+            warnings += [f"{text}; cotangents are taken one at a time" for text in batch.warnings]
+        if may_chunk and has_state(module) and not batch.random:
             why_not = None if trusted else no_chunks(module, x)
             if why_not is None:
                 found = by_chunks(module, x, cotangents, at_once=at_once)
@@ -120,23 +124,18 @@ def check(module: nn.Module, x: Tensor) -> None:
         _gradient(_output(module, inputs)[:, -1], inputs, torch.ones_like(x[:, -1]))
 
 
-def batch_apart(module: nn.Module, x: Tensor) -> bool:
-    """Whether the output for x (1, L, D) is the same with another sequence beside it."""
-    alone, beside = _value(module, x), _value(module, torch.cat([x, x.flip(1) + 1]))[:1]
-    return bool((beside - alone).abs().max() <= _SAME * alone.abs().max())
-
-
 def _value(module: nn.Module, x: Tensor) -> Tensor:
     """The output, without a graph unless the module takes gradients itself."""
     try:
         with torch.no_grad():
-            return build.call(module, x)
+            return build.call(module, x.clone())
     except RuntimeError:
-        return build.call(module, x).detach()
+        return build.call(module, x.clone()).detach()
 
 
 def _output(module: nn.Module, x: Tensor) -> Tensor:
-    y = build.call(module, x)
+    with same_draws():  # of a layer that draws numbers, the gradient at the same ones in every pass
+        y = build.call(module, x.clone())  # a module may change what it is given
     if not bool(torch.isfinite(y).all()):
         raise CaseFault("failed", "its output holds NaN or infinity")
     _refuse_low_precision(y)

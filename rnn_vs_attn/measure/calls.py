@@ -13,19 +13,23 @@ _LONG = 2.0  # seconds, of which loading code is no part that matters
 _NANO = 1e-9
 
 
-def repeated(call: Callable[[], Any], device: torch.device) -> tuple[list[float], Any]:
+def repeated(
+    call: Callable[[], Any], device: torch.device, before: Callable[[], None] | None = None
+) -> tuple[list[float], Any]:
     """Seconds of each timed call, and what the last one returned.
 
-    The first is thrown away, but for a long one, of which there is no other.
+    The first is thrown away, but for a long one, of which there is no other. before: what is done before each call,
+    outside of what is timed.
     """
     wait = waiter(device)
-    taken, made = _timed(call, wait)
+    begin = wait if before is None else _both(before, wait)
+    taken, made = _timed(call, begin, wait)
     if taken > _LONG:
         return [taken], made
     found: list[float] = []
     while sum(found) < ENOUGH:
         made = None  # or the call before would take its memory in the one that is timed
-        taken, made = _timed(call, wait)
+        taken, made = _timed(call, begin, wait)
         found.append(taken)
     return found, made
 
@@ -35,13 +39,21 @@ def seconds(call: Callable[[], Any], device: torch.device) -> list[float]:
     return repeated(call, device)[0]
 
 
-def _timed(call: Callable[[], Any], wait: Callable[[], None]) -> tuple[float, Any]:
-    """Seconds of a call, and what it returned."""
-    wait()
+def _timed(call: Callable[[], Any], begin: Callable[[], None], wait: Callable[[], None]) -> tuple[float, Any]:
+    """Seconds of a call, and what it returned. begin: before it; wait: until the device has done it."""
+    begin()
     start = perf_counter_ns()
     made = call()
     wait()
     return (perf_counter_ns() - start) * _NANO, made
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        first()
+        second()
+
+    return both
 
 
 def waiter(device: torch.device) -> Callable[[], None]:

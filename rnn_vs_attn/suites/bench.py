@@ -104,8 +104,10 @@ def _peaks(made: Workload, device: torch.device) -> Iterator[Sample]:
 
     made.module.eval()
     with torch.no_grad():
+        made.renew()
         (forward,) = memory.peaks([made.forward], device)
     made.module.train()
+    made.renew()
     outputs = []
     first, second = memory.peaks(
         [lambda: outputs.append(made.train_forward()), lambda: made.backward(outputs[0])], device
@@ -182,7 +184,7 @@ def state_size(module: Any, x: torch.Tensor, seq_len: int) -> int | None:
     with torch.no_grad():
         state = module.initial_state(x.shape[0])
         for t in range(min(3, x.shape[1])):
-            _, state = module.step(x[:, t], state)
+            _, state = module.step(x[:, t].clone(), state)  # which may work in place on it
             sizes.append(state_bytes(state))
     growth = {after - before for before, after in itertools.pairwise(sizes)}
     if len(sizes) < 3 or len(growth) != 1:

@@ -74,7 +74,7 @@ def make(case: AlbertCase) -> torch.nn.Module:
 def measure(case: AlbertCase, seed: int) -> Iterator[Sample]:
     """One round: both passes; what is counted in the first."""
     passes = variants_passes.made(lambda: make(case), case, seed, AlbertShape.vocab_size)
-    yield from variants_passes.times(passes)
+    yield from variants_passes.times(passes, variants_passes.said_of(passes, seed))
     if seed == 0:
         yield from variants_passes.sizes(SIZES[case.size], case, passes.module)
 

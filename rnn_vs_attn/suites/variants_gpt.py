@@ -109,7 +109,7 @@ def measure(case: GPTCase, seed: int) -> Iterator[Sample]:
     from rnn_vs_attn.measure import decoding
 
     passes = variants_passes.made(lambda: make(case), case, seed, GPTShape.vocab_size)
-    yield from variants_passes.times(passes)
+    yield from variants_passes.times(passes, variants_passes.said_of(passes, seed))
     with torch.no_grad():
         decoder = decoding.Decoder(passes.module.eval(), passes.tokens)
         prefills, after = decoding.prefills(decoder)

@@ -73,13 +73,25 @@ def sizes(shape: AlbertShape | GPTShape, case: Case, module: torch.nn.Module) ->
     yield from (Sample(metric.name, value) for metric, value in found.items())
 
 
-def times(passes: TokenPasses) -> Iterator[Sample]:
-    """Medians of the forward and of the training pass, seconds."""
+def times(passes: TokenPasses, said: Sequence[str] = ()) -> Iterator[Sample]:
+    """Medians of the forward and of the training pass, seconds. said: what their rows warn of."""
     from rnn_vs_attn.measure import calls
 
     for name, call in (("forward", passes.forward), ("train", passes.train)):
         found = calls.seconds(call, passes.tokens.device)
-        yield Sample(f"{name}_time", median(found), blocks=found)
+        yield Sample(f"{name}_time", median(found), blocks=found, warnings=list(said))
+
+
+def said_of(passes: TokenPasses, seed: int) -> list[str]:
+    """What the row warns of, asked in the first round. CaseFault where the module runs over the batch."""
+    from rnn_vs_attn.measure import batch_independence
+
+    if seed:
+        return []
+    passes.module.eval()
+    found = batch_independence.of_ids(passes.module, int(passes.tokens.max()) + 1, passes.tokens.shape[1])
+    found.refuse()
+    return [*found.warnings, *passes.not_finite()]
 
 
 def peak(call: Callable[[], object], device: torch.device) -> int | None:
