@@ -102,11 +102,11 @@ class Worker:
             self._batches[key] = batch_independence.of(made.eval(), shape.batch_size, shape.seq_len, shape.d_model)
         return self._batches[key]
 
-    def _ask_about_batch(self, case: Case, seed: int) -> Any:
-        """How the layer of a case treats a batch, in the first round. CaseFault where it runs over it."""
+    def _ask_about_batch(self, case: Case, first: bool) -> Any:
+        """How the layer of a case treats a batch, in its first round. CaseFault where it runs over it."""
         from rnn_vs_attn.measure.batch_independence import Batch
 
-        if seed or find(case.model).family in (LANGUAGE, ENCODER):  # of token ids: their suites ask
+        if not first or find(case.model).family in (LANGUAGE, ENCODER):  # of token ids: their suites ask
             return Batch()
         found = self._batch(case.model, case.shape)
         found.refuse()
@@ -155,7 +155,7 @@ class Worker:
         owner = suite_named(suite)
         made = self._enter(owner, case, max_memory)
         assert owner.workload is not None
-        self._batch_of_case = self._ask_about_batch(made, seed)
+        self._batch_of_case = self._ask_about_batch(made, seed == 0)
         self._workload = owner.workload(made, seed)
         self._clock = clock_for(self._torch.device(made.device))
         self._before = self._readings()
@@ -203,7 +203,7 @@ class Worker:
         """All samples of a case that are not timed in blocks, or (part "peaks") those that come after all others."""
         owner = suite_named(suite)
         made = self._enter(owner, case, max_memory)
-        self._ask_about_batch(made, seed)
+        self._ask_about_batch(made, seed == 0)
         self._refuse_what_cannot_fit(made, owner.trains)
         if owner.least_memory is not None:
             self._refuse(owner.least_memory(made), owner.trains)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from rnn_vs_attn.errors import CaseFault, first_line
@@ -68,6 +67,7 @@ def observe(workload: Workload, name: str, mixes: bool = False) -> Conduct:
     mixes: it is known to mix the sequences of a batch. CaseFault where it remembers inputs that it has not seen.
     """
     train = name == "train"
+    workload.begin(name)
     with mode(workload, name), same_draws():
         try:
             first = _first_call(workload, train)
@@ -157,22 +157,24 @@ class _Asked:
     def conduct(self, mixes: bool) -> Conduct:
         """What two calls on another input show, and more of them only where they differ."""
         other = self._other()
+        before = other.detach().clone()
         (once, y), (again, repeated) = (operations(lambda: self.call(other), seed) for seed in (0, 1))
         changed = self.holdings.changed()
         kept = once != again and remembers_fresh(self.call, self.fresh)
-        said = [SAME_OUTPUT] if y is not None and same(y[::2], self.base[::2]) else []
-        if y is not None and finite([y]) and not kept:
-            said += self._of_outputs(other, y, repeated, mixes)
+        said = []
+        if y is not None and finite([y]):
+            said += [SAME_OUTPUT] if same(y[::2], self.base[::2]) else []
+            said += [] if kept else self._of_outputs(other, y, repeated, mixes)
         self.holdings.put_back()
-        care = Care(self.first.in_place, self.first.gradient_in_place, kept, tuple(changed))
+        in_place = self.first.in_place or not same(other.detach(), before)  # or to what an earlier call was given
+        care = Care(in_place, self.first.gradient_in_place, kept, tuple(changed))
         return Conduct(care, tuple(dict.fromkeys([*said_of(care), *self.first.said, *said])))
 
     def _other(self) -> Tensor:
         """Another input, whose every second sequence is that of the first one."""
-        other = self.fresh.next()
-        with torch.no_grad():
-            other[1::2] = self.x[1::2]
-        return other
+        other = self.fresh.next().detach().clone()
+        other[1::2] = self.x.detach()[1::2]
+        return other.requires_grad_()
 
     def _of_outputs(self, other: Tensor, y: Tensor, repeated: Tensor | None, mixes: bool) -> list[str]:
         """What the outputs of the first input, of another one and of that one again show."""

@@ -7,6 +7,7 @@ price, and the next one cannot start before it.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median, quantiles
@@ -113,7 +114,8 @@ def check(module: nn.Module, x: Tensor) -> None:
     off = distance(found, expected)
     tolerance = _TOLERANCE[x.dtype]
     if not off <= tolerance:
-        text = f"its steps are not its forward: outputs of {x.shape[1]} tokens differ by {off:.2g} of the largest"
+        apart = f"differ by {off:.2g} of the largest" if math.isfinite(off) else "are not finite in one of them only"
+        text = f"its steps are not its forward: outputs of {x.shape[1]} tokens {apart}"
         raise CaseFault("failed", f"{text} ({tolerance:g} is rounding); a module that sees the future cannot decode")
 
 

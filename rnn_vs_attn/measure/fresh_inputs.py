@@ -13,7 +13,7 @@ _STEP = 64  # values from one to the next, so that all are aligned alike
 
 
 class FreshInputs:
-    """Inputs of the shape of one and with values out of it: windows onto a long row, so the next one costs nothing.
+    """Inputs of the shape of one and with values like its own: windows onto a long row, so the next one costs nothing.
 
     They are kept, as what is freed makes room for another one of the same address.
     """
@@ -36,4 +36,7 @@ class FreshInputs:
 
     def _drawn(self, count: int) -> Tensor:
         values = self._like.flatten()
+        if values.is_floating_point():
+            drawn = torch.randn(count, dtype=values.dtype, device=values.device, generator=self._draws)
+            return drawn * values.std(correction=0) + values.mean()
         return values[torch.randint(len(values), (count,), device=values.device, generator=self._draws)]

@@ -22,33 +22,29 @@ class Holdings:
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self._kept = {name: (store, key, _copied(store[key])) for name, store, key in _places(module)}
+        self._kept = {name: (layer, key, _copied(value)) for name, layer, key, value in _places(module)}
 
     def changed(self) -> list[str]:
         """Names of those that are not what they were."""
-        return [name for name, (store, key, kept) in self._kept.items() if not _alike(store.get(key), kept)]
+        return [n for n, (layer, key, kept) in self._kept.items() if not _alike(getattr(layer, key, None), kept)]
 
     @torch.no_grad()
     def put_back(self, names: Iterable[str] | None = None) -> None:
         """Make them what they were, in place where that can be; all that changed without `names`."""
         for name in self.changed() if names is None else names:
             if name in self._kept:
-                store, key, kept = self._kept[name]
-                _put(store, key, kept)
+                _put(*self._kept[name])
 
 
-def _places(module: nn.Module) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """Name, dictionary and key of everything that is kept."""
+def _places(module: nn.Module) -> Iterator[tuple[str, nn.Module, str, Any]]:
+    """Name, layer, attribute and value of everything that is kept."""
     registered = {id(t) for t in (*module.parameters(), *module.buffers())}
     for path, layer in module.named_modules():
-        attributes = {
-            key: value
-            for key, value in vars(layer).items()
-            if key not in _OF_EVERY_MODULE and not any(id(leaf) in registered for leaf in tree_leaves(value))
-        }
-        for store, keys in ((layer._parameters, layer._parameters), (layer._buffers, layer._buffers)):
-            yield from ((_joined(path, key), store, key) for key in keys if _drifts(store[key]))
-        yield from ((_joined(path, key), vars(layer), key) for key, value in attributes.items() if _drifts(value))
+        own = {**dict(layer.named_parameters(recurse=False)), **dict(layer.named_buffers(recurse=False))}
+        for key, value in vars(layer).items():
+            if key not in _OF_EVERY_MODULE and not any(id(leaf) in registered for leaf in tree_leaves(value)):
+                own[key] = value
+        yield from ((_joined(path, key), layer, key, value) for key, value in own.items() if _drifts(value))
 
 
 def _joined(path: str, key: str) -> str:
@@ -74,8 +70,8 @@ def _alike(now: Any, kept: Any) -> bool:
     return len(here) == len(there) and all(same(a.detach(), b) for a, b in zip(here, there, strict=True))
 
 
-def _put(store: dict[str, Any], key: str, kept: Any) -> None:
-    now = store.get(key)
+def _put(layer: nn.Module, key: str, kept: Any) -> None:
+    now = getattr(layer, key, None)
     if isinstance(now, nn.Parameter) and now.shape == kept.shape:
         now.data.copy_(kept)
         return
@@ -85,4 +81,4 @@ def _put(store: dict[str, Any], key: str, kept: Any) -> None:
             return
         except RuntimeError:  # its elements share memory
             pass
-    store[key] = nn.Parameter(kept.clone()) if isinstance(now, nn.Parameter) else _copied(kept)
+    setattr(layer, key, nn.Parameter(kept.clone()) if isinstance(now, nn.Parameter) else _copied(kept))
