@@ -181,8 +181,8 @@ class _Asked:
         said: list[str] = []
         if repeated is None or differ(y, repeated):
             first = self.anew(other)
-            if differ(first, self.anew(other)):
-                return [*said, KEEPS_STATE]
+            if any(differ(first, self.anew(other)) for _ in range(2)):  # not one: it may alternate
+                return [KEEPS_STATE]
             if not self.train and differ(first, self.anew(other, seed=1)):
                 said.append(RANDOM)
         if not mixes and len(y) > 1 and differ(y[1::2], self.base[1::2]):

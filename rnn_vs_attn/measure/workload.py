@@ -32,7 +32,7 @@ class Care:
         return cls(**fields | {"changes": tuple(fields["changes"])})
 
 
-_KEPT = 16  # copies that the last calls were given, whose place in memory no other one is to take meanwhile
+_KEPT = 4  # copies that the last calls were given, whose place in memory no other one is to take meanwhile
 EVERYTHING = Care(in_place=True, gradient_in_place=True, remembers=True)  # where nothing is timed
 
 
@@ -111,7 +111,8 @@ class Workload:
             self._fresh = self._fresh or FreshInputs(self.x)
             self.leaf = self._fresh.next()
         self.given = self.leaf.clone() if care.in_place else self.leaf
-        self._given.append(self.given)
+        if care.remembers:
+            self._given.append(self.given)
         self.gradient = self.grad_output.clone() if care.gradient_in_place else self.grad_output
         if care.changes and self._holdings is not None:
             self._holdings.put_back(care.changes)
