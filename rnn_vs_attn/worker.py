@@ -208,7 +208,7 @@ class Worker:
         if owner.least_memory is not None:
             self._refuse(owner.least_memory(made), owner.trains)
         if owner.workload is not None and self._kind(made) not in self._warm:
-            self._load_libraries(owner.workload(made, seed))
+            owner.workload(made, seed).both()  # or what libraries keep for themselves is taken for the call's memory
         take = owner.peaks if part == "peaks" and owner.peaks is not None else owner.measure
         samples = [asdict(sample) for sample in take(made, seed)]
         self._leave()
@@ -234,15 +234,6 @@ class Worker:
     def _kind(self, case: Case) -> tuple[object, ...]:
         """What has its libraries loaded and its kernels built once one such case has run in this process."""
         return case.model, case.device, case.dtype, case.threads
-
-    def _load_libraries(self, workload: Any) -> None:
-        """Run both passes once, so that what libraries keep for themselves is not taken for the call's memory."""
-        workload.module.eval()
-        with self._torch.no_grad():
-            workload.renew()
-            workload.forward()
-        workload.module.train()
-        workload.train()
 
     def _enter(self, suite: Suite, case: dict[str, Any], max_memory: int | None) -> Case:
         from rnn_vs_attn.measure import memory

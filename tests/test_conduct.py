@@ -307,6 +307,13 @@ def test_a_state_that_the_first_call_makes_does_not_drift_in_a_later_round() -> 
     assert float(later.module.h.max()) == 3
 
 
+def test_compiling_is_left_to_be_timed() -> None:
+    for kind in (habits.Carries, habits.InPlace, habits.KeepsMany):
+        made = workload(kind(8))
+        made.run = lambda x: pytest.fail("the target that is compiled was called")
+        assert attend(made, "forward").care != NOTHING
+
+
 def test_a_cuda_graph_of_such_a_layer_is_refused() -> None:
     plain = workload(habits.Plain(8))
     made = GraphedWorkload(plain.module, plain.run, plain.x, plain.grad_output)

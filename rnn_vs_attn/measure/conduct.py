@@ -70,19 +70,24 @@ def observe(workload: Workload, name: str, mixes: bool = False) -> Conduct:
     workload.begin(name)
     with mode(workload, name), same_draws():
         try:
-            first = _first_call(workload, train)
-        except Exception:
-            return Conduct(Care())
-        try:
-            return _Asked(workload, train, first).conduct(mixes)
+            return _of_more_calls(workload, train, _first_call(workload, train), mixes)
         except CaseFault:
             raise
-        except Exception as error:
-            said = f"what it keeps from call to call could not be asked ({first_line(error)})"
-            care = Care(first.in_place, first.gradient_in_place)
-            return Conduct(care, (*said_of(care), *first.said, said))
+        except Exception:
+            return Conduct(Care())
         finally:
             workload.clear_gradients()
+
+
+def _of_more_calls(workload: Workload, train: bool, first: _First, mixes: bool) -> Conduct:
+    try:
+        return _Asked(workload, train, first).conduct(mixes)
+    except CaseFault:
+        raise
+    except Exception as error:
+        said = f"what it keeps from call to call could not be asked ({first_line(error)})"
+        care = Care(first.in_place, first.gradient_in_place)
+        return Conduct(care, (*said_of(care), *first.said, said))
 
 
 @dataclass(frozen=True)

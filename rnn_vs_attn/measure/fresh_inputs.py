@@ -38,5 +38,5 @@ class FreshInputs:
         values = self._like.flatten()
         if values.is_floating_point():
             drawn = torch.randn(count, dtype=values.dtype, device=values.device, generator=self._draws)
-            return drawn * values.std(correction=0) + values.mean()
+            return drawn * (values.std(correction=0) if len(values) > 1 else 1.0) + values.mean()
         return values[torch.randint(len(values), (count,), device=values.device, generator=self._draws)]

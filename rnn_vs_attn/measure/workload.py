@@ -86,16 +86,25 @@ class Workload:
         self.backward(self.train_forward())
         self.clear_gradients()
 
+    def both(self) -> None:
+        """Both passes once, each in its mode and on an input of its own; for what is made at the first call."""
+        self.module.eval()
+        with torch.no_grad():
+            self.renew()
+            self.forward()
+        self.module.train()
+        self.train()
+
     def take_care(self, name: str, care: Care) -> None:
         """Renew before each call of the pass `name` what `care` says; to be called in that pass's mode."""
         if care == Care():
             return
         if care.changes:
             self.renew(care)
+            y = build.call(self.module, self.given)  # as it is: what compiling takes is yet to be timed
             if name == "train":
-                self.train()
-            else:
-                self.forward()
+                self.backward(y)
+                self.clear_gradients()
             self._holdings = Holdings(self.module)  # with what the first call made
         self.cares[name] = care
 

@@ -89,7 +89,8 @@ def measure(case: BenchCase, seed: int) -> Iterator[Sample]:
     device = torch.device(case.device)
     made = workload(dataclasses.replace(case, cuda_graphs=False), seed)
     if device.type == "cuda" or case.compile:  # work spaces and compiled code are not the call's own
-        made.train()
+        made.both()
+        made.both()  # what a first call leaves behind may be compiled for again
     missing = memory.cpu_peak_missing() if device.type == "cpu" else ""
     if not missing:
         yield from _peaks(made, device)

@@ -120,12 +120,14 @@ def measure(case: DecodeCase, seed: int) -> Iterator[Sample]:
 
 
 def _of_batch(case: DecodeCase, module: Any) -> Batch:
-    """How the module treats a batch."""
+    """How the module treats a batch. CaseFault where a language model runs over it; of layers that is asked before."""
     from rnn_vs_attn.measure import batch_independence
 
     if find(case.model).family != LANGUAGE:
         return batch_independence.of(module, case.batch_size, case.seq_len, case.d_model)
-    return batch_independence.of_ids(module, case.vocab_size, case.seq_len)
+    found = batch_independence.of_ids(module, case.vocab_size, case.seq_len)
+    found.refuse()
+    return found
 
 
 # In the parent
