@@ -194,8 +194,9 @@ def _check_modules(both: Sides, workers: dict[str, ChildWorker], prelude: Prelud
                     both.awake(workers, side.name).ask("check", limits.timeout, **fields)
                 except UserError as error:
                     presence.broken[side.name] = str(error)
-                except CaseFault:
-                    continue  # its case records it
+                except CaseFault as fault:  # a crash or the like is recorded by its case
+                    if fault.status == "failed":
+                        presence.broken[side.name] = f"model {name!r} cannot be measured: {fault.reason}"
         if len(presence.broken) == 2:
             raise UserError(presence.broken[CANDIDATE])
 
@@ -313,6 +314,7 @@ def _notes(
         "could see: the smallest slowdown that both stages find four times in five, from the scatter of these pairs",
         *both.notes,
         *_said_of_outcomes(prelude),
+        *_said_of_models(pairs),
         *_said_of_spread(pairs),
         *environment.said_of_quota(environment.processors()),
     ]
@@ -348,6 +350,14 @@ def _said_of_outcomes(prelude: Prelude) -> list[str]:
     worst = max(found["max_error"] for found in known.values())
     return [
         f"outputs and gradients on the same weights and inputs: equal up to rounding ({worst:.1g} of the largest value)"
+    ]
+
+
+def _said_of_models(pairs: Pairs) -> list[str]:
+    """What the rows of a model warn of, once each, with the side where it is true of one only."""
+    return [
+        f"{model}, {next(iter(found))}: {text}" if len(found) == 1 else f"{model}: {text}"
+        for (model, text), found in pairs.noted.items()
     ]
 
 

@@ -140,8 +140,10 @@ class Pairs:
         self.faults: dict[Case, tuple[str, CaseFault]] = {}
         self.stages = (Stage(1, self.limits.screen), Stage(2, self.limits.confirm))
         self.lines: list[SampleLine] = []
+        self.noted: dict[tuple[str, str], set[str]] = {}  # warnings about a model, and of which sides it is true
         self.flagged: dict[Cell, str] = {}
         self._plans: dict[Cell, Plan] = {}
+        self._cares: dict[tuple[str, Cell], Any] = {}  # what has to be renewed before each call
         self._seconds: dict[Cell, list[float]] = {}
         self._start_up: list[float] = []
         self._workers: dict[str, Worker] = {}
@@ -271,18 +273,25 @@ class Pairs:
         begun = self.clock()
         for side in _turn(start):
             warnings[side] = self._ask(side, "prepare", until - self.clock(), seed=index, **fields)["warnings"]
+            self._note(case, side, warnings[side])
         preparing = (self.clock() - begun) / len(names)
         taken = {}
         for name in names:
             begun = self.clock()
-            taken[name] = self._blocks(Cell(case, name), start, until)
+            taken[name] = self._blocks(Cell(case, name), start, until, warnings)
             self._seconds.setdefault(Cell(case, name), []).append(preparing + self.clock() - begun)
         for side in SIDES:
             warnings[side] += self._ask(side, "release", until - self.clock())["warnings"]
         for name, (plan, blocks) in taken.items():
             self._observe(stage, index, Cell(case, name), plan, blocks, warnings, start)
 
-    def _blocks(self, cell: Cell, start: str, until: float) -> tuple[Plan, dict[str, list[dict[str, Any]]]]:
+    def _note(self, case: Case, side: str, warnings: Sequence[str]) -> None:
+        for text in warnings:
+            self.noted.setdefault((case.model, text), set()).add(side)
+
+    def _blocks(
+        self, cell: Cell, start: str, until: float, warnings: dict[str, list[str]]
+    ) -> tuple[Plan, dict[str, list[dict[str, Any]]]]:
         """Blocks of both sides in turn, each after a call that is thrown away.
 
         How many calls a block has is fixed by the baseline in the first pair.
@@ -290,8 +299,11 @@ class Pairs:
         known = self._plans.get(cell)
         for side in SIDES if known is None else _turn(start):
             left = until - self.clock()
-            plan = asdict(known) if known else None
-            ready = self._ask(side, "ready", left, name=cell.name, budget=asdict(self.limits.budget), plan=plan)
+            fields = {"plan": asdict(known) if known else None, "care": self._cares.get((side, cell))}
+            ready = self._ask(side, "ready", left, name=cell.name, budget=asdict(self.limits.budget), **fields)
+            self._cares.setdefault((side, cell), ready.get("care"))
+            self._note(cell.case, side, ready.get("warnings", []))
+            warnings[side] += ready.get("warnings", [])
             if known is None:
                 known = Plan(ready["loops"], ready["num_blocks"] + ready["num_blocks"] % 2)
         assert known is not None

@@ -101,6 +101,7 @@ class Sweep:
         self._worker: Worker | None = None
         self._plans = {(c, name): plan for c, made in self.looked.items() for name, plan in made.plans.items()}
         self._plans |= self.journal.plans()
+        self._cares: dict[tuple[Case, str], Any] = {}  # what has to be renewed before each call
         self._spent = _Spent()
         self._resumed_at = self.rounds
         self._waiting: Sequence[Case] = []  # of the round under way, this one too
@@ -339,9 +340,9 @@ class Sweep:
     def _time_pass(self, case: Case, name: str, share: float) -> _Taken:
         assert self.suite.timed_samples is not None
         budget, known = self.limits.budget, self._plans.get((case, name))
-        ready = self._ask(
-            "ready", name=name, budget=asdict(budget.shortened(share)), plan=asdict(known) if known else None
-        )
+        fields = {"plan": asdict(known) if known else None, "care": self._cares.get((case, name))}
+        ready = self._ask("ready", name=name, budget=asdict(budget.shortened(share)), **fields)
+        self._cares.setdefault((case, name), ready.get("care"))
         plan = Plan(ready["loops"], ready["num_blocks"])
         self._spent.warm_up += ready["warm_up_seconds"] + ready.get("compile_seconds", 0.0)
         blocks = []

@@ -24,7 +24,7 @@ from typing import IO, Any
 from rnn_vs_attn import environment, processors, search_path, streams
 from rnn_vs_attn.budget import Budget, Plan, Turn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
-from rnn_vs_attn.models import find
+from rnn_vs_attn.models import ENCODER, LANGUAGE, find
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.records import dump
 from rnn_vs_attn.suites import suite_named
@@ -59,6 +59,8 @@ class Worker:
         self._workload: Any = None
         self._clock: Any = None
         self._before: Any = None
+        self._batches: dict[tuple[object, ...], Any] = {}
+        self._batch_of_case: Any = None
 
     @property
     def spoilt(self) -> bool:
@@ -93,16 +95,43 @@ class Worker:
         return {}
 
     def _try(self, name: str, shape: Shape) -> None:
-        """What the module raises itself when it is called is left to its case's record."""
+        """What the module raises itself when it is called is left to its case's record.
+
+        CaseFault where it runs over the batch.
+        """
         from rnn_vs_attn.models import build
 
         module = build.build(find(name), shape)
         try:
             build.call(module, self._torch.randn(shape.batch_size, shape.seq_len, shape.d_model))
+            self._batch(name, shape, module).refuse()
         except UserError as error:
             raise UserError(f"model {name!r} does not fit: {error}") from None
+        except CaseFault:
+            raise
         except Exception:
             traceback.print_exc()
+
+    def _batch(self, name: str, shape: Shape, module: Any = None) -> Any:
+        """How a layer treats a batch, asked once of each model and width."""
+        from rnn_vs_attn.measure import batch_independence
+        from rnn_vs_attn.models import build
+
+        key = (name, dataclasses.replace(shape, batch_size=0, seq_len=0))
+        if key not in self._batches:
+            made = build.build(find(name), shape) if module is None else module
+            self._batches[key] = batch_independence.of(made.eval(), shape.batch_size, shape.seq_len, shape.d_model)
+        return self._batches[key]
+
+    def _ask_about_batch(self, case: Case, first: bool) -> Any:
+        """How the layer of a case treats a batch, in its first round. CaseFault where it runs over it."""
+        from rnn_vs_attn.measure.batch_independence import Batch
+
+        if not first or find(case.model).family in (LANGUAGE, ENCODER):  # of token ids: their suites ask
+            return Batch()
+        found = self._batch(case.model, case.shape)
+        found.refuse()
+        return found
 
     def origin(self, model: str, forbidden: str | None) -> dict[str, Any]:
         """Where a model's code comes from in this process: its file, torch's and Python's; strays: files of modules
@@ -153,19 +182,28 @@ class Worker:
         made = self._enter(owner, case, max_memory)
         assert owner.workload is not None
         with self._keeping.kept():
+            self._batch_of_case = self._ask_about_batch(made, seed == 0)
             self._workload = owner.workload(made, seed)
         self._clock = clock_for(self._torch.device(made.device))
         self._before = self._readings()
         processors.hold(made.threads)
-        return {"warnings": warnings_for(made)}
+        return {"warnings": [*warnings_for(made), *self._batch_of_case.warnings]}
 
-    def ready(self, name: str, budget: dict[str, Any], plan: dict[str, Any] | None) -> dict[str, Any]:
-        """Warm one pass up and fix how many calls a block takes. CaseFault beforehand where it cannot fit."""
+    def ready(
+        self, name: str, budget: dict[str, Any], plan: dict[str, Any] | None, care: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Warm one pass up and fix how many calls a block takes. CaseFault beforehand where it cannot fit.
+
+        care: what calls of it need renewed, where an earlier round has seen that.
+        """
+        from rnn_vs_attn.measure.conduct import attend
         from rnn_vs_attn.measure.stopping import make_ready
 
         assert self._case is not None
         self._refuse_what_cannot_fit(self._case, name == "train")
-        reply: dict[str, Any] = {}
+        with self._keeping.kept():
+            seen = attend(self._workload, name, care, self._batch_of_case.mixes)
+        reply: dict[str, Any] = {"care": asdict(seen.care), "warnings": list(seen.warnings)}
         if getattr(self._case, "compile", False):
             with self._keeping.kept():
                 reply["compile_seconds"] = self._clock.block(self._workload, name, 1).wall
@@ -197,12 +235,14 @@ class Worker:
         """All samples of a case that are not timed in blocks, or (part "peaks") those that come after all others."""
         owner, asked = suite_named(suite), Turn(**turn)
         made = self._enter(owner, case, max_memory)
+        with self._keeping.kept():
+            self._ask_about_batch(made, asked.first)
         self._refuse_what_cannot_fit(made, owner.trains)
         if owner.least_memory is not None:
             self._refuse(owner.least_memory(made), owner.trains)
         if owner.workload is not None and self._kind(made) not in self._warm:
             with self._keeping.kept():
-                self._load_libraries(owner.workload(made, asked.seed))
+                owner.workload(made, asked.seed).both()  # or what libraries keep is taken for the call's memory
         take = owner.peaks if part == "peaks" and owner.peaks is not None else owner.measure
         processors.hold(made.threads)
         with self._keeping.kept():
@@ -232,13 +272,6 @@ class Worker:
     def _kind(self, case: Case) -> tuple[object, ...]:
         """What has its libraries loaded and its kernels built once one such case has run in this process."""
         return case.model, case.device, case.dtype, case.threads
-
-    def _load_libraries(self, workload: Any) -> None:
-        """Run both passes once, so that what libraries keep for themselves is not taken for the call's memory."""
-        from rnn_vs_attn.measure.clock import PASSES, clock_for
-
-        for name in PASSES:
-            clock_for(workload.x.device).block(workload, name, 1)
 
     def _enter(self, suite: Suite, case: dict[str, Any], max_memory: int | None) -> Case:
         """Begin with a case: what its labels say is set, and what its model may change for itself is noted."""

@@ -104,6 +104,7 @@ class FakeMachine:
     trouble: Callable[[Request], BaseException | None] = lambda request: None
     peak: Callable[[int], float] = lambda reading: 1e11  # FLOP/s, by how many readings there were before
     num_blocks: int = BLOCKS
+    cares: Mapping[str, dict[str, Any]] = field(default_factory=dict)  # by pass
     warnings: list[str] = field(default_factory=list)
     workers: list[FakeWorker] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
@@ -163,7 +164,8 @@ class FakeWorker:
     def _ready(self, fields: dict[str, Any]) -> dict[str, Any]:
         self._machine.clock.now += WARM_UP
         made = {"loops": 40 + self._number, "num_blocks": self._machine.num_blocks}
-        return (fields["plan"] or made) | {"warm_up_seconds": WARM_UP, "settled": True}
+        care = {"care": self._machine.cares.get(fields["name"])}
+        return (fields["plan"] or made) | {"warm_up_seconds": WARM_UP, "settled": True} | care
 
     def _block(self, fields: dict[str, Any]) -> dict[str, Any]:
         assert self._case is not None

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import habits
 import pytest
 import torch
 from command import run
@@ -14,11 +15,15 @@ from fakes import of_rounds
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.measure import calls, decoding
+from rnn_vs_attn.measure import calls, decoder_conduct, decoding
+from rnn_vs_attn.measure.batch_independence import RANDOM
+from rnn_vs_attn.measure.conduct import IN_PLACE, REMEMBERS
+from rnn_vs_attn.measure.workload import Care
 from rnn_vs_attn.models import LANGUAGE_MODELS, MODELS, build, find, language
 from rnn_vs_attn.models.configurations import LanguageShape
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.gpt import GPT
+from rnn_vs_attn.models.mixer import advance
 from rnn_vs_attn.records import Record
 from rnn_vs_attn.suites import decode, decode_words
 from rnn_vs_attn.suites.decode import DECODE, DecodeCase
@@ -102,6 +107,108 @@ def test_a_module_that_does_not_decode_its_forward_is_not_measured(module: str, 
         decode.decoder(case(f"{FLOWS}:{module}", num_layers=1), 0)
     assert fault.value.status == status
     assert said in fault.value.reason
+
+
+@pytest.mark.parametrize("kind", [habits.StepHandsOutItsState, habits.StepInPlaceOnInput, habits.KeepsItsStart])
+def test_a_step_that_works_in_place_decodes_its_forward(kind: type[nn.Module]) -> None:
+    """One that hands out its state, and writes to it in the next step, was told that its steps are not its forward."""
+    torch.manual_seed(0)
+    module, x = kind(8), torch.randn(1, 12, 8)
+    before = x.clone()
+    for _ in range(2):
+        decoding.check(module, x)
+    assert torch.equal(x, before)
+    with torch.no_grad():
+        y, _ = advance(module, x.clone(), module.initial_state(1))
+        torch.testing.assert_close(y, module(x.clone()))
+
+
+def test_outputs_that_are_not_finite_are_compared_all_the_same() -> None:
+    decoding.check(habits.DecodesInfinity(8), torch.randn(1, 12, 8))
+
+    class Other(habits.DecodesInfinity):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.computed(x)
+
+    with pytest.raises(CaseFault, match="its steps are not its forward"):
+        decoding.check(Other(8), torch.randn(1, 12, 8))
+
+
+# What a row has to say, and what its calls are given
+
+
+def habit(name: str, **fields: Any) -> DecodeCase:
+    return case(f"habits:{name}", num_layers=1, seq_len=24, **fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "care", "said"),
+    [
+        ("Decodes", Care(), []),
+        ("StepHandsOutItsState", Care(), []),
+        ("StepInPlaceOnInput", Care(in_place=True), [IN_PLACE]),
+        ("KeepsItsStart", Care(changes=("start",)), ["a call changes start"]),
+        ("StepKeepsProjection", Care(remembers=True, changes=("last", "kept")), [REMEMBERS, "a call changes last"]),
+        ("RandomStep", Care(), []),
+    ],
+)
+def test_what_a_step_does_to_what_it_is_given_is_seen(name: str, care: Care, said: list[str]) -> None:
+    made = decode.decoder(habit(name), 0)
+    found = decoder_conduct.attend(made)
+    assert made.care == care
+    assert len(found) == len(said)
+    assert all(text.startswith(begin) for text, begin in zip(found, said, strict=True))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_to_be_said_of_the_models_of_this_program(name: str) -> None:
+    made = decode.decoder(case(name, seq_len=9), 0)
+    assert (decoder_conduct.attend(made), made.care) == ([], Care())
+    assert decoder_conduct.not_finite(made) == []
+    samples = list(decode.measure(case(name, seq_len=9), 0))
+    assert all(sample.warnings == [] for sample in samples)
+
+
+def test_warnings_are_on_the_rows() -> None:
+    (first, *_) = decode.measure(habit("DecodesInfinity"), 0)
+    assert "its output holds NaN or infinity" in first.warnings
+    (first, *_) = decode.measure(habit("RandomStep"), 0)
+    assert first.warnings == [RANDOM]
+
+
+def test_each_timed_step_of_a_layer_that_remembers_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = decode.decoder(habit("StepKeepsProjection"), 0)
+    decoder_conduct.attend(made)
+    calls = {"step": 0, "project": 0}
+
+    def counted(name: str, real: Any) -> Any:
+        def call(self: Any, *given: Any) -> Any:
+            calls[name] += 1
+            return real(self, *given)
+
+        return call
+
+    monkeypatch.setattr(habits.StepKeepsProjection, "step", counted("step", habits.StepKeepsProjection.step))
+    monkeypatch.setattr(nn.Linear, "forward", counted("project", nn.Linear.forward))
+    with torch.no_grad():
+        decoding.steps(made, made.prefill())
+    assert calls["step"] == calls["project"] > 24 + decoding.LEAST_STEPS
+
+
+def test_each_timed_call_of_a_layer_in_place_has_the_same_input() -> None:
+    made = decode.decoder(habit("StepInPlaceOnInput"), 0)
+    assert made.next_input is not None
+    context, following = made.context.clone(), made.next_input.clone()
+    decoder_conduct.attend(made)
+    seen = []
+    real = made.module.step
+    made.module.step = lambda x_t, state: seen.append(x_t.clone()) or real(x_t, state)
+    with torch.no_grad():
+        _, after = decoding.prefills(made)
+        prefilled = len(seen)
+        decoding.steps(made, after)
+    assert all(torch.equal(x_t, context[:, i % 24]) for i, x_t in enumerate(seen[:prefilled]))
+    assert all(torch.equal(x_t, following) for x_t in seen[prefilled:])
 
 
 # What is carried on

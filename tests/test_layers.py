@@ -44,18 +44,21 @@ models.recurrent models.mingru models.convolution models.attention
 models.gpt models.albert models.transformer_xl models.lstm_lm models.attention_local
 models.build models.pretrained
 models.language
-measure measure.device measure.shadows measure.workload measure.anchor
+measure measure.device measure.shadows measure.anchor
+measure.differences measure.draws measure.fresh_inputs
 measure.formulas measure.multiplies
 measure.definitions
 measure.flops
-measure.calls measure.token_passes measure.reach
+measure.calls measure.token_passes measure.reach measure.holdings measure.remembering
+measure.workload measure.batch_independence
 measure.gradient measure.gradient.norms measure.gradient.states measure.gradient.passes
 measure.gradient.precision measure.gradient.rounding measure.gradient.chunks
 measure.gradient.leaks
 measure.gradient.whole
 measure.gradient.way
 measure.clock measure.graphs measure.memory measure.adjoint measure.decoding measure.chains measure.launches
-measure.routes measure.stopping measure.outcome
+measure.routes measure.stopping measure.outcome measure.conduct
+measure.decoder_conduct
 suites.suite
 suites.passes suites.bench_reading suites.variants_passes suites.scaling_claims
 suites.scaling_reading

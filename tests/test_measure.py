@@ -167,6 +167,29 @@ for _ in range(2):
     assert train == pytest.approx(costs.least_memory(shape, 4, train=True), rel=0.05)
 
 
+@pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")
+def test_the_peak_of_a_compiled_pass_is_not_that_of_its_compilation() -> None:
+    """Each mode is compiled at its first call; that of inference was the one whose peak was taken: 32 MiB."""
+    code = """
+import torch
+from rnn_vs_attn.suites.bench import BenchCase, measure
+def compiled(module):
+    seen = set()
+    def call(x):
+        if torch.is_grad_enabled() not in seen:
+            seen.add(torch.is_grad_enabled())
+            torch.ones(8 << 20)
+        return module(x)
+    return call
+torch.compile = compiled
+torch.set_num_threads(1)
+case = BenchCase("lstm", 8, d_model=16, device="cpu", threads=1, compile=True)
+print(*(sample.value for sample in measure(case, 1)))
+"""
+    forward, backward, train = map(int, run_alone(code).split())
+    assert max(forward, backward, train) < 1 << 20
+
+
 def test_saved_bytes_of_a_known_chain() -> None:
     """exp keeps its output, sin its input: the same tensor, counted once; the module's input is not counted."""
     workload = Workload.of(nn.Identity(), torch.randn(2, 4, 8))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import habits
 import pytest
 import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.measure import outcome
+from rnn_vs_attn.measure.differences import distance, same
 from rnn_vs_attn.measure.workload import Workload
 
 
@@ -100,3 +102,65 @@ def test_gradients_are_left_as_they_were(tmp_path: Path) -> None:
     outcome.keep(made, tmp_path / "outcome.pt", seed=0)
     assert made.x.grad is None
     assert all(parameter.grad is None for parameter in made.module.parameters())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        habits.InPlace,
+        habits.InPlaceInside,
+        habits.GradientInPlace,
+        habits.ShrinksWeights,
+        habits.FastWeights,
+        habits.Spectral,
+        habits.Normalised,
+        habits.Counts,
+        habits.Carries,
+        habits.Same,
+        habits.View,
+        habits.OwnMemory,
+        habits.Random,
+        habits.RandomOfNumPy,
+        habits.KeepsByValue,
+    ],
+    ids=lambda kind: kind.__name__,
+)
+def test_identical_code_that_works_in_place_or_keeps_something_is_equal(kind: type[nn.Module], tmp_path: Path) -> None:
+    """`ab` said NOT EQUAL, 0.33: what was kept to compare with had been written to by the forward pass."""
+    found = differ(kind(6), kind(6), tmp_path)
+    assert (found["equal"], found["max_error"]) == (True, 0.0)
+
+
+def test_a_layer_that_works_in_place_and_computes_something_else_is_not_equal(tmp_path: Path) -> None:
+    class Other(habits.InPlace):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.computed(x.mul_(1.6))
+
+    assert not differ(habits.InPlace(6), Other(6), tmp_path)["rounding"]
+
+
+def test_what_is_kept_is_what_the_passes_began_with(tmp_path: Path) -> None:
+    made = workload(habits.ShrinksWeights(6), 1)
+    expected = {"weight": made.module.project.weight.detach().clone(), "x": made.x.detach().clone()}
+    outcome.keep(made, tmp_path / "outcome.pt", seed=0)
+    kept = torch.load(tmp_path / "outcome.pt", weights_only=True)
+    assert torch.equal(kept["weights"]["project.weight"], expected["weight"])
+    assert torch.equal(kept["x"], expected["x"])
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ([1.0, 2.0], [1.0, 2.5], 0.2),
+        ([1.0, float("nan")], [1.0, float("nan")], 0.0),
+        ([1.0, float("nan")], [1.0, float("inf")], float("inf")),
+        ([1.0, float("inf")], [1.0, float("-inf")], float("inf")),
+        ([1.0, 0.0], [1.0, float("nan")], float("inf")),
+        ([1 + 1j, 0j], [1 - 1j, 0j], 2**0.5),
+        ([0.0, 0.0], [0.0, 0.0], 0.0),
+    ],
+)
+def test_distances(a: list[float], b: list[float], expected: float) -> None:
+    """Infinities of other signs, and imaginary parts, count."""
+    assert distance(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected)
+    assert same(torch.tensor(a), torch.tensor(b)) == (expected == 0)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from fakes import FAKE, FakeCase, FakeClock, fake_cases, unfinished_run
 
-from rnn_vs_attn import judging, verdicts
+from rnn_vs_attn import ab, judging, verdicts
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.pairs import Cell, PairLimits, Pairs
 from rnn_vs_attn.records import RunFolder, Sample, read_run, read_samples
@@ -46,6 +46,7 @@ class Laboratory:
     peak: Callable[[str, int], float] = lambda side, pair: 1e11
     clock_mhz: Callable[[str], float | None] = lambda side: None
     warnings: Callable[[str], list[str]] = lambda side: []
+    seen: Callable[[str], list[str]] = lambda side: []
     clock: FakeClock = field(default_factory=FakeClock)
     asked: list[tuple[int, str, str, dict[str, Any]]] = field(default_factory=list)
     workers: list[FakeSide] = field(default_factory=list)
@@ -126,7 +127,8 @@ class FakeSide:
     def _ready(self, fields: dict[str, Any]) -> dict[str, Any]:
         self._laboratory.clock.now += 0.1
         own = {"loops": 30 if self._side == BASELINE else 50, "num_blocks": 5}
-        return (fields["plan"] or own) | {"warm_up_seconds": 0.1}
+        seen = {"care": {"in_place": self._side == CANDIDATE}, "warnings": self._laboratory.seen(self._side)}
+        return (fields["plan"] or own) | {"warm_up_seconds": 0.1} | seen
 
     def _block(self, fields: dict[str, Any]) -> dict[str, Any]:
         seconds = self._laboratory.seconds(self._side, self._case["model"], fields["name"], self._seed)
@@ -201,6 +203,26 @@ def test_the_baseline_fixes_how_much_a_block_holds_once_for_both(laboratory: Lab
     assert {fields["loops"] for _, _, fields in timed(laboratory)} == {30}
     plans = [fields["plan"] for pair, side, fields in laboratory.requests("ready") if (pair, side) != (0, BASELINE)]
     assert {plan["num_blocks"] for plan in plans} == {6}  # made even, so that both sides begin as often
+
+
+def test_what_each_side_needs_renewed_is_seen_in_the_first_pair_and_sent_in_all_later_ones(
+    laboratory: Laboratory,
+) -> None:
+    laboratory.judged("lstm")
+    cares = {(pair, side): fields["care"] for pair, side, fields in laboratory.requests("ready")}
+    assert cares == {
+        (pair, side): {"in_place": side == CANDIDATE} if pair else None
+        for pair in range(8)
+        for side in (BASELINE, CANDIDATE)
+    }
+
+
+def test_what_is_to_be_known_of_a_layer_is_noted_once_with_its_side(laboratory: Laboratory) -> None:
+    laboratory.seen = lambda side: ["it works in place"] if side == CANDIDATE else []
+    pairs = laboratory.pairs("lstm")
+    pairs.run()
+    assert pairs.noted == {("lstm", "it works in place"): {CANDIDATE}}
+    assert ab._said_of_models(pairs) == ["lstm, candidate: it works in place"]
 
 
 def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:

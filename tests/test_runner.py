@@ -488,6 +488,13 @@ def test_the_plan_of_the_first_round_is_sent_in_all_later_ones(lab: Laboratory) 
     assert len(lab.machine.asked("block")) == 3 * 2 * BLOCKS
 
 
+def test_what_a_pass_needs_renewed_is_seen_in_the_first_round_and_sent_in_all_later_ones(lab: Laboratory) -> None:
+    lab.machine.cares = {"forward": {"in_place": True}, "train": {"in_place": False}}
+    lab.run("gru", rounds=3)
+    cares = [request.fields["care"] for request in lab.machine.asked("ready")]
+    assert cares == [None, None, *[{"in_place": True}, {"in_place": False}] * 2]
+
+
 def test_a_round_ends_with_the_time_it_took_and_in_what(lab: Laboratory) -> None:
     lab.run("gru", rounds=1)
     (line,) = (line for line in read_samples(lab.path) if line.metric == ROUND_TIME)

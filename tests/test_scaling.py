@@ -538,6 +538,14 @@ def test_a_model_that_no_round_came_to_is_undecided() -> None:
     assert scaling_tables.tables([*found, *derive(found), missing])
 
 
+def test_what_is_to_be_known_of_a_model_stands_under_the_table() -> None:
+    found = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, [512], [64])
+    said = ["it works in place", "the hypervisor took 9% of processor time during this case"]
+    known = [dataclasses.replace(r, warnings=said) if r.metric == "train_time" else r for r in found]
+    (table, *_) = scaling_tables.tables([*known, *derive(known)])
+    assert [note for note in table.notes if note.startswith("lstm:")] == ["lstm: it works in place"]
+
+
 def test_below_six_rounds_nothing_is_decided() -> None:
     records = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, *GRID, rounds=ROUNDS[:5])
     found = derive(records)

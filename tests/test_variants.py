@@ -33,6 +33,7 @@ from rnn_vs_attn.suites import (
     variants_gpt,
     variants_gpt_reading,
     variants_gpt_words,
+    variants_passes,
     variants_transformer_xl,
     variants_transformer_xl_reading,
     variants_transformer_xl_words,
@@ -211,6 +212,36 @@ def test_a_training_pass_reaches_every_weight_and_leaves_no_gradient() -> None:
     assert len(reached) == len(list(module.parameters()))
     assert all(parameter.grad is None for parameter in module.parameters())
     assert passes.forward().grad_fn is None
+
+
+@pytest.mark.parametrize(("factor", "said"), [(1.0, 0), (float("nan"), 2)])
+def test_outputs_and_gradients_that_are_not_finite_are_said(factor: float, said: int) -> None:
+    """They were timed without a word."""
+    case = gpt("1x64", seq_len=4)
+    passes = variants_passes.made(lambda: variants_gpt.make(case), case, 0, 11)
+    with torch.no_grad():
+        next(passes.module.parameters()).mul_(factor)
+    found = variants_passes.said_of(passes, seed=0)
+    assert len([text for text in found if "hold" in text and "could not" not in text]) == said
+    assert variants_passes.said_of(passes, seed=1) == []
+    sample = next(variants_passes.times(passes, found))
+    assert sample.warnings == found
+
+
+@pytest.mark.parametrize("method", ["memory", "window-half", "cache"])
+def test_an_evaluation_that_is_not_finite_is_said(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = variants_transformer_xl._model
+
+    def broken(*given: Any) -> nn.Module:
+        module = real(*given)
+        with torch.no_grad():
+            next(module.parameters()).mul_(float("nan"))
+        return module
+
+    case = xl(method, 8, segment_len=4)
+    assert next(variants_transformer_xl.measure(case, 0)).warnings == []
+    monkeypatch.setattr(variants_transformer_xl, "_model", broken)
+    assert next(variants_transformer_xl.measure(case, 0)).warnings == ["its output holds NaN or infinity"]
 
 
 def test_a_filled_module_is_the_same_module_with_other_weights() -> None:

@@ -17,15 +17,14 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.measure import batch_independence
 from rnn_vs_attn.measure.gradient.chunks import by_chunks
 from rnn_vs_attn.measure.gradient.norms import Flow
-from rnn_vs_attn.measure.gradient.passes import AT_ONCE, float64, gradient, output, value
+from rnn_vs_attn.measure.gradient.passes import AT_ONCE, float64, gradient, output
 from rnn_vs_attn.measure.gradient.precision import look_at_few
 from rnn_vs_attn.measure.gradient.way import Way, way
 from rnn_vs_attn.measure.gradient.whole import SENSITIVE, direct
 from rnn_vs_attn.models.mixer import has_state
-
-_SAME = 1e-8  # relative: how far a sequence's output alone and beside another one may be apart
 
 
 def cotangents(num_probes: int, d_model: int, exact: bool, device: torch.device) -> Tensor:
@@ -60,16 +59,18 @@ def _flow(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
     with float64():
         at_once = AT_ONCE
         look_at_few(module, x)
-        if not batch_apart(module, x):
+        batch = batch_independence.of(module, *x.shape)
+        batch.refuse()
+        if batch.warnings:
             at_once = 1
-            warnings.append("it mixes the sequences of a batch, so cotangents are taken one at a time")
-        found = _in_its_way(module, x, cotangents, at_once)
+            warnings += [f"{text}; cotangents are taken one at a time" for text in batch.warnings]
+        found = _in_its_way(module, x, cotangents, at_once, batch.random)
     return replace(found, warnings=[*warnings, *found.warnings])
 
 
-def _in_its_way(module: nn.Module, x: Tensor, cotangents: Tensor, at_once: int) -> Flow:
+def _in_its_way(module: nn.Module, x: Tensor, cotangents: Tensor, at_once: int, random: bool) -> Flow:
     """In chunks where it has a state that carries its gradient, else in one piece, said where a state is not used."""
-    taken = way(module, x) if has_state(module) else Way(None)
+    taken = way(module, x) if has_state(module) and not random else Way(None)
     if taken.chunk is not None:
         try:
             found = by_chunks(module, x, cotangents, taken.chunk, at_once)
@@ -87,9 +88,3 @@ def check(module: nn.Module, x: Tensor) -> None:
     with float64():
         inputs = x.detach().clone().requires_grad_()
         gradient(output(module, inputs)[:, -1], inputs, torch.ones_like(x[:, -1]))
-
-
-def batch_apart(module: nn.Module, x: Tensor) -> bool:
-    """Whether the output for x (1, L, D) is the same with another sequence beside it."""
-    alone, beside = value(module, x), value(module, torch.cat([x, x.flip(1) + 1]))[:1]
-    return bool((beside - alone).abs().max() <= _SAME * alone.abs().max())

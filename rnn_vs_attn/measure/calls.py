@@ -15,14 +15,21 @@ _LONG = 2.0  # seconds, of which loading code is no part that matters
 _NANO = 1e-9
 
 
-def repeated(call: Callable[[], Any], device: torch.device, enough: float = ENOUGH) -> tuple[list[float], Any]:
+def repeated(
+    call: Callable[[], Any],
+    device: torch.device,
+    enough: float = ENOUGH,
+    before: Callable[[], None] | None = None,
+) -> tuple[list[float], Any]:
     """Seconds of each timed call, of at least one and until they are enough, and what the last one returned.
 
-    The first is thrown away, but for a long one, of which there is no other.
+    The first is thrown away, but for a long one, of which there is no other. before: what is done before each call,
+    outside of what is timed.
     """
     wait = waiter(device)
+    begin = wait if before is None else _both(before, wait)
     with kept() as changes:
-        taken, made = _timed(call, wait)
+        taken, made = _timed(call, begin, wait)
     if taken > _LONG:
         check_labels(changes)
         return [taken], made
@@ -30,7 +37,7 @@ def repeated(call: Callable[[], Any], device: torch.device, enough: float = ENOU
     with kept(timed=True):
         while not found or sum(found) < enough:
             made = None  # or the call before would take its memory in the one that is timed
-            taken, made = _timed(call, wait)
+            taken, made = _timed(call, begin, wait)
             found.append(taken)
     return found, made
 
@@ -40,13 +47,21 @@ def seconds(call: Callable[[], Any], device: torch.device, enough: float = ENOUG
     return repeated(call, device, enough)[0]
 
 
-def _timed(call: Callable[[], Any], wait: Callable[[], None]) -> tuple[float, Any]:
-    """Seconds of a call, and what it returned."""
-    wait()
+def _timed(call: Callable[[], Any], begin: Callable[[], None], wait: Callable[[], None]) -> tuple[float, Any]:
+    """Seconds of a call, and what it returned. begin: before it; wait: until the device has done it."""
+    begin()
     start = perf_counter_ns()
     made = call()
     wait()
     return (perf_counter_ns() - start) * _NANO, made
+
+
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        first()
+        second()
+
+    return both
 
 
 def waiter(device: torch.device) -> Callable[[], None]:

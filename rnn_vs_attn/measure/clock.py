@@ -1,5 +1,7 @@
 """Timed blocks: `loops` calls between two readings of a clock that is far finer than the block.
 
+Where something has to be renewed before each call, the clock is read around each.
+
 On a CPU the clock is time.perf_counter_ns around the block. On CUDA it is a pair of events around each call, with the
 L2 cache overwritten before it (outside the events), so device times are those of cold caches; the host's own time for
 the same calls is recorded beside it.
@@ -17,7 +19,7 @@ from typing import Any, Protocol
 import torch
 
 from rnn_vs_attn.isolation.keeping import note_grad_mode
-from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.measure.workload import Care, Workload
 
 PASSES = ("forward", "train")
 _NANO = 1e-9
@@ -42,7 +44,10 @@ class CPUClock:
     """Wall time on the host."""
 
     def block(self, workload: Workload, name: str, loops: int) -> Block:
-        with _mode(workload, name):
+        care = workload.begin(name)
+        with mode(workload, name):
+            if care is not None:
+                return self._apart(workload, name == "train", loops, care)
             return self._train(workload, loops) if name == "train" else self._forward(workload, loops)
 
     def _forward(self, workload: Workload, loops: int) -> Block:
@@ -67,6 +72,25 @@ class CPUClock:
         wall = (perf_counter_ns() - start) * _NANO
         return Block(wall / loops, backward=spent * _NANO / loops, wall=wall)
 
+    def _apart(self, workload: Workload, train: bool, loops: int, care: Care) -> Block:
+        """The same calls with something renewed before each; wall holds that too."""
+        spent = backward = 0
+        begun = perf_counter_ns()
+        for _ in range(loops):
+            workload.renew(care)
+            start = perf_counter_ns()
+            y = workload.train_forward() if train else workload.forward()
+            if train:
+                turn = perf_counter_ns()
+                workload.backward(y)
+                backward += perf_counter_ns() - turn
+            del y
+            if train:
+                workload.clear_gradients()
+            spent += perf_counter_ns() - start
+        wall = (perf_counter_ns() - begun) * _NANO
+        return Block(spent * _NANO / loops, backward * _NANO / loops if train else None, wall=wall)
+
 
 class CUDAClock:
     """Device time by events, caches cold; host time beside it."""
@@ -75,16 +99,18 @@ class CUDAClock:
         self.device = device
 
     def block(self, workload: Workload, name: str, loops: int) -> Block:
-        with torch.cuda.device(self.device), _mode(workload, name):
-            return self._block(workload, name == "train", loops)
+        with torch.cuda.device(self.device), mode(workload, name):
+            return self._block(workload, name == "train", loops, workload.begin(name))
 
-    def _block(self, workload: Workload, train: bool, loops: int) -> Block:
+    def _block(self, workload: Workload, train: bool, loops: int, care: Care | None) -> Block:
         marks = [[torch.cuda.Event(enable_timing=True) for _ in range(3)] for _ in range(loops)]
         flush = _flush_buffer(self.device)
         host = 0
         torch.cuda.synchronize(self.device)
         start = perf_counter_ns()
         for begin, turn, end in marks:
+            if care is not None:
+                workload.renew(care)
             flush.zero_()
             called = perf_counter_ns()
             begin.record()
@@ -110,7 +136,7 @@ def clock_for(device: torch.device) -> Clock:
 
 
 @contextmanager
-def _mode(workload: Workload, name: str) -> Iterator[None]:
+def mode(workload: Workload, name: str) -> Iterator[None]:
     """Inference: eval and no gradient. Not inference_mode: a module may cache tables that training reads later."""
     workload.module.train(name == "train")
     with torch.set_grad_enabled(name == "train"):

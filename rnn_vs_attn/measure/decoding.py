@@ -7,8 +7,9 @@ price, and the next one cannot start before it.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import median, quantiles
 from time import perf_counter_ns
 from typing import Any
@@ -20,6 +21,11 @@ from rnn_vs_attn.budget import ENOUGH
 from rnn_vs_attn.errors import CaseFault, first_line
 from rnn_vs_attn.isolation.keeping import kept
 from rnn_vs_attn.measure import calls
+from rnn_vs_attn.measure.differences import differ, distance
+from rnn_vs_attn.measure.draws import same_draws
+from rnn_vs_attn.measure.fresh_inputs import FreshInputs
+from rnn_vs_attn.measure.holdings import Holdings
+from rnn_vs_attn.measure.workload import Care
 from rnn_vs_attn.models.mixer import advance, decodes, has_state, initial_state, output_of
 
 LEAST_STEPS = 16
@@ -32,20 +38,48 @@ _NANO = 1e-9
 class Decoder:
     """A module that decodes, and the context it decodes after: inputs (B, N, D) of a mixer, or token ids (B, N).
 
-    A language model is fed the likeliest token, a mixer the input `next_input` (B, D) at every step.
+    A language model is fed the likeliest token, a mixer the input `next_input` (B, D) at every step. care: what has to
+    be renewed before a call, of modules that need any.
     """
 
     module: nn.Module
     context: Tensor
     next_input: Tensor | None = None
+    care: Care = field(default_factory=Care)
+
+    def __post_init__(self) -> None:
+        self.given: Tensor | None = None  # in place of the context, where care says so
+        self._fresh: dict[str, FreshInputs] = {}
+        self._holdings: Holdings | None = None
+
+    def take_care(self, care: Care) -> None:
+        """Renew from now on what `care` says."""
+        self.care = care
+        self._holdings = Holdings(self.module) if care.changes else None
 
     def prefill(self) -> tuple[Tensor, Any]:
         """Take the context in; the input of the first step and the state."""
-        state = initial_state(self.module, self.context.shape[0])
+        context = self.context if self.given is None else self.given
+        state = initial_state(self.module, context.shape[0])
         if self.next_input is None:
-            logits, state = self.module.advance(self.context, state, last_only=True)
+            logits, state = self.module.advance(context, state, last_only=True)
             return logits[:, -1].argmax(-1), state
-        return self.next_input, advance(self.module, self.context, state)[1]
+        return self.next_input, advance(self.module, context, state)[1]
+
+    def renew(self) -> None:
+        """Make ready what the next prefill is given; it stands outside of what is timed."""
+        self.given = self._renewed("context", self.context)
+        if self._holdings is not None:
+            self._holdings.put_back(self.care.changes)
+
+    def renewed(self, given: Tensor) -> Tensor:
+        """What the next step is given, in place of what the last one was; a token that was chosen stays."""
+        return given if self.next_input is None else self._renewed("input", self.next_input)
+
+    def _renewed(self, name: str, like: Tensor) -> Tensor:
+        if self.care.remembers:
+            like = self._fresh.setdefault(name, FreshInputs(like)).next()
+        return like.clone() if self.care.in_place else like
 
     def step(self, given: Tensor, state: Any) -> tuple[Tensor, Any]:
         """The input of one step and the state -> those of the next."""
@@ -69,26 +103,48 @@ def check(module: nn.Module, x: Tensor) -> None:
     if not has_state(module):
         reason = "it cannot decode: it has no initial_state(batch_size) and step(x_t, state), nor a forward(x, state)"
         raise CaseFault("unsupported", reason)
+    holdings = Holdings(module)
     with torch.no_grad():
         try:
             state = initial_state(module, x.shape[0])
         except ValueError as error:
             raise CaseFault("unsupported", f"it cannot decode: {first_line(error)}") from error
-        half = x.shape[1] // 2
-        first, state = advance(module, x[:, :half], state)
-        found = [output_of(first)]
-        for x_t in x[:, half:].unbind(1):
-            y_t, state = step(module, x_t, state)
-            found.append(y_t.unsqueeze(1))
-        expected = output_of(module(x))
-    off = float((torch.cat(found, dim=1) - expected).abs().max() / expected.abs().max().clamp_min(1e-30))
+        found = _by_steps(module, x, state)
+        holdings.put_back()
+        expected = output_of(module(x.clone()))
+        holdings.put_back()
+    off = distance(found, expected)
     tolerance = _TOLERANCE[x.dtype]
     if not off <= tolerance:
-        text = f"its steps are not its forward: outputs of {x.shape[1]} tokens differ by {off:.2g} of the largest"
+        apart = f"differ by {off:.2g} of the largest" if math.isfinite(off) else "are not finite in one of them only"
+        text = f"its steps are not its forward: outputs of {x.shape[1]} tokens {apart}"
         raise CaseFault("failed", f"{text} ({tolerance:g} is rounding); a module that sees the future cannot decode")
 
 
+def _by_steps(module: nn.Module, x: Tensor, state: Any) -> Tensor:
+    """The outputs for x (B, L, D): half of it at once, then one by one.
+
+    What a module is given it may change, and what it gives may be memory of its own.
+    """
+    half = x.shape[1] // 2
+    first, state = advance(module, x[:, :half].clone(), state)
+    found = [output_of(first).clone()]
+    for x_t in x[:, half:].unbind(1):
+        y_t, state = step(module, x_t.clone(), state)
+        found.append(y_t.unsqueeze(1).clone())
+    return torch.cat(found, dim=1)
+
+
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+
+
+def draws_numbers(module: nn.Module, x: Tensor) -> bool:
+    """Whether two calls on x (B, L, D) give different outputs, so that steps cannot be held against its forward."""
+    found = []
+    for seed in range(2):
+        with torch.no_grad(), same_draws(seed):
+            found.append(output_of(module(x.clone())).clone())
+    return differ(*found)
 
 
 def state_bytes(state: Any) -> int:
@@ -128,7 +184,8 @@ class Steps:
 
 def prefills(decoder: Decoder, enough: float = ENOUGH) -> tuple[list[float], tuple[Tensor, Any]]:
     """Seconds of each timed prefill, and what the last one made: the first step's input and the state."""
-    return calls.repeated(decoder.prefill, decoder.context.device, enough)
+    renew = None if decoder.care == Care() else decoder.renew
+    return calls.repeated(decoder.prefill, decoder.context.device, enough, renew)
 
 
 def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) -> Steps:
@@ -137,17 +194,25 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) ->
     made: what the prefill made; its state may be changed in place.
     """
     wait = calls.waiter(decoder.context.device)
-    begin = made
+    careful = decoder.care != Care()
+    given, state = made
     with kept():
         for _ in range(UNTIMED - 1):
-            begin = decoder.step(*begin)
+            given, state = decoder.step(decoder.renewed(given), state)
+    begin = given, state
+    held = Holdings(decoder.module) if decoder.care.changes else None
     a_set = min(MOST_STEPS, max(LEAST_STEPS, decoder.context.shape[1] // 8))
     found: list[int] = []
     with kept(timed=True):
         while not _are_enough(found, enough):
-            given, state = decoder.step(*copy.deepcopy(begin))
+            if held is not None:
+                held.put_back()
+            given, state = copy.deepcopy(begin)
+            given, state = decoder.step(decoder.renewed(given), state)
             wait()
             for _ in range(a_set):
+                if careful:
+                    given = decoder.renewed(given)
                 start = perf_counter_ns()
                 given, state = decoder.step(given, state)
                 wait()

@@ -9,7 +9,12 @@ import torch
 from torch import Tensor
 
 from rnn_vs_attn.errors import CaseFault, first_line
-from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.measure.workload import Care, Workload
+
+_NEEDS_OTHERS = (
+    "it works in place on what it is given, or remembers it, so each call needs other tensors, and a CUDA graph reads "
+    "the same ones at every replay"
+)
 
 
 @dataclass
@@ -35,6 +40,12 @@ class GraphedWorkload(Workload):
     def clear_gradients(self) -> None:
         """Nothing adds up: a replay overwrites what the last one wrote."""
 
+    def take_care(self, name: str, care: Care) -> None:
+        """CaseFault (unsupported) where a call needs another input than the one that the graph reads."""
+        if care.in_place or care.gradient_in_place or care.remembers:
+            raise CaseFault("unsupported", f"{_NEEDS_OTHERS}; leave --cuda-graphs out")
+        super().take_care(name, care)
+
 
 def capture(workload: Workload) -> Workload:
     """Graphs of inference, of the training forward pass and of its backward pass, in one memory pool.
@@ -44,7 +55,7 @@ def capture(workload: Workload) -> Workload:
     inputs = [workload.x, *(p for p in workload.module.parameters() if p.requires_grad)]
     try:
         _warm_up(workload)
-        made = GraphedWorkload(**vars(workload))
+        made = GraphedWorkload(workload.module, workload.run, workload.x, workload.grad_output)
         made.inference = torch.cuda.CUDAGraph()
         workload.module.eval()
         with torch.no_grad(), torch.cuda.graph(made.inference):

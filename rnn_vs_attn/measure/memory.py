@@ -112,7 +112,9 @@ def saved_bytes(workload: Workload) -> int:
 
     Distinct storages are counted once; the input and the parameters, which exist anyway, are not.
     """
-    known = {t.untyped_storage().data_ptr() for t in (workload.x, *workload.module.parameters())}
+    workload.renew()
+    given = (workload.x, workload.given, workload.leaf, *workload.module.parameters())
+    known = {t.untyped_storage().data_ptr() for t in given}
     kept: dict[int, int] = {}
 
     def pack(tensor: Tensor) -> Tensor:

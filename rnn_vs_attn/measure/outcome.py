@@ -8,17 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnn_vs_attn.isolation.seeds import seed_all
+from rnn_vs_attn.measure.differences import ROUNDING, distance, same
+from rnn_vs_attn.measure.draws import same_draws
 from rnn_vs_attn.measure.workload import Workload
-
-# The largest difference, as a part of a tensor's largest value, that another order of the same sums may make.
-ROUNDING = {torch.float64: 1e-10, torch.float32: 1e-4, torch.float16: 5e-3, torch.bfloat16: 5e-2}
 
 
 def keep(made: Workload, path: Path, seed: int) -> None:
     """Write weights, input and what comes out of them to `path`."""
-    given = {"weights": made.module.state_dict(), "x": made.x.detach(), "grad_output": made.grad_output}
-    torch.save(_on_cpu(given | {"outcome": _outcome(made, seed)}), path)
+    given = {"weights": made.module.state_dict(), "x": made.x, "grad_output": made.grad_output}
+    kept = _own(given)  # what the passes may change stands there as it was before them
+    torch.save(kept | {"outcome": _own(_outcome(made, seed))}, path)
 
 
 def difference(made: Workload, path: Path, seed: int) -> dict[str, Any]:
@@ -35,13 +34,13 @@ def difference(made: Workload, path: Path, seed: int) -> dict[str, Any]:
     if theirs.keys() != ours.keys():
         names = sorted(theirs.keys() ^ ours.keys())
         return {"error": f"only one version has {', '.join(names[:3])}"}
-    errors = {name: _error(ours[name], theirs[name]) for name in ours}
+    errors = {name: distance(ours[name], theirs[name]) for name in ours}
     where = max(errors, key=lambda name: errors[name])
     return {
         "error": "",
         "max_error": min(errors[where], 1e308),
         "where": where,
-        "equal": all(torch.equal(ours[name].nan_to_num(), theirs[name].nan_to_num()) for name in ours),
+        "equal": all(same(ours[name], theirs[name]) for name in ours),
         "rounding": errors[where] <= ROUNDING[made.x.dtype],
     }
 
@@ -61,32 +60,26 @@ def _give_weights(made: Workload, kept: dict[str, Any]) -> str:
 
 
 def _outcome(made: Workload, seed: int) -> dict[str, Tensor]:
-    """Output, and the gradients of the input and of every parameter that has one."""
+    """Output, and the gradients of the input and of every parameter that has one.
+
+    The passes are given copies, and the output is copied before the backward pass: a module may work in place on any of
+    them, or hand out memory of its own.
+    """
     made.module.train()
-    seed_all(seed)  # a module that draws numbers draws the same
-    y = made.train_forward()
-    made.backward(y)
-    assert made.x.grad is not None
-    found = {"output": y.detach(), "gradient of the input": made.x.grad}
-    for name, parameter in made.module.named_parameters():
-        if parameter.grad is not None:
-            found[f"gradient of {name}"] = parameter.grad
+    with same_draws(seed):  # a module that draws numbers draws the same
+        y = made.run(made.x.clone())
+        output = y.detach().clone()
+        y.backward(made.grad_output.clone())
+    leaves = {"the input": made.x, **dict(made.module.named_parameters())}
+    found = {f"gradient of {name}": leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
     made.clear_gradients()
-    return found
+    return {"output": output} | found
 
 
-def _error(ours: Tensor, theirs: Tensor) -> float:
-    """The largest difference over the largest value; infinite where NaN or infinity stands in one of them only."""
-    a, b = ours.double(), theirs.double()
-    if a.shape != b.shape or not torch.equal(a.isfinite(), b.isfinite()):
-        return float("inf")
-    a, b = (t.where(t.isfinite(), torch.zeros_like(t)) for t in (a, b))
-    if not a.numel() or torch.equal(a, b):
-        return 0.0
-    return float((a - b).abs().max() / torch.maximum(a.abs().max(), b.abs().max()))
-
-
-def _on_cpu(value: Any) -> Any:
+def _own(value: Any) -> Any:
+    """The same in memory of its own, on the CPU."""
     if isinstance(value, Tensor):
-        return value.detach().cpu()
-    return {name: _on_cpu(item) for name, item in value.items()}
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {name: _own(item) for name, item in value.items()}
+    return value

@@ -88,7 +88,7 @@ def reaches(module: nn.Module, x: Tensor) -> bool:
 
 def _has_gradient(module: nn.Module, x: Tensor) -> bool:
     with torch.enable_grad(), sequential_forms():
-        y = build.call(module, x)[:, -1]
+        y = build.call(module, x.clone())[:, -1]  # it may work in place on what it is given
         (gradient,) = torch.autograd.grad((y * torch.randn_like(y)).sum(), x, allow_unused=True)
     return gradient is not None and bool((gradient[:, 0] != 0).any())
 

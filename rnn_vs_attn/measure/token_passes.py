@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.measure.differences import GRADIENTS_NOT_FINITE, OUTPUT_NOT_FINITE, finite
+
 
 @dataclass
 class TokenPasses:
@@ -41,6 +43,16 @@ class TokenPasses:
         self.module.train()
         self.run(self.tokens).backward(self.grad_output)
         self.module.zero_grad(set_to_none=True)
+
+    def not_finite(self) -> list[str]:
+        """What a row says where the output or a gradient of one call of each pass is not finite."""
+        said = [] if finite([self.forward()]) else [OUTPUT_NOT_FINITE]
+        self.module.train()
+        self.run(self.tokens).backward(self.grad_output)
+        gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
+        said += [] if finite(gradients) else [GRADIENTS_NOT_FINITE]
+        self.module.zero_grad(set_to_none=True)
+        return said
 
 
 def filled(make: Callable[[], nn.Module], device: torch.device, dtype: torch.dtype) -> nn.Module:

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.measure.fresh_inputs import FreshInputs
+from rnn_vs_attn.measure.holdings import Holdings
 from rnn_vs_attn.models import build
+
+
+@dataclass(frozen=True)
+class Care:
+    """What has to be renewed before a call: an input or a gradient of the output that the one before has written to, an
+    input where the module remembers those that it has seen, and numbers that the module holds and a call changes.
+    """
+
+    in_place: bool = False
+    gradient_in_place: bool = False
+    remembers: bool = False
+    changes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> Care:
+        """From its fields as JSON has them."""
+        return cls(**fields | {"changes": tuple(fields["changes"])})
+
+
+_KEPT = 4  # copies that the last calls were given, whose place in memory no other one is to take meanwhile
+EVERYTHING = Care(in_place=True, gradient_in_place=True, remembers=True)  # where nothing is timed
 
 
 @dataclass
@@ -17,13 +42,22 @@ class Workload:
 
     forward() keeps no gradient; train_forward() keeps the graph and backward(y) sends `grad_output` through it, into
     the gradients of the input and of all parameters. A fixed random gradient and not a sum: the sum of a normalised
-    output has almost none.
+    output has almost none. All calls are given `x` itself, but for what `renew` puts in its place. cares: by pass, of
+    modules that need any.
     """
 
     module: nn.Module
     run: Callable[[Tensor], Tensor]
     x: Tensor
     grad_output: Tensor
+    cares: dict[str, Care] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.given = self.leaf = self.x  # what the next call is given, and the leaf that its gradient goes to
+        self.gradient = self.grad_output
+        self._given: deque[Tensor] = deque(maxlen=_KEPT)
+        self._fresh: FreshInputs | None = None
+        self._holdings: Holdings | None = None
 
     @classmethod
     def of(cls, module: nn.Module, x: Tensor, compiled: bool = False) -> Workload:
@@ -32,21 +66,62 @@ class Workload:
 
     def forward(self) -> Tensor:
         """Call it under torch.no_grad() and module.eval(), as `clock` does once a block."""
-        return self.run(self.x)
+        return self.run(self.given)
 
     def train_forward(self) -> Tensor:
-        return self.run(self.x)
+        return self.run(self.given)
 
     def backward(self, y: Tensor) -> None:
-        y.backward(self.grad_output)
+        y.backward(self.gradient)
 
     def clear_gradients(self) -> None:
         """Forget the gradients, so that the next call writes new ones and adds nothing up."""
-        self.x.grad = None
+        self.leaf.grad = None
         for parameter in self.module.parameters():
             parameter.grad = None
 
     def train(self) -> None:
-        """One whole training pass with fresh gradients, which are dropped."""
+        """One whole training pass with fresh gradients, which are dropped, on an input of its own."""
+        self.renew()
         self.backward(self.train_forward())
         self.clear_gradients()
+
+    def both(self) -> None:
+        """Both passes once, each in its mode and on an input of its own; for what is made at the first call."""
+        self.module.eval()
+        with torch.no_grad():
+            self.renew()
+            self.forward()
+        self.module.train()
+        self.train()
+
+    def take_care(self, name: str, care: Care) -> None:
+        """Renew before each call of the pass `name` what `care` says; to be called in that pass's mode."""
+        if care == Care():
+            return
+        if care.changes:
+            self.renew(care)
+            y = build.call(self.module, self.given)  # as it is: what compiling takes is yet to be timed
+            if name == "train":
+                self.backward(y)
+                self.clear_gradients()
+            self._holdings = Holdings(self.module)  # with what the first call made
+        self.cares[name] = care
+
+    def begin(self, name: str) -> Care | None:
+        """Make ready for a block of calls of one pass: all with `x` itself, where no care says otherwise."""
+        self.given = self.leaf = self.x
+        self.gradient = self.grad_output
+        return self.cares.get(name)
+
+    def renew(self, care: Care = EVERYTHING) -> None:
+        """Make ready what the next call is given. It stands outside of what is timed."""
+        if care.remembers:
+            self._fresh = self._fresh or FreshInputs(self.x)
+            self.leaf = self._fresh.next()
+        self.given = self.leaf.clone() if care.in_place else self.leaf
+        if care.remembers:
+            self._given.append(self.given)
+        self.gradient = self.grad_output.clone() if care.gradient_in_place else self.grad_output
+        if care.changes and self._holdings is not None:
+            self._holdings.put_back(care.changes)

@@ -148,8 +148,13 @@ def advance(module: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
 
 
 def _step_by_step(module: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-    outputs = []
+    outputs: list[Tensor] = []
+    own_memory = False  # whether a step hands out memory that the next one writes to
     for x_t in x.unbind(1):
         y_t, state = module.step(x_t, state)
-        outputs.append(y_t)
+        if len(outputs) == 0:
+            first, y_t = y_t, y_t.clone()
+        elif len(outputs) == 1:
+            own_memory = y_t.untyped_storage().data_ptr() == first.untyped_storage().data_ptr()
+        outputs.append(y_t.clone() if own_memory else y_t)
     return torch.stack(outputs, dim=1), state

@@ -90,7 +90,8 @@ def measure(case: BenchCase, turn: Turn) -> Iterator[Sample]:
     device = torch.device(case.device)
     made = workload(dataclasses.replace(case, cuda_graphs=False), turn.seed)
     if device.type == "cuda" or case.compile:  # work spaces and compiled code are not the call's own
-        made.train()
+        made.both()
+        made.both()  # what a first call leaves behind may be compiled for again
     missing = memory.cpu_peak_missing() if device.type == "cpu" else ""
     if not missing:
         yield from _peaks(made, device)
@@ -105,8 +106,10 @@ def _peaks(made: Workload, device: torch.device) -> Iterator[Sample]:
 
     made.module.eval()
     with torch.no_grad():
+        made.renew()
         (forward,) = memory.peaks([made.forward], device)
     made.module.train()
+    made.renew()
     outputs = []
     first, second = memory.peaks(
         [lambda: outputs.append(made.train_forward()), lambda: made.backward(outputs[0])], device
@@ -183,7 +186,7 @@ def state_size(module: Any, x: torch.Tensor, seq_len: int) -> int | None:
     with torch.no_grad():
         state = module.initial_state(x.shape[0])
         for t in range(min(3, x.shape[1])):
-            _, state = module.step(x[:, t], state)
+            _, state = module.step(x[:, t].clone(), state)  # which may work in place on it
             sizes.append(state_bytes(state))
     growth = {after - before for before, after in itertools.pairwise(sizes)}
     if len(sizes) < 3 or len(growth) != 1:

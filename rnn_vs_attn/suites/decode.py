@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.budget import Turn
@@ -19,6 +19,7 @@ from rnn_vs_attn.tables import Column
 if TYPE_CHECKING:
     import torch
 
+    from rnn_vs_attn.measure.batch_independence import Batch
     from rnn_vs_attn.measure.decoding import Decoder
 
 
@@ -74,7 +75,9 @@ def decoder(case: DecodeCase, seed: int) -> Decoder:
     if find(case.model).family == LANGUAGE:
         ids = torch.randint(case.vocab_size, (case.batch_size, case.seq_len), device=device)
         return decoding.Decoder(module, ids)
-    decoding.check(module, torch.randn(case.batch_size, CHECKED, case.d_model, device=device, dtype=dtype))
+    checked = torch.randn(case.batch_size, CHECKED, case.d_model, device=device, dtype=dtype)
+    if not decoding.draws_numbers(module, checked):
+        decoding.check(module, checked)
     context = torch.randn(case.batch_size, case.seq_len, case.d_model, device=device, dtype=dtype)
     return decoding.Decoder(module, context, torch.randn_like(context[:, 0]))
 
@@ -100,19 +103,33 @@ def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
     """One round: prefills, then steps; the sizes, which have no noise, in the first."""
     import torch
 
-    from rnn_vs_attn.measure import decoding
+    from rnn_vs_attn.measure import decoder_conduct, decoding
     from rnn_vs_attn.models import build
 
     with torch.no_grad():
         made = decoder(case, turn.seed)
+        said = decoder_conduct.attend(made)
+        if turn.first:
+            said += [*_of_batch(case, made.module).warnings, *decoder_conduct.not_finite(made)]
         prefills, after = decoding.prefills(made, turn.enough)
-        yield Sample("prefill_time", median(prefills), blocks=prefills)
+        yield Sample("prefill_time", median(prefills), blocks=prefills, warnings=said)
         if turn.first:
             yield Sample("state_size", decoding.state_bytes(after[1]))
             yield Sample("num_params", build.count_parameters(made.module))
         steps = decoding.steps(made, after, turn.enough)
         yield Sample("step_time", steps.median, details={"steps": len(steps.seconds)})
         yield Sample("step_time_p95", steps.percentile_95)
+
+
+def _of_batch(case: DecodeCase, module: Any) -> Batch:
+    """How the module treats a batch. CaseFault where a language model runs over it; of layers that is asked before."""
+    from rnn_vs_attn.measure import batch_independence
+
+    if find(case.model).family != LANGUAGE:
+        return batch_independence.of(module, case.batch_size, case.seq_len, case.d_model)
+    found = batch_independence.of_ids(module, case.vocab_size, case.seq_len)
+    found.refuse()
+    return found
 
 
 # In the parent

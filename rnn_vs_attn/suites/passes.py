@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -63,20 +64,21 @@ def count_operations(made: Workload, positions: int | None) -> tuple[Any, Any]:
     from rnn_vs_attn.measure import flops
     from rnn_vs_attn.models.build import call
 
-    x = made.x.detach()[:, :positions].requires_grad_()
-    gradient = made.grad_output[:, :positions]
+    x, gradient = made.x.detach()[:, :positions], made.grad_output[:, :positions].clone()
+    # The same tokens in two orders: a pass may work in place on its input, or know the one that the other had
+    of_train, of_forward = x.clone().requires_grad_().clone(), x.flip(1)
 
-    def train() -> torch.Tensor:
+    def train(x: torch.Tensor) -> torch.Tensor:
         y = call(made.module, x)
         y.backward(gradient)
         return y
 
     made.module.train()
-    trained = flops.count(train, made.module)
+    trained = flops.count(partial(train, of_train), made.module)
     made.clear_gradients()
     made.module.eval()
     with torch.no_grad():
-        return flops.count(lambda: call(made.module, x), made.module), trained
+        return flops.count(partial(call, made.module, of_forward), made.module), trained
 
 
 def kernels_of(made: Workload, window: int) -> tuple[Any, Any]:
@@ -92,8 +94,9 @@ def timed_samples(name: str, blocks: list[dict[str, Any]], warm_up: dict[str, An
 
     def sample(metric: str, field: str, axes: dict[str, AxisValue] | None = None, **details: Any) -> Sample:
         values = [block[field] for block in blocks]
-        return Sample(metric, median(values), axes or {}, values, details=details)
+        return Sample(metric, median(values), axes or {}, values, list(warnings), details)
 
+    warnings = warm_up.get("warnings", [])
     details = {key: warm_up[key] for key in ("loops", "num_blocks", "warm_up_seconds", "settled") if key in warm_up}
     samples = [sample(f"{name}_time", "seconds", **details)]
     if name == "train":

@@ -27,6 +27,7 @@ from rnn_vs_attn.suites.scaling_reading import (
 )
 from rnn_vs_attn.tables import FAULT_WORDS, Table
 
+_OF_THE_MACHINE = "during this case"  # stands in each warning about what the machine did
 _TABLE_1 = (
     "layer type",
     "model",
@@ -138,11 +139,15 @@ def _ranges(records: Sequence[Record]) -> list[str]:
 
 
 def _faults(records: Sequence[Record]) -> list[str]:
-    """What has no number, with the reason; warnings about times stand beside the cases in table.md."""
+    """What has no number, with the reason, and what is to be known of a model; what the machine did meanwhile stands
+    beside the cases in table.md.
+    """
     named = [r for r in records if "model" in r.axes]
     faults = [f"{r.axes['model']}: {r.status}: {r.error}" for r in named if r.status != "ok"]
     unknown = [f"{r.axes['model']}: {w}" for r in named if r.unit == "1" and r.median is None for w in r.warnings]
-    return list(dict.fromkeys([*faults, *unknown]))
+    timed = [(r, w) for r in named if r.metric in ("forward_time", "train_time") for w in r.warnings]
+    of_models = [f"{r.axes['model']}: {w}" for r, w in timed if _OF_THE_MACHINE not in w]
+    return list(dict.fromkeys([*faults, *unknown, *of_models]))
 
 
 # Where n meets d

@@ -75,7 +75,7 @@ def make(case: AlbertCase) -> torch.nn.Module:
 def measure(case: AlbertCase, turn: Turn) -> Iterator[Sample]:
     """One round: both passes; what is counted in the first."""
     passes = variants_passes.made(lambda: make(case), case, turn.seed, AlbertShape.vocab_size)
-    yield from variants_passes.times(passes, turn.enough)
+    yield from variants_passes.times(passes, turn)
     if turn.first:
         yield from variants_passes.sizes(SIZES[case.size], case, passes.module)
 

@@ -110,7 +110,7 @@ def measure(case: GPTCase, turn: Turn) -> Iterator[Sample]:
     from rnn_vs_attn.measure import decoding
 
     passes = variants_passes.made(lambda: make(case), case, turn.seed, GPTShape.vocab_size)
-    yield from variants_passes.times(passes, turn.enough)
+    yield from variants_passes.times(passes, turn)
     with torch.no_grad():
         decoder = decoding.Decoder(passes.module.eval(), passes.tokens)
         prefills, after = decoding.prefills(decoder, turn.enough)

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import stats, units
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.curves import unvaried
 from rnn_vs_attn.models.configurations import AlbertShape, GPTShape
 from rnn_vs_attn.readings import derived, measured, without
@@ -74,13 +75,24 @@ def sizes(shape: AlbertShape | GPTShape, case: Case, module: torch.nn.Module) ->
     yield from (Sample(metric.name, value) for metric, value in found.items())
 
 
-def times(passes: TokenPasses, enough: float) -> Iterator[Sample]:
-    """Medians of the forward and of the training pass, seconds; the calls of each take `enough` of them together."""
+def times(passes: TokenPasses, turn: Turn) -> Iterator[Sample]:
+    """Medians of the forward and of the training pass, seconds; CaseFault where the module runs over the batch."""
     from rnn_vs_attn.measure import calls
 
+    said = _said_of(passes) if turn.first else []
     for name, call in (("forward", passes.forward), ("train", passes.train)):
-        found = calls.seconds(call, passes.tokens.device, enough)
-        yield Sample(f"{name}_time", median(found), blocks=found)
+        found = calls.seconds(call, passes.tokens.device, turn.enough)
+        yield Sample(f"{name}_time", median(found), blocks=found, warnings=said)
+
+
+def _said_of(passes: TokenPasses) -> list[str]:
+    """What the rows warn of. CaseFault where the module runs over the batch."""
+    from rnn_vs_attn.measure import batch_independence
+
+    passes.module.eval()
+    found = batch_independence.of_ids(passes.module, int(passes.tokens.max()) + 1, passes.tokens.shape[1])
+    found.refuse()
+    return [*found.warnings, *passes.not_finite()]
 
 
 def peak(call: Callable[[], object], device: torch.device) -> int | None:

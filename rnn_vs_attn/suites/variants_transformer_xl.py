@@ -98,24 +98,33 @@ def measure(case: TransformerXLCase, turn: Turn) -> Iterator[Sample]:
     """One round: seconds of a token; what is counted in the first."""
     import torch
 
-    from rnn_vs_attn.measure import calls, decoding
+    from rnn_vs_attn.measure import calls, decoder_conduct, decoding
     from rnn_vs_attn.models import build
 
     device, _ = variants_passes.place(case, turn.seed)
     with torch.no_grad():
         if case.method == "cache":
             made = _cached(case, device)
+            said = decoder_conduct.not_finite(made) if turn.first else []
             steps = decoding.steps(made, made.prefill(), turn.enough)
-            yield Sample("token_time", steps.median, details={"steps": len(steps.seconds)})
+            yield Sample("token_time", steps.median, details={"steps": len(steps.seconds)}, warnings=said)
             module = made.module
         else:
             module, call, tokens = _evaluation(case, device)
-            found = [value / tokens for value in calls.seconds(call, device, turn.enough)]
-            yield Sample("token_time", median(found), blocks=found)
+            seconds, made = calls.repeated(call, device, turn.enough)
+            found = [value / tokens for value in seconds]
+            yield Sample("token_time", median(found), blocks=found, warnings=_said_of(made))
     if turn.first:
         yield Sample("num_params", build.count_parameters(module))
         if case.method == MEMORY:
             yield from _reaches(case)
+
+
+def _said_of(made: Any) -> list[str]:
+    """What a row says where what an evaluation returned, logits alone or first, is not finite."""
+    from rnn_vs_attn.measure.differences import OUTPUT_NOT_FINITE, finite
+
+    return [] if finite([made[0] if isinstance(made, tuple) else made]) else [OUTPUT_NOT_FINITE]
 
 
 def _model(case: TransformerXLCase, context_len: int, memory_len: int, device: torch.device) -> torch.nn.Module:

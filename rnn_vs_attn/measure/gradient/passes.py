@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.isolation.keeping import kept
+from rnn_vs_attn.measure.draws import same_draws
 from rnn_vs_attn.models import build
 
 AT_ONCE = 1 << 15  # positions of all cotangents together that one pass takes
@@ -41,7 +42,8 @@ def value(module: nn.Module, x: Tensor) -> Tensor:
 
 def output(module: nn.Module, x: Tensor) -> Tensor:
     """The output for inputs that are differentiated. CaseFault where it is not finite or not float64."""
-    y = build.call(module, x.clone())  # a module may change what it is given
+    with same_draws():  # of a module that draws numbers, the gradient at the same ones in every pass
+        y = build.call(module, x.clone())  # a module may change what it is given
     if not bool(torch.isfinite(y).all()):
         raise CaseFault("failed", "its output holds NaN or infinity")
     if y.dtype != torch.float64:
@@ -67,17 +69,14 @@ def gradient(y: Tensor, x: Tensor, cotangent: Tensor, keep: bool = False) -> Ten
 
 def all_back(module: nn.Module, x: Tensor, v: Tensor, weightings: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
     """The output for x (R, L, D), and for each weighting, (R, L) or (L,), the gradient of the sum over all outputs of
-    weight * (v . output), (R, L, D), v (R, D). A module that draws random numbers draws the same ones in every call.
+    weight * (v . output), (R, L, D), v (R, D).
     """
-    devices = [x.device] if x.is_cuda else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(0)
-        inputs = x.detach().clone().requires_grad_()
-        y = output(module, inputs)
-        found = []
-        for weights in weightings:
-            cotangent = weights.expand(len(x), -1)[:, :, None] * v[:, None]
-            found.append(gradient(y, inputs, cotangent, keep=True))
+    inputs = x.detach().clone().requires_grad_()
+    y = output(module, inputs)
+    found = []
+    for weights in weightings:
+        cotangent = weights.expand(len(x), -1)[:, :, None] * v[:, None]
+        found.append(gradient(y, inputs, cotangent, keep=True))
     return y.detach(), found
 
 
