@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from reporting import Figure, parser, report
+from reporting import Figure, parsed, parser, report
 
 from rnn_vs_attn import environment
 from rnn_vs_attn.records import ROUND_TIME, Record, read_run, read_samples
@@ -44,10 +44,10 @@ def main() -> None:
     options.add_argument("--share", type=float, default=0.85, help="target share of measured calls")
     options.add_argument("--busy", action="store_true", help="beside a busy loop for each usable core")
     options.add_argument("bench", nargs="*", help="options of bench, after --")
-    given = options.parse_args()
+    given = parsed(options)
     details: list[dict[str, object]] = []
     words = [*(_QUICK if given.quick else []), *given.bench]
-    report(figures(words, given.busy, given.share, details), details, given.json)
+    report(figures(words, given.busy, given.share, details), details, given)
 
 
 def figures(words: Sequence[str], busy: bool, share: float, details: list[dict[str, object]]) -> Iterator[Figure]:

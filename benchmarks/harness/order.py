@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import stdev
 
-from reporting import Figure, parser, report
+from reporting import Figure, interval, parsed, parser, report
 
 from rnn_vs_attn import environment, processors, stats
 from rnn_vs_attn.budget import Limits
@@ -35,10 +35,9 @@ def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--rounds", type=int, default=12)
     options.add_argument("--seq-len", type=int, nargs="+", default=[64, 128, 256, 512, 1024])
-    given = options.parse_args()
-    rounds, lengths = (6, [64, 128]) if given.quick else (given.rounds, given.seq_len)
+    given = parsed(options, rounds=stats.MIN_ROUNDS, seq_len=[64, 128])
     details: list[dict[str, object]] = []
-    report(figures(rounds, lengths, details), details, given.json)
+    report(figures(given.rounds, given.seq_len, details), details, given)
 
 
 def figures(rounds: int, lengths: Sequence[int], details: list[dict[str, object]]) -> Iterator[Figure]:
@@ -53,9 +52,8 @@ def figures(rounds: int, lengths: Sequence[int], details: list[dict[str, object]
         details.append({"model": key[0], "seq_len": key[1], "width": width, "sd": spread})
     for name, values in (("width of the interval", widths), ("standard deviation over rounds", spreads)):
         found = stats.estimate(values)
-        interval = f"[{found.low:.3f}, {found.high:.3f}]" if found.low and found.high else "no interval"
-        text = f"{name} of train / attention, adjacent / anywhere, median of {len(values)} cases, {interval}"
-        yield Figure(text, found.median, "< 1", found.median < 1)
+        text = f"{name} of train / attention, adjacent / anywhere, median of {len(values)} cases"
+        yield Figure(text, found.median, "< 1", found.median < 1, interval(found))
 
 
 def measured(rounds: int, lengths: Sequence[int]) -> dict[str, dict[tuple[str, int], Record]]:
