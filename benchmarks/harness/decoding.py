@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iterator[Figure]:
-    for name, values in against_timer(given.turns).items():
+    for name, values in against_timer(given.turns):
         found = stats.estimate(values)
         text = f"{name} as decode times it / torch's Timer"
         details.append({"what": text} | vars(found))
@@ -60,23 +60,26 @@ def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iter
         ms = {f"{what}, ms": round(1e3 * median(values), 3) for what, values in taken.items()}
         details.append({"what": text} | vars(found) | ms)
         figure = at_most(text, found, 1.5)
-        yield dataclasses.replace(figure, beside=f"{figure.beside}, {ms}")
+        yield dataclasses.replace(figure, beside=", ".join([figure.beside, *(f"{k} {v}" for k, v in ms.items())]))
 
 
 @torch.no_grad()
-def against_timer(turns: int) -> dict[str, list[float]]:
-    """What `decode` says a prefill and a step take, divided by what torch's Timer says."""
+def against_timer(turns: int) -> Iterator[tuple[str, list[float]]]:
+    """What `decode` says a prefill and then a step take, divided by what torch's Timer says, a turn each."""
     context, shape = 512, SHAPES["4 layers of width 256"]
     model = GPT(dataclasses.replace(shape, context_len=context + 2 * MOST_STEPS)).eval()
     decoder = Decoder(model, torch.randint(shape.vocab_size, (1, context)))
-    ratios: dict[str, list[float]] = {"prefill": [], "step": []}
-    for _ in range(turns):
-        taken, made = prefills(decoder)
-        ratios["prefill"].append(median(taken) / by_timer("decoder.prefill()", {"decoder": decoder}))
-        ours = steps(decoder, made).median
+
+    def prefill() -> float:
+        return median(prefills(decoder)[0]) / by_timer("decoder.prefill()", {"decoder": decoder})
+
+    def step() -> float:
+        ours = steps(decoder, decoder.prefill()).median
         held = {"decoder": decoder, "held": [decoder.prefill()]}
-        ratios["step"].append(ours / by_timer("held[0] = decoder.step(*held[0])", held))
-    return ratios
+        return ours / by_timer("held[0] = decoder.step(*held[0])", held)
+
+    yield "prefill", [prefill() for _ in range(turns)]
+    yield "step", [step() for _ in range(turns)]
 
 
 def by_timer(statement: str, names: dict[str, object]) -> float:
