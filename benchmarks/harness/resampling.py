@@ -15,7 +15,7 @@ from typing import Any
 from rnn_vs_attn import ranks, verdicts
 
 Pair = dict[str, float]  # of every timed pass its log(candidate / baseline)
-FEW_PAIRS = ("--screen", "3", "--confirm", "3")  # of a call of `ab` with --quick
+FEW_PAIRS = ("--screen", "5", "--confirm", "5")  # of a call of `ab` with --quick
 
 
 def stored_call(folder: Path, words: Sequence[str], cwd: Path | None = None) -> dict[str, Any]:
