@@ -46,12 +46,12 @@ def main() -> None:
     options.add_argument("--busy", action="store_true", help="beside a busy loop for each usable core")
     options.add_argument("bench", nargs="*", help="options of bench, after --")
     given = parsed(options)
-    details: list[dict[str, object]] = []
+    details: list[dict[str, Any]] = []
     words = [*(_QUICK if given.quick else []), *given.bench]
     report(figures(words, given.busy, given.share, details), details, given)
 
 
-def figures(words: Sequence[str], busy: bool, share: float, details: list[dict[str, object]]) -> Iterator[Figure]:
+def figures(words: Sequence[str], busy: bool, share: float, details: list[dict[str, Any]]) -> Iterator[Figure]:
     if not busy:
         for word in ("--help", "--version"):
             value = start_seconds(word)

@@ -49,7 +49,7 @@ def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterato
         raise SystemExit(f"{given.folder} holds no calls; run false_alarms.py{' --quick' * given.quick} first")
     a_call = f"false alarms, a call of {len(calls[0])}"
     header = ["rule", "false alarms, a pass", a_call, "finds +5 %", "finds +10 %"]
-    rules = {name: partial(rates, rule, calls) for name, rule in RULES.items()}
+    rules: dict[str, Callable[[], list[float]]] = {name: partial(rates, rule, calls) for name, rule in RULES.items()}
     rules[OURS] = lambda: ours(calls, given.resamples)
     for name, of_rule in rules.items():
         found = of_rule()
