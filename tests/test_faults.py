@@ -170,7 +170,7 @@ def alive(pid: int) -> bool:
 
 
 def test_kill_9_of_the_worker_costs_one_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`layers:Hangs` hangs in its own check, in the look before the run, then in its case, where its worker is killed."""
+    """`layers:Hangs` hangs in its own check, in the look and in its case, where its worker is killed."""
     folder, hung = tmp_path / "run", tmp_path / "hung"
     monkeypatch.setenv("HUNG_PIDS", str(hung))
     running = started(folder, "--timeout", "4", models="layers:Hangs,lstm,attention", rounds=1)
