@@ -7,11 +7,12 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn import environment, fitness, judging, session, sides, sweeps, units, verdict_report, verdicts
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.child import ChildWorker
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.models import find
@@ -201,24 +202,31 @@ def _check_modules(both: Sides, workers: dict[str, ChildWorker], prelude: Prelud
             raise UserError(presence.broken[CANDIDATE])
 
 
+ALIKE: dict[str, Any] = {"error": "", "max_error": 0.0, "where": "", "equal": True, "rounding": True}
+
+
 def _outcome(
     both: Sides, workers: dict[str, ChildWorker], case: Case, limits: PairLimits, path: Path
 ) -> dict[str, Any]:
     """How far the candidate's output and gradients are from the baseline's, on the baseline's weights and input."""
     plain = dataclasses.replace(case, compile=False, cuda_graphs=False)  # type: ignore[call-arg]
     fields = {"suite": SUITE.name, "case": axes_of(plain), "seed": 0, "max_memory": limits.max_memory}
-    try:
-        for side in (BASELINE, CANDIDATE):
-            worker = both.awake(workers, side)
-            answer = worker.ask("outcome", limits.timeout, path=str(path), compare=side == CANDIDATE, **fields)
-        return answer
-    except (CaseFault, UserError) as error:
-        return {"error": f"{side}: {error}"}
+    faults: dict[str, str] = {}
+    answer: dict[str, Any] = {}
+    for side in (BASELINE, CANDIDATE):
+        try:
+            worker, compare = both.awake(workers, side), side == CANDIDATE and not faults
+            answer = worker.ask("outcome", limits.timeout, path=str(path), compare=compare, **fields)
+        except (CaseFault, UserError) as error:
+            faults[side] = str(error)
+    if len(faults) == 2 and faults[BASELINE] == faults[CANDIDATE]:
+        return ALIKE | {"fails": faults[BASELINE]}
+    return {"error": "; ".join(f"{side}: {text}" for side, text in faults.items())} if faults else answer
 
 
 def _exact(both: Sides, workers: dict[str, ChildWorker], case: Case, limits: PairLimits) -> list[verdicts.Comparison]:
     """What has no noise, on both sides at once; nothing where one of them cannot, which its times will say."""
-    fields = {"suite": SUITE.name, "case": axes_of(case), "seed": 0, "max_memory": limits.max_memory}
+    fields = {"suite": SUITE.name, "case": axes_of(case), "turn": asdict(Turn()), "max_memory": limits.max_memory}
     awake = {name: both.awake(workers, name) for name in (BASELINE, CANDIDATE)}
     try:
         found = sides.at_once({name: _asking(w, "measure", limits, **fields) for name, w in awake.items()})
@@ -343,14 +351,15 @@ def _said_of_outcomes(prelude: Prelude) -> list[str]:
             f"NOT EQUAL, {model} at seq_len {case.seq_len}: "
             + (found["error"] or f"{found['where']} differs by up to {found['max_error']:.2g} of its largest value")
         )
-    if told:
+    fail = {case: found["fails"] for case, found in known.items() if found.get("fails")}
+    by_model = {case.model: text for case, text in reversed(fail.items())}
+    told += [f"{model} fails alike on both sides: {text}" for model, text in by_model.items()]
+    if prelude.differ:
         return told
-    if all(found["equal"] for found in known.values()):
-        return ["outputs and gradients on the same weights and inputs: equal bit for bit"]
     worst = max(found["max_error"] for found in known.values())
-    return [
-        f"outputs and gradients on the same weights and inputs: equal up to rounding ({worst:.1g} of the largest value)"
-    ]
+    equal = all(found["equal"] for found in known.values())
+    how = "bit for bit" if equal else f"up to rounding ({worst:.1g} of the largest value)"
+    return [f"outputs and gradients on the same weights and inputs: equal {how}", *told]
 
 
 def _said_of_models(pairs: Pairs) -> list[str]:

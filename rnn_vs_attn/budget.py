@@ -58,7 +58,11 @@ class Turn:
 
 @dataclass(frozen=True)
 class Limits:
-    """When a run ends. rounds None: at LOOKS, by precision. max_memory in bytes, None where not known."""
+    """When a run ends. rounds None: at LOOKS, by precision. max_memory in bytes, None where not known.
+
+    given: the --max-seconds of the whole command, where a run has a part of it: what runs before it have left, shared
+    by so many runs, itself among them.
+    """
 
     rounds: int | None = None
     precision: float = 0.05
@@ -67,6 +71,19 @@ class Limits:
     max_memory: int | None = None
     seed: int = 0
     budget: Budget = field(default_factory=Budget)
+    given: float | None = None
+    shared_by: int = 1
+
+    @property
+    def asked_seconds(self) -> float:
+        """The --max-seconds that the user gave."""
+        return self.max_seconds if self.given is None else self.given
+
+    def to_ask(self, seconds: float) -> int:
+        """The --max-seconds that gives this run so many: whole tens, from 200 on whole fifties."""
+        total = self.asked_seconds + (seconds - self.max_seconds) * self.shared_by
+        step = 10 if total <= 200 else 50
+        return math.ceil(total / step) * step
 
     @property
     def wanted_rounds(self) -> int:

@@ -20,7 +20,7 @@ from rnn_vs_attn.records import Key, Record, Run, RunFolder, Sample, SampleLine,
 from rnn_vs_attn.schedule import After, Costs, Look, Schedule, left_out_words
 from rnn_vs_attn.stats import Estimate
 from rnn_vs_attn.suites.suite import MEASURE, PEAKS, Case, Suite, axes_of
-from rnn_vs_attn.units import duration
+from rnn_vs_attn.units import counted, duration
 
 
 class Progress(Protocol):
@@ -180,9 +180,9 @@ class Sweep:
         surplus = self.schedule.surplus(self.rounds, now, alive, self.suite.kept)
         if not surplus:
             return
-        needed = self.schedule.needed(self.rounds, now, alive)
-        rounds, given = self.limits.wanted_rounds, self.limits.max_seconds
-        reason = f"left out: {rounds} rounds with it do not fit into --max-seconds {given:g}; {needed} has it"
+        needed = self.limits.to_ask(self.schedule.needed(self.rounds, now, alive))
+        rounds, given = counted(self.limits.wanted_rounds, "round"), self.limits.asked_seconds
+        reason = f"left out: {rounds} with it do not fit into --max-seconds {given:g}; {needed} has it"
         self.progress.note(left_out_words(surplus, needed))
         for case in surplus:
             owed = self.suite.owed(case)
@@ -302,7 +302,7 @@ class Sweep:
         given = self._until - begun
         limit = f"--timeout {self.limits.timeout:g} allows"
         if given < self.limits.timeout:
-            limit = f"the {duration(given)} that --max-seconds {self.limits.max_seconds:g} leaves it"
+            limit = f"the {duration(given)} that --max-seconds {self.limits.asked_seconds:g} leaves it"
         return CaseFault("timeout", f"it took longer in one round than {limit}", fault.warnings)
 
     def _fault(self, case: Case, number: int, fault: CaseFault) -> None:

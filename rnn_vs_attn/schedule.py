@@ -99,17 +99,11 @@ def left_out(
 
 def left_out_words(cases: Sequence[Case], needed: int) -> str:
     """Which cases are missing, and what has them."""
-    lengths: dict[str, list[str]] = {}
+    lengths: dict[str, set[int]] = {}
     for case in cases:
-        lengths.setdefault(case.label, []).append(str(case.seq_len))
-    names = "; ".join(f"{label} at seq_len {', '.join(found)}" for label, found in lengths.items())
+        lengths.setdefault(case.label, set()).add(case.seq_len)
+    names = "; ".join(f"{label} at seq_len {', '.join(map(str, sorted(found)))}" for label, found in lengths.items())
     return f"Left out for want of time: {names}. --max-seconds {needed} has {'it' if len(cases) == 1 else 'them'}."
-
-
-def rounded_up(seconds: float) -> int:
-    """Seconds to ask a user for: whole tens, from 200 on whole fifties."""
-    step = 10 if seconds <= 200 else 50
-    return math.ceil(seconds / step) * step
 
 
 class Schedule:
@@ -141,11 +135,16 @@ class Schedule:
         seconds = self.ends - now - left * median_low(self._between)
         return left_out(cases, self.costs, left, seconds, kept, most)
 
-    def needed(self, number: int, now: float, cases: Sequence[Case]) -> int:
-        """The --max-seconds with which the run from round `number` on would have all these cases."""
+    def fewest(self, cases: Sequence[Case], kept: Callable[[Case], bool]) -> list[Case]:
+        """What stays of the cases however little time there is."""
+        gone = left_out(cases, self.costs, self._rounds, 0.0, kept, len(cases))
+        return [case for case in cases if case not in gone]
+
+    def needed(self, number: int, now: float, cases: Sequence[Case]) -> float:
+        """Seconds in which the run from round `number` on would have all these cases."""
         left = max(1, self._left(number))
         rest = left * median_low(self._between) + self.costs.least(cases, left) + self._ending
-        return rounded_up(now - self._begun + _SPARE * rest)
+        return now - self._begun + _SPARE * rest
 
     def begin(self, number: int, now: float, cases: Sequence[Case], after: After) -> None:
         """Give round `number` its part of the time that is left; cases: to be timed."""

@@ -57,7 +57,8 @@ def _start(
     cases = sweeps.cases(suite, axes)
     looked = estimates(workers.asked, suite, cases, limits)
     schedule = workers.schedule(looked, limits, begun)
-    _check_starts(suite, cases, limits, workers, schedule)
+    if not options.get("after_others"):
+        _check_starts(suite, cases, limits, workers, schedule)
     if options["dry_run"]:
         return _dry_run(suite, cases, looked, limits, schedule, options)
     folder = RunFolder.create(options["output"]) if options["output"] else new_folder(suite.name)
@@ -74,16 +75,19 @@ def _start(
 
 
 def _check_starts(suite: Suite, cases: Sequence[Case], limits: Limits, workers: _Workers, schedule: Schedule) -> None:
-    """UserError where the processes of all rounds take all the time to start; that of the first one stands ready."""
-    rounds = limits.wanted_rounds if suite.timed else 1
-    if rounds == 1 or (rounds - 1) * workers.start_up < limits.max_seconds:
+    """UserError where the processes of all rounds take all the time to start; that of the first one stands ready.
+
+    One round is measured however long it takes, and so is what comes after other runs of the same command.
+    """
+    now, rounds = time.monotonic(), limits.wanted_rounds
+    over = (rounds - 1) * workers.start_up >= limits.max_seconds if suite.timed else now >= schedule.ends
+    if rounds == 1 or not over:
         return
-    now = time.monotonic()
-    fewest = [case for case in cases if case not in schedule.surplus(0, now, cases, suite.kept)]
-    least, each = schedule.needed(0, now, fewest), units.duration(workers.start_up)
+    what = f"the processes of {rounds} rounds have started ({units.duration(workers.start_up)} each)"
+    least = limits.to_ask(schedule.needed(0, now, schedule.fewest(cases, suite.kept)))
     raise UserError(
-        f"--max-seconds {limits.max_seconds:g} is over before the processes of {rounds} rounds have started ({each} "
-        f"each); give --max-seconds {least} or more"
+        f"--max-seconds {limits.asked_seconds:g} is over before {what if suite.timed else 'anything is measured'}; "
+        f"give --max-seconds {least} or more"
     )
 
 
@@ -260,7 +264,7 @@ def _announce(suite: Suite, cases: Sequence[Case], limits: Limits, folder: RunFo
     bound = f"at most about {units.duration(limits.max_seconds)}"
     counted = sum(map(suite.only_counts, cases))
     what = f"{len(cases) - counted} cases" + (f" and {counted} counts" if counted else "")
-    text = f"{suite.name}: {what} on {devices}, {rounds} rounds, {bound}"
+    text = f"{suite.name}: {what} on {devices}, {rounds} round{'s' * (rounds != 1)}, {bound}"
     err.print(f"{text}; into {folder.path}", soft_wrap=True)
     found = fitness.findings(head.environment, max(case.threads for case in cases))
     for line in environment.said_of_quota(head.environment):
@@ -392,6 +396,8 @@ def _limits(options: dict[str, Any]) -> Limits:
         memory(options["max_memory"]),
         options["seed"],
         budget,
+        options.get("given"),
+        options.get("shared_by", 1),
     )
 
 
@@ -505,7 +511,7 @@ def _dry_run(
         where = case.dtype, case.device, f"threads {case.threads}"
         show(case.label, f"seq_len {case.seq_len}", *where, f"about {about} a round")
     if surplus:
-        show(left_out_words(surplus, schedule.needed(0, now, cases)))
+        show(left_out_words(surplus, limits.to_ask(schedule.needed(0, now, cases))))
     if counted:
         print(f"{len(counted)} counts beside them")
     total = " to ".join(dict.fromkeys(units.duration(s) for s in totals))

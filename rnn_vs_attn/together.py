@@ -27,8 +27,10 @@ def start_all(
     documents: list[Any] = []
     code = DONE
     for done, suite in enumerate(suites):
-        left = max(0.0, deadline - time.monotonic()) / (len(suites) - done)
+        remaining = len(suites) - done
+        left = max(0.0, deadline - time.monotonic()) / remaining
         own = {"max_seconds": left, "output": folders[done], "take_document": documents.append}
+        own |= {"given": shared["max_seconds"], "shared_by": remaining, "after_others": done > 0}
         if not shared["as_json"]:
             print(f"{chr(10) if done else ''}{suite.command}: {suite.help}\n", flush=True)  # texts of its own
         code = start(suite, {**options_of(suite), **shared, **own}) or code

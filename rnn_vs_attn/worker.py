@@ -283,7 +283,7 @@ class Worker:
             self._leave()
         made = suite.case(**case)
         self._load_built_in(made.model)
-        self._own.enter(imports.source_of(find(made.model)))
+        self._own.enter(imports.source_of(find(made.model)), made.model)
         self._threads.set(made.threads)
         set_precision(getattr(made, "tf32", False))
         on_cpu = made.device == "cpu"
@@ -321,7 +321,7 @@ class Worker:
         """Code of a model runs within, for no row; nothing of it stays."""
         from rnn_vs_attn.models import imports
 
-        self._own.enter(imports.source_of(find(model)))
+        self._own.enter(imports.source_of(find(model)), model)
         try:
             with self._keeping.kept():
                 yield
@@ -487,6 +487,8 @@ def main() -> None:
     """Answer requests until the parent closes the pipe."""
     requests, replies = _take_pipes()
     streams.take_over()  # or a model that prints would fail where nobody reads it
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # what it said last says why it crashed
     _die_with_parent(int(sys.argv[1]))
     _be_killed_first()
     worker = Worker()
@@ -499,6 +501,8 @@ def main() -> None:
         reply = answer(worker, json.loads(line))
         replies.write(_line(reply) + "\n")
         replies.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(0)  # without the second or so that torch's own farewell takes
 
 

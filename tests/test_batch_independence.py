@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from command import TINY, lines_of, run
 from torch import nn
 
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.measure import adjoint, batch_independence, memory
 from rnn_vs_attn.measure.batch_independence import MIXES, RANDOM, Batch
@@ -153,7 +155,7 @@ def test_every_suite_refuses_its_cases_among_others(suite: str, model: str, work
     parts = [{}, {"part": "graph"}, {"part": "route"}] if suite == "scaling" else [{}]
     for fields in parts:
         with pytest.raises(CaseFault, match="it runs over the batch"):
-            worker.measure(suite, case(suite, model, **fields), 0, None)
+            worker.measure(suite, case(suite, model, **fields), asdict(Turn()), None)
     if suite_named(suite).workload is not None:
         with pytest.raises(CaseFault, match="it runs over the batch"):
             worker.prepare(suite, case(suite, model), 0, None)

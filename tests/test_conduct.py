@@ -326,7 +326,7 @@ def test_a_cuda_graph_of_such_a_layer_is_refused() -> None:
 # What else is measured of it
 
 
-@kinds(habits.InPlace, habits.KeepsByValue, habits.KeepsMany, habits.KeepsInTheClass)
+@kinds(habits.InPlace, habits.KeepsByValue)
 def test_flops_are_those_of_a_layer_that_computes(kind: type[nn.Module]) -> None:
     made = workload(kind(8))
     forward, _ = bench.count_operations(made, None)
@@ -334,6 +334,13 @@ def test_flops_are_those_of_a_layer_that_computes(kind: type[nn.Module]) -> None
     assert [x.flops for x in bench.count_operations(workload(habits.InPlace(8)), None)] == [
         x.flops for x in bench.count_operations(workload(habits.Plain(8)), None)
     ]
+
+
+@kinds(habits.KeepsMany, habits.KeepsInTheClass)
+def test_flops_are_unknown_of_a_layer_that_looks_at_its_inputs_memory(kind: type[nn.Module]) -> None:
+    forward, _ = bench.count_operations(workload(kind(8)), None)
+    assert forward.flops is None
+    assert "hands a tensor to what runs outside" in forward.reason
 
 
 def test_bytes_for_the_backward_pass_are_counted_of_a_layer_that_works_in_place() -> None:
@@ -384,5 +391,5 @@ def test_the_rows_of_bench_say_it(tmp_path: Path) -> None:
     assert all(text in done.stdout for text in models.values())
     times = [r for r in lines_of(tmp_path / "run/records.jsonl") if r["metric"] == "forward_time"]
     said = {r["axes"]["model"].removeprefix("habits:"): r["warnings"] for r in times}
-    assert said.pop("Plain") == []
+    assert not {*models.values()} & {*said.pop("Plain")}  # a busy machine may put others there
     assert all(models[name] in texts for name, texts in said.items())

@@ -14,6 +14,7 @@ from command import run
 from fakes import of_rounds
 from torch import Tensor, nn
 
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure import calls, decoder_conduct, decoding
 from rnn_vs_attn.measure.batch_independence import RANDOM
@@ -165,14 +166,14 @@ def test_nothing_is_to_be_said_of_the_models_of_this_program(name: str) -> None:
     made = decode.decoder(case(name, seq_len=9), 0)
     assert (decoder_conduct.attend(made), made.care) == ([], Care())
     assert decoder_conduct.not_finite(made) == []
-    samples = list(decode.measure(case(name, seq_len=9), 0))
+    samples = list(decode.measure(case(name, seq_len=9), Turn()))
     assert all(sample.warnings == [] for sample in samples)
 
 
 def test_warnings_are_on_the_rows() -> None:
-    (first, *_) = decode.measure(habit("DecodesInfinity"), 0)
+    (first, *_) = decode.measure(habit("DecodesInfinity"), Turn())
     assert "its output holds NaN or infinity" in first.warnings
-    (first, *_) = decode.measure(habit("RandomStep"), 0)
+    (first, *_) = decode.measure(habit("RandomStep"), Turn())
     assert first.warnings == [RANDOM]
 
 

@@ -350,16 +350,19 @@ def resumed(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path
     monkeypatch.setattr(session, "_probe", lambda *_, **__: {})
     monkeypatch.setattr(session, "_run", lambda *_, **__: "goes on")
     monkeypatch.setattr(environment, "describe", lambda *_, **__: here)
-    return session.resume(FAKE, {"resume": folder, "debug": False})
+    return session.resume(FAKE, {"resume": folder, "retry": False, "debug": False})
 
 
-@pytest.mark.parametrize("key", ["cpu", "cpu_quota", "usable_cores", "affinity_cores", "torch"])
+OTHER = {"cpu": "another", "cpu_quota": 1.5, "usable_cores": 999, "affinity_cores": 999, "torch": "1.0"}
+
+
+@pytest.mark.parametrize("key", OTHER)
 def test_a_run_is_not_gone_on_with_on_another_machine(
     key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     facts = describe({}, anonymous=True)
     with pytest.raises(UserError, match="was begun on another machine or with other software"):
-        resumed(facts | {key: "something else"}, monkeypatch, tmp_path / "run")
+        resumed(facts | {key: OTHER[key]}, monkeypatch, tmp_path / "run")
 
 
 def test_a_run_of_this_machine_is_gone_on_with_also_from_before_a_fact_was_told(

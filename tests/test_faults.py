@@ -170,12 +170,12 @@ def alive(pid: int) -> bool:
 
 
 def test_kill_9_of_the_worker_costs_one_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`layers:Hangs` hangs in its own check first, then in its case, where its worker is killed."""
+    """`layers:Hangs` hangs in its own check, in the look and in its case, where its worker is killed."""
     folder, hung = tmp_path / "run", tmp_path / "hung"
     monkeypatch.setenv("HUNG_PIDS", str(hung))
     running = started(folder, "--timeout", "4", models="layers:Hangs,lstm,attention", rounds=1)
-    wait_until(lambda: hung.exists() and len(hung.read_text().split()) == 2)
-    os.kill(int(hung.read_text().split()[1]), signal.SIGKILL)
+    wait_until(lambda: hung.exists() and len(hung.read_text().split()) == 3)
+    os.kill(int(hung.read_text().split()[2]), signal.SIGKILL)
     running.communicate(timeout=60)
     assert running.returncode == 4
     assert set(cases_measured(folder)) == set(EVERY_CASE)

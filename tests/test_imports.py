@@ -49,6 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(imports, "_started_in", [Path()])
     monkeypatch.setattr(imports, "_targets", {})
     monkeypatch.setattr(imports, "_changed", {})
     importlib.invalidate_caches()

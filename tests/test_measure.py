@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from rnn_vs_attn.budget import Budget, Plan
+from rnn_vs_attn.budget import Budget, Plan, Turn
 from rnn_vs_attn.measure import anchor, device, flops, memory
 from rnn_vs_attn.measure.clock import Block, CPUClock
 from rnn_vs_attn.measure.stopping import calibrate, make_ready, warm_up
@@ -155,11 +155,12 @@ def test_attentions_peak_agrees_with_the_arithmetic(model: str, seq_len: int) ->
     code = f"""
 import torch
 from rnn_vs_attn.measure import memory
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.suites.bench import BenchCase, measure
 torch.set_num_threads(2)
 case = BenchCase({model!r}, {seq_len}, device="cpu", threads=2)
 for _ in range(2):
-    print(*(sample.value for sample in measure(case, 1)))
+    print(*(sample.value for sample in measure(case, Turn(1, first=False))))
 """
     forward, _, train = map(int, run_alone(code).splitlines()[-1].split())
     costs, shape = find(model).costs, BenchCase(model, seq_len).shape
@@ -172,6 +173,7 @@ def test_the_peak_of_a_compiled_pass_is_not_that_of_its_compilation() -> None:
     """Each mode is compiled at its first call; that of inference was the one whose peak was taken: 32 MiB."""
     code = """
 import torch
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.suites.bench import BenchCase, measure
 def compiled(module):
     seen = set()
@@ -184,7 +186,7 @@ def compiled(module):
 torch.compile = compiled
 torch.set_num_threads(1)
 case = BenchCase("lstm", 8, d_model=16, device="cpu", threads=1, compile=True)
-print(*(sample.value for sample in measure(case, 1)))
+print(*(sample.value for sample in measure(case, Turn(1, first=False))))
 """
     forward, backward, train = map(int, run_alone(code).split())
     assert max(forward, backward, train) < 1 << 20
@@ -400,7 +402,7 @@ def test_a_worker_begins_with_no_more_threads_than_can_compute_at_once(
 def test_match_params_gives_the_workload_the_chosen_width() -> None:
     case = BenchCase("lstm", 8, device="cpu", threads=1, match="params")
     assert bench.workload(case, 0).x.shape[-1] == 90
-    samples = {s.metric: s.value for s in bench.measure(dataclasses.replace(case, seq_len=4), 0) if not s.axes}
+    samples = {s.metric: s.value for s in bench.measure(dataclasses.replace(case, seq_len=4), Turn()) if not s.axes}
     assert samples["width"] == 90
 
 
@@ -426,5 +428,5 @@ def test_cuda_graphs_replay_the_same_gradients() -> None:
 @pytest.mark.cuda
 def test_cuda_peak_is_exact() -> None:
     case = BenchCase("attention-naive", 1024, device="cuda", threads=1)
-    first, second = ([s.value for s in bench.measure(case, 1)] for _ in range(2))
+    first, second = ([s.value for s in bench.measure(case, Turn(1, first=False))] for _ in range(2))
     assert first == second

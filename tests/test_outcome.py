@@ -49,7 +49,7 @@ def differ(baseline: nn.Module, candidate: nn.Module, path: Path, dtype: torch.d
 
 def test_the_same_code_is_equal_bit_for_bit_on_the_kept_weights_and_inputs(tmp_path: Path) -> None:
     found = differ(Twice(), Twice(), tmp_path)
-    assert found == {"error": "", "max_error": 0.0, "where": "output", "equal": True, "rounding": True}
+    assert found == {"error": "", "max_error": 0.0, "where": "output", "equal": True, "rounding": True, "fails": ""}
 
 
 def test_what_draws_numbers_draws_the_same(tmp_path: Path) -> None:
@@ -137,6 +137,32 @@ def test_a_layer_that_works_in_place_and_computes_something_else_is_not_equal(tm
             return self.computed(x.mul_(1.6))
 
     assert not differ(habits.InPlace(6), Other(6), tmp_path)["rounding"]
+
+
+class CannotGoBack(Twice):
+    def __init__(self, fails: bool = True, change: str = "") -> None:
+        super().__init__(change=change)
+        self.fails = fails
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        if self.fails:
+            y.register_hook(lambda _: 1 / 0)
+        return y
+
+
+def test_where_going_back_fails_alike_on_both_sides_the_outputs_are_compared(tmp_path: Path) -> None:
+    """It was NOT EQUAL, for identical code."""
+    found = differ(CannotGoBack(), CannotGoBack(), tmp_path)
+    assert (found["error"], found["equal"], found["fails"]) == ("", True, "ZeroDivisionError: division by zero")
+    assert not differ(CannotGoBack(), CannotGoBack(change="output"), tmp_path)["rounding"]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_where_going_back_fails_on_one_side_it_is_said_which(fails: bool, tmp_path: Path) -> None:
+    which = "candidate" if fails else "baseline"
+    found = differ(CannotGoBack(not fails), CannotGoBack(fails), tmp_path)
+    assert found == {"error": f"the backward pass of the {which} alone fails: ZeroDivisionError: division by zero"}
 
 
 def test_what_is_kept_is_what_the_passes_began_with(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 from fakes import FakeCase, fake_cases
 
-from rnn_vs_attn.budget import Budget, Plan
+from rnn_vs_attn.budget import Budget, Limits, Plan
 from rnn_vs_attn.runner import replanned
-from rnn_vs_attn.schedule import After, Cost, Costs, Schedule, left_out, left_out_words, rounded_up
+from rnn_vs_attn.schedule import After, Cost, Costs, Schedule, left_out, left_out_words
 
 GRU, LSTM, ATTENTION = fake_cases("gru", "lstm", "attention")
 LENGTHS = (64, 128, 256, 512, 1024)
@@ -81,11 +81,23 @@ def test_the_time_that_is_asked_for_fits_all_cases() -> None:
 
 @pytest.mark.parametrize(("seconds", "asked"), [(3.0, 10), (165.1, 170), (200.0, 200), (201.0, 250), (387.0, 400)])
 def test_seconds_to_ask_for_are_round(seconds: float, asked: int) -> None:
-    assert rounded_up(seconds) == asked
+    assert Limits(max_seconds=165).to_ask(seconds) == asked
+
+
+def test_a_run_that_has_a_part_of_the_commands_time_asks_for_time_of_the_command() -> None:
+    """15 of 45 seconds, and two runs after it: 10 more for each of the three."""
+    assert Limits(max_seconds=15, given=45, shared_by=3).to_ask(25) == 80
+    assert Limits(max_seconds=15, given=45, shared_by=1).to_ask(25) == 60
+
+
+def test_however_little_time_there_is_the_cases_that_are_kept_stay_and_one_of_each_model() -> None:
+    cases = sweep("gru", "lstm")
+    schedule = Schedule(by_length(cases, gru=1.0, lstm=1.0), 6, 0.0, 1.0)
+    assert schedule.fewest(cases, kept) == [dataclasses.replace(GRU, seq_len=64), *(c for c in cases if kept(c))]
 
 
 def test_the_line_names_each_model_once() -> None:
-    cases = [dataclasses.replace(GRU, seq_len=n) for n in (512, 1024)] + [dataclasses.replace(LSTM, seq_len=1024)]
+    cases = [dataclasses.replace(GRU, seq_len=n) for n in (1024, 512, 512)] + [dataclasses.replace(LSTM, seq_len=1024)]
     line = "Left out for want of time: gru at seq_len 512, 1024; lstm at seq_len 1024. --max-seconds 400 has them."
     assert left_out_words(cases, 400) == line
 

@@ -14,7 +14,7 @@ from fakes import FAKE, FakeMachine, Request, fake_cases, of_rounds, unfinished_
 from torch import Tensor, nn
 
 from rnn_vs_attn import exports
-from rnn_vs_attn.budget import Budget, Limits
+from rnn_vs_attn.budget import Budget, Limits, Turn
 from rnn_vs_attn.child import ChildWorker
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.measure import calls, decoding, memory
@@ -221,11 +221,9 @@ def test_outputs_and_gradients_that_are_not_finite_are_said(factor: float, said:
     passes = variants_passes.made(lambda: variants_gpt.make(case), case, 0, 11)
     with torch.no_grad():
         next(passes.module.parameters()).mul_(factor)
-    found = variants_passes.said_of(passes, seed=0)
+    found = next(variants_passes.times(passes, Turn())).warnings
     assert len([text for text in found if "hold" in text and "could not" not in text]) == said
-    assert variants_passes.said_of(passes, seed=1) == []
-    sample = next(variants_passes.times(passes, found))
-    assert sample.warnings == found
+    assert next(variants_passes.times(passes, Turn(1, first=False))).warnings == []
 
 
 @pytest.mark.parametrize("method", ["memory", "window-half", "cache"])
@@ -239,9 +237,9 @@ def test_an_evaluation_that_is_not_finite_is_said(method: str, monkeypatch: pyte
         return module
 
     case = xl(method, 8, segment_len=4)
-    assert next(variants_transformer_xl.measure(case, 0)).warnings == []
+    assert next(variants_transformer_xl.measure(case, Turn())).warnings == []
     monkeypatch.setattr(variants_transformer_xl, "_model", broken)
-    assert next(variants_transformer_xl.measure(case, 0)).warnings == ["its output holds NaN or infinity"]
+    assert next(variants_transformer_xl.measure(case, Turn())).warnings == ["its output holds NaN or infinity"]
 
 
 def test_a_filled_module_is_the_same_module_with_other_weights() -> None:
@@ -390,7 +388,7 @@ def test_the_peak_of_training_on_a_few_tokens_is_that_of_the_gradients() -> None
     case = AlbertCase(size="bert-base", seq_len=2, device="cpu", threads=1)
     worker = ChildWorker()
     fields = {"suite": "variants-albert", "case": axes_of(variants_albert.complete(case)), "max_memory": None}
-    answer = worker.ask("measure", 120, seed=0, part="peaks", **fields)
+    answer = worker.ask("measure", 120, turn=dataclasses.asdict(Turn()), part="peaks", **fields)
     worker.close()
     (train,) = (s["value"] for s in answer["samples"] if s["axes"] == {"pass": "train"})
     shape = variants_albert.SIZES["bert-base"]
@@ -412,7 +410,7 @@ def test_peaks_are_taken_after_the_times_of_all_cases(tmp_path: Path) -> None:
     )
     sweep.run()
     asked = machine.asked("measure")
-    assert [request.fields.get("part", "times") for request in asked] == (["times"] * 3 + ["peaks"] * 3) * 2
+    assert [request.fields["part"] for request in asked] == (["measure"] * 3 + ["peaks"] * 3) * 2
     assert {request.model for request in asked[3:6]} == {"rnn", "gru", "lstm"}
     assert [request.worker for request in asked] == [0] * 6 + [1] * 6
 

@@ -12,7 +12,7 @@ import torch
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.isolation import patches, process_settings, torch_own, torch_settings
 from rnn_vs_attn.isolation.modules import Modules
-from rnn_vs_attn.isolation.settings import Change, Setting, available, listed, put_back, read_all
+from rnn_vs_attn.isolation.settings import Change, Setting, available, listed, put_back, read_all, same
 from rnn_vs_attn.isolation.threads import THREADS
 
 HELD = available((*torch_settings.HELD, *process_settings.HELD))
@@ -93,26 +93,45 @@ def note_grad_mode(wanted: bool) -> None:
         NOTES.add([Change(setting, wanted, not wanted, back=True)])
 
 
+_ENTERED: list[Own] = []
+
+
+def note_import() -> None:
+    """Remember that what a module has changed up to now it changed when it was imported."""
+    for own in _ENTERED:
+        own.imported()
+
+
 class Own:
     """What a model changes for itself: it stands while the model is measured, and not while another one is.
 
-    So a file may set a variable that it reads in each call, or put a folder on sys.path and import from it later.
+    So a file may set a variable that it reads in each call, or put a folder on sys.path and import from it later. What
+    a file changes when it is imported is so for all of its models, and what a model changes is so for that one alone.
     """
 
     def __init__(self) -> None:
         self._modules = Modules(self._lend)
-        self._of: dict[str, list[tuple[Setting, Any]]] = {}
+        self._of: dict[str, list[tuple[Setting, Any]]] = {}  # by source, and by source and model
         self._before: list[Any] = []
         self._key: str | None = None
+        self._model = ""
         sys.meta_path.insert(0, self._modules)
 
-    def enter(self, key: str) -> None:
-        """Begin with one model; what it had changed before is so again."""
+    def enter(self, key: str, model: str = "") -> None:
+        """Begin with one model of a source, `key`; what they had changed before is so again."""
         self.leave()
         patches.NAMESPACES.see()
-        self._key, self._before = key, [*read_all(OWN[:-1]), {}]  # patches are those since all was first seen
-        self._give(key)
+        self._key, self._model = key, f"{key} {model}"
+        self._before = [*read_all(OWN[:-1]), {}]  # patches are those since all was first seen
+        self._give(self._model if self._model in self._of else key)
         self._modules.enter(key)
+        _ENTERED[:] = [self]
+
+    def imported(self) -> None:
+        """What is changed now is so for all models of the source: it has been imported by this one."""
+        if self._key is not None:
+            now = [(setting, before, setting.look()) for setting, before in zip(OWN, self._before, strict=True)]
+            self._of[self._key] = [(setting, after) for setting, before, after in now if not same(before, after)]
 
     def leave(self) -> None:
         """End with it, if there is one: everything is as it was before."""
@@ -124,7 +143,7 @@ class Own:
             setting = Setting("modules", lambda: None, None, words=lambda *_: f"the modules {listed(replaced)}")
             NOTES.add([Change(setting, None, None, back=True)])
         changes = put_back(OWN, self._before)
-        self._of[key] = [(change.setting, change.after) for change in changes if change.back]
+        self._of[self._model] = [(change.setting, change.after) for change in changes if change.back]
         NOTES.add(changes)
 
     def _give(self, key: str) -> None:
@@ -133,5 +152,5 @@ class Own:
 
     def _lend(self, key: str, other: str) -> None:
         """What two models share has run for the other one, and what it changed then is the first one's own too."""
-        if key not in self._of:
+        if self._model not in self._of:
             self._give(other)

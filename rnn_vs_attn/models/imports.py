@@ -157,6 +157,7 @@ def _explained(spec: ModelSpec) -> Iterator[None]:
         raise UserError(f"model {spec.name!r} does not import: {_why(error)}") from error
     finally:
         _changed.setdefault(_parts(spec)[0], []).extend(changes)
+        keeping.note_import()
 
 
 _BETWEEN = (__file__, importlib.__file__)
