@@ -204,13 +204,17 @@ class Worker:
         with self._keeping.kept():
             seen = attend(self._workload, name, care, self._batch_of_case.mixes)
         reply: dict[str, Any] = {"care": asdict(seen.care), "warnings": list(seen.warnings)}
-        if getattr(self._case, "compile", False):
+        compiled = getattr(self._case, "compile", False)
+        if compiled:
             with self._keeping.kept():
                 reply["compile_seconds"] = self._clock.block(self._workload, name, 1).wall
         kind = self._kind(self._case)
         known = Plan(**plan) if plan else None
         with self._keeping.kept(timed=True):
-            ready = make_ready(self._clock, self._workload, name, Budget(**budget), known, kind not in self._warm)
+            first = None if compiled else seen.seconds
+            ready = make_ready(
+                self._clock, self._workload, name, Budget(**budget), known, kind not in self._warm, first
+            )
         self._warm.add(kind)
         settled = {} if ready.settled is None else {"settled": ready.settled}
         seconds = {"warm_up_seconds": ready.seconds, "warm_seconds": ready.warm_seconds}

@@ -9,7 +9,7 @@ so.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -26,7 +26,7 @@ from rnn_vs_attn.measure.remembering import operations, remembers
 from rnn_vs_attn.measure.workload import Care, Workload
 from rnn_vs_attn.models import build
 
-BRIEF = 0.02  # seconds of a call; of one that takes longer fewer positions are asked about
+BRIEF = 0.005  # seconds of a call; of one that takes longer fewer positions are asked about
 _NAMED = 3  # of all that a call changes
 
 IN_PLACE = "it works in place on its input; each call has a copy of its own, made outside of what is timed"
@@ -44,10 +44,14 @@ NOTHING_HELPS = (
 
 @dataclass(frozen=True)
 class Conduct:
-    """What has to be renewed before each call of one pass, and what its row says."""
+    """What has to be renewed before each call of one pass, and what its row says.
+
+    seconds: of the first call, of the whole input, where one was made.
+    """
 
     care: Care
     warnings: tuple[str, ...] = ()
+    seconds: float | None = None
 
 
 def attend(workload: Workload, name: str, known: dict[str, Any] | None = None, mixes: bool = False) -> Conduct:
@@ -81,13 +85,13 @@ def observe(workload: Workload, name: str, mixes: bool = False) -> Conduct:
 
 def _of_more_calls(workload: Workload, train: bool, first: _First, mixes: bool) -> Conduct:
     try:
-        return _Asked(workload, train, first).conduct(mixes)
+        return replace(_Asked(workload, train, first).conduct(mixes), seconds=first.seconds)
     except CaseFault:
         raise
     except Exception as error:
         said = f"what it keeps from call to call could not be asked ({first_line(error)})"
         care = Care(first.in_place, first.gradient_in_place)
-        return Conduct(care, (*said_of(care), *first.said, said))
+        return Conduct(care, (*said_of(care), *first.said, said), first.seconds)
 
 
 @dataclass(frozen=True)
@@ -108,10 +112,10 @@ def _first_call(workload: Workload, train: bool) -> _First:
     said = [] if finite([y]) else [OUTPUT_NOT_FINITE]
     if train:
         y.backward(gradient)
-    seconds = perf_counter() - begun
     found = [t.grad for t in (workload.x, *workload.module.parameters()) if t.grad is not None]
     if not finite(found):
         said.append(GRADIENTS_NOT_FINITE)
+    seconds = perf_counter() - begun  # now, as to have read them is to have waited for a GPU
     workload.clear_gradients()
     return _First(x, touched(x, workload.x), touched(gradient, workload.grad_output), tuple(said), seconds)
 

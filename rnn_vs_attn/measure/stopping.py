@@ -25,15 +25,23 @@ class Ready:
 
 
 def make_ready(
-    clock: Clock, workload: Workload, name: str, budget: Budget, plan: Plan | None, first_of_model: bool
+    clock: Clock,
+    workload: Workload,
+    name: str,
+    budget: Budget,
+    plan: Plan | None,
+    first_of_model: bool,
+    first: float | None = None,
 ) -> Ready:
     """Warm a pass up and fix its plan, unless an earlier round fixed it.
 
     The first call is thrown away and decides the rest: above LONG_CALL seconds it is the whole warm-up. The first
-    pass of a model in a process is warmed up by time and stability, any other by that one call.
+    pass of a model in a process is warmed up by time and stability, any other by that one call. first: seconds of that
+    call, where it has been made.
     """
-    with kept():
-        first = clock.block(workload, name, 1).wall
+    if first is None:
+        with kept():
+            first = clock.block(workload, name, 1).wall
     if first > LONG_CALL:
         return Ready(plan or Plan(1, 1), first, None)
     warm = warm_up(clock, workload, name, budget) if first_of_model else Ready(Plan(1, 1), 0.0, None)
