@@ -9,7 +9,7 @@ so.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -51,7 +51,7 @@ class Conduct:
 
     care: Care
     warnings: tuple[str, ...] = ()
-    seconds: float | None = None
+    seconds: float | None = field(default=None, compare=False)
 
 
 def attend(workload: Workload, name: str, known: dict[str, Any] | None = None, mixes: bool = False) -> Conduct:
