@@ -61,15 +61,15 @@ def take_over() -> None:
 
 
 def _opened(number: int, before: TextIO | None, error: OSError | None) -> TextIO:
-    """The stream of a descriptor, encoded like the one before it."""
+    """The stream of a descriptor, encoded like the one before it; it holds no line back where that did not."""
     if before is not None:
         before.flush()
+    unbuffered = getattr(before, "write_through", False)  # as under python -u
     return io.TextIOWrapper(
         io.BufferedWriter(_Takes(number, error)),
         encoding=getattr(before, "encoding", "utf-8"),
         errors=_REPLACED,
-        line_buffering=getattr(before, "line_buffering", False),
-        write_through=getattr(before, "write_through", False),
+        line_buffering=unbuffered or getattr(before, "line_buffering", False),
     )
 
 

@@ -56,7 +56,8 @@ EVERY_CASE = {(model, seq_len): 2 for model in ("lstm", "attention") for seq_len
 
 
 @linux
-def test_each_fault_costs_its_own_case_only(tmp_path: Path) -> None:
+def test_each_fault_costs_its_own_case_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANGS_IN", str(tmp_path / "run"))  # not in its own check, nor in the look before
     bad = {
         "layers:Aborts": "crashed",
         "layers:AbortsInTraining": "crashed",
@@ -64,7 +65,7 @@ def test_each_fault_costs_its_own_case_only(tmp_path: Path) -> None:
         "layers:Raises": "failed",
         "layers:TakesAllMemory": "out_of_memory",
     }
-    words = ["--model", ",".join([*bad, "attention"]), "--seq-len", "32", "--rounds", "2", "--timeout", "3"]
+    words = ["--model", ",".join([*bad, "attention"]), "--seq-len", "32", "--rounds", "2", "--timeout", "10"]
     done = run("bench", *TINY, *words, "--max-memory", "1GiB", "--output", str(tmp_path / "run"))
     assert done.returncode == 4
     assert "Traceback" not in done.stderr
@@ -72,7 +73,7 @@ def test_each_fault_costs_its_own_case_only(tmp_path: Path) -> None:
     assert {r["axes"]["model"]: r["status"] for r in records} == bad | {"attention": "ok"}
     reasons = {r["axes"]["model"]: r["error"] for r in records}
     assert "signal 6" in reasons["layers:Aborts"]
-    assert "--timeout 3" in reasons["layers:Hangs"]
+    assert "--timeout 10" in reasons["layers:Hangs"]
     assert reasons["layers:Raises"] == "ValueError: this layer cannot do that"
     assert {r["axes"]["model"]: len(r["samples"]) for r in records}["attention"] == 2
     kept = [r for r in lines_of(tmp_path / "run/records.jsonl") if r["metric"] == "forward_time" and r["samples"]]
@@ -170,15 +171,15 @@ def alive(pid: int) -> bool:
 
 
 def test_kill_9_of_the_worker_costs_one_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`layers:Hangs` hangs in its own check, in the look and in its case, where its worker is killed."""
     folder, hung = tmp_path / "run", tmp_path / "hung"
-    monkeypatch.setenv("HUNG_PIDS", str(hung))
-    running = started(folder, "--timeout", "4", models="layers:Hangs,lstm,attention", rounds=1)
-    wait_until(lambda: hung.exists() and len(hung.read_text().split()) == 3)
-    os.kill(int(hung.read_text().split()[2]), signal.SIGKILL)
+    monkeypatch.setenv("HANGS_IN", str(folder))
+    monkeypatch.setenv("HUNG_PID", str(hung))
+    running = started(folder, models="layers:Hangs,lstm,attention", rounds=1)
+    wait_until(lambda: hung.exists() and hung.read_text().endswith("\n"))
+    os.kill(int(hung.read_text()), signal.SIGKILL)
     running.communicate(timeout=60)
     assert running.returncode == 4
-    assert set(cases_measured(folder)) == set(EVERY_CASE)
+    assert set(cases_measured(folder)) >= set(EVERY_CASE)
     records = [r for r in lines_of(folder / "records.jsonl") if r["axes"].get("model") == "layers:Hangs"]
     assert any((r["status"], "killed by signal 9" in r["error"]) == ("crashed", True) for r in records)
 
@@ -197,7 +198,18 @@ def test_two_runs_never_write_to_one_folder(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_run_readable(tmp_path: Path) -> None:
     """A file-size limit refuses the write half-way, as a full disk does."""
     folder = tmp_path / "run"
-    words = ["bench", *TINY, "--model", "lstm,attention", "--seq-len", "8,16", "--rounds", "40"]
+    words = [
+        "bench",
+        *TINY,
+        "--model",
+        "lstm,attention",
+        "--seq-len",
+        "8,16",
+        "--rounds",
+        "40",
+        "--max-seconds",
+        "3600",
+    ]
     limit = (20_000, 20_000)
     done = run(*words, "--output", str(folder), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
     assert done.returncode == 2

@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-HARNESS = Path(__file__).resolve().parent.parent / "benchmarks" / "harness"
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+HARNESS = BENCHMARKS / "harness"
+LIBRARIES = {"alternating", "reporting", "resampling", "transformer_xl_oracle"}  # and what makes a file of answers
+
+# Asks every program for its help, in one process.
+HELP = """
+import contextlib, importlib, inspect, io, json, sys
+names = sys.argv[1:]
+found = {}
+for name in names:
+    program, said = importlib.import_module(name), io.StringIO()
+    sys.argv = [name, "--help"]
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(said):
+        program.main()
+    found[name] = [said.getvalue(), inspect.isgeneratorfunction(program.figures)]
+print(json.dumps(found))
+"""
+
+# A program that dies over its second figure, without writing out what it still holds back.
+DIES = """
+import os
+from reporting import Figure, parsed, parser, report
+def figures():
+    yield Figure("first", 1.0, "< 2", True)
+    os._exit(7)
+report(figures(), [], parsed(parser("")))
+"""
 
 
 def harness(program: str, *words: str) -> tuple[int, dict[str, Any]]:
@@ -17,6 +46,50 @@ def harness(program: str, *words: str) -> tuple[int, dict[str, Any]]:
     done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
+
+
+def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Code that finds the programs by their names."""
+    paths = [str(BENCHMARKS.parent), str(HARNESS), str(BENCHMARKS / "peers")]
+    surroundings = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": ""}
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, env=surroundings)
+
+
+def test_every_program_says_what_it_takes_and_makes_its_figures_one_by_one() -> None:
+    programs = {file.stem for folder in ("harness", "peers") for file in (BENCHMARKS / folder).glob("*.py")}
+    done = python(HELP, *sorted(programs - LIBRARIES))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == programs - LIBRARIES
+    for name, (said, one_by_one) in found.items():
+        assert "--json" in said, name
+        assert "With --quick targets are shown and not judged" in said, name
+        assert one_by_one, name
+
+
+@pytest.mark.parametrize(("words", "mark"), [([], "met   "), (["--quick"], "-     ")])
+def test_a_figure_is_there_before_the_next_one_is_made(words: list[str], mark: str) -> None:
+    done = python(DIES, *words)
+    assert done.returncode == 7
+    assert done.stdout == f"{mark}  first: 1 (target < 2{', not judged' * bool(words)})\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "size", "code", "met"),
+    [("", 1, 1, False), ("--size 3", 3, 0, True), ("--quick", 2, 0, None), ("--quick --size 1", 1, 0, None)],
+)
+def test_a_target_is_judged_unless_it_is_quick(words: str, size: int, code: int, met: bool | None) -> None:
+    made = """
+from reporting import Figure, parsed, parser, report
+options = parser("")
+options.add_argument("--size", type=int, default=1)
+given = parsed(options, size=2)
+report([Figure("size", given.size, ">= 2", given.size >= 2), Figure("no target", 5)], [], given)
+"""
+    done = python(made, "--json", *words.split())
+    first, second = json.loads(done.stdout)["figures"]
+    assert (first["value"], done.returncode, first["met"], second["met"]) == (size, code, met, None)
 
 
 def test_accuracy_has_a_ratio_with_its_interval_for_every_cell() -> None:

@@ -41,6 +41,7 @@ ENTERED: list[Any] = []  # what is entered and never left, and not forgotten eit
 @pytest.fixture(autouse=True)
 def _nothing_stays() -> Iterator[None]:
     """After each test every setting is what it was, by its own reading."""
+    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False  # as torch begins
     settings = [setting for setting in (*HELD, *OWN) if setting.name != "environment variables"]  # pytest has its own
     before = [setting.read() for setting in settings]
     NOTES.tell()

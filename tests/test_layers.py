@@ -19,7 +19,7 @@ ROOT = Path(rnn_vs_attn.__file__).parent
 # From the lowest to the highest; a module may import from lines above its own, never from its own or from below.
 LAYERS = """
 .
-errors units budget safe_text strict_json control_groups processors
+errors units budget safe_text strict_json control_groups processors search_path
 streams
 stats ranks
 growth
@@ -30,9 +30,15 @@ fitness
 tables plots
 layout
 terminal
+crossings
 curves
 verdict_report
 compare
+isolation isolation.settings
+isolation.modes isolation.modules isolation.patches isolation.precision isolation.process_settings
+isolation.seeds isolation.threads isolation.torch_own
+isolation.torch_settings
+isolation.keeping
 models.costs models.configurations
 models
 models.initialisations models.ids models.caches models.products models.scans models.activations
@@ -42,6 +48,7 @@ models.relative models.cells
 models.mixer models.weights
 models.recurrent models.mingru models.convolution models.attention
 models.gpt models.albert models.transformer_xl models.lstm_lm models.attention_local
+models.imports
 models.build models.pretrained
 models.language
 measure measure.device measure.shadows measure.anchor
@@ -108,7 +115,9 @@ SHARED_BY_FAMILIES = {
 }
 SHARED_BY_SUITES = {"suites", "suites.suite", "suites.passes"}
 BEGINS_WITH_TORCH = (
+    "isolation.",
     "measure.",
+    "models.imports",
     "models.build",
     "models.mixer",
     "models.weights",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from repositories import write
 
-from rnn_vs_attn.budget import Budget
+from rnn_vs_attn.budget import Budget, Turn
 from rnn_vs_attn.child import ChildWorker
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.suites.bench import BenchCase
@@ -170,16 +170,21 @@ def test_what_a_file_changes_reaches_no_other_model_and_is_said_on_its_row(worke
     assert differences(reported(worker, folder), before) == {}
     assert timed(worker, "leaky.py:Leaky") == [told]
     assert timed(worker, "lstm") == []
-    samples = worker.ask("measure", 60, seed=1, **about("leaky.py:Leaky"))["samples"]
+    samples = worker.ask("measure", 60, turn=asdict(Turn(1)), **about("leaky.py:Leaky"))["samples"]
     assert [sample["warnings"] for sample in samples] == [[told]] * len(samples)
     assert differences(reported(worker, folder), before) == {}
 
 
 @pytest.mark.parametrize("name", ["SetsThreadsWhenBuilt", "SetsThreadsAtFirst"])
 def test_what_is_labelled_threads_1_is_timed_with_one_thread(name: str, worker: ChildWorker, folder: Path) -> None:
-    threads_seen(folder)
     assert timed(worker, f"changes:{name}") == [THREADS]
-    assert set(threads_seen(folder)[1:]) == {1}  # the first call is thrown away
+    worker.ask("prepare", 60, seed=1, **about(f"changes:{name}"))
+    for pass_name in ("forward", "train"):
+        ready = worker.ask("ready", 60, name=pass_name, budget=BUDGET, plan=None)
+        threads_seen(folder)
+        worker.ask("block", 60, name=pass_name, loops=ready["loops"])
+        assert set(threads_seen(folder)) == {1}
+    worker.ask("release", 60)
 
 
 @pytest.mark.parametrize("name", ["SetsThreadsInEveryCall", "SetsThreadsAndPutsThemBack"])
@@ -211,7 +216,7 @@ def test_a_forward_pass_keeps_its_number_where_training_breaks_the_label(worker:
 def test_steps_that_set_threads_have_no_time(worker: ChildWorker) -> None:
     case = DecodeCase(model="changes:SetsThreadsInSteps", num_layers=1, **SIZE)
     with pytest.raises(CaseFault, match="in calls that are timed"):
-        worker.ask("measure", 60, suite="decode", case=axes_of(case), seed=0, max_memory=None)
+        worker.ask("measure", 60, suite="decode", case=axes_of(case), turn=asdict(Turn()), max_memory=None)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +278,7 @@ def test_this_programs_own_modules_belong_to_no_model(folder: Path) -> None:
     made = ChildWorker(folder=folder)
     try:
         for model in ("leaky.py:Leaky", "lstm", "attention"):
-            samples = made.ask("measure", 60, seed=0, **about(model))["samples"]
+            samples = made.ask("measure", 60, turn=asdict(Turn()), **about(model))["samples"]
             told = {warning for sample in samples for warning in sample["warnings"]}
             assert (told == set()) == (model != "leaky.py:Leaky")
     finally:

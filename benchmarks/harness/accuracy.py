@@ -1,21 +1,22 @@
 """Right: this program's times against torch.utils.benchmark.Timer, alternately in one process.
 
-python benchmarks/harness/accuracy.py [--alternations 21] [--seq-len 128 512]
+python benchmarks/harness/accuracy.py [--alternations 21] [--seq-len 128 512] [--quick]
 
-12 cells: six models at two lengths; in each the forward and the training pass. A cell's ratio is the median over
-alternations of ours / theirs, the order of the two flipped each time. Target on a quiet machine: within 3 % in the
-median cell and 8 % in the worst. The machine's own peaks (matrix product, copy) are held against the same Timer, best
-against best: within 10 %.
+A cell is a layer at a length; in each the forward and the training pass. A cell's ratio is the median over alternations
+of ours / theirs, the order of the two flipped each time. Target on a quiet machine: within 3 % in the median cell and
+8 % in the worst. The machine's own peaks (matrix product, copy) are held against the same Timer, best against best:
+within 10 %.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+import argparse
+import itertools
+from collections.abc import Callable, Iterator
 from statistics import median
 
 import torch
-from reporting import Figure, parser, report
+from reporting import Figure, interval, parsed, parser, report
 from torch.utils.benchmark import Timer
 
 from rnn_vs_attn import environment, stats
@@ -35,22 +36,25 @@ def main() -> None:
     options.add_argument("--model", nargs="+", default=[spec.name for spec in MODELS])
     options.add_argument("--median-within", type=float, default=0.03)
     options.add_argument("--worst-within", type=float, default=0.08)
-    given = options.parse_args()
-    cells = [cell(model, length, given.alternations) for length in given.seq_len for model in given.model]
-    if not given.json:
-        for found in cells:
-            print("{model:16} {seq_len:5}  forward {forward}  train {train}".format(**found), file=sys.stderr)
-    off = sorted(abs(float(str(found[name])) - 1) for found in cells for name in PASSES)
-    limits = {"median": (median(off), given.median_within), "worst": (off[-1], given.worst_within)}
-    figures = [
-        Figure(f"{which} cell's distance from torch's Timer", value, f"<= {limit}", value <= limit)
-        for which, (value, limit) in limits.items()
-    ]
-    figures += [
-        Figure(f"{name}, ours / torch's Timer", ratio, "1 ± 0.1", abs(ratio - 1) <= 0.1)
-        for name, ratio in peaks(given.alternations).items()
-    ]
-    report(figures, cells, given.json)
+    given = parsed(options, alternations=stats.MIN_ROUNDS, seq_len=[64], model=["lstm", "attention"])
+    details: list[dict[str, object]] = []
+    report(figures(given, details), details, given)
+
+
+def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iterator[Figure]:
+    off, worst = [], given.worst_within
+    for seq_len, model in itertools.product(given.seq_len, given.model):
+        row: dict[str, object] = {"model": model, "seq_len": seq_len}
+        details.append(row)
+        for name, ratio in cell(model, seq_len, given.alternations):
+            row |= {name: round(ratio.median, 4), f"{name}_low": ratio.low, f"{name}_high": ratio.high}
+            off.append(abs(ratio.median - 1))
+            text = f"{model}, seq_len {seq_len}, {name}: ours / torch's Timer"
+            yield Figure(text, ratio.median, f"1 ± {worst}", off[-1] <= worst, interval(ratio))
+    for which, value, limit in (("median", median(off), given.median_within), ("worst", max(off), worst)):
+        yield Figure(f"{which} cell's distance from torch's Timer", value, f"<= {limit}", value <= limit)
+    for name, best in peaks(given.alternations).items():
+        yield Figure(f"{name}, ours / torch's Timer", best, "1 ± 0.1", abs(best - 1) <= 0.1)
 
 
 def peaks(alternations: int) -> dict[str, float]:
@@ -75,18 +79,15 @@ def peaks(alternations: int) -> dict[str, float]:
     return {name: ours[name] / theirs[name] for name in known}
 
 
-def cell(model: str, seq_len: int, alternations: int) -> dict[str, object]:
+def cell(model: str, seq_len: int, alternations: int) -> Iterator[tuple[str, stats.Estimate]]:
     """The ratios ours / theirs of both passes of one case."""
     threads = environment.usable_cores()
     torch.set_num_threads(threads)
     made = workload(BenchCase(model, seq_len, device="cpu", threads=threads), seed=0)
     clock = CPUClock()
-    found: dict[str, object] = {"model": model, "seq_len": seq_len}
     for name in PASSES:
         plan = make_ready(clock, made, name, Budget(), None, first_of_model=True).plan
-        result = stats.estimate(alternated(clock, made, name, plan, timer(made, name, threads), alternations))
-        found |= {name: round(result.median, 4), f"{name}_low": result.low, f"{name}_high": result.high}
-    return found
+        yield name, stats.estimate(alternated(clock, made, name, plan, timer(made, name, threads), alternations))
 
 
 def timer(made: Workload, name: str, threads: int) -> Callable[[], float]:

@@ -23,8 +23,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from reporting import Figure, parser, report
+from reporting import Figure, parsed, parser, report
 
 from rnn_vs_attn import environment
 from rnn_vs_attn.records import ROUND_TIME, Record, read_run, read_samples
@@ -44,33 +45,53 @@ def main() -> None:
     options.add_argument("--share", type=float, default=0.85, help="target share of measured calls")
     options.add_argument("--busy", action="store_true", help="beside a busy loop for each usable core")
     options.add_argument("bench", nargs="*", help="options of bench, after --")
-    given = options.parse_args()
-    details: list[dict[str, object]] = []
+    given = parsed(options)
+    details: list[dict[str, Any]] = []
     words = [*(_QUICK if given.quick else []), *given.bench]
-    report(figures(words, given.busy, given.share, details), details, given.json)
+    report(figures(words, given.busy, given.share, details), details, given)
 
 
-def figures(words: Sequence[str], busy: bool, share: float, details: list[dict[str, object]]) -> Iterator[Figure]:
+def figures(words: Sequence[str], busy: bool, share: float, details: list[dict[str, Any]]) -> Iterator[Figure]:
+    if not busy:
+        for word in ("--help", "--version"):
+            value = start_seconds(word)
+            yield Figure(f"seconds of {word}", value, "<= 0.4", value <= 0.4)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "run"
         with busy_loops(environment.usable_cores() if busy else 0):
-            first, total, parent_has_torch = run_bench([*words, "--output", str(folder)])
-        spent = shares(folder)
+            yield from of_command([*words, "--output", str(folder)], folder)
+        limits, spent = limits_of(folder), shares(folder)
         details.append(spent)
-        limits = json.loads((folder / "run.json").read_text())["settings"]["limits"]
-        limit, wanted = limits["max_seconds"], limits["rounds"] or MIN_ROUNDS
-        yield Figure("seconds until the first table of all cases", first, f"<= {limit / 3:g}", first <= limit / 3)
-        most = limit + spent["longest_case"]
-        yield Figure("seconds of the whole command", total, f"<= {most:.1f}, with the longest case", total <= most)
-        yield from answers(read_run(folder).records, wanted)
-        yield Figure("torch in the parent process", float(parent_has_torch), "0", not parent_has_torch)
+        yield from answers(read_run(folder).records, limits["rounds"] or MIN_ROUNDS)
         if not busy:
-            measured, timed = spent["measured"], spent["timed"]
+            measured = spent["measured"]
             yield Figure("share of wall time in measured calls", measured, f">= {share}", measured >= share)
-            yield Figure("of it in warm-up and timed calls alone", timed, "> 0, printed beside", timed > 0)
-            for word in ("--help", "--version"):
-                value = start_seconds(word)
-                yield Figure(f"seconds of {word}", value, "<= 0.4", value <= 0.4)
+            yield Figure("of it in warm-up and timed calls alone", spent["timed"])
+
+
+def of_command(options: list[str], folder: Path) -> Iterator[Figure]:
+    """Seconds to the first table's last row and to the end, and whether the parent imported torch."""
+    begun, seen, last_line = time.monotonic(), 0.0, ""
+    command = [sys.executable, "-c", _WATCH, "bench", *options]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    for line in running.stderr:
+        if last_line.startswith("| ") and not line.startswith("| "):  # standard error holds one table only, the first
+            limit = limits_of(folder)["max_seconds"] / 3
+            yield Figure("seconds until the first table of all cases", seen, f"<= {limit:g}", seen <= limit)
+        seen, last_line = time.monotonic() - begun, line
+    if running.wait() not in (0, 4):
+        sys.exit(f"bench ended with {running.returncode}: {last_line}")
+    total, most = time.monotonic() - begun, limits_of(folder)["max_seconds"] + shares(folder)["longest_case"]
+    yield Figure("seconds of the whole command", total, f"<= {most:.1f}, with the longest case", total <= most)
+    parent_has_torch = last_line.strip() == "True"
+    yield Figure("torch in the parent process", float(parent_has_torch), "0", not parent_has_torch)
+
+
+def limits_of(folder: Path) -> dict[str, Any]:
+    """The options of the run that say when it ends."""
+    limits: dict[str, Any] = json.loads((folder / "run.json").read_text())["settings"]["limits"]
+    return limits
 
 
 def answers(records: Sequence[Record], wanted: int) -> Iterator[Figure]:
@@ -100,23 +121,6 @@ def busy_loops(number: int) -> Iterator[None]:
         for loop in loops:
             loop.kill()
             loop.wait()
-
-
-def run_bench(options: list[str]) -> tuple[float, float, bool]:
-    """Seconds to the first table's last row and to the end, and whether the parent imported torch."""
-    begun = time.monotonic()
-    command = [sys.executable, "-c", _WATCH, "bench", *options]
-    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    first, last_line = 0.0, ""
-    assert running.stderr is not None
-    for line in running.stderr:
-        if line.startswith("| "):  # standard error holds one table only, the first
-            first = time.monotonic() - begun
-        last_line = line
-    running.wait()
-    if running.returncode not in (0, 4):
-        sys.exit(f"bench ended with {running.returncode}: {last_line}")
-    return first, time.monotonic() - begun, last_line.strip() == "True"
 
 
 def shares(folder: Path) -> dict[str, float]:

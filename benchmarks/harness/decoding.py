@@ -1,6 +1,6 @@
 """Decoding: a token of GPT after 8,192 tokens takes what its weights, attention's arithmetic and its bytes predict.
 
-python benchmarks/harness/decoding.py [--turns 15] [--context 8192] [--threads 1]
+python benchmarks/harness/decoding.py [--turns 15] [--context 8192] [--threads 1] [--quick]
 
 Predicted: the product of every weight matrix with one vector, and for each layer attention's two products over all
 keys and values that are stored, in the model's order and without anything else; timed in the same turn as the steps. A
@@ -14,14 +14,14 @@ Target: the median ratio within 5 % of 1.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from statistics import median
 from time import perf_counter
 
 import torch
-from reporting import Figure, parser, report
+from reporting import Figure, at_most, interval, parsed, parser, report
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
@@ -41,42 +41,45 @@ def main() -> None:
     options.add_argument("--turns", type=int, default=15)
     options.add_argument("--context", type=int, default=8192)
     options.add_argument("--threads", type=int, default=1)
-    given = options.parse_args()
+    given = parsed(options, turns=stats.MIN_ROUNDS, context=1024)
     torch.set_num_threads(given.threads)
-    figures, details = against_timer(given.turns)
+    details: list[dict[str, object]] = []
+    report(figures(given, details), details, given)
+
+
+def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iterator[Figure]:
+    for name, values in against_timer(given.turns):
+        found = stats.estimate(values)
+        text = f"{name} as decode times it / torch's Timer"
+        details.append({"what": text} | vars(found))
+        yield Figure(text, found.median, "1 ± 0.05", abs(found.median - 1) <= 0.05, interval(found))
     for name, shape in SHAPES.items():
-        found = measured(shape, given.context, given.turns)
-        ratio = stats.estimate([a / b for a, b in zip(found["step"], found["predicted"], strict=True)])
-        value = ratio.high if ratio.high is not None else ratio.median
-        text = f"{name}, step at context {given.context} / predicted, upper end"
-        figures.append(Figure(text, value, "<= 1.5", value <= 1.5))
-        ms = {f"{what}, ms": round(1e3 * median(values), 3) for what, values in found.items()}
-        details.append({"what": text} | vars(ratio) | ms)
-        print(f"{name}: {ratio.median:.3f} [{ratio.low}, {ratio.high}], {ms}", file=sys.stderr)
-    report(figures, details, given.json)
+        taken = measured(shape, given.context, given.turns)
+        found = stats.estimate([a / b for a, b in zip(taken["step"], taken["predicted"], strict=True)])
+        text = f"{name}, step at context {given.context} / predicted"
+        ms = {f"{what}, ms": round(1e3 * median(values), 3) for what, values in taken.items()}
+        details.append({"what": text} | vars(found) | ms)
+        figure = at_most(text, found, 1.5)
+        yield dataclasses.replace(figure, beside=", ".join([figure.beside, *(f"{k} {v}" for k, v in ms.items())]))
 
 
 @torch.no_grad()
-def against_timer(turns: int) -> tuple[list[Figure], list[dict[str, object]]]:
-    """What `decode` says a prefill and a step take, divided by what torch's Timer says."""
+def against_timer(turns: int) -> Iterator[tuple[str, list[float]]]:
+    """What `decode` says a prefill and then a step take, divided by what torch's Timer says, a turn each."""
     context, shape = 512, SHAPES["4 layers of width 256"]
     model = GPT(dataclasses.replace(shape, context_len=context + 2 * MOST_STEPS)).eval()
     decoder = Decoder(model, torch.randint(shape.vocab_size, (1, context)))
-    ratios: dict[str, list[float]] = {"prefill": [], "step": []}
-    for _ in range(turns):
-        taken, made = prefills(decoder)
-        ratios["prefill"].append(median(taken) / by_timer("decoder.prefill()", {"decoder": decoder}))
-        ours = steps(decoder, made).median
+
+    def prefill() -> float:
+        return median(prefills(decoder)[0]) / by_timer("decoder.prefill()", {"decoder": decoder})
+
+    def step() -> float:
+        ours = steps(decoder, decoder.prefill()).median
         held = {"decoder": decoder, "held": [decoder.prefill()]}
-        ratios["step"].append(ours / by_timer("held[0] = decoder.step(*held[0])", held))
-    figures, details = [], list[dict[str, object]]()
-    for name, values in ratios.items():
-        found = stats.estimate(values)
-        text = f"{name} as decode times it / torch's Timer"
-        figures.append(Figure(text, found.median, "within 0.05 of 1", abs(found.median - 1) <= 0.05))
-        details.append({"what": text} | vars(found))
-        print(f"{text}: {found.median:.3f} [{found.low}, {found.high}]", file=sys.stderr)
-    return figures, details
+        return ours / by_timer("held[0] = decoder.step(*held[0])", held)
+
+    yield "prefill", [prefill() for _ in range(turns)]
+    yield "step", [step() for _ in range(turns)]
 
 
 def by_timer(statement: str, names: dict[str, object]) -> float:

@@ -1,7 +1,6 @@
 """Gradient flow: what all distances at once cost beside a pass a distance and beside one bare pass, and long sequences.
 
-python benchmarks/harness/gradient.py
-python benchmarks/harness/gradient.py --quick
+python benchmarks/harness/gradient.py [--seq-len 1024] [--turns 9] [--quick]
 
 Every figure but the peak is a ratio of times taken in turn in one process, with the 95 % interval of its median over
 turns. The rival of the first one takes one forward pass and then one backward pass for each distance, with the same
@@ -14,23 +13,22 @@ one at 4,096, in a process of at most 1 GiB.
 
 from __future__ import annotations
 
+import argparse
 import random
-import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from reporting import Figure, parser, report
+from reporting import Figure, at_least, at_most, parsed, parser, report
 
 from rnn_vs_attn import stats
+from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.child import ChildWorker
 from rnn_vs_attn.measure import adjoint
 from rnn_vs_attn.suites.gradflow import GradflowCase, module_of
 from rnn_vs_attn.suites.suite import axes_of
-
-QUICK = {"seq_len": 64, "turns": stats.MIN_ROUNDS, "a_turn": 2}
 
 
 def main() -> None:
@@ -40,55 +38,31 @@ def main() -> None:
     options.add_argument("--a-turn", type=int, default=4, help="distances that the rival is timed at in a turn")
     options.add_argument("--speed-up", type=float, default=100.0, help="target of the comparison")
     options.add_argument("--bare", type=float, default=2.0, help="target in bare passes, at the first of --lengths")
-    options.add_argument("--lengths", type=int, nargs=2, help="a long sequence and a longer one (4096 65536)")
-    options.add_argument("--quick", action="store_true", help="short sequences and few turns: does it work at all")
-    given = options.parse_args()
-    if given.quick:
-        vars(given).update(QUICK)
-    given.lengths = given.lengths or ([256, 1024] if given.quick else [4096, 65536])
+    options.add_argument("--lengths", type=int, nargs=2, default=[4096, 65536], help="a long sequence and a longer one")
+    given = parsed(options, seq_len=64, turns=stats.MIN_ROUNDS, a_turn=2, lengths=[256, 1024])
     torch.set_num_threads(GradflowCase.threads)  # the command's own default
-    found = Found(given.json)
+    details: list[dict[str, object]] = []
+    report(figures(given, details), details, given)
+
+
+def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iterator[Figure]:
     near, far = given.lengths
+    found = speed_up(Sides(given.seq_len), given.turns, given.a_turn)
+    details.append({"speed_up": found.median} | _ends(found))
     name = f"all distances at once, times faster than a pass a distance (lstm, seq_len {given.seq_len})"
-    found.at_least(name, "speed_up", given.speed_up, speed_up(Sides(given.seq_len), given.turns, given.a_turn))
-    name = f"gradflow ÷ a bare pass (lstm, seq_len {near}, 8 probes)"
-    found.at_most(name, "bare_passes", given.bare, bare_passes(Sides(near), given.turns))
-    name = f"a token at seq_len {far} ÷ one at {near}"
-    found.at_most(name, "longer", 1.5, longer(Sides(near), Sides(far), min(given.turns, stats.MIN_ROUNDS)))
+    yield at_least(name, found, given.speed_up)
+    found = bare_passes(Sides(near), given.turns)
+    details.append({"bare_passes": found.median} | _ends(found))
+    yield at_most(f"gradflow ÷ a bare pass (lstm, seq_len {near}, 8 probes)", found, given.bare)
     peak = peak_of(case_of(far))
-    found.add(Figure(f"peak of the process at seq_len {far}, GiB", peak, "<= 1", peak <= 1), {"peak_gib": peak})
-    report(found.figures, found.details, given.json)
+    yield Figure(f"peak of the process at seq_len {far}, GiB", peak, "<= 1", peak <= 1)
+    found = longer(Sides(near), Sides(far), min(given.turns, stats.MIN_ROUNDS))
+    details += [{"longer": found.median} | _ends(found), {"peak_gib": peak}]
+    yield at_most(f"a token at seq_len {far} ÷ one at {near}", found, 1.5)
 
 
-class Found:
-    """The figures so far; each is said on standard error as soon as it is there."""
-
-    def __init__(self, quiet: bool) -> None:
-        self.figures: list[Figure] = []
-        self.details: list[dict[str, object]] = []
-        self._quiet = quiet
-
-    def at_least(self, name: str, key: str, target: float, found: stats.Estimate) -> None:
-        """A ratio whose interval should lie above its target."""
-        low = found.median if found.low is None else found.low
-        self.add(Figure(name, found.median, f">= {target:g}", low >= target), _with_interval(key, found))
-
-    def at_most(self, name: str, key: str, target: float, found: stats.Estimate) -> None:
-        """A ratio whose interval should lie below its target."""
-        high = found.median if found.high is None else found.high
-        self.add(Figure(name, found.median, f"<= {target:g}", high <= target), _with_interval(key, found))
-
-    def add(self, figure: Figure, details: dict[str, object]) -> None:
-        self.figures.append(figure)
-        self.details.append(details)
-        if not self._quiet:
-            low, high = details.get("low"), details.get("high")
-            interval = "" if low is None else f" [{low:.3g}, {high:.3g}]"
-            print(f"{figure.name}: {figure.value:.3g}{interval}", file=sys.stderr, flush=True)
-
-
-def _with_interval(key: str, found: stats.Estimate) -> dict[str, object]:
-    return {key: found.median, "low": found.low, "high": found.high}
+def _ends(found: stats.Estimate) -> dict[str, object]:
+    return {"low": found.low, "high": found.high}
 
 
 def case_of(seq_len: int) -> GradflowCase:
@@ -171,7 +145,7 @@ def longer(near: Sides, far: Sides, turns: int) -> stats.Estimate:
 def peak_of(case: GradflowCase) -> float:
     """GiB that a worker needs for one round of a case."""
     worker = ChildWorker()
-    worker.ask("measure", 3600, suite="gradflow", case=axes_of(case), seed=0, max_memory=None)
+    worker.ask("measure", 3600, suite="gradflow", case=axes_of(case), turn=asdict(Turn()), max_memory=None)
     status = dict(line.split(":", 1) for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines())
     worker.close()
     return int(status["VmHWM"].split()[0]) / (1 << 20)

@@ -10,24 +10,27 @@ case. Beside it the same of the standard deviations over rounds, which use all r
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import math
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import stdev
 
-from reporting import Figure, parser, report
+from reporting import Figure, interval, parsed, parser, report
 
 from rnn_vs_attn import environment, processors, stats
 from rnn_vs_attn.budget import Limits
 from rnn_vs_attn.child import ChildWorker
+from rnn_vs_attn.models import BASELINE
 from rnn_vs_attn.records import Record, Run, RunFolder
 from rnn_vs_attn.runner import Sweep, now
 from rnn_vs_attn.suites.bench import BENCH, BenchCase
 
-MODELS = ("rnn", "gru", "lstm", "attention", "attention-naive")
+MODELS = ("rnn", "gru", "lstm", "attention-naive")
 ORDERS = ("anywhere", "adjacent")
 
 
@@ -35,62 +38,72 @@ def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--rounds", type=int, default=12)
     options.add_argument("--seq-len", type=int, nargs="+", default=[64, 128, 256, 512, 1024])
-    given = options.parse_args()
-    rounds, lengths = (6, [64, 128]) if given.quick else (given.rounds, given.seq_len)
+    options.add_argument("--model", nargs="+", default=list(MODELS), help="beside attention")
+    given = parsed(options, rounds=stats.MIN_ROUNDS, seq_len=[64, 128], model=["lstm"])
+    if given.rounds < stats.MIN_ROUNDS:
+        options.error(f"--rounds {given.rounds}: an interval takes {stats.MIN_ROUNDS}")
     details: list[dict[str, object]] = []
-    report(figures(rounds, lengths, details), details, given.json)
+    report(figures(given, details), details, given)
 
 
-def figures(rounds: int, lengths: Sequence[int], details: list[dict[str, object]]) -> Iterator[Figure]:
-    runs = measured(rounds, lengths)
+def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iterator[Figure]:
+    runs = measured(given.rounds, given.seq_len, [*given.model, BASELINE])
     widths, spreads = [], []
     for key in runs["anywhere"]:
-        of_case = {order: runs[order][key] for order in ORDERS}
-        width = {order: math.log(r.high / r.low) for order, r in of_case.items() if r.low and r.high}
-        spread = {order: stdev(map(math.log, record.values)) for order, record in of_case.items()}
+        width = {order: width_of(runs[order][key]) for order in ORDERS}
+        spread = {order: stdev(map(math.log, runs[order][key])) for order in ORDERS}
         widths.append(width["adjacent"] / width["anywhere"])
         spreads.append(spread["adjacent"] / spread["anywhere"])
         details.append({"model": key[0], "seq_len": key[1], "width": width, "sd": spread})
     for name, values in (("width of the interval", widths), ("standard deviation over rounds", spreads)):
         found = stats.estimate(values)
-        interval = f"[{found.low:.3f}, {found.high:.3f}]" if found.low and found.high else "no interval"
-        text = f"{name} of train / attention, adjacent / anywhere, median of {len(values)} cases, {interval}"
-        yield Figure(text, found.median, "< 1", found.median < 1)
+        text = f"{name} of train / attention, adjacent / anywhere, median of {len(values)} cases"
+        yield Figure(text, found.median, "< 1", found.median < 1, interval(found))
 
 
-def measured(rounds: int, lengths: Sequence[int]) -> dict[str, dict[tuple[str, int], Record]]:
-    """The ratios of training times of every case, under both orders."""
+def width_of(ratios: Sequence[float]) -> float:
+    """Of the interval, as a logarithm."""
+    found = stats.estimate(ratios)
+    assert found.low is not None
+    assert found.high is not None
+    return math.log(found.high / found.low)
+
+
+def measured(
+    rounds: int, lengths: Sequence[int], models: Sequence[str]
+) -> dict[str, dict[tuple[str, int], list[float]]]:
+    """The ratios of training times of every case, one a round, under both orders."""
     threads = environment.usable_cores()
-    cases = [BenchCase(model, length, device="cpu", threads=threads) for length in lengths for model in MODELS]
-    variables = processors.one_each([threads])
+    cases = [BenchCase(model, length, device="cpu", threads=threads) for length in lengths for model in models]
     with tempfile.TemporaryDirectory() as scratch:
-        suites = {
-            order: dataclasses.replace(BENCH, measured_rounds=0, always_measured=lambda case: False) for order in ORDERS
-        }
-        suites["anywhere"] = dataclasses.replace(suites["anywhere"], compared=())
-        sweeps = {
-            order: Sweep(
-                suite,
-                cases,
-                Limits(max_seconds=1e6),
-                RunFolder.create(Path(scratch) / order),
-                Run("bench", [], {}, {}, now(), None, "interrupted"),
-                lambda: ChildWorker(variables=variables),
-            )
-            for order, suite in suites.items()
-        }
+        sweeps = {order: sweep(order, cases, Path(scratch) / order, threads) for order in ORDERS}
         for number in range(rounds):
             for order in ORDERS if number % 2 else reversed(ORDERS):
                 sweeps[order].one_round()
             print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-        records = {order: BENCH.expand(sweep.journal.records()) for order, sweep in sweeps.items()}
+        return {order: ratios_of(made.journal.records()) for order, made in sweeps.items()}
+
+
+def sweep(order: str, cases: Sequence[BenchCase], folder: Path, threads: int) -> Sweep:
+    """Times only, in that order."""
+    suite = dataclasses.replace(BENCH, measured_rounds=0, always_measured=lambda case: False)
+    if order == "anywhere":
+        suite = dataclasses.replace(suite, compared=())
+    head = Run("bench", [], {}, {}, now(), None, "interrupted")
+    variables = processors.one_each([threads])
+    worker = partial(ChildWorker, variables=variables)
+    return Sweep(suite, cases, Limits(max_seconds=1e6), RunFolder.create(folder), head, worker)
+
+
+def ratios_of(records: Sequence[Record]) -> dict[tuple[str, int], list[float]]:
+    """Training times divided by attention's in the same round."""
+    times = {
+        (str(r.axes["model"]), int(r.axes["seq_len"] or 0)): r.samples for r in records if r.metric == "train_time"
+    }
     return {
-        order: {
-            (str(r.axes["model"]), int(r.axes["seq_len"] or 0)): r
-            for r in found
-            if r.metric == "ratio" and r.axes["of"] == "train_time"
-        }
-        for order, found in records.items()
+        (model, length): [a / b for a, b in zip(values, times[BASELINE, length], strict=True) if a and b]
+        for (model, length), values in times.items()
+        if model != BASELINE
     }
 
 

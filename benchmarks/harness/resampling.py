@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,14 @@ from typing import Any
 from rnn_vs_attn import ranks, verdicts
 
 Pair = dict[str, float]  # of every timed pass its log(candidate / baseline)
+FEW_PAIRS = ("--screen", "5", "--confirm", "5")  # of a call of `ab` with --quick
 
 
 def stored_call(folder: Path, words: Sequence[str], cwd: Path | None = None) -> dict[str, Any]:
-    """The verdicts of one whole `rnn-vs-attn ab WORDS`, or those that an earlier one has left in `folder`."""
+    """The verdicts of one whole `rnn-vs-attn ab WORDS`, or those that an earlier one has left in `folder`.
+
+    SystemExit where that was a call with other words.
+    """
     stored = folder.resolve() / "verdicts.json"
     if not stored.exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -25,7 +30,9 @@ def stored_call(folder: Path, words: Sequence[str], cwd: Path | None = None) -> 
         done = subprocess.run(command, stdout=subprocess.DEVNULL, cwd=cwd, check=False)
         if not stored.exists():
             sys.exit(f"ab ended with exit code {done.returncode} and wrote no verdicts")
-        print(f"{folder.name}: exit {done.returncode}", file=sys.stderr, flush=True)
+    command = json.loads((stored.parent / "run.json").read_text())["command"]
+    if command[2 : command.index("--output")] != list(words):
+        sys.exit(f"{folder} holds another call: {shlex.join(command)}; give another --folder")
     found: dict[str, Any] = json.loads(stored.read_text())
     return found
 

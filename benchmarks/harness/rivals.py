@@ -1,24 +1,27 @@
 """Other tools' rules and ours on the same recorded samples: false alarms and power side by side.
 
-python benchmarks/harness/rivals.py [--folder results/false-alarms]
+python benchmarks/harness/rivals.py [--folder results/false-alarms] [--quick]
 
 The samples are those of `false_alarms.py`: identical code in pairs of processes, whose blocks were taken in turn, which
 is kinder to the others than their own use (one process after the other). A call of theirs is one process on each side,
-with 24 timed passes; ours is 8 pairs and 20 fresh ones, drawn from all of them. Slowdowns are multiplied into the
+with all timed passes; ours is 8 pairs and 20 fresh ones, drawn from all of them. Slowdowns are multiplied into the
 candidate's times. Rules: a plain 5 % of medians; pytest-benchmark's --benchmark-compare-fail=min:5%; benchstat's U test
 at .05; asv continuous (U test at .002 and 10 %).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from reporting import Figure, parser, report
+from reporting import Figure, parsed, parser, report
 from resampling import Pair, drawn, judged
 
 from rnn_vs_attn import verdicts
@@ -28,25 +31,35 @@ from rnn_vs_attn.tables import Table
 Blocks = tuple[list[float], list[float]]  # of the baseline and of the candidate, seconds
 SLOWDOWNS = (0.0, 0.05, 0.10)
 MARGIN = 0.03
-OURS = 1000  # resampled calls
+OURS = "rnn-vs-attn ab, margin 3 %"
 
 
 def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--folder", type=Path, default=Path("results/false-alarms"))
-    given = options.parse_args()
+    options.add_argument("--resamples", type=int, default=1000, help="calls of ours, drawn from all pairs")
+    given = parsed(options, folder=Path("results/false-alarms-quick"), resamples=100)
+    details: list[dict[str, Any]] = []
+    report(figures(given, details), details, given)
+
+
+def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterator[Figure]:
     calls = [call for folder in sorted(given.folder.glob("call-*")) for call in pairs_in(folder)]
     if not calls:
-        raise SystemExit(f"{given.folder} holds no calls; run false_alarms.py first")
-    rows = [(name, *rates(rule, calls)) for name, rule in RULES.items()]
-    rows.append(("rnn-vs-attn ab, margin 3 %", *ours(calls)))
-    header = ["rule", "false alarms, a pass", "false alarms, a call of 24", "finds +5 %", "finds +10 %"]
-    cells = [[name, *(f"{value:.1%}" for value in values)] for name, *values in rows]
+        raise SystemExit(f"{given.folder} holds no calls; run false_alarms.py{' --quick' * given.quick} first")
+    a_call = f"false alarms, a call of {len(calls[0])}"
+    header = ["rule", "false alarms, a pass", a_call, "finds +5 %", "finds +10 %"]
+    rules: dict[str, Callable[[], list[float]]] = {name: partial(rates, rule, calls) for name, rule in RULES.items()}
+    rules[OURS] = lambda: ours(calls, given.resamples)
+    for name, of_rule in rules.items():
+        found = of_rule()
+        details.append(dict(zip(header, (name, *found), strict=True)))
+        for what, value in zip(header[1:], found, strict=True):
+            judged_by = ("<= 0.01", value <= 0.01) if name == OURS and what == a_call else ()
+            yield Figure(f"{name}: {what}", value, *judged_by)
     if not given.json:
+        cells = [[row["rule"], *(f"{row[what]:.1%}" for what in header[1:])] for row in details]
         print(Table(f"{len(calls)} pairs of processes", header, cells, []).markdown())
-    details: list[dict[str, object]] = [dict(zip(header, row, strict=True)) for row in rows]
-    alarms = rows[-1][2]
-    report([Figure("false alarms of a call of ab", alarms, "<= 0.01", alarms <= 0.01)], details, given.json)
 
 
 def pairs_in(folder: Path) -> list[dict[str, Blocks]]:
@@ -98,12 +111,12 @@ def rates(rule: Callable[[Sequence[float], Sequence[float]], bool], calls: Seque
     return [mean_of(alone), mean_of([any(call) for call in found[0.0]]), *powers]
 
 
-def ours(calls: Sequence[dict[str, Blocks]]) -> list[float]:
+def ours(calls: Sequence[dict[str, Blocks]], resamples: int) -> list[float]:
     """The same of the rule of `ab` on resampled pairs."""
     pairs: list[Pair] = [{name: difference(*blocks) for name, blocks in call.items()} for call in calls]
     draw, margin = random.Random(0), verdicts.margin_of(MARGIN, "ratio")
     alarms, hits = [], dict.fromkeys(SLOWDOWNS[1:], 0)
-    for _ in range(OURS):
+    for _ in range(resamples):
         first, second = drawn(pairs, 8, draw), drawn(pairs, 20, draw)
         found = judged(first, second, margin)
         alarms.append(sum(verdict == verdicts.SLOWER for verdict in found.values()))
@@ -112,14 +125,15 @@ def ours(calls: Sequence[dict[str, Blocks]]) -> list[float]:
             moved = [[pair | {slowed: pair[slowed] + math.log1p(share)} for pair in some] for some in (first, second)]
             hits[share] += judged(moved[0], moved[1], margin).get(slowed) == verdicts.SLOWER
     number = len(pairs[0])
-    return [sum(alarms) / OURS / number, mean_of([a > 0 for a in alarms]), *(n / OURS for n in hits.values())]
+    found_slowed = [n / resamples for n in hits.values()]
+    return [mean_of(alarms) / number, mean_of([a > 0 for a in alarms]), *found_slowed]
 
 
 def difference(baseline: Sequence[float], candidate: Sequence[float]) -> float:
     return median(math.log(c / b) for c, b in zip(candidate, baseline, strict=True))
 
 
-def mean_of(hits: Sequence[bool]) -> float:
+def mean_of(hits: Sequence[float]) -> float:
     return sum(hits) / len(hits)
 
 

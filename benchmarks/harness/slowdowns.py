@@ -1,6 +1,6 @@
 """Power: a layer that repeats a part of its inner work, found by whole calls of `rnn-vs-attn ab` with margin 2 %.
 
-python benchmarks/harness/slowdowns.py [--calls 20] [--folder results/slowdowns] [--resamples 2000]
+python benchmarks/harness/slowdowns.py [--calls 20] [--folder results/slowdowns] [--resamples 2000] [--quick]
 
 A repository is made with one layer under three names, twenty equal steps each; the second commit repeats one step of
 `Plus5` (+5 %), two of `Plus10` (+10 %) and none of `Same`, with equal outputs. What is there already in the folder is
@@ -10,16 +10,17 @@ from resamples of the pairs of `Same`; and `Same` is never `slower`. Beside them
 
 from __future__ import annotations
 
+import argparse
 import math
 import random
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median, stdev
 from typing import Any
 
-from reporting import Figure, parser, report
-from resampling import Pair, clopper_pearson, drawn, judged, screened, stored_call
+from reporting import Figure, parsed, parser, report
+from resampling import FEW_PAIRS, Pair, clopper_pearson, drawn, judged, screened, stored_call
 
 from rnn_vs_attn import verdicts
 
@@ -66,36 +67,51 @@ def main() -> None:
     options.add_argument("--calls", type=int, default=20)
     options.add_argument("--folder", type=Path, default=Path("results/slowdowns"))
     options.add_argument("--resamples", type=int, default=2000)
-    given = options.parse_args()
+    given = parsed(options, calls=1, folder=Path("results/slowdowns-quick"), resamples=200)
+    details: list[dict[str, Any]] = []
+    report(figures(given, details), details, given)
+
+
+def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterator[Figure]:
     repository = made(given.folder.resolve() / "repository")
-    models = ",".join(f"layer:{name}" for name in NAMES)
-    words = [*WORDS.split(), models]
+    words = [*WORDS.split(), ",".join(f"layer:{name}" for name in NAMES), *(FEW_PAIRS if given.quick else ())]
     before = stored_call(given.folder / "aa", ["--aa", *words], repository)
-    calls = [
-        stored_call(given.folder / f"call-{n:02}", ["HEAD~1", "HEAD", *words, "--seed", str(n)], repository)
-        for n in range(given.calls)
-    ]
+    for name in NAMES:
+        could = row(before, name)["detectable"]
+        details.append({"what": f"--aa could see, {name}", "slowdown": could})
+        if could is not None:
+            yield Figure(f"slowdown that --aa says it could see, {name}", could)
+    calls = []
+    for n in range(given.calls):
+        folder = given.folder / f"call-{n:02}"
+        calls.append(stored_call(folder, ["HEAD~1", "HEAD", *words, "--seed", str(n)], repository))
+        of_call = {name: verdict_of(calls[-1], name) for name in NAMES}
+        alarm = of_call["Same"] == verdicts.SLOWER
+        said = ", ".join(f"{name}: {verdict}" for name, verdict in of_call.items())
+        yield Figure(f"{folder.name}: the unchanged layer is `slower`", float(alarm), "0", not alarm, f"({said})")
+    yield from over_calls(calls, given.resamples, details)
+
+
+def over_calls(calls: Sequence[dict[str, Any]], resamples: int, details: list[dict[str, Any]]) -> Iterator[Figure]:
+    alarms = sum(verdict_of(found, "Same") == verdicts.SLOWER for found in calls)
+    yield Figure(f"calls of {len(calls)} in which the unchanged layer is `slower`", alarms, "0", alarms == 0)
     noise = [pair for found in calls for pair in only(screened(found), "Same")]
     spread = stdev(value for pair in noise for value in pair.values())
-    figures, details = [], list[dict[str, object]]()
-    alarms = sum(verdict_of(found, "Same") == verdicts.SLOWER for found in calls)
-    figures.append(Figure(f"calls of {len(calls)} in which the unchanged layer is `slower`", alarms, "0", alarms == 0))
     low_noise = spread < LOW_NOISE
     for name, share in SHARES.items():
         hits = sum(verdict_of(found, name) == verdicts.SLOWER for found in calls)
         needed = math.ceil(NEEDED[name] * len(calls))
         target = f">= {needed}" if low_noise else f">= {needed} where the pair sd is under 5 %"
         text = f"calls of {len(calls)} that find +{share:.0%} (pair sd {spread:.1%})"
-        figures.append(Figure(text, hits, target, hits >= needed or not low_noise))
-        rate, interval = resampled(noise, share, given.resamples)
-        details.append(
-            {"what": f"share of resampled calls that find +{share:.0%}", "share": rate, "interval": interval}
-        )
+        yield Figure(text, hits, target, hits >= needed if low_noise else None)
         centre = median(row(found, name)["centre"] for found in calls)
         details.append({"what": f"{name}: measured ratio, median over calls", "ratio": round(centre, 4)})
-    for name in NAMES:
-        details.append({"what": f"--aa could see, {name}", "slowdown": row(before, name)["detectable"]})
-    report(figures, details, given.json)
+        yield Figure(f"{name}: measured ratio, median over calls", centre)
+        rate, ends = resampled(noise, share, resamples)
+        text = f"share of {resamples} resampled calls that find +{share:.0%}"
+        details.append({"what": text, "share": rate, "interval": ends})
+        target = f">= {NEEDED[name]}" if low_noise else f">= {NEEDED[name]} where the pair sd is under 5 %"
+        yield Figure(text, rate, target, rate >= NEEDED[name] if low_noise else None, f"[{ends[0]:.4g}, {ends[1]:.4g}]")
 
 
 def made(folder: Path) -> Path:

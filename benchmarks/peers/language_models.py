@@ -12,6 +12,7 @@ A ratio is formed within an alternation; its interval is the order-statistic one
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import sys
@@ -25,7 +26,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import alternated
-from reporting import Figure, parser, report
+from reporting import Figure, at_least, at_most, parsed, parser, report
 
 from rnn_vs_attn import stats
 from rnn_vs_attn.environment import usable_cores
@@ -37,6 +38,7 @@ from rnn_vs_attn.models.products import linear
 os.environ["HF_HUB_OFFLINE"] = "1"
 SMALL = {"gpt": GPTShape(4, 256, 4), "albert": AlbertShape(4, 256, 4, 128)}
 BASE = {"gpt": GPT_SIZES["gpt2"], "albert": ALBERT_SIZES["albert-base"]}
+SIZES: dict[str, dict[str, Any]] = {"small": SMALL, "base": BASE}
 CONTEXT, NEW_TOKENS = 512, 24
 FEW_WORDS = 1000
 
@@ -44,54 +46,49 @@ FEW_WORDS = 1000
 def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--alternations", type=int, default=11)
-    options.add_argument("--quick", action="store_true", help="the small sizes only")
+    options.add_argument("--size", nargs="+", choices=list(SIZES), default=list(SIZES))
+    options.add_argument("--seq-len", type=int, nargs="+", default=[128, 512])
     options.add_argument("--decoding", action="store_true", help="decoding only")
     options.add_argument("--threads", type=int, default=usable_cores())
-    given = options.parse_args()
+    given = parsed(options, alternations=stats.MIN_ROUNDS, size=["small"], seq_len=[128])
     torch.set_num_threads(given.threads)
-    figures: list[Figure] = []
-    details: list[dict[str, object]] = []
-    for size, shapes in (("small", SMALL), *([] if given.quick else [("base", BASE)])):
-        found = [] if given.decoding else list(of_passes(size, shapes, given.alternations))
-        for figure, detail in (*found, *of_decoding(size, shapes["gpt"], given.alternations)):
-            figures.append(figure)
-            details.append(detail)
-    report(figures, details, given.json)
+    details: list[dict[str, Any]] = []
+    report(figures(given, details), details, given)
 
 
-Result = tuple[Figure, dict[str, object]]
+def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterator[Figure]:
+    for size in given.size:
+        shapes = SIZES[size]
+        if not given.decoding:
+            yield from of_passes(size, shapes, given, details)
+        yield from of_decoding(size, shapes["gpt"], given.alternations, details)
 
 
-def of_passes(size: str, shapes: dict[str, Any], alternations: int) -> Iterator[Result]:
-    """ours / theirs of both passes of both families, at both lengths."""
+def of_passes(
+    size: str, shapes: dict[str, Any], given: argparse.Namespace, details: list[dict[str, Any]]
+) -> Iterator[Figure]:
+    """ours / theirs of both passes of both families, at each length."""
     for family, shape in shapes.items():
         ours, theirs = pair(family, shape)
-        for seq_len in (128, 512):
-            for name, found in passes(ours, theirs, shape, seq_len, alternations).items():
+        for seq_len in given.seq_len:
+            for name, found in passes(ours, theirs, shape, seq_len, given.alternations):
                 text = f"{family} {size}, seq_len {seq_len}, {name}: ours / transformers'"
-                print(f"{text}: {found.median:.3f} [{found.low}, {found.high}]", file=sys.stderr, flush=True)
-                yield _figure(text, found, 1.05, below=True), {"what": text} | vars(found)
+                details.append({"what": text} | vars(found))
+                yield at_most(text, found, 1.05)
 
 
-def of_decoding(size: str, shape: GPTShape, alternations: int) -> Iterator[Result]:
+def of_decoding(size: str, shape: GPTShape, alternations: int, details: list[dict[str, Any]]) -> Iterator[Figure]:
     """theirs / ours of a token; for the small size with both vocabularies."""
     for vocab_size in (shape.vocab_size, FEW_WORDS) if size == "small" else (shape.vocab_size,):
         made = dataclasses.replace(shape, vocab_size=vocab_size)
         ratio, seconds, least = decoding(*pair("gpt", made), made, alternations)
         text = f"gpt {size}, {vocab_size} token ids, a token at context {CONTEXT}: transformers' / ours"
         times = {"ours, ms": 1e3 * seconds, "products alone, ms": 1e3 * least}
-        print(f"{text}: {ratio.median:.3f} [{ratio.low}, {ratio.high}], {times}", file=sys.stderr, flush=True)
-        figure = _figure(text, ratio, 1.3 if size == "small" else 1.0, below=False)
-        yield figure, {"what": text} | vars(ratio) | times
-
-
-def _figure(text: str, found: stats.Estimate, target: float, below: bool) -> Figure:
-    """By the end of the interval that is the harder one; the median where there is none."""
-    if below:
-        value = found.high if found.high is not None else found.median
-        return Figure(f"{text}, upper end", value, f"<= {target}", value <= target)
-    value = found.low if found.low is not None else found.median
-    return Figure(f"{text}, lower end", value, f">= {target}", value >= target)
+        details.append({"what": text} | vars(ratio) | times)
+        figure = at_least(text, ratio, 1.3 if size == "small" else 1.0)
+        yield dataclasses.replace(
+            figure, beside=f"{figure.beside}, {1e3 * seconds:.3g} ms ({1e3 * least:.3g} products)"
+        )
 
 
 def pair(family: str, shape: Any) -> tuple[Any, Any]:
@@ -127,7 +124,7 @@ def pair(family: str, shape: Any) -> tuple[Any, Any]:
     return MaskedLanguageModel(shape), transformers.AlbertForMaskedLM(config)
 
 
-def passes(ours: Any, theirs: Any, shape: Any, seq_len: int, alternations: int) -> dict[str, stats.Estimate]:
+def passes(ours: Any, theirs: Any, shape: Any, seq_len: int, alternations: int) -> Iterator[tuple[str, stats.Estimate]]:
     """ours / theirs of both passes."""
     ids = torch.randint(shape.vocab_size, (4, seq_len))
     gradient = torch.randn(4, seq_len, shape.vocab_size)
@@ -138,7 +135,8 @@ def passes(ours: Any, theirs: Any, shape: Any, seq_len: int, alternations: int) 
             lambda: train(theirs, lambda x: theirs(x).logits, ids, gradient),
         ),
     }
-    return {name: alternated(a, b, alternations) for name, (a, b) in calls.items()}
+    for name, (a, b) in calls.items():
+        yield name, alternated(a, b, alternations)
 
 
 def forward(model: Any, call: Callable[[Tensor], Tensor], ids: Tensor) -> None:

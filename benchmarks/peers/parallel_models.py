@@ -1,6 +1,6 @@
 """minGRU beside minGRU-pytorch and beside its own loop; restricted attention beside full attention.
 
-python benchmarks/peers/parallel_models.py [--alternations 11]
+python benchmarks/peers/parallel_models.py [--alternations 11] [--quick]
 
 Training passes (forward and backward, gradients of the input and of all weights), alternately in one process, on all
 usable cores. minGRU at seq_len 1,024 and d_model 256, batch 1 and 8: ours / minGRU-pytorch's (its log-space scan, from
@@ -11,8 +11,9 @@ its scan, lower end at least 1.5 at batch 1. attention / attention-local at seq_
 
 from __future__ import annotations
 
+import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -20,8 +21,9 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import alternated
-from reporting import Figure, parser, report
+from reporting import Figure, at_least, at_most, interval, parsed, parser, report
 
+from rnn_vs_attn import stats
 from rnn_vs_attn.environment import usable_cores
 from rnn_vs_attn.models.attention import Attention
 from rnn_vs_attn.models.attention_local import LocalAttention
@@ -44,39 +46,35 @@ def training(module: nn.Module, x: torch.Tensor, run: Callable[..., torch.Tensor
 def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--alternations", type=int, default=11)
-    given = options.parse_args()
+    options.add_argument("--seq-len", type=int, default=1024, help="of minGRU")
+    options.add_argument("--attention-len", type=int, default=8192, help="seq_len of attention")
+    given = parsed(options, alternations=stats.MIN_ROUNDS, seq_len=256, attention_len=2048)
     torch.set_num_threads(usable_cores())
     torch.manual_seed(0)
-    figures, details = [], list[dict[str, object]]()
+    details: list[dict[str, object]] = []
+    report(figures(given, details), details, given)
 
-    def compare(
-        name: str, a: Callable[[], None], b: Callable[[], None], least: float | None, most: float | None
-    ) -> None:
+
+def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iterator[Figure]:
+    def compared(name: str, a: Callable[[], None], b: Callable[[], None]) -> tuple[str, stats.Estimate]:
         ratio = alternated(a, b, given.alternations)
-        low, high = ratio.low or ratio.median, ratio.high or ratio.median
-        value, target, met = ratio.median, "none", True
-        if least is not None:
-            value, target, met = low, f">= {least}, lower end", low >= least
-        if most is not None:
-            value, target, met = high, f"<= {most}, upper end", high <= most
-        figures.append(Figure(name, value, target, met))
         details.append({"what": name} | vars(ratio))
-        print(f"{name}: {ratio.median:.3f} [{low:.3f}, {high:.3f}]", file=sys.stderr)
+        return name, ratio
 
+    theirs = their_mingru()
     for batch_size in (1, 8):
         ours = MinGRU(256)
-        x = torch.randn(batch_size, 1024, 256, requires_grad=True)
+        x = torch.randn(batch_size, given.seq_len, 256, requires_grad=True)
         where = f"mingru, batch {batch_size}"
-        theirs = their_mingru()
         if theirs is not None:
-            compare(f"{where}: scan / minGRU-pytorch", training(ours, x), training(theirs, x), None, 1.0)
-        least = 1.5 if batch_size == 1 else None
-        compare(f"{where}: loop / scan", training(ours, x, ours.sequential), training(ours, x), least, None)
-    x = torch.randn(1, 8192, 256, requires_grad=True)
+            yield at_most(*compared(f"{where}: scan / minGRU-pytorch", training(ours, x), training(theirs, x)), 1.0)
+        name, ratio = compared(f"{where}: loop / scan", training(ours, x, ours.sequential), training(ours, x))
+        free = Figure(name, ratio.median, beside=interval(ratio))
+        yield at_least(name, ratio, 1.5) if batch_size == 1 else free
+    x = torch.randn(1, given.attention_len, 256, requires_grad=True)
     full, local = Attention(256, 4), LocalAttention(256, 4, 256)
     local.load_state_dict(full.state_dict())
-    compare("attention / attention-local", training(full, x), training(local, x), 4.0, None)
-    report(figures, details, given.json)
+    yield at_least(*compared("attention / attention-local", training(full, x), training(local, x)), 4.0)
 
 
 def their_mingru() -> nn.Module | None:
