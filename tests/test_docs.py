@@ -33,7 +33,7 @@ SHORT = {
     "scaling": [*"--model attention --seq-len 16 --d-model 8 --threads 1".split(), *QUICK],
     "decode": "--model lstm,lstm-lm --seq-len 8 --d-model 8 --num-layers 1".split(),
 }
-ONE_ROUND = "--rounds 1 --max-seconds 60 --quiet".split()
+ONE_ROUND = "--rounds 1 --max-seconds 600 --quiet".split()
 
 
 def commands(text: str) -> Iterator[list[str]]:
