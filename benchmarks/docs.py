@@ -1,0 +1,135 @@
+"""Fill in what README.md and docs/ take from elsewhere: tables of the committed runs, options, metrics, the file tree.
+
+python benchmarks/docs.py            write it
+python benchmarks/docs.py --check    exit 1 where a page is out of date
+
+A block stands between the lines `<!-- NAME -->` and `<!-- /NAME -->`.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rnn_vs_attn import safe_text, tables
+from rnn_vs_attn.records import read_run
+from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.suites.bench import BENCH
+from rnn_vs_attn.suites.suite import Suite, untaken
+from rnn_vs_attn.sweeps import option_name
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "results" / "reference"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+BLOCK = re.compile(r"^<!-- ([a-z-]+) -->$\n(.*?)^<!-- /\1 -->$", re.DOTALL | re.MULTILINE)
+
+# Of the reference run of `bench`, what the README shows
+MODELS = ("lstm", "lstm-cell", "attention", "attention-naive")
+LENGTHS = (64, 256, 1024)
+TITLES = ("forward ms", "train ms", "train ÷ attention", "train MiB")
+
+
+def blocks() -> dict[str, str]:
+    """What stands in each block, by its name."""
+    runs = {"bench": "cpu"} | {suite.name: suite.name for suite in SUITES if suite is not BENCH} | {"ab": "ab"}
+    found = {name: (REFERENCE / run / "table.md").read_text() for name, run in runs.items()}
+    found["scaling"] = found["scaling"].split("\nbatch_size ")[0]  # what follows has a row a case
+    for suite in SUITES:
+        found |= {f"{suite.name}-options": options(suite), f"{suite.name}-metrics": metrics(suite)}
+    found |= {"table": table(), "models": models(), "tree": f"```\n{tree()}\n```"}
+    return {name: text.strip() for name, text in found.items()}
+
+
+def table() -> str:
+    """A few rows and columns of the reference run of `bench`."""
+    run = read_run(REFERENCE / "cpu")
+    every = [*run.records, *BENCH.expand(run.records)]
+    shown = [r for r in every if r.axes.get("model") in MODELS and r.axes.get("seq_len") in LENGTHS]
+    columns = [dataclasses.replace(column, precise=False) for column in BENCH.columns if column.title in TITLES]
+    axes = [field.name for field in dataclasses.fields(BENCH.case)]
+    return tables.build(shown, axes, columns, None, row_axes=BENCH.row_axes, implied=untaken(shown)).markdown()
+
+
+def options(suite: Suite) -> str:
+    """What a suite measures by default, an option a line, and the axes that are no options."""
+    fields = dataclasses.fields(suite.case)
+    rows = [option(field) for field in fields if not field.metadata.get("fixed")]
+    cases = suite.select([suite.complete(suite.case())])
+    held = [field.name for field in fields if field.metadata.get("fixed") and field.name not in suite.implied]
+    values = {name: " or ".join(dict.fromkeys(str(getattr(case, name)) for case in cases)) for name in held}
+    told = [f"{name} {value}" for name, value in values.items()]
+    told += [f"{name} (follows from the others)" for name in suite.implied]
+    beside = f"\n\nAxes that are no options: {safe_text.markdown(', '.join(told))}." if told else ""
+    return table_of(("option", "default", "what"), rows) + beside
+
+
+def option(field: dataclasses.Field[Any]) -> tuple[str, str, str]:
+    meta, name = field.metadata, option_name(field.name)
+    allowed = f" One of {', '.join(meta['choices'])}." if meta["choices"] else ""
+    if isinstance(field.default, bool):
+        name, default = (f"{name}/--no-{name[2:]}", "on") if field.default else (name, "off")
+    else:
+        default = f"`{meta['sweep'] or field.default}`"
+    return f"`{name}`", default, safe_text.markdown(meta["help"] + allowed)
+
+
+def metrics(suite: Suite) -> str:
+    """What the records of a suite hold, a metric a line."""
+    rows = [
+        (f"`{m.name}`", m.unit, m.better, "yes" if m.exact else "no", safe_text.markdown(m.title) or "–")
+        for m in suite.metrics
+    ]
+    return table_of(("metric", "unit", "better", "exact", "what"), rows)
+
+
+def table_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def models() -> str:
+    """What `rnn-vs-attn models` prints."""
+    words = [sys.executable, "-m", "rnn_vs_attn", "models"]
+    return subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def tree() -> str:
+    """Each file of the package and each program with the first sentence of its docstring."""
+    files = [f for folder in ("rnn_vs_attn", "benchmarks") for f in sorted((ROOT / folder).rglob("*.py"))]
+    named = {str(file.relative_to(ROOT)): first_sentence(file) for file in files}
+    width = max(map(len, named))
+    return "\n".join(f"{name:{width}}  {text}" for name, text in named.items() if text)
+
+
+def first_sentence(file: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(file.read_text())) or ""
+    return re.split(r"(?<! al)\. ", docstring.split("\n\n")[0].replace("\n", " "))[0].removesuffix(".")
+
+
+def filled(text: str, content: dict[str, str]) -> str:
+    """A page with all of its blocks up to date; KeyError where one has an unknown name."""
+    return BLOCK.sub(lambda found: f"<!-- {found[1]} -->\n{content[found[1]]}\n<!-- /{found[1]} -->", text)
+
+
+def main() -> None:
+    content, before = blocks(), {page: page.read_text() for page in PAGES}
+    places = [found[1] for text in before.values() for found in BLOCK.finditer(text)]
+    if sorted(places) != sorted(content):
+        odd = sorted(name for name in {*places, *content} if places.count(name) != (name in content))
+        sys.exit(f"each block has one place in README.md or docs/; look at {', '.join(odd)}")
+    after = {page: filled(text, content) for page, text in before.items()}
+    changed = [str(page.relative_to(ROOT)) for page in PAGES if before[page] != after[page]]
+    if "--check" in sys.argv:
+        sys.exit(f"out of date: {', '.join(changed)}; run python benchmarks/docs.py" if changed else 0)
+    for page in PAGES:
+        page.write_text(after[page])
+
+
+if __name__ == "__main__":
+    main()
