@@ -16,7 +16,7 @@ TINY = [*QUICK, *"--d-model 16 --batch-size 2 --threads 1".split()]  # two threa
 def run(*words: str, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
     """`rnn-vs-attn WORDS`, to its end."""
     command = [*PROGRAM, *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600, check=False, **options)
 
 
 def lines_of(file: Path) -> list[dict[str, Any]]:

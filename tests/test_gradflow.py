@@ -98,7 +98,7 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path: Path) -> None:
         assert begun.poll() is None
         time.sleep(0.01)
     begun.send_signal(signal.SIGINT)
-    assert begun.wait(timeout=60) == 130
+    assert begun.wait(timeout=600) == 130
     before = [line for line in lines_of(samples) if line["round"] == 0]
 
     done = run("gradflow", "--resume", "run", "--quiet", cwd=tmp_path)

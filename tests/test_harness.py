@@ -43,7 +43,7 @@ report(figures(), [], parsed(parser("")))
 def harness(program: str, *words: str) -> tuple[int, dict[str, Any]]:
     """Exit code and document of a program run with --json."""
     command = [sys.executable, str(HARNESS / program), "--json", *words]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=150, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 
@@ -53,7 +53,7 @@ def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
     paths = [str(BENCHMARKS.parent), str(HARNESS), str(BENCHMARKS / "peers")]
     surroundings = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": ""}
     command = [sys.executable, "-c", code, *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=150, check=False, env=surroundings)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=surroundings)
 
 
 def test_every_program_says_what_it_takes_and_makes_its_figures_one_by_one() -> None:

@@ -29,7 +29,7 @@ def shell(line: str, **variables: str) -> subprocess.CompletedProcess[str]:
     script = line.replace("CODE", "; echo code $? >&3")
     command = ["bash", "-c", f"exec 3>&2; {script}"]
     surroundings = dict(os.environ, **variables)
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=surroundings)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env=surroundings)
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def test_what_is_written_is_there_before_the_process_ends(unbuffered: str) -> No
     code = "import os, sys; from rnn_vs_attn import streams; streams.take_over(); "
     code += "sys.stderr.write('a table\\n'); os._exit(0)"  # which writes out nothing that was held back
     surroundings = os.environ | {"PYTHONUNBUFFERED": unbuffered}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=surroundings, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=surroundings, timeout=600)
     assert done.stderr == "a table\n"
 
 
