@@ -13,7 +13,7 @@ bench: $(VENV)/.installed  ## Set up .venv and measure: a table here, the run in
 	$(BIN)/rnn-vs-attn bench $(ARGS)
 
 test: $(VENV)/.installed-dev $(VENV)-otava/.installed  ## Set up .venv with the development extras and run the tests.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.installed-dev  ## Format and lint checks (ruff) and types (mypy).
 	$(BIN)/ruff format --check .
