@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn import safe_text, tables
-from rnn_vs_attn.records import read_run
+from rnn_vs_attn.records.folder import read_run
+from rnn_vs_attn.report import tables
+from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.bench import BENCH
+from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.suite import Suite, untaken
-from rnn_vs_attn.sweeps import option_name
+from rnn_vs_attn.text import safe as safe_text
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "results" / "reference"

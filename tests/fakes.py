@@ -10,9 +10,10 @@ from typing import Any
 from hypothesis import settings
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.records import AxisValue, Metric, Record, Run, Sample, SampleLine, build_record
-from rnn_vs_attn.suites import bench
-from rnn_vs_attn.suites.bench import BENCH, BenchCase
+from rnn_vs_attn.records.build import build_record
+from rnn_vs_attn.records.types import AxisValue, Metric, Record, Run, Sample, SampleLine
+from rnn_vs_attn.suites.bench import suite as bench
+from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
 from rnn_vs_attn.suites.suite import ANCHORS, Case, Suite, axes_of, option
 
 unhurried = settings(deadline=None, max_examples=60)  # a busy machine is no failure
@@ -126,7 +127,7 @@ class FakeMachine:
 
 
 class FakeWorker:
-    """Answers as `rnn_vs_attn.worker` does; its plans tell which worker made them."""
+    """Answers as `rnn_vs_attn.worker.server` does; its plans tell which worker made them."""
 
     start_up = 0.5
 

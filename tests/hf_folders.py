@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnn_vs_attn.models import pretrained
+from rnn_vs_attn.models.language import pretrained
 
 transformers = pytest.importorskip("transformers", reason="the extra [hf] is not installed")
 transformers.utils.logging.disable_progress_bar()

@@ -11,17 +11,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.measure import adjoint
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure.gradient import flow as adjoint
 from rnn_vs_attn.measure.gradient.norms import carried
-from rnn_vs_attn.models import build, find
+from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import Block, Stack
-from rnn_vs_attn.records import Sample
-from rnn_vs_attn.suites import gradflow
-from rnn_vs_attn.suites import gradflow_samples as samples
-from rnn_vs_attn.suites.gradflow import GradflowCase
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.records.types import Sample
+from rnn_vs_attn.suites.gradflow import samples
+from rnn_vs_attn.suites.gradflow import suite as gradflow
+from rnn_vs_attn.suites.gradflow.suite import GradflowCase
 
 D = 8
 CPU = torch.device("cpu")

@@ -13,17 +13,21 @@ import torch
 from command import TINY, lines_of, run
 from torch import nn
 
-from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.measure import adjoint, batch_independence, memory
-from rnn_vs_attn.measure.batch_independence import MIXES, RANDOM, Batch
-from rnn_vs_attn.models import LANGUAGE_MODELS, MODELS, ModelSpec, build, find, language
-from rnn_vs_attn.models.albert import Albert
-from rnn_vs_attn.models.configurations import AlbertShape, LanguageShape
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure import memory
+from rnn_vs_attn.measure.conduct import batch_independence
+from rnn_vs_attn.measure.conduct.batch_independence import MIXES, RANDOM, Batch
+from rnn_vs_attn.measure.gradient import flow as adjoint
+from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.language import interface as language
+from rnn_vs_attn.models.language.albert import Albert
+from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, ModelSpec, find
+from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
 from rnn_vs_attn.suites import suite_named
 from rnn_vs_attn.suites.suite import axes_of
-from rnn_vs_attn.worker import Worker
+from rnn_vs_attn.worker.server import Worker
 
 APART, OVER_IT = Batch(), Batch(mixes=True, runs_over_it=True)
 SUITES = ("bench", "scaling", "gradflow", "decode")

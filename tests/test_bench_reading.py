@@ -13,11 +13,11 @@ import pytest
 from fakes import bench_record, of_rounds
 
 from rnn_vs_attn import units
-from rnn_vs_attn.records import Record
-from rnn_vs_attn.suites.bench import BENCH
-from rnn_vs_attn.suites.bench_figures import figures
-from rnn_vs_attn.suites.bench_reading import derive, expand, least_bytes
-from rnn_vs_attn.suites.bench_words import remarks
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.suites.bench.analysis import derive, expand, least_bytes
+from rnn_vs_attn.suites.bench.figures import figures
+from rnn_vs_attn.suites.bench.remarks import remarks
+from rnn_vs_attn.suites.bench.suite import BENCH
 
 LENGTHS = (64, 128, 256, 512, 1024)
 LINEAR = 1e-6  # seconds a token of the recurrence

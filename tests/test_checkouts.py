@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from repositories import commit, files_of, git, repository, state, write
 
-from rnn_vs_attn import sides
-from rnn_vs_attn.checkouts import Repository
+from rnn_vs_attn.ab import versions as sides
+from rnn_vs_attn.ab.checkouts import Repository
 from rnn_vs_attn.errors import UserError
 
 FILES = {

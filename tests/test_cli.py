@@ -16,12 +16,14 @@ import torch
 from command import PROGRAM, QUICK, TINY, run
 from rich.console import Console
 
-from rnn_vs_attn import cli, environment, listing
-from rnn_vs_attn.listing import model_row
-from rnn_vs_attn.models import BUILT_IN, find
-from rnn_vs_attn.models.albert import Albert
-from rnn_vs_attn.models.configurations import AlbertShape
+from rnn_vs_attn.cli import app as cli
+from rnn_vs_attn.cli import models as listing
+from rnn_vs_attn.cli.models import model_row
+from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.language.albert import Albert
+from rnn_vs_attn.models.registry import BUILT_IN, find
+from rnn_vs_attn.models.shapes import AlbertShape
 
 
 def assert_one_sentence(done: subprocess.CompletedProcess[str], said: str) -> None:

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from rnn_vs_attn import compare
-from rnn_vs_attn.compare import Rules
+from rnn_vs_attn.compare import runs as compare
+from rnn_vs_attn.compare.runs import Rules
+from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.records import Record, Run, RunFolder
+from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.suites.suite import CALIBRATION
-from rnn_vs_attn.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
 
 MACHINE = {"cpu": "abacus", "usable_cores": 2, "torch": "2.13.0", "git_commit": "abc"}
 RULES = Rules(0.03, spread=0.0, source="a test", calibration=CALIBRATION, echoes=frozenset(["tokens_per_second"]))

@@ -15,19 +15,20 @@ from command import TINY, lines_of, run
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.measure import conduct, memory
-from rnn_vs_attn.measure.batch_independence import KEEPS_STATE, MIXES, RANDOM
-from rnn_vs_attn.measure.clock import PASSES, CPUClock
-from rnn_vs_attn.measure.conduct import Conduct, attend
-from rnn_vs_attn.measure.differences import GRADIENTS_NOT_FINITE, OUTPUT_NOT_FINITE
-from rnn_vs_attn.measure.fresh_inputs import FreshInputs
-from rnn_vs_attn.measure.graphs import GraphedWorkload
-from rnn_vs_attn.measure.holdings import Holdings
+from rnn_vs_attn.measure import memory
+from rnn_vs_attn.measure.conduct import layers as conduct
+from rnn_vs_attn.measure.conduct.batch_independence import KEEPS_STATE, MIXES, RANDOM
+from rnn_vs_attn.measure.conduct.differences import GRADIENTS_NOT_FINITE, OUTPUT_NOT_FINITE
+from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
+from rnn_vs_attn.measure.conduct.holdings import Holdings
+from rnn_vs_attn.measure.conduct.layers import Conduct, attend
+from rnn_vs_attn.measure.timing.clock import PASSES, CPUClock
+from rnn_vs_attn.measure.timing.cuda_graphs import GraphedWorkload
 from rnn_vs_attn.measure.workload import Care, Workload
-from rnn_vs_attn.models import MODELS, ModelSpec
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.suites import bench
+from rnn_vs_attn.models.registry import MODELS, ModelSpec
+from rnn_vs_attn.suites.bench import suite as bench
 
 NOTHING = Care()
 IN_PLACE = Care(in_place=True)

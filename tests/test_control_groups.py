@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rnn_vs_attn import control_groups, environment
-from rnn_vs_attn.control_groups import cpu_quota, memory_left, memory_limit, out_of_memory_kills, pauses
+from rnn_vs_attn.machine import control_groups, environment
+from rnn_vs_attn.machine.control_groups import cpu_quota, memory_left, memory_limit, out_of_memory_kills, pauses
 
 CPU = "36 32 0:30 {top} {at} rw,nosuid shared:9 master:1 - cgroup cgroup rw,cpu,cpuacct"
 MEMORY = "37 32 0:31 {top} {at} rw,nosuid - cgroup cgroup rw,memory"

@@ -11,8 +11,8 @@ from fakes import unhurried
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rnn_vs_attn import crossings
-from rnn_vs_attn.crossings import Crossing, Stretch
+from rnn_vs_attn.stats import crossings
+from rnn_vs_attn.stats.crossings import Crossing, Stretch
 
 LENGTHS = [64, 128, 256, 512, 1024]
 DRIFT = [1.0, 1.7, 0.6, 2.9, 1.2, 4.0]  # how slow the machine is in each round

@@ -14,21 +14,25 @@ from command import run
 from fakes import of_rounds
 from torch import Tensor, nn
 
-from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.measure import calls, decoder_conduct, decoding
-from rnn_vs_attn.measure.batch_independence import RANDOM
-from rnn_vs_attn.measure.conduct import IN_PLACE, REMEMBERS
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure.conduct import decoders as decoder_conduct
+from rnn_vs_attn.measure.conduct.batch_independence import RANDOM
+from rnn_vs_attn.measure.conduct.layers import IN_PLACE, REMEMBERS
+from rnn_vs_attn.measure.timing import calls, decoding
 from rnn_vs_attn.measure.workload import Care
-from rnn_vs_attn.models import LANGUAGE_MODELS, MODELS, build, find, language
-from rnn_vs_attn.models.configurations import LanguageShape
+from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.gpt import GPT
+from rnn_vs_attn.models.language import interface as language
+from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.mixer import advance
-from rnn_vs_attn.records import Record
-from rnn_vs_attn.suites import decode, decode_words
-from rnn_vs_attn.suites.decode import DECODE, DecodeCase
-from rnn_vs_attn.suites.decode_reading import derive, expand
+from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, find
+from rnn_vs_attn.models.shapes import LanguageShape
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.suites.decode import remarks as decode_words
+from rnn_vs_attn.suites.decode import suite as decode
+from rnn_vs_attn.suites.decode.analysis import derive, expand
+from rnn_vs_attn.suites.decode.suite import DECODE, DecodeCase
 from rnn_vs_attn.suites.suite import axes_of
 
 FLOWS = str(Path(__file__).parent / "user_modules" / "flows.py")

@@ -15,9 +15,10 @@ import pytest
 import typer
 from command import QUICK, run
 
-from rnn_vs_attn import cli, sweeps
+from rnn_vs_attn.cli import app as cli
+from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.bench import BENCH
+from rnn_vs_attn.suites.bench.suite import BENCH
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -101,7 +102,8 @@ def test_a_command_line_is_understood(line: str) -> None:
 def test_every_option_in_the_pages_exists() -> None:
     every = [*COMMANDS.values(), typer.main.get_command(cli.app)]
     known = {text for c in every for option in c.params for text in (*option.opts, *option.secondary_opts)}
-    others = {"--help", "--index-url", "--benchmark-compare-fail", "--check"}  # pip's, pytest-benchmark's, docs.py's
+    others = {"--help", "--index-url", "--benchmark-compare-fail"}  # pip's, pytest-benchmark's
+    others |= {"--check", "--quick"}  # of programs in benchmarks/
     named = set(re.findall(r"(?<![-\w])--[a-z][a-z0-9-]+", "\n".join(PAGES.values())))
     assert {"--match", "--resume", "--init"} <= named
     assert sorted(named - known - others) == []
@@ -171,7 +173,9 @@ def test_the_readme_leads_to_every_page_and_every_folder() -> None:
     assert pages <= reached
     parents = reached | {target.parent for target in reached}
     named = ("rnn_vs_attn", "benchmarks", "examples")
-    programs = {file.parent for name in named for file in (ROOT / name).rglob("*.py")}
+    programs = {
+        folder for name in named for folder in [ROOT / name, *(ROOT / name).glob("*/")] if any(folder.rglob("*.py"))
+    }
     assert sorted(map(str, programs - parents)) == []
 
 

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 from fakes import FAKE, unfinished_run
 
-from rnn_vs_attn import control_groups, environment, session
-from rnn_vs_attn.budget import Limits
-from rnn_vs_attn.environment import CPUState, changes, describe, fingerprint, hard_keys
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.records import RunFolder
+from rnn_vs_attn.limits import Limits
+from rnn_vs_attn.machine import control_groups, environment
+from rnn_vs_attn.machine.environment import CPUState, changes, describe, fingerprint, hard_keys
+from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.run import session
 
 CPUINFO = """\
 vendor_id\t: GenuineIntel

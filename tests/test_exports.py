@@ -21,10 +21,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from rnn_vs_attn import comparing, exports
+from rnn_vs_attn import export as exports
+from rnn_vs_attn.cli import compare as comparing
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.records import Record, Run, RunFolder, read_run
-from rnn_vs_attn.suites.bench import BENCH
+from rnn_vs_attn.records.folder import RunFolder, read_run
+from rnn_vs_attn.records.types import Record, Run
+from rnn_vs_attn.suites.bench.suite import BENCH
 
 ROOT = Path(__file__).resolve().parent.parent
 CPU, GRADFLOW = ROOT / "results/reference/cpu", ROOT / "results/reference/gradflow"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from rnn_vs_attn import fitness
-from rnn_vs_attn.fitness import Finding, findings
+from rnn_vs_attn.machine import fitness
+from rnn_vs_attn.machine.fitness import Finding, findings
 
 GPU = {
     "name": "Abacus H1",

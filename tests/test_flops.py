@@ -17,10 +17,10 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import flop_registry
 
-from rnn_vs_attn.measure import flops
-from rnn_vs_attn.measure.formulas import flops_of
-from rnn_vs_attn.measure.multiplies import never_multiplies
-from rnn_vs_attn.measure.shadows import Operation
+from rnn_vs_attn.measure.dataflow.shadow_memory import Operation
+from rnn_vs_attn.measure.operations import flops
+from rnn_vs_attn.measure.operations.formulas import flops_of
+from rnn_vs_attn.measure.operations.multiplies import never_multiplies
 
 B, L, D = 2, 5, 4
 T = B * L

@@ -12,7 +12,7 @@ import pytest
 from command import PROGRAM, lines_of, run
 from test_cli import assert_one_sentence
 
-from rnn_vs_attn.records import read_run
+from rnn_vs_attn.records.folder import read_run
 
 SMALL = "--d-model 8 --seq-len 32 --probes 2 --threads 1".split()
 

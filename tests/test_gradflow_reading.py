@@ -13,11 +13,13 @@ from fakes import of_rounds, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_vs_attn.plots import as_text
-from rnn_vs_attn.records import Record, SampleLine, build_record
-from rnn_vs_attn.suites import gradflow_figures, gradflow_words
-from rnn_vs_attn.suites.gradflow import GRADFLOW, GradflowCase
-from rnn_vs_attn.suites.gradflow_reading import Curve, curve_of, derive, verdict
+from rnn_vs_attn.records.build import build_record
+from rnn_vs_attn.records.types import Record, SampleLine
+from rnn_vs_attn.report.plots import as_text
+from rnn_vs_attn.suites.gradflow import figures as gradflow_figures
+from rnn_vs_attn.suites.gradflow import remarks as gradflow_words
+from rnn_vs_attn.suites.gradflow.analysis import Curve, curve_of, derive, verdict
+from rnn_vs_attn.suites.gradflow.suite import GRADFLOW, GradflowCase
 from rnn_vs_attn.suites.suite import axes_of
 
 DISTANCES = [1, 2, 4, 8, 16, 32, 64, 127]

@@ -13,10 +13,11 @@ import torch
 from test_adjoint import CPU, D, built, distance_between, flow, powers
 from torch import nn
 
-from rnn_vs_attn.measure import adjoint
+from rnn_vs_attn.measure.gradient import flow as adjoint
 from rnn_vs_attn.measure.gradient.leaks import leaking_output, ramps
-from rnn_vs_attn.models import MODELS, build, find
+from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.registry import MODELS, find
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from test_adjoint import D, flow
 from torch import nn
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.measure import adjoint
+from rnn_vs_attn.measure.gradient import flow as adjoint
 
 
 @pytest.fixture(autouse=True)

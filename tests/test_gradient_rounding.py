@@ -13,14 +13,14 @@ import torch
 from test_adjoint import CPU, built, distance_between
 from torch import Tensor, nn
 
-from rnn_vs_attn.budget import Turn
-from rnn_vs_attn.measure import adjoint
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure.gradient import flow as adjoint
 from rnn_vs_attn.measure.gradient import rounding
 from rnn_vs_attn.measure.gradient.passes import one_hot
 from rnn_vs_attn.measure.gradient.whole import back
-from rnn_vs_attn.suites import gradflow
-from rnn_vs_attn.suites import gradflow_samples as samples
-from rnn_vs_attn.suites.gradflow import GradflowCase
+from rnn_vs_attn.suites.gradflow import samples
+from rnn_vs_attn.suites.gradflow import suite as gradflow
+from rnn_vs_attn.suites.gradflow.suite import GradflowCase
 
 SAID = "this module's own rounding"
 

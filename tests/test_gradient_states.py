@@ -13,15 +13,16 @@ import torch
 from test_adjoint import CPU, D, built, distance_between, flow, jacobian_norms, powers
 from torch import Tensor, nn
 
-from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.measure import adjoint
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure.gradient import flow as adjoint
 from rnn_vs_attn.measure.gradient import way
 from rnn_vs_attn.measure.gradient.states import copied, form, tensors, with_tensors
-from rnn_vs_attn.models import MODELS, build, find
+from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.suites import gradflow
-from rnn_vs_attn.suites.gradflow import GradflowCase
+from rnn_vs_attn.models.registry import MODELS, find
+from rnn_vs_attn.suites.gradflow import suite as gradflow
+from rnn_vs_attn.suites.gradflow.suite import GradflowCase
 
 
 @pytest.fixture(autouse=True)

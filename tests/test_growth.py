@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from fakes import record
 
-from rnn_vs_attn import growth
-from rnn_vs_attn.records import Record
-from rnn_vs_attn.suites.scaling import CHAIN_LENGTHS, ROUTE_LENGTHS
-from rnn_vs_attn.suites.scaling_reading import GRAPH, ROUTE, derive
-from rnn_vs_attn.suites.scaling_tables import tables
-from rnn_vs_attn.suites.scaling_words import remarks
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.stats import growth
+from rnn_vs_attn.suites.scaling.analysis import GRAPH, ROUTE, derive
+from rnn_vs_attn.suites.scaling.remarks import remarks
+from rnn_vs_attn.suites.scaling.suite import CHAIN_LENGTHS, ROUTE_LENGTHS
+from rnn_vs_attn.suites.scaling.tables import tables
 
 Count = Callable[[int], int]
 

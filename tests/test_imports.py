@@ -17,9 +17,10 @@ from torch import nn
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.isolation.keeping import NOTES, Own
-from rnn_vs_attn.models import ModelSpec, find, imports
+from rnn_vs_attn.models import load as imports
 from rnn_vs_attn.models.build import build, call
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.registry import ModelSpec, find
 
 SHAPE = Shape(1, 8, 16)
 MIXER = """\

@@ -14,8 +14,9 @@ from scipy.stats import kstest
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models import build, find, initialisations, weights
+from rnn_vs_attn.models import build, initialisation, initialise
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.registry import find
 
 D = 16
 
@@ -23,7 +24,7 @@ D = 16
 def made(model: str, init: str, num_layers: int = 2, d_model: int = D, seq_len: int = 64) -> Any:
     torch.manual_seed(0)
     module = build.build(find(model), Shape(1, seq_len, d_model, 4, num_layers))
-    weights.apply(init, module, seq_len)
+    initialise.apply(init, module, seq_len)
     return module
 
 
@@ -53,7 +54,7 @@ def gates(module: nn.Module, kind: str) -> list[Tensor]:
     ],
 )
 def test_names_are_written_one_way(text: str, name: str) -> None:
-    assert initialisations.parse(text) == name
+    assert initialisation.parse(text) == name
 
 
 @pytest.mark.parametrize(
@@ -81,32 +82,32 @@ def test_names_are_written_one_way(text: str, name: str) -> None:
 )
 def test_what_is_no_initialisation(text: str, said: str) -> None:
     with pytest.raises(UserError, match=said.replace("?", r"\?")):
-        initialisations.parse(text)
+        initialisation.parse(text)
 
 
 @unhurried
 @given(st.integers(3, 10**14))
 def test_a_whole_number_is_named_as_it_is_written(number: int) -> None:
-    assert initialisations.parse(f"chrono:{number}") == f"chrono:{number}"
-    assert initialisations.parse(f"orthogonal:{number}.0") == f"orthogonal:{number}"
+    assert initialisation.parse(f"chrono:{number}") == f"chrono:{number}"
+    assert initialisation.parse(f"orthogonal:{number}.0") == f"orthogonal:{number}"
 
 
 @unhurried
 @given(st.floats(1e-9, 1e9))
 def test_a_name_that_was_shown_can_be_typed_and_means_the_same(gain: float) -> None:
-    name = initialisations.parse(f"orthogonal:{gain:.17f}")
-    assert initialisations.parse(name) == name
+    name = initialisation.parse(f"orthogonal:{gain:.17f}")
+    assert initialisation.parse(name) == name
     assert float(name.partition(":")[2]) == pytest.approx(gain, rel=1e-8)
 
 
 def test_an_initialisation_is_for_some_models_only() -> None:
-    initialisations.check(["default", "chrono:9"], ["lstm", "lstm-cell"])
+    initialisation.check(["default", "chrono:9"], ["lstm", "lstm-cell"])
     with pytest.raises(UserError, match="init 'chrono:9' does not apply to gru; it is for lstm, lstm-cell"):
-        initialisations.check(["default", "chrono:9"], ["lstm", "gru"])
+        initialisation.check(["default", "chrono:9"], ["lstm", "gru"])
     with pytest.raises(UserError, match="does not apply to mine:Layer"):
-        initialisations.check(["orthogonal"], ["mine:Layer"])
+        initialisation.check(["orthogonal"], ["mine:Layer"])
     with pytest.raises(UserError, match="so measure attention in a run of its own with --init default"):
-        initialisations.check(["identity"], ["rnn", "attention"])
+        initialisation.check(["identity"], ["rnn", "attention"])
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_an_initialisation_is_for_some_models_only() -> None:
     ],
 )
 def test_the_models_that_an_initialisation_is_for(init: str, models: list[str]) -> None:
-    initialisations.check([init], models)
+    initialisation.check([init], models)
 
 
 def test_the_default_changes_nothing() -> None:
@@ -163,7 +164,7 @@ def test_an_initialisation_leaves_the_rest_as_it_was(model: str, init: str, chan
 
 def test_layers_within_residual_blocks_are_reached() -> None:
     module = build.build_blocks(find("lstm"), Shape(1, 64, D, 4, 2))
-    weights.apply("forget-bias-1", module, 64)
+    initialise.apply("forget-bias-1", module, 64)
     biases = [p.detach()[D : 2 * D] for name, p in module.named_parameters() if ".bias_ih" in name]
     assert [bool((bias == 1).all()) for bias in biases] == [True, True]
 

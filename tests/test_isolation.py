@@ -27,12 +27,12 @@ from rnn_vs_attn.isolation.keeping import HELD, NOTES, OWN, Own, kept, note_impo
 from rnn_vs_attn.isolation.seeds import seed_all, undrawn
 from rnn_vs_attn.isolation.settings import same
 from rnn_vs_attn.isolation.threads import THREADS
-from rnn_vs_attn.measure import calls
-from rnn_vs_attn.measure.clock import CPUClock
+from rnn_vs_attn.measure.timing import calls
+from rnn_vs_attn.measure.timing.clock import CPUClock
 from rnn_vs_attn.measure.workload import Workload
-from rnn_vs_attn.models import find
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.registry import find
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="threads are read from /proc, and processors are chosen")
 ENTERED: list[Any] = []  # what is entered and never left, and not forgotten either

@@ -11,18 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models import pretrained
-from rnn_vs_attn.models.albert import Albert, MaskedLanguageModel
-from rnn_vs_attn.models.configurations import (
-    ALBERT_SIZES,
-    GPT_SIZES,
-    SHARINGS,
-    TRANSFORMER_XL_SIZES,
-    AlbertShape,
-    GPTShape,
-)
-from rnn_vs_attn.models.gpt import GPT, choose
-from rnn_vs_attn.models.transformer_xl import TransformerXL
+from rnn_vs_attn.models.language import pretrained
+from rnn_vs_attn.models.language.albert import Albert, MaskedLanguageModel
+from rnn_vs_attn.models.language.gpt import GPT, choose
+from rnn_vs_attn.models.language.transformer_xl import TransformerXL
+from rnn_vs_attn.models.shapes import ALBERT_SIZES, GPT_SIZES, SHARINGS, TRANSFORMER_XL_SIZES, AlbertShape, GPTShape
 
 transformers = pytest.importorskip("transformers", reason="the extra [hf] is not installed")
 

@@ -6,6 +6,7 @@ import ast
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,130 +17,24 @@ import rnn_vs_attn
 PACKAGE = "rnn_vs_attn"
 ROOT = Path(rnn_vs_attn.__file__).parent
 
-# From the lowest to the highest; a module may import from lines above its own, never from its own or from below.
-LAYERS = """
-.
-errors units budget safe_text strict_json control_groups processors search_path
-streams
-stats ranks
-growth
-records
-readings verdicts record_checks
-environment power
-fitness
-tables plots
-layout
-terminal
-crossings
-curves
-verdict_report
-compare
-isolation isolation.settings
-isolation.modes isolation.modules isolation.patches isolation.precision isolation.process_settings
-isolation.seeds isolation.threads isolation.torch_own
-isolation.torch_settings
-isolation.keeping
-models.costs models.configurations
-models
-models.initialisations models.ids models.caches models.products models.scans models.activations
-models.pretrained_fields models.pretrained_tensors
-models.pretrained_tokenizers
-models.relative models.cells
-models.mixer models.weights
-models.recurrent models.mingru models.convolution models.attention
-models.gpt models.albert models.transformer_xl models.lstm_lm models.attention_local
-models.imports
-models.build models.pretrained
-models.language
-measure measure.device measure.shadows measure.anchor
-measure.differences measure.draws measure.fresh_inputs
-measure.formulas measure.multiplies
-measure.definitions
-measure.flops
-measure.calls measure.token_passes measure.reach measure.holdings measure.remembering
-measure.workload measure.batch_independence
-measure.gradient measure.gradient.norms measure.gradient.states measure.gradient.passes
-measure.gradient.precision measure.gradient.rounding measure.gradient.chunks
-measure.gradient.leaks
-measure.gradient.whole
-measure.gradient.way
-measure.clock measure.graphs measure.memory measure.adjoint measure.decoding measure.chains measure.launches
-measure.routes measure.stopping measure.outcome measure.conduct
-measure.decoder_conduct
-suites.suite
-suites.passes suites.bench_reading suites.variants_passes suites.scaling_claims
-suites.scaling_reading
-suites.bench_words suites.bench_figures suites.gradflow_reading suites.gradflow_samples suites.decode_reading
-suites.variants_gpt_reading suites.variants_albert_reading suites.variants_transformer_xl_reading
-suites.scaling_figures suites.scaling_tables
-suites.scaling_words
-suites.gradflow_words suites.gradflow_figures suites.decode_words suites.decode_figures suites.variants_figures
-suites.variants_gpt_words suites.variants_albert_words suites.variants_transformer_xl_words
-suites.bench suites.gradflow suites.scaling suites.decode
-suites.variants_gpt suites.variants_albert suites.variants_transformer_xl
-suites
-takers worker exports
-child sweeps
-checkouts resuming
-sides
-pairs
-journal schedule progress judging
-runner estimates
-session
-comparing ab together
-listing
-cli
-__main__
-"""
-RANKS = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in line.split()}
-SHARED_BY_FAMILIES = {
-    "models",
-    "models.costs",
-    "models.initialisations",
-    "models.weights",
-    "models.mixer",
-    "models.build",
-    "models.configurations",
-    "models.ids",
-    "models.caches",
-    "models.cells",
-    "models.products",
-    "models.scans",
-    "models.relative",
-    "models.activations",
-    "models.pretrained",
-    "models.pretrained_fields",
-    "models.pretrained_tensors",
-    "models.pretrained_tokenizers",
-    "models.language",
-}
-SHARED_BY_SUITES = {"suites", "suites.suite", "suites.passes"}
+# A module imports from its own folder and from those before it.
+ORDER = (
+    "errors units limits text stats machine records report compare isolation models measure suites worker run ab "
+    "export cli __main__"
+).split()
 BEGINS_WITH_TORCH = (
     "isolation.",
     "measure.",
-    "models.imports",
+    "models.load",
     "models.build",
     "models.mixer",
-    "models.weights",
-    "models.recurrent",
-    "models.attention",
-    "models.ids",
-    "models.caches",
-    "models.cells",
-    "models.products",
-    "models.scans",
-    "models.mingru",
-    "models.convolution",
-    "models.relative",
-    "models.gpt",
-    "models.albert",
-    "models.transformer_xl",
-    "models.lstm_lm",
-    "models.language",
-    "models.activations",
-    "models.pretrained",
+    "models.initialise",
+    "models.kernels.",
+    "models.layers.",
+    "models.language.",
 )
-RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker", "suites.")
+WITHOUT_TORCH = ("models.initialisation",)  # whose names begin like those of others
+RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker.server", "suites.")
 HEAVY = ("torch", "pandas", "matplotlib", "scipy", "numpy")
 
 
@@ -193,37 +88,72 @@ ALL = pytest.mark.parametrize("name", sorted(modules()))
 # One way
 
 
-def test_every_module_has_its_layer() -> None:
-    assert set(modules()) == set(RANKS)
+def top(name: str) -> str:
+    """The folder, or the module, of the package that a module is in."""
+    return name.split(".")[0]
+
+
+def test_every_folder_has_its_place() -> None:
+    assert {top(name) for name in modules() if name != "."} == set(ORDER)
 
 
 @ALL
 def test_imports_go_one_way(name: str) -> None:
-    wrong = {target for target in own(imported(source_of(name))) if RANKS[target] >= RANKS[name]}
-    assert wrong == set(), f"{name} imports {sorted(wrong)} of its own layer or a higher one"
+    if name == ".":
+        return
+    before = set(ORDER[: ORDER.index(top(name)) + 1]) | {""}
+    wrong = {target for target in own(imported(source_of(name))) if top(target) not in before}
+    assert wrong == set(), f"{name} imports {sorted(wrong)} of a later folder"
 
 
-def part_of(name: str, folder: str) -> str:
-    """The suite or family that a file belongs to: suites.bench_words -> bench."""
-    return name.removeprefix(folder + ".").split("_")[0]
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    waiting = {name: own(imported(source_of(name))) - {name} for name in modules()}
+    while waiting:
+        free = {name for name, targets in waiting.items() if not targets & waiting.keys()}
+        assert free, f"these import each other: {sorted(waiting)}"
+        waiting = {name: targets for name, targets in waiting.items() if name not in free}
 
 
-@pytest.mark.parametrize(("folder", "shared"), [("models", SHARED_BY_FAMILIES), ("suites", SHARED_BY_SUITES)])
-def test_suites_and_families_do_not_import_each_other(folder: str, shared: set[str]) -> None:
-    parts = {name for name in modules() if name.startswith(folder + ".")} - shared
-    assert parts
-    for name in parts:
-        targets = own(imported(source_of(name))) & parts
-        strangers = {target for target in targets if part_of(target, folder) != part_of(name, folder)}
-        assert strangers == set(), f"{name} imports {sorted(strangers)}"
+SUITE_FOLDERS = ("bench", "gradflow", "decode", "scaling", "variants.gpt", "variants.albert", "variants.transformer_xl")
+
+
+def stands_alone(target: str, part: str, parts: Sequence[str], folder: str) -> bool:
+    """Whether a module is of no part but the one given."""
+    return not any(target.startswith(f"{folder}.{other}.") for other in parts if other != part)
+
+
+@pytest.mark.parametrize("part", SUITE_FOLDERS)
+def test_suites_do_not_import_each_other(part: str) -> None:
+    names = [name for name in modules() if name.startswith(f"suites.{part}.")]
+    assert names
+    for name in names:
+        strangers = [t for t in own(imported(source_of(name))) if not stands_alone(t, part, SUITE_FOLDERS, "suites")]
+        assert strangers == [], f"{name} imports {strangers}"
+
+
+SHARED_BY_LANGUAGE_MODELS = "interface token_ids pretrained pretrained_fields pretrained_tensors pretrained_tokenizers"
+
+
+def test_layers_import_no_language_model_and_these_not_each_other() -> None:
+    for name in modules():
+        if name.startswith("models.layers."):
+            assert not any(target.startswith("models.language.") for target in own(imported(source_of(name))))
+    single = [
+        n
+        for n in modules()
+        if n.startswith("models.language.") and n.split(".")[-1] not in SHARED_BY_LANGUAGE_MODELS.split()
+    ]
+    assert len(single) == 4
+    for name in single:
+        assert not own(imported(source_of(name))) & (set(single) - {name})
 
 
 @pytest.mark.parametrize(
     ("source", "names"),
     [
         ("import torch.nn as nn", {"torch.nn"}),
-        ("from rnn_vs_attn import stats, units", {"rnn_vs_attn.stats", "rnn_vs_attn.units"}),
-        ("def f():\n    from rnn_vs_attn.models import find", {"rnn_vs_attn.models.find"}),
+        ("from rnn_vs_attn import errors, units", {"rnn_vs_attn.errors", "rnn_vs_attn.units"}),
+        ("def f():\n    from rnn_vs_attn.models.registry import find", {"rnn_vs_attn.models.registry.find"}),
         ("try:\n    import torch\nexcept ImportError:\n    pass", {"torch"}),
         ("class A:\n    import torch", {"torch"}),
         ("if TYPE_CHECKING:\n    import torch\nelse:\n    import json", {"json"}),
@@ -239,8 +169,13 @@ def test_imports_inside_functions_are_not_at_the_top() -> None:
 
 
 def test_names_are_those_of_the_modules_that_hold_them() -> None:
-    names = {"rnn_vs_attn.models.find", "rnn_vs_attn.models.build", "rnn_vs_attn.__version__", "rnn_vs_attn_other.x"}
-    assert own(names) == {"models", "models.build", "."}
+    names = {
+        "rnn_vs_attn.models.registry.find",
+        "rnn_vs_attn.models.build",
+        "rnn_vs_attn.__version__",
+        "rnn_vs_attn_other.x",
+    }
+    assert own(names) == {"models.registry", "models.build", "."}
 
 
 # Without torch
@@ -248,7 +183,7 @@ def test_names_are_those_of_the_modules_that_hold_them() -> None:
 
 @ALL
 def test_torch_is_imported_at_the_top_in_the_workers_modules_only(name: str) -> None:
-    if not name.startswith(BEGINS_WITH_TORCH):
+    if name in WITHOUT_TORCH or not name.startswith(BEGINS_WITH_TORCH):
         assert "torch" not in others(imported(source_of(name), at_top_only=True))
 
 
@@ -275,7 +210,7 @@ def loaded_after(code: str) -> list[str]:
 
 HELP = """
 from typer.testing import CliRunner
-from rnn_vs_attn.cli import app
+from rnn_vs_attn.cli.app import app
 names = [[command.name] for command in app.registered_commands]
 for group in app.registered_groups:
     names += [[group.name], *([group.name, command.name] for command in group.typer_instance.registered_commands)]
@@ -294,7 +229,7 @@ def test_every_help_text_is_there_without_heavy_packages() -> None:
 
 MODELS = """
 from typer.testing import CliRunner
-from rnn_vs_attn.cli import app
+from rnn_vs_attn.cli.app import app
 result = CliRunner().invoke(app, ["models"])
 assert result.exit_code == 0 and "| albert |" in result.output, result.output
 """
@@ -305,7 +240,7 @@ def test_built_in_models_are_listed_without_heavy_packages() -> None:
 
 
 def test_the_parent_can_be_loaded_without_heavy_packages() -> None:
-    assert {"session", "runner", "child", "cli"} <= set(PARENT)
+    assert {"run.session", "run.runner", "worker.client", "cli.app"} <= set(PARENT)
     assert loaded_after("\n".join(f"import {PACKAGE}.{name}" for name in PARENT)) == []
 
 

@@ -14,16 +14,17 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from rnn_vs_attn.budget import Budget, Plan, Turn
-from rnn_vs_attn.measure import anchor, device, flops, memory
-from rnn_vs_attn.measure.clock import Block, CPUClock
-from rnn_vs_attn.measure.stopping import calibrate, make_ready, warm_up
+from rnn_vs_attn.limits import Budget, Plan, Turn
+from rnn_vs_attn.measure import device, machine_peak, memory
+from rnn_vs_attn.measure.operations import flops
+from rnn_vs_attn.measure.timing.clock import Block, CPUClock
+from rnn_vs_attn.measure.timing.warm_up import calibrate, make_ready, warm_up
 from rnn_vs_attn.measure.workload import Workload
-from rnn_vs_attn.models import MODELS, ModelSpec, find
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.suites import bench
-from rnn_vs_attn.suites.bench import BenchCase
+from rnn_vs_attn.models.registry import MODELS, ModelSpec, find
+from rnn_vs_attn.suites.bench import suite as bench
+from rnn_vs_attn.suites.bench.suite import BenchCase
 
 
 @pytest.fixture
@@ -155,8 +156,8 @@ def test_attentions_peak_agrees_with_the_arithmetic(model: str, seq_len: int) ->
     code = f"""
 import torch
 from rnn_vs_attn.measure import memory
-from rnn_vs_attn.budget import Turn
-from rnn_vs_attn.suites.bench import BenchCase, measure
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.suites.bench.suite import BenchCase, measure
 torch.set_num_threads(2)
 case = BenchCase({model!r}, {seq_len}, device="cpu", threads=2)
 for _ in range(2):
@@ -173,8 +174,8 @@ def test_the_peak_of_a_compiled_pass_is_not_that_of_its_compilation() -> None:
     """Each mode is compiled at its first call; that of inference was the one whose peak was taken: 32 MiB."""
     code = """
 import torch
-from rnn_vs_attn.budget import Turn
-from rnn_vs_attn.suites.bench import BenchCase, measure
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.suites.bench.suite import BenchCase, measure
 def compiled(module):
     seen = set()
     def call(x):
@@ -349,7 +350,7 @@ def test_state_size_is_absent_without_steps() -> None:
 
 
 def test_the_peak_is_the_fastest_product() -> None:
-    samples = list(anchor.samples(torch.device("cpu"), torch.float32))
+    samples = list(machine_peak.samples(torch.device("cpu"), torch.float32))
     rates = {sample.axes["by"]: sample.value for sample in samples if sample.metric == "product_flops"}
     others = {sample.metric: sample.value for sample in samples if not sample.axes}
     assert {"mm", "linear"} <= set(rates)
@@ -383,8 +384,8 @@ def test_a_gpu_that_is_not_there_is_named_with_those_that_are(name: str, monkeyp
 def test_a_worker_begins_with_no_more_threads_than_can_compute_at_once(
     usable: int, affinity: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rnn_vs_attn import environment
-    from rnn_vs_attn.worker import Worker
+    from rnn_vs_attn.machine import environment
+    from rnn_vs_attn.worker.server import Worker
 
     monkeypatch.setattr(environment, "usable_cores", lambda: usable)
     monkeypatch.setattr(environment, "affinity_cores", lambda: affinity)
@@ -408,7 +409,7 @@ def test_match_params_gives_the_workload_the_chosen_width() -> None:
 
 @pytest.mark.cuda
 def test_cuda_blocks_have_device_and_host_time() -> None:
-    from rnn_vs_attn.measure.clock import clock_for
+    from rnn_vs_attn.measure.timing.clock import clock_for
 
     case = BenchCase("attention", 256, device="cuda", dtype="bfloat16", threads=1)
     block = clock_for(torch.device("cuda")).block(bench.workload(case, 0), "train", 5)

@@ -10,14 +10,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.measure.decoding import state_bytes
 from rnn_vs_attn.measure.memory import saved_bytes
+from rnn_vs_attn.measure.timing.decoding import state_bytes
 from rnn_vs_attn.measure.workload import Workload
-from rnn_vs_attn.models import MODELS, ModelSpec, find
-from rnn_vs_attn.models.attention import Attention, NaiveAttention
 from rnn_vs_attn.models.build import build, call, cast, count_parameters, matched_shape
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.recurrent import LSTM, LSTMCellLoop
+from rnn_vs_attn.models.layers.attention import Attention, NaiveAttention
+from rnn_vs_attn.models.layers.recurrent import LSTM, LSTMCellLoop
+from rnn_vs_attn.models.registry import MODELS, ModelSpec, find
 
 SHAPE = Shape(batch_size=2, seq_len=13, d_model=24, num_heads=4, num_layers=2, kernel_size=3, window=5)
 ALL = pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)

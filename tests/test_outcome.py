@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rnn_vs_attn.measure import outcome
-from rnn_vs_attn.measure.differences import distance, same
+from rnn_vs_attn.measure import equivalence
+from rnn_vs_attn.measure.conduct.differences import distance, same
 from rnn_vs_attn.measure.workload import Workload
 
 
@@ -43,8 +43,8 @@ def workload(module: nn.Module, seed: int, dtype: torch.dtype = torch.float32) -
 def differ(baseline: nn.Module, candidate: nn.Module, path: Path, dtype: torch.dtype = torch.float32) -> dict[str, Any]:
     """Weights and inputs of the two differ before; the kept ones are used on both sides."""
     file = path / "outcome.pt"
-    outcome.keep(workload(baseline, 1, dtype), file, seed=3)
-    return outcome.difference(workload(candidate, 2, dtype), file, seed=3)
+    equivalence.keep(workload(baseline, 1, dtype), file, seed=3)
+    return equivalence.difference(workload(candidate, 2, dtype), file, seed=3)
 
 
 def test_the_same_code_is_equal_bit_for_bit_on_the_kept_weights_and_inputs(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_another_order_of_sums_is_rounding(dtype: torch.dtype, tmp_path: Path) -
     found = differ(Twice(), Twice(swapped=True), tmp_path, dtype)
     assert not found["equal"]
     assert found["rounding"]
-    assert 0 < found["max_error"] < outcome.ROUNDING[dtype]
+    assert 0 < found["max_error"] < equivalence.ROUNDING[dtype]
 
 
 def test_another_output_is_found(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_weights_that_do_not_fit_are_said(tmp_path: Path) -> None:
 
 def test_gradients_are_left_as_they_were(tmp_path: Path) -> None:
     made = workload(Twice(), 1)
-    outcome.keep(made, tmp_path / "outcome.pt", seed=0)
+    equivalence.keep(made, tmp_path / "outcome.pt", seed=0)
     assert made.x.grad is None
     assert all(parameter.grad is None for parameter in made.module.parameters())
 
@@ -168,7 +168,7 @@ def test_where_going_back_fails_on_one_side_it_is_said_which(fails: bool, tmp_pa
 def test_what_is_kept_is_what_the_passes_began_with(tmp_path: Path) -> None:
     made = workload(habits.ShrinksWeights(6), 1)
     expected = {"weight": made.module.project.weight.detach().clone(), "x": made.x.detach().clone()}
-    outcome.keep(made, tmp_path / "outcome.pt", seed=0)
+    equivalence.keep(made, tmp_path / "outcome.pt", seed=0)
     kept = torch.load(tmp_path / "outcome.pt", weights_only=True)
     assert torch.equal(kept["weights"]["project.weight"], expected["weight"])
     assert torch.equal(kept["x"], expected["x"])

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 from fakes import FAKE, FakeCase, FakeClock, fake_cases, unfinished_run
 
-from rnn_vs_attn import ab, judging, verdicts
+from rnn_vs_attn.ab import command as ab
+from rnn_vs_attn.ab import decide as judging
+from rnn_vs_attn.ab.runner import Cell, PairLimits, Pairs
+from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES, Presence
+from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.pairs import Cell, PairLimits, Pairs
-from rnn_vs_attn.records import RunFolder, Sample, read_run, read_samples
-from rnn_vs_attn.sides import BASELINE, CANDIDATE, SIDES, Presence
-from rnn_vs_attn.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE
+from rnn_vs_attn.records.folder import RunFolder, read_run, read_samples
+from rnn_vs_attn.records.types import Sample
 
 CALL = 0.002
 Seconds = Callable[[str, str, str, int], float]
@@ -412,7 +415,7 @@ def sample(name: str, value: float, **axes: Any) -> dict[str, Any]:
 
 
 def test_exact_metrics_with_a_better_direction_are_compared_and_noisy_ones_are_not() -> None:
-    from rnn_vs_attn.suites.bench import BENCH, BenchCase
+    from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
 
     case = BenchCase(model="lstm", device="cpu", threads=1)
     sides = {

@@ -10,16 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnn_vs_attn.measure import flops
-from rnn_vs_attn.models import find
-from rnn_vs_attn.models.attention import Attention
-from rnn_vs_attn.models.attention_local import LocalAttention, block_size
+from rnn_vs_attn.measure.operations import flops
 from rnn_vs_attn.models.build import build
-from rnn_vs_attn.models.convolution import StackedConvolution
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.mingru import MinGRU
+from rnn_vs_attn.models.kernels.scan import RADIX, scan, sequential
+from rnn_vs_attn.models.layers.attention import Attention
+from rnn_vs_attn.models.layers.convolution import StackedConvolution
+from rnn_vs_attn.models.layers.local_attention import LocalAttention, block_size
+from rnn_vs_attn.models.layers.mingru import MinGRU
 from rnn_vs_attn.models.mixer import advance, initial_state
-from rnn_vs_attn.models.scans import RADIX, scan, sequential
+from rnn_vs_attn.models.registry import find
 
 LENGTHS = [1, 2, 7, 8, 9, 15, 16, 17, 64, 100, 127, 128, 129, 512, 1000, 1024]
 

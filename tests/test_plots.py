@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from rnn_vs_attn import plots
-from rnn_vs_attn.plots import Figure, Level, Mark, Series, as_text, render
+from rnn_vs_attn.report import plots
+from rnn_vs_attn.report.plots import Figure, Level, Mark, Series, as_text, render
 
 LENGTHS = [64.0, 128.0, 256.0, 512.0]
 NONE: list[float | None] = [None] * 4

@@ -25,9 +25,9 @@ from hf_folders import (
 from torch import Tensor
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models import pretrained
-from rnn_vs_attn.models.gpt import GPT
-from rnn_vs_attn.models.pretrained_fields import Fields, encoder_shape, gpt_shape
+from rnn_vs_attn.models.language import pretrained
+from rnn_vs_attn.models.language.gpt import GPT
+from rnn_vs_attn.models.language.pretrained_fields import Fields, encoder_shape, gpt_shape
 
 ACTIVATIONS = list(transformers.activations.ACT2CLS)
 

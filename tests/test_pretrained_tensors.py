@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models import pretrained
+from rnn_vs_attn.models.language import pretrained
 
 Tensors = dict[str, Tensor]
 PREFIX = {"gpt2": "transformer.", "bert": "bert.", "albert": "albert."}

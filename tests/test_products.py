@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnn_vs_attn.measure import decoding
-from rnn_vs_attn.models import build, find, products
-from rnn_vs_attn.models.configurations import GPTShape
+from rnn_vs_attn.measure.timing import decoding
+from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.gpt import GPT
+from rnn_vs_attn.models.kernels import linear as products
+from rnn_vs_attn.models.language.gpt import GPT
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.shapes import GPTShape
 
 WEIGHT = torch.randn(2048, 512, generator=torch.Generator().manual_seed(0))
 BIAS = torch.randn(2048, generator=torch.Generator().manual_seed(1))

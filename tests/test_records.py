@@ -18,20 +18,11 @@ from fakes import record, unfinished_run, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_vs_attn import records
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.records import (
-    STATUSES,
-    Metric,
-    Record,
-    RunFolder,
-    SampleLine,
-    StorageError,
-    build_record,
-    group_lines,
-    read_run,
-    read_samples,
-)
+from rnn_vs_attn.records.build import build_record, group_lines
+from rnn_vs_attn.records.folder import SCHEMA, RunFolder, StorageError, read_head, read_run, read_samples
+from rnn_vs_attn.records.strict_json import dump
+from rnn_vs_attn.records.types import STATUSES, Metric, Record, SampleLine
 
 TIME = Metric("train_time", "s")
 LINE = SampleLine("bench", {"model": "lstm", "seq_len": 64}, "train_time", 0, 0.5)
@@ -106,7 +97,7 @@ def as_line(item: SampleLine | Record, **changes: Any) -> str:
 @unhurried
 @given(st.lists(whole_records, max_size=3))
 def test_records_are_read_as_they_were_written(tmp_path_factory: pytest.TempPathFactory, made: list[Record]) -> None:
-    path = complete(tmp_path_factory.mktemp("runs") / "run", *(records.dump(asdict(r)) for r in made))
+    path = complete(tmp_path_factory.mktemp("runs") / "run", *(dump(asdict(r)) for r in made))
     found = read_run(path).records
     assert found == made
     assert [types_of(r.axes) for r in found] == [types_of(r.axes) for r in made]
@@ -138,7 +129,7 @@ def test_a_run_is_read_as_it_was_written(folder: RunFolder) -> None:
 
 def test_the_head_alone_is_read_without_records(folder: RunFolder) -> None:
     folder.write_run(unfinished_run())
-    assert records.read_head(folder.path) == unfinished_run()
+    assert read_head(folder.path) == unfinished_run()
 
 
 def test_a_run_killed_in_its_first_round_is_readable(folder: RunFolder) -> None:
@@ -232,12 +223,12 @@ def test_an_unknown_status_is_named(tmp_path: Path) -> None:
         read_run(path)
 
 
-@pytest.mark.parametrize("schema", [0, records.SCHEMA + 1, "1", None])
+@pytest.mark.parametrize("schema", [0, SCHEMA + 1, "1", None])
 def test_another_schema_is_named(tmp_path: Path, schema: object) -> None:
     path = complete(tmp_path / "run")
     head = json.loads((path / "run.json").read_text()) | {"schema": schema}
     (path / "run.json").write_text(json.dumps(head))
-    with pytest.raises(UserError, match=rf"run\.json has schema {schema}; this version reads schema {records.SCHEMA}"):
+    with pytest.raises(UserError, match=rf"run\.json has schema {schema}; this version reads schema {SCHEMA}"):
         read_run(path)
 
 

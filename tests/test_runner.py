@@ -22,11 +22,12 @@ from fakes import (
     unfinished_run,
 )
 
-from rnn_vs_attn.budget import Budget, Limits
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
-from rnn_vs_attn.records import ROUND_TIME, Record, Run, RunFolder, StorageError, read_run, read_samples
-from rnn_vs_attn.runner import LATE, Sweep
-from rnn_vs_attn.schedule import Cost, Look
+from rnn_vs_attn.limits import Budget, Limits
+from rnn_vs_attn.records.folder import RunFolder, StorageError, read_run, read_samples
+from rnn_vs_attn.records.types import ROUND_TIME, Record, Run
+from rnn_vs_attn.run.runner import LATE, Sweep
+from rnn_vs_attn.run.schedule import Cost, Look
 from rnn_vs_attn.suites.suite import Case, Suite
 
 MODELS = ("rnn", "gru", "lstm", "attention")

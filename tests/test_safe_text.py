@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from rnn_vs_attn.safe_text import annotation, encodable, json_text, markdown, one_line, spreadsheet, xml, yaml
+from rnn_vs_attn.text.safe import annotation, encodable, json_text, markdown, one_line, spreadsheet, xml, yaml
 
 DANGEROUS = "\n\r\t\x1b\x00\x7f\x85\x9b\u2028\u200b\u202e\ufeff\ud800\U000e0041|`*_~$\\<>&#:@[](){}!+-=.'\"/ aZ1é模🦙"
 texts = st.text(st.sampled_from(DANGEROUS), max_size=24) | st.text(st.characters(exclude_categories=()), max_size=12)
@@ -102,7 +102,7 @@ def test_any_text_is_read_letter_for_letter_in_markdown(text: str) -> None:
 @unhurried
 @given(texts)
 def test_any_text_is_one_cell_of_a_markdown_table(text: str) -> None:
-    from rnn_vs_attn.tables import Table
+    from rnn_vs_attn.report.tables import Table
 
     table = Table("", [f"a{text}", "b"], [[f"a{text}", "b"]], [])
     tokens = MarkdownIt("commonmark").enable("table").parse(table.markdown())
@@ -171,13 +171,13 @@ def test_what_utf_8_cannot_hold_is_replaced_by_the_sign_for_that() -> None:
 def test_a_name_with_a_line_break_is_one_row_of_a_table_of_commas() -> None:
     from fakes import record
 
-    from rnn_vs_attn import exports
-    from rnn_vs_attn.records import Run
+    from rnn_vs_attn import export
+    from rnn_vs_attn.records.types import Run
 
     made = record("train_time", 1.0, model="=a\n::error::b", seq_len=8)
     run = Run("bench", [], {}, {}, "2026-01-01", None, "complete", [made])
     for name in ("csv", "otava"):
-        text = str(exports.exported([run], name))
+        text = str(export.exported([run], name))
         assert len(text.splitlines()) == len(list(csv.reader(io.StringIO(text)))) == 2
         assert not any(map(begins_a_command, text.splitlines()))
-    assert "'=a\\n::error::b" in str(exports.exported([run], "csv"))
+    assert "'=a\\n::error::b" in str(export.exported([run], "csv"))

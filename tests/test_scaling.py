@@ -18,26 +18,28 @@ from fakes import record as planted
 from torch import nn
 from torch.nn.attention import SDPBackend
 
-from rnn_vs_attn import growth, sweeps
-from rnn_vs_attn.budget import Turn
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.measure import chains, routes
-from rnn_vs_attn.models import CONVOLUTIONAL, LINEAR, RECURRENT, RESTRICTED, SELF_ATTENTION, attention, build, find
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure.dataflow import critical_path
+from rnn_vs_attn.measure.dataflow import path_length as routes
+from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.records import Record
-from rnn_vs_attn.stats import Estimate
-from rnn_vs_attn.suites import (
-    bench,
-    scaling,
-    scaling_claims,
-    scaling_figures,
-    scaling_reading,
-    scaling_tables,
-    scaling_words,
-)
-from rnn_vs_attn.suites.bench import BenchCase
-from rnn_vs_attn.suites.scaling import SCALING, ScalingCase
-from rnn_vs_attn.suites.scaling_reading import GRAPH, LAYER, MIXING, ROUTE, derive
+from rnn_vs_attn.models.layers import attention
+from rnn_vs_attn.models.registry import CONVOLUTIONAL, LINEAR, RECURRENT, RESTRICTED, SELF_ATTENTION, find
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.stats import growth
+from rnn_vs_attn.stats.intervals import Estimate
+from rnn_vs_attn.suites.bench import suite as bench
+from rnn_vs_attn.suites.bench.suite import BenchCase
+from rnn_vs_attn.suites.scaling import analysis as scaling_reading
+from rnn_vs_attn.suites.scaling import claims
+from rnn_vs_attn.suites.scaling import figures as scaling_figures
+from rnn_vs_attn.suites.scaling import remarks as scaling_words
+from rnn_vs_attn.suites.scaling import suite as scaling
+from rnn_vs_attn.suites.scaling import tables as scaling_tables
+from rnn_vs_attn.suites.scaling.analysis import GRAPH, LAYER, MIXING, ROUTE, derive
+from rnn_vs_attn.suites.scaling.suite import SCALING, ScalingCase
 from rnn_vs_attn.suites.suite import axes_of
 
 SCALES = str(Path(__file__).parent / "user_modules" / "scales.py")
@@ -50,7 +52,7 @@ LENGTHS = [16, 32, 64, 128, 256, 512]
 def chain(name: str, length: int, **shape: Any) -> int:
     torch.manual_seed(0)
     module = build.build(find(name), Shape(1, length, 8, 2, **shape))
-    return chains.sequential_operations(module, torch.randn(1, length, 8))
+    return critical_path.sequential_operations(module, torch.randn(1, length, 8))
 
 
 def counted(name: str, **shape: Any) -> list[int]:
@@ -93,7 +95,9 @@ def test_the_chain_of_mingru_is_logarithmic_and_of_its_loop_linear() -> None:
     assert growth.law(lengths, found) == "log n"
     assert found[-1] < 80
     module = build.build(find("mingru"), Shape(1, 64, 8))
-    loop = [chains.sequential_operations(Forward(module.sequential, module), torch.randn(1, n, 8)) for n in LENGTHS]
+    loop = [
+        critical_path.sequential_operations(Forward(module.sequential, module), torch.randn(1, n, 8)) for n in LENGTHS
+    ]
     assert growth.law(LENGTHS, loop) == "n"
 
 
@@ -127,7 +131,7 @@ def test_parts_that_do_not_wait_for_each_other_are_no_chain() -> None:
             found[i] = x * i
         return found.sum(0)
 
-    assert chains.sequential_operations(Forward(branches), torch.randn(1, 4, 8)) == 3
+    assert critical_path.sequential_operations(Forward(branches), torch.randn(1, 4, 8)) == 3
 
 
 def write_by_index_copy(found: torch.Tensor, i: int, part: torch.Tensor) -> None:
@@ -153,7 +157,7 @@ def test_parts_that_are_written_by_an_index_do_not_wait_for_each_other(write: An
             write(found, i, x[:, i : i + 1] * i)
         return found * 2
 
-    assert chains.sequential_operations(Forward(apart), torch.randn(1, 16, 8)) == 3
+    assert critical_path.sequential_operations(Forward(apart), torch.randn(1, 16, 8)) == 3
 
 
 @pytest.mark.parametrize("write", WRITES)
@@ -164,7 +168,7 @@ def test_a_recurrence_through_a_buffer_that_is_written_by_an_index_waits(write: 
             write(found, i + 1, found[:, i : i + 1] + x[:, i : i + 1])
         return found[:, 1:]
 
-    assert chains.sequential_operations(Forward(recurrence), torch.randn(1, 16, 8)) == 2 * 16
+    assert critical_path.sequential_operations(Forward(recurrence), torch.randn(1, 16, 8)) == 2 * 16
 
 
 def test_a_sum_into_a_place_waits_for_what_stood_there() -> None:
@@ -174,7 +178,7 @@ def test_a_sum_into_a_place_waits_for_what_stood_there() -> None:
             found.index_put_((torch.tensor([0]),), x[:, i : i + 1], accumulate=True)
         return found + x
 
-    assert chains.sequential_operations(Forward(summed), torch.randn(1, 16, 8)) == 16 + 1
+    assert critical_path.sequential_operations(Forward(summed), torch.randn(1, 16, 8)) == 16 + 1
 
 
 UNSEEN = ["Outside", "HalfOutside", "ByItem", "ByNumbers", "Solving", "Unwritten"]
@@ -218,11 +222,11 @@ def test_places_that_are_added_to_one_by_one_do_not_wait_for_each_other() -> Non
             found.scatter_add_(1, torch.full((1, 1, 8), i), x[:, i : i + 1])
         return found * 2
 
-    assert [chains.sequential_operations(Forward(added), torch.randn(1, n, 8)) for n in (8, 32)] == [4, 4]
+    assert [critical_path.sequential_operations(Forward(added), torch.randn(1, n, 8)) for n in (8, 32)] == [4, 4]
 
 
 def test_a_sum_in_place_counts_as_one_that_is_not() -> None:
-    assert chains.sequential_operations(Forward(lambda x: (x * 2).cumsum_(1)), torch.randn(1, 64, 8)) == 1 + 6
+    assert critical_path.sequential_operations(Forward(lambda x: (x * 2).cumsum_(1)), torch.randn(1, 64, 8)) == 1 + 6
 
 
 def test_a_buffer_that_is_overwritten_makes_nothing_wait() -> None:
@@ -233,7 +237,7 @@ def test_a_buffer_that_is_overwritten_makes_nothing_wait() -> None:
             found.append(buffer * 2)
         return torch.stack(found, 1)
 
-    assert chains.sequential_operations(Forward(reused), torch.randn(1, 16, 8)) == 3
+    assert critical_path.sequential_operations(Forward(reused), torch.randn(1, 16, 8)) == 3
 
 
 # Maximum path length
@@ -629,13 +633,13 @@ def test_amdahls_fraction_of_exact_times(serial: float, threads: list[float]) ->
     ],
 )
 def test_an_exponent_is_judged_by_its_interval(low: float | None, high: float | None, word: str) -> None:
-    assert scaling_claims.of_exponent(2, Estimate(2.0, low, high, 6)) == word
+    assert claims.of_exponent(2, Estimate(2.0, low, high, 6)) == word
 
 
 def test_growth_is_the_claimed_one_or_not() -> None:
-    assert scaling_claims.of_law("n", "n") == "holds"
-    assert scaling_claims.of_law("n", "log n") == "does not hold here"
-    assert scaling_claims.of_law("n", None) == "undecided"
+    assert claims.of_law("n", "n") == "holds"
+    assert claims.of_law("n", "log n") == "does not hold here"
+    assert claims.of_law("n", None) == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -648,13 +652,13 @@ def test_growth_is_the_claimed_one_or_not() -> None:
     ],
 )
 def test_a_crossing_is_judged_by_its_interval(width: int, low: Any, high: Any, word: str) -> None:
-    assert scaling_claims.of_crossing(width, low, high) == word
+    assert claims.of_crossing(width, low, high) == word
 
 
 def test_every_row_of_the_table_has_a_model() -> None:
     types = {find(name).layer_type for name in ("attention", "lstm", "conv", "attention-local", "mingru")}
     assert types == {SELF_ATTENTION, RECURRENT, CONVOLUTIONAL, RESTRICTED, LINEAR}
-    assert [row.layer_type for row in scaling_claims.ROWS][-1] == LINEAR
+    assert [row.layer_type for row in claims.ROWS][-1] == LINEAR
 
 
 # Which cells are measured
@@ -687,7 +691,7 @@ def test_only_the_cells_that_a_claim_needs_are_measured() -> None:
 
 
 def test_threads_double_up_to_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rnn_vs_attn.environment.usable_cores", lambda: 6)
+    monkeypatch.setattr("rnn_vs_attn.machine.environment.usable_cores", lambda: 6)
     assert list(dict.fromkeys(c.threads for c in chosen())) == [1, 2, 4, 6]
 
 
@@ -817,7 +821,7 @@ def test_too_many_threads_say_how_many_there_are() -> None:
 
 @pytest.mark.cuda
 def test_kernels_of_a_pass_on_cuda_are_counted() -> None:
-    from rnn_vs_attn.measure import launches
+    from rnn_vs_attn.measure.operations import launches
 
     made = scaling.workload(ScalingCase("attention", 64, device="cuda"), 0)
     assert 3 <= launches.count(made, "forward") < launches.count(made, "train") < 100

@@ -7,9 +7,9 @@ import dataclasses
 import pytest
 from fakes import FakeCase, fake_cases
 
-from rnn_vs_attn.budget import Budget, Limits, Plan
-from rnn_vs_attn.runner import replanned
-from rnn_vs_attn.schedule import After, Cost, Costs, Schedule, left_out, left_out_words
+from rnn_vs_attn.limits import Budget, Limits, Plan
+from rnn_vs_attn.run.runner import replanned
+from rnn_vs_attn.run.schedule import After, Cost, Costs, Schedule, left_out, left_out_words
 
 GRU, LSTM, ATTENTION = fake_cases("gru", "lstm", "attention")
 LENGTHS = (64, 128, 256, 512, 1024)

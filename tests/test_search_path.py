@@ -11,7 +11,7 @@ import pytest
 from command import PROGRAM
 from repositories import write
 
-from rnn_vs_attn import search_path
+from rnn_vs_attn.worker import search_path
 
 HERE = Path("/here")
 

@@ -11,7 +11,7 @@ from fakes import unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_vs_attn import stats
+from rnn_vs_attn.stats import intervals as stats
 
 LENGTHS = [64, 128, 256, 512, 1024]
 positive = st.floats(1e-3, 1e3)

@@ -22,11 +22,14 @@ from hypothesis import strategies as st
 from test_compare import RULES, record, run_of, stored, values
 from test_safe_text import begins_a_command
 
-from rnn_vs_attn import cli, compare, record_checks, resuming
+from rnn_vs_attn.cli import app as cli
+from rnn_vs_attn.compare import runs as compare
+from rnn_vs_attn.compare.verdicts import UNSURE
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.records import Record
-from rnn_vs_attn.suites.gradflow import GRADFLOW
-from rnn_vs_attn.verdicts import UNSURE
+from rnn_vs_attn.records import checks as record_checks
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.run import resuming
+from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
 
 REFERENCE = Path(__file__).resolve().parent.parent / "results/reference"
 

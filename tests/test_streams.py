@@ -17,7 +17,7 @@ import pytest
 from command import PROGRAM, TINY, run
 from test_compare import record, stored, values
 
-from rnn_vs_attn import streams
+from rnn_vs_attn.text import streams
 
 PLAIN = " ".join(PROGRAM)
 ASCII = {"PYTHONIOENCODING": "ascii"}

@@ -11,9 +11,10 @@ from fakes import unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_vs_attn import control_groups, environment, sweeps
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.suites.bench import BENCH, BenchCase
+from rnn_vs_attn.machine import control_groups, environment
+from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
 
 USABLE = 4
 

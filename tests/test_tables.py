@@ -7,10 +7,11 @@ from typing import Any
 
 from fakes import bench_record, record
 
-from rnn_vs_attn import tables, units
-from rnn_vs_attn.records import Record
-from rnn_vs_attn.suites.bench import BENCH
-from rnn_vs_attn.tables import Column, Table
+from rnn_vs_attn import units
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.report import tables
+from rnn_vs_attn.report.tables import Column, Table
+from rnn_vs_attn.suites.bench.suite import BENCH
 
 AXES = ("model", "seq_len", "d_model")
 COLUMNS = (

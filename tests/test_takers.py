@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from rnn_vs_attn import ab, listing, sweeps, takers
+from rnn_vs_attn.ab import command as ab
+from rnn_vs_attn.cli import models as listing
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models import BUILT_IN, ModelSpec, find
-from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.models.registry import BUILT_IN, ModelSpec, find
+from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.suites import SUITES, takers
 from rnn_vs_attn.suites.suite import Suite
 
 OWN = ModelSpec("layers:RunningMean", "user", "layers:RunningMean", "your own module")

@@ -12,13 +12,18 @@ import pytest
 from rich.cells import cell_len
 from rich.text import Text
 
-from rnn_vs_attn import cli, compare, layout, progress, session, verdict_report
-from rnn_vs_attn.budget import Limits
-from rnn_vs_attn.compare import Rules
-from rnn_vs_attn.records import Run, read_run
+from rnn_vs_attn.cli import app as cli
+from rnn_vs_attn.compare import report as verdict_report
+from rnn_vs_attn.compare import runs as compare
+from rnn_vs_attn.compare.runs import Rules
+from rnn_vs_attn.limits import Limits
+from rnn_vs_attn.records.folder import read_run
+from rnn_vs_attn.records.types import Run
+from rnn_vs_attn.report import layout
+from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.report.terminal import Terminal, print_table
+from rnn_vs_attn.run import progress, session
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.tables import Table
-from rnn_vs_attn.terminal import Terminal, print_table
 
 REFERENCE = Path(__file__).resolve().parent.parent / "results/reference"
 MARKUP = "w.py:Llama: :llama: [bold]red[/bold] [link=http://x]y[/] [not a tag]"

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.configurations import TransformerXLShape
-from rnn_vs_attn.models.relative import RelativeAttention, by_distance, shifted
-from rnn_vs_attn.models.transformer_xl import TransformerXL
+from rnn_vs_attn.models.language.transformer_xl import TransformerXL
+from rnn_vs_attn.models.layers.relative_attention import RelativeAttention, by_distance, shifted
+from rnn_vs_attn.models.shapes import TransformerXLShape
 
 PROGRAM = Path(__file__).resolve().parent.parent / "benchmarks/peers/transformer_xl_oracle.py"
 

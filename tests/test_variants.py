@@ -13,35 +13,35 @@ from command import run
 from fakes import FAKE, FakeMachine, Request, fake_cases, of_rounds, unfinished_run
 from torch import Tensor, nn
 
-from rnn_vs_attn import exports
-from rnn_vs_attn.budget import Budget, Limits, Turn
-from rnn_vs_attn.child import ChildWorker
+from rnn_vs_attn import export
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.measure import calls, decoding, memory
-from rnn_vs_attn.measure.reach import reach
+from rnn_vs_attn.limits import Budget, Limits, Turn
+from rnn_vs_attn.measure import memory
+from rnn_vs_attn.measure.dataflow.receptive_field import reach
+from rnn_vs_attn.measure.timing import calls, decoding
 from rnn_vs_attn.measure.token_passes import TokenPasses, filled
 from rnn_vs_attn.models import build
-from rnn_vs_attn.models.albert import Albert
-from rnn_vs_attn.models.gpt import GPT
-from rnn_vs_attn.records import Record, RunFolder
-from rnn_vs_attn.runner import Sweep
-from rnn_vs_attn.suites import (
-    SUITES,
-    variants_albert,
-    variants_albert_reading,
-    variants_albert_words,
-    variants_gpt,
-    variants_gpt_reading,
-    variants_gpt_words,
-    variants_passes,
-    variants_transformer_xl,
-    variants_transformer_xl_reading,
-    variants_transformer_xl_words,
-)
+from rnn_vs_attn.models.language.albert import Albert
+from rnn_vs_attn.models.language.gpt import GPT
+from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.run.runner import Sweep
+from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite, axes_of
-from rnn_vs_attn.suites.variants_albert import VARIANTS_ALBERT, AlbertCase
-from rnn_vs_attn.suites.variants_gpt import VARIANTS_GPT, GPTCase
-from rnn_vs_attn.suites.variants_transformer_xl import VARIANTS_TRANSFORMER_XL, TransformerXLCase
+from rnn_vs_attn.suites.variants import passes as variants_passes
+from rnn_vs_attn.suites.variants.albert import analysis as variants_albert_reading
+from rnn_vs_attn.suites.variants.albert import remarks as variants_albert_words
+from rnn_vs_attn.suites.variants.albert import suite as variants_albert
+from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT, AlbertCase
+from rnn_vs_attn.suites.variants.gpt import analysis as variants_gpt_reading
+from rnn_vs_attn.suites.variants.gpt import remarks as variants_gpt_words
+from rnn_vs_attn.suites.variants.gpt import suite as variants_gpt
+from rnn_vs_attn.suites.variants.gpt.suite import VARIANTS_GPT, GPTCase
+from rnn_vs_attn.suites.variants.transformer_xl import analysis as variants_transformer_xl_reading
+from rnn_vs_attn.suites.variants.transformer_xl import remarks as variants_transformer_xl_words
+from rnn_vs_attn.suites.variants.transformer_xl import suite as variants_transformer_xl
+from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL, TransformerXLCase
+from rnn_vs_attn.worker.client import ChildWorker
 
 HERE: dict[str, Any] = {"device": "cpu", "threads": 1}
 
@@ -371,7 +371,7 @@ def test_training_memory_is_held_against_one_long_segment() -> None:
 
 
 def test_exports_name_a_case_by_its_size_and_not_by_what_follows_from_it() -> None:
-    found = [exports.label(at(VARIANTS_GPT, "num_params", gpt(size), [1.0])) for size in ("gpt2", "1x64")]
+    found = [export.label(at(VARIANTS_GPT, "num_params", gpt(size), [1.0])) for size in ("gpt2", "1x64")]
     ending = "dtype=float32/device=cpu/threads=1/size="
     assert found == [f"variants-gpt/gpt/seq_len=64/{ending}{size}" for size in ("gpt2", "1x64")]
 

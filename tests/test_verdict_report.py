@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_compare import record, stored, values
 
-from rnn_vs_attn import verdict_report
+from rnn_vs_attn.compare import report as verdict_report
+from rnn_vs_attn.compare.report import Report
+from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, VERDICTS, Comparison
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.verdict_report import Report
-from rnn_vs_attn.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, VERDICTS, Comparison
 
 GRADFLOW = Path(__file__).resolve().parent.parent / "results/reference/gradflow"
 

@@ -11,11 +11,13 @@ from fakes import unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_vs_attn import power, ranks, verdicts
-from rnn_vs_attn.power import Design
-from rnn_vs_attn.ranks import Shift
-from rnn_vs_attn.records import Metric
-from rnn_vs_attn.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.ab import power
+from rnn_vs_attn.ab.power import Design
+from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.records.types import Metric
+from rnn_vs_attn.stats import rank_tests
+from rnn_vs_attn.stats.rank_tests import Shift
 
 MARGIN = math.log1p(0.03)
 
@@ -67,14 +69,14 @@ def test_identical_values_are_flagged_in_neither_direction() -> None:
 def test_a_change_beyond_the_margin_is_flagged_and_confirmed_in_its_direction(change: float, way: str) -> None:
     first, second = noise(8, 0.02, change), noise(20, 0.02, change, seed=1)
     assert verdicts.flagged(first, MARGIN) == way
-    p = ranks.paired_tail(second if way == SLOWER else [-d for d in second], MARGIN)
+    p = rank_tests.paired_tail(second if way == SLOWER else [-d for d in second], MARGIN)
     assert verdicts.confirmed(p, second, MARGIN, way) == (way, "")
 
 
 def test_a_change_within_the_margin_is_the_same_however_sure_it_is() -> None:
     """A p-value alone would call 1 % more with hardly any noise slower."""
     values = noise(20, 0.001, 0.01)
-    assert ranks.paired_tail(values, 0.0) < 1e-5
+    assert rank_tests.paired_tail(values, 0.0) < 1e-5
     assert verdicts.flagged(values, MARGIN) == ""
     assert verdicts.unflagged(values, MARGIN) == (SAME, "")
 
@@ -89,7 +91,7 @@ def test_a_flagged_case_that_fresh_pairs_do_not_confirm_is_judged_on_them() -> N
 def test_a_candidate_that_is_slower_in_some_processes_only_is_unsure() -> None:
     """Signed ranks take differences for symmetric; two modes, one of them within the margin, are not."""
     values = [v + (0.13 if i % 2 else 0.0) for i, v in enumerate(noise(20, 0.004, 0.0))]
-    p = ranks.paired_tail(values, math.log1p(0.01))
+    p = rank_tests.paired_tail(values, math.log1p(0.01))
     assert p <= verdicts.ALPHA
     verdict, reason = verdicts.confirmed(p, values, math.log1p(0.01), SLOWER)
     assert verdict == UNSURE
@@ -178,13 +180,13 @@ def test_the_smallest_slowdown_that_is_found_is_found_four_times_in_five() -> No
     hits = 0
     for seed in range(400):
         first, second = noise(8, sd, shift, 2 * seed + 1), noise(20, sd, shift, 2 * seed + 2)
-        hits += verdicts.flagged(first, MARGIN) == SLOWER and ranks.paired_tail(second, MARGIN) <= verdicts.ALPHA
+        hits += verdicts.flagged(first, MARGIN) == SLOWER and rank_tests.paired_tail(second, MARGIN) <= verdicts.ALPHA
     assert 0.72 < hits / 400 < 0.88
 
 
 @pytest.mark.parametrize(("pairs", "alpha"), [(5, 0.2), (8, 0.2), (20, 0.05), (20, 0.05 / 7), (4, 0.05)])
 def test_the_critical_sum_is_where_the_exact_tail_passes_alpha(pairs: int, alpha: float) -> None:
     critical = power._critical(pairs, alpha)
-    counts = ranks.subset_sums(tuple(range(1, pairs + 1)))
+    counts = rank_tests.subset_sums(tuple(range(1, pairs + 1)))
     assert sum(counts[critical:]) / 2**pairs <= alpha
     assert critical == 0 or sum(counts[critical - 1 :]) / 2**pairs > alpha

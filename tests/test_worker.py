@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from repositories import write
 
-from rnn_vs_attn.budget import Budget, Turn
-from rnn_vs_attn.child import ChildWorker
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.suites.bench import BenchCase
-from rnn_vs_attn.suites.decode import DecodeCase
+from rnn_vs_attn.limits import Budget, Turn
+from rnn_vs_attn.suites.bench.suite import BenchCase
+from rnn_vs_attn.suites.decode.suite import DecodeCase
 from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.worker.client import ChildWorker
 
 SIZE: dict[str, Any] = {"seq_len": 4, "batch_size": 1, "d_model": 4, "num_heads": 1, "device": "cpu", "threads": 1}
 BUDGET = asdict(Budget(warm_up=0.001, max_warm_up=0.002, block=0.0005, min_blocks=1, case=0))

@@ -19,14 +19,15 @@ import torch
 from reporting import Figure, interval, parsed, parser, report
 from torch.utils.benchmark import Timer
 
-from rnn_vs_attn import environment, stats
-from rnn_vs_attn.budget import Budget, Plan
-from rnn_vs_attn.measure import anchor
-from rnn_vs_attn.measure.clock import PASSES, CPUClock
-from rnn_vs_attn.measure.stopping import make_ready
+from rnn_vs_attn.limits import Budget, Plan
+from rnn_vs_attn.machine import environment
+from rnn_vs_attn.measure import machine_peak
+from rnn_vs_attn.measure.timing.clock import PASSES, CPUClock
+from rnn_vs_attn.measure.timing.warm_up import make_ready
 from rnn_vs_attn.measure.workload import Workload
-from rnn_vs_attn.models import MODELS
-from rnn_vs_attn.suites.bench import BenchCase, workload
+from rnn_vs_attn.models.registry import MODELS
+from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.suites.bench.suite import BenchCase, workload
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
     options.add_argument("--model", nargs="+", default=[spec.name for spec in MODELS])
     options.add_argument("--median-within", type=float, default=0.03)
     options.add_argument("--worst-within", type=float, default=0.08)
-    given = parsed(options, alternations=stats.MIN_ROUNDS, seq_len=[64], model=["lstm", "attention"])
+    given = parsed(options, alternations=intervals.MIN_ROUNDS, seq_len=[64], model=["lstm", "attention"])
     details: list[dict[str, object]] = []
     report(figures(given, details), details, given)
 
@@ -70,7 +71,9 @@ def peaks(alternations: int) -> dict[str, float]:
     ours: dict[str, float] = dict.fromkeys(known, 0.0)
     theirs: dict[str, float] = dict.fromkeys(known, 0.0)
     for _ in range(alternations):
-        found = {(s.metric, s.axes.get("by")): s.value or 0.0 for s in anchor.samples(torch.device("cpu"), out.dtype)}
+        found = {
+            (s.metric, s.axes.get("by")): s.value or 0.0 for s in machine_peak.samples(torch.device("cpu"), out.dtype)
+        }
         ours["product"] = max(ours["product"], found["product_flops", "mm"])
         ours["copy"] = max(ours["copy"], found["peak_bandwidth", None])
         for name, (work, timer_of) in known.items():
@@ -79,7 +82,7 @@ def peaks(alternations: int) -> dict[str, float]:
     return {name: ours[name] / theirs[name] for name in known}
 
 
-def cell(model: str, seq_len: int, alternations: int) -> Iterator[tuple[str, stats.Estimate]]:
+def cell(model: str, seq_len: int, alternations: int) -> Iterator[tuple[str, intervals.Estimate]]:
     """The ratios ours / theirs of both passes of one case."""
     threads = environment.usable_cores()
     torch.set_num_threads(threads)
@@ -87,7 +90,7 @@ def cell(model: str, seq_len: int, alternations: int) -> Iterator[tuple[str, sta
     clock = CPUClock()
     for name in PASSES:
         plan = make_ready(clock, made, name, Budget(), None, first_of_model=True).plan
-        yield name, stats.estimate(alternated(clock, made, name, plan, timer(made, name, threads), alternations))
+        yield name, intervals.estimate(alternated(clock, made, name, plan, timer(made, name, threads), alternations))
 
 
 def timer(made: Workload, name: str, threads: int) -> Callable[[], float]:

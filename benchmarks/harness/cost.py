@@ -27,10 +27,11 @@ from typing import Any
 
 from reporting import Figure, parsed, parser, report
 
-from rnn_vs_attn import environment
-from rnn_vs_attn.records import ROUND_TIME, Record, read_run, read_samples
-from rnn_vs_attn.stats import MIN_ROUNDS
-from rnn_vs_attn.suites.bench import BENCH
+from rnn_vs_attn.machine import environment
+from rnn_vs_attn.records.folder import read_run, read_samples
+from rnn_vs_attn.records.types import ROUND_TIME, Record
+from rnn_vs_attn.stats.intervals import MIN_ROUNDS
+from rnn_vs_attn.suites.bench.suite import BENCH
 
 PROGRAM = [sys.executable, "-m", "rnn_vs_attn"]
 _WATCH = "import sys, atexit; atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr)); "

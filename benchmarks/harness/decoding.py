@@ -25,12 +25,12 @@ from reporting import Figure, at_most, interval, parsed, parser, report
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
-from rnn_vs_attn import stats
-from rnn_vs_attn.measure.decoding import MOST_STEPS, UNTIMED, Decoder, prefills, steps
-from rnn_vs_attn.models.caches import KeyValueCache
-from rnn_vs_attn.models.configurations import GPT_SIZES, GPTShape
-from rnn_vs_attn.models.gpt import GPT
-from rnn_vs_attn.models.products import linear
+from rnn_vs_attn.measure.timing.decoding import MOST_STEPS, UNTIMED, Decoder, prefills, steps
+from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
+from rnn_vs_attn.models.kernels.linear import linear
+from rnn_vs_attn.models.language.gpt import GPT
+from rnn_vs_attn.models.shapes import GPT_SIZES, GPTShape
+from rnn_vs_attn.stats import intervals
 
 STEPS = 16
 SHAPES = {"4 layers of width 256": GPTShape(4, 256, 4, vocab_size=256), "gpt2": GPT_SIZES["gpt2"]}
@@ -41,7 +41,7 @@ def main() -> None:
     options.add_argument("--turns", type=int, default=15)
     options.add_argument("--context", type=int, default=8192)
     options.add_argument("--threads", type=int, default=1)
-    given = parsed(options, turns=stats.MIN_ROUNDS, context=1024)
+    given = parsed(options, turns=intervals.MIN_ROUNDS, context=1024)
     torch.set_num_threads(given.threads)
     details: list[dict[str, object]] = []
     report(figures(given, details), details, given)
@@ -49,13 +49,13 @@ def main() -> None:
 
 def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iterator[Figure]:
     for name, values in against_timer(given.turns):
-        found = stats.estimate(values)
+        found = intervals.estimate(values)
         text = f"{name} as decode times it / torch's Timer"
         details.append({"what": text} | vars(found))
         yield Figure(text, found.median, "1 ± 0.05", abs(found.median - 1) <= 0.05, interval(found))
     for name, shape in SHAPES.items():
         taken = measured(shape, given.context, given.turns)
-        found = stats.estimate([a / b for a, b in zip(taken["step"], taken["predicted"], strict=True)])
+        found = intervals.estimate([a / b for a, b in zip(taken["step"], taken["predicted"], strict=True)])
         text = f"{name}, step at context {given.context} / predicted"
         ms = {f"{what}, ms": round(1e3 * median(values), 3) for what, values in taken.items()}
         details.append({"what": text} | vars(found) | ms)

@@ -20,7 +20,7 @@ from typing import Any
 
 from reporting import Figure, interval, parsed, parser, report
 
-from rnn_vs_attn import stats
+from rnn_vs_attn.stats import intervals
 
 MODULE = Path(__file__).resolve().parent.parent.parent / "tests" / "user_modules" / "scales.py"
 EXPONENT = 1.5
@@ -39,7 +39,7 @@ def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iter
     for record in measured(given.rounds, given.seq_len):
         name = f"exponent of {record['axes']['of']} in seq_len"
         details.append({"what": name} | {key: record[key] for key in ("median", "low", "high", "samples")})
-        found = stats.Estimate(record["median"], record["low"], record["high"], len(record["samples"]))
+        found = intervals.Estimate(record["median"], record["low"], record["high"], len(record["samples"]))
         yield Figure(name, found.median, f"{EXPONENT} ± 0.05", abs(found.median - EXPONENT) <= 0.05, interval(found))
 
 

@@ -22,7 +22,7 @@ from cost import busy_loops
 from reporting import Figure, parsed, parser, report
 from resampling import FEW_PAIRS, Pair, clopper_pearson, drawn, judged, screened, stored_call
 
-from rnn_vs_attn import verdicts
+from rnn_vs_attn.compare import verdicts
 
 CASES = "--model rnn,gru,lstm,lstm-cell,attention,attention-naive --seq-len 64,128 --d-model 64".split()
 FEW_CASES = [*"--model lstm,attention --seq-len 64 --d-model 64".split(), *FEW_PAIRS]

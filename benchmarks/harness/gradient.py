@@ -23,12 +23,12 @@ from pathlib import Path
 import torch
 from reporting import Figure, at_least, at_most, parsed, parser, report
 
-from rnn_vs_attn import stats
-from rnn_vs_attn.budget import Turn
-from rnn_vs_attn.child import ChildWorker
-from rnn_vs_attn.measure import adjoint
-from rnn_vs_attn.suites.gradflow import GradflowCase, module_of
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure.gradient import flow as adjoint
+from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.suites.gradflow.suite import GradflowCase, module_of
 from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.worker.client import ChildWorker
 
 
 def main() -> None:
@@ -39,7 +39,7 @@ def main() -> None:
     options.add_argument("--speed-up", type=float, default=100.0, help="target of the comparison")
     options.add_argument("--bare", type=float, default=2.0, help="target in bare passes, at the first of --lengths")
     options.add_argument("--lengths", type=int, nargs=2, default=[4096, 65536], help="a long sequence and a longer one")
-    given = parsed(options, seq_len=64, turns=stats.MIN_ROUNDS, a_turn=2, lengths=[256, 1024])
+    given = parsed(options, seq_len=64, turns=intervals.MIN_ROUNDS, a_turn=2, lengths=[256, 1024])
     torch.set_num_threads(GradflowCase.threads)  # the command's own default
     details: list[dict[str, object]] = []
     report(figures(given, details), details, given)
@@ -56,12 +56,12 @@ def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iter
     yield at_most(f"gradflow ÷ a bare pass (lstm, seq_len {near}, 8 probes)", found, given.bare)
     peak = peak_of(case_of(far))
     yield Figure(f"peak of the process at seq_len {far}, GiB", peak, "<= 1", peak <= 1)
-    found = longer(Sides(near), Sides(far), min(given.turns, stats.MIN_ROUNDS))
+    found = longer(Sides(near), Sides(far), min(given.turns, intervals.MIN_ROUNDS))
     details += [{"longer": found.median} | _ends(found), {"peak_gib": peak}]
     yield at_most(f"a token at seq_len {far} ÷ one at {near}", found, 1.5)
 
 
-def _ends(found: stats.Estimate) -> dict[str, object]:
+def _ends(found: intervals.Estimate) -> dict[str, object]:
     return {"low": found.low, "high": found.high}
 
 
@@ -98,7 +98,7 @@ def seconds(call: Callable[[], None]) -> float:
     return time.perf_counter() - begun
 
 
-def ratios(turns: int, above: Callable[[], float], below: Callable[[], float]) -> stats.Estimate:
+def ratios(turns: int, above: Callable[[], float], below: Callable[[], float]) -> intervals.Estimate:
     """above() / below(), the one or the other first by chance; the first turn loads libraries and does not count."""
     found = []
     for turn in range(turns + 1):
@@ -108,10 +108,10 @@ def ratios(turns: int, above: Callable[[], float], below: Callable[[], float]) -
             bottom, top = below(), above()
         if turn:
             found.append(top / bottom)
-    return stats.estimate(found)
+    return intervals.estimate(found)
 
 
-def speed_up(sides: Sides, turns: int, a_turn: int) -> stats.Estimate:
+def speed_up(sides: Sides, turns: int, a_turn: int) -> intervals.Estimate:
     """How many times as long a pass a distance takes."""
     return ratios(turns, lambda: pass_a_distance(sides, a_turn), lambda: seconds(sides.ours))
 
@@ -131,12 +131,12 @@ def pass_a_distance(sides: Sides, a_turn: int) -> float:
     return forward + (time.perf_counter() - begun) / a_turn * length
 
 
-def bare_passes(sides: Sides, turns: int) -> stats.Estimate:
+def bare_passes(sides: Sides, turns: int) -> intervals.Estimate:
     """How many times as long as one bare pass gradflow takes."""
     return ratios(turns, lambda: seconds(sides.ours), lambda: seconds(sides.bare))
 
 
-def longer(near: Sides, far: Sides, turns: int) -> stats.Estimate:
+def longer(near: Sides, far: Sides, turns: int) -> intervals.Estimate:
     """How many times as long a token takes in the longer sequence."""
     times = far.seq_len / near.seq_len
     return ratios(turns, lambda: seconds(far.ours) / times, lambda: seconds(near.ours))

@@ -17,12 +17,14 @@ from typing import Any
 
 from reporting import Figure, parsed, parser, report
 
-from rnn_vs_attn import environment, stats, units
-from rnn_vs_attn.budget import Turn
-from rnn_vs_attn.child import ChildWorker
-from rnn_vs_attn.models import find
-from rnn_vs_attn.suites.bench import BenchCase
+from rnn_vs_attn import units
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.machine import environment
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.suites.bench.suite import BenchCase
 from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.worker.client import ChildWorker
 
 LENGTHS = {"attention-naive": [1024, 2048], "attention": [8192, 16384, 32768]}
 GROWTH = {"attention-naive": 2.0, "attention": 1.0}
@@ -86,7 +88,7 @@ def growth(model: str, rows: list[dict[str, Any]]) -> Iterator[Figure]:
     counted = [row for row in rows if row["model"] == model and row["pass"] == "train" and counts(row)]
     last = sorted(counted, key=lambda row: row["seq_len"])[-2:]
     if len(last) == 2:
-        exponent = stats.slope([row["seq_len"] for row in last], [row["measured"] for row in last])
+        exponent = intervals.slope([row["seq_len"] for row in last], [row["measured"] for row in last])
         target = GROWTH[model]
         yield Figure(f"exponent of {model}", exponent, f"{target} ± 0.1", abs(exponent - target) <= 0.1)
 

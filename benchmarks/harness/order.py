@@ -22,13 +22,15 @@ from statistics import stdev
 
 from reporting import Figure, interval, parsed, parser, report
 
-from rnn_vs_attn import environment, processors, stats
-from rnn_vs_attn.budget import Limits
-from rnn_vs_attn.child import ChildWorker
-from rnn_vs_attn.models import BASELINE
-from rnn_vs_attn.records import Record, Run, RunFolder
-from rnn_vs_attn.runner import Sweep, now
-from rnn_vs_attn.suites.bench import BENCH, BenchCase
+from rnn_vs_attn.limits import Limits
+from rnn_vs_attn.machine import environment, processors
+from rnn_vs_attn.models.registry import BASELINE
+from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.types import Record, Run
+from rnn_vs_attn.run.runner import Sweep, now
+from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
+from rnn_vs_attn.worker.client import ChildWorker
 
 MODELS = ("rnn", "gru", "lstm", "attention-naive")
 ORDERS = ("anywhere", "adjacent")
@@ -39,9 +41,9 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=12)
     options.add_argument("--seq-len", type=int, nargs="+", default=[64, 128, 256, 512, 1024])
     options.add_argument("--model", nargs="+", default=list(MODELS), help="beside attention")
-    given = parsed(options, rounds=stats.MIN_ROUNDS, seq_len=[64, 128], model=["lstm"])
-    if given.rounds < stats.MIN_ROUNDS:
-        options.error(f"--rounds {given.rounds}: an interval takes {stats.MIN_ROUNDS}")
+    given = parsed(options, rounds=intervals.MIN_ROUNDS, seq_len=[64, 128], model=["lstm"])
+    if given.rounds < intervals.MIN_ROUNDS:
+        options.error(f"--rounds {given.rounds}: an interval takes {intervals.MIN_ROUNDS}")
     details: list[dict[str, object]] = []
     report(figures(given, details), details, given)
 
@@ -56,14 +58,14 @@ def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iter
         spreads.append(spread["adjacent"] / spread["anywhere"])
         details.append({"model": key[0], "seq_len": key[1], "width": width, "sd": spread})
     for name, values in (("width of the interval", widths), ("standard deviation over rounds", spreads)):
-        found = stats.estimate(values)
+        found = intervals.estimate(values)
         text = f"{name} of train / attention, adjacent / anywhere, median of {len(values)} cases"
         yield Figure(text, found.median, "< 1", found.median < 1, interval(found))
 
 
 def width_of(ratios: Sequence[float]) -> float:
     """Of the interval, as a logarithm."""
-    found = stats.estimate(ratios)
+    found = intervals.estimate(ratios)
     assert found.low is not None
     assert found.high is not None
     return math.log(found.high / found.low)

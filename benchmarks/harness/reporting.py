@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn
 
-from rnn_vs_attn.stats import Estimate
+from rnn_vs_attn.stats.intervals import Estimate
 
 _QUICK = """
 Each figure is printed as soon as it is there. With --quick targets are shown and not judged, and the exit code is 0: so

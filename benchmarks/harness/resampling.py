@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn import ranks, verdicts
+from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.stats import rank_tests
 
 Pair = dict[str, float]  # of every timed pass its log(candidate / baseline)
 FEW_PAIRS = ("--screen", "5", "--confirm", "5")  # of a call of `ab` with --quick
@@ -52,8 +53,8 @@ def judged(first: Sequence[Pair], second: Sequence[Pair], margin: float) -> dict
     """Verdicts of the flagged passes by the rule of `ab`: screened on `first`, decided on `second`."""
     ways = {cell: verdicts.flagged([pair[cell] for pair in first], margin) for cell in first[0]}
     fresh = {cell: [pair[cell] for pair in second] for cell, way in ways.items() if way}
-    raw = [ranks.paired_tail([d if ways[c] == "slower" else -d for d in fresh[c]], margin) for c in fresh]
-    adjusted = ranks.holm(raw)
+    raw = [rank_tests.paired_tail([d if ways[c] == "slower" else -d for d in fresh[c]], margin) for c in fresh]
+    adjusted = rank_tests.holm(raw)
     return {c: verdicts.confirmed(p, fresh[c], margin, ways[c])[0] for c, p in zip(fresh, adjusted, strict=True)}
 
 

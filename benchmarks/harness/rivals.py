@@ -24,9 +24,9 @@ from typing import Any
 from reporting import Figure, parsed, parser, report
 from resampling import Pair, drawn, judged
 
-from rnn_vs_attn import verdicts
-from rnn_vs_attn.records import read_samples
-from rnn_vs_attn.tables import Table
+from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.records.folder import read_samples
+from rnn_vs_attn.report.tables import Table
 
 Blocks = tuple[list[float], list[float]]  # of the baseline and of the candidate, seconds
 SLOWDOWNS = (0.0, 0.05, 0.10)

@@ -27,7 +27,8 @@ from statistics import mean
 from reporting import Figure, parsed, parser, report
 from resampling import Pair, clopper_pearson, judged
 
-from rnn_vs_attn import crossings, verdicts
+from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.stats import crossings
 
 CELLS = [f"pass {i}" for i in range(24)]
 MARGIN = math.log1p(0.02)

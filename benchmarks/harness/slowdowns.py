@@ -22,7 +22,7 @@ from typing import Any
 from reporting import Figure, parsed, parser, report
 from resampling import FEW_PAIRS, Pair, clopper_pearson, drawn, judged, screened, stored_call
 
-from rnn_vs_attn import verdicts
+from rnn_vs_attn.compare import verdicts
 
 LAYER = """
 import torch

@@ -28,12 +28,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import alternated
 from reporting import Figure, at_least, at_most, parsed, parser, report
 
-from rnn_vs_attn import stats
-from rnn_vs_attn.environment import usable_cores
-from rnn_vs_attn.models.albert import MaskedLanguageModel
-from rnn_vs_attn.models.configurations import ALBERT_SIZES, GPT_SIZES, AlbertShape, GPTShape
-from rnn_vs_attn.models.gpt import GPT
-from rnn_vs_attn.models.products import linear
+from rnn_vs_attn.machine.environment import usable_cores
+from rnn_vs_attn.models.kernels.linear import linear
+from rnn_vs_attn.models.language.albert import MaskedLanguageModel
+from rnn_vs_attn.models.language.gpt import GPT
+from rnn_vs_attn.models.shapes import ALBERT_SIZES, GPT_SIZES, AlbertShape, GPTShape
+from rnn_vs_attn.stats import intervals
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 SMALL = {"gpt": GPTShape(4, 256, 4), "albert": AlbertShape(4, 256, 4, 128)}
@@ -50,7 +50,7 @@ def main() -> None:
     options.add_argument("--seq-len", type=int, nargs="+", default=[128, 512])
     options.add_argument("--decoding", action="store_true", help="decoding only")
     options.add_argument("--threads", type=int, default=usable_cores())
-    given = parsed(options, alternations=stats.MIN_ROUNDS, size=["small"], seq_len=[128])
+    given = parsed(options, alternations=intervals.MIN_ROUNDS, size=["small"], seq_len=[128])
     torch.set_num_threads(given.threads)
     details: list[dict[str, Any]] = []
     report(figures(given, details), details, given)
@@ -124,7 +124,9 @@ def pair(family: str, shape: Any) -> tuple[Any, Any]:
     return MaskedLanguageModel(shape), transformers.AlbertForMaskedLM(config)
 
 
-def passes(ours: Any, theirs: Any, shape: Any, seq_len: int, alternations: int) -> Iterator[tuple[str, stats.Estimate]]:
+def passes(
+    ours: Any, theirs: Any, shape: Any, seq_len: int, alternations: int
+) -> Iterator[tuple[str, intervals.Estimate]]:
     """ours / theirs of both passes."""
     ids = torch.randint(shape.vocab_size, (4, seq_len))
     gradient = torch.randn(4, seq_len, shape.vocab_size)
@@ -152,7 +154,7 @@ def train(model: Any, call: Callable[[Tensor], Tensor], ids: Tensor, gradient: T
         parameter.grad = None
 
 
-def decoding(ours: Any, theirs: Any, shape: GPTShape, alternations: int) -> tuple[stats.Estimate, float, float]:
+def decoding(ours: Any, theirs: Any, shape: GPTShape, alternations: int) -> tuple[intervals.Estimate, float, float]:
     """theirs / ours of generating, the prompt aside; our seconds a token; those of the products."""
     prompt = torch.randint(shape.vocab_size, (1, CONTEXT - NEW_TOKENS // 2))
     ours.eval()
@@ -171,7 +173,7 @@ def decoding(ours: Any, theirs: Any, shape: GPTShape, alternations: int) -> tupl
         if number:  # the first is thrown away
             ratios.append(spent[other] / spent[own])
             seconds.append(spent[own])
-    return stats.estimate(ratios), stats.estimate(seconds).median, products(ours, alternations)
+    return intervals.estimate(ratios), intervals.estimate(seconds).median, products(ours, alternations)
 
 
 def a_token(generate: Callable[[int], None]) -> float:
@@ -195,7 +197,7 @@ def products(model: Any, repeats: int) -> float:
             for vector, matrix in zip(vectors, matrices, strict=True):
                 linear(vector, matrix)
             times.append(perf_counter() - start)
-    return stats.estimate(times[1:]).median
+    return intervals.estimate(times[1:]).median
 
 
 if __name__ == "__main__":

@@ -23,11 +23,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import alternated
 from reporting import Figure, at_least, at_most, interval, parsed, parser, report
 
-from rnn_vs_attn import stats
-from rnn_vs_attn.environment import usable_cores
-from rnn_vs_attn.models.attention import Attention
-from rnn_vs_attn.models.attention_local import LocalAttention
-from rnn_vs_attn.models.mingru import MinGRU
+from rnn_vs_attn.machine.environment import usable_cores
+from rnn_vs_attn.models.layers.attention import Attention
+from rnn_vs_attn.models.layers.local_attention import LocalAttention
+from rnn_vs_attn.models.layers.mingru import MinGRU
+from rnn_vs_attn.stats import intervals
 
 
 def training(module: nn.Module, x: torch.Tensor, run: Callable[..., torch.Tensor] | None = None) -> Callable[[], None]:
@@ -48,7 +48,7 @@ def main() -> None:
     options.add_argument("--alternations", type=int, default=11)
     options.add_argument("--seq-len", type=int, default=1024, help="of minGRU")
     options.add_argument("--attention-len", type=int, default=8192, help="seq_len of attention")
-    given = parsed(options, alternations=stats.MIN_ROUNDS, seq_len=256, attention_len=2048)
+    given = parsed(options, alternations=intervals.MIN_ROUNDS, seq_len=256, attention_len=2048)
     torch.set_num_threads(usable_cores())
     torch.manual_seed(0)
     details: list[dict[str, object]] = []
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iterator[Figure]:
-    def compared(name: str, a: Callable[[], None], b: Callable[[], None]) -> tuple[str, stats.Estimate]:
+    def compared(name: str, a: Callable[[], None], b: Callable[[], None]) -> tuple[str, intervals.Estimate]:
         ratio = alternated(a, b, given.alternations)
         details.append({"what": name} | vars(ratio))
         return name, ratio

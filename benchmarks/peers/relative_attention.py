@@ -23,12 +23,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import alternated
 from reporting import Figure, at_most, parsed, parser, report
 
-from rnn_vs_attn import stats
-from rnn_vs_attn.environment import usable_cores
+from rnn_vs_attn.machine.environment import usable_cores
 from rnn_vs_attn.measure import memory
-from rnn_vs_attn.models.configurations import TransformerXLShape
-from rnn_vs_attn.models.relative import RelativeAttention
-from rnn_vs_attn.models.transformer_xl import TransformerXL
+from rnn_vs_attn.models.language.transformer_xl import TransformerXL
+from rnn_vs_attn.models.layers.relative_attention import RelativeAttention
+from rnn_vs_attn.models.shapes import TransformerXLShape
+from rnn_vs_attn.stats import intervals
 
 
 def shifted(scores: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ def main() -> None:
     options.add_argument("--seq-len", type=int, default=512)
     options.add_argument("--memory-len", type=int, default=512)
     options.add_argument("--batch-size", type=int, default=4)
-    given = parsed(options, alternations=stats.MIN_ROUNDS, seq_len=128, memory_len=128)
+    given = parsed(options, alternations=intervals.MIN_ROUNDS, seq_len=128, memory_len=128)
     torch.set_num_threads(usable_cores())
     torch.manual_seed(0)
     details: list[dict[str, object]] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from rnn_vs_attn.measure.differences import GRADIENTS_NOT_FINITE, OUTPUT_NOT_FINITE, finite
+from rnn_vs_attn.measure.conduct.differences import GRADIENTS_NOT_FINITE, OUTPUT_NOT_FINITE, finite
 
 
 @dataclass

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnn_vs_attn.measure.fresh_inputs import FreshInputs
-from rnn_vs_attn.measure.holdings import Holdings
+from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
+from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
 
 

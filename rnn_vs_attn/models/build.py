@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.isolation import keeping, seeds
-from rnn_vs_attn.models import BASELINE, ModelSpec, find
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.imports import load
+from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.mixer import Block, Stack, output_of
+from rnn_vs_attn.models.registry import BASELINE, ModelSpec, find
 
 
 def build_blocks(spec: ModelSpec, shape: Shape) -> nn.Module:

@@ -1,13 +1,13 @@
 """All suites, in the order of the help text."""
 
-from rnn_vs_attn.suites.bench import BENCH
-from rnn_vs_attn.suites.decode import DECODE
-from rnn_vs_attn.suites.gradflow import GRADFLOW
-from rnn_vs_attn.suites.scaling import SCALING
+from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.suites.decode.suite import DECODE
+from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
+from rnn_vs_attn.suites.scaling.suite import SCALING
 from rnn_vs_attn.suites.suite import Suite
-from rnn_vs_attn.suites.variants_albert import VARIANTS_ALBERT
-from rnn_vs_attn.suites.variants_gpt import VARIANTS_GPT
-from rnn_vs_attn.suites.variants_transformer_xl import VARIANTS_TRANSFORMER_XL
+from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
+from rnn_vs_attn.suites.variants.gpt.suite import VARIANTS_GPT
+from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL
 
 SUITES: tuple[Suite, ...] = (BENCH, GRADFLOW, SCALING, DECODE, VARIANTS_TRANSFORMER_XL, VARIANTS_ALBERT, VARIANTS_GPT)
 

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rnn_vs_attn.budget import Turn
-from rnn_vs_attn.models import BASELINE, find
+from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.models.costs import KERNEL_SIZE, WINDOW, Shape
-from rnn_vs_attn.plots import Figure
-from rnn_vs_attn.records import ROUND_TIME, AxisValue, Metric, Record, Sample
-from rnn_vs_attn.tables import Column, Pivot, Table
+from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.records.types import ROUND_TIME, AxisValue, Metric, Record, Sample
+from rnn_vs_attn.report.plots import Figure
+from rnn_vs_attn.report.tables import Column, Pivot, Table
 
 if TYPE_CHECKING:
     from rnn_vs_attn.measure.workload import Workload

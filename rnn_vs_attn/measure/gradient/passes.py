@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.isolation.keeping import kept
-from rnn_vs_attn.measure.draws import same_draws
+from rnn_vs_attn.measure.conduct.draws import same_draws
 from rnn_vs_attn.models import build
 
 AT_ONCE = 1 << 15  # positions of all cotangents together that one pass takes

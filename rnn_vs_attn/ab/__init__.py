@@ -1,0 +1,1 @@
+"""Two versions measured in turn: checkouts, pairs, decisions."""

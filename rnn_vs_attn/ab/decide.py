@@ -1,0 +1,223 @@
+"""From what the pairs of `ab` gave to its verdicts: one a timed pass of a case, one an exact metric."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from rnn_vs_attn.ab import power
+from rnn_vs_attn.ab.power import Design
+from rnn_vs_attn.ab.runner import NAME, Cell, Pairs, Stage
+from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Presence
+from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.compare.verdicts import ALPHA, FAILED, MISSING, NEW, SCREEN, SHOWN_LEVEL, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.records.types import key_of
+from rnn_vs_attn.stats import rank_tests
+from rnn_vs_attn.suites.suite import Case, Suite, axes_of
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The machine's own peak in the candidate's processes against the baseline's."""
+
+    stage: int
+    name: str
+    ratio: float
+    low: float | None
+    high: float | None
+    moved: bool
+
+
+def calibrations(pairs: Pairs) -> list[Calibration]:
+    """Every calibration kernel of both stages."""
+    margin, found = verdicts.margin_of(pairs.limits.margin, "ratio"), []
+    for stage in pairs.stages:
+        for name, differences in stage.calibration.items():
+            shift = rank_tests.paired_shift(differences, SHOWN_LEVEL)
+            centre, low, high = verdicts.as_change(shift, "lower", "ratio")
+            found.append(
+                Calibration(
+                    stage.number, name, centre, low, high, verdicts.moved(differences, margin, len(stage.calibration))
+                )
+            )
+    return found
+
+
+def judge(pairs: Pairs, gated: bool) -> list[Comparison]:
+    """A verdict for every timed pass of every case. gated: a calibration kernel that moved unsettles all."""
+    tails = _adjusted_tails(pairs)
+    moved = {c.stage: c for c in calibrations(pairs) if c.moved and gated}
+    found = []
+    for case in pairs.cases:
+        for name in pairs.passes:
+            cell = Cell(case, name)
+            if case in pairs.faults:
+                side, fault = pairs.faults[case]
+                found.append(_row(pairs, cell, FAILED, f"{side}: {fault.status}: {fault.reason}"))
+            else:
+                found.append(_judged(pairs, cell, tails.get(cell), moved))
+    return found
+
+
+def _adjusted_tails(pairs: Pairs) -> dict[Cell, float]:
+    """Of every flagged cell its tail over the fresh pairs, adjusted for all flagged ones."""
+    margin = verdicts.margin_of(pairs.limits.margin, "ratio")
+    second = pairs.stages[1]
+    done = [cell for cell in pairs.flagged if second.observed.get(cell)]
+    raw = [rank_tests.paired_tail(_turned(second.differences(cell), pairs.flagged[cell]), margin) for cell in done]
+    return dict(zip(done, rank_tests.holm(raw), strict=True))
+
+
+def _turned(differences: Sequence[float], direction: str) -> list[float]:
+    return [d if direction == SLOWER else -d for d in differences]
+
+
+def _judged(pairs: Pairs, cell: Cell, p: float | None, moved: Mapping[int, Calibration]) -> Comparison:
+    """The verdict of a cell without a fault."""
+    direction = pairs.flagged.get(cell, "")
+    stage = pairs.stages[1 if direction else 0]
+    differences, margin = stage.differences(cell), verdicts.margin_of(pairs.limits.margin, "ratio")
+    needed = _pairs_needed(pairs, stage)
+    if len(differences) < max(stage.wanted, needed) or not differences:
+        wanted = max(stage.wanted, needed)
+        reason = f"too few pairs: {len(differences)} in stage {stage.number}, {wanted} are needed"
+        return _row(pairs, cell, UNSURE, reason, stage, undecidable=True)
+    if direction:
+        assert p is not None
+        verdict, reason = verdicts.confirmed(p, differences, margin, direction)
+    else:
+        verdict, reason = verdicts.unflagged(differences, margin)
+    if verdict == SLOWER:
+        verdict, reason = _by_clock(pairs, stage, cell, margin)
+    if stage.number in moved and verdict != UNSURE:
+        verdict, reason = UNSURE, _moved(moved[stage.number])
+    return _row(pairs, cell, verdict, reason, stage, p)
+
+
+def _pairs_needed(pairs: Pairs, stage: Stage) -> int:
+    if stage.number == 2:
+        return rank_tests.pairs_needed(len(pairs.flagged), ALPHA)
+    return rank_tests.pairs_needed(1, SCREEN)
+
+
+def _by_clock(pairs: Pairs, stage: Stage, cell: Cell, margin: float) -> tuple[str, str]:
+    """A slowdown under a lower clock is the machine's: on CUDA it must show in clock cycles too."""
+    if not cell.case.device.startswith("cuda"):
+        key = key_of(NAME, cell.metric, axes_of(cell.case) | {"side": CANDIDATE})
+        lines = [line for line in pairs.lines_of(key) if line.details.get("stage") == stage.number]
+        changed = [line for line in lines if any("clock" in warning for warning in line.warnings)]
+        if 2 * len(changed) > len(lines):
+            return UNSURE, f"slower, and the CPU's clock changed in {len(changed)} of {len(lines)} pairs"
+        return SLOWER, ""
+    cycles = stage.cycles(cell)
+    if cycles is None:
+        return UNSURE, "slower, but the GPU's clock is not known; pip install 'rnn-vs-attn[gpu]'"
+    if rank_tests.paired_tail(cycles, margin) > ALPHA:
+        return UNSURE, "slower in seconds and not in clock cycles: the GPU's clock changed"
+    return SLOWER, ""
+
+
+def _moved(calibration: Calibration) -> str:
+    name = calibration.name.split()[0]
+    return f"the calibration kernel moved: {name} times {calibration.ratio:.3f}; the machine changed, not the code"
+
+
+def _row(
+    pairs: Pairs,
+    cell: Cell,
+    verdict: str,
+    reason: str,
+    stage: Stage | None = None,
+    p: float | None = None,
+    undecidable: bool = False,
+) -> Comparison:
+    metric = pairs.suite.metric(cell.metric, axes_of(cell.case))
+    row = Comparison(
+        suite=NAME,
+        axes=axes_of(cell.case),
+        metric=metric.name,
+        unit=metric.unit,
+        better=metric.better,
+        exact=metric.exact,
+        scale=metric.scale,
+        verdict=verdict,
+        reason=reason,
+        p=p,
+        undecidable=undecidable,
+    )
+    if stage is None:
+        return row
+    sides = _medians(pairs, cell, stage)
+    row = dataclasses.replace(row, stage=stage.number, baseline=sides[BASELINE], candidate=sides[CANDIDATE])
+    differences = stage.differences(cell)
+    if not differences:
+        return row
+    shift = rank_tests.paired_shift(differences, SHOWN_LEVEL)
+    centre, low, high = verdicts.as_change(shift, metric.better, metric.scale)
+    design = Design(pairs.limits.screen, pairs.limits.confirm, max(1, len(pairs.flagged)))
+    margin = verdicts.margin_of(pairs.limits.margin, "ratio")
+    return dataclasses.replace(
+        row,
+        centre=centre,
+        low=low,
+        high=high,
+        values=len(differences),
+        detectable=power.detectable(differences, margin, design),
+        details={"differences": differences, "screened": pairs.stages[0].differences(cell)},
+    )
+
+
+def _medians(pairs: Pairs, cell: Cell, stage: Stage) -> dict[str, float | None]:
+    """Each side's median over the pairs of a stage."""
+    found: dict[str, float | None] = {}
+    for side in (BASELINE, CANDIDATE):
+        key = key_of(NAME, cell.metric, axes_of(cell.case) | {"side": side})
+        values = [
+            line.value
+            for line in pairs.lines_of(key)
+            if line.value is not None and line.details.get("stage") == stage.number
+        ]
+        found[side] = median(values) if values else None
+    return found
+
+
+# What is not timed
+
+
+def exact(
+    suite: Suite, case: Case, sides: Mapping[str, Sequence[Mapping[str, Any]]], margin: float
+) -> list[Comparison]:
+    """Exact metrics of one case, from each side's samples: a growth beyond the margin counts at once."""
+    by_key: dict[tuple[str, tuple[Any, ...]], dict[str, float | None]] = {}
+    for side, samples in sides.items():
+        for sample in samples:
+            metric = suite.metric(sample["metric"], axes_of(case) | sample["axes"])
+            if metric.exact and metric.better != "none":
+                by_key.setdefault((metric.name, tuple(sorted(sample["axes"].items()))), {})[side] = sample["value"]
+    rows = []
+    for (name, added), values in by_key.items():
+        axes = axes_of(case) | dict(added)
+        rows.append(
+            verdicts.exact_row(
+                suite.metric(name, axes), axes, values.get(BASELINE), values.get(CANDIDATE), margin, NAME
+            )
+        )
+    return rows
+
+
+def absent(suite: Suite, case: Case, passes: Sequence[str], presence: Presence) -> list[Comparison]:
+    """Rows of a case whose model one side lacks or cannot import."""
+    if presence.broken:
+        side, reason = next(iter(presence.broken.items()))
+        verdict, reason = FAILED, f"{side}: {reason}"
+    else:
+        side, reason = next(iter(presence.reasons.items()))
+        verdict = NEW if side == BASELINE else MISSING
+    metrics = [suite.metric(f"{name}_time", axes_of(case)) for name in passes]
+    return [
+        Comparison(NAME, axes_of(case), m.name, m.unit, m.better, m.exact, m.scale, verdict=verdict, reason=reason)
+        for m in metrics
+    ]

@@ -1,0 +1,146 @@
+"""What `models` lists: a row a model, from closed forms or, for the user's own, from a worker."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from rnn_vs_attn import units
+from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.registry import ENCODER, LANGUAGE, Complexity, ModelSpec
+from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
+from rnn_vs_attn.run.session import console
+from rnn_vs_attn.suites import takers
+
+VOCAB_SIZE = 256  # bytes
+_GROWTHS = tuple(field.name for field in dataclasses.fields(Complexity))
+
+
+def model_row(spec: ModelSpec, shape: Shape, named: bool, debug: bool) -> dict[str, Any]:
+    """What is known of a model at a shape. named: whether it was asked for, so that a wrong one is an error."""
+    facts: dict[str, Any] = {"num_params": None, "train_flops": None, "decodes": None, "note": spec.note}
+    broken = False
+    try:
+        facts |= _facts(spec, shape, debug)
+    except (UserError, CaseFault) as error:
+        if named and isinstance(error, UserError):
+            raise
+        facts["note"], broken = f"broken: {error}", True
+    complexity = dataclasses.asdict(spec.complexity) if spec.complexity else dict.fromkeys(_GROWTHS)
+    return {
+        "name": spec.name,
+        "family": spec.family,
+        "commands": [] if broken else commands(spec, bool(facts["decodes"])),
+        **complexity,
+        "causal": _causal(spec),
+        "source": spec.source,
+        **facts,
+    }
+
+
+def commands(spec: ModelSpec, decodes: bool) -> list[str]:
+    """What is typed behind the program's name to measure a model."""
+    from rnn_vs_attn.ab import command as ab
+
+    suites = takers.taking(spec, decodes)
+    return [suite.command for suite in suites] + [ab.NAME] * (ab.SUITE in suites)
+
+
+def _facts(spec: ModelSpec, shape: Shape, debug: bool) -> dict[str, Any]:
+    """Counts by closed forms; of the user's own from a worker. CaseFault or UserError where that cannot build it."""
+    if spec.family == LANGUAGE:
+        note = f"takes token ids; counted with {VOCAB_SIZE} of them and a context of seq_len"
+        return {"num_params": _language_params(spec, shape), "decodes": True, "note": note}
+    if spec.family == ENCODER:
+        made = _encoder_shape(shape)
+        note = (
+            f"takes token ids and predicts none; counted with {VOCAB_SIZE} of them, a context of seq_len, embeddings "
+            f"of width {made.embedding_dim} and the pooler; --size has the published ones"
+        )
+        return {"num_params": made.num_params, "decodes": False, "note": note}
+    if spec.costs:
+        flops = spec.costs.flops(shape).train
+        return {"num_params": spec.costs.num_params(shape), "train_flops": flops, "decodes": True}
+    described = ask_once("describe", debug, model=spec.name, shape=dataclasses.asdict(shape))
+    return {
+        "num_params": described["num_params"],
+        "train_flops": described["flops"],
+        "decodes": described["decodes"],
+    }
+
+
+def _causal(spec: ModelSpec) -> str:
+    if spec.family == ENCODER:
+        return "never"
+    return "always" if spec.always_causal else "by --causal" if spec.costs else "up to the module"
+
+
+def _language_params(spec: ModelSpec, shape: Shape) -> int:
+    size = (shape.d_model, shape.num_heads, shape.num_layers, VOCAB_SIZE)
+    return LanguageShape(*size, context_len=shape.seq_len, memory_len=shape.seq_len).num_params(spec.name)
+
+
+def _encoder_shape(shape: Shape) -> AlbertShape:
+    size = (shape.num_layers, shape.d_model, shape.num_heads)
+    return AlbertShape(*size, vocab_size=VOCAB_SIZE, context_len=shape.seq_len)
+
+
+def ask_once(do: str, debug: bool, **fields: Any) -> dict[str, Any]:
+    from rnn_vs_attn.worker.client import ChildWorker
+
+    worker = ChildWorker(debug)
+    try:
+        return worker.ask(do, 60.0, **fields)
+    finally:
+        if worker.alive:
+            worker.close()
+
+
+_TITLES = {
+    "name": "model",
+    "family": "family",
+    "commands": "commands",
+    "num_params": "parameters",
+    "train_flops": "FLOPs (train)",
+    "time": "time",
+    "memory": "memory (train)",
+    "sequential_operations": "sequential",
+    "path_length": "path",
+    "decodes": "decodes",
+    "causal": "causal",
+    "source": "source",
+}
+_PROSE = ("commands", "source")
+_NOTES = (
+    "n is seq_len and d is d_model, projections included; FLOPs are of matrix products, a multiply-add is two",
+    "ab takes what bench takes: built-in models under --aa and between two environments, your own between commits too",
+)
+
+
+def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
+    """The list as one table, or as several where the terminal is narrow."""
+    from rnn_vs_attn.report.tables import Table
+    from rnn_vs_attn.report.terminal import print_table
+
+    caption = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(shape).items() if name != "causal")
+    noted: dict[str, list[str]] = {}
+    for told in rows:
+        noted.setdefault(told["note"], []).append(told["name"])
+    notes = [f"{', '.join(names)}: {note}" for note, names in noted.items() if note]
+    cells = [[_written(name, row[name], row["family"]) for name in _TITLES] for row in rows]
+    table = Table(caption, list(_TITLES.values()), cells, [*notes, *_NOTES], grouped=False, prose=_PROSE)
+    print_table(table, console())
+
+
+def _written(name: str, value: Any, family: str) -> str:
+    if value is None:
+        return "–" if family in (LANGUAGE, ENCODER) else "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if name == "commands":
+        return ", ".join(value) or "none"
+    if name == "num_params":
+        return f"{value:,}"
+    return units.scaled(value) if name == "train_flops" else str(value)

@@ -1,0 +1,1 @@
+"""Two runs or versions judged: verdicts, their report."""

@@ -1,0 +1,376 @@
+"""`compare`: two stored runs, joined on suite, metric and axes, to verdicts; more than two to a table over time.
+
+Rounds of two runs are not pairs, so the tests are rank-sum tests; and between two days a machine changes by more than
+any test within a run can see, so the margin of times is widened by that spread, and unlike machines are refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import stdev
+from typing import Any
+
+from rnn_vs_attn import units
+from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.compare.report import Report, geometric_mean, varying
+from rnn_vs_attn.compare.verdicts import (
+    ALPHA,
+    FASTER,
+    MISSING,
+    NEW,
+    SAME,
+    SAME_LEVEL,
+    SHOWN_LEVEL,
+    SLOWER,
+    UNSURE,
+    Comparison,
+)
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.machine import environment
+from rnn_vs_attn.records.checks import problem_of_run, problems
+from rnn_vs_attn.records.folder import read_run
+from rnn_vs_attn.records.types import ROUND_TIME, Key, Metric, Record, Run
+from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.stats import rank_tests
+
+DEFAULT_SPREAD = 0.04  # standard deviation of a machine from day to day where no history tells it
+LEAST_HISTORY = 5
+_ONE_SIDED = 1.645  # standard normal quantile at .95
+_TIMED = ("s", "1/s", "FLOP/s", "B/s")  # units in which the machine of the day has a part
+_WHOLE_CASE = "all metrics"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How two runs are judged. spread: of the machine between days; source: where that number is from.
+
+    calibration: metrics that measure the machine and not a model; echoes: those that say what another one says.
+    """
+
+    margin: float
+    spread: float = DEFAULT_SPREAD
+    source: str = "the default; --history FOLDER measures it"
+    calibration: frozenset[str] = frozenset()
+    echoes: frozenset[str] = frozenset()
+
+    @property
+    def widened(self) -> float:
+        """The margin of times: two runs differ by sqrt(2) times the spread of one."""
+        return self.margin + _ONE_SIDED * math.sqrt(2) * self.spread
+
+    def of(self, record: Record) -> float:
+        """The margin of a record on the scale of differences."""
+        timed = record.unit in _TIMED and record.scale == "ratio"
+        return verdicts.margin_of(self.widened if timed else self.margin, record.scale)
+
+
+# Reading
+
+
+def read(path: Path) -> Run:
+    """A stored run whose numbers can be numbers. UserError that names the file and line otherwise."""
+    run = read_run(path)
+    wrong = problem_of_run(run)
+    if wrong:
+        raise UserError(f"{path / 'run.json'} is damaged: {wrong}")
+    for number, problem in problems(run.records):
+        raise UserError(f"{path / 'records.jsonl'}, line {number} {problem}")
+    return run
+
+
+def unlike(baseline: Run, candidate: Run) -> list[str]:
+    """Facts that must agree and do not, each with both values."""
+    sides = [environment.hard_keys(run.environment) | {"inputs": _inputs(run)} for run in (baseline, candidate)]
+    return [f"{key}: {sides[0][key]} and {sides[1][key]}" for key in sides[0] if sides[0][key] != sides[1][key]]
+
+
+def _inputs(run: Run) -> str:
+    """Which workload a case's fields stand for: the suite, and the version of how it makes weights and inputs."""
+    return environment.digest({"suite": run.suite, "inputs": run.settings.get("inputs", 1)})[:16]
+
+
+def spread_of(folder: Path, like: Run) -> tuple[float, int]:
+    """The standard deviation of a machine between runs, from those under `folder` that are of the same kind as `like`.
+
+    The root mean square over all timed cases of that of the logarithms of their medians; and the number of runs.
+    UserError where there are too few.
+    """
+    found = [read(file.parent) for file in sorted(folder.glob("*/run.json"))]
+    alike = [run for run in found if run.suite == like.suite and run.status == "complete" and not unlike(run, like)]
+    if len(alike) < LEAST_HISTORY:
+        raise UserError(
+            f"--history {folder} has {len(alike)} complete runs of {like.suite} on this machine, of {len(found)}; "
+            f"{LEAST_HISTORY} or more are needed, or leave it out for the default of {units.percent(DEFAULT_SPREAD)}"
+        )
+    medians: dict[Key, list[float]] = {}
+    for run in alike:
+        for record in run.records:
+            if record.ok and record.unit == "s" and record.median and record.metric != ROUND_TIME:
+                medians.setdefault(record.key, []).append(math.log(record.median))
+    squares = [stdev(values) ** 2 for values in medians.values() if len(values) >= LEAST_HISTORY]
+    if not squares:
+        raise UserError(f"--history {folder} has no timed case in {LEAST_HISTORY} runs; leave it out for the default")
+    return math.sqrt(sum(squares) / len(squares)), len(alike)
+
+
+# Judging
+
+
+def judge(baseline: Run, candidate: Run, rules: Rules) -> list[Comparison]:
+    """A verdict for every metric that two runs share, and a row for every case that only one has or that failed."""
+    before, after = (_by_case(run, rules) for run in (baseline, candidate))
+    found: list[Comparison] = []
+    both: list[tuple[Record, Record]] = []
+    for case, records in before.items():
+        absent = _absent(records, after.get(case))
+        if absent is not None:
+            found.append(absent)
+            continue
+        for metric, record in records.items():
+            other = after[case].get(metric)
+            if other is None:
+                found.append(_row(record, MISSING, "the candidate has no such record", baseline=record.median))
+            elif _meaning(record) != _meaning(other):
+                found.append(_row(record, UNSURE, "the two runs do not measure the same by it", undecidable=True))
+            elif record.better != "none":
+                both.append((record, other))
+        found += [_row(r, NEW, "", candidate=r.median) for m, r in after[case].items() if m not in records]
+    for case, records in after.items():
+        if case not in before:
+            found.append(_whole(next(iter(records.values())), NEW, "the baseline has no such case"))
+    return found + _judged(both, rules, _moved(baseline, candidate, rules))
+
+
+def _by_case(run: Run, rules: Rules) -> dict[tuple[Any, ...], dict[Any, Record]]:
+    """Records of models by the axes of their case, then by metric and added axes."""
+    records = [r for r in run.records if "model" in r.axes and r.metric not in rules.calibration | rules.echoes]
+    shared = set.intersection(*(set(r.axes) for r in records)) if records else set()
+    found: dict[tuple[Any, ...], dict[Any, Record]] = {}
+    for record in records:
+        case = tuple(sorted((k, v) for k, v in record.axes.items() if k in shared))
+        added = tuple(sorted((k, v) for k, v in record.axes.items() if k not in shared))
+        found.setdefault(case, {})[record.metric, added] = record
+    return found
+
+
+def _meaning(record: Record) -> tuple[str, str, str, bool]:
+    return record.unit, record.better, record.scale, record.exact
+
+
+def _absent(before: Mapping[Any, Record], after: Mapping[Any, Record] | None) -> Comparison | None:
+    """The one row of a case that cannot be compared; None where it can."""
+    first = next(iter(before.values()))
+    if after is None:
+        return _whole(first, MISSING, "the candidate has no such case")
+    for side, records in (("candidate", after), ("baseline", before)):
+        fault = next((r for r in records.values() if r.status != "ok"), None)
+        if fault is not None:
+            return _whole(first, verdicts.FAILED, f"{side}: {fault.status}: {fault.error}")
+    return None
+
+
+def _judged(both: Sequence[tuple[Record, Record]], rules: Rules, moved: str) -> list[Comparison]:
+    """Exact metrics exactly; all others by rank-sum tests with Holm's correction, one family a direction."""
+    rows: list[Comparison] = []
+    noisy: list[tuple[Record, Record, list[float], list[float]]] = []
+    for record, other in both:
+        if record.exact:
+            if record.median is not None and other.median is not None:
+                metric = Metric(record.metric, record.unit, record.better, True, record.scale)
+                rows.append(verdicts.exact_row(metric, record.axes, record.median, other.median, 0.0, record.suite))
+            continue
+        before, after = verdicts.differences_of(record), verdicts.differences_of(other)
+        if not before or not after:
+            rows.append(_without_values(record, other))
+        else:
+            noisy.append((record, other, before, after))
+    slower = [rank_tests.unpaired_tail(after, before, rules.of(r)) for r, _, before, after in noisy]
+    faster = [rank_tests.unpaired_tail(before, after, rules.of(r)) for r, _, before, after in noisy]
+    q_values = _q_values([(before, after) for _, _, before, after in noisy])
+    for (record, other, before, after), up, down, q in zip(
+        noisy, rank_tests.holm(slower), rank_tests.holm(faster), q_values, strict=True
+    ):
+        row = _measured(record, other, before, after, rules, len(noisy))
+        if not row.undecidable:
+            verdict = SLOWER if up <= ALPHA else FASTER if down <= ALPHA else row.verdict
+            reason = "" if verdict in (SLOWER, FASTER) else row.reason
+            if moved and record.unit in _TIMED:
+                verdict, reason = UNSURE, moved
+            row = replace(row, verdict=verdict, reason=reason, p=min(up, down))
+        rows.append(replace(row, q=q))
+    return rows
+
+
+def _measured(
+    record: Record, other: Record, before: list[float], after: list[float], rules: Rules, tests: int
+) -> Comparison:
+    """The row of a noisy metric: same or unsure, before anything is called slower or faster."""
+    centre, low, high = verdicts.as_change(
+        rank_tests.unpaired_shift(after, before, SHOWN_LEVEL), record.better, record.scale
+    )
+    row = _row(
+        record,
+        UNSURE,
+        "its interval reaches beyond the margin",
+        baseline=record.median,
+        candidate=other.median,
+        centre=centre,
+        low=low,
+        high=high,
+        values=min(len(before), len(after)),
+    )
+    if rank_tests.least_unpaired_tail(len(after), len(before)) * tests > ALPHA:
+        reason = (
+            f"too few rounds: {len(before)} against {len(after)} can show nothing among {tests} metrics of cases; "
+            f"{rank_tests.rounds_needed(tests, ALPHA)} in each run can (--rounds)"
+        )
+        return replace(row, reason=reason, undecidable=True)
+    if rank_tests.unpaired_shift(after, before, SAME_LEVEL).within(rules.of(record)):
+        return replace(row, verdict=SAME, reason="")
+    return row
+
+
+def _q_values(values: Sequence[tuple[list[float], list[float]]]) -> list[float]:
+    """Of every metric, adjusted for the false discovery rate: is there any change, however small."""
+    tails = [min(rank_tests.unpaired_tail(a, b, 0.0), rank_tests.unpaired_tail(b, a, 0.0)) for b, a in values]
+    return rank_tests.false_discovery([min(1.0, 2 * tail) for tail in tails])
+
+
+def _moved(baseline: Run, candidate: Run, rules: Rules) -> str:
+    """Which calibration kernel says that the machine changed, "" where none."""
+    before = {r.key: r for r in baseline.records if r.metric in rules.calibration}
+    for record in candidate.records:
+        other = before.get(record.key)
+        if other is None or not record.values or not other.values:
+            continue
+        after, earlier = verdicts.differences_of(record), verdicts.differences_of(other)
+        if not after or not earlier:
+            continue
+        shift = rank_tests.unpaired_shift(after, earlier, SHOWN_LEVEL)
+        if shift.excludes_zero() and abs(shift.centre) > rules.of(record):
+            ratio = verdicts.as_change(shift, record.better, record.scale)[0]
+            return f"the calibration kernel moved: {record.metric} times {ratio:.3f}; the machine changed, not the code"
+    return ""
+
+
+def _without_values(record: Record, other: Record) -> Comparison:
+    """A metric without a logarithm or without samples on one side."""
+    if record.median == other.median and record.zero == other.zero:
+        return _row(record, SAME, "", baseline=record.median, candidate=other.median)
+    reason = "no ratio: one side has no value, or is 0"
+    return _row(record, UNSURE, reason, baseline=record.median, candidate=other.median)
+
+
+def _whole(record: Record, verdict: str, reason: str) -> Comparison:
+    """One row for a whole case."""
+    return replace(_row(record, verdict, reason), metric=_WHOLE_CASE, unit="1", exact=False)
+
+
+def _row(record: Record, verdict: str, reason: str, **rest: Any) -> Comparison:
+    return Comparison(
+        suite=record.suite,
+        axes=dict(record.axes),
+        metric=record.metric,
+        unit=record.unit,
+        better=record.better,
+        exact=record.exact,
+        scale=record.scale,
+        verdict=verdict,
+        reason=reason,
+        **rest,
+    )
+
+
+# The report
+
+
+def report(
+    baseline: Run, candidate: Run, names: tuple[str, str], rules: Rules, strict: bool, differing: Sequence[str]
+) -> Report:
+    """Verdicts and exit code of two runs; differing: hard keys that do not agree, under which nothing is a verdict."""
+    found = judge(baseline, candidate, rules)
+    code = verdicts.exit_code(found, strict, new_counts=False)
+    cut_off = interrupted((baseline, candidate), names)
+    if differing or cut_off or all(c.verdict in (MISSING, NEW) for c in found):
+        code = verdicts.NO_VERDICT
+    notes = [
+        f"margin {units.percent(rules.margin)}; of times {units.percent(rules.widened)}, as this machine's spread from "
+        f"day to day is {units.percent(rules.spread)} ({rules.source}); exact metrics: any change counts",
+        "slower, faster: beyond the margin by an exact rank-sum test with Holm's correction, one family a direction; "
+        "same: the 90% interval is inside the margin; intervals shown are at 95%; q: false discovery rate",
+        *(f"NO VERDICT, {name} was interrupted and is not whole; finish it with --resume {name}" for name in cut_off),
+        *(f"ADVISORY ONLY, the machines differ in {line}" for line in differing),
+        geometric_mean(found),
+    ]
+    facts = {
+        "baseline": names[0],
+        "candidate": names[1],
+        "suite": candidate.suite,
+        "margin": rules.margin,
+        "widened_margin": rules.widened,
+        "spread": rules.spread,
+        "differing": list(differing),
+        "interrupted": cut_off,
+        "fingerprint": candidate.environment.get("fingerprint"),
+        "commits": [baseline.environment.get("git_commit"), candidate.environment.get("git_commit")],
+    }
+    return Report(f"compare, {names[1]} against {names[0]}", found, [n for n in notes if n], code, facts)
+
+
+def interrupted(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
+    """The names of runs that were cut off, each once."""
+    return list(dict.fromkeys(name for run, name in zip(runs, names, strict=True) if run.status != "complete"))
+
+
+def over_time(runs: Sequence[Run], names: Sequence[str], rules: Rules) -> Table:
+    """Medians of more than two runs side by side, in the order in which they began, and the last against the first."""
+    order = sorted(range(len(runs)), key=lambda i: runs[i].started)
+    cells = [_by_case(runs[i], rules) for i in order]
+    keys = list(dict.fromkeys((case, metric) for run in cells for case, records in run.items() for metric in records))
+    rows = []
+    axes = [dict(case) | dict(metric[1]) for case, metric in keys]
+    shown = varying(axes)
+    for (case, metric), own in zip(keys, axes, strict=True):
+        records = [run.get(case, {}).get(metric) for run in cells]
+        known = next(r for r in records if r is not None)
+        if known.better == "none":
+            continue
+        alike = [r if r is not None and r.ok and _meaning(r) == _meaning(known) else None for r in records]
+        medians = [r.median if r is not None else None for r in alike]
+        written = ["–" if m is None else units.of_unit(m, known.unit) for m in medians]
+        rows.append([*(str(own.get(name, "–")) for name in shown), metric[0], *written, _growth(medians, known)])
+    header = [*shown, "metric", *(names[i] for i in order), "last ÷ first"]
+    notes = [
+        "medians; no verdict: give two runs for one, or export --format otava for change points in a long series",
+        *(f"{name} was interrupted and is not whole" for name in interrupted(runs, names)),
+    ]
+    return Table(f"{runs[0].suite}, {len(runs)} runs", header, rows, notes, grouped=False, heads=len(shown) + 1)
+
+
+def _growth(medians: Sequence[float | None], record: Record) -> str:
+    first, last = medians[0], medians[-1]
+    if first is None or last is None:
+        return "–"
+    if record.scale != "ratio":
+        return f"{last - first:+.4g}"
+    return f"{last / first:.3f}" if first > 0 else "–"
+
+
+def as_documents(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Several runs for `--json`: of each when it began and its medians."""
+    return [
+        {
+            "started": run.started,
+            "status": run.status,
+            "suite": run.suite,
+            "records": [
+                {k: v for k, v in dataclasses.asdict(r).items() if k in ("axes", "metric", "unit", "status", "median")}
+                for r in run.records
+            ],
+        }
+        for run in runs
+    ]

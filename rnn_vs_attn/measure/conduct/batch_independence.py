@@ -1,0 +1,148 @@
+"""Whether the sequences of a batch are apart: each is changed in turn, on few positions, and the others are looked at.
+
+A layer that takes its first axis for the sequence, as an nn.GRU without batch_first=True does, runs without an error
+and computes something else: an output then depends on other sequences, and on no other position of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, ROUNDING, differ, distance, finite
+from rnn_vs_attn.measure.conduct.draws import same_draws
+from rnn_vs_attn.measure.conduct.holdings import Holdings
+from rnn_vs_attn.models import build
+from rnn_vs_attn.models.mixer import output_of
+
+SEQUENCES = 3  # as many as it takes to see what goes forward, backward or both ways
+LENGTHS = (8, 64, 256)  # positions that are tried, before those of the case: a module may refuse few
+_NOISE = 0.03  # of what another order of sums makes, as the order is the same here
+MIXES = "it mixes the sequences of a batch: what one of them gives depends on the others"
+RANDOM = "it draws random numbers outside of training, so no two calls give the same"
+KEEPS_STATE = "what it gives depends on its own earlier calls"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How a module treats a batch, outside of training. unknown: why that could not be asked, else ""."""
+
+    mixes: bool = False
+    runs_over_it: bool = False
+    random: bool = False
+    keeps_state: bool = False
+    unknown: str = ""
+
+    def refuse(self) -> None:
+        """CaseFault where it runs over the batch."""
+        if self.runs_over_it:
+            raise CaseFault(
+                "failed",
+                "it runs over the batch: what it gives at a position depends on the same position of other sequences, "
+                "and on no other position of its own; build it with batch_first=True, or transpose input and output",
+            )
+
+    @property
+    def warnings(self) -> list[str]:
+        said = [(self.mixes, MIXES), (self.random, RANDOM), (self.keeps_state, KEEPS_STATE)]
+        unknown = f"whether it keeps the sequences of a batch apart could not be asked ({self.unknown})"
+        return [text for met, text in (*said, (bool(self.unknown), unknown)) if met]
+
+
+def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int) -> Batch:
+    """Asked of a layer in eval mode; of the shape given where it takes no small one.
+
+    UserError where its output has another shape than its input.
+    """
+    weight = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
+    holdings = Holdings(module)
+
+    def run(x: Tensor) -> Tensor:
+        holdings.put_back()
+        return value(module, x)
+
+    unknown = "it takes no batch of several sequences"
+    for size, length in _shapes(batch_size, seq_len):
+        x, other = torch.randn(2, size, length, d_model, dtype=weight.dtype, device=weight.device)
+        try:
+            return ask(run, x, other)
+        except UserError:
+            if length == seq_len:
+                raise
+        except Exception as error:
+            unknown = first_line(error)
+    return Batch(unknown=unknown)
+
+
+def of_ids(module: nn.Module, vocab_size: int, context_len: int) -> Batch:
+    """The same of a language model, which maps token ids (B, L) to (B, L, ...)."""
+    ids = torch.randint(vocab_size, (SEQUENCES, min(LENGTHS[0], context_len)), device=next(module.parameters()).device)
+
+    def run(tokens: Tensor) -> Tensor:
+        with torch.no_grad():
+            return output_of(module(tokens))
+
+    return ask(run, ids, (ids + 1) % vocab_size)
+
+
+def _shapes(batch_size: int, seq_len: int) -> Iterator[tuple[int, int]]:
+    """Batches and lengths, never alike, so that a module which swaps them is found out; the case's own last."""
+    yield SEQUENCES, LENGTHS[0]
+    yield from ((SEQUENCES, length) for length in LENGTHS[1:] if length < seq_len)
+    yield (SEQUENCES if seq_len != SEQUENCES else 2), seq_len
+    if batch_size > 1:
+        yield batch_size, seq_len
+
+
+def value(module: nn.Module, x: Tensor) -> Tensor:
+    """The output, without a graph unless the module takes gradients itself."""
+    try:
+        with torch.no_grad():
+            return build.call(module, x)
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        with torch.enable_grad():
+            return build.call(module, x).detach()
+
+
+def ask(run: Callable[[Tensor], Tensor], x: Tensor, other: Tensor) -> Batch:
+    """The same of any function from (B, L, ...) to (B, L, ...). other: of x's shape, and different everywhere."""
+    given = []  # kept, or what is freed makes room for another input of the same address, which a cache may know
+
+    def at(inputs: Tensor, seed: int = 0) -> Tensor:
+        given.append(inputs.clone())
+        with same_draws(seed):
+            return run(given[-1]).clone()
+
+    base = at(x)
+    if not finite([base]):
+        return Batch(unknown=OUTPUT_NOT_FINITE)
+    random = differ(base, at(x, seed=1))
+    if random and any(differ(base, at(x)) for _ in range(2)):  # not one: it may do something at every other call
+        return Batch(keeps_state=True, unknown="its outputs change from call to call")
+    if not _reaches(at, base, x, other, 0):
+        return Batch(random=random)
+    along = x.shape[1] > 1 and not _reaches(at, base, x, other, 1)
+    return Batch(mixes=True, runs_over_it=along, random=random)
+
+
+def _reaches(at: Callable[[Tensor], Tensor], base: Tensor, x: Tensor, other: Tensor, axis: int) -> bool:
+    """Whether an output depends on an input elsewhere along an axis.
+
+    Half of all places are changed at a time, by the bits of their numbers, so each is once changed without each other.
+    """
+    places = torch.arange(x.shape[axis], device=x.device)
+    for bit in range((len(places) - 1).bit_length()):
+        for side in (0, 1):
+            changed = (places >> bit) % 2 == side
+            mask = changed.view(-1, *[1] * (x.dim() - axis - 1))
+            y = at(torch.where(mask, other, x))
+            apart = distance(y.movedim(axis, 0)[~changed], base.movedim(axis, 0)[~changed])
+            if apart > _NOISE * ROUNDING.get(y.dtype, 0.0):
+                return True
+    return False

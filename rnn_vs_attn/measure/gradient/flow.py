@@ -1,0 +1,90 @@
+"""How much gradient of the last output arrives at every input: all distances from one pass back, however small.
+
+G(k) = ||dy_T / dx_(T-k)||_F / sqrt(D). For cotangents v with E[v v^T] = I the squared length of v^T J has the mean
+||J||_F^2 (Hutchinson 1990), and one vector-Jacobian product gives v^T J for every input at once. A module with a state
+is taken back in chunks of the sequence, any other in one piece; which of them, and whether what comes out is to be
+trusted, is tried for every module alike.
+
+Shapes: P cotangents, L sequence, D d_model. Everything is float64.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.measure.conduct import batch_independence
+from rnn_vs_attn.measure.gradient.chunks import by_chunks
+from rnn_vs_attn.measure.gradient.norms import Flow
+from rnn_vs_attn.measure.gradient.passes import AT_ONCE, float64, gradient, output
+from rnn_vs_attn.measure.gradient.precision import look_at_few
+from rnn_vs_attn.measure.gradient.way import Way, way
+from rnn_vs_attn.measure.gradient.whole import SENSITIVE, direct
+from rnn_vs_attn.models.mixer import has_state
+
+
+def cotangents(num_probes: int, d_model: int, exact: bool, device: torch.device) -> Tensor:
+    """(P, D) whose rows' squared lengths v^T J add up to G^2: Rademacher probes, or all D unit vectors where exact."""
+    if exact:
+        return torch.eye(d_model, device=device) / math.sqrt(d_model)
+    signs = torch.randint(0, 2, (num_probes, d_model), device=device, dtype=torch.float64) * 2 - 1
+    return signs / math.sqrt(num_probes * d_model)
+
+
+def make_ready(module: nn.Module) -> nn.Module:
+    """No dropout; cuDNN's recurrent layers take gradients in training mode only."""
+    module.eval()
+    for layer in module.modules():
+        if isinstance(layer, nn.RNNBase) and not layer.dropout:
+            layer.train()
+    return module
+
+
+def flow(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
+    """G at all distances for x (1, L, D). CaseFault where the module has no gradient to give."""
+    try:
+        return _flow(module.requires_grad_(False), x, cotangents)
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+        return _flow(module.requires_grad_(True), x, cotangents)  # it takes gradients itself
+
+
+def _flow(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
+    warnings = []
+    with float64():
+        at_once = AT_ONCE
+        look_at_few(module, x)
+        batch = batch_independence.of(module, *x.shape)
+        batch.refuse()
+        if batch.warnings:
+            at_once = 1
+            warnings += [f"{text}; cotangents are taken one at a time" for text in batch.warnings]
+        found = _in_its_way(module, x, cotangents, at_once, batch.random)
+    return replace(found, warnings=[*warnings, *found.warnings])
+
+
+def _in_its_way(module: nn.Module, x: Tensor, cotangents: Tensor, at_once: int, random: bool) -> Flow:
+    """In chunks where it has a state that carries its gradient, else in one piece, said where a state is not used."""
+    taken = way(module, x) if has_state(module) and not random else Way(None)
+    if taken.chunk is not None:
+        try:
+            found = by_chunks(module, x, cotangents, taken.chunk, at_once)
+            return replace(found, warnings=[*found.warnings, *[SENSITIVE] * taken.sensitive])
+        except UserError as error:
+            taken = Way(None, str(error))
+    found = direct(module, x, cotangents, at_once)
+    if not taken.reason or len(found.future):  # what sees the future has no state to go on from
+        return found
+    return replace(found, warnings=[f"{taken.reason}; measured in one piece", *found.warnings])
+
+
+def check(module: nn.Module, x: Tensor) -> None:
+    """CaseFault where the output for x (1, L, D) is not finite or does not depend on x differentiably."""
+    with float64():
+        inputs = x.detach().clone().requires_grad_()
+        gradient(output(module, inputs)[:, -1], inputs, torch.ones_like(x[:, -1]))

@@ -1,0 +1,1 @@
+"""What operations a module runs, and their FLOPs."""

@@ -1,0 +1,1 @@
+"""Models of token ids, and weights that were released."""

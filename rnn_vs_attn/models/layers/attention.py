@@ -1,0 +1,212 @@
+"""Self-attention layers: over the device's fused kernel, and as the lesson writes it.
+
+Shapes: B batch, L sequence, D d_model, H num_heads, E = D / H head_dim.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.attention.bias import causal_lower_right
+
+from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
+from rnn_vs_attn.models.kernels.linear import Linear
+from rnn_vs_attn.models.layers.relative_attention import RelativeAttention, RelativeMemory, by_distance
+from rnn_vs_attn.models.mixer import SequenceMixer
+
+
+class Attention(SequenceMixer):
+    """Multi-head attention over torch's scaled_dot_product_attention. Source: Vaswani et al. 2017, section 3.2.2."""
+
+    def __init__(self, d_model: int, num_heads: int, causal: bool = True) -> None:
+        super().__init__()
+        if d_model % num_heads:
+            raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
+        self.num_heads = num_heads
+        self.causal = causal
+        self.in_proj = Linear(d_model, 3 * d_model)
+        self.out_proj = Linear(d_model, d_model)
+        self.backends: dict[bool, SDPBackend] = {}  # by torch.is_grad_enabled(); empty: torch's own choice
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self._project(x)
+        return self._output(self._attend(q, k, v, self.causal))
+
+    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, L, D) -> three of (B, H, L, E)."""
+        q, k, v = self.in_proj(x).unflatten(-1, (3, self.num_heads, -1)).unbind(2)
+        return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+
+    def _output(self, mixed: Tensor) -> Tensor:
+        """(B, H, L, E) -> (B, L, D)."""
+        y: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return y
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
+        """Queries (B, H, C, E) that are the last of the positions of keys and values, (B, H, L, E) -> (B, H, C, E)."""
+        if causal and q.shape[2] != k.shape[2]:  # is_causal would align the mask with the first key
+            mask = causal_lower_right(q.shape[2], k.shape[2])
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        with self._chosen_kernel():
+            return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+
+    def _chosen_kernel(self) -> AbstractContextManager[None]:
+        backend = self.backends.get(torch.is_grad_enabled())
+        return nullcontext() if backend is None else sdpa_kernel(backend)
+
+    def choose_kernel(self, x: Tensor) -> None:
+        """Time the kernels that may be the fastest for x (B, L, D); keep that one for inference and for training.
+
+        torch's own order of preference is fixed, and is not the fastest everywhere: on a GPU the fused kernels differ,
+        on a CPU the fused one's backward pass in 16 bits is the slower one at short lengths, by up to seven times. In
+        32 and 64 bits it is nowhere slower by more than noise, so there is no choice that noise could make.
+        """
+        short_of_16_bits = x.dtype.itemsize == 2 and x.shape[1] <= _LONGEST_UNFUSED
+        candidates = _FUSED_ON_CUDA if x.is_cuda else _ON_CPU if short_of_16_bits else ()
+        if candidates:
+            q, k, v = (t.detach().requires_grad_() for t in self._project(x))
+            self.backends = {train: _fastest(candidates, q, k, v, self.causal, train) for train in (True, False)}
+
+    def initial_state(self, batch_size: int) -> KeyValueCache:
+        """An empty cache. ValueError where the layer is not causal."""
+        if not self.causal:
+            raise ValueError("attention that sees the future cannot decode; build it with causal=True")
+        weight = self.out_proj.weight
+        head_dim = weight.shape[0] // self.num_heads
+        return KeyValueCache.empty(weight, batch_size, self.num_heads, head_dim)
+
+    def step(self, x_t: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
+        """(B, D), cache -> (B, D), the same cache with one more position."""
+        y, state = self.advance(x_t.unsqueeze(1), state)
+        return y.squeeze(1), state
+
+    def advance(self, x: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
+        """(B, C, D), cache -> (B, C, D), the same cache with C more positions."""
+        q, key, value = self._project(x)
+        k, v = state.append(key, value)
+        return self._output(self._attend(q, k, v, causal=x.shape[1] > 1)), state
+
+
+class Mixing(nn.Module):
+    """What an attention layer does between its projections, with the input as queries, keys and values alike."""
+
+    def __init__(self, layer: Attention) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        heads = x.unflatten(-1, (self.layer.num_heads, -1)).transpose(1, 2)
+        return self.layer._attend(heads, heads, heads, self.layer.causal).transpose(1, 2).flatten(2)
+
+    def choose_kernel(self, x: Tensor) -> None:
+        self.layer.choose_kernel(x)
+
+
+class NaiveAttention(Attention):
+    """The lesson's attention: scores and weights of (B, H, L, L) in memory, and the weights returned on request."""
+
+    def forward(self, x: Tensor, return_weights: bool = False) -> Tensor | tuple[Tensor, Tensor]:
+        """(B, L, D) -> (B, L, D), and with return_weights the weights (B, H, L, L) beside it."""
+        q, k, v = self._project(x)
+        weights = self._weights(q, k, self.causal)
+        y = self._output(weights @ v)
+        return (y, weights) if return_weights else y
+
+    def _weights(self, q: Tensor, k: Tensor, causal: bool) -> Tensor:
+        """softmax(Q K^T / sqrt(E)): two of (B, H, L, E) -> (B, H, L, L)."""
+        scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
+        if causal:
+            length, keys = scores.shape[-2:]
+            future = torch.ones(length, keys, dtype=torch.bool, device=scores.device).triu(1 + keys - length)
+            scores = scores.masked_fill(future, -math.inf)
+        return scores.softmax(dim=-1)
+
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
+        return self._weights(q, k, causal) @ v
+
+    def choose_kernel(self, x: Tensor) -> None:
+        """Nothing to choose: no fused kernel runs."""
+
+
+class RelativeSelfAttention(SequenceMixer):
+    """Transformer-XL's attention as a layer: scores of content and of distance, no bias vectors, always causal.
+
+    Its state is the memory: of weights that stand still, the keys and values of hidden states in place of the states
+    themselves, and without an end. Source: Dai et al. 2019, section 3.3.
+    """
+
+    def __init__(self, d_model: int, num_heads: int) -> None:
+        super().__init__()
+        if d_model % num_heads:
+            raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
+        self.attention = RelativeAttention(d_model, num_heads, d_model // num_heads)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.attention(x, None, by_distance(x.shape[1], x.shape[2], x.dtype, x.device))
+        return y
+
+    def initial_state(self, batch_size: int) -> RelativeMemory:
+        """An empty memory."""
+        return self.attention.empty_memory(batch_size)
+
+    def step(self, x_t: Tensor, state: RelativeMemory) -> tuple[Tensor, RelativeMemory]:
+        """(B, D), memory -> (B, D), the same memory with one more position."""
+        y, state = self.advance(x_t.unsqueeze(1), state)
+        return y.squeeze(1), state
+
+    def advance(self, x: Tensor, state: RelativeMemory) -> tuple[Tensor, RelativeMemory]:
+        """(B, C, D), memory -> (B, C, D), the same memory with C more positions."""
+        return self.attention.advance(x, state), state
+
+
+_FUSED_ON_CUDA = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION)
+_ON_CPU = (SDPBackend.FLASH_ATTENTION, SDPBackend.MATH)
+_LONGEST_UNFUSED = 256  # above it the unfused form is slower in every dtype
+_MARGIN = 0.9  # an earlier candidate is given up only for one that takes less than this part of its time
+_CALLS = 5  # of each candidate, in turns
+
+
+def _fastest(
+    candidates: tuple[SDPBackend, ...], q: Tensor, k: Tensor, v: Tensor, causal: bool, train: bool
+) -> SDPBackend:
+    """The candidate with the least time for this shape, or the unfused one where none takes it."""
+
+    def call() -> None:
+        with torch.set_grad_enabled(train):
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+            if train:
+                torch.autograd.grad(y, (q, k, v), torch.ones_like(y))
+
+    least: dict[SDPBackend, float] = {}
+    for backend in candidates:
+        try:
+            with sdpa_kernel(backend):
+                _seconds(call, q.device)
+                least[backend] = _seconds(call, q.device)
+        except RuntimeError as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+    for backend in list(least) * _CALLS:
+        with sdpa_kernel(backend):
+            least[backend] = min(least[backend], _seconds(call, q.device))
+    best = next(iter(least), SDPBackend.MATH)
+    for backend, seconds in least.items():
+        if seconds < _MARGIN * least[best]:
+            best = backend
+    return best
+
+
+def _seconds(call: Callable[[], None], device: torch.device) -> float:
+    start = perf_counter()
+    call()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return perf_counter() - start

@@ -1,0 +1,223 @@
+"""A run's folder: `samples.jsonl`, `records.jsonl` and `run.json`, written and read.
+
+`samples.jsonl` is the truth (append-only, a line a sample); `records.jsonl` is made from it after each round and is
+what every reader reads; `run.json` says what was asked and on which machine.
+
+History of SCHEMA: 1, the first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.strict_json import dump, parsed
+from rnn_vs_attn.records.types import STATUSES, Axes, Record, Run, SampleLine
+from rnn_vs_attn.text.safe import encodable
+
+SCHEMA = 1
+_LATER_AXES: Axes = {"kernel_size": 4, "window": 64}  # no model had a use for them before
+_HAVE_LATER_AXES = ("bench", "gradflow", "decode")
+
+_LARGEST = 1 << 30  # bytes of a file that is read
+
+
+class RunFolder:
+    """A run's folder, open for writing by this process alone until `close`."""
+
+    def __init__(self, path: Path, samples: IO[bytes], resumable: bool = True) -> None:
+        self.path = path
+        self._samples = samples
+        self._resumable = resumable
+
+    @classmethod
+    def create(cls, path: Path, resumable: bool = True) -> RunFolder:
+        """A new folder at `path`. UserError where it exists already or cannot be written."""
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if any(path.iterdir()):
+                way = f", or continue it with --resume {path}" if resumable else ""
+                raise UserError(f"output folder {path} is not empty; name another{way}")
+            folder = cls(path, _open_locked(path, "xb"), resumable)
+            folder.write_records([])
+            return folder
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise UserError(f"cannot write to output folder {path}: {reason}; name another with --output") from None
+
+    @classmethod
+    def reopen(cls, path: Path) -> RunFolder:
+        """The folder of an earlier run, to go on with; a torn last line of its samples is dropped."""
+        try:
+            samples = _open_locked(path, "r+b")
+        except OSError as error:
+            raise UserError(f"cannot resume {path}: {error.strerror}; give the folder of an earlier run") from None
+        samples.seek(0)
+        samples.truncate(_whole_lines(samples.read()))
+        samples.seek(0, os.SEEK_END)
+        return cls(path, samples)
+
+    def append(self, line: SampleLine) -> None:
+        """Write one sample, whole or not at all. UserError where the disk takes no more."""
+        start = self._samples.seek(0, os.SEEK_END)
+        try:
+            left = dump(asdict(line)).encode() + b"\n"
+            while left:  # a disk that becomes full takes a part without an error
+                left = left[self._samples.write(left) :]
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._samples.truncate(start)
+            raise self._cannot_write("samples.jsonl", error) from None
+
+    def write_records(self, records: Iterable[Record]) -> None:
+        self.write("records.jsonl", "".join(dump(asdict(record)) + "\n" for record in records))
+
+    def write_run(self, run: Run) -> None:
+        content = {"schema": SCHEMA} | {k: v for k, v in asdict(replace(run, records=[])).items() if k != "records"}
+        self.write("run.json", json.dumps(content, allow_nan=False, indent=2, ensure_ascii=False) + "\n")
+
+    def write(self, name: str, text: str) -> None:
+        """Write a whole file beside its name, then rename it, so that a reader sees the old one or the new one."""
+        target = self.path / name
+        beside = target.with_name(target.name + ".part")
+        try:
+            target.parent.mkdir(exist_ok=True)
+            with beside.open("w", encoding="utf-8") as file:
+                file.write(encodable(text))
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(target)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise self._cannot_write(name, error) from None
+
+    def _cannot_write(self, name: str, error: OSError) -> StorageError:
+        way = f"make room and go on with --resume {self.path}" if self._resumable else "make room and start again"
+        return StorageError(
+            f"cannot write {self.path / name}: {error.strerror}; what was measured before is kept, {way}"
+        )
+
+    def close(self) -> None:
+        """Release the folder; a buffer that a full disk refused is dropped, its line was reported then."""
+        with contextlib.suppress(OSError):
+            self._samples.close()
+
+
+class StorageError(UserError):
+    """The disk takes no more; what it has taken is whole."""
+
+
+def _open_locked(path: Path, mode: str) -> IO[bytes]:
+    """`samples.jsonl`, locked for as long as this process lives. UserError where another run holds it."""
+    file: IO[bytes] = (path / "samples.jsonl").open(mode, buffering=0)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise UserError(f"{path} is being written by another run; wait for it, or name another --output") from None
+    return file
+
+
+def _whole_lines(content: bytes) -> int:
+    """How many bytes of `content` are whole lines."""
+    return content.rfind(b"\n") + 1
+
+
+Line = TypeVar("Line", SampleLine, Record)
+
+
+def read_run(path: Path) -> Run:
+    """The run in folder `path`. UserError that names the file and line where it cannot be read."""
+    head = _read_head(path / "run.json")
+    return replace(head, records=list(_read_lines(path / "records.jsonl", Record)))
+
+
+def read_head(path: Path) -> Run:
+    """The run in folder `path` without its records."""
+    return _read_head(path / "run.json")
+
+
+def read_samples(path: Path) -> list[SampleLine]:
+    """All whole lines of the folder's `samples.jsonl`; a torn last line is not one."""
+    return list(_read_lines(path / "samples.jsonl", SampleLine, torn_end=True))
+
+
+def _read_head(file: Path) -> Run:
+    validate = _adapter(Run)
+    try:
+        content = parsed(_read(file))
+        if not isinstance(content, dict):
+            raise UserError(f"{file} is not a run's file: it holds no object")
+        schema = content.pop("schema", None)
+        if schema != SCHEMA:
+            raise UserError(f"{file} has schema {schema}; this version reads schema {SCHEMA}")
+        head: Run = validate(json.dumps(content))
+        return head
+    except ValueError as error:
+        raise UserError(f"{file} is damaged: {_short(error)}") from None
+
+
+def _read_lines(file: Path, kind: type[Line], torn_end: bool = False) -> Iterator[Line]:
+    validate = _adapter(kind)
+    content = _read(file)
+    if torn_end:
+        content = content[: _whole_lines(content)]
+    elif content and not content.endswith(b"\n"):
+        number = len(content.splitlines())
+        raise UserError(f"{file}, line {number} is damaged: it ends within the line")
+    for number, line in enumerate(content.splitlines(), start=1):
+        try:
+            item = validate(line)
+            parsed(line)
+        except ValueError as error:
+            raise UserError(f"{file}, line {number} is damaged: {_short(error)}") from None
+        if item.status not in STATUSES:
+            raise UserError(f"{file}, line {number} is damaged: unknown status {item.status!r}")
+        yield _with_later_axes(item)
+
+
+def _with_later_axes(item: Line) -> Line:
+    """With the axes that its suite's cases got later, at the values that measured nothing else before."""
+    later = _LATER_AXES if item.suite in _HAVE_LATER_AXES and "num_layers" in item.axes else {}
+    missing = {name: value for name, value in later.items() if name not in item.axes}
+    return replace(item, axes={**item.axes, **missing}) if missing else item
+
+
+def _read(file: Path) -> bytes:
+    try:
+        facts = file.stat()
+        if not stat.S_ISDIR(facts.st_mode) and not (stat.S_ISREG(facts.st_mode) and facts.st_size < _LARGEST):
+            raise UserError(f"cannot read {file}: it is no file, or larger than a run's can be")
+        return file.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}; is this the folder of a run?") from None
+
+
+def _adapter(kind: type) -> Any:
+    """A function from JSON to a validated `kind`; unknown fields, NaN and wrong types are a ValueError."""
+    try:
+        from pydantic import TypeAdapter
+    except ImportError:
+        raise UserError("reading a run needs the package pydantic: pip install pydantic") from None
+    return TypeAdapter(kind).validate_json
+
+
+def _short(error: ValueError) -> str:
+    """The first complaint of a validation error, without links."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    first = errors(include_url=False)[0]
+    if first["loc"][:1] == ("axes",) and len(first["loc"]) > 1:
+        return f"the axis {first['loc'][1]!r} is no text, number or truth value"
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else str(first["msg"])

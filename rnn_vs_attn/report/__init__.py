@@ -1,0 +1,1 @@
+"""Tables, plots and curves for people: terminal, Markdown, CSV, pictures."""

@@ -1,0 +1,181 @@
+"""Records over seq_len as curves: one a case with all else equal, where two of them cross, and as lines of a figure."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from rnn_vs_attn import units
+from rnn_vs_attn.records.query import Group, derived, without
+from rnn_vs_attn.records.types import AxisValue, Metric, Record
+from rnn_vs_attn.report.plots import Mark, Series
+from rnn_vs_attn.stats import crossings, intervals
+
+Axes = dict[str, AxisValue]
+
+
+def curves(records: Iterable[Record]) -> dict[Group, list[Record]]:
+    """Records that differ in seq_len only, sorted by it; the axes that they share as the key."""
+    found: dict[Group, list[Record]] = {}
+    for record in records:
+        found.setdefault(without(record.axes, "seq_len"), []).append(record)
+    return {group: sorted(curve, key=seq_len_of) for group, curve in found.items()}
+
+
+def seq_len_of(record: Record) -> float:
+    return float(record.axes["seq_len"] or 0)
+
+
+def by_round(curve: Sequence[Record]) -> list[list[float]]:
+    """The curve of each round that measured all of its points."""
+    rounds = zip(*(record.samples for record in curve), strict=False)
+    return [[v for v in values if v is not None] for values in rounds if None not in values]
+
+
+def crossing(metric: Metric, curve: Sequence[Record], base: Sequence[Record]) -> Record | None:
+    """Where two curves have the same value; None with less than two common lengths.
+
+    The record's axes are those of `curve` with `of`, seq_len_from and seq_len_to. Its details say over which lengths it
+    is settled whether `curve` is the faster one (stretches: that word and both ends), whether that is so at all of them
+    (everywhere), and which model is the faster one beyond a crossing (faster_beyond).
+    """
+    common = {seq_len_of(r) for r in curve} & {seq_len_of(r) for r in base}
+    if len(common) < 2:
+        return None
+    curve, base = ([r for r in c if seq_len_of(r) in common] for c in (curve, base))
+    lengths = [seq_len_of(record) for record in curve]
+    rounds = [values for values in by_round([*curve, *base]) if min(values) > 0]
+    ours, theirs = ([values[part] for values in rounds] for part in (slice(len(lengths)), slice(len(lengths), None)))
+    found = crossings.crossing(lengths, ours, theirs)
+    axes: Axes = dict(without(curve[0].axes, "seq_len"))
+    axes |= {"of": curve[0].metric, "seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
+    each = [crossings.crossing(lengths, [mine], [other]).at for mine, other in zip(ours, theirs, strict=True)]
+    result = None if found.at is None else intervals.Estimate(found.at, found.low, found.high, found.rounds)
+    details = _crossing_details(found)
+    if found.at is not None:
+        ahead = median(mine[-1] / other[-1] for mine, other in zip(ours, theirs, strict=True)) < 1
+        details["faster_beyond"] = axes["model"] if ahead else base[0].axes["model"]
+    return derived(metric, curve[0].suite, axes, each, result, **details)
+
+
+def _crossing_details(found: crossings.Crossing) -> dict[str, Any]:
+    words = {True: "faster", False: "slower"}
+    details: dict[str, Any] = {"stretches": [[words[s.lower], s.start, s.end] for s in found.stretches]}
+    if found.reason:
+        details["reason"] = found.reason
+    elif found.everywhere is not None:
+        details["everywhere"] = words[found.everywhere]
+    elif found.several:
+        details["several"] = True
+    return details
+
+
+# In words
+
+SETTINGS = ("batch_size", "d_model", "num_heads", "num_layers", "dtype", "device", "threads")
+
+
+def interval(record: Record | intervals.Estimate, write: Callable[[float], str] = units.significant) -> str:
+    """ "1.23 [1.20, 1.27]", or the median and why it has no interval."""
+    assert record.median is not None
+    if record.low is None or record.high is None:
+        return f"{write(record.median)} (no interval)"
+    return f"{write(record.median)} [{write(record.low)}, {write(record.high)}]"
+
+
+UNSETTLED = "too nearly parallel, or too noisy, to tell which one is faster at any of them"
+
+
+def crossing_words(record: Record, name: str, at: str, lengths: str) -> str:
+    """What is said of where `name` and another model cross; at, lengths: what stands before a length, and for several.
+
+    What is not settled is undecided, with what is: over which lengths it is settled which of them is faster.
+    """
+    over = f"{record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
+    reason, known = record.details.get("reason", ""), settled(record, name)
+    if record.median is not None:
+        said = f"beyond {at} {interval(record)} {record.details['faster_beyond']} is faster"
+        return f"{said}; {reason}" if reason else said
+    if record.details.get("everywhere"):
+        return f"{name} is {record.details['everywhere']} at every {lengths} from {over}"
+    if reason:
+        return f"undecided; {reason}" + (f"; so far {known}" if known else "")
+    if record.details.get("several"):
+        return f"undecided; they cross more than once within {over}: {known}"
+    return f"undecided within {over}; " + (f"settled is that {known}" if known else UNSETTLED)
+
+
+def settled(record: Record, name: str) -> str:
+    """Over which lengths it is settled whether `name` is faster or slower; "" over none."""
+    parts = [f"{word} {span(record, start, end)}" for word, start, end in record.details.get("stretches", ())]
+    return f"{name} is {', '.join(parts)}" if parts else ""
+
+
+def span(record: Record, start: float, end: float, before: str = "") -> str:
+    """A stretch of lengths; before: what stands before a length."""
+    first, last = start == record.axes["seq_len_from"], end == record.axes["seq_len_to"]
+    if first and last:
+        return f"from {before}{start:.0f} to {end:.0f}"
+    if first:
+        return f"up to {before}{units.significant(end)}"
+    return f"from {before}{units.significant(start)} " + ("on" if last else f"to {units.significant(end)}")
+
+
+def unvaried(records: Sequence[Record]) -> tuple[str, ...]:
+    """Settings with one value only, which need no mention."""
+    return tuple(n for n in SETTINGS if len({r.axes.get(n) for r in records if n in r.axes}) < 2)
+
+
+def named(axes: Mapping[str, AxisValue], *leave_out: str) -> str:
+    """The model, with the settings that tell its curves apart."""
+    shown = [f"{name} {value}" for name, value in axes.items() if name in SETTINGS and name not in leave_out]
+    return f"{axes['model']} ({', '.join(shown)})" if shown else str(axes["model"])
+
+
+# Lines of a figure
+
+
+def series(records: Iterable[Record]) -> list[Series]:
+    """A line a curve; a Python loop over cells is dashed."""
+    found = curves(records)
+    return [_line(_label(dict(group), found), curve) for group, curve in found.items()]
+
+
+def _label(axes: Axes, found: dict[Group, list[Record]]) -> str:
+    """The model, and every axis in which the curves of this figure differ."""
+    varying = [n for n in axes if n != "model" and len({dict(g)[n] for g in found}) > 1]
+    return " ".join([str(axes["model"]), *(f"{n} {axes[n]}" for n in varying)])
+
+
+def _line(label: str, curve: Sequence[Record]) -> Series:
+    lengths = [seq_len_of(record) for record in curve]
+    medians = [record.median or 0.0 for record in curve]
+    return Series(label, lengths, medians, [r.low for r in curve], [r.high for r in curve], "lstm-cell" in label)
+
+
+def marks(records: Iterable[Record], times: Sequence[Record], base: str) -> list[Mark]:
+    """Crossings of models and `base`, each at the height of base's curve."""
+    found = []
+    for record in (r for r in records if r.metric == "crossing" and r.median is not None):
+        height = _height(record, times, base)
+        if record.median is not None and height is not None:
+            found.append(
+                Mark(f"{record.axes['model']} = {base} at {units.significant(record.median)}", record.median, height)
+            )
+    return found
+
+
+def _height(record: Record, times: Sequence[Record], base: str) -> float | None:
+    """The time of `base` at a crossing, under the same settings, interpolated in log-log."""
+    settings = without(record.axes, "model", "of", "seq_len_from", "seq_len_to")
+    found = [r for r in times if r.axes["model"] == base and without(r.axes, "model", "seq_len") == settings]
+    line = [(seq_len_of(r), r.median or 0.0) for r in sorted(found, key=seq_len_of)]
+    x = record.median or 0.0
+    for (x0, y0), (x1, y1) in itertools.pairwise(line):
+        if x0 <= x <= x1:
+            share = math.log(x / x0) / math.log(x1 / x0)
+            return math.exp(math.log(y0) + share * math.log(y1 / y0))
+    return None

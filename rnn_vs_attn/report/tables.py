@@ -1,0 +1,290 @@
+"""Records to a table: one row a case, for a terminal, for Markdown and for CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from rnn_vs_attn import units
+from rnn_vs_attn.records.types import AxisValue, Record
+from rnn_vs_attn.stats.intervals import LEVEL, MIN_ROUNDS
+from rnn_vs_attn.text import safe as safe_text
+
+FAULT_WORDS = {"out_of_memory": "out of memory"}
+PROSE = 24  # characters of a line that do for a column of sentences
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: the metric (with the axes that its measurement added) and how its median is written."""
+
+    title: str
+    metric: str
+    format: Callable[[float], str]
+    axes: Mapping[str, AxisValue] = field(default_factory=dict)
+    interval: str = ""  # "percent": ± half of the interval; "ends": both ends; "": none
+    precise: bool = False  # marked where wider than the precision asked for
+    spare: bool = False  # left out where there is little room; table.md and table.csv have it always
+    cell: Callable[[Record], str] | None = None  # writes the whole cell, in place of format and interval
+
+
+@dataclass(frozen=True)
+class Pivot:
+    """A table of one metric: a row for each value of an axis that the measurement adds, a column for each case."""
+
+    title: str
+    metric: str
+    axis: str
+    cell: Callable[[Record, bool], str]  # the record, and whether there is little room
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A case: its axes, and its records by (metric, added axes)."""
+
+    axes: dict[str, AxisValue]
+    records: dict[tuple[str, tuple[tuple[str, AxisValue], ...]], Record]
+
+    def record(self, metric: str, axes: Mapping[str, AxisValue]) -> Record | None:
+        return self.records.get((metric, tuple(sorted(axes.items()))))
+
+    def owes(self, metric: str) -> bool:
+        """Whether the case has this metric, or a reason why not."""
+        return any(name == metric for name, _ in self.records)
+
+    @property
+    def fault(self) -> Record | None:
+        return next((record for record in self.records.values() if record.status != "ok"), None)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text of all cells, with what the reader must know below them."""
+
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+    grouped: bool = True  # a line between rows whose second cells differ
+    heads: int = 1  # how many of the first columns say which row it is
+    prose: tuple[str, ...] = ()  # titles of columns that hold sentences, which may be broken between words
+
+    @property
+    def columns(self) -> list[tuple[str, ...]]:
+        """Each column from its title downwards."""
+        return list(zip(self.header, *self.rows, strict=True))
+
+    @property
+    def width(self) -> int:
+        """Characters that a line takes on a terminal."""
+        return sum(_width(column) + 3 for column in self.columns) + 1
+
+    def parts(self, width: float) -> list[Table]:
+        """Tables that fit into `width`, each with the columns that head a row and some others; one other at least."""
+        columns = self.columns
+        heads, parts = columns[: self.heads], [columns[: self.heads]]
+        for column in columns[self.heads :]:
+            taken = [*parts[-1], column]
+            needed = sum(min(_width(c), PROSE if c[0] in self.prose else _width(c)) + 3 for c in taken) + 1
+            if len(parts[-1]) > len(heads) and needed > width:
+                parts.append([*heads, column])
+            else:
+                parts[-1] = taken
+        return [_from_columns(self, part) for part in parts]
+
+    def markdown(self) -> str:
+        """A GitHub-style table with its caption above and its notes below."""
+        lines = [safe_text.markdown(self.caption), ""]
+        if self.rows:
+            lines += [_pipes(self.header), "| --- " * len(self.header) + "|", *(_pipes(row) for row in self.rows)]
+        return "\n".join([*lines, "", *(f"- {safe_text.markdown(note)}" for note in self.notes)]).rstrip() + "\n"
+
+
+def _width(texts: Iterable[str]) -> int:
+    """Characters of a terminal's line that the longest text takes; some letters take two."""
+    from rich.cells import cell_len
+
+    return max(map(cell_len, texts))
+
+
+def _from_columns(table: Table, columns: Sequence[Sequence[str]]) -> Table:
+    header, *rows = (list(line) for line in zip(*columns, strict=True))
+    return replace(table, header=header, rows=rows)
+
+
+def rows_of(records: Iterable[Record], case_axes: Sequence[str]) -> list[Row]:
+    """Records grouped by case, ordered by the axes that vary, seq_len first and model last."""
+    grouped: dict[tuple[AxisValue, ...], Row] = {}
+    for record in records:
+        if not set(case_axes) <= record.axes.keys():
+            continue
+        axes = {name: record.axes[name] for name in case_axes}
+        row = grouped.setdefault(tuple(axes.values()), Row(axes, {}))
+        added = tuple(sorted((k, v) for k, v in record.axes.items() if k not in axes))
+        row.records[(record.metric, added)] = record
+    order = [*(name for name in case_axes if name not in ("model", "seq_len")), "seq_len", "model"]
+    seen = {name: list(dict.fromkeys(row.axes[name] for row in grouped.values())) for name in order}
+    return sorted(grouped.values(), key=lambda row: [_sortable(row.axes[name], seen[name]) for name in order])
+
+
+def _sortable(value: AxisValue, seen: list[AxisValue]) -> float:
+    """Numbers in their order, words in that of their first appearance."""
+    return float(value) if isinstance(value, int | float) else float(seen.index(value))
+
+
+def build(
+    records: Sequence[Record],
+    case_axes: Sequence[str],
+    columns: Sequence[Column],
+    precision: float | None,
+    narrow: bool = False,
+    row_axes: Sequence[str] = ("model", "seq_len"),
+    implied: Sequence[str] = (),
+) -> Table:
+    """The table of one run; `precision` marks intervals that are wider; a narrow one leaves spare columns out.
+
+    row_axes: what heads every row, before other axes that vary; implied: axes that follow from others.
+    """
+    rows = rows_of(records, case_axes)
+    told = [n for n in case_axes if n not in implied]
+    varying = [n for n in told if n in row_axes or len({row.axes[n] for row in rows}) > 1]
+    varying.sort(key=lambda name: row_axes.index(name) if name in row_axes else len(row_axes))
+    owed = [c for c in columns if any(row.owes(c.metric) for row in rows)]
+    shown = [c for c in owed if not (narrow and c.spare)]
+    notes = _Notes()
+    cells = [
+        [str(row.axes[name]) for name in varying] + [_cell(row, column, precision, notes) for column in shown]
+        for row in rows
+    ]
+    for row, cell in zip(rows, cells, strict=True):
+        cell[0] += notes.marks(row)
+    fixed = {name: rows[0].axes[name] for name in told if name not in varying} if rows else {}
+    caption = ", ".join(f"{name} {value}" for name, value in fixed.items())
+    notes.left_out([c.title for c in owed if c not in shown])
+    return Table(caption, varying + [c.title for c in shown], cells, notes.lines, heads=len(varying))
+
+
+def build_pivot(records: Sequence[Record], case_axes: Sequence[str], pivot: Pivot, narrow: bool = False) -> Table:
+    """One metric over one added axis, 0 upwards and then what is below it; cases side by side."""
+    rows = [row for row in rows_of(records, case_axes) if row.owes(pivot.metric)]
+    varying = [n for n in case_axes if n != "model" and len({row.axes[n] for row in rows}) > 1]
+    labels = [" ".join([str(row.axes["model"]), *(f"{n} {row.axes[n]}" for n in varying)]) for row in rows]
+    values = {r.axes[pivot.axis] for r in records if r.metric == pivot.metric and pivot.axis in r.axes}
+    ordered = sorted((float(v) for v in values if isinstance(v, int | float)), key=lambda v: (v < 0, abs(v)))
+    cells = [
+        [f"{value:g}", *(_pivot_cell(row, pivot, value, narrow) for row in rows)]
+        for value in ordered
+        if any(row.record(pivot.metric, {pivot.axis: value}) for row in rows)
+    ]
+    note = "without intervals, for want of room; table.md has them" if narrow else pivot.note
+    notes = [note] if note and cells else []
+    return Table(pivot.title, [pivot.axis, *labels], cells, notes, grouped=False)
+
+
+def _pivot_cell(row: Row, pivot: Pivot, value: float, narrow: bool) -> str:
+    record = row.record(pivot.metric, {pivot.axis: value})
+    if record is not None and record.shows:
+        return pivot.cell(record, narrow)
+    if record is not None and record.status == "ok":
+        return "absent"  # asked, and not known
+    fault = row.fault
+    return FAULT_WORDS.get(fault.status, fault.status) if fault else "–"
+
+
+class _Notes:
+    """Footnotes, each written once and referred to by number."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        if text not in self._numbers:
+            self._numbers[text] = len(self._numbers) + 1
+            self.lines.append(f"[{self._numbers[text]}] {text}")
+        return self._numbers[text]
+
+    def marks(self, row: Row) -> str:
+        texts = list(dict.fromkeys(w for record in row.records.values() for w in record.warnings))
+        if row.fault is not None:
+            texts.append(f"{row.fault.status}: {row.fault.error}")
+        return "".join(f" [{self.number(text)}]" for text in texts)
+
+    def plus_minus(self) -> None:
+        text = f"± is half of the {LEVEL:.0%} interval of the median of rounds, as a part of that median"
+        if text not in self.lines:
+            self.lines.insert(0, text)
+
+    def no_interval(self) -> None:
+        text = f"no interval where a case has fewer than {MIN_ROUNDS} rounds, nor what depends on one"
+        if text not in self.lines:
+            self.lines.insert(0, text)
+
+    def left_out(self, titles: Sequence[str]) -> None:
+        if titles:
+            self.lines.append(f"left out for want of room: {', '.join(titles)}; table.md has them")
+
+    def wide(self, precision: float) -> str:
+        text = f"! this interval is wider than the precision asked for, {units.percent(precision)}"
+        if text not in self.lines:
+            self.lines.insert(0, text)
+        return "!"
+
+
+def _cell(row: Row, column: Column, precision: float | None, notes: _Notes) -> str:
+    record = row.record(column.metric, column.axes)
+    if record is not None and record.shows and column.cell is not None:
+        return column.cell(record)
+    if record is None or record.median is None:
+        fault = record if record is not None and record.status != "ok" else row.fault
+        return FAULT_WORDS.get(fault.status, fault.status) if fault else "–"
+    text = column.format(record.median)
+    if column.precise and record.low is None:
+        notes.no_interval()
+    if not column.interval or record.low is None or record.high is None:
+        return text
+    if column.interval == "ends":
+        return f"{text} [{column.format(record.low)}, {column.format(record.high)}]"
+    notes.plus_minus()
+    half_width = (record.high - record.low) / 2 / record.median
+    mark = notes.wide(precision) if column.precise and precision is not None and half_width > precision else ""
+    return f"{text} ±{units.percent(half_width)}{mark}"
+
+
+def _pipes(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(safe_text.markdown(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def to_csv(records: Sequence[Record], case_axes: Sequence[str]) -> str:
+    """One line a case: axes, then median, low and high of every metric at full precision, status, error, warnings."""
+    rows = rows_of(records, case_axes)
+    names = list(dict.fromkeys(key for row in rows for key in row.records))
+    titles = [safe_text.spreadsheet("_".join([metric, *(str(v) for _, v in added)])) for metric, added in names]
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    ends = ("", "_low", "_high")
+    writer.writerow([*case_axes, *(t + end for t in titles for end in ends), "rounds", "status", "error", "warnings"])
+    for row in rows:
+        line = _csv_line(row, names)
+        writer.writerow([safe_text.spreadsheet(cell) if isinstance(cell, str) else cell for cell in line])
+    return out.getvalue()
+
+
+def _csv_line(row: Row, names: Sequence[tuple[str, tuple[tuple[str, AxisValue], ...]]]) -> list[object]:
+    values: list[object] = list(row.axes.values())
+    for name in names:
+        record = row.records.get(name)
+        values += [None, None, None] if record is None else [record.text or record.median, record.low, record.high]
+    rounds = max((len(record.samples) for record in row.records.values()), default=0)
+    fault = row.fault
+    warnings = dict.fromkeys(w for record in row.records.values() for w in record.warnings)
+    return [
+        *values,
+        rounds,
+        fault.status if fault else "ok",
+        fault.error if fault else "",
+        "; ".join(warnings),
+    ]

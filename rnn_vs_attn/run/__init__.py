@@ -1,0 +1,1 @@
+"""A run from options to its folder: cases, schedule, rounds, progress, output."""

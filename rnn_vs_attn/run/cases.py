@@ -1,0 +1,119 @@
+"""From options to cases: lists and ranges, their limits, and the product of all axes. No torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rnn_vs_attn import units
+from rnn_vs_attn.errors import UserError, unknown
+from rnn_vs_attn.machine import environment
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.suites import takers
+from rnn_vs_attn.suites.suite import Case, Suite
+
+Axes = dict[str, list[Any]]
+ALL_THREADS = "1:0"  # doubling up to all usable cores, for which 0 stands
+
+
+def option_name(field: str) -> str:
+    """seq_len -> --seq-len."""
+    return "--" + field.replace("_", "-")
+
+
+def parse(suite: Suite, given: Mapping[str, Sequence[str] | bool]) -> Axes:
+    """The values of every axis from the texts given. UserError names the first that cannot be used."""
+    axes: Axes = {}
+    for field in dataclasses.fields(suite.case):
+        if field.metadata.get("fixed"):
+            axes[field.name] = [field.default]
+            continue
+        values = given[field.name]
+        axes[field.name] = [values] if isinstance(values, bool) else _values(field, values)
+    return axes
+
+
+def _values(field: dataclasses.Field[Any], texts: Sequence[str]) -> list[Any]:
+    words = [word.strip() for text in texts for word in text.split(",") if word.strip()]
+    if not words:
+        raise UserError(f"{option_name(field.name)} has no value; leave it out for the default")
+    if field.metadata["parse"]:
+        return list(dict.fromkeys(field.metadata["parse"](word) for word in words))
+    read = _integers if isinstance(field.default, int) else _word
+    return list(dict.fromkeys(value for word in words for value in read(field, word)))
+
+
+def _integers(field: dataclasses.Field[Any], word: str) -> list[int]:
+    """512 -> [512]; 64:512 -> [64, 128, 256, 512]."""
+    name, minimum = option_name(field.name), field.metadata["minimum"]
+    if field.name == "threads" and word == ALL_THREADS:
+        return _doubling_to(environment.usable_cores())
+    match = re.fullmatch(r"(-?\d+)(?::(-?\d+))?", word)
+    if match is None:
+        raise UserError(f"{name} {word!r} is not a whole number or a range such as 64:4096")
+    first, last = int(match[1]), int(match[2] or match[1])
+    if first < minimum:
+        raise UserError(f"{name} must be at least {minimum}, not {first}")
+    if last < first:
+        raise UserError(f"{name} {word!r} runs backwards; write {last}:{first}")
+    if first == 0 and last > 0:
+        raise UserError(f"{name} {word!r} cannot double from 0; begin at 1 or more")
+    values = [first]
+    while match[2] and 0 < values[-1] * 2 <= last:
+        values.append(values[-1] * 2)
+    return values
+
+
+def _doubling_to(last: int) -> list[int]:
+    """1, 2, 4, ... and the last."""
+    return [*(1 << i for i in range(last.bit_length()) if 1 << i < last), last]
+
+
+def _word(field: dataclasses.Field[Any], word: str) -> list[str]:
+    choices = field.metadata["choices"]
+    if choices and word not in choices:
+        raise unknown(field.name, word, choices)
+    if field.name == "device" and not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9][0-9]*))?", word):
+        raise UserError(
+            f"unknown device {word!r}; only CPUs and CUDA devices are measured: use --device cpu, cuda (the first "
+            f"GPU), cuda:N (GPU number N) or auto (a GPU where there is one, else the CPU)"
+        )
+    return [word]
+
+
+def check(suite: Suite, axes: Axes, force: bool) -> None:
+    """UserError for what cannot be measured on any machine, or not on this one's processors."""
+    for name in axes["model"]:
+        reason = takers.refusal(suite, find(name))
+        if reason:
+            raise UserError(reason)
+    check_heads(axes)
+    usable = environment.usable_cores()
+    axes["threads"] = list(dict.fromkeys(count or usable for count in axes["threads"]))
+    too_many = [count for count in axes["threads"] if count > usable]
+    if too_many and not force:
+        quota = environment.quota_in_words(environment.processors())
+        raise UserError(
+            f"--threads {too_many[0]} is more than the {units.counted(usable, 'core')} that this process may use"
+            f"{quota and f' under {quota}'}; use {usable}{' or fewer' * (usable > 1)}, or --force"
+        )
+
+
+def check_heads(axes: Axes) -> None:
+    for name, d_model, num_heads in itertools.product(axes["model"], axes["d_model"], axes["num_heads"]):
+        if find(name).uses_heads and d_model % num_heads:
+            fitting = [n for n in range(1, d_model + 1) if d_model % n == 0]
+            nearest = min(fitting, key=lambda n: abs(n - num_heads))
+            raise UserError(
+                f"d_model {d_model} is not divisible by num_heads {num_heads}, which {name} needs; "
+                f"use --num-heads {nearest} or another --d-model"
+            )
+
+
+def cases(suite: Suite, axes: Axes) -> list[Case]:
+    """The product of all axes, each case complete."""
+    products = itertools.product(*axes.values())
+    return suite.select([suite.complete(suite.case(**dict(zip(axes, values, strict=True)))) for values in products])

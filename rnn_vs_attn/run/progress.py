@@ -1,0 +1,120 @@
+"""What a run shows on standard error while it works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID
+from rich.text import Text
+
+from rnn_vs_attn.limits import LOOKS, Limits
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.report.terminal import Terminal
+from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.units import duration
+
+
+class _Words(ProgressColumn):
+    """Text that `write` makes of a task, which is data."""
+
+    def __init__(self, console: Terminal, write: Callable[[Task], str]) -> None:
+        super().__init__()
+        self._console, self._write = console, write
+
+    def render(self, task: Task) -> Text:
+        return self._console.render_str(self._write(task))
+
+
+def bar(console: Terminal) -> Progress:
+    """What moves on a terminal, and is nothing elsewhere."""
+    return Progress(
+        SpinnerColumn("dots" if console.safe("⠋") == "⠋" else "line"),
+        _Words(console, lambda task: task.description),
+        BarColumn(bar_width=20),
+        _Words(console, lambda task: f"{task.completed:.0f}/{task.total:.0f}"),
+        _Words(console, lambda task: task.fields["left"]),
+        console=console,
+        transient=True,
+        auto_refresh=False,  # a drawing thread would take turns with what is being timed
+        disable=not console.is_terminal,
+    )
+
+
+class Shown:
+    """A moving bar on a terminal, one line a round elsewhere; `after_first_round` shows a first table."""
+
+    def __init__(
+        self,
+        console: Terminal,
+        limits: Limits,
+        phases: int,
+        after_first_round: Callable[[Sequence[Record]], None],
+    ) -> None:
+        self._console = console
+        self._limits = limits
+        self._phases = phases  # how often a round goes over its cases
+        self._after_first_round = after_first_round
+        self._bar = bar(console)
+        self._task: TaskID | None = None
+        self._seen: set[tuple[Case, bool]] = set()
+        self._begun = time.monotonic()
+        self._round_begun = self._begun
+        self._round_seconds = 0.0
+        self._number = 0
+
+    def __enter__(self) -> Shown:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def round_begins(self, number: int, num_cases: int) -> None:
+        self._number, self._seen, self._round_begun = number, set(), time.monotonic()
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(f"round {number + 1}", total=num_cases * self._phases, left="")
+
+    def case_begins(self, case: Case, what: str) -> None:
+        self._seen.add((case, what == "memory"))
+        if self._task is not None:
+            name = f"round {self._number + 1} of {self._of()} · {case.label} {case.seq_len} {what}"
+            self._bar.update(self._task, description=name, completed=len(self._seen) - 1, left=self._left())
+            self._bar.refresh()
+
+    def round_ends(self, number: int, records: Sequence[Record]) -> None:
+        self._round_seconds = time.monotonic() - self._round_begun
+        if not self._console.is_terminal:
+            took, left = duration(self._round_seconds), self._left() or "done"
+            self._console.print(f"round {number + 1} of {self._of()} took {took}; {left}")
+        if number == 0:
+            self._after_first_round(records)
+
+    def note(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True)
+
+    def _of(self) -> str:
+        return str(self._limits.rounds) if self._limits.rounds is not None else f"{LOOKS[0]} to {LOOKS[-1]}"
+
+    def _left(self) -> str:
+        """How long it goes on, as far as a finished round tells."""
+        if not self._round_seconds:
+            return ""
+        by_clock = self._limits.max_seconds - (time.monotonic() - self._begun)
+        looks = (self._limits.rounds,) if self._limits.rounds is not None else LOOKS
+        ahead = [look for look in looks if look > self._number]
+        if not ahead:
+            return ""
+        least, most = ((look - self._number - 1) * self._round_seconds for look in (ahead[0], ahead[-1]))
+        least, most = (max(0.0, min(bound, by_clock)) for bound in (least, most))
+        if not most:
+            return ""
+        if least < 1:
+            return f"at most about {duration(most)} left"
+        if duration(least) == duration(most):
+            return f"about {duration(most)} left"
+        return f"about {duration(least)} to {duration(most)} left"

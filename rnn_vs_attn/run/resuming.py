@@ -1,0 +1,142 @@
+"""An interrupted run taken up again: its settings as they were asked for, and the samples that it has."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnn_vs_attn.errors import UserError, first_line
+from rnn_vs_attn.limits import Budget, Limits
+from rnn_vs_attn.records.checks import problem_of_axes, problem_of_run, problem_of_value
+from rnn_vs_attn.records.folder import read_head, read_samples
+from rnn_vs_attn.records.types import CASE_RETRIED, ROUND_DROPPED, ROUND_TIME, Run, SampleLine
+from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.suites.suite import ANCHORS, Case, Suite
+
+_MOST_ROUNDS = 100_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """What `--resume` goes on with."""
+
+    head: Run
+    axes: sweeps.Axes
+    cases: list[Case]
+    limits: Limits
+    lines: list[SampleLine]
+
+
+def read(suite: Suite, path: Path) -> Stored:
+    """The run of a suite in folder `path`. UserError where it is another suite's, damaged, or of other inputs."""
+    head = read_head(path)
+    if head.suite != suite.name:
+        command = next((other.command for other in SUITES if other.name == head.suite), head.suite)
+        raise UserError(
+            f"{path} holds a run of {head.suite!r}, not of {suite.name!r}; use rnn-vs-attn {command} --resume {path}"
+        )
+    damaged = f"{path / 'run.json'} is damaged"
+    try:
+        axes = _axes(suite, head.settings["axes"])
+        cases, limits = sweeps.cases(suite, axes), _limits(head.settings["limits"])
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UserError(f"{damaged}: its settings do not fit ({first_line(error)})") from None
+    wrong = problem_of_run(head)
+    if wrong:
+        raise UserError(f"{damaged}: {wrong}")
+    if head.settings.get("inputs", 1) != suite.inputs:
+        raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
+    settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs}
+    return Stored(dataclasses.replace(head, settings=settings), axes, cases, limits, _lines(suite, path, cases))
+
+
+def _axes(suite: Suite, stored: Mapping[str, Any]) -> sweeps.Axes:
+    """Lists of values of the fields of the suite's case. ValueError where there is another one."""
+    known = {field.name: field for field in dataclasses.fields(suite.case)}
+    for name, values in stored.items():
+        if name not in known or not isinstance(values, list) or not values:
+            raise ValueError(f"axes.{name} is no list of values of an option of {suite.name}")
+        for value in values:
+            if not _fits(known[name], value):
+                raise ValueError(f"{value!r} is no value of {sweeps.option_name(name)}")
+    axes = dict(stored)
+    sweeps.check_heads({"model": [], "d_model": [], "num_heads": []} | axes)
+    return axes
+
+
+def _fits(field: dataclasses.Field[Any], value: Any) -> bool:
+    """Whether a value is one that the option takes. UserError where the option's own reading refuses it."""
+    kind: Any = type(field.default)
+    choices, least = field.metadata.get("choices"), field.metadata.get("minimum")
+    if kind is float:
+        return type(value) in (int, float) and 0 < value < math.inf
+    if type(value) is not kind or (choices and value not in choices):
+        return False
+    if kind is str and field.metadata.get("parse"):
+        field.metadata["parse"](value)
+    return least is None or least <= value < 1 << 63
+
+
+def _limits(stored: Mapping[str, Any]) -> Limits:
+    """The limits of a run. ValueError or TypeError where one is none."""
+    from pydantic import TypeAdapter
+
+    made = Limits(**{**stored, "budget": Budget(**stored["budget"])})
+    limits: Limits = TypeAdapter(Limits).validate_json(json.dumps(dataclasses.asdict(made)))
+    numbers = [*vars(limits).values(), *vars(limits.budget).values()]
+    for value in numbers:
+        if isinstance(value, int | float) and not 0 <= value < math.inf:
+            raise ValueError(f"limits hold {value}")
+    if limits.rounds == 0 or limits.timeout == 0 or limits.budget.block == 0:
+        raise ValueError("limits hold a 0 that leaves nothing to measure")
+    return limits
+
+
+# Samples
+
+
+def _lines(suite: Suite, path: Path, cases: Sequence[Case]) -> list[SampleLine]:
+    """The samples of a run. UserError that names the line which is none of this run's."""
+    lines, models = read_samples(path), {case.model for case in cases}
+    for number, line in enumerate(lines, start=1):
+        wrong = _problem(suite, line, models)
+        if wrong:
+            raise UserError(f"{path / 'samples.jsonl'}, line {number} is damaged: {wrong}")
+    return lines
+
+
+def _problem(suite: Suite, line: SampleLine, models: set[str]) -> str:
+    """What cannot be in a sample of a suite, "" where nothing."""
+    if not 0 <= line.round < _MOST_ROUNDS:
+        return f"there is no round {line.round}"
+    if line.metric == ROUND_DROPPED:
+        return ""
+    metric = next((m for m in suite.metrics if m.name == line.metric), None)
+    if metric is None and line.metric not in (ROUND_TIME, CASE_RETRIED):
+        return f"{suite.name} has no metric {line.metric!r}"
+    unit = metric.unit if metric else "s"
+    numbers = [(unit, line.value), *(("s", seconds) for seconds in line.blocks)]
+    wrong = next((w for u, v in numbers if v is not None and (w := problem_of_value(line.metric, u, v))), "")
+    return wrong or problem_of_axes(line.axes) or _problem_of_case(suite, line, models)
+
+
+def _problem_of_case(suite: Suite, line: SampleLine, models: set[str]) -> str:
+    """What cannot be in a sample of a case; those of the machine have no model."""
+    if "model" not in line.axes:
+        needed = set() if line.metric == ROUND_TIME else set(suite.anchor_axes)
+        of_machine = line.metric == ROUND_TIME or line.metric in {anchor.name for anchor in ANCHORS}
+        return "" if of_machine and line.axes.keys() >= needed else "it is of no case, and does not measure the machine"
+    fields = dataclasses.fields(suite.case)
+    wrong = next((f.name for f in fields if f.name not in line.axes or not _fits(f, line.axes[f.name])), "")
+    if wrong or line.axes["model"] not in models:
+        return f"its {wrong or 'model'} is none that this run has"
+    timed = line.status == "ok" and line.metric in {f"{name}_time" for name in suite.passes}
+    loops = line.details.get("loops")
+    if timed and (not line.blocks or not isinstance(loops, int) or loops < 1):
+        return f"{line.metric} has no blocks"
+    return ""

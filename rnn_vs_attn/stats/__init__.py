@@ -1,0 +1,1 @@
+"""Statistics: intervals, tests of ranks, growth laws, crossings of curves."""

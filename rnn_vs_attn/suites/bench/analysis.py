@@ -1,0 +1,92 @@
+"""What `bench` reads out of its records: rates, ratios, exponents and crossings, each formed within rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rnn_vs_attn.models.registry import BASELINE
+from rnn_vs_attn.records.query import derived, measured, rate, record_at, share, without
+from rnn_vs_attn.records.types import Metric, Record
+from rnn_vs_attn.report.curves import Axes, by_round, crossing, curves, seq_len_of
+from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.suites.suite import ITEMSIZE
+
+EXPONENT = Metric("exponent", "1", "none", title="b of time = a * seq_len**b")
+CROSSING = Metric("crossing", "1", "none", title=f"the seq_len from which {BASELINE} is the slower one")
+RATIO = Metric("ratio", "1", "none", title=f"divided by {BASELINE} in the same round")
+METRICS = (EXPONENT, CROSSING)
+TIMES = ("forward_time", "backward_time", "train_time")
+
+# Stored: exponents and crossings
+
+
+def derive(records: Sequence[Record]) -> list[Record]:
+    """Exponents of time in seq_len for each model, and where each model and `attention` take the same time."""
+    return [r for metric in TIMES for r in (*_exponents(records, metric), *_crossings(records, metric))]
+
+
+def _exponents(records: Sequence[Record], metric: str) -> Iterator[Record]:
+    for group, curve in curves(measured(records, metric)).items():
+        if len(curve) > 1:
+            lengths = [seq_len_of(record) for record in curve]
+            found = intervals.exponents(lengths, by_round(curve))
+            axes = dict(group) | {"of": metric, "seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
+            if found:  # or no round has all lengths
+                yield derived(EXPONENT, curve[0].suite, axes, list(found), intervals.estimate(found))
+
+
+def _crossings(records: Sequence[Record], metric: str) -> Iterator[Record]:
+    found = curves(measured(records, metric))
+    baselines = {without(dict(g), "model"): curve for g, curve in found.items() if dict(g)["model"] == BASELINE}
+    for group, curve in found.items():
+        base = baselines.get(without(dict(group), "model"))
+        if base is not None and dict(group)["model"] != BASELINE:
+            record = crossing(CROSSING, curve, base)
+            if record is not None:
+                yield record
+
+
+# For the table: rates and ratios
+
+
+def expand(records: Sequence[Record]) -> list[Record]:
+    """tokens/s, FLOP/s, shares of the machine's own peak, and ratios to `attention`, each formed within rounds."""
+    return [*_rates(records), *_ratios(records)]
+
+
+def _rates(records: Sequence[Record]) -> Iterator[Record]:
+    for time in measured(records, "train_time"):
+        axes = time.axes
+        tokens = float(axes["batch_size"] or 0) * float(axes["seq_len"] or 0)
+        yield rate(time, "tokens_per_second", tokens)
+        flops = record_at(records, "flops", axes | {"pass": "train"})
+        if flops is None or flops.median is None:
+            continue
+        speed = rate(time, "flops_per_second", flops.median)
+        yield speed
+        where = {name: axes[name] for name in ("device", "dtype", "threads")}
+        yield from share(speed, record_at(records, "peak_flops", where), "flops_fraction")
+        num_params = record_at(records, "num_params", axes)
+        if num_params is not None and num_params.median is not None:
+            width = record_at(records, "width", axes)
+            used = axes | {"d_model": width.median} if width and width.median else axes
+            moved = least_bytes(used, num_params.median)
+            bandwidth = rate(time, "bytes_per_second", moved)
+            yield from share(bandwidth, record_at(records, "peak_bandwidth", where), "bandwidth_fraction")
+
+
+def least_bytes(axes: Axes, num_params: float) -> float:
+    """Bytes that a training pass cannot avoid: input, output and their gradients once, parameters and theirs once."""
+    tokens = float(axes["batch_size"] or 0) * float(axes["seq_len"] or 0) * float(axes["d_model"] or 0)
+    return ITEMSIZE[str(axes["dtype"])] * (4 * tokens + 2 * num_params)
+
+
+def _ratios(records: Sequence[Record]) -> Iterator[Record]:
+    for metric in TIMES:
+        times = measured(records, metric)
+        baselines = {without(r.axes, "model"): r for r in times if r.axes["model"] == BASELINE}
+        for time in times:
+            base = baselines.get(without(time.axes, "model"))
+            result = intervals.ratio(time.samples, base.samples) if base else None
+            if result is not None and time is not base:
+                yield derived(RATIO, time.suite, time.axes | {"of": metric}, [], result)

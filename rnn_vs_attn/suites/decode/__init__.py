@@ -1,0 +1,1 @@
+"""The next token after a context."""

@@ -1,0 +1,1 @@
+"""Gradient by distance."""

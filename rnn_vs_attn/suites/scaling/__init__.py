@@ -1,0 +1,1 @@
+"""Table 1 of Vaswani et al. 2017, measured."""

@@ -1,0 +1,1 @@
+"""Transformer-XL, ALBERT and GPT beside what each improves on."""

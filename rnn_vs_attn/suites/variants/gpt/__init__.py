@@ -1,0 +1,1 @@
+"""GPT over its size."""

@@ -1,0 +1,48 @@
+"""What `variants gpt` reads out of its records: how time and memory grow with the number of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnn_vs_attn.records.query import Group, derived, measured, tokens_per_second, without
+from rnn_vs_attn.records.types import Metric, Record
+from rnn_vs_attn.report.curves import by_round
+from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.suites.variants.passes import published
+
+EXPONENT = Metric("exponent", "1", "none", title="b of value = a * num_params**b")
+METRICS = (EXPONENT,)
+GROWING = ("flops", "forward_time", "train_time", "prefill_time", "step_time", "peak_memory")
+
+# Names in openai/gpt-2's README, which say that the counts first given (117M, 345M) were wrong
+PUBLISHED = {"gpt2": 124e6, "gpt2-medium": 355e6, "gpt2-large": 774e6, "gpt2-xl": 1.5e9}
+
+_OF_A_SIZE = ("size", "d_model", "num_heads", "num_layers")
+
+
+def exponents(records: Sequence[Record]) -> list[Record]:
+    """b of each growing metric over the measured sizes, formed within rounds; none with fewer than two sizes."""
+    params = {r.axes["size"]: r.median or 0.0 for r in measured(records, "num_params")}
+    found = []
+    for metric in GROWING:
+        curves: dict[Group, list[Record]] = {}
+        for record in measured(records, metric):
+            if record.axes["size"] in params:
+                curves.setdefault(without(record.axes, *_OF_A_SIZE), []).append(record)
+        for group, curve in curves.items():
+            curve.sort(key=lambda record: params[record.axes["size"]])
+            x = [params[record.axes["size"]] for record in curve]
+            rounds = by_round(curve)
+            if len(set(x)) < 2 or not rounds or min(map(min, rounds)) <= 0:
+                continue
+            values = intervals.exponents(x, rounds)
+            ends = {"size_from": curve[0].axes["size"], "size_to": curve[-1].axes["size"]}
+            axes = dict(group) | {"of": metric} | ends
+            estimate = intervals.estimate(values, exact=curve[0].exact)
+            found.append(derived(EXPONENT, curve[0].suite, axes, list(values), estimate))
+    return found
+
+
+def expand(records: Sequence[Record]) -> list[Record]:
+    """tokens/s of decoding; the published counts."""
+    return [*published(records, PUBLISHED), *tokens_per_second(measured(records, "step_time"))]

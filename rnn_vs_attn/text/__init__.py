@@ -1,0 +1,1 @@
+"""Text made safe for where it stands, and streams that take everything."""
