@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help bench test lint check clean
+.PHONY: help bench test quick lint check clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ bench: $(VENV)/.installed  ## Set up .venv and measure: a table here, the run in
 
 test: $(VENV)/.installed-dev $(VENV)-otava/.installed  ## Set up .venv with the development extras and run the tests.
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+quick: $(VENV)/.installed-dev  ## The tests that start no process, for the time between two edits.
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not process"
 
 lint: $(VENV)/.installed-dev  ## Format and lint checks (ruff) and types (mypy).
 	$(BIN)/ruff format --check .

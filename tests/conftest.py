@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
+import command
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: threads wait for each other on a busy machine
@@ -17,8 +19,18 @@ def _user_modules_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(MODULES))
 
 
+def starts_processes(module: object) -> bool:
+    """Whether a file of tests runs commands or workers, or other programs."""
+    return any(
+        value is subprocess or getattr(value, "__name__", "") == "ChildWorker" for value in vars(module).values()
+    ) or (vars(module).get("run") is command.run)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """CUDA tests are skipped where there is no device, and say so."""
+    """CUDA tests are skipped where there is no device, and say so; `make quick` leaves out what starts processes."""
+    for item in items:
+        if isinstance(item, pytest.Function) and starts_processes(item.module):
+            item.add_marker("process")
     marked = [item for item in items if item.get_closest_marker("cuda")]
     if not marked:
         return

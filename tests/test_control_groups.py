@@ -319,9 +319,9 @@ def real_group() -> Iterator[Path]:
 def test_half_a_core_of_this_machine_is_half_a_core_and_one_thread(real_group: Path) -> None:
     code = (
         "import json, os, pathlib, sys; pathlib.Path(sys.argv[1], 'cgroup.procs').write_text(str(os.getpid())); "
-        "from rnn_vs_attn import environment; print(json.dumps(environment.processors()))"
+        "from rnn_vs_attn.machine import environment; print(json.dumps(environment.processors()))"
     )
-    surroundings = dict(os.environ, PYTHONPATH=str(Path(environment.__file__).parents[1]))
+    surroundings = dict(os.environ, PYTHONPATH=str(Path(environment.__file__).parents[2]))
     words = [sys.executable, "-c", code, str(real_group)]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=surroundings)
     if "OSError" in done.stderr:

@@ -157,7 +157,7 @@ def test_a_sign_without_a_likeness_stands_as_its_escape() -> None:
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_what_is_written_is_there_before_the_process_ends(unbuffered: str) -> None:
     """The first table came a round late where PYTHONUNBUFFERED is set, as it is in many containers."""
-    code = "import os, sys; from rnn_vs_attn import streams; streams.take_over(); "
+    code = "import os, sys; from rnn_vs_attn.text import streams; streams.take_over(); "
     code += "sys.stderr.write('a table\\n'); os._exit(0)"  # which writes out nothing that was held back
     surroundings = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=surroundings, timeout=600)

@@ -88,7 +88,7 @@ def test_a_pipe_is_no_terminal_whatever_the_environment_says(monkeypatch: pytest
 def test_the_bar_of_progress_shows_a_name_as_it_is() -> None:
     file = Screen()
     console = Terminal(file=file, width=120)
-    with progress._bar(console) as bar:
+    with progress.bar(console) as bar:
         bar.add_task(f"round 1 · {MARKUP}", total=2, left="[red]soon")
         bar.refresh()
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())

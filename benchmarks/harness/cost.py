@@ -35,7 +35,7 @@ from rnn_vs_attn.suites.bench.suite import BENCH
 
 PROGRAM = [sys.executable, "-m", "rnn_vs_attn"]
 _WATCH = "import sys, atexit; atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr)); "
-_WATCH += "from rnn_vs_attn import cli; cli.main()"
+_WATCH += "from rnn_vs_attn.cli import app; app.main()"
 _LOOP = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    for _ in range(10**6): pass"
 _QUICK = "--model lstm,gru,attention --seq-len 64:256 --max-seconds 45".split()
 MOST_LEFT_OUT = 0.2  # of the cases
