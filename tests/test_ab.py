@@ -209,6 +209,12 @@ def test_the_document_says_what_was_compared_and_where(slower: dict[str, Any]) -
     assert found["margin"] == 0.9
 
 
+def test_what_has_no_noise_is_compared_too(slower: dict[str, Any]) -> None:
+    """Where a worker is asked for it wrongly it vanishes without a word."""
+    exact = {c["metric"]: c["verdict"] for c in document(slower["done"])["comparisons"] if c["exact"]}
+    assert exact["saved_bytes"] == "same"
+
+
 def test_the_run_lies_in_the_folder_in_which_it_was_called(slower: dict[str, Any]) -> None:
     found = document(slower["done"])
     folder = slower["root"] / "work" / found["folder"]
