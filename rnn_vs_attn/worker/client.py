@@ -129,6 +129,7 @@ class ChildWorker:
             raise self._death() from None
         reply = self._read(timeout)
         self._spoilt = reply.get("spoilt", False)
+        assert "misunderstood" not in reply, reply["misunderstood"]
         if "user" in reply:
             raise UserError(reply["user"])
         if "fault" in reply:

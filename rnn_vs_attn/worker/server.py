@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import gc
+import inspect
 import json
 import os
 import signal
@@ -397,11 +398,17 @@ REQUESTS = (
 def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
     """One reply: {"ok": ...}, {"user": sentence} or {"fault": status, "reason": sentence, "warnings": sentences}.
 
+    {"misunderstood": what} where a request lacks a field or has one too many.
+
     With "spoilt" where a module has changed what cannot be put back, so that this process must do nothing else.
     """
     do = request.pop("do")
     if do not in REQUESTS:
         return {"user": f"unknown request {do!r}"}
+    try:
+        inspect.signature(getattr(worker, do)).bind(**request)
+    except TypeError as error:  # no case's fault: what asks is wrong
+        return {"misunderstood": f"{do}: {error}"}
     reply: dict[str, Any]
     try:
         reply = {"ok": getattr(worker, do)(**request)}
