@@ -274,6 +274,18 @@ def test_growth_is_decided_by_intervals_that_do_not_touch() -> None:
     assert said(alike, claim).startswith(f"{claim}: undecided (")
 
 
+def test_growth_is_decided_over_the_lengths_that_a_model_has_where_its_longest_was_left_out() -> None:
+    """The claim vanished without a word."""
+    short = times(planted(256), models=["lstm"], lengths=LENGTHS[:-1])
+    records = [*short, *times(planted(256), models=["gru", "attention"])]
+    for model in ("lstm", "gru"):
+        claim = f"Claim \"attention's time grows faster with length than {model}'s\""
+        assert said(records, claim).startswith(f"{claim}: holds (1.50 [")
+    assert said(records, "Growth of training time, b in seq_len^b from 64 to 512").endswith(
+        ": lstm 1.00 [1.00, 1.00]; attention 1.50 [1.50, 1.50]."
+    )
+
+
 def test_growth_whose_intervals_touch_is_undecided_whatever_the_medians() -> None:
     growth = (1.4, 0.9, 1.5, 0.8, 1.3, 1.2)
     attention = [bench_record("train_time", "attention", n, [1e-6 * n**b for b in growth]) for n in LENGTHS]

@@ -12,6 +12,7 @@ import pytest
 import torch
 from command import run
 from fakes import of_rounds
+from steps import assert_decodes
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
@@ -89,7 +90,7 @@ def test_parameters_of_language_models_are_counted_without_building_them(name: s
 def test_every_layer_decodes_what_its_forward_computes(name: str) -> None:
     torch.manual_seed(0)
     module = build.build(find(name), Shape(2, 12, 16, 2, 2)).double().eval()
-    decoding.check(module, torch.randn(2, 12, 16, dtype=torch.float64))
+    assert_decodes(module, torch.randn(2, 12, 16, dtype=torch.float64), 1e-10)
 
 
 def test_a_module_whose_forward_takes_a_state_is_decoded_by_it() -> None:

@@ -97,6 +97,7 @@ def test_a_command_line_is_understood(line: str) -> None:
     axes["device"] = ["cpu" if device == "auto" else device for device in axes["device"]]
     if suite.check:
         suite.check(axes)
+    assert sweeps.cases(suite, axes)
 
 
 def test_every_option_in_the_pages_exists() -> None:

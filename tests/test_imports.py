@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -134,37 +134,57 @@ class Kind(enum.Enum):
 class Found(Mixer):
     def __init__(self, d_model):
         super().__init__(d_model)
-        assert sys.modules[__name__].Found is Found
-        assert typing.get_type_hints(Sizes) == {"d_model": int, "factors": typing.ClassVar[list]}
-        assert [field.name for field in dataclasses.fields(Sizes)] == ["d_model"]
-        assert inspect.getsource(Sizes).startswith("@dataclass")
-        assert inspect.getmodule(Sizes) is sys.modules[__name__]
-        assert pickle.loads(pickle.dumps([Sizes(d_model), Kind.plain])) == [Sizes(d_model), Kind.plain]
+        self.answers = {
+            "itself": sys.modules[__name__].Found,
+            "hints": typing.get_type_hints(Sizes),
+            "fields": [field.name for field in dataclasses.fields(Sizes)],
+            "source": inspect.getsource(Sizes).splitlines()[0],
+            "module": inspect.getmodule(Sizes).__name__,
+            "pickled": pickle.loads(pickle.dumps([Sizes(d_model), Kind.plain])) == [Sizes(d_model), Kind.plain],
+        }
 """
 
 
 def test_what_a_file_asks_of_its_own_module_is_answered(folder: Path, own: Own) -> None:
+    """The first time, when the file is run, and the second, when it stands ready."""
     write(folder, {"copy.py": MIXER + LOOKS_ITSELF_UP})
     for _ in range(2):
-        made(own, "copy.py:Found")
+        module = made(own, "copy.py:Found")
+        assert module.answers == {
+            "itself": type(module),
+            "hints": {"d_model": int, "factors": ClassVar[list]},
+            "fields": ["d_model"],
+            "source": "@dataclass",
+            "module": type(module).__module__,
+            "pickled": True,
+        }
+    assert runs(folder) == 1
 
 
 def test_torch_compiles_what_stands_in_such_a_file(folder: Path, own: Own) -> None:
     compiled = """\
         import torch
         SCALE = 2.0
+        GRAPHS = []
 
-        @torch.compile(backend="eager")
+        def noted(graph, inputs):
+            GRAPHS.append([node.name for node in graph.graph.nodes if node.op == "call_function"])
+            return graph.forward
+
+        @torch.compile(backend=noted)
         def scaled(x):
             return x * SCALE
 
         class Scaled(Mixer):
             def forward(self, x):
+                self.graphs = GRAPHS
                 return scaled(super().forward(x))
         """
     write(folder, {"copy.py": MIXER + "\n".join(line[8:] for line in compiled.splitlines())})
     with torch.no_grad():  # or torch.compile warns of what it does itself
-        made(own, "copy.py:Scaled")
+        module, x = made(own, "copy.py:Scaled"), torch.randn(1, 8, 16)
+        assert module.graphs == [["mul"]]
+        torch.testing.assert_close(module(x), 2 * module.project(x))
 
 
 def test_neighbours_are_imported_and_know_the_file_itself(folder: Path, own: Own) -> None:
@@ -216,8 +236,11 @@ def test_an_operator_that_a_file_registers_is_registered_once(folder: Path, own:
     """torch refuses a second registration."""
     operator = "\nimport torch\nL = torch.library.Library('of_a_file', 'DEF')\nL.define('f(Tensor x) -> Tensor')\n"
     write(folder, {"operators.py": MIXER + operator, "user.py": "from operators import Mixer\n"})
-    for name in ("operators.py:Mixer", "operators:Mixer", "user.py:Mixer", "user:Mixer", "operators.py:Other"):
-        made(own, name)
+    names = ("operators.py:Mixer", "operators:Mixer", "user.py:Mixer", "user:Mixer", "operators.py:Other")
+    kinds = [type(made(own, name)) for name in names]
+    assert len(set(kinds[:4])) == 1
+    assert runs(folder) == 1
+    assert str(torch.ops.of_a_file.f.default._schema) == "of_a_file::f(Tensor x) -> Tensor"
 
 
 def test_a_file_that_failed_half_way_fails_again_and_is_not_taken_for_whole(folder: Path, own: Own) -> None:

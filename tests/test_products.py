@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from steps import assert_decodes
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnn_vs_attn.measure.timing import decoding
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.kernels import linear as products
@@ -57,7 +57,7 @@ def test_gradients_are_those_of_a_linear_layer() -> None:
 def test_wide_layers_decode_what_their_forward_computes(name: str) -> None:
     torch.manual_seed(0)
     module = build.build(find(name), Shape(2, 8, 1024, 4, 1)).eval()
-    decoding.check(module, torch.randn(2, 8, 1024))
+    assert_decodes(module, torch.randn(2, 8, 1024), 1e-4)
 
 
 def test_a_wide_gpt_decodes_the_logits_of_its_forward() -> None:

@@ -264,7 +264,7 @@ def _compare(
     if not options["quiet"]:
         _announce(both, prelude, cases, passes, limits, folder, err)
     try:
-        with PairsShown(err, limits) as shown:
+        with PairsShown(err) as shown:
             if not options["quiet"]:
                 pairs.progress = shown
             pairs.run()

@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-
-from rich.progress import TaskID
-
-from rnn_vs_attn.ab.runner import PairLimits, Stage
+from rnn_vs_attn.ab.runner import Stage
 from rnn_vs_attn.report.terminal import Terminal
-from rnn_vs_attn.run.progress import bar
+from rnn_vs_attn.run.progress import Bar
 from rnn_vs_attn.suites.suite import Case
 from rnn_vs_attn.units import duration
 
 
-class PairsShown:
+class PairsShown(Bar):
     """A moving bar on a terminal, one line a pair elsewhere."""
 
-    def __init__(self, console: Terminal, limits: PairLimits) -> None:
-        self._console = console
-        self._limits = limits
-        self._bar = bar(console)
-        self._task: TaskID | None = None
+    def __init__(self, console: Terminal) -> None:
+        super().__init__(console)
         self._stage: Stage | None = None
         self._left = ""
 
-    def __enter__(self) -> PairsShown:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
     def pair_begins(self, stage: Stage, cells: int) -> None:
         self._stage = stage
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(self._name(), total=cells, left=self._left)
+        self._begin(self._name(), cells, self._left)
 
     def case_begins(self, case: Case, done: int) -> None:
-        if self._task is not None:
-            name = f"{self._name()} · {case.label} {case.seq_len}"
-            self._bar.update(self._task, description=name, completed=done, left=self._left)
-            self._bar.refresh()
+        self._move(f"{self._name()} · {case.label} {case.seq_len}", done, self._left)
 
     def pair_ends(self, stage: Stage, seconds: float) -> None:
         ahead = (stage.wanted - stage.pairs) * seconds

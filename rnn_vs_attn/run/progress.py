@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
+from typing import Self
 
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID
 from rich.text import Text
@@ -42,7 +43,36 @@ def bar(console: Terminal) -> Progress:
     )
 
 
-class Shown:
+class Bar:
+    """What moves on a terminal from task to task while this is entered, and is nothing elsewhere."""
+
+    def __init__(self, console: Terminal) -> None:
+        self._console = console
+        self._bar = bar(console)
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def _begin(self, description: str, total: int, left: str) -> None:
+        """The next task, in place of the one before."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(description, total=total, left=left)
+
+    def _move(self, description: str, completed: int, left: str) -> None:
+        if self._task is not None:
+            self._bar.update(self._task, description=description, completed=completed, left=left)
+            self._bar.refresh()
+
+
+class Shown(Bar):
     """A moving bar on a terminal, one line a round elsewhere; `after_first_round` shows a first table."""
 
     def __init__(
@@ -52,39 +82,24 @@ class Shown:
         phases: int,
         after_first_round: Callable[[Sequence[Record]], None],
     ) -> None:
-        self._console = console
+        super().__init__(console)
         self._limits = limits
         self._phases = phases  # how often a round goes over its cases
         self._after_first_round = after_first_round
-        self._bar = bar(console)
-        self._task: TaskID | None = None
         self._seen: set[tuple[Case, bool]] = set()
         self._begun = time.monotonic()
         self._round_begun = self._begun
         self._round_seconds = 0.0
         self._number = 0
 
-    def __enter__(self) -> Shown:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
-
     def round_begins(self, number: int, num_cases: int) -> None:
         self._number, self._seen, self._round_begun = number, set(), time.monotonic()
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task = self._bar.add_task(f"round {number + 1}", total=num_cases * self._phases, left="")
+        self._begin(f"round {number + 1}", num_cases * self._phases, "")
 
     def case_begins(self, case: Case, what: str) -> None:
         self._seen.add((case, what == "memory"))
-        if self._task is not None:
-            name = f"round {self._number + 1} of {self._of()} · {case.label} {case.seq_len} {what}"
-            self._bar.update(self._task, description=name, completed=len(self._seen) - 1, left=self._left())
-            self._bar.refresh()
+        name = f"round {self._number + 1} of {self._of()} · {case.label} {case.seq_len} {what}"
+        self._move(name, len(self._seen) - 1, self._left())
 
     def round_ends(self, number: int, records: Sequence[Record]) -> None:
         self._round_seconds = time.monotonic() - self._round_begun

@@ -17,7 +17,7 @@ from rnn_vs_attn.suites.suite import Case
 
 MOST_LEFT_OUT = 5  # before the first round: one case in so many
 PATIENCE = 10.0  # seconds that any case may take in a round, --timeout allowing
-_SPARE = 1.15  # what is asked for is so much more than what was seen
+_SPARE = 1.15  # what has to fit, and what is asked for, is so much more than what was seen
 _PART = 0.95  # of its share of the time that a round plans with: the last one takes what the others overran
 
 
@@ -133,7 +133,7 @@ class Schedule:
             return []
         most = len(cases) // MOST_LEFT_OUT if number == 0 else len(cases)
         seconds = self.ends - now - left * median_low(self._between)
-        return left_out(cases, self.costs, left, seconds, kept, most)
+        return left_out(cases, self.costs, left, seconds / _SPARE, kept, most)
 
     def fewest(self, cases: Sequence[Case], kept: Callable[[Case], bool]) -> list[Case]:
         """What stays of the cases however little time there is."""

@@ -158,24 +158,40 @@ def _encoder_sources(shape: AlbertShape) -> dict[str, Source]:
     found = _embeddings()
     if shape.embedding_dim is None:
         for i in range(shape.num_layers):
-            layer, attention, feed_forward = f"encoder.layer.{i}", f"attention.{i}", f"feed_forward.{i}"
-            found |= _attention(attention, f"{layer}.attention.self")
-            found |= _both(f"{attention}.out_proj", f"{layer}.attention.output.dense")
-            found |= _both(f"{attention}.norm", f"{layer}.attention.output.LayerNorm")
-            found |= _both(f"{feed_forward}.widen", f"{layer}.intermediate.dense")
-            found |= _both(f"{feed_forward}.narrow", f"{layer}.output.dense")
-            found |= _both(f"{feed_forward}.norm", f"{layer}.output.LayerNorm")
+            found |= _layer(i, f"encoder.layer.{i}", _BERT)
         return found
     found |= _both("embeddings.widen", "encoder.embedding_hidden_mapping_in")
     for i in range(shape.num_modules(shared=True)):
         group, inner = divmod(i, shape.inner_layers)
-        layer = f"encoder.albert_layer_groups.{group}.albert_layers.{inner}"
-        found |= _attention(f"attention.{i}", f"{layer}.attention")
-        found |= _both(f"attention.{i}.out_proj", f"{layer}.attention.dense")
-        found |= _both(f"attention.{i}.norm", f"{layer}.attention.LayerNorm")
-        found |= _both(f"feed_forward.{i}.widen", f"{layer}.ffn")
-        found |= _both(f"feed_forward.{i}.narrow", f"{layer}.ffn_output")
-        found |= _both(f"feed_forward.{i}.norm", f"{layer}.full_layer_layer_norm")
+        found |= _layer(i, f"encoder.albert_layer_groups.{group}.albert_layers.{inner}", _ALBERT)
+    return found
+
+
+_BERT = {
+    "attention": "attention.self",
+    "attention.out_proj": "attention.output.dense",
+    "attention.norm": "attention.output.LayerNorm",
+    "feed_forward.widen": "intermediate.dense",
+    "feed_forward.narrow": "output.dense",
+    "feed_forward.norm": "output.LayerNorm",
+}
+_ALBERT = {
+    "attention": "attention",
+    "attention.out_proj": "attention.dense",
+    "attention.norm": "attention.LayerNorm",
+    "feed_forward.widen": "ffn",
+    "feed_forward.narrow": "ffn_output",
+    "feed_forward.norm": "full_layer_layer_norm",
+}
+
+
+def _layer(number: int, theirs: str, names: Mapping[str, str]) -> dict[str, Source]:
+    """Our names of the tensors of one layer, by what a release calls the parts of it."""
+    found = _attention(f"attention.{number}", f"{theirs}.{names['attention']}")
+    for own, their in names.items():
+        part, _, rest = own.partition(".")
+        if rest:
+            found |= _both(f"{part}.{number}.{rest}", f"{theirs}.{their}")
     return found
 
 

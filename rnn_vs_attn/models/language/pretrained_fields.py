@@ -175,15 +175,20 @@ class Fields:
                 raise UserError(f"{self.file} has {name} {shown(value)}; what can be loaded has {usual}")
 
 
+def document(file: Path, hint: str = "") -> Any:
+    """What a file of JSON holds. UserError, with a hint where it cannot be read, or where it is damaged."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}{hint}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{file} is damaged: {first_line(error, 200)}") from None
+
+
 def fields_of(folder: Path, kinds: tuple[str, ...]) -> Fields:
     """The fields of a folder's config.json. UserError for one that cannot be read or is of another type of model."""
     file = folder / "config.json"
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}; a model's folder has config.json") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file} is damaged: {first_line(error, 200)}") from None
+    found = document(file, "; a model's folder has config.json")
     kind = found.get("model_type") if isinstance(found, dict) else None
     if kind not in kinds:
         raise UserError(f"{file} describes a model of type {shown(kind)}, not {' or '.join(kinds)}")

@@ -6,7 +6,6 @@ sentence and leaves no half-loaded model. Pickles are refused: to read one is to
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError, first_line
+from rnn_vs_attn.models.language.pretrained_fields import document
 
 NEEDS_HF = "needs the extra [hf]: pip install 'rnn-vs-attn[hf]'"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -92,12 +92,7 @@ def _tensors_of_index(index: Path) -> dict[str, Tensor]:
 
 def _listed(index: Path) -> dict[str, set[str]]:
     """Of each file the names of its tensors, as an index has them."""
-    try:
-        found = json.loads(index.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {index}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{index} is damaged: {first_line(error, 200)}") from None
+    found = document(index)
     names = found.get("weight_map") if isinstance(found, dict) else None
     if not isinstance(names, dict) or not names:
         raise UserError(f"{index} is damaged: it has no weight_map that gives each tensor its file")

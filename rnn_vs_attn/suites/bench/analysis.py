@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rnn_vs_attn.models.registry import BASELINE
-from rnn_vs_attn.records.query import derived, measured, rate, record_at, share, without
+from rnn_vs_attn.records.query import Group, derived, measured, rate, record_at, share, without
 from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.report.curves import Axes, by_round, crossing, curves, seq_len_of
 from rnn_vs_attn.stats import intervals
@@ -26,13 +26,25 @@ def derive(records: Sequence[Record]) -> list[Record]:
 
 
 def _exponents(records: Sequence[Record], metric: str) -> Iterator[Record]:
-    for group, curve in curves(measured(records, metric)).items():
-        if len(curve) > 1:
-            lengths = [seq_len_of(record) for record in curve]
-            found = intervals.exponents(lengths, by_round(curve))
+    every = curves(measured(records, metric))
+    for group, curve in every.items():
+        for part in _parts(group, curve, every):
+            lengths = [seq_len_of(record) for record in part]
+            found = intervals.exponents(lengths, by_round(part))
             axes = dict(group) | {"of": metric, "seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
             if found:  # or no round has all lengths
-                yield derived(EXPONENT, curve[0].suite, axes, list(found), intervals.estimate(found))
+                yield derived(EXPONENT, part[0].suite, axes, list(found), intervals.estimate(found))
+
+
+def _parts(group: Group, curve: Sequence[Record], every: Mapping[Group, Sequence[Record]]) -> list[list[Record]]:
+    """The curve, and of `attention` also what lies over the lengths that each other model was measured at."""
+    others = [curve]
+    if dict(group)["model"] == BASELINE:
+        rest = without(dict(group), "model")
+        others += [other for key, other in every.items() if without(dict(key), "model") == rest]
+    own = {seq_len_of(record) for record in curve}
+    shared = dict.fromkeys(frozenset(own.intersection(map(seq_len_of, other))) for other in others)
+    return [[r for r in curve if seq_len_of(r) in lengths] for lengths in shared if len(lengths) > 1]
 
 
 def _crossings(records: Sequence[Record], metric: str) -> Iterator[Record]:
