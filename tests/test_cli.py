@@ -215,7 +215,7 @@ def test_a_narrow_terminal_shows_every_model_and_all_of_its_facts(monkeypatch: p
     shape = Shape(1, 512, 128, 4, 1)
     rows = [model_row(spec, shape, named=False, debug=False) for spec in BUILT_IN]
     out = Console(file=io.StringIO(), force_terminal=True, width=60, color_system=None)
-    monkeypatch.setattr(listing, "console", lambda: out)
+    monkeypatch.setattr(listing, "Terminal", lambda: out)
     listing.print_models(rows, shape)
     text = out.file.getvalue()
     assert max(map(len, text.splitlines())) <= 60

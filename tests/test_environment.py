@@ -20,7 +20,8 @@ from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.machine import control_groups, environment
 from rnn_vs_attn.machine.environment import CPUState, changes, describe, fingerprint, hard_keys
 from rnn_vs_attn.records.folder import RunFolder
-from rnn_vs_attn.run import session
+from rnn_vs_attn.run import command
+from rnn_vs_attn.run.options import RunOptions
 
 CPUINFO = """\
 vendor_id\t: GenuineIntel
@@ -348,10 +349,10 @@ def resumed(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path
         )
     )
     made.close()
-    monkeypatch.setattr(session, "_probe", lambda *_, **__: {})
-    monkeypatch.setattr(session, "_run", lambda *_, **__: "goes on")
+    monkeypatch.setattr(command, "_probe", lambda *_, **__: {})
+    monkeypatch.setattr(command, "_run", lambda *_, **__: "goes on")
     monkeypatch.setattr(environment, "describe", lambda *_, **__: here)
-    return session.resume(FAKE, {"resume": folder, "retry": False, "debug": False})
+    return command.resume(FAKE, RunOptions(resume=folder))
 
 
 OTHER = {"cpu": "another", "cpu_quota": 1.5, "usable_cores": 999, "affinity_cores": 999, "torch": "1.0"}

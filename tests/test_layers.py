@@ -240,7 +240,7 @@ def test_built_in_models_are_listed_without_heavy_packages() -> None:
 
 
 def test_the_parent_can_be_loaded_without_heavy_packages() -> None:
-    assert {"run.session", "run.runner", "worker.client", "cli.app"} <= set(PARENT)
+    assert {"run.command", "run.runner", "worker.client", "cli.app"} <= set(PARENT)
     assert loaded_after("\n".join(f"import {PACKAGE}.{name}" for name in PARENT)) == []
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from fakes import FAKE, FakeCase, FakeClock, fake_cases, unfinished_run
 
-from rnn_vs_attn.ab import command as ab
 from rnn_vs_attn.ab import decide as judging
+from rnn_vs_attn.ab import report as ab
 from rnn_vs_attn.ab.runner import Cell, PairLimits, Pairs
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES, Presence
 from rnn_vs_attn.compare import verdicts
@@ -225,7 +225,7 @@ def test_what_is_to_be_known_of_a_layer_is_noted_once_with_its_side(laboratory: 
     pairs = laboratory.pairs("lstm")
     pairs.run()
     assert pairs.noted == {("lstm", "it works in place"): {CANDIDATE}}
-    assert ab._said_of_models(pairs) == ["lstm, candidate: it works in place"]
+    assert ab.said_of_models(pairs) == ["lstm, candidate: it works in place"]
 
 
 def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:

@@ -39,11 +39,11 @@ def fields() -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(BenchCase)
 
 
-def axes(**options: Any) -> sweeps.Axes:
+def axes(**options: Any) -> sweeps.AxisValues:
     return sweeps.parse(BENCH, typed(**options))
 
 
-def checked(force: bool = False, **options: Any) -> sweeps.Axes:
+def checked(force: bool = False, **options: Any) -> sweeps.AxisValues:
     found = axes(**options)
     sweeps.check(BENCH, found, force)
     return found

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rnn_vs_attn.ab import command as ab
+from rnn_vs_attn.ab.options import SUITE
+from rnn_vs_attn.ab.runner import NAME
 from rnn_vs_attn.cli import models as listing
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.registry import BUILT_IN, ModelSpec, find
@@ -17,7 +18,7 @@ from rnn_vs_attn.suites.suite import Suite
 
 OWN = ModelSpec("layers:RunningMean", "user", "layers:RunningMean", "your own module")
 EVERY = pytest.mark.parametrize("spec", [*BUILT_IN, OWN], ids=lambda spec: spec.name)
-CHOOSING = {suite.command: suite for suite in SUITES if not takers.models_of(suite)} | {ab.NAME: ab.SUITE}
+CHOOSING = {suite.command: suite for suite in SUITES if not takers.models_of(suite)} | {NAME: SUITE}
 FIXED = {suite.command: suite for suite in SUITES if takers.models_of(suite)}
 
 

@@ -26,8 +26,9 @@ from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.machine import environment, processors
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.head import now
 from rnn_vs_attn.records.types import Record, Run
-from rnn_vs_attn.run.runner import Sweep, now
+from rnn_vs_attn.run.runner import Sweep
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
 from rnn_vs_attn.worker.client import ChildWorker

@@ -11,10 +11,11 @@ from typing import Any
 
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.limits import Budget, Limits
-from rnn_vs_attn.records.checks import problem_of_axes, problem_of_run, problem_of_value
-from rnn_vs_attn.records.folder import read_head, read_samples
+from rnn_vs_attn.records.checks import checked_head, problem_of_axes, problem_of_value
+from rnn_vs_attn.records.folder import read_samples
 from rnn_vs_attn.records.types import CASE_RETRIED, ROUND_DROPPED, ROUND_TIME, Run, SampleLine
-from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.run import cases
+from rnn_vs_attn.run.cases import AxisValues, option_name
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import ANCHORS, Case, Suite
 
@@ -26,7 +27,7 @@ class Stored:
     """What `--resume` goes on with."""
 
     head: Run
-    axes: sweeps.Axes
+    axes: AxisValues
     cases: list[Case]
     limits: Limits
     lines: list[SampleLine]
@@ -34,28 +35,24 @@ class Stored:
 
 def read(suite: Suite, path: Path) -> Stored:
     """The run of a suite in folder `path`. UserError where it is another suite's, damaged, or of other inputs."""
-    head = read_head(path)
+    head = checked_head(path)
     if head.suite != suite.name:
         command = next((other.command for other in SUITES if other.name == head.suite), head.suite)
         raise UserError(
             f"{path} holds a run of {head.suite!r}, not of {suite.name!r}; use rnn-vs-attn {command} --resume {path}"
         )
-    damaged = f"{path / 'run.json'} is damaged"
     try:
         axes = _axes(suite, head.settings["axes"])
-        cases, limits = sweeps.cases(suite, axes), _limits(head.settings["limits"])
+        made, limits = cases.cases(suite, axes), _limits(head.settings["limits"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UserError(f"{damaged}: its settings do not fit ({first_line(error)})") from None
-    wrong = problem_of_run(head)
-    if wrong:
-        raise UserError(f"{damaged}: {wrong}")
+        raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
     if head.settings.get("inputs", 1) != suite.inputs:
         raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
     settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs}
-    return Stored(dataclasses.replace(head, settings=settings), axes, cases, limits, _lines(suite, path, cases))
+    return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, _lines(suite, path, made))
 
 
-def _axes(suite: Suite, stored: Mapping[str, Any]) -> sweeps.Axes:
+def _axes(suite: Suite, stored: Mapping[str, Any]) -> AxisValues:
     """Lists of values of the fields of the suite's case. ValueError where there is another one."""
     known = {field.name: field for field in dataclasses.fields(suite.case)}
     for name, values in stored.items():
@@ -63,9 +60,9 @@ def _axes(suite: Suite, stored: Mapping[str, Any]) -> sweeps.Axes:
             raise ValueError(f"axes.{name} is no list of values of an option of {suite.name}")
         for value in values:
             if not _fits(known[name], value):
-                raise ValueError(f"{value!r} is no value of {sweeps.option_name(name)}")
+                raise ValueError(f"{value!r} is no value of {option_name(name)}")
     axes = dict(stored)
-    sweeps.check_heads({"model": [], "d_model": [], "num_heads": []} | axes)
+    cases.check_heads({"model": [], "d_model": [], "num_heads": []} | axes)
     return axes
 
 

@@ -8,13 +8,13 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from statistics import median
 from typing import Any, Protocol
 
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.limits import ENOUGH, LOOKS, Budget, Limits, Plan, Turn
 from rnn_vs_attn.records.folder import RunFolder, StorageError
+from rnn_vs_attn.records.head import finished
 from rnn_vs_attn.records.types import Key, Record, Run, Sample, SampleLine, key_of
 from rnn_vs_attn.run.journal import Journal, same
 from rnn_vs_attn.run.schedule import After, Costs, Look, Schedule, left_out_words
@@ -141,7 +141,7 @@ class Sweep:
             self.journal.write_records()
         self.journal.over = True
         if self.rounds or not self.journal.alive():
-            self.head = _finished(self.head)
+            self.head = finished(self.head)
         self.journal.write_records()
         self.folder.write_run(self.head)
         return self.result()
@@ -479,12 +479,3 @@ def reached(record: Record, precision: float) -> bool:
         return False
     width = Estimate(record.median, record.low, record.high, len(record.samples)).half_width
     return width is not None and width <= precision
-
-
-def now() -> str:
-    """UTC, ISO 8601, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _finished(head: Run) -> Run:
-    return Run(**(vars(head) | {"status": "complete", "finished": now()}))

@@ -30,17 +30,26 @@ def option(
     help: str,
     *,
     sweep: str | None = None,
-    minimum: int | None = None,
+    minimum: float | None = None,
     choices: Sequence[str] = (),
     parse: Callable[[str], Any] | None = None,
+    flag: str | None = None,
+    shown: str | None = None,
+    panel: str | None = "What",
 ) -> Any:
-    """A field of a case that is a command-line option.
+    """A field of a case, or of a command's options, that is a command-line option.
 
-    sweep: what the command runs by default, where not `default`. parse: from one word to a value, UserError where it
-    cannot be; without it by the type of the default.
+    sweep: the words that the command takes where none are typed, where they are not those of `default`. parse: from one
+    word to a value, UserError where it cannot be; without it by the type of the default. flag: what is typed, where not
+    the field's name; shown: the default in words; panel: the heading in the help text.
     """
     metadata = {"help": help, "sweep": sweep, "minimum": minimum, "choices": tuple(choices), "parse": parse}
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata | {"flag": flag, "shown": shown, "panel": panel})
+
+
+def argument(help: str, default: Any = dataclasses.MISSING, shown: str | bool = True) -> Any:
+    """A field of a command's options that is typed without a name; without `default` it must be."""
+    return field(default=default, metadata={"help": help, "shown": shown, "argument": True})
 
 
 def fixed(value: Any) -> Any:
