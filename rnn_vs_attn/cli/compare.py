@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from rnn_vs_attn import export as exports
-from rnn_vs_attn.ab import command as ab
 from rnn_vs_attn.ab.options import JUNIT, MARKDOWN, STRICT, SUITE, AbOptions, read_margin
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.compare import report as verdict_report
@@ -31,6 +30,8 @@ from rnn_vs_attn.text.streams import print_document, print_json, say
 
 
 def _ab(call: Call[AbOptions]) -> int:
+    from rnn_vs_attn.ab import command as ab  # with what draws a bar: --help has no use for it
+
     words = call.words
     if not words["model"]:
         if not call.options.aa:
