@@ -35,7 +35,7 @@ from rnn_vs_attn.machine import environment
 from rnn_vs_attn.records.checks import problem_of_run, problems
 from rnn_vs_attn.records.folder import read_run
 from rnn_vs_attn.records.query import Group
-from rnn_vs_attn.records.types import ROUND_TIME, Key, Metric, Record, Run
+from rnn_vs_attn.records.types import ROUND_TIME, Key, Record, Run
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.stats import rank_tests
 
@@ -143,7 +143,7 @@ def judge(baseline: Run, candidate: Run, rules: Rules) -> list[Comparison]:
             found.append(_whole(records, rules, FAILED, faults))
         else:
             found += _unshared(records, others)
-            both += [(r, others[m]) for m, r in records.items() if m in others and _meaning(r) == _meaning(others[m])]
+            both += [(r, others[m]) for m, r in records.items() if m in others and r.meaning == others[m].meaning]
     new = [records for case, records in after.items() if case not in before]
     found += [_whole(records, rules, NEW) for records in new]
     shared = [(record, other) for record, other in both if record.better != "none"]
@@ -166,10 +166,6 @@ def _by_case(run: Run, rules: Rules) -> dict[Group, dict[Any, Record]]:
     return found
 
 
-def _meaning(record: Record) -> tuple[str, str, str, bool]:
-    return record.unit, record.better, record.scale, record.exact
-
-
 def _faults(before: Mapping[Any, Record], after: Mapping[Any, Record]) -> str:
     """What cost a case its numbers, and on which side; "" where nothing did."""
     first = [next((r for r in side.values() if r.status != "ok"), None) for side in (before, after)]
@@ -186,7 +182,7 @@ def _unshared(before: Mapping[Any, Record], after: Mapping[Any, Record]) -> list
         other = after.get(metric)
         if other is None:
             rows.append(_row(record, MISSING, "the candidate has no such record", baseline=record.median))
-        elif _meaning(record) != _meaning(other):
+        elif record.meaning != other.meaning:
             rows.append(_row(record, UNSURE, "the two runs do not measure the same by it", undecidable=True))
     return rows + [_row(r, NEW, "", candidate=r.median) for m, r in after.items() if m not in before]
 
@@ -198,8 +194,8 @@ def _judged(both: Sequence[tuple[Record, Record]], rules: Rules, moved: str) -> 
     for record, other in both:
         if record.exact:
             if record.median is not None and other.median is not None:
-                metric = Metric(record.metric, record.unit, record.better, True, record.scale)
-                rows.append(verdicts.exact_row(metric, record.axes, record.median, other.median, 0.0, record.suite))
+                sides = record.median, other.median
+                rows.append(verdicts.exact_row(record.meaning, record.axes, *sides, 0.0, record.suite))
             continue
         before, after = verdicts.differences_of(record), verdicts.differences_of(other)
         if not before or not after:
@@ -271,7 +267,7 @@ def _moved(baseline: Run, candidate: Run, rules: Rules) -> str:
         shift = rank_tests.unpaired_shift(after, earlier, SHOWN_LEVEL)
         if shift.excludes_zero() and abs(shift.centre) > rules.of(record):
             ratio = verdicts.as_change(shift, record.better, record.scale)[0]
-            return f"the calibration kernel moved: {record.metric} times {ratio:.3f}; the machine changed, not the code"
+            return verdicts.machine_moved(record.metric, ratio)
     return ""
 
 
@@ -295,18 +291,7 @@ def _whole(records: Mapping[Any, Record], rules: Rules, verdict: str, faults: st
 
 
 def _row(record: Record, verdict: str, reason: str, **rest: Any) -> Comparison:
-    return Comparison(
-        suite=record.suite,
-        axes=dict(record.axes),
-        metric=record.metric,
-        unit=record.unit,
-        better=record.better,
-        exact=record.exact,
-        scale=record.scale,
-        verdict=verdict,
-        reason=reason,
-        **rest,
-    )
+    return Comparison.of(record.meaning, record.suite, record.axes, verdict, reason, **rest)
 
 
 # The report
@@ -363,7 +348,7 @@ def over_time(runs: Sequence[Run], names: Sequence[str], rules: Rules) -> Table:
         known = next(r for r in records if r is not None)
         if known.better == "none":
             continue
-        alike = [r if r is not None and r.ok and _meaning(r) == _meaning(known) else None for r in records]
+        alike = [r if r is not None and r.ok and r.meaning == known.meaning else None for r in records]
         medians = [r.median if r is not None else None for r in alike]
         written = ["–" if m is None else units.of_unit(m, known.unit) for m in medians]
         rows.append([*(str(own.get(name, "–")) for name in shown), metric[0], *written, _growth(medians, known)])

@@ -9,7 +9,7 @@ code is called slower in one call in twenty at the very most, however many cases
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,6 +64,24 @@ class Comparison:
     q: float | None = None
     undecidable: bool = False
     details: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, metric: Metric, suite: str, axes: Mapping[str, AxisValue], verdict: str, reason: str = "", **rest: Any
+    ) -> Comparison:
+        """The comparison of a metric; rest: its other fields."""
+        return cls(
+            suite=suite,
+            axes=dict(axes),
+            metric=metric.name,
+            unit=metric.unit,
+            better=metric.better,
+            exact=metric.exact,
+            scale=metric.scale,
+            verdict=verdict,
+            reason=reason,
+            **rest,
+        )
 
     @property
     def worsening(self) -> float:
@@ -162,6 +180,11 @@ def moved(differences: Sequence[float], margin: float, kernels: int = 1) -> bool
     return shift.excludes_zero() and abs(shift.centre) > margin
 
 
+def machine_moved(kernel: str, ratio: float) -> str:
+    """Why nothing is said about a time beside a calibration kernel that took `ratio` times as much, or did so much."""
+    return f"the calibration kernel moved: {kernel} times {ratio:.3f}; the machine changed, not the code"
+
+
 # Records
 
 
@@ -193,22 +216,8 @@ def exact_row(
             verdict = SLOWER if change > 0 else FASTER
         elif change:
             reason = "within the margin"
-    return Comparison(
-        suite=suite,
-        axes=axes,
-        metric=metric.name,
-        unit=metric.unit,
-        better=metric.better,
-        exact=True,
-        scale=metric.scale,
-        verdict=verdict,
-        reason=reason,
-        baseline=baseline,
-        candidate=candidate,
-        centre=centre,
-        low=centre,
-        high=centre,
-    )
+    numbers = {"baseline": baseline, "candidate": candidate, "centre": centre, "low": centre, "high": centre}
+    return Comparison.of(metric, suite, axes, verdict, reason, **numbers)
 
 
 def _exact_change(metric: Metric, baseline: float, candidate: float) -> tuple[float, float | None]:

@@ -106,6 +106,11 @@ class Record:
         return key_of(self.suite, self.metric, self.axes)
 
     @property
+    def meaning(self) -> Metric:
+        """The metric as it was when this was measured; its title is not stored."""
+        return Metric(self.metric, self.unit, self.better, self.exact, self.scale)
+
+    @property
     def ok(self) -> bool:
         return self.status == "ok" and self.median is not None
 
