@@ -48,7 +48,9 @@ def calibrations(pairs: Pairs) -> list[Calibration]:
 
 def judge(pairs: Pairs, gated: bool) -> list[Comparison]:
     """A verdict for every timed pass of every case. gated: a calibration kernel that moved unsettles all."""
-    tails = _adjusted_tails(pairs)
+    second, margin = pairs.stages[1], verdicts.margin_of(pairs.limits.margin, "ratio")
+    fresh = {cell: second.differences(cell) for cell in pairs.flagged if second.observed.get(cell)}
+    tails = verdicts.adjusted_tails(fresh, pairs.flagged, margin)
     moved = {c.stage: c for c in calibrations(pairs) if c.moved and gated}
     found = []
     for case in pairs.cases:
@@ -60,19 +62,6 @@ def judge(pairs: Pairs, gated: bool) -> list[Comparison]:
             else:
                 found.append(_judged(pairs, cell, tails.get(cell), moved))
     return found
-
-
-def _adjusted_tails(pairs: Pairs) -> dict[Cell, float]:
-    """Of every flagged cell its tail over the fresh pairs, adjusted for all flagged ones."""
-    margin = verdicts.margin_of(pairs.limits.margin, "ratio")
-    second = pairs.stages[1]
-    done = [cell for cell in pairs.flagged if second.observed.get(cell)]
-    raw = [rank_tests.paired_tail(_turned(second.differences(cell), pairs.flagged[cell]), margin) for cell in done]
-    return dict(zip(done, rank_tests.holm(raw), strict=True))
-
-
-def _turned(differences: Sequence[float], direction: str) -> list[float]:
-    return [d if direction == SLOWER else -d for d in differences]
 
 
 def _judged(pairs: Pairs, cell: Cell, p: float | None, moved: Mapping[int, Calibration]) -> Comparison:

@@ -128,10 +128,22 @@ def flagged(differences: Sequence[float], margin: float) -> str:
     return FASTER if rank_tests.paired_tail([-d for d in differences], margin) <= SCREEN else ""
 
 
+def adjusted_tails(fresh: Mapping[Any, Sequence[float]], flagged: Mapping[Any, str], margin: float) -> dict[Any, float]:
+    """Of every case its tail over the differences of fresh pairs in the direction in which it was flagged, adjusted for
+    all of them together.
+    """
+    raw = [rank_tests.paired_tail(_turned(differences, flagged[c]), margin) for c, differences in fresh.items()]
+    return dict(zip(fresh, rank_tests.holm(raw), strict=True))
+
+
+def _turned(differences: Sequence[float], direction: str) -> list[float]:
+    return [d if direction == SLOWER else -d for d in differences]
+
+
 def confirmed(p: float, differences: Sequence[float], margin: float, direction: str) -> tuple[str, str]:
     """Verdict and reason of a flagged case from its fresh differences and their adjusted tail."""
     if p <= ALPHA:
-        apart = two_modes([d if direction == SLOWER else -d for d in differences], margin)
+        apart = two_modes(_turned(differences, direction), margin)
         if apart is not None:
             low, high = (math.expm1(v) for v in apart)
             return UNSURE, f"two modes, {low:+.0%} and {high:+.0%}: {direction} in some processes only"
