@@ -37,7 +37,8 @@ def exported(runs: Sequence[Run], name: str) -> str | bytes:
     """The document of `runs` in the format of that name. UserError where it takes one run or has no value."""
     chosen = named(name)
     if len(runs) > 1 and not chosen.many:
-        raise UserError(f"--format {name} takes one run, not {len(runs)}; otava takes several")
+        several = ", ".join(f.name for f in FORMATS if f.many)
+        raise UserError(f"--format {name} takes one run, not {len(runs)}; those that take several are {several}")
     return chosen.write(runs)
 
 

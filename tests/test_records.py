@@ -23,6 +23,7 @@ from rnn_vs_attn.records.build import build_record, group_lines
 from rnn_vs_attn.records.folder import SCHEMA, RunFolder, StorageError, read_head, read_run, read_samples
 from rnn_vs_attn.records.strict_json import dump
 from rnn_vs_attn.records.types import STATUSES, Metric, Record, SampleLine
+from rnn_vs_attn.stats.intervals import Estimate
 
 TIME = Metric("train_time", "s")
 LINE = SampleLine("bench", {"model": "lstm", "seq_len": 64}, "train_time", 0, 0.5)
@@ -444,6 +445,16 @@ def test_each_warning_is_kept_once() -> None:
 def test_an_exact_metric_is_an_interval_of_no_width() -> None:
     made = build_record(replace(TIME, exact=True), [LINE])
     assert (made.low, made.median, made.high) == (0.5, 0.5, 0.5)
+
+
+def test_a_record_has_its_median_and_interval_as_an_estimate() -> None:
+    made = replace(record("train_time", 2.0, 1.0, 4.0), samples=[1.0, None, 2.0, 4.0])
+    assert made.estimate == Estimate(2.0, 1.0, 4.0, 3)
+    few = build_record(TIME, [LINE])
+    assert few.estimate is not None
+    assert (few.estimate.median, few.estimate.low, few.estimate.half_width) == (0.5, None, None)
+    assert replace(made, details={"reason": "too few"}).estimate == Estimate(2.0, 1.0, 4.0, 3, "too few")
+    assert build_record(TIME, [replace(LINE, value=None, status="timeout")]).estimate is None
 
 
 def test_a_frame_has_a_row_a_record_and_a_column_an_axis() -> None:

@@ -195,5 +195,5 @@ def test_columns_left_out_on_a_narrow_terminal_are_named() -> None:
 
 def test_letters_that_take_two_columns_are_measured_as_that() -> None:
     table = Table("", ["model", "n"], [["模型" * 10, "1.5 ±2%"]], [])
-    assert table.width == 40 + 7 + 3 * 2 + 1
+    assert layout.width_of(table) == 40 + 7 + 3 * 2 + 1
     assert max(map(cell_len, drawn(table, 40))) <= 40

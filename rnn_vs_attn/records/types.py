@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rnn_vs_attn.stats.intervals import Estimate
+
 if TYPE_CHECKING:
     import pandas
 
@@ -109,6 +111,13 @@ class Record:
     def meaning(self) -> Metric:
         """The metric as it was when this was measured; its title is not stored."""
         return Metric(self.metric, self.unit, self.better, self.exact, self.scale)
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """The median with its interval; None where there is no median."""
+        if self.median is None:
+            return None
+        return Estimate(self.median, self.low, self.high, len(self.values), self.details.get("reason", ""))
 
     @property
     def ok(self) -> bool:
