@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rnn_vs_attn.measure.token_passes import TokenPasses, filled
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.language.gpt import GPT
+from rnn_vs_attn.models.shapes import GPTShape
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.run.runner import Sweep
@@ -94,6 +96,20 @@ def test_published_sizes_of_gpt_have_the_published_parameters() -> None:
         "gpt2-large": 774_030_080,
         "gpt2-xl": 1_557_611_200,
     }
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_size_of_weights_is_that_of_the_modules_tensors(dtype: str) -> None:
+    """What is tied or shared is held once."""
+    made: list[tuple[Any, Any]] = [(variants_gpt.counts(gpt("2x128", dtype=dtype)), partial(GPT, GPTShape(2, 128, 2)))]
+    for size in ("albert-base", "bert-base"):
+        shape = variants_albert_reading.SIZES[size]
+        made.append((variants_albert.counts(albert(size, dtype=dtype)), partial(Albert, shape)))
+    for counts, make in made:
+        with torch.device("meta"):
+            module = make().to(getattr(torch, dtype))
+        held = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
+        assert counts[variants_passes.WEIGHTS_SIZE] == held
 
 
 def test_own_sizes_are_layers_by_width_with_heads_of_64() -> None:
@@ -297,6 +313,18 @@ def test_growth_is_the_exponent_in_the_number_of_parameters() -> None:
         "Growth with the number of parameters, b in num_params^b, 1x64 to gpt2: train time 0.800 [0.800, 0.800]; "
         "memory of train above the weights 0.500 [0.500, 0.500]."
     )
+
+
+def test_a_small_exponent_keeps_its_digits() -> None:
+    """It was printed as 0 [0, 0], which is an interval that does not hold the value."""
+    sizes = {"1x64": 1e6, "2x128": 1e7, "gpt2": 1e8}
+    records = []
+    for size, params in sizes.items():
+        memory = [params ** (0.001 * (1 + r)) for r in range(6)]
+        records.append(at(VARIANTS_GPT, "num_params", gpt(size), [params]))
+        records.append(at(VARIANTS_GPT, "peak_memory", gpt(size), memory, **{"pass": "forward"}))
+    said = variants_gpt_words.remarks([*records, *variants_gpt_reading.exponents(records)])
+    assert said[0].endswith("memory of forward above the weights 0.00350 [0.00100, 0.00600].")
 
 
 def test_one_size_has_no_growth() -> None:

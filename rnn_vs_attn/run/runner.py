@@ -97,7 +97,7 @@ class Sweep:
     retry: bool = False
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.suite, self.cases, self.folder, self.lines)
+        self.journal = Journal(self.suite, self.cases, self.folder, self.lines, over=self.head.status == "complete")
         self._worker: Worker | None = None
         self._plans = {(c, name): plan for c, made in self.looked.items() for name, plan in made.plans.items()}
         self._plans |= self.journal.plans()

@@ -61,7 +61,7 @@ class ScalingCase(LayerCase):
 
 
 FLOPS = Metric("flops", "1", "none", exact=True, title="matrix products; of your own module counted as it ran")
-PROJECTION_FLOPS = Metric("projection_flops", "1", "none", exact=True, title="of them those with weights")
+PROJECTION_FLOPS = Metric("projection_flops", "1", "none", exact=True, title="of them those with weights, forward")
 NUM_PARAMS = Metric("num_params", "1", "none", exact=True)
 SEQUENTIAL_OPERATIONS = Metric(
     "sequential_operations", "1", "lower", exact=True, title="the longest chain of operations of a forward pass"
@@ -178,7 +178,7 @@ def _counts(case: ScalingCase) -> Iterator[Sample]:
         warnings = [] if value is not None else [f"the FLOPs of {case.model} are unknown: {counter.reason}"]
         axes: dict[str, AxisValue] = {"pass": name}
         yield Sample("flops", value, axes, warnings=warnings, details={"kernels": dict(counter.kernels)})
-        if counter.flops is not None:
+        if counter.flops is not None and name == "forward":  # a weight's gradient is a product without the weight
             yield Sample("projection_flops", counter.by_weights, axes)
         if case.device.startswith("cuda"):
             from rnn_vs_attn.measure.operations import launches
