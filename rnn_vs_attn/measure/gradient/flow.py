@@ -21,8 +21,8 @@ from rnn_vs_attn.measure.conduct import batch_independence
 from rnn_vs_attn.measure.gradient.chunks import by_chunks
 from rnn_vs_attn.measure.gradient.norms import Flow
 from rnn_vs_attn.measure.gradient.passes import AT_ONCE, float64, gradient, output
-from rnn_vs_attn.measure.gradient.precision import look_at_few
-from rnn_vs_attn.measure.gradient.way import Way, way
+from rnn_vs_attn.measure.gradient.precision import look_at_few, refuse_fewer_digits
+from rnn_vs_attn.measure.gradient.way import TRIED, Way, way
 from rnn_vs_attn.measure.gradient.whole import SENSITIVE, direct
 from rnn_vs_attn.models.mixer import has_state
 
@@ -72,6 +72,7 @@ def _in_its_way(module: nn.Module, x: Tensor, cotangents: Tensor, at_once: int, 
     """In chunks where it has a state that carries its gradient, else in one piece, said where a state is not used."""
     taken = way(module, x) if has_state(module) and not random else Way(None)
     if taken.chunk is not None:
+        refuse_fewer_digits(module, x[:, :TRIED])
         try:
             found = by_chunks(module, x, cotangents, taken.chunk, at_once)
             return replace(found, warnings=[*found.warnings, *[SENSITIVE] * taken.sensitive])

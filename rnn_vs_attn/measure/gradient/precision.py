@@ -23,7 +23,9 @@ def refuse_fewer_digits(module: nn.Module, x: Tensor) -> None:
 
 
 def look_at_few(module: nn.Module, x: Tensor) -> None:
-    """The same on few positions, which a module may refuse; what is taken in one piece is then looked at as a whole."""
+    """The same on few positions, which a module may refuse: a first look, as each way of the gradient has one of its
+    own, on all that it runs of `forward`.
+    """
     try:
         found = _fewest_digits(module, x[:, :_FEW])
     except Exception:
