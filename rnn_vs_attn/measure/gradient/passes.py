@@ -31,15 +31,6 @@ def float64() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def value(module: nn.Module, x: Tensor) -> Tensor:
-    """The output, without a graph unless the module takes gradients itself."""
-    try:
-        with torch.no_grad():
-            return build.call(module, x.clone())
-    except RuntimeError:
-        return build.call(module, x.clone()).detach()
-
-
 def output(module: nn.Module, x: Tensor) -> Tensor:
     """The output for inputs that are differentiated. CaseFault where it is not finite or not float64."""
     with same_draws():  # of a module that draws numbers, the gradient at the same ones in every pass

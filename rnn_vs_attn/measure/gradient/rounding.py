@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.measure.gradient.norms import log_norms
-from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent, value
+from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent
+from rnn_vs_attn.models import build
 
 CHANGE = 1e-13  # relative: of inputs, parameters and cotangents
 SURE = 1e-3  # relative: a gradient that changes by more than that is rounding
@@ -79,8 +80,8 @@ def moved(module: nn.Module, x: Tensor) -> Tensor:
     """How far a change of x (1, L, D) by a part in 1e13 moves the outputs up to each position, (L,), as a part of the
     largest output.
     """
-    y = value(module, x)
-    distance = (value(module, _changed(x)) - y).abs().amax(dim=(0, 2)) / y.abs().max().clamp_min(1e-300)
+    y = build.value(module, x.clone)
+    distance = (build.value(module, lambda: _changed(x)) - y).abs().amax(dim=(0, 2)) / y.abs().max().clamp_min(1e-300)
     return distance.cummax(0).values
 
 

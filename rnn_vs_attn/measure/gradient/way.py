@@ -18,9 +18,10 @@ from rnn_vs_attn.measure.gradient import rounding
 from rnn_vs_attn.measure.gradient.chunks import CHUNK, by_chunks
 from rnn_vs_attn.measure.gradient.leaks import confirmed, ramps, suspects
 from rnn_vs_attn.measure.gradient.norms import log_norms
-from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent, one_hot, value
+from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent, one_hot
 from rnn_vs_attn.measure.gradient.states import copied, tensors
 from rnn_vs_attn.measure.gradient.whole import back
+from rnn_vs_attn.models import build
 from rnn_vs_attn.models.mixer import advance, initial_state
 
 TRIED = 256  # positions on which the gradient of a state is held against that of its forward
@@ -43,7 +44,7 @@ class Way:
 
 def way(module: nn.Module, x: Tensor) -> Way:
     """How a module that has a state is taken back for x (1, L, D). CaseFault where its output is not finite."""
-    whole = value(module, x)
+    whole = build.value(module, x.clone)
     if not bool(torch.isfinite(whole).all()):
         raise CaseFault("failed", "its output holds NaN or infinity")
     try:
