@@ -165,8 +165,9 @@ class FakeWorker:
     def _ready(self, fields: dict[str, Any]) -> dict[str, Any]:
         self._machine.clock.now += WARM_UP
         made = {"loops": 40 + self._number, "num_blocks": self._machine.num_blocks}
-        care = {"care": self._machine.cares.get(fields["name"])}
-        return (fields["plan"] or made) | {"warm_up_seconds": WARM_UP, "settled": True} | care
+        seen = {"care": self._machine.cares.get(fields["name"]), "warnings": []}
+        warm_up = {"warm_up_seconds": WARM_UP, "warm_seconds": 0.0, "settled": True}
+        return (fields["plan"] or made) | warm_up | seen
 
     def _block(self, fields: dict[str, Any]) -> dict[str, Any]:
         assert self._case is not None

@@ -391,7 +391,11 @@ def test_what_the_user_can_mend_in_one_case_is_its_fault_too(laboratory: Laborat
 
 def test_a_machine_whose_peak_cannot_be_measured_still_compares(laboratory: Laboratory) -> None:
     laboratory.trouble = lambda side, do, model: CaseFault("failed", "no peak") if do == "anchor" else None
-    assert laboratory.judged("lstm")["lstm"].verdict == SAME
+    pairs = laboratory.pairs("lstm")
+    pairs.run()
+    pairs.folder.close()
+    assert pairs.peak_unknown == "no peak"
+    assert {c.verdict for c in judging.judge(pairs, gated=True)} == {SAME}
 
 
 def test_an_interruption_ends_both_processes_and_keeps_the_samples(laboratory: Laboratory) -> None:

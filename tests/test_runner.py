@@ -26,7 +26,7 @@ from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.limits import Budget, Limits
 from rnn_vs_attn.records.folder import RunFolder, StorageError, read_run, read_samples
 from rnn_vs_attn.records.types import ROUND_TIME, Record, Run
-from rnn_vs_attn.run.runner import LATE, Sweep
+from rnn_vs_attn.run.runner import LATE, Silence, Sweep
 from rnn_vs_attn.run.schedule import Cost, Look
 from rnn_vs_attn.suites.suite import Case, Suite
 
@@ -442,7 +442,12 @@ def test_a_worker_that_does_not_start_again_ends_the_run(lab: Laboratory) -> Non
 
 def test_a_peak_that_cannot_be_measured_costs_no_case(lab: Laboratory) -> None:
     lab.machine.trouble = lambda r: CaseFault("crashed", "no") if r.do == "anchor" else None
-    run = lab.run(rounds=2)
+    sweep, told = lab.sweep(rounds=2), []
+    sweep.progress = Silence()
+    sweep.progress.note = told.append  # type: ignore[method-assign]
+    run = sweep.run()
+    sweep.folder.close()
+    assert told == ["note: the machine's own peak could not be read: no"]
     assert faults(run) == []
     assert not any(record.metric == "peak_flops" for record in run.records)
     assert found(run, "train_time", "gru").samples == [pytest.approx(CALL)] * 2

@@ -287,8 +287,10 @@ def test_this_programs_own_modules_belong_to_no_model(folder: Path) -> None:
 
 def test_a_request_that_does_not_fit_is_no_cases_fault(worker: ChildWorker) -> None:
     """It was taken for one, and what `ab` compares exactly vanished without a word."""
-    with pytest.raises(AssertionError, match="measure: got an unexpected keyword argument 'seed'"):
+    with pytest.raises(RuntimeError, match="there is no request 'guess'"):
+        worker.ask("guess", 60)
+    with pytest.raises(RuntimeError, match="measure: got an unexpected keyword argument 'seed'"):
         worker.ask("measure", 60, seed=0, turn=asdict(Turn()), **about("lstm"))
-    with pytest.raises(AssertionError, match="measure: missing a required argument: 'turn'"):
+    with pytest.raises(RuntimeError, match="measure: missing a required argument: 'turn'"):
         worker.ask("measure", 60, **about("lstm"))
     assert worker.ask("measure", 60, turn=asdict(Turn()), **about("lstm"))["samples"]

@@ -6,7 +6,7 @@ Shares are of the wall time of all rounds after each worker's start-up. Memory p
 forward and one training pass of a case, under an allocator that makes memory exact); the share without them is printed
 beside. Targets: 85 % in measured calls, first table within a third of --max-seconds, end within it and the longest
 case, six rounds, an interval on every ratio of the cases that were kept (24 of 30 at least), no claim undecided for
-want of rounds, --help and --version under 0.4 s, and no torch in the parent.
+want of rounds, --help and --version under 0.4 s, no torch in the parent, and --dry-run within a factor of two.
 
 --busy runs a busy loop for each usable core beside it. There a share of measured calls and seconds of --help say more
 of the neighbours than of this program, and are left out.
@@ -60,7 +60,8 @@ def figures(words: Sequence[str], busy: bool, share: float, details: list[dict[s
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "run"
         with busy_loops(environment.usable_cores() if busy else 0):
-            yield from of_command([*words, "--output", str(folder)], folder)
+            said = dry_run_seconds(words)
+            yield from of_command([*words, "--output", str(folder)], folder, said)
         limits, spent = limits_of(folder), shares(folder)
         details.append(spent)
         yield from answers(read_run(folder).records, limits["rounds"] or MIN_ROUNDS)
@@ -70,8 +71,20 @@ def figures(words: Sequence[str], busy: bool, share: float, details: list[dict[s
             yield Figure("of it in warm-up and timed calls alone", spent["timed"])
 
 
-def of_command(options: list[str], folder: Path) -> Iterator[Figure]:
-    """Seconds to the first table's last row and to the end, and whether the parent imported torch."""
+def dry_run_seconds(words: Sequence[str]) -> tuple[float, float]:
+    """What `--dry-run` says of the command: at least and at most."""
+    done = subprocess.run(
+        [*PROGRAM, "bench", *words, "--dry-run", "--json"], capture_output=True, text=True, check=True
+    )
+    seconds = json.loads(done.stdout)["seconds"]
+    return min(seconds), max(seconds)
+
+
+def of_command(options: list[str], folder: Path, said: tuple[float, float]) -> Iterator[Figure]:
+    """Seconds to the first table's last row and to the end, and whether the parent imported torch.
+
+    said: of the whole command, by `--dry-run`, at least and at most.
+    """
     begun, seen, last_line = time.monotonic(), 0.0, ""
     command = [sys.executable, "-c", _WATCH, "bench", *options]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -85,6 +98,8 @@ def of_command(options: list[str], folder: Path) -> Iterator[Figure]:
         sys.exit(f"bench ended with {running.returncode}: {last_line}")
     total, most = time.monotonic() - begun, limits_of(folder)["max_seconds"] + shares(folder)["longest_case"]
     yield Figure("seconds of the whole command", total, f"<= {most:.1f}, with the longest case", total <= most)
+    apart = max(said[0] / total, total / said[1])
+    yield Figure("times that the command is out of what --dry-run said", apart, "<= 2", apart <= 2)
     parent_has_torch = last_line.strip() == "True"
     yield Figure("torch in the parent process", float(parent_has_torch), "0", not parent_has_torch)
 
@@ -108,7 +123,9 @@ def answers(records: Sequence[Record], wanted: int) -> Iterator[Figure]:
     ratios = [record for record in BENCH.expand(records) if record.metric == "ratio"]
     wide = sum(record.low is None for record in ratios)
     yield Figure(f"ratios without an interval, of {len(ratios)}", wide, "0", wide == 0)
-    unsaid = sum("they take" in line or "not enough rounds" in line for line in BENCH.remarks(records))
+    lacking = ("they take", "not enough rounds", "(no interval)")
+    claims = [line for line in BENCH.remarks(records) if "laim" in line.partition(" ")[0] or "No claim" in line]
+    unsaid = sum(any(words in line for words in lacking) for line in claims)
     yield Figure("claims undecided for want of rounds", unsaid, "0", unsaid == 0)
 
 

@@ -40,13 +40,17 @@ _LEAST_SCREEN = 5  # pairs, below which no 90 % interval exists
 
 @dataclass
 class Prelude:
-    """What is known of both sides before the first timing. outcomes: of each case how far its outputs are apart."""
+    """What is known of both sides before the first timing.
+
+    outcomes: of each case how far its outputs are apart; not_exact: of each model, why what has no noise is not known.
+    """
 
     facts: dict[str, dict[str, Any]]
     axes: sweeps.Axes
     presence: dict[str, Presence]
     outcomes: dict[Case, dict[str, Any]] = field(default_factory=dict)
     exact: list[verdicts.Comparison] = field(default_factory=list)
+    not_exact: dict[str, str] = field(default_factory=dict)
 
     @property
     def differ(self) -> list[Case]:
@@ -63,9 +67,10 @@ def run(options: dict[str, Any]) -> int:
     if options["output"] is not None:
         session.check_folder(options["output"], resumable=False)
     with _sides(options) as both:
+        both.debug = options["debug"]
         if both.same_tree:
             return _nothing_to_compare(both, options)
-        prelude = _prelude(both, axes, limits, options["debug"])
+        prelude = _prelude(both, axes, limits)
         return _compare(both, prelude, limits, passes, options, begun)
 
 
@@ -143,9 +148,9 @@ def _nothing_to_compare(both: Sides, options: dict[str, Any]) -> int:
 # Before timing
 
 
-def _prelude(both: Sides, axes: sweeps.Axes, limits: PairLimits, debug: bool) -> Prelude:
+def _prelude(both: Sides, axes: sweeps.Axes, limits: PairLimits) -> Prelude:
     """Ask both sides what they are, prove that they differ, compare what they compute and what has no noise."""
-    workers = both.start(debug)
+    workers = both.start()
     try:
         facts = sides.at_once({name: _asking(workers[name], "environment", limits) for name in workers})
         axes = axes | {"device": _devices(workers, axes, limits)}
@@ -160,7 +165,10 @@ def _prelude(both: Sides, axes: sweeps.Axes, limits: PairLimits, debug: bool) ->
                     continue
                 for case in sweeps.cases(SUITE, axes | {"model": [name]}):
                     prelude.outcomes[case] = _outcome(both, workers, case, limits, Path(home) / "outcome.pt")
-                    prelude.exact += _exact(both, workers, case, limits)
+                    try:
+                        prelude.exact += _exact(both, workers, case, limits)
+                    except (CaseFault, UserError) as error:
+                        prelude.not_exact.setdefault(name, f"at seq_len {case.seq_len}: {error}")
                 if both.repository is not None:  # again, for what is imported when a module is called
                     sides.prove(both, workers, [name], limits.timeout)
         return prelude
@@ -233,13 +241,10 @@ def _outcome(
 
 
 def _exact(both: Sides, workers: dict[str, ChildWorker], case: Case, limits: PairLimits) -> list[verdicts.Comparison]:
-    """What has no noise, on both sides at once; nothing where one of them cannot, which its times will say."""
+    """What has no noise, on both sides at once. CaseFault or UserError where one of them cannot."""
     fields = {"suite": SUITE.name, "case": axes_of(case), "turn": asdict(Turn()), "max_memory": limits.max_memory}
     awake = {name: both.awake(workers, name) for name in (BASELINE, CANDIDATE)}
-    try:
-        found = sides.at_once({name: _asking(w, "measure", limits, **fields) for name, w in awake.items()})
-    except (CaseFault, UserError):
-        return []
+    found = sides.at_once({name: _asking(w, "measure", limits, **fields) for name, w in awake.items()})
     return judging.exact(SUITE, case, {name: answer["samples"] for name, answer in found.items()}, limits.margin)
 
 
@@ -260,7 +265,7 @@ def _compare(
     head = _head(both, prelude, limits, passes, options)
     folder.write_run(head)
     err = session.console(stderr=True)
-    pairs = Pairs(SUITE, cases, passes, limits, folder, lambda: _ready(both, options["debug"]), environment.cores())
+    pairs = Pairs(SUITE, cases, passes, limits, folder, both.start, environment.cores())
     if not options["quiet"]:
         _announce(both, prelude, cases, passes, limits, folder, err)
     try:
@@ -279,10 +284,6 @@ def _compare(
     if not options["quiet"]:
         say(f"Written to {folder.path}")
     return report.code
-
-
-def _ready(both: Sides, debug: bool) -> dict[str, Any]:
-    return dict(both.start(debug))
 
 
 def _report(both: Sides, prelude: Prelude, pairs: Pairs, options: dict[str, Any]) -> Report:
@@ -330,10 +331,16 @@ def _notes(
         "could see: the smallest slowdown that both stages find four times in five, from the scatter of these pairs",
         *both.notes,
         *_said_of_outcomes(prelude),
+        *(f"what has no noise is not compared of {model}, {why}" for model, why in prelude.not_exact.items()),
         *_said_of_models(pairs),
         *_said_of_spread(pairs),
         *environment.said_of_quota(environment.processors()),
     ]
+    if pairs.peak_unknown:
+        told.append(
+            f"the machine's own peak could not be read in all pairs ({pairs.peak_unknown}), so whether it changed is "
+            "known from the others only"
+        )
     changed = [c for c in calibrations if c.moved]
     if changed and not gated:
         told.append(

@@ -7,7 +7,6 @@ takes fresh pairs of those that stage 1 flagged, and only they decide about them
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import random
@@ -143,6 +142,7 @@ class Pairs:
         self.stages = (Stage(1, self.limits.screen), Stage(2, self.limits.confirm))
         self.lines: list[SampleLine] = []
         self.noted: dict[tuple[str, str], set[str]] = {}  # warnings about a model, and of which sides it is true
+        self.peak_unknown = ""  # why the machine's own peak could not be read
         self.flagged: dict[Cell, str] = {}
         self._plans: dict[Cell, Plan] = {}
         self._cares: dict[tuple[str, Cell], Any] = {}  # what has to be renewed before each call
@@ -245,10 +245,13 @@ class Pairs:
             axes = dict(zip(self.suite.anchor_axes, values, strict=True))
             for side in order:
                 if self._workers[side].alive:
-                    with contextlib.suppress(_Fault):  # a machine whose peak cannot be measured still runs the cases
+                    try:
                         samples = self._ask(side, "anchor", self.limits.timeout, **axes)["samples"]
-                        plain = {s["metric"]: s["value"] for s in samples if not s["axes"]}
-                        found.setdefault(values, {})[side] = plain
+                    except _Fault as fault:  # a machine whose peak cannot be measured still runs the cases
+                        self.peak_unknown = self.peak_unknown or fault.fault.reason
+                        continue
+                    plain = {s["metric"]: s["value"] for s in samples if not s["axes"]}
+                    found.setdefault(values, {})[side] = plain
         return found
 
     def _calibrate(self, stage: Stage, index: int, readings: Sequence[dict[tuple[Any, ...], Peaks]]) -> None:
@@ -303,9 +306,9 @@ class Pairs:
             left = until - self.clock()
             fields = {"plan": asdict(known) if known else None, "care": self._cares.get((side, cell))}
             ready = self._ask(side, "ready", left, name=cell.name, budget=asdict(self.limits.budget), **fields)
-            self._cares.setdefault((side, cell), ready.get("care"))
-            self._note(cell.case, side, ready.get("warnings", []))
-            warnings[side] += ready.get("warnings", [])
+            self._cares.setdefault((side, cell), ready["care"])
+            self._note(cell.case, side, ready["warnings"])
+            warnings[side] += ready["warnings"]
             if known is None:
                 known = Plan(ready["loops"], ready["num_blocks"] + ready["num_blocks"] % 2)
         assert known is not None

@@ -49,13 +49,14 @@ class Side:
 
 @dataclass
 class Sides:
-    """Both versions, and the temporary folder that holds them until `close`."""
+    """Both versions, and the temporary folder that holds them until `close`. debug: show what their processes print."""
 
     baseline: Side
     candidate: Side
     repository: Repository | None = None
     notes: list[str] = field(default_factory=list)
     home: Path | None = None
+    debug: bool = False
 
     def __iter__(self) -> Any:
         return iter((self.baseline, self.candidate))
@@ -76,32 +77,31 @@ class Sides:
         versions = [side.version for side in self]
         return None not in versions and versions[0].tree == versions[1].tree
 
-    def start(self, debug: bool) -> dict[str, ChildWorker]:
+    def start(self) -> dict[str, ChildWorker]:
         """A fresh process of each side, both ready. UserError where one does not start."""
-        started = {side.name: side.start(debug) for side in self}
+        started = {side.name: side.start(self.debug) for side in self}
         try:
             for name in started:
-                started[name] = self._ready(started[name], name, debug)
+                started[name] = self._ready(started[name], name)
         except BaseException:
             for worker in started.values():
                 worker.close()
             raise
         return started
 
-    def _ready(self, worker: ChildWorker, name: str, debug: bool) -> ChildWorker:
+    def _ready(self, worker: ChildWorker, name: str) -> ChildWorker:
         """The worker, or another one where something killed it while it started."""
         try:
             worker.wait_until_ready()
         except DoesNotStart:
-            worker = self[name].start(debug)
+            worker = self[name].start(self.debug)
             worker.wait_until_ready()
         return worker
 
     def awake(self, workers: dict[str, ChildWorker], name: str) -> ChildWorker:
         """The worker of a side, another one where a module has ended it."""
         if not workers[name].alive:
-            workers[name] = self[name].start(debug=False)
-            workers[name].wait_until_ready()
+            workers[name] = self._ready(self[name].start(self.debug), name)
         return workers[name]
 
 

@@ -105,6 +105,7 @@ class Sweep:
         self._cares: dict[tuple[Case, str], Any] = {}  # what has to be renewed before each call
         self._spent = _Spent()
         self._resumed_at = self.rounds
+        self._noted: set[str] = set()
         self._waiting: Sequence[Case] = []  # of the round under way, this one too
         self._until = math.inf  # when the request under way is given up
         self.schedule = self._new_schedule()
@@ -343,7 +344,7 @@ class Sweep:
         budget, known = self.limits.budget, self._plans.get((case, name))
         fields = {"plan": asdict(known) if known else None, "care": self._cares.get((case, name))}
         ready = self._ask("ready", name=name, budget=asdict(budget.shortened(share)), **fields)
-        self._cares.setdefault((case, name), ready.get("care"))
+        self._cares.setdefault((case, name), ready["care"])
         plan = Plan(ready["loops"], ready["num_blocks"])
         self._spent.warm_up += ready["warm_up_seconds"] + ready.get("compile_seconds", 0.0)
         blocks = []
@@ -354,8 +355,8 @@ class Sweep:
         self._plans[case, name] = replanned(plan, wall, budget)
         return _Taken(
             self.suite.timed_samples(name, blocks, ready),
-            beyond=(len(blocks) - 1) * wall + ready.get("warm_seconds", 0.0),
-            more=(plan.num_blocks - 1) * wall + ready.get("warm_seconds", 0.0) / (share or 1.0),
+            beyond=(len(blocks) - 1) * wall + ready["warm_seconds"],
+            more=(plan.num_blocks - 1) * wall + ready["warm_seconds"] / (share or 1.0),
         )
 
     def _late(self, number: int) -> list[str]:
@@ -397,10 +398,18 @@ class Sweep:
         for values in sorted(settings, key=str) if self.suite.anchor_axes else []:
             axes = dict(zip(self.suite.anchor_axes, values, strict=True))
             self._until = self.clock() + self.limits.timeout
-            with contextlib.suppress(CaseFault):  # a machine whose peak cannot be measured still runs the cases
+            try:
                 samples = self._ask("anchor", **axes)["samples"]
-                found += [(axes | sample["axes"], Sample(**sample)) for sample in samples]
+            except CaseFault as error:  # a machine whose peak cannot be measured still runs the cases
+                self._note_once(f"the machine's own peak could not be read: {error}")
+                continue
+            found += [(axes | sample["axes"], Sample(**sample)) for sample in samples]
         return found
+
+    def _note_once(self, text: str) -> None:
+        if text not in self._noted:
+            self._noted.add(text)
+            self.progress.note(f"note: {text}")
 
     def _append_best(self, number: int, anchors: Sequence[tuple[dict[str, Any], Sample]]) -> None:
         """One sample of each from the readings of a round: a peak is the best that was reached."""

@@ -157,15 +157,18 @@ class _Workers:
 
     def ask_twice(self, do: str, limits: Limits, **fields: Any) -> dict[str, Any]:
         """The answer to what has nothing to do with a user's module: once more where something killed the process."""
-        for last in (False, True):
-            try:
-                answer: dict[str, Any] = self.asked().ask(do, limits.timeout, **fields)
-                return answer
-            except CaseFault as fault:
-                if last or fault.status == "timeout":
-                    reason = f"this machine could not be asked what it is: {fault.reason}"
-                    raise UserError(f"{reason}; give a longer --timeout") from None
-        raise AssertionError
+        answer: dict[str, Any]
+        try:
+            answer = self.asked().ask(do, limits.timeout, **fields)
+            return answer
+        except CaseFault as fault:
+            if fault.status == "timeout":
+                raise _not_asked(f"{fault.reason}; give a longer --timeout") from None
+        try:
+            answer = self.asked().ask(do, limits.timeout, **fields)
+            return answer
+        except CaseFault as fault:
+            raise _not_asked(f"{fault.reason}, twice; --debug shows more") from None
 
     def _new(self, wait: bool = True) -> Any:
         from rnn_vs_attn.worker.client import ChildWorker
@@ -190,6 +193,10 @@ class _Workers:
         costs = Costs({case: look.cost for case, look in looked.items()})
         start_up = self.start_up if self._timed else 0.0
         return Schedule(costs, limits.wanted_rounds, begun, limits.max_seconds, start_up)
+
+
+def _not_asked(reason: str) -> UserError:
+    return UserError(f"this machine could not be asked what it is: {reason}")
 
 
 def _run(
@@ -229,7 +236,7 @@ def _run(
         if not quiet:
             _announce(suite, cases, limits, folder, head, err)
         try:
-            with Shown(err, limits, 2 if suite.passes or suite.peaks else 1, show_first) as shown:
+            with Shown(err, limits, 2 if suite.afterwards else 1, show_first) as shown:
                 if not quiet:
                     sweep.progress = shown
                 sweep.run()

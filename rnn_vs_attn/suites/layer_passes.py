@@ -96,7 +96,7 @@ def timed_samples(name: str, blocks: list[dict[str, Any]], warm_up: dict[str, An
         values = [block[field] for block in blocks]
         return Sample(metric, median(values), axes or {}, values, list(warnings), details)
 
-    warnings = warm_up.get("warnings", [])
+    warnings = warm_up["warnings"]
     details = {key: warm_up[key] for key in ("loops", "num_blocks", "warm_up_seconds", "settled") if key in warm_up}
     samples = [sample(f"{name}_time", "seconds", **details)]
     if name == "train":

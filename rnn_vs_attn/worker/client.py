@@ -125,11 +125,12 @@ class ChildWorker:
         try:
             self._process.stdin.write(dump({"do": do} | fields).encode() + b"\n")
             self._process.stdin.flush()
-        except (BrokenPipeError, OSError):
+        except OSError:
             raise self._death() from None
         reply = self._read(timeout)
         self._spoilt = reply.get("spoilt", False)
-        assert "misunderstood" not in reply, reply["misunderstood"]
+        if "misunderstood" in reply:  # a fault of this program, not of a case
+            raise RuntimeError(reply["misunderstood"])
         if "user" in reply:
             raise UserError(reply["user"])
         if "fault" in reply:

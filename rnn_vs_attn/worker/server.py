@@ -398,13 +398,13 @@ REQUESTS = (
 def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
     """One reply: {"ok": ...}, {"user": sentence} or {"fault": status, "reason": sentence, "warnings": sentences}.
 
-    {"misunderstood": what} where a request lacks a field or has one too many.
+    {"misunderstood": what} where there is no such request, or it lacks a field or has one too many.
 
     With "spoilt" where a module has changed what cannot be put back, so that this process must do nothing else.
     """
     do = request.pop("do")
     if do not in REQUESTS:
-        return {"user": f"unknown request {do!r}"}
+        return {"misunderstood": f"there is no request {do!r}"}
     try:
         inspect.signature(getattr(worker, do)).bind(**request)
     except TypeError as error:  # no case's fault: what asks is wrong
