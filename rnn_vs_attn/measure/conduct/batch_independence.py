@@ -53,13 +53,14 @@ class Batch:
         return [text for met, text in (*said, (bool(self.unknown), unknown)) if met]
 
 
-def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int) -> Batch:
+def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int, every_number: bool = False) -> Batch:
     """Asked of a layer in eval mode; of the shape given where it takes no small one.
 
+    every_number: all that it holds is put back before each call, so that none depends on those before.
     UserError where its output has another shape than its input.
     """
     weight = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
-    holdings = Holdings(module)
+    holdings = Holdings(module, every_number)
     kept = []  # or what is freed makes room for another input of the same address, which a cache may know
 
     def run(x: Tensor) -> Tensor:
@@ -80,6 +81,8 @@ def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int) -> Batch:
                 raise
         except Exception as error:
             unknown = first_line(error)
+        finally:
+            holdings.put_back()  # or what is asked next is drifted by the last call
     return Batch(unknown=unknown)
 
 

@@ -8,7 +8,7 @@ so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
@@ -20,14 +20,13 @@ from rnn_vs_attn.measure.conduct.batch_independence import KEEPS_STATE, MIXES, R
 from rnn_vs_attn.measure.conduct.differences import GRADIENTS_NOT_FINITE, OUTPUT_NOT_FINITE, differ, finite, same
 from rnn_vs_attn.measure.conduct.draws import same_draws
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
-from rnn_vs_attn.measure.conduct.holdings import Holdings
+from rnn_vs_attn.measure.conduct.holdings import Holdings, said_of_changes
 from rnn_vs_attn.measure.conduct.remembering import operations, remembers
 from rnn_vs_attn.measure.timing.clock import mode
 from rnn_vs_attn.measure.workload import Care, Workload
 from rnn_vs_attn.models import build
 
 BRIEF = 0.005  # seconds of a call; of one that takes longer fewer positions are asked about
-_NAMED = 3  # of all that a call changes
 
 IN_PLACE = "it works in place on its input; each call has a copy of its own, made outside of what is timed"
 GRADIENT_IN_PLACE = (
@@ -213,10 +212,5 @@ def remembers_fresh(call: Callable[[Tensor], Any], fresh: FreshInputs) -> bool:
 
 def said_of(care: Care) -> list[str]:
     said = [(care.in_place, IN_PLACE), (care.gradient_in_place, GRADIENT_IN_PLACE), (care.remembers, REMEMBERS)]
-    return [text for met, text in said if met] + ([_said_of_changes(care.changes)] if care.changes else [])
-
-
-def _said_of_changes(names: Sequence[str]) -> str:
-    named = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-    what = "is" if len(names) == 1 else "are"
-    return f"a call changes {named}, which {what} put back before the next one, outside of what is timed"
+    changes = [f"{said_of_changes(care.changes)}, outside of what is timed"] if care.changes else []
+    return [text for met, text in said if met] + changes

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.measure.gradient.norms import CARRIED, Flow, log_norms, together
-from rnn_vs_attn.measure.gradient.passes import AT_ONCE
+from rnn_vs_attn.measure.gradient.passes import AT_ONCE, advance, initial_state
 from rnn_vs_attn.measure.gradient.states import copied, differentiable, form, tensors, with_tensors
-from rnn_vs_attn.models.mixer import advance, initial_state
 
 CHUNK = 128
 _LEAST, _MOST = 1e-100, 1e100  # a chunk over which the adjoint leaves this range is taken in halves
@@ -119,7 +118,7 @@ def _states_before(module: nn.Module, pieces: list[Tensor]) -> list[Any]:
     states = [initial_state(module, len(pieces[0]))]
     with torch.no_grad():
         for piece in pieces[:-1]:
-            states.append(copied(advance(module, piece.clone(), copied(states[-1]))[1]))
+            states.append(copied(advance(module, piece, states[-1])[1]))
     return states
 
 
@@ -140,7 +139,7 @@ def _back(module: nn.Module, x: Tensor, state: Any, after: Adjoint) -> tuple[_Pi
 def _in_halves(module: nn.Module, x: Tensor, state: Any, after: Adjoint) -> tuple[_Piece, Adjoint]:
     middle = x.shape[1] // 2
     with torch.no_grad():
-        between = copied(advance(module, x[:, :middle].clone(), copied(state))[1])
+        between = copied(advance(module, x[:, :middle], state)[1])
     late, adjoint = _back(module, x[:, middle:], between, after)
     if adjoint.is_zero:
         nothing = torch.full((middle,), -math.inf, device=x.device)
@@ -164,8 +163,7 @@ def _vjp(module: nn.Module, x: Tensor, state: Any, after: Adjoint) -> tuple[Tens
     """The gradient of the inputs (P, C, D), and the adjoint of the state before the chunk."""
     inputs = x.detach().clone().requires_grad_()
     sources = [t.detach().clone().requires_grad_(differentiable(t)) for t in tensors(state)]
-    own = with_tensors(state, [t.clone() for t in sources])  # a step may change it in place
-    y, state_after = advance(module, inputs.clone(), own)
+    y, state_after = advance(module, inputs, with_tensors(state, sources))
     pairs = [(y[:, -1], after.output)] if after.output is not None else _pairs(state_after, after)
     wanted = [inputs, *(t for t in sources if t.requires_grad)]
     found = _gradients([(o, c) for o, c in pairs if c is not None and o.requires_grad], wanted)

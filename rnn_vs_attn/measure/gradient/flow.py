@@ -18,10 +18,12 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.measure.conduct import batch_independence
+from rnn_vs_attn.measure.conduct.holdings import said_of_changes
 from rnn_vs_attn.measure.gradient.chunks import by_chunks
 from rnn_vs_attn.measure.gradient.norms import Flow
 from rnn_vs_attn.measure.gradient.passes import AT_ONCE, float64, gradient, output
 from rnn_vs_attn.measure.gradient.precision import look_at_few, refuse_fewer_digits
+from rnn_vs_attn.measure.gradient.standing import changed_by_a_call, held
 from rnn_vs_attn.measure.gradient.way import TRIED, Way, way
 from rnn_vs_attn.measure.gradient.whole import SENSITIVE, direct
 from rnn_vs_attn.models.mixer import has_state
@@ -55,17 +57,22 @@ def flow(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
 
 
 def _flow(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
-    warnings = []
     with float64():
-        at_once = AT_ONCE
-        look_at_few(module, x)
-        batch = batch_independence.of(module, *x.shape)
-        batch.refuse()
-        if batch.warnings:
-            at_once = 1
-            warnings += [f"{text}; cotangents are taken one at a time" for text in batch.warnings]
-        found = _in_its_way(module, x, cotangents, at_once, batch.random)
+        changes = changed_by_a_call(module, x)
+        warnings = [said_of_changes(changes)] if changes else []
+        with held(module, changes):
+            found = _of_held(module, x, cotangents)
     return replace(found, warnings=[*warnings, *found.warnings])
+
+
+def _of_held(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
+    look_at_few(module, x)
+    _, seq_len, d_model = x.shape
+    batch = batch_independence.of(module, 1, seq_len, d_model, every_number=True)
+    batch.refuse()
+    one_at_a_time = [f"{text}; cotangents are taken one at a time" for text in batch.warnings]
+    found = _in_its_way(module, x, cotangents, 1 if one_at_a_time else AT_ONCE, batch.random)
+    return replace(found, warnings=[*one_at_a_time, *found.warnings])
 
 
 def _in_its_way(module: nn.Module, x: Tensor, cotangents: Tensor, at_once: int, random: bool) -> Flow:

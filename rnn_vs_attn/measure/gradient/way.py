@@ -18,11 +18,9 @@ from rnn_vs_attn.measure.gradient import rounding
 from rnn_vs_attn.measure.gradient.chunks import CHUNK, by_chunks
 from rnn_vs_attn.measure.gradient.leaks import confirmed, ramps, suspects
 from rnn_vs_attn.measure.gradient.norms import log_norms
-from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent, one_hot
-from rnn_vs_attn.measure.gradient.states import copied, tensors
+from rnn_vs_attn.measure.gradient.passes import advance, all_back, any_cotangent, initial_state, one_hot, value
+from rnn_vs_attn.measure.gradient.states import tensors
 from rnn_vs_attn.measure.gradient.whole import back
-from rnn_vs_attn.models import build
-from rnn_vs_attn.models.mixer import advance, initial_state
 
 TRIED = 256  # positions on which the gradient of a state is held against that of its forward
 _TRIED_CHUNK = 3 * CHUNK // 4  # so that the state is handed on twice; what is exact over so many is sure over CHUNK
@@ -44,7 +42,7 @@ class Way:
 
 def way(module: nn.Module, x: Tensor) -> Way:
     """How a module that has a state is taken back for x (1, L, D). CaseFault where its output is not finite."""
-    whole = build.value(module, x.clone)
+    whole = value(module, x)
     if not bool(torch.isfinite(whole).all()):
         raise CaseFault("failed", "its output holds NaN or infinity")
     try:
@@ -82,7 +80,7 @@ def _from_state_to_state(module: nn.Module, x: Tensor) -> Tensor | None:
     size: int | None = None
     with torch.no_grad():
         for piece in x.split(CHUNK if x.shape[1] > CHUNK else (x.shape[1] + 1) // 2, dim=1):
-            y, state = advance(module, piece.clone(), copied(state))
+            y, state = advance(module, piece, state)
             outputs.append(y)
             now = sum(t.numel() for t in tensors(state))
             if size not in (None, now):
