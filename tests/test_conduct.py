@@ -133,12 +133,23 @@ def test_statistics_over_the_batch_are_said_of_training_only() -> None:
     assert (forward, train[1:]) == ((), (f"in training {MIXES}",))
 
 
-def test_a_layer_that_fails_is_left_to_its_timing() -> None:
-    class Raises(habits.Plain):
-        def forward(self, x: Tensor) -> Tensor:
-            raise ValueError("not today")
+@pytest.mark.parametrize("name", PASSES)
+def test_a_layer_whose_first_call_fails_was_timed_with_nothing_said_of_it(name: str) -> None:
+    """What it keeps from call to call was never looked at, and its row was silent."""
 
-    assert attend(workload(Raises(8)), "train") == Conduct(NOTHING)
+    class FailsAtFirst(habits.InPlace):
+        called = False
+
+        def forward(self, x: Tensor) -> Tensor:
+            if not self.called:
+                self.called = True
+                raise ValueError("not today")
+            return super().forward(x)
+
+    made = workload(FailsAtFirst(8))
+    said = "what it keeps from call to call could not be asked (ValueError: not today)"
+    assert attend(made, name) == Conduct(NOTHING, (said,))
+    assert attend(made, name).care.in_place
 
 
 def test_a_long_call_is_asked_about_on_fewer_positions(monkeypatch: pytest.MonkeyPatch) -> None:

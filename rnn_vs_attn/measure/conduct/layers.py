@@ -65,7 +65,7 @@ def attend(workload: Workload, name: str, known: dict[str, Any] | None = None, m
 
 
 def observe(workload: Workload, name: str, mixes: bool = False) -> Conduct:
-    """The conduct of the pass `name`, seen in a few calls; nothing where it fails, which its timing will say.
+    """The conduct of the pass `name`, seen in a few calls; no more than its error where the first one fails.
 
     mixes: it is known to mix the sequences of a batch. CaseFault where it remembers inputs that it has not seen.
     """
@@ -76,8 +76,8 @@ def observe(workload: Workload, name: str, mixes: bool = False) -> Conduct:
             return _of_more_calls(workload, train, _first_call(workload, train), mixes)
         except CaseFault:
             raise
-        except Exception:
-            return Conduct(Care())
+        except Exception as error:  # its timing may fail alike, or not, as where only a first call does
+            return Conduct(Care(), (_not_asked(error),))
         finally:
             workload.clear_gradients()
 
@@ -88,9 +88,12 @@ def _of_more_calls(workload: Workload, train: bool, first: _First, mixes: bool) 
     except CaseFault:
         raise
     except Exception as error:
-        said = f"what it keeps from call to call could not be asked ({first_line(error)})"
         care = Care(first.in_place, first.gradient_in_place)
-        return Conduct(care, (*said_of(care), *first.said, said), first.seconds)
+        return Conduct(care, (*said_of(care), *first.said, _not_asked(error)), first.seconds)
+
+
+def _not_asked(error: Exception) -> str:
+    return f"what it keeps from call to call could not be asked ({first_line(error)})"
 
 
 @dataclass(frozen=True)
