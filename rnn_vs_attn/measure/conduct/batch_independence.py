@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, ROUNDING, differ, distance, finite
-from rnn_vs_attn.measure.conduct.draws import same_draws
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.mixer import output_of

@@ -16,9 +16,9 @@ from typing import Any
 from torch import Tensor
 
 from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.conduct.batch_independence import KEEPS_STATE, MIXES, RANDOM
 from rnn_vs_attn.measure.conduct.differences import GRADIENTS_NOT_FINITE, OUTPUT_NOT_FINITE, differ, finite, same
-from rnn_vs_attn.measure.conduct.draws import same_draws
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings, said_of_changes
 from rnn_vs_attn.measure.conduct.remembering import operations, remembers

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.isolation.keeping import kept
-from rnn_vs_attn.measure.conduct.draws import same_draws
+from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.gradient import standing
 from rnn_vs_attn.measure.gradient.states import copied
 from rnn_vs_attn.models import build, mixer

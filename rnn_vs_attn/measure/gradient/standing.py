@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
-from rnn_vs_attn.measure.conduct.draws import same_draws
+from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
 

@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, first_line
 from rnn_vs_attn.isolation.keeping import kept
+from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.limits import ENOUGH
 from rnn_vs_attn.measure.conduct.differences import differ, distance
-from rnn_vs_attn.measure.conduct.draws import same_draws
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.timing import calls
