@@ -25,7 +25,9 @@ from reporting import Figure, at_most, interval, parsed, parser, report
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
-from rnn_vs_attn.measure.timing.decoding import MOST_STEPS, UNTIMED, Decoder, prefills, steps
+from rnn_vs_attn.limits import MOST_STEPS, UNTIMED_STEPS
+from rnn_vs_attn.measure.decoder import Decoder
+from rnn_vs_attn.measure.timing.decoding import prefills, steps
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import linear
 from rnn_vs_attn.models.language.gpt import GPT
@@ -92,12 +94,12 @@ def by_timer(statement: str, names: dict[str, object]) -> float:
 def measured(shape: GPTShape, context: int, turns: int) -> dict[str, list[float]]:
     """Seconds of a step, of what predicts it, and of a read of keys and values, a turn each."""
     torch.manual_seed(0)
-    room = context + turns * STEPS + UNTIMED
+    room = context + turns * STEPS + UNTIMED_STEPS
     model = GPT(dataclasses.replace(shape, context_len=room)).eval()
     state = [filled(cache, context) for cache in model.initial_state(1)]
     decoder = Decoder(model, torch.zeros(1, context, dtype=torch.long))
     held = (torch.zeros(1, dtype=torch.long), state)
-    for _ in range(UNTIMED):
+    for _ in range(UNTIMED_STEPS):
         held = decoder.step(*held)
     query, weights = torch.randn_like(state[0].keys[:, :, :1]), torch.rand(1, shape.num_heads, 1, context)
     stored = [(cache.keys[:, :, :context], cache.values[:, :, :context]) for cache in state]

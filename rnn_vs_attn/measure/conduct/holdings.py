@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves, tree_map
 
 from rnn_vs_attn.measure.conduct.differences import same
+from rnn_vs_attn.measure.states import differentiable
 
 _NAMED = 3  # of all that a call changes
 _OF_EVERY_MODULE = frozenset(vars(nn.Module()))
@@ -87,7 +88,7 @@ def _is_number(leaf: Any) -> bool:
 
 
 def _is_real(leaf: Any) -> bool:
-    return _is_tensor_with_values(leaf) and (leaf.is_floating_point() or leaf.is_complex())
+    return _is_tensor_with_values(leaf) and differentiable(leaf)
 
 
 def _is_tensor_with_values(leaf: Any) -> bool:

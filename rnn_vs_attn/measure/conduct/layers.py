@@ -22,11 +22,10 @@ from rnn_vs_attn.measure.conduct.differences import GRADIENTS_NOT_FINITE, OUTPUT
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings, said_of_changes
 from rnn_vs_attn.measure.conduct.remembering import operations, remembers
-from rnn_vs_attn.measure.timing.clock import mode
-from rnn_vs_attn.measure.workload import Care, Workload
+from rnn_vs_attn.measure.workload import Care, Workload, mode
 from rnn_vs_attn.models import build
 
-BRIEF = 0.005  # seconds of a call; of one that takes longer fewer positions are asked about
+BRIEF_CALL = 0.005  # seconds of a call; of one that takes longer fewer positions are asked about
 
 IN_PLACE = "it works in place on its input; each call has a copy of its own, made outside of what is timed"
 GRADIENT_IN_PLACE = (
@@ -53,7 +52,9 @@ class Conduct:
     seconds: float | None = field(default=None, compare=False)
 
 
-def attend(workload: Workload, name: str, known: dict[str, Any] | None = None, mixes: bool = False) -> Conduct:
+def renew_between_calls(
+    workload: Workload, name: str, known: dict[str, Any] | None = None, mixes: bool = False
+) -> Conduct:
     """Have the workload renew what calls of one pass need renewed, by what an earlier round has seen, or is seen now.
 
     known: the fields of a Care, as an earlier round gave them.
@@ -133,7 +134,7 @@ class _Asked:
     def __init__(self, workload: Workload, train: bool, first: _First) -> None:
         self.workload, self.train, self.first = workload, train, first
         whole = workload.x.shape[1]
-        brief = whole if first.seconds <= BRIEF else max(1, int(whole * BRIEF / first.seconds))
+        brief = whole if first.seconds <= BRIEF_CALL else max(1, int(whole * BRIEF_CALL / first.seconds))
         try:
             self._begin(brief)
         except Exception:

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.measure.conduct.differences import GRADIENT_NOT_FINITE
 from rnn_vs_attn.measure.gradient.norms import CARRIED, Flow, log_norms, together
 from rnn_vs_attn.measure.gradient.passes import AT_ONCE, advance, initial_state
-from rnn_vs_attn.measure.gradient.states import copied, differentiable, form, tensors, with_tensors
+from rnn_vs_attn.measure.states import copied, differentiable, form, tensors, with_tensors
 
 CHUNK = 128
 _LEAST, _MOST = 1e-100, 1e100  # a chunk over which the adjoint leaves this range is taken in halves
@@ -128,7 +129,7 @@ def _back(module: nn.Module, x: Tensor, state: Any, after: Adjoint) -> tuple[_Pi
     if x.shape[1] > 1 and not _within_range(gradient, before):
         return _in_halves(module, x, state, after)
     if not bool(gradient.isfinite().all()) or not math.isfinite(before.length):
-        raise CaseFault("failed", "its gradient holds NaN or infinity")
+        raise CaseFault("failed", GRADIENT_NOT_FINITE)
     norms = log_norms(gradient)
     alive = before.length > 0
     lost = alive and bool((norms.isfinite() & (norms < CARRIED)).any())

@@ -5,33 +5,20 @@ Shapes: R rows of the same sequence, L sequence, D d_model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.isolation.keeping import kept
 from rnn_vs_attn.isolation.seeds import same_draws
+from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, finite
 from rnn_vs_attn.measure.gradient import standing
-from rnn_vs_attn.measure.gradient.states import copied
+from rnn_vs_attn.measure.states import copied
 from rnn_vs_attn.models import build, mixer
 
 AT_ONCE = 1 << 15  # positions of all cotangents together that one pass takes
-
-
-@contextmanager
-def float64() -> Iterator[None]:
-    """Modules and tensors made within are float64 unless they say otherwise, and keep gradients."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        with torch.enable_grad(), kept():
-            yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 def value(module: nn.Module, x: Tensor) -> Tensor:
@@ -60,8 +47,8 @@ def output(module: nn.Module, x: Tensor) -> Tensor:
     standing.put_back(module)
     with same_draws():  # of a module that draws numbers, the gradient at the same ones in every pass
         y = build.call(module, x.clone())  # a module may change what it is given
-    if not bool(torch.isfinite(y).all()):
-        raise CaseFault("failed", "its output holds NaN or infinity")
+    if not finite([y]):
+        raise CaseFault("failed", OUTPUT_NOT_FINITE)
     if y.dtype != torch.float64:
         raise too_few_digits(y.dtype)
     return y

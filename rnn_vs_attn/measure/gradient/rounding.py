@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from rnn_vs_attn.measure.gradient import standing
 from rnn_vs_attn.measure.gradient.norms import log_norms
 from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent, value
+from rnn_vs_attn.measure.states import differentiable
 
 CHANGE = 1e-13  # relative: of inputs, parameters and cotangents
 SURE = 1e-3  # relative: a gradient that changes by more than that is rounding
@@ -105,7 +106,7 @@ def _changed_at(x: Tensor, where: slice) -> Tensor:
 def _changed_parameters(module: nn.Module) -> Iterator[None]:
     """Within it the parameters are changed; afterwards they are what they were, bit by bit."""
     standing.put_back(module)
-    parameters = [p for p in module.parameters() if p.is_floating_point() or p.is_complex()]
+    parameters = [p for p in module.parameters() if differentiable(p)]
     before = [p.detach().clone() for p in parameters]
     try:
         with torch.no_grad():

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, finite
 from rnn_vs_attn.measure.gradient import rounding
 from rnn_vs_attn.measure.gradient.chunks import CHUNK, by_chunks
 from rnn_vs_attn.measure.gradient.leaks import confirmed, ramps, suspects
 from rnn_vs_attn.measure.gradient.norms import log_norms
 from rnn_vs_attn.measure.gradient.passes import advance, all_back, any_cotangent, initial_state, one_hot, value
-from rnn_vs_attn.measure.gradient.states import tensors
 from rnn_vs_attn.measure.gradient.whole import back
+from rnn_vs_attn.measure.states import tensors
 
 TRIED = 256  # positions on which the gradient of a state is held against that of its forward
 _TRIED_CHUNK = 3 * CHUNK // 4  # so that the state is handed on twice; what is exact over so many is sure over CHUNK
@@ -43,8 +44,8 @@ class Way:
 def way(module: nn.Module, x: Tensor) -> Way:
     """How a module that has a state is taken back for x (1, L, D). CaseFault where its output is not finite."""
     whole = value(module, x)
-    if not bool(torch.isfinite(whole).all()):
-        raise CaseFault("failed", "its output holds NaN or infinity")
+    if not finite([whole]):
+        raise CaseFault("failed", OUTPUT_NOT_FINITE)
     try:
         return _way(module, x, whole)
     except UserError as error:
