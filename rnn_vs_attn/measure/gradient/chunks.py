@@ -1,7 +1,7 @@
 """A module with a state, taken back in chunks: the adjoint of the state is scaled to length 1 between chunks.
 
 The logarithm of the factor is added up, so no distance leaves the range of float64, and memory does not grow with the
-length but for a state a chunk. Shapes: P cotangents, L sequence, C chunk, D d_model.
+length but for a state a chunk.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ G(k) = ||dy_T / dx_(T-k)||_F / sqrt(D). For cotangents v with E[v v^T] = I the s
 is taken back in chunks of the sequence, any other in one piece; which of them, and whether what comes out is to be
 trusted, is tried for every module alike.
 
-Shapes: P cotangents, L sequence, D d_model. Everything is float64.
+Everything is float64.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Norms of gradients by distance: how they are formed, added up, and where float64 does not carry them.
 
-Shapes: P cotangents, L sequence, C chunk, D d_model, F distances into the future.
+Shapes: F distances into the future.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Flow:
     """log10 of G by distance, (L,): -inf for an exact zero, nan where it is absent: not carried, or rounding.
 
     most: log10 of what G is at most, (L,); inf where nothing is known. beside_identity: log10 of the norm at distance 0
-    of J - I. future: log10 by distance into the future, (F,), of the output at `position`; empty where there is none.
+    of J - I. future: log10 by distance into the future, (F,), of an output that sees it; empty where there is none.
     route: "chunks" or "direct".
     """
 

@@ -1,6 +1,6 @@
 """One pass of a module in float64: its output, and the gradients that go back from some of its outputs.
 
-Shapes: R rows of the same sequence, L sequence, D d_model.
+Shapes: R rows of the same sequence.
 """
 
 from __future__ import annotations

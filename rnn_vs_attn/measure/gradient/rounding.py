@@ -6,7 +6,7 @@ d: a gradient that is what large numbers leave of each other, as that of a scan 
 becomes another one. A layer may also be so sensitive that its outputs become others (a chaotic recurrence); then only
 the last input and the cotangents are changed, or these alone.
 
-Shapes: R rows of the same sequence, L sequence, D d_model.
+Shapes: R rows of the same sequence.
 """
 
 from __future__ import annotations

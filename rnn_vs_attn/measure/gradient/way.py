@@ -1,7 +1,7 @@
 """Whether a module's state carries its gradient, so that it can be taken back in chunks, and in how long ones.
 
 Its outputs from chunk to chunk must be those of `forward` over the whole length, and its gradients those of `forward`
-on the first TRIED positions, at all distances that `forward` itself carries. Shapes: L sequence, D d_model.
+on the first TRIED positions, at all distances that `forward` itself carries.
 """
 
 from __future__ import annotations

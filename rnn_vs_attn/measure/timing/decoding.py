@@ -123,7 +123,8 @@ def prefills(decoder: Decoder, enough: float = ENOUGH) -> tuple[list[float], tup
 
 
 def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) -> Steps:
-    """Steps after a prefill: LEAST_STEPS and until enough; after MOST_STEPS again from the context's end.
+    """Steps after a prefill: LEAST_STEPS and until enough; after an eighth of the context, LEAST_STEPS at least and
+    MOST_STEPS at most, again from the context's end.
 
     made: what the prefill made; its state may be changed in place.
     """
