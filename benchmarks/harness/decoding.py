@@ -27,7 +27,9 @@ from reporting import Figure, at_most, interval, parsed, parser, report
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
-from rnn_vs_attn.measure.timing.decoding import MOST_STEPS, UNTIMED, Decoder, prefills, steps
+from rnn_vs_attn.limits import MOST_STEPS, UNTIMED_STEPS
+from rnn_vs_attn.measure.decoder import Decoder
+from rnn_vs_attn.measure.timing.decoding import prefills, steps
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import linear
 from rnn_vs_attn.models.language.gpt import GPT
@@ -90,7 +92,7 @@ def by_timer(statement: str, names: dict[str, Any]) -> float:
 def measured(shape: GPTShape, context: int, turns: int) -> dict[str, list[float]]:
     """Seconds of a step, of what predicts it, and of a read of keys and values, in turn."""
     torch.manual_seed(0)
-    room = context + (turns + 1) * STEPS + UNTIMED
+    room = context + (turns + 1) * STEPS + UNTIMED_STEPS
     model = GPT(dataclasses.replace(shape, context_len=room)).eval()
     state = [filled(cache, context) for cache in model.initial_state(1)]
     decoder = Decoder(model, torch.zeros(1, context, dtype=torch.long))
@@ -100,7 +102,7 @@ def measured(shape: GPTShape, context: int, turns: int) -> dict[str, list[float]
         nonlocal held
         held = decoder.step(*held)
 
-    for _ in range(UNTIMED):
+    for _ in range(UNTIMED_STEPS):
         step()
     stored = [(cache.keys[:, :, :context], cache.values[:, :, :context]) for cache in state]
     calls: dict[str, Callable[[], object]] = {

@@ -84,7 +84,8 @@ class Sides:
             self.probes = adjoint.cotangents(case.probes, case.d_model, False, self.x.device)
 
     def ours(self) -> None:
-        adjoint.flow(self.module, self.x, self.probes)
+        with adjoint.float64():
+            adjoint.flow(self.module, self.x, self.probes)
 
     def bare(self) -> None:
         """One forward and one backward pass, from the last output to all inputs."""
