@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -82,8 +82,7 @@ def run(options: CompareOptions) -> int:
         raise UserError("give two runs, baseline and candidate; or more for a table over time")
     runs = [checked_run(path) for path in paths]
     _check_suites(runs, paths)
-    suite = next((s for s in SUITES if s.name == runs[0].suite), None)
-    rules = Rules(options.margin, calibration=CALIBRATION, echoes=frozenset(suite.echoes if suite else ()))
+    rules = _rules(options.margin, runs)
     if len(runs) > 2:
         return _over_time(runs, rules, options)
     baseline, candidate = runs
@@ -109,6 +108,15 @@ def _check_suites(runs: list[Run], paths: list[Path]) -> None:
             raise UserError(
                 f"{paths[0]} is a run of {runs[0].suite!r} and {path} of {other.suite!r}; compare runs of one suite"
             )
+
+
+def _rules(margin: float, runs: list[Run]) -> Rules:
+    """How runs of one suite are judged."""
+    suite = next((s for s in SUITES if s.name == runs[0].suite), None)
+    if suite is None:
+        return Rules(margin, compare.shared_axes(runs), calibration=CALIBRATION)
+    axes = tuple(field.name for field in fields(suite.case))
+    return Rules(margin, axes, calibration=CALIBRATION, echoes=frozenset(suite.echoes))
 
 
 def _refuse(names: tuple[str, str], differing: list[str], options: CompareOptions) -> int:

@@ -14,7 +14,7 @@ from rnn_vs_attn.limits import LOOKS, Limits
 from rnn_vs_attn.machine import environment, fitness
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record, Run
-from rnn_vs_attn.report import plots, tables
+from rnn_vs_attn.report import layout, plots, tables
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.schedule import left_out_words
@@ -74,7 +74,8 @@ def tables_of(suite: Suite, records: Sequence[Record], limits: Limits, width: fl
     for pivot in suite.pivots:
         whole = tables.build_pivot(shown, case_axes, pivot)
         if whole.rows:
-            found.append(whole if whole.width <= width else tables.build_pivot(shown, case_axes, pivot, narrow=True))
+            fits = layout.width_of(whole) <= width
+            found.append(whole if fits else tables.build_pivot(shown, case_axes, pivot, narrow=True))
     return found
 
 
