@@ -350,6 +350,14 @@ def test_a_path_is_constant_only_where_it_is_at_lengths_beyond_those_counted() -
     assert "does not over 1024" in law_of_paths(f"{SCALES}:Window").details["reason"]
 
 
+def test_a_layer_that_takes_no_long_sequence_is_not_said_not_to_reach_over_one() -> None:
+    """A fault at 1,024 positions was told as "what reaches over 16 positions does not over 1024"."""
+    found = law_of_paths(f"{SCALES}:TakesFew")
+    assert found.text == "undecided"
+    assert "does over 1024 could not be asked (ValueError: at most 100 tokens)" in found.details["reason"]
+    assert "does not over" not in found.details["reason"]
+
+
 def test_a_path_of_what_looks_both_ways_is_a_lower_bound() -> None:
     both = law_of_paths(f"{SCALES}:BothWays")
     assert both.details["at_least"]
