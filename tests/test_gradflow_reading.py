@@ -584,7 +584,7 @@ def test_each_spectrum_is_held_against_its_own_case() -> None:
 
 def test_a_spectrum_without_its_norm_says_nothing_of_pascanu() -> None:
     """A sample that was edited away; it was a fault of the program."""
-    spectrum = [record("rnn", "spectral_radius", [0.6] * 6), record("rnn", "largest_singular_value", [])]
+    spectrum = [record("rnn", "spectral_radius", [0.6] * 6), record("rnn", "largest_singular_value", [None] * 6)]
     assert "Pascanu" not in said(norms("rnn", exponential(0.5)), *spectrum)
 
 
