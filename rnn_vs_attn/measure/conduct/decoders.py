@@ -13,8 +13,8 @@ from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.conduct.layers import remembers_fresh, said_of, touched
 from rnn_vs_attn.measure.timing.decoding import Decoder, step
-from rnn_vs_attn.measure.workload import Care
 from rnn_vs_attn.models.mixer import advance, initial_state
+from rnn_vs_attn.records.timing import Care
 
 BRIEF = 16  # tokens of the context that it is asked on
 

@@ -25,8 +25,8 @@ from rnn_vs_attn.measure.conduct.draws import same_draws
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.timing import calls
-from rnn_vs_attn.measure.workload import Care
 from rnn_vs_attn.models.mixer import advance, decodes, has_state, initial_state, output_of
+from rnn_vs_attn.records.timing import Care
 
 LEAST_STEPS = 16
 MOST_STEPS = 64  # in a row, or the context would be another one
