@@ -149,7 +149,7 @@ class FakeMachine:
 
 
 class FakeWorker:
-    """Answers as `rnn_vs_attn.worker.server` does; its plans tell which worker made them."""
+    """Answers as `rnn_vs_attn.worker.answers` does; its plans tell which worker made them."""
 
     start_up = 0.5
 

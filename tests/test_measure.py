@@ -386,7 +386,7 @@ def test_a_worker_begins_with_no_more_threads_than_can_compute_at_once(
     usable: int, affinity: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from rnn_vs_attn.machine import environment
-    from rnn_vs_attn.worker.server import Worker
+    from rnn_vs_attn.worker.answers import Answers
 
     monkeypatch.setattr(environment, "usable_cores", lambda: usable)
     monkeypatch.setattr(environment, "affinity_cores", lambda: affinity)
@@ -394,7 +394,7 @@ def test_a_worker_begins_with_no_more_threads_than_can_compute_at_once(
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        Worker()
+        Answers()
         assert torch.get_num_threads() == usable
         assert os.environ == ({"TORCHINDUCTOR_COMPILE_THREADS": "1"} if usable < affinity else {})
     finally:
