@@ -13,6 +13,9 @@ MAX_BLOCKS = 20
 LOOKS = (6, 9, 12)  # finished rounds after which the intervals are looked at
 ENOUGH = 0.2  # seconds of timed calls where a suite times each of them by itself
 PATIENCE = 10.0  # seconds that any case may take in a round, and in a look before the first one, --timeout allowing
+MOST_STEPS = 64  # decoded in a row, or the context would be another one
+UNTIMED_STEPS = 3  # before them: they load code, and make room for more positions where the context filled it
+DECODED = UNTIMED_STEPS + MOST_STEPS  # positions that decoding takes beyond the context, at most
 _LEAST = 0.001  # seconds that any answer is waited for
 
 

@@ -15,7 +15,6 @@ from rnn_vs_attn.run.listener import Progress, Silence
 from rnn_vs_attn.run.measuring import Measuring
 from rnn_vs_attn.run.rounds import Rounds
 from rnn_vs_attn.run.schedule import Schedule, left_out_words
-from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.suite import Case, axes_of
 from rnn_vs_attn.units import counted, now
 from rnn_vs_attn.worker.client import Worker
@@ -112,7 +111,5 @@ class Sweep:
 
 def reached(record: Record, precision: float) -> bool:
     """Whether a record's interval is as narrow as asked."""
-    if record.median is None:
-        return False
-    width = Estimate(record.median, record.low, record.high, len(record.samples)).half_width
+    width = record.estimate.half_width if record.estimate else None
     return width is not None and width <= precision

@@ -11,7 +11,7 @@ from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.isolation.keeping import kept
 from rnn_vs_attn.machine import processors
 from rnn_vs_attn.measure import equivalence
-from rnn_vs_attn.measure.conduct.layers import attend
+from rnn_vs_attn.measure.conduct.layers import renew_between_calls
 from rnn_vs_attn.measure.timing.clock import clock_for
 from rnn_vs_attn.measure.timing.warm_up import make_ready
 from rnn_vs_attn.records.timing import Block, Ready
@@ -57,7 +57,7 @@ class Cases:
         clock, workload, name = prepared.clock, prepared.workload, request.name
         self._sandbox.refuse_what_cannot_fit(case, name == "train")
         with kept():
-            seen = attend(workload, name, request.care, prepared.batch.mixes)
+            seen = renew_between_calls(workload, name, request.care, prepared.batch.mixes)
         first, compiling = seen.seconds, None
         if getattr(case, "compile", False):
             with kept():
