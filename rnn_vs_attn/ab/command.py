@@ -6,34 +6,39 @@ import dataclasses
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rnn_vs_attn import units
 from rnn_vs_attn.ab import decide as judging
 from rnn_vs_attn.ab import versions as sides
 from rnn_vs_attn.ab.progress import PairsShown
-from rnn_vs_attn.ab.runner import NAME, PairLimits, Pairs
+from rnn_vs_attn.ab.runner import Pairs
+from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Presence, Sides
 from rnn_vs_attn.compare import report as verdict_report
 from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.compare.report import Report
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.limits import PairLimits, Turn
 from rnn_vs_attn.machine import environment, fitness
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.run import session
-from rnn_vs_attn.run.runner import now
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.suite import Case, axes_of
 from rnn_vs_attn.text.streams import say
 from rnn_vs_attn.worker.client import ChildWorker
+from rnn_vs_attn.worker.pool import devices, end
+from rnn_vs_attn.worker.protocol import About, Check, CompareOutcome, Measure, ReadEnvironment, Request
 
+Reply = TypeVar("Reply")
 SUITE = BENCH  # whose cases and passes are compared
 _LEAST_SCREEN = 5  # pairs, below which no 90 % interval exists
 
@@ -48,14 +53,14 @@ class Prelude:
     facts: dict[str, dict[str, Any]]
     axes: sweeps.Axes
     presence: dict[str, Presence]
-    outcomes: dict[Case, dict[str, Any]] = field(default_factory=dict)
+    outcomes: dict[Case, Outcome] = field(default_factory=dict)
     exact: list[verdicts.Comparison] = field(default_factory=list)
     not_exact: dict[str, str] = field(default_factory=dict)
 
     @property
     def differ(self) -> list[Case]:
         """Cases whose outputs are further apart than rounding, or could not be compared."""
-        return [case for case, found in self.outcomes.items() if found["error"] or not found["rounding"]]
+        return [case for case, found in self.outcomes.items() if found.differs]
 
 
 def run(options: dict[str, Any]) -> int:
@@ -152,7 +157,8 @@ def _prelude(both: Sides, axes: sweeps.Axes, limits: PairLimits) -> Prelude:
     """Ask both sides what they are, prove that they differ, compare what they compute and what has no noise."""
     workers = both.start()
     try:
-        facts = sides.at_once({name: _asking(workers[name], "environment", limits) for name in workers})
+        told = sides.at_once({name: _asking(workers[name], ReadEnvironment(), limits) for name in workers})
+        facts = {name: answer.facts for name, answer in told.items()}
         axes = axes | {"device": _devices(workers, axes, limits)}
         if SUITE.check:
             SUITE.check(axes)
@@ -173,22 +179,19 @@ def _prelude(both: Sides, axes: sweeps.Axes, limits: PairLimits) -> Prelude:
                     sides.prove(both, workers, [name], limits.timeout)
         return prelude
     finally:
-        for worker in workers.values():
-            if worker.alive:
-                worker.close()
+        end(*workers.values())
 
 
-def _asking(worker: ChildWorker, do: str, limits: PairLimits, **fields: Any) -> Any:
-    return lambda: worker.ask(do, limits.timeout, **fields)
+def _asking(worker: ChildWorker, request: Request[Reply], limits: PairLimits) -> Callable[[], Reply]:
+    return partial(worker.ask, request, limits.timeout)
 
 
 def _devices(workers: Mapping[str, ChildWorker], axes: sweeps.Axes, limits: PairLimits) -> list[str]:
     """The devices that the names stand for on both sides. UserError where they differ."""
     resolved = {}
     for side, worker in workers.items():
-        asked = [(name, dtype) for name in axes["device"] for dtype in axes["dtype"]]
-        found = [worker.ask("device", limits.timeout, name=n, dtype=dtype)["device"] for n, dtype in asked]
-        resolved[side] = list(dict.fromkeys(found))
+        ask = partial(worker.ask, timeout=limits.timeout)
+        resolved[side] = devices(axes["device"], axes["dtype"], ask)
     if resolved[BASELINE] != resolved[CANDIDATE]:
         raise UserError(
             f"--device {','.join(axes['device'])} is {resolved[BASELINE]} for the baseline and {resolved[CANDIDATE]} "
@@ -202,13 +205,11 @@ def _check_modules(both: Sides, workers: dict[str, ChildWorker], prelude: Prelud
     for name, presence in prelude.presence.items():
         if not presence.on_both or find(name).family != "user":
             continue
-        few = {axis: values[:1] for axis, values in prelude.axes.items()}
-        few |= {"model": [name], "seq_len": [min(prelude.axes["seq_len"])]}
-        for case in sweeps.cases(SUITE, few):
+        for case in sweeps.least_cases(SUITE, prelude.axes, model=[name]):
+            request = Check(About.of(SUITE, case, limits.max_memory))
             for side in both:
-                fields = {"suite": SUITE.name, "case": axes_of(case), "max_memory": limits.max_memory}
                 try:
-                    both.awake(workers, side.name).ask("check", limits.timeout, **fields)
+                    both.awake(workers, side.name).ask(request, limits.timeout)
                 except UserError as error:
                     presence.broken[side.name] = str(error)
                 except CaseFault as fault:  # a crash or the like is recorded by its case
@@ -218,34 +219,27 @@ def _check_modules(both: Sides, workers: dict[str, ChildWorker], prelude: Prelud
             raise UserError(presence.broken[CANDIDATE])
 
 
-ALIKE: dict[str, Any] = {"error": "", "max_error": 0.0, "where": "", "equal": True, "rounding": True}
-
-
-def _outcome(
-    both: Sides, workers: dict[str, ChildWorker], case: Case, limits: PairLimits, path: Path
-) -> dict[str, Any]:
+def _outcome(both: Sides, workers: dict[str, ChildWorker], case: Case, limits: PairLimits, path: Path) -> Outcome:
     """How far the candidate's output and gradients are from the baseline's, on the baseline's weights and input."""
     plain = dataclasses.replace(case, compile=False, cuda_graphs=False)  # type: ignore[call-arg]
-    fields = {"suite": SUITE.name, "case": axes_of(plain), "seed": 0, "max_memory": limits.max_memory}
-    faults: dict[str, str] = {}
-    answer: dict[str, Any] = {}
+    about, faults, answer = About.of(SUITE, plain, limits.max_memory), dict[str, str](), Outcome()
     for side in (BASELINE, CANDIDATE):
+        request = CompareOutcome(about, seed=0, path=str(path), compare=side == CANDIDATE and not faults)
         try:
-            worker, compare = both.awake(workers, side), side == CANDIDATE and not faults
-            answer = worker.ask("outcome", limits.timeout, path=str(path), compare=compare, **fields)
+            answer = both.awake(workers, side).ask(request, limits.timeout)
         except (CaseFault, UserError) as error:
             faults[side] = str(error)
     if len(faults) == 2 and faults[BASELINE] == faults[CANDIDATE]:
-        return ALIKE | {"fails": faults[BASELINE]}
-    return {"error": "; ".join(f"{side}: {text}" for side, text in faults.items())} if faults else answer
+        return Outcome(fails=faults[BASELINE])
+    return Outcome("; ".join(f"{side}: {text}" for side, text in faults.items())) if faults else answer
 
 
 def _exact(both: Sides, workers: dict[str, ChildWorker], case: Case, limits: PairLimits) -> list[verdicts.Comparison]:
     """What has no noise, on both sides at once. CaseFault or UserError where one of them cannot."""
-    fields = {"suite": SUITE.name, "case": axes_of(case), "turn": asdict(Turn()), "max_memory": limits.max_memory}
+    request = Measure(About.of(SUITE, case, limits.max_memory), Turn())
     awake = {name: both.awake(workers, name) for name in (BASELINE, CANDIDATE)}
-    found = sides.at_once({name: _asking(w, "measure", limits, **fields) for name, w in awake.items()})
-    return judging.exact(SUITE, case, {name: answer["samples"] for name, answer in found.items()}, limits.margin)
+    found = sides.at_once({name: _asking(worker, request, limits) for name, worker in awake.items()})
+    return judging.exact(SUITE, case, {name: answer.samples for name, answer in found.items()}, limits.margin)
 
 
 # Timing and what follows
@@ -279,7 +273,7 @@ def _compare(
         return stop.exit_code
     report = _report(both, prelude, pairs, options)
     report.facts["seconds"] = round(time.monotonic() - begun, 1)
-    _write(folder, report, dataclasses.replace(head, status="complete", finished=now()))
+    _write(folder, report, dataclasses.replace(head, status="complete", finished=units.now()))
     session.publish(report, options)
     if not options["quiet"]:
         say(f"Written to {folder.path}")
@@ -307,7 +301,7 @@ def _report(both: Sides, prelude: Prelude, pairs: Pairs, options: dict[str, Any]
         "stages": [{"stage": s.number, "pairs": s.pairs, "planned": s.wanted} for s in pairs.stages],
         "flagged": [axes_of(cell.case) | {"pass": cell.name, "as": way} for cell, way in pairs.flagged.items()],
         "calibration": [dataclasses.asdict(c) for c in calibrations],
-        "outcomes": [{"axes": axes_of(case)} | outcome for case, outcome in prelude.outcomes.items()],
+        "outcomes": [{"axes": axes_of(case)} | found.document() for case, found in prelude.outcomes.items()],
         "folder": pairs.folder.path.name if options["anonymous"] else str(pairs.folder.path),
     }
     return Report(_title(both, options), found, [note for note in notes if note], code, facts)
@@ -364,15 +358,15 @@ def _said_of_outcomes(prelude: Prelude) -> list[str]:
         found = known[case]
         told.append(
             f"NOT EQUAL, {model} at seq_len {case.seq_len}: "
-            + (found["error"] or f"{found['where']} differs by up to {found['max_error']:.2g} of its largest value")
+            + (found.error or f"{found.where} differs by up to {found.max_error:.2g} of its largest value")
         )
-    fail = {case: found["fails"] for case, found in known.items() if found.get("fails")}
+    fail = {case: found.fails for case, found in known.items() if found.fails}
     by_model = {case.model: text for case, text in reversed(fail.items())}
     told += [f"{model} fails alike on both sides: {text}" for model, text in by_model.items()]
     if prelude.differ:
         return told
-    worst = max(found["max_error"] for found in known.values())
-    equal = all(found["equal"] for found in known.values())
+    worst = max(found.max_error for found in known.values())
+    equal = all(found.equal for found in known.values())
     how = "bit for bit" if equal else f"up to rounding ({worst:.1g} of the largest value)"
     return [f"outputs and gradients on the same weights and inputs: equal {how}", *told]
 
@@ -437,7 +431,7 @@ def _head(both: Sides, prelude: Prelude, limits: PairLimits, passes: Sequence[st
         command=["rnn-vs-attn", *session.command_line(options["anonymous"])],
         settings=settings,
         environment=environment.describe(prelude.facts[CANDIDATE], options["anonymous"]),
-        started=now(),
+        started=units.now(),
         finished=None,
         status="interrupted",
     )

@@ -15,11 +15,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from rnn_vs_attn import __version__
-from rnn_vs_attn.ab.runner import PairLimits
-from rnn_vs_attn.cli.models import ask_once, model_row, print_models
+from rnn_vs_attn.cli.models import model_row, print_models
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.export import FORMATS
-from rnn_vs_attn.limits import Budget, Limits
+from rnn_vs_attn.limits import Budget, Limits, PairLimits
 from rnn_vs_attn.machine import environment, fitness
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import BUILT_IN, find, plug_ins
@@ -30,6 +29,8 @@ from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import streams
 from rnn_vs_attn.text.streams import print_json, show
+from rnn_vs_attn.worker.pool import ask_once
+from rnn_vs_attn.worker.protocol import ReadEnvironment
 
 EXIT_CODES = (
     "Exit codes: 0 done, 2 a wrong call or an input that cannot be used, 4 the run finished but some cases did not, "
@@ -418,7 +419,7 @@ def doctor_command(
 ) -> None:
     """Is this machine fit to measure on, and what to do about it."""
     before = dataclasses.replace(environment.cpu_state(), clock_mhz=None)  # which is low before there is anything to do
-    facts = environment.describe(ask_once("environment", debug), anonymous)
+    facts = environment.describe(ask_once(ReadEnvironment(), debug).facts, anonymous)
     moved = environment.changes(before, environment.cpu_state(), "this look at it")
     found = fitness.findings(facts, threads or facts["usable_cores"], moved)
     if as_json:

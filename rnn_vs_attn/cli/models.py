@@ -13,6 +13,8 @@ from rnn_vs_attn.models.registry import ENCODER, LANGUAGE, Complexity, ModelSpec
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
 from rnn_vs_attn.run.session import console
 from rnn_vs_attn.suites import takers
+from rnn_vs_attn.worker.pool import ask_once
+from rnn_vs_attn.worker.protocol import Describe
 
 VOCAB_SIZE = 256  # bytes
 _GROWTHS = tuple(field.name for field in dataclasses.fields(Complexity))
@@ -63,12 +65,7 @@ def _facts(spec: ModelSpec, shape: Shape, debug: bool) -> dict[str, Any]:
     if spec.costs:
         flops = spec.costs.flops(shape).train
         return {"num_params": spec.costs.num_params(shape), "train_flops": flops, "decodes": True}
-    described = ask_once("describe", debug, model=spec.name, shape=dataclasses.asdict(shape))
-    return {
-        "num_params": described["num_params"],
-        "train_flops": described["flops"],
-        "decodes": described["decodes"],
-    }
+    return dataclasses.asdict(ask_once(Describe(spec.name, shape), debug))
 
 
 def _causal(spec: ModelSpec) -> str:
@@ -85,17 +82,6 @@ def _language_params(spec: ModelSpec, shape: Shape) -> int:
 def _encoder_shape(shape: Shape) -> AlbertShape:
     size = (shape.num_layers, shape.d_model, shape.num_heads)
     return AlbertShape(*size, vocab_size=VOCAB_SIZE, context_len=shape.seq_len)
-
-
-def ask_once(do: str, debug: bool, **fields: Any) -> dict[str, Any]:
-    from rnn_vs_attn.worker.client import ChildWorker
-
-    worker = ChildWorker(debug)
-    try:
-        return worker.ask(do, 60.0, **fields)
-    finally:
-        if worker.alive:
-            worker.close()
 
 
 _TITLES = {

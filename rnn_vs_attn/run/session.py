@@ -9,23 +9,27 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn import units
-from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
+from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import LOOKS, Budget, Limits
-from rnn_vs_attn.machine import environment, fitness, processors
+from rnn_vs_attn.machine import environment, fitness
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.folder import RunFolder
-from rnn_vs_attn.records.types import Record, Run
+from rnn_vs_attn.records.types import Record, Run, SampleLine
 from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.run.estimates import estimates
-from rnn_vs_attn.run.runner import Sweep, now
-from rnn_vs_attn.run.schedule import After, Costs, Look, Schedule, left_out_words
+from rnn_vs_attn.run.journal import Journal
+from rnn_vs_attn.run.runner import Sweep
+from rnn_vs_attn.run.schedule import After, Look, Schedule, left_out_words, plans_of
 from rnn_vs_attn.suites.suite import Case, Suite, axes_of, untaken
 from rnn_vs_attn.text import safe as safe_text
 from rnn_vs_attn.text.streams import print_json, say, show
+from rnn_vs_attn.worker.pool import Workers, devices
+from rnn_vs_attn.worker.protocol import About, Check, ReadEnvironment
 
 DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143
 WIDE = 165  # columns of a terminal that shows every column of a table
@@ -48,19 +52,19 @@ def start(suite: Suite, options: dict[str, Any]) -> int:
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options["output"] is not None and not options["dry_run"]:
         check_folder(options["output"])
-    with _Workers(suite, options["debug"], axes["threads"]) as workers:
+    with Workers(suite.timed, options["debug"], axes["threads"]) as workers:
         return _start(suite, axes, limits, workers, options, begun)
 
 
 def _start(
-    suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers, options: dict[str, Any], begun: float
+    suite: Suite, axes: sweeps.Axes, limits: Limits, workers: Workers, options: dict[str, Any], begun: float
 ) -> int:
     facts = _probe(suite, axes, limits, workers)
     if suite.check:
         suite.check(axes)
     cases = sweeps.cases(suite, axes)
     looked = estimates(workers.asked, suite, cases, limits)
-    schedule = workers.schedule(looked, limits, begun)
+    schedule = Schedule.of(looked, limits, begun, workers.start_up)
     if not options.get("after_others"):
         _check_starts(suite, cases, limits, workers, schedule)
     if options["dry_run"]:
@@ -71,14 +75,14 @@ def _start(
         command=["rnn-vs-attn", *command_line(options["anonymous"])],
         settings={"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs},
         environment=environment.describe(facts, options["anonymous"]),
-        started=now(),
+        started=units.now(),
         finished=None,
         status="interrupted",
     )
-    return _run(suite, cases, limits, folder, head, workers, options, looked, begun)
+    return _run(suite, cases, limits, folder, head, workers, options, looked, schedule)
 
 
-def _check_starts(suite: Suite, cases: Sequence[Case], limits: Limits, workers: _Workers, schedule: Schedule) -> None:
+def _check_starts(suite: Suite, cases: Sequence[Case], limits: Limits, workers: Workers, schedule: Schedule) -> None:
     """UserError where the processes of all rounds take all the time to start; that of the first one stands ready.
 
     One round is measured however long it takes, and so is what comes after other runs of the same command.
@@ -105,7 +109,7 @@ def resume(suite: Suite, options: dict[str, Any]) -> int:
     if options["retry"] and any(line.status != "ok" for line in lines):
         head = dataclasses.replace(head, status="interrupted", finished=None)
     looked: dict[Case, Look] = {}
-    with _Workers(suite, options["debug"], stored.axes["threads"]) as workers:
+    with Workers(suite.timed, options["debug"], stored.axes["threads"]) as workers:
         if head.status != "complete":
             facts = _probe(suite, dict(stored.axes), limits, workers)
             here = environment.hard_keys(environment.describe(facts, anonymous=False))
@@ -114,89 +118,8 @@ def resume(suite: Suite, options: dict[str, Any]) -> int:
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
             looked = estimates(workers.asked, suite, cases, limits)
-        return _run(suite, cases, limits, RunFolder.reopen(path), head, workers, options, looked, begun, lines)
-
-
-class _Workers:
-    """The processes of one command: one that is asked about the machine, and one for each round.
-
-    The first two start together, so that torch is loaded for the first round while the other is asked. Where nothing
-    is timed, all goes on in the one that was asked.
-    """
-
-    def __init__(self, suite: Suite, debug: bool, threads: Sequence[int]) -> None:
-        self.start_up = 0.0
-        self._variables = processors.one_each(threads)
-        self._timed = suite.timed
-        self._debug = debug
-        self._asked: Any = None
-        self._spare: Any = None
-
-    def __enter__(self) -> _Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for worker in (self._asked, self._spare):
-            if worker is not None and worker.alive:
-                worker.close()
-
-    def asked(self) -> Any:
-        """The one that is asked; another where a user's module has ended it."""
-        if self._asked is None:
-            self._asked = self._new(wait=False)
-            if self._timed:
-                self._spare = self._new(wait=False)
-            try:
-                self._asked.wait_until_ready()
-            except DoesNotStart:  # once more: something may have killed it
-                self._asked = self._new()
-            self.start_up = self._asked.start_up
-        elif not self._asked.alive:
-            self._asked = self._new()
-        return self._asked
-
-    def ask_twice(self, do: str, limits: Limits, **fields: Any) -> dict[str, Any]:
-        """The answer to what has nothing to do with a user's module: once more where something killed the process."""
-        answer: dict[str, Any]
-        try:
-            answer = self.asked().ask(do, limits.timeout, **fields)
-            return answer
-        except CaseFault as fault:
-            if fault.status == "timeout":
-                raise _not_asked(f"{fault.reason}; give a longer --timeout") from None
-        try:
-            answer = self.asked().ask(do, limits.timeout, **fields)
-            return answer
-        except CaseFault as fault:
-            raise _not_asked(f"{fault.reason}, twice; --debug shows more") from None
-
-    def _new(self, wait: bool = True) -> Any:
-        from rnn_vs_attn.worker.client import ChildWorker
-
-        return ChildWorker(self._debug, wait=wait, variables=self._variables)
-
-    def next(self) -> Any:
-        """One for a round, fresh where times are taken."""
-        asked, spare = self._asked, self._spare
-        self._asked = self._spare = None
-        if not self._timed and asked is not None and asked.alive:
-            return asked
-        if asked is not None and asked.alive:
-            asked.close()
-        if spare is None:
-            return self._new()
-        spare.wait_until_ready()
-        return spare
-
-    def schedule(self, looked: Mapping[Case, Look], limits: Limits, begun: float) -> Schedule:
-        """The time of a run of which nothing is measured yet."""
-        costs = Costs({case: look.cost for case, look in looked.items()})
-        start_up = self.start_up if self._timed else 0.0
-        return Schedule(costs, limits.wanted_rounds, begun, limits.max_seconds, start_up)
-
-
-def _not_asked(reason: str) -> UserError:
-    return UserError(f"this machine could not be asked what it is: {reason}")
+        schedule = Schedule.of(looked, limits, begun, workers.start_up)
+        return _run(suite, cases, limits, RunFolder.reopen(path), head, workers, options, looked, schedule, lines)
 
 
 def _run(
@@ -205,30 +128,19 @@ def _run(
     limits: Limits,
     folder: RunFolder,
     head: Run,
-    workers: _Workers,
+    workers: Workers,
     options: dict[str, Any],
     looked: Mapping[Case, Look],
-    begun: float,
-    lines: Sequence[Any] = (),
+    schedule: Schedule,
+    lines: Sequence[SampleLine] = (),
 ) -> int:
     """Measure, show, write; whatever ends the run, what is done is kept and shown."""
     from rnn_vs_attn.run.progress import Shown
 
     err = console(stderr=True)
     quiet = options["quiet"]
-    sweep = Sweep(
-        suite,
-        cases,
-        limits,
-        folder,
-        head,
-        workers.next,
-        lines=lines,
-        looked=looked,
-        start_up=workers.start_up,
-        begun=begun,
-        retry=options["retry"],
-    )
+    journal = Journal(suite, cases, folder, lines, over=head.status == "complete")
+    sweep = Sweep(journal, limits, head, schedule, workers.next, plans_of(looked), options["retry"])
     show_first = _first_table(suite, limits, err, sweep.rounds, options)
     code = DONE
     if head.status != "complete":
@@ -432,19 +344,17 @@ def margin(text: str) -> float:
     return value
 
 
-def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers) -> dict[str, Any]:
+def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: Workers) -> dict[str, Any]:
     """What torch says of this machine; resolves device `auto` in `axes`. UserError for what the user can mend.
 
     A module that crashes or hangs here is left to its own case, which records it.
     """
-    facts = workers.ask_twice("environment", limits)
-    pairs = [(name, dtype) for name in axes["device"] for dtype in axes["dtype"]]
-    resolved = [workers.ask_twice("device", limits, name=n, dtype=dtype)["device"] for n, dtype in pairs]
-    axes["device"] = list(dict.fromkeys(resolved))
+    facts = workers.ask_twice(ReadEnvironment(), limits.timeout).facts
+    ask = partial(workers.ask_twice, timeout=limits.timeout)
+    axes["device"] = devices(axes["device"], axes["dtype"], ask)
     for case in _users_modules(suite, axes):
-        fields = {"suite": suite.name, "case": axes_of(case), "max_memory": limits.max_memory}
         try:
-            workers.asked().ask("check", limits.timeout, **fields)
+            workers.asked().ask(Check(About.of(suite, case, limits.max_memory)), limits.timeout)
         except CaseFault as fault:
             if fault.status == "failed" and len(axes["model"]) == 1:
                 raise UserError(f"model {case.model!r} cannot be measured: {fault.reason}") from None
@@ -454,9 +364,8 @@ def _probe(suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers) -
 def _users_modules(suite: Suite, axes: sweeps.Axes) -> list[Case]:
     """One case of each of the user's own modules and each width, at the shortest length."""
     names = [name for name in axes["model"] if find(name).family == "user"]
-    few = {name: values[:1] for name, values in axes.items()}
-    few |= {"model": names, "d_model": axes["d_model"], "seq_len": [min(axes["seq_len"])]}
-    return [case for case in sweeps.cases(suite, few) if not suite.only_counts(case)]
+    least = sweeps.least_cases(suite, axes, model=names, d_model=axes["d_model"])
+    return [case for case in least if not suite.only_counts(case)]
 
 
 def check_folder(path: Path, resumable: bool = True) -> None:
