@@ -22,7 +22,6 @@ from rnn_vs_attn.measure.conduct.batch_independence import RANDOM
 from rnn_vs_attn.measure.conduct.layers import IN_PLACE, REMEMBERS
 from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.timing import calls, decoding
-from rnn_vs_attn.measure.workload import Care
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.language import interface as language
@@ -30,6 +29,7 @@ from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.mixer import advance
 from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, find
 from rnn_vs_attn.models.shapes import LanguageShape
+from rnn_vs_attn.records.timing import Care
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.decode import remarks as decode_words
 from rnn_vs_attn.suites.decode import suite as decode

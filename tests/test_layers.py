@@ -32,9 +32,15 @@ BEGINS_WITH_TORCH = (
     "models.kernels.",
     "models.layers.",
     "models.language.",
+    "worker.answers",
+    "worker.batches",
+    "worker.cases",
+    "worker.questions",
+    "worker.readings",
+    "worker.sandbox",
 )
 WITHOUT_TORCH = ("models.initialisation",)  # whose names begin like those of others
-RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker.server", "suites.")
+RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "suites.")
 HEAVY = ("torch", "pandas", "matplotlib", "scipy", "numpy")
 
 

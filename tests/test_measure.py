@@ -19,13 +19,14 @@ from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Budget, Plan, Turn
 from rnn_vs_attn.measure import device, machine_peak, memory
 from rnn_vs_attn.measure.operations import flops
-from rnn_vs_attn.measure.timing.clock import Block, CPUClock
+from rnn_vs_attn.measure.timing.clock import CPUClock
 from rnn_vs_attn.measure.timing.cuda_graphs import GraphedWorkload, capture
 from rnn_vs_attn.measure.timing.warm_up import calibrate, make_ready, warm_up
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, ModelSpec, find
+from rnn_vs_attn.records.timing import Block
 from rnn_vs_attn.suites.bench import suite as bench
 from rnn_vs_attn.suites.bench.suite import BenchCase
 
@@ -82,14 +83,14 @@ def test_warm_up_goes_on_until_the_time_has_settled(workload: Workload) -> None:
     falling = [0.05 * 0.9**i for i in range(8)]
     ready = warm_up(ScriptedClock(*falling, 0.02), workload, "train", Budget(warm_up=0.2, max_warm_up=5.0))
     assert ready.settled
-    assert ready.seconds > sum(falling)
+    assert ready.warm_up_seconds > sum(falling)
 
 
 def test_warm_up_that_never_settles_ends_and_says_so(workload: Workload) -> None:
     swinging = ScriptedClock(*[0.06, 0.1] * 50)
     ready = warm_up(swinging, workload, "train", Budget(warm_up=0.2, max_warm_up=0.6))
     assert not ready.settled
-    assert 0.6 <= ready.seconds < 0.8
+    assert 0.6 <= ready.warm_up_seconds < 0.8
 
 
 # The clock
@@ -416,7 +417,7 @@ def test_a_worker_begins_with_no_more_threads_than_can_compute_at_once(
     usable: int, affinity: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from rnn_vs_attn.machine import environment
-    from rnn_vs_attn.worker.server import Worker
+    from rnn_vs_attn.worker.answers import Answers
 
     monkeypatch.setattr(environment, "usable_cores", lambda: usable)
     monkeypatch.setattr(environment, "affinity_cores", lambda: affinity)
@@ -424,7 +425,7 @@ def test_a_worker_begins_with_no_more_threads_than_can_compute_at_once(
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        Worker()
+        Answers()
         assert torch.get_num_threads() == usable
         assert os.environ == ({"TORCHINDUCTOR_COMPILE_THREADS": "1"} if usable < affinity else {})
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from rnn_vs_attn.ab.options import SUITE
-from rnn_vs_attn.ab.runner import NAME
+from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.cli import models as listing
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.registry import BUILT_IN, ModelSpec, find

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from command import run
-from fakes import FAKE, FakeMachine, Request, fake_cases, of_rounds, unfinished_run
+from fakes import FAKE, Asked, FakeMachine, fake_cases, of_rounds, unfinished_run
 from torch import Tensor, nn
 
 from rnn_vs_attn import export
@@ -27,9 +28,11 @@ from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.shapes import GPTShape
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.runner import Sweep
+from rnn_vs_attn.run.schedule import Schedule
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.suite import Suite, axes_of
+from rnn_vs_attn.suites.suite import MEASURE, PEAKS, Case, Suite, axes_of
 from rnn_vs_attn.suites.variants import passes as variants_passes
 from rnn_vs_attn.suites.variants.albert import analysis as variants_albert_reading
 from rnn_vs_attn.suites.variants.albert import remarks as variants_albert_words
@@ -44,6 +47,7 @@ from rnn_vs_attn.suites.variants.transformer_xl import remarks as variants_trans
 from rnn_vs_attn.suites.variants.transformer_xl import suite as variants_transformer_xl
 from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL, TransformerXLCase
 from rnn_vs_attn.worker.client import ChildWorker
+from rnn_vs_attn.worker.protocol import About, Measure
 
 HERE: dict[str, Any] = {"device": "cpu", "threads": 1}
 
@@ -415,45 +419,40 @@ def test_the_peak_of_training_on_a_few_tokens_is_that_of_the_gradients() -> None
     """Of all weights but the pooler's, which nothing asks for; the activations of two tokens are next to nothing."""
     case = AlbertCase(size="bert-base", seq_len=2, device="cpu", threads=1)
     worker = ChildWorker()
-    fields = {"suite": "variants-albert", "case": axes_of(variants_albert.complete(case)), "max_memory": None}
-    answer = worker.ask("measure", 120, turn=dataclasses.asdict(Turn()), part="peaks", **fields)
+    about = About("variants-albert", axes_of(variants_albert.complete(case)), None)
+    answer = worker.ask(Measure(about, Turn(), PEAKS), 120)
     worker.close()
-    (train,) = (s["value"] for s in answer["samples"] if s["axes"] == {"pass": "train"})
+    (train,) = (sample.value for sample in answer.samples if sample.axes == {"pass": "train"})
     shape = variants_albert.SIZES["bert-base"]
     assert train == pytest.approx(4 * (shape.num_params - shape.pooler_params), rel=0.02)
+
+
+def sweep(machine: FakeMachine, folder: Path, cases: Sequence[Case], limits: Limits) -> Sweep:
+    """A run that measures nothing but peaks after all else."""
+    journal = Journal(PEAKS_LAST, cases, RunFolder.create(folder), ())
+    schedule = Schedule.of({}, limits, machine.clock(), start_up=0.0)
+    return Sweep(journal, limits, unfinished_run(), schedule, machine.start, clock=machine.clock)
 
 
 def test_peaks_are_taken_after_the_times_of_all_cases(tmp_path: Path) -> None:
     machine = FakeMachine()
     cases = fake_cases("rnn", "gru", "lstm")
     limits = Limits(2, 0.05, 1e9, 60.0, None, 0, Budget())
-    sweep = Sweep(
-        PEAKS_LAST,
-        cases,
-        limits,
-        RunFolder.create(tmp_path / "run"),
-        unfinished_run(),
-        machine.start,
-        clock=machine.clock,
-    )
-    sweep.run()
-    asked = machine.asked("measure")
-    assert [request.fields["part"] for request in asked] == (["measure"] * 3 + ["peaks"] * 3) * 2
+    sweep(machine, tmp_path / "run", cases, limits).run()
+    asked = machine.asked(Measure)
+    assert [request.request.part for request in asked] == ([MEASURE] * 3 + [PEAKS] * 3) * 2
     assert {request.model for request in asked[3:6]} == {"rnn", "gru", "lstm"}
     assert [request.worker for request in asked] == [0] * 6 + [1] * 6
 
 
 def test_a_case_that_failed_has_no_peaks(tmp_path: Path) -> None:
-    def trouble(request: Request) -> BaseException | None:
+    def trouble(request: Asked) -> BaseException | None:
         return CaseFault("failed", "it broke") if request.model == "gru" else None
 
     machine = FakeMachine(trouble=trouble)
     limits = Limits(1, 0.05, 1e9, 60.0, None, 0, Budget())
-    folder = RunFolder.create(tmp_path / "run")
-    Sweep(
-        PEAKS_LAST, fake_cases("rnn", "gru"), limits, folder, unfinished_run(), machine.start, clock=machine.clock
-    ).run()
-    peaks = [request.model for request in machine.asked("measure") if request.fields.get("part") == "peaks"]
+    sweep(machine, tmp_path / "run", fake_cases("rnn", "gru"), limits).run()
+    peaks = [request.model for request in machine.asked(Measure) if request.request.part == PEAKS]
     assert peaks == ["rnn"]
 
 

@@ -13,7 +13,8 @@ from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude, look_at
 from rnn_vs_attn.ab.progress import PairsShown
 from rnn_vs_attn.ab.report import described, nothing_to_compare, report_of, said_of_outcomes
-from rnn_vs_attn.ab.runner import NAME, Pairs
+from rnn_vs_attn.ab.runner import Pairs
+from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.ab.versions import CANDIDATE, Sides
 from rnn_vs_attn.compare import report as verdict_report
 from rnn_vs_attn.compare.report import Report

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnn_vs_attn import units
-from rnn_vs_attn.ab.runner import PairLimits
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.limits import PairLimits
 from rnn_vs_attn.run.options import PLACE, ShownOptions, force_option, memory_option
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.suite import argument, option

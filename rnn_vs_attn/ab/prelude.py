@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rnn_vs_attn.ab import decide as judging
 from rnn_vs_attn.ab import versions as sides
 from rnn_vs_attn.ab.options import SUITE
-from rnn_vs_attn.ab.runner import PairLimits
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Presence, Sides
 from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.limits import PairLimits, Turn
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.run.cases import AxisValues
-from rnn_vs_attn.suites.suite import Case, axes_of
+from rnn_vs_attn.suites.suite import Case
 from rnn_vs_attn.worker.client import ChildWorker
+from rnn_vs_attn.worker.pool import devices, end
+from rnn_vs_attn.worker.protocol import About, Check, CompareOutcome, Measure, ReadEnvironment, Request
+
+Reply = TypeVar("Reply")
 
 
 @dataclass
@@ -34,21 +39,22 @@ class Prelude:
     facts: dict[str, dict[str, Any]]
     axes: AxisValues
     presence: dict[str, Presence]
-    outcomes: dict[Case, dict[str, Any]] = field(default_factory=dict)
+    outcomes: dict[Case, Outcome] = field(default_factory=dict)
     exact: list[verdicts.Comparison] = field(default_factory=list)
     not_exact: dict[str, str] = field(default_factory=dict)
 
     @property
     def differ(self) -> list[Case]:
         """Cases whose outputs are further apart than rounding, or could not be compared."""
-        return [case for case, found in self.outcomes.items() if found["error"] or not found["rounding"]]
+        return [case for case, found in self.outcomes.items() if found.differs]
 
 
 def look_at(both: Sides, axes: AxisValues, limits: PairLimits) -> Prelude:
     """Ask both sides what they are, prove that they differ, compare what they compute and what has no noise."""
     workers = both.start()
     try:
-        facts = sides.at_once({name: _asking(workers[name], "environment", limits) for name in workers})
+        told = sides.at_once({name: _asking(workers[name], ReadEnvironment(), limits) for name in workers})
+        facts = {name: answer.facts for name, answer in told.items()}
         axes = axes | {"device": _devices(workers, axes, limits)}
         if SUITE.check:
             SUITE.check(axes)
@@ -69,22 +75,19 @@ def look_at(both: Sides, axes: AxisValues, limits: PairLimits) -> Prelude:
                     sides.prove(both, workers, [name], limits.timeout)
         return prelude
     finally:
-        for worker in workers.values():
-            if worker.alive:
-                worker.close()
+        end(*workers.values())
 
 
-def _asking(worker: ChildWorker, do: str, limits: PairLimits, **fields: Any) -> Any:
-    return lambda: worker.ask(do, limits.timeout, **fields)
+def _asking(worker: ChildWorker, request: Request[Reply], limits: PairLimits) -> Callable[[], Reply]:
+    return partial(worker.ask, request, limits.timeout)
 
 
 def _devices(workers: Mapping[str, ChildWorker], axes: AxisValues, limits: PairLimits) -> list[str]:
     """The devices that the names stand for on both sides. UserError where they differ."""
     resolved = {}
     for side, worker in workers.items():
-        asked = [(name, dtype) for name in axes["device"] for dtype in axes["dtype"]]
-        found = [worker.ask("device", limits.timeout, name=n, dtype=dtype)["device"] for n, dtype in asked]
-        resolved[side] = list(dict.fromkeys(found))
+        ask = partial(worker.ask, timeout=limits.timeout)
+        resolved[side] = devices(axes["device"], axes["dtype"], ask)
     if resolved[BASELINE] != resolved[CANDIDATE]:
         raise UserError(
             f"--device {','.join(axes['device'])} is {resolved[BASELINE]} for the baseline and {resolved[CANDIDATE]} "
@@ -98,13 +101,11 @@ def _check_modules(both: Sides, workers: dict[str, ChildWorker], prelude: Prelud
     for name, presence in prelude.presence.items():
         if not presence.on_both or find(name).family != "user":
             continue
-        few = {axis: values[:1] for axis, values in prelude.axes.items()}
-        few |= {"model": [name], "seq_len": [min(prelude.axes["seq_len"])]}
-        for case in sweeps.cases(SUITE, few):
+        for case in sweeps.least_cases(SUITE, prelude.axes, model=[name]):
+            request = Check(About.of(SUITE, case, limits.max_memory))
             for side in both:
-                fields = {"suite": SUITE.name, "case": axes_of(case), "max_memory": limits.max_memory}
                 try:
-                    both.awake(workers, side.name).ask("check", limits.timeout, **fields)
+                    both.awake(workers, side.name).ask(request, limits.timeout)
                 except UserError as error:
                     presence.broken[side.name] = str(error)
                 except CaseFault as fault:  # a crash or the like is recorded by its case
@@ -114,31 +115,24 @@ def _check_modules(both: Sides, workers: dict[str, ChildWorker], prelude: Prelud
             raise UserError(presence.broken[CANDIDATE])
 
 
-ALIKE: dict[str, Any] = {"error": "", "max_error": 0.0, "where": "", "equal": True, "rounding": True}
-
-
-def _outcome(
-    both: Sides, workers: dict[str, ChildWorker], case: Case, limits: PairLimits, path: Path
-) -> dict[str, Any]:
+def _outcome(both: Sides, workers: dict[str, ChildWorker], case: Case, limits: PairLimits, path: Path) -> Outcome:
     """How far the candidate's output and gradients are from the baseline's, on the baseline's weights and input."""
     plain = dataclasses.replace(case, compile=False, cuda_graphs=False)  # type: ignore[call-arg]
-    fields = {"suite": SUITE.name, "case": axes_of(plain), "seed": 0, "max_memory": limits.max_memory}
-    faults: dict[str, str] = {}
-    answer: dict[str, Any] = {}
+    about, faults, answer = About.of(SUITE, plain, limits.max_memory), dict[str, str](), Outcome()
     for side in (BASELINE, CANDIDATE):
+        request = CompareOutcome(about, seed=0, path=str(path), compare=side == CANDIDATE and not faults)
         try:
-            worker, compare = both.awake(workers, side), side == CANDIDATE and not faults
-            answer = worker.ask("outcome", limits.timeout, path=str(path), compare=compare, **fields)
+            answer = both.awake(workers, side).ask(request, limits.timeout)
         except (CaseFault, UserError) as error:
             faults[side] = str(error)
     if len(faults) == 2 and faults[BASELINE] == faults[CANDIDATE]:
-        return ALIKE | {"fails": faults[BASELINE]}
-    return {"error": "; ".join(f"{side}: {text}" for side, text in faults.items())} if faults else answer
+        return Outcome(fails=faults[BASELINE])
+    return Outcome("; ".join(f"{side}: {text}" for side, text in faults.items())) if faults else answer
 
 
 def _exact(both: Sides, workers: dict[str, ChildWorker], case: Case, limits: PairLimits) -> list[verdicts.Comparison]:
     """What has no noise, on both sides at once. CaseFault or UserError where one of them cannot."""
-    fields = {"suite": SUITE.name, "case": axes_of(case), "turn": asdict(Turn()), "max_memory": limits.max_memory}
+    request = Measure(About.of(SUITE, case, limits.max_memory), Turn())
     awake = {name: both.awake(workers, name) for name in (BASELINE, CANDIDATE)}
-    found = sides.at_once({name: _asking(w, "measure", limits, **fields) for name, w in awake.items()})
-    return judging.exact(SUITE, case, {name: answer["samples"] for name, answer in found.items()}, limits.margin)
+    found = sides.at_once({name: _asking(worker, request, limits) for name, worker in awake.items()})
+    return judging.exact(SUITE, case, {name: answer.samples for name, answer in found.items()}, limits.margin)

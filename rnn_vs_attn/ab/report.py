@@ -11,7 +11,8 @@ from rnn_vs_attn import units
 from rnn_vs_attn.ab import decide as judging
 from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude
-from rnn_vs_attn.ab.runner import NAME, Pairs
+from rnn_vs_attn.ab.runner import Pairs
+from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Sides
 from rnn_vs_attn.compare import report as verdict_report
 from rnn_vs_attn.compare import verdicts
@@ -52,7 +53,7 @@ def report_of(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions) -
         "stages": [{"stage": s.number, "pairs": s.pairs, "planned": s.wanted} for s in pairs.stages],
         "flagged": [axes_of(cell.case) | {"pass": cell.name, "as": way} for cell, way in pairs.flagged.items()],
         "calibration": [dataclasses.asdict(c) for c in calibrations],
-        "outcomes": [{"axes": axes_of(case)} | outcome for case, outcome in prelude.outcomes.items()],
+        "outcomes": [{"axes": axes_of(case)} | found.document() for case, found in prelude.outcomes.items()],
         "folder": pairs.folder.path.name if options.anonymous else str(pairs.folder.path),
     }
     return Report(_title(both, options), found, [note for note in notes if note], code, facts)
@@ -109,15 +110,15 @@ def said_of_outcomes(prelude: Prelude) -> list[str]:
         found = known[case]
         told.append(
             f"NOT EQUAL, {model} at seq_len {case.seq_len}: "
-            + (found["error"] or f"{found['where']} differs by up to {found['max_error']:.2g} of its largest value")
+            + (found.error or f"{found.where} differs by up to {found.max_error:.2g} of its largest value")
         )
-    fail = {case: found["fails"] for case, found in known.items() if found.get("fails")}
+    fail = {case: found.fails for case, found in known.items() if found.fails}
     by_model = {case.model: text for case, text in reversed(fail.items())}
     told += [f"{model} fails alike on both sides: {text}" for model, text in by_model.items()]
     if prelude.differ:
         return told
-    worst = max(found["max_error"] for found in known.values())
-    equal = all(found["equal"] for found in known.values())
+    worst = max(found.max_error for found in known.values())
+    equal = all(found.equal for found in known.values())
     how = "bit for bit" if equal else f"up to rounding ({worst:.1g} of the largest value)"
     return [f"outputs and gradients on the same weights and inputs: equal {how}", *told]
 

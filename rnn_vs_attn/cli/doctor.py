@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from rnn_vs_attn.cli.models import ask_once
 from rnn_vs_attn.machine import environment, fitness
 from rnn_vs_attn.text.streams import print_json, show
+from rnn_vs_attn.worker.pool import ask_once
+from rnn_vs_attn.worker.protocol import ReadEnvironment
 
 
 def doctor_command(
@@ -22,7 +23,7 @@ def doctor_command(
 ) -> None:
     """Is this machine fit to measure on, and what to do about it."""
     before = dataclasses.replace(environment.cpu_state(), clock_mhz=None)  # which is low before there is anything to do
-    facts = environment.describe(ask_once("environment", debug), anonymous)
+    facts = environment.describe(ask_once(ReadEnvironment(), debug).facts, anonymous)
     moved = environment.changes(before, environment.cpu_state(), "this look at it")
     found = fitness.findings(facts, threads or facts["usable_cores"], moved)
     if as_json:

@@ -10,7 +10,7 @@ import typer
 
 from rnn_vs_attn import units
 from rnn_vs_attn.ab.options import SUITE
-from rnn_vs_attn.ab.runner import NAME
+from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import BUILT_IN, ENCODER, LANGUAGE, Complexity, ModelSpec, find, plug_ins
@@ -20,6 +20,8 @@ from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.cases import check_heads
 from rnn_vs_attn.suites import takers
 from rnn_vs_attn.text.streams import print_json
+from rnn_vs_attn.worker.pool import ask_once
+from rnn_vs_attn.worker.protocol import Describe
 
 VOCAB_SIZE = 256  # bytes
 _GROWTHS = tuple(field.name for field in dataclasses.fields(Complexity))
@@ -91,12 +93,7 @@ def _facts(spec: ModelSpec, shape: Shape, debug: bool) -> dict[str, Any]:
     if spec.costs:
         flops = spec.costs.flops(shape).train
         return {"num_params": spec.costs.num_params(shape), "train_flops": flops, "decodes": True}
-    described = ask_once("describe", debug, model=spec.name, shape=dataclasses.asdict(shape))
-    return {
-        "num_params": described["num_params"],
-        "train_flops": described["flops"],
-        "decodes": described["decodes"],
-    }
+    return dataclasses.asdict(ask_once(Describe(spec.name, shape), debug))
 
 
 def _causal(spec: ModelSpec) -> str:
@@ -113,17 +110,6 @@ def _language_params(spec: ModelSpec, shape: Shape) -> int:
 def _encoder_shape(shape: Shape) -> AlbertShape:
     size = (shape.num_layers, shape.d_model, shape.num_heads)
     return AlbertShape(*size, vocab_size=VOCAB_SIZE, context_len=shape.seq_len)
-
-
-def ask_once(do: str, debug: bool, **fields: Any) -> dict[str, Any]:
-    from rnn_vs_attn.worker.client import ChildWorker
-
-    worker = ChildWorker(debug)
-    try:
-        return worker.ask(do, 60.0, **fields)
-    finally:
-        if worker.alive:
-            worker.close()
 
 
 _TITLES = {

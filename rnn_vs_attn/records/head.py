@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.records.types import Run
+from rnn_vs_attn.units import now
 
 
 def begun(suite: str, settings: dict[str, Any], facts: Mapping[str, Any], anonymous: bool) -> Run:
@@ -35,8 +35,3 @@ def finished(head: Run) -> Run:
 def command_line(anonymous: bool) -> list[str]:
     """The words typed; without folders where anonymous."""
     return [Path(w).name if anonymous and os.sep in w and not w.startswith("-") else w for w in sys.argv[1:]]
-
-
-def now() -> str:
-    """UTC, ISO 8601, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from functools import partial
 from typing import Any
 
 from rnn_vs_attn import units
@@ -19,13 +20,15 @@ from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.run import dry_run, output, resuming
 from rnn_vs_attn.run.cases import AxisValues
 from rnn_vs_attn.run.estimates import estimates
+from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.options import WHOLE, Part, RunOptions
 from rnn_vs_attn.run.planned import Planned
 from rnn_vs_attn.run.runner import Sweep
-from rnn_vs_attn.run.schedule import Schedule
-from rnn_vs_attn.run.session import _Workers
-from rnn_vs_attn.suites.suite import Case, Suite, axes_of
+from rnn_vs_attn.run.schedule import Look, Schedule, plans_of
+from rnn_vs_attn.suites.suite import Case, Suite
 from rnn_vs_attn.text.streams import say
+from rnn_vs_attn.worker.pool import Workers, devices
+from rnn_vs_attn.worker.protocol import About, Check, ReadEnvironment
 
 
 def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOLE) -> int:
@@ -37,17 +40,17 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options.output is not None and not options.dry_run:
         check_folder(options.output)
-    with _Workers(suite, options.debug, axes["threads"]) as workers:
+    with Workers(suite.timed, options.debug, axes["threads"]) as workers:
         facts = _probe(suite, axes, limits, workers)
         if suite.check:
             suite.check(axes)
         cases = sweeps.cases(suite, axes)
-        planned = Planned(suite, cases, limits, begun, estimates(workers.asked, suite, cases, limits))
-        schedule = workers.schedule(planned.looked, limits, begun)
+        looked = estimates(workers.asked, suite, cases, limits)
+        planned = Planned(suite, cases, limits, looked, Schedule.of(looked, limits, begun, workers.start_up))
         if not part.after_others:
-            _check_starts(planned, workers.start_up, schedule)
+            _check_starts(planned, workers.start_up)
         if options.dry_run:
-            dry_run.tell(planned, schedule, options.as_json)
+            dry_run.tell(planned, options.as_json)
             return DONE
         folder = RunFolder.create(options.output) if options.output else new_folder(suite.name)
         settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs}
@@ -55,12 +58,12 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
         return _run(planned, folder, head, workers, options, part)
 
 
-def _check_starts(planned: Planned, start_up: float, schedule: Schedule) -> None:
+def _check_starts(planned: Planned, start_up: float) -> None:
     """UserError where the processes of all rounds take all the time to start; that of the first one stands ready.
 
     One round is measured however long it takes, and so is what comes after other runs of the same command.
     """
-    suite, limits = planned.suite, planned.limits
+    suite, limits, schedule = planned.suite, planned.limits, planned.schedule
     now, rounds = time.monotonic(), limits.wanted_rounds
     over = (rounds - 1) * start_up >= limits.max_seconds if suite.timed else now >= schedule.ends
     if rounds == 1 or not over:
@@ -81,8 +84,8 @@ def resume(suite: Suite, options: RunOptions) -> int:
     head, limits, lines = stored.head, stored.limits, stored.lines
     if options.retry and any(line.status != "ok" for line in lines):
         head = dataclasses.replace(head, status="interrupted", finished=None)
-    planned = Planned(suite, stored.cases, limits, begun, lines=lines)
-    with _Workers(suite, options.debug, stored.axes["threads"]) as workers:
+    looked: dict[Case, Look] = {}
+    with Workers(suite.timed, options.debug, stored.axes["threads"]) as workers:
         if head.status != "complete":
             facts = _probe(suite, dict(stored.axes), limits, workers)
             here = environment.hard_keys(environment.describe(facts, anonymous=False))
@@ -91,26 +94,25 @@ def resume(suite: Suite, options: RunOptions) -> int:
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
             looked = estimates(workers.asked, suite, stored.cases, limits)
-            planned = dataclasses.replace(planned, looked=looked)
+        schedule = Schedule.of(looked, limits, begun, workers.start_up)
+        planned = Planned(suite, stored.cases, limits, looked, schedule, lines)
         return _run(planned, RunFolder.reopen(path), head, workers, options)
 
 
 # The machine
 
 
-def _probe(suite: Suite, axes: AxisValues, limits: Limits, workers: _Workers) -> dict[str, Any]:
+def _probe(suite: Suite, axes: AxisValues, limits: Limits, workers: Workers) -> dict[str, Any]:
     """What torch says of this machine; resolves device `auto` in `axes`. UserError for what the user can mend.
 
     A module that crashes or hangs here is left to its own case, which records it.
     """
-    facts = workers.ask_twice("environment", limits)
-    pairs = [(name, dtype) for name in axes["device"] for dtype in axes["dtype"]]
-    resolved = [workers.ask_twice("device", limits, name=n, dtype=dtype)["device"] for n, dtype in pairs]
-    axes["device"] = list(dict.fromkeys(resolved))
+    facts = workers.ask_twice(ReadEnvironment(), limits.timeout).facts
+    ask = partial(workers.ask_twice, timeout=limits.timeout)
+    axes["device"] = devices(axes["device"], axes["dtype"], ask)
     for case in _users_modules(suite, axes):
-        fields = {"suite": suite.name, "case": axes_of(case), "max_memory": limits.max_memory}
         try:
-            workers.asked().ask("check", limits.timeout, **fields)
+            workers.asked().ask(Check(About.of(suite, case, limits.max_memory)), limits.timeout)
         except CaseFault as fault:
             if fault.status == "failed" and len(axes["model"]) == 1:
                 raise UserError(f"model {case.model!r} cannot be measured: {fault.reason}") from None
@@ -120,21 +122,22 @@ def _probe(suite: Suite, axes: AxisValues, limits: Limits, workers: _Workers) ->
 def _users_modules(suite: Suite, axes: AxisValues) -> list[Case]:
     """One case of each of the user's own modules and each width, at the shortest length."""
     names = [name for name in axes["model"] if find(name).family == "user"]
-    few = {name: values[:1] for name, values in axes.items()}
-    few |= {"model": names, "d_model": axes["d_model"], "seq_len": [min(axes["seq_len"])]}
-    return [case for case in sweeps.cases(suite, few) if not suite.only_counts(case)]
+    least = sweeps.least_cases(suite, axes, model=names, d_model=axes["d_model"])
+    return [case for case in least if not suite.only_counts(case)]
 
 
 # The run
 
 
 def _run(
-    planned: Planned, folder: RunFolder, head: Run, workers: _Workers, options: RunOptions, part: Part = WHOLE
+    planned: Planned, folder: RunFolder, head: Run, workers: Workers, options: RunOptions, part: Part = WHOLE
 ) -> int:
     """Measure, show, write; whatever ends the run, what is done is kept and shown."""
     suite, limits, goes_on = planned.suite, planned.limits, head.status != "complete"
-    sweep = _sweep(planned, folder, head, workers, options.retry)
-    code = _measure(planned, sweep, options) if goes_on else DONE
+    journal = Journal(suite, planned.cases, folder, planned.lines, over=not goes_on)
+    plans = plans_of(planned.looked)
+    sweep = Sweep(journal, limits, head, planned.schedule, workers.next, plans, options.retry)
+    code = _measure(planned, sweep, folder, options) if goes_on else DONE
     run = sweep.result()
     if goes_on:
         output.write(suite, run, folder, limits)
@@ -152,31 +155,15 @@ def _run(
     return UNFINISHED_CASES if any(record.status != "ok" for record in run.records) else DONE
 
 
-def _sweep(planned: Planned, folder: RunFolder, head: Run, workers: _Workers, retry: bool) -> Sweep:
-    return Sweep(
-        planned.suite,
-        planned.cases,
-        planned.limits,
-        folder,
-        head,
-        workers.next,
-        lines=planned.lines,
-        looked=planned.looked,
-        start_up=workers.start_up,
-        begun=planned.begun,
-        retry=retry,
-    )
-
-
-def _measure(planned: Planned, sweep: Sweep, options: RunOptions) -> int:
+def _measure(planned: Planned, sweep: Sweep, folder: RunFolder, options: RunOptions) -> int:
     """All rounds that there is time for; the exit code of an interruption, DONE without one."""
     from rnn_vs_attn.run.progress import Shown
 
     suite, limits, err = planned.suite, planned.limits, Terminal(stderr=True)
     show_first = output.first_table(suite, limits, err, wanted=sweep.rounds == 0 and not options.as_json)
-    sweep.folder.write_run(sweep.head)
+    folder.write_run(sweep.head)
     if not options.quiet:
-        output.announce(suite, planned.cases, limits, sweep.folder.path, sweep.head, err)
+        output.announce(suite, planned.cases, limits, folder.path, sweep.head, err)
     try:
         with Shown(err, limits, 2 if suite.afterwards else 1, show_first) as shown:
             if not options.quiet:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from rnn_vs_attn import units
 from rnn_vs_attn.limits import LOOKS
 from rnn_vs_attn.run.planned import Planned
-from rnn_vs_attn.run.schedule import After, Schedule, left_out_words
+from rnn_vs_attn.run.schedule import After, left_out_words
 from rnn_vs_attn.suites.suite import Case, axes_of
 from rnn_vs_attn.text.streams import print_json, show
 
 
-def tell(planned: Planned, schedule: Schedule, as_json: bool) -> None:
+def tell(planned: Planned, as_json: bool) -> None:
     """Print the cases and their seconds."""
-    suite, cases, limits = planned.suite, planned.cases, planned.limits
+    suite, cases, limits, schedule = planned.suite, planned.cases, planned.limits, planned.schedule
     now = time.monotonic()
     surplus = schedule.surplus(0, now, cases, suite.kept)
     kept = [case for case in cases if case not in surplus]

@@ -70,7 +70,7 @@ class Journal:
     def samples(self, case: Case, number: int, samples: Sequence[Sample], warnings: Sequence[str] = ()) -> None:
         """Keep the samples of a case in a round."""
         for sample in samples:
-            self.append(self._line(case, number, sample, warnings=warnings))
+            self.append(SampleLine.of(self.suite.name, axes_of(case), number, sample, warnings=warnings))
 
     def fault(self, case: Case, number: int, fault: CaseFault, owed: Sequence[str], **details: Any) -> None:
         """A line for each metric of `owed` that the case has not given in this round; of the last where it gave all."""
@@ -82,33 +82,11 @@ class Journal:
         }
         for name in [name for name in owed if name not in given] or self.suite.owed(case)[-1:]:
             sample = Sample(name, None, details=details)
-            self.append(self._line(case, number, sample, fault.status, fault.reason, fault.warnings))
+            told = fault.status, fault.reason, fault.warnings
+            self.append(SampleLine.of(self.suite.name, axes, number, sample, *told))
 
     def write_records(self) -> None:
         self.folder.write_records(self.records())
-
-    def _line(
-        self,
-        case: Case,
-        number: int,
-        sample: Sample,
-        status: str = "ok",
-        error: str = "",
-        warnings: Sequence[str] = (),
-    ) -> SampleLine:
-        return SampleLine(
-            suite=self.suite.name,
-            axes=axes_of(case) | sample.axes,
-            metric=sample.metric,
-            round=number,
-            value=sample.value,
-            zero=sample.zero,
-            blocks=sample.blocks,
-            status=status,
-            error=error,
-            warnings=[*sample.warnings, *warnings],
-            details=sample.details,
-        )
 
     # What it says
 
@@ -127,7 +105,7 @@ class Journal:
         reason = "not reached: --max-seconds or an interruption came first; --resume goes on"
         seen = {(line.metric, same(self.case_axes(line.axes))) for line in self.lines}
         lines = [
-            self._line(case, 0, Sample(name, None), "timeout", reason)
+            SampleLine.of(self.suite.name, axes_of(case), 0, Sample(name, None), "timeout", reason)
             for case in self.alive()
             for name in self.suite.owed(case)
             if (name, same(axes_of(case))) not in seen and not self._unasked(case, name)

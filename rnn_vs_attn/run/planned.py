@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.records.types import SampleLine
-from rnn_vs_attn.run.schedule import Look
+from rnn_vs_attn.run.schedule import Look, Schedule
 from rnn_vs_attn.suites.suite import Case, Suite
 
 
@@ -15,13 +15,13 @@ from rnn_vs_attn.suites.suite import Case, Suite
 class Planned:
     """The cases of a run, within which limits, and what is known of them before it goes on.
 
-    begun: when the command began, by the monotonic clock; looked: what a look at each case said of its cost; lines: the
-    samples of an interrupted run.
+    looked: what a look at each case said of its cost; schedule: how that fits into the time; lines: the samples of an
+    interrupted run.
     """
 
     suite: Suite
     cases: Sequence[Case]
     limits: Limits
-    begun: float
-    looked: Mapping[Case, Look] = field(default_factory=dict)
+    looked: Mapping[Case, Look]
+    schedule: Schedule
     lines: Sequence[SampleLine] = ()

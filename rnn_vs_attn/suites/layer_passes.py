@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.registry import ModelSpec
+from rnn_vs_attn.records.timing import Block, Ready
 from rnn_vs_attn.records.types import AxisValue, Metric, Sample
 from rnn_vs_attn.suites.suite import Case
 
@@ -86,24 +89,41 @@ def kernels_of(made: Workload, window: int) -> tuple[Any, Any]:
     return count_operations(made, window + _KERNEL_POSITIONS)
 
 
+def train_flops(spec: ModelSpec, shape: Shape) -> int | None:
+    """FLOPs of one training pass of any model, None where they cannot be counted."""
+    import torch
+
+    from rnn_vs_attn.measure.workload import Workload
+    from rnn_vs_attn.models import build
+
+    if spec.costs:
+        return int(spec.costs.flops(shape).train)
+    with torch.random.fork_rng(devices=[]):
+        x = torch.randn(shape.batch_size, shape.seq_len, shape.d_model)
+        made = Workload.of(build.build(spec, shape), x)
+        counted: int | None = count_operations(made, None)[1].flops
+        return counted
+
+
 # In the parent
 
 
-def timed_samples(name: str, blocks: list[dict[str, Any]], warm_up: dict[str, Any]) -> list[Sample]:
+def timed_samples(name: str, blocks: Sequence[Block], ready: Ready) -> list[Sample]:
     """One round's samples of one timed pass: the median over its blocks, which are kept."""
 
     def sample(metric: str, field: str, axes: dict[str, AxisValue] | None = None, **details: Any) -> Sample:
-        values = [block[field] for block in blocks]
-        return Sample(metric, median(values), axes or {}, values, list(warnings), details)
+        values = [getattr(block, field) for block in blocks]
+        return Sample(metric, median(values), axes or {}, values, list(ready.warnings), details)
 
-    warnings = warm_up["warnings"]
-    details = {key: warm_up[key] for key in ("loops", "num_blocks", "warm_up_seconds", "settled") if key in warm_up}
+    details = asdict(ready.plan) | {"warm_up_seconds": ready.warm_up_seconds}
+    details |= {} if ready.settled is None else {"settled": ready.settled}
     samples = [sample(f"{name}_time", "seconds", **details)]
     if name == "train":
         samples.append(sample("backward_time", "backward", **details))
-    if blocks[0]["host"] is not None:
-        bound = median(block["host"] for block in blocks) > 0.9 * median(block["seconds"] for block in blocks)
+    host = [block.host for block in blocks if block.host is not None]
+    if host:
+        bound = median(host) > 0.9 * median(block.seconds for block in blocks)
         samples.append(sample("host_time", "host", {"pass": name}, launch_bound=bound))
-    if "compile_seconds" in warm_up:
-        samples.append(Sample("compile_time", warm_up["compile_seconds"], {"pass": name}))
+    if ready.compile_seconds is not None:
+        samples.append(Sample("compile_time", ready.compile_seconds, {"pass": name}))
     return samples

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.models.costs import KERNEL_SIZE, WINDOW, Shape
 from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.records.timing import Block, Ready
 from rnn_vs_attn.records.types import ROUND_TIME, AxisValue, Metric, Record, Sample
 from rnn_vs_attn.report.plots import Figure
 from rnn_vs_attn.report.tables import Column, Pivot, Table
@@ -82,6 +83,11 @@ class Case:
         return self.model
 
     @property
+    def kind(self) -> tuple[object, ...]:
+        """What has its libraries loaded and its kernels built once one such case has run in a process."""
+        return self.model, self.device, self.dtype, self.threads
+
+    @property
     def shape(self) -> Shape:
         """What the cost of the case depends on."""
         return Shape(self.batch_size, self.seq_len, self.d_model, self.num_heads, self.num_layers, self.causal)
@@ -135,7 +141,7 @@ class Suite:
     measure: Callable[[Any, Turn], Iterator[Sample]]
     workload: Callable[[Any, int], Workload] | None = None
     passes: tuple[str, ...] = ()
-    timed_samples: Callable[[str, list[dict[str, Any]], dict[str, Any]], list[Sample]] | None = None
+    timed_samples: Callable[[str, Sequence[Block], Ready], list[Sample]] | None = None
     measured_rounds: int | None = None
     peaks: Callable[[Any, Turn], Iterator[Sample]] | None = None
     trains: bool = True

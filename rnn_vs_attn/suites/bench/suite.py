@@ -20,7 +20,7 @@ from rnn_vs_attn.suites import layer_passes
 from rnn_vs_attn.suites.bench import analysis as bench_reading
 from rnn_vs_attn.suites.bench import figures as bench_figures
 from rnn_vs_attn.suites.bench import remarks as bench_words
-from rnn_vs_attn.suites.layer_passes import HOST_TIME, TIMES, count_operations, kernels_of, timed_samples
+from rnn_vs_attn.suites.layer_passes import HOST_TIME, TIMES, count_operations, kernels_of, timed_samples, train_flops
 from rnn_vs_attn.suites.suite import ANCHORS, LayerCase, Suite, option
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def module_of(case: BenchCase) -> tuple[torch.nn.Module, Shape]:
     from rnn_vs_attn.models import build
 
     spec = find(case.model)
-    shape = build.matched_shape(spec, case.shape, case.match, _train_flops)
+    shape = build.matched_shape(spec, case.shape, case.match, train_flops)
     return build.build(spec, shape), shape
 
 
@@ -158,22 +158,6 @@ def _flops(case: BenchCase, made: Workload, shape: Shape) -> Iterator[Sample]:
         details = {} if case.compile else {"kernels": dict(counter.kernels)}
         warnings = [] if value is not None else [f"the FLOPs of {case.model} are unknown: {counter.reason}"]
         yield Sample("flops", value, {"pass": name}, details=details, warnings=warnings)
-
-
-def _train_flops(spec: Any, shape: Shape) -> int | None:
-    """FLOPs of one training pass of any model, None where they cannot be counted; for --match."""
-    import torch
-
-    from rnn_vs_attn.measure.workload import Workload
-    from rnn_vs_attn.models import build
-
-    if spec.costs:
-        return int(spec.costs.flops(shape).train)
-    with torch.random.fork_rng(devices=[]):
-        x = torch.randn(shape.batch_size, shape.seq_len, shape.d_model)
-        made = Workload.of(build.build(spec, shape), x)
-        counted: int | None = count_operations(made, None)[1].flops
-        return counted
 
 
 def state_size(module: Any, x: torch.Tensor, seq_len: int) -> int | None:
