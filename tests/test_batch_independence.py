@@ -26,7 +26,8 @@ from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, ModelSpec, find
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
 from rnn_vs_attn.suites import suite_named
-from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.worker.measurements import MEASUREMENTS
 from rnn_vs_attn.worker.server import Worker
 
 APART, OVER_IT = Batch(), Batch(mixes=True, runs_over_it=True)
@@ -142,7 +143,7 @@ def worker() -> Iterator[Worker]:
 
 
 def case(suite: str, model: str, **fields: Any) -> dict[str, Any]:
-    made = suite_named(suite).case(model=model, seq_len=8, d_model=8, device="cpu", threads=1, **fields)
+    made = suite_named(suite).axes.case(model=model, seq_len=8, d_model=8, device="cpu", threads=1, **fields)
     return axes_of(made)
 
 
@@ -160,7 +161,7 @@ def test_every_suite_refuses_its_cases_among_others(suite: str, model: str, work
     for fields in parts:
         with pytest.raises(CaseFault, match="it runs over the batch"):
             worker.measure(suite, case(suite, model, **fields), asdict(Turn()), None)
-    if suite_named(suite).workload is not None:
+    if MEASUREMENTS[suite].workload is not None:
         with pytest.raises(CaseFault, match="it runs over the batch"):
             worker.prepare(suite, case(suite, model), 0, None)
 

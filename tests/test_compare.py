@@ -17,7 +17,7 @@ from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLO
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record, Run
-from rnn_vs_attn.suites.suite import CALIBRATION
+from rnn_vs_attn.suites.metrics import CALIBRATION
 
 MACHINE = {"cpu": "abacus", "usable_cores": 2, "torch": "2.13.0", "git_commit": "abc"}
 RULES = Rules(0.03, spread=0.0, source="a test", calibration=CALIBRATION, echoes=frozenset(["tokens_per_second"]))

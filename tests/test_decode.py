@@ -30,11 +30,12 @@ from rnn_vs_attn.models.mixer import advance
 from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, find
 from rnn_vs_attn.models.shapes import LanguageShape
 from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.suites.decode import measure as decode
 from rnn_vs_attn.suites.decode import remarks as decode_words
-from rnn_vs_attn.suites.decode import suite as decode
 from rnn_vs_attn.suites.decode.analysis import derive, expand
-from rnn_vs_attn.suites.decode.suite import DECODE, DecodeCase
-from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.suites.decode.case import DecodeCase
+from rnn_vs_attn.suites.decode.suite import DECODE
 
 FLOWS = str(Path(__file__).parent / "user_modules" / "flows.py")
 LAYERS = str(Path(__file__).parent / "user_modules" / "layers.py")

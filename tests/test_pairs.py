@@ -22,6 +22,8 @@ from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLO
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.records.folder import RunFolder, read_run, read_samples
 from rnn_vs_attn.records.types import Sample
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
 
 CALL = 0.002
 Seconds = Callable[[str, str, str, int], float]
@@ -70,7 +72,7 @@ class Laboratory:
         return Pairs(
             suite=FAKE,
             cases=cases or fake_cases(*models),
-            passes=FAKE.passes,
+            passes=FAKE.rounds.passes,
             limits=PairLimits(**limits),
             folder=folder,
             start_workers=self.start,
@@ -419,8 +421,6 @@ def sample(name: str, value: float, **axes: Any) -> dict[str, Any]:
 
 
 def test_exact_metrics_with_a_better_direction_are_compared_and_noisy_ones_are_not() -> None:
-    from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
-
     case = BenchCase(model="lstm", device="cpu", threads=1)
     sides = {
         BASELINE: [
@@ -450,7 +450,7 @@ def test_exact_metrics_with_a_better_direction_are_compared_and_noisy_ones_are_n
     ],
 )
 def test_a_model_on_one_side_is_a_row_with_its_reason(presence: Presence, verdict: str, said: str) -> None:
-    found = judging.absent(FAKE, fake_cases("lstm")[0], FAKE.passes, presence)
+    found = judging.absent(FAKE, fake_cases("lstm")[0], FAKE.rounds.passes, presence)
     assert [(c.metric, c.verdict, c.reason) for c in found] == [
         ("forward_time", verdict, said),
         ("train_time", verdict, said),

@@ -28,7 +28,9 @@ from rnn_vs_attn.records.folder import RunFolder, StorageError, read_run, read_s
 from rnn_vs_attn.records.types import ROUND_TIME, Record, Run
 from rnn_vs_attn.run.runner import LATE, Silence, Sweep
 from rnn_vs_attn.run.schedule import Cost, Look
-from rnn_vs_attn.suites.suite import Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.metrics import PEAK_MEMORY
+from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite
 
 MODELS = ("rnn", "gru", "lstm", "attention")
 OWED = {"forward_time", "train_time", "peak_memory"}
@@ -543,7 +545,7 @@ def test_what_the_suite_derives_is_written_too(lab: Laboratory) -> None:
         base = next(r for r in records if r.metric == "train_time")
         return [dataclasses.replace(base, axes={"of": "train_time"}, metric="exponent", median=1.5)]
 
-    run = lab.run("gru", suite=dataclasses.replace(FAKE, derive=derive), rounds=1)
+    run = lab.run("gru", suite=dataclasses.replace(FAKE, analysis=Analysis(derive)), rounds=1)
     assert [r.median for r in run.records if r.metric == "exponent"] == [1.5]
 
 
@@ -819,11 +821,11 @@ def test_cases_that_differ_in_the_model_alone_are_timed_next_to_each_other(lab: 
 
 # Suites that measure less often, or nothing in blocks
 
-MEMORY_ONCE = dataclasses.replace(FAKE, measured_rounds=1)
+MEMORY_ONCE = dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=1))
 
 
 def test_what_hardly_varies_is_measured_in_the_first_rounds_only(lab: Laboratory) -> None:
-    run = lab.run(suite=dataclasses.replace(FAKE, measured_rounds=2))
+    run = lab.run(suite=dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=2)))
     assert sorted(request.round or 0 for request in lab.machine.asked("measure", model="gru")) == [0, 1]
     assert {len(r.samples) for r in run.records if r.metric == "peak_memory"} == {2}
     assert len(found(run, "train_time", "gru").samples) == 6
@@ -832,7 +834,7 @@ def test_what_hardly_varies_is_measured_in_the_first_rounds_only(lab: Laboratory
 
 def test_what_hardly_varies_is_measured_in_every_round_that_was_asked_for(lab: Laboratory) -> None:
     """compare may need more rounds than the first few, of memory too."""
-    run = lab.run(suite=dataclasses.replace(FAKE, measured_rounds=2), rounds=4)
+    run = lab.run(suite=dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=2)), rounds=4)
     assert {len(r.samples) for r in run.records if r.metric == "peak_memory"} == {4}
 
 
@@ -849,7 +851,8 @@ def test_a_late_fault_after_all_times_were_taken_is_told_all_the_same(lab: Labor
 
 
 def test_a_suite_without_timed_passes_is_measured_only(lab: Laboratory) -> None:
-    suite = dataclasses.replace(FAKE, passes=(), per_case=("peak_memory",), precise=("peak_memory",), anchor_axes=())
+    metrics = (Measured(PEAK_MEMORY, owed=True, precise=True),)
+    suite = dataclasses.replace(FAKE, axes=CaseAxes(FakeCase), metrics=metrics, rounds=Rounds())
     run = lab.run("gru", "lstm", suite=suite, rounds=2)
     assert {request.do for request in lab.machine.requests} == {"measure"}
     memory = [r for r in run.records if r.metric == "peak_memory"]

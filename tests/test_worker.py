@@ -14,9 +14,9 @@ from repositories import write
 
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import Budget, Turn
-from rnn_vs_attn.suites.bench.suite import BenchCase
-from rnn_vs_attn.suites.decode.suite import DecodeCase
-from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.worker.client import ChildWorker
 
 SIZE: dict[str, Any] = {"seq_len": 4, "batch_size": 1, "d_model": 4, "num_heads": 1, "device": "cpu", "threads": 1}

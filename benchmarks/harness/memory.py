@@ -22,8 +22,8 @@ from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.bench.suite import BenchCase
-from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.worker.client import ChildWorker
 
 LENGTHS = {"attention-naive": [1024, 2048], "attention": [8192, 16384, 32768]}

@@ -29,7 +29,8 @@ from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.run.runner import Sweep, now
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.worker.client import ChildWorker
 
 MODELS = ("rnn", "gru", "lstm", "attention-naive")

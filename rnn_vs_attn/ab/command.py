@@ -30,7 +30,7 @@ from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.run import session
 from rnn_vs_attn.run.runner import now
 from rnn_vs_attn.suites.bench.suite import BENCH
-from rnn_vs_attn.suites.suite import Case, axes_of
+from rnn_vs_attn.suites.case import Case, axes_of
 from rnn_vs_attn.text.streams import say
 from rnn_vs_attn.worker.client import ChildWorker
 
@@ -90,9 +90,9 @@ def _axes(options: dict[str, Any]) -> sweeps.Axes:
 def _passes(texts: Sequence[str]) -> list[str]:
     words = [word.strip() for text in texts for word in text.split(",") if word.strip()]
     for word in words:
-        if word not in SUITE.passes:
-            raise UserError(f"--pass {word!r} is none of {', '.join(SUITE.passes)}")
-    return list(dict.fromkeys(words)) or list(SUITE.passes)
+        if word not in SUITE.rounds.passes:
+            raise UserError(f"--pass {word!r} is none of {', '.join(SUITE.rounds.passes)}")
+    return list(dict.fromkeys(words)) or list(SUITE.rounds.passes)
 
 
 def _limits(options: dict[str, Any]) -> PairLimits:
@@ -154,8 +154,7 @@ def _prelude(both: Sides, axes: sweeps.Axes, limits: PairLimits) -> Prelude:
     try:
         facts = sides.at_once({name: _asking(workers[name], "environment", limits) for name in workers})
         axes = axes | {"device": _devices(workers, axes, limits)}
-        if SUITE.check:
-            SUITE.check(axes)
+        SUITE.axes.check(axes)
         presence = sides.prove(both, workers, axes["model"], limits.timeout)
         prelude = Prelude(facts, axes, presence)
         _check_modules(both, workers, prelude, limits)
@@ -430,7 +429,7 @@ def _head(both: Sides, prelude: Prelude, limits: PairLimits, passes: Sequence[st
         "passes": list(passes),
         "limits": dataclasses.asdict(limits),
         "sides": _described(both, options["anonymous"]),
-        "inputs": SUITE.inputs,
+        "inputs": SUITE.analysis.inputs,
     }
     return Run(
         suite=NAME,

@@ -23,7 +23,8 @@ from rnn_vs_attn.limits import Budget, Plan
 from rnn_vs_attn.records.build import build_record, group_lines
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Key, Metric, Record, SampleLine
-from rnn_vs_attn.suites.suite import Case, Suite, axes_of
+from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.worker.client import Worker
 
 NAME = "ab"
@@ -239,10 +240,10 @@ class Pairs:
 
     def _peaks(self, cells: Sequence[Cell], order: Sequence[str]) -> dict[tuple[Any, ...], Peaks]:
         """The machine's own peaks as each side's process finds them, for every setting that cells run under."""
-        settings = {tuple(axes_of(c.case)[name] for name in self.suite.anchor_axes) for c in cells}
+        settings = {tuple(axes_of(c.case)[name] for name in self.suite.axes.anchor) for c in cells}
         found: dict[tuple[Any, ...], Peaks] = {}
         for values in sorted(settings, key=str):
-            axes = dict(zip(self.suite.anchor_axes, values, strict=True))
+            axes = dict(zip(self.suite.axes.anchor, values, strict=True))
             for side in order:
                 if self._workers[side].alive:
                     try:
@@ -257,7 +258,7 @@ class Pairs:
     def _calibrate(self, stage: Stage, index: int, readings: Sequence[dict[tuple[Any, ...], Peaks]]) -> None:
         """One observation of each kernel: the best of a side's readings at the beginning and end of a pair."""
         for values in readings[0]:
-            axes = dict(zip(self.suite.anchor_axes, values, strict=True))
+            axes = dict(zip(self.suite.axes.anchor, values, strict=True))
             both = [found[values] for found in readings if len(found.get(values, {})) == len(SIDES)]
             for name in both[0][BASELINE] if both else ():
                 best = max if self.suite.metric(name, axes).better == "higher" else min

@@ -152,9 +152,9 @@ def _suite_command(suite: Suite) -> Callable[..., int]:
     """The command of a suite, its parameters made from the fields of its case."""
 
     options_of_run = RUN_OPTIONS if suite.timed else RUN_OPTIONS | UNTIMED
-    others = {name: _with_default(*RUN_OPTIONS[name], value) for name, value in suite.run_defaults.items()}
+    others = {name: _with_default(*RUN_OPTIONS[name], value) for name, value in suite.axes.run_defaults.items()}
     options_of_run = options_of_run | others
-    left_out = () if suite.passes else BLOCKS_ONLY if suite.timed else ("precision", *BLOCKS_ONLY)
+    left_out = () if suite.rounds.passes else BLOCKS_ONLY if suite.timed else ("precision", *BLOCKS_ONLY)
     offered = {n: o for n, o in options_of_run.items() if n not in left_out}
     unasked = {n: o[1].default for n, o in RUN_OPTIONS.items() if n not in offered}
 
@@ -177,7 +177,7 @@ def _suite_command(suite: Suite) -> Callable[..., int]:
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter("ctx", keyword, annotation=typer.Context)]
-    for field in (f for f in dataclasses.fields(suite.case) if not f.metadata.get("fixed")):
+    for field in (f for f in dataclasses.fields(suite.axes.case) if not f.metadata.get("fixed")):
         kind, option = _case_option(field)
         parameters.append(
             inspect.Parameter(field.name, keyword, annotation=Annotated[kind, option[0]], default=option[1])
@@ -231,7 +231,9 @@ TOGETHER_OPTIONS: dict[str, tuple[Any, Any]] = {
 
 def _defaults(suite: Suite) -> dict[str, Any]:
     """All options of a suite's command as they are where none is typed."""
-    of_case = {f.name: _case_option(f)[1][1] for f in dataclasses.fields(suite.case) if not f.metadata.get("fixed")}
+    of_case = {
+        f.name: _case_option(f)[1][1] for f in dataclasses.fields(suite.axes.case) if not f.metadata.get("fixed")
+    }
     return {name: info.default for name, (_, info) in RUN_OPTIONS.items()} | of_case
 
 
@@ -248,7 +250,7 @@ def _together_command(suites: tuple[Suite, ...]) -> Callable[..., int | None]:
 
         return together.start_all(suites, _defaults, options)
 
-    kept = [f for f in dataclasses.fields(suites[0].case) if f.name in ("device", "threads")]
+    kept = [f for f in dataclasses.fields(suites[0].axes.case) if f.name in ("device", "threads")]
     fields = {f.name: _case_option(f) for f in kept}
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter("ctx", keyword, annotation=typer.Context)]
@@ -323,7 +325,7 @@ def _ab_command() -> Callable[..., int]:
         inspect.Parameter(name, keyword, annotation=Annotated[str | None, info], default=None)
         for name, info in arguments.items()
     ]
-    for field in dataclasses.fields(BENCH.case):
+    for field in dataclasses.fields(BENCH.axes.case):
         kind, (info, default) = _case_option(field, _AB_DEFAULTS.get(field.name))
         parameters.append(inspect.Parameter(field.name, keyword, annotation=Annotated[kind, info], default=default))
     for name, (kind, info) in AB_OPTIONS.items():

@@ -15,7 +15,7 @@ from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.run import session
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.suite import CALIBRATION
+from rnn_vs_attn.suites.metrics import CALIBRATION
 from rnn_vs_attn.text.streams import print_document, print_json, say
 
 

@@ -13,7 +13,8 @@ from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.suites import takers
-from rnn_vs_attn.suites.suite import Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite
 
 Axes = dict[str, list[Any]]
 ALL_THREADS = "1:0"  # doubling up to all usable cores, for which 0 stands
@@ -27,7 +28,7 @@ def option_name(field: str) -> str:
 def parse(suite: Suite, given: Mapping[str, Sequence[str] | bool]) -> Axes:
     """The values of every axis from the texts given. UserError names the first that cannot be used."""
     axes: Axes = {}
-    for field in dataclasses.fields(suite.case):
+    for field in dataclasses.fields(suite.axes.case):
         if field.metadata.get("fixed"):
             axes[field.name] = [field.default]
             continue
@@ -116,4 +117,6 @@ def check_heads(axes: Axes) -> None:
 def cases(suite: Suite, axes: Axes) -> list[Case]:
     """The product of all axes, each case complete."""
     products = itertools.product(*axes.values())
-    return suite.select([suite.complete(suite.case(**dict(zip(axes, values, strict=True)))) for values in products])
+    return suite.axes.select(
+        [suite.axes.complete(suite.axes.case(**dict(zip(axes, values, strict=True)))) for values in products]
+    )

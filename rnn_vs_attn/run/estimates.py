@@ -17,7 +17,8 @@ from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import ENOUGH, LONG_CALL, Budget, Limits, Plan, Turn
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.run.schedule import Cost, Look
-from rnn_vs_attn.suites.suite import Case, Suite, axes_of
+from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.worker.client import Worker
 
 LOOK_AT = 256  # a length at which a family is looked at first where all that was asked for are longer
@@ -117,9 +118,9 @@ def _look_of(suite: Suite, case: Case, looks: Sequence[_Seen], limits: Limits, a
     """alike: cases that share one warm-up."""
     calls = _calls(case, looks)
     least = sum(calls.values())
-    if not suite.passes:
+    if not suite.rounds.passes:
         quantities = sum(name.endswith("_time") for name in suite.owed(case))
-        return Look(Cost(least, quantities * ENOUGH, least if suite.peaks else 0.0))
+        return Look(Cost(least, quantities * ENOUGH, least if suite.rounds.peaks else 0.0))
     plans = {name: _plan(call, limits.budget) for name, call in calls.items()}
     blocks = {name: call * plans[name].loops for name, call in calls.items()}
     more = sum((plans[name].num_blocks - 1) * block for name, block in blocks.items())
@@ -143,7 +144,9 @@ def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen | N
     """Nothing where it fails or does not answer: its own case will say why."""
     try:
         return (
-            _look_at_passes(worker, suite, case, limits) if suite.passes else _look_at_all(worker, suite, case, limits)
+            _look_at_passes(worker, suite, case, limits)
+            if suite.rounds.passes
+            else _look_at_all(worker, suite, case, limits)
         )
     except (CaseFault, UserError):
         return None
@@ -158,7 +161,7 @@ def _look_at_passes(worker: Worker, suite: Suite, case: Case, limits: Limits) ->
     worker.ask("prepare", patience, **fields)
     prepared = time.perf_counter() - begun
     calls = {}
-    for name in suite.passes:
+    for name in suite.rounds.passes:
         ready = worker.ask("ready", patience, name=name, budget=budget, plan=None)
         calls[name] = worker.ask("block", patience, name=name, loops=ready["loops"])["seconds"]
     worker.ask("release", patience)

@@ -19,7 +19,8 @@ from rnn_vs_attn.records.types import Key, Record, Run, Sample, SampleLine, key_
 from rnn_vs_attn.run.journal import Journal, same
 from rnn_vs_attn.run.schedule import After, Costs, Look, Schedule, left_out_words
 from rnn_vs_attn.stats.intervals import Estimate
-from rnn_vs_attn.suites.suite import MEASURE, PEAKS, Case, Suite, axes_of
+from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.suites.suite import MEASURE, PEAKS, Suite
 from rnn_vs_attn.units import counted, duration
 from rnn_vs_attn.worker.client import Worker
 
@@ -179,7 +180,7 @@ class Sweep:
     def _leave_out(self) -> None:
         """Cases without which the rounds that are wanted fit into the time, each with a record that says so."""
         now, alive = self.clock(), self.journal.alive()
-        surplus = self.schedule.surplus(self.rounds, now, alive, self.suite.kept)
+        surplus = self.schedule.surplus(self.rounds, now, alive, self.suite.rounds.kept)
         if not surplus:
             return
         needed = self.limits.to_ask(self.schedule.needed(self.rounds, now, alive))
@@ -204,7 +205,7 @@ class Sweep:
         begun = self.clock()
         anchors = self._anchors(cases)
         for case in self._turns(self._arranged(self._timed(cases), number, "timed")):
-            self._one(case, number, self._time if self.suite.passes else self._measure)
+            self._one(case, number, self._time if self.suite.rounds.passes else self._measure)
         self._append_best(number, anchors + self._anchors(cases))
         self._measure_afterwards(number, self._after(number))
         if self.suite.timed:
@@ -221,24 +222,24 @@ class Sweep:
             if lacking:
                 self._start_for_round()
                 for case in self._turns(self._arranged(lacking, number, "timed")):
-                    self._one(case, number, self._time if self.suite.passes else self._measure)
-        if self.rounds and self.suite.afterwards:
+                    self._one(case, number, self._time if self.suite.rounds.passes else self._measure)
+        if self.rounds and self.suite.rounds.afterwards:
             pending = self._after(self.rounds - 1).pending
             self._measure_afterwards(self.rounds - 1, After(pending=pending))
         self._end_worker()
 
     def _timed(self, cases: Sequence[Case]) -> list[Case]:
         """Those that a round begins with: what is timed in blocks, or all where nothing is."""
-        return [case for case in cases if not self.suite.passes or self.suite.times(case)]
+        return [case for case in cases if not self.suite.rounds.passes or self.suite.times(case)]
 
     def _after(self, number: int) -> After:
         """The cases to be measured after all times."""
-        if not self.suite.afterwards:
+        if not self.suite.rounds.afterwards:
             return After()
-        few = self.suite.measured_rounds
+        few = self.suite.rounds.measured_rounds
         once_more = few is None or number < few or self.limits.rounds is not None
-        alive, peaks = self.journal.alive(), self.suite.afterwards == PEAKS
-        always = [case for case in alive if once_more and self.suite.always_measured(case)]
+        alive, peaks = self.journal.alive(), self.suite.rounds.afterwards == PEAKS
+        always = [case for case in alive if once_more and self.suite.rounds.always_measured(case)]
         pending = [case for case in alive if self.journal.is_first(case, peaks) and case not in always]
         again = [case for case in alive if case not in always and case not in pending] if once_more else []
         return After(always, pending, again)
@@ -263,7 +264,7 @@ class Sweep:
         order = random.Random(f"{self.limits.seed}-{number}-{what}")
         groups: dict[Any, list[Case]] = {}
         for case in cases:
-            groups.setdefault(self.suite.together(case), []).append(case)
+            groups.setdefault(self.suite.axes.together(case), []).append(case)
         arranged = list(groups.values())
         order.shuffle(arranged)
         for group in arranged:
@@ -310,7 +311,7 @@ class Sweep:
     def _fault(self, case: Case, number: int, fault: CaseFault) -> None:
         owed = self.suite.owed(case)
         after = self._after(number)
-        if self.suite.afterwards and case not in (*after.always, *after.pending, *after.again):
+        if self.suite.rounds.afterwards and case not in (*after.always, *after.pending, *after.again):
             owed = tuple(name for name in owed if name in self.suite.precise)
         self.journal.fault(case, number, fault, owed)
 
@@ -326,7 +327,7 @@ class Sweep:
         try:
             self.progress.case_begins(case, "prepare")
             warnings += self._ask("prepare", seed=number, **self._about(case))["warnings"]
-            for name in self.suite.passes:
+            for name in self.suite.rounds.passes:
                 self.progress.case_begins(case, name)
                 taken = self._time_pass(case, name, share)
                 samples += taken.samples
@@ -340,7 +341,7 @@ class Sweep:
         self.schedule.costs.timed(case, self.clock() - begun - beyond, more)
 
     def _time_pass(self, case: Case, name: str, share: float) -> _Taken:
-        assert self.suite.timed_samples is not None
+        assert self.suite.rounds.timed_samples is not None
         budget, known = self.limits.budget, self._plans.get((case, name))
         fields = {"plan": asdict(known) if known else None, "care": self._cares.get((case, name))}
         ready = self._ask("ready", name=name, budget=asdict(budget.shortened(share)), **fields)
@@ -354,7 +355,7 @@ class Sweep:
         wall = median(block["wall"] for block in blocks)
         self._plans[case, name] = replanned(plan, wall, budget)
         return _Taken(
-            self.suite.timed_samples(name, blocks, ready),
+            self.suite.rounds.timed_samples(name, blocks, ready),
             beyond=(len(blocks) - 1) * wall + ready["warm_seconds"],
             more=(plan.num_blocks - 1) * wall + ready["warm_seconds"] / (share or 1.0),
         )
@@ -376,7 +377,7 @@ class Sweep:
 
     def _measure_after(self, case: Case, number: int) -> None:
         """What comes after all times: memory, counts, and what makes the process slower."""
-        begun, part = self.clock(), self.suite.afterwards
+        begun, part = self.clock(), self.suite.rounds.afterwards
         self._samples(case, number, part, Turn(number, self.journal.is_first(case, part == PEAKS)))
         seconds = self.clock() - begun
         self._spent.memory += seconds
@@ -384,7 +385,7 @@ class Sweep:
 
     def _samples(self, case: Case, number: int, part: str, turn: Turn) -> None:
         """Ask for samples of a case and keep them."""
-        self.progress.case_begins(case, "memory" if part == self.suite.afterwards else part)
+        self.progress.case_begins(case, "memory" if part == self.suite.rounds.afterwards else part)
         answer = self._ask("measure", turn=asdict(turn), part=part, **self._about(case))
         self.journal.samples(case, number, [Sample(**sample) for sample in answer["samples"]], self._late(number))
         self.journal.was_asked(case, part == PEAKS)
@@ -393,10 +394,10 @@ class Sweep:
 
     def _anchors(self, cases: Sequence[Case]) -> list[tuple[dict[str, Any], Sample]]:
         """The machine's own peak for each setting that the cases run under."""
-        settings = {tuple(axes_of(case)[name] for name in self.suite.anchor_axes) for case in cases}
+        settings = {tuple(axes_of(case)[name] for name in self.suite.axes.anchor) for case in cases}
         found = []
-        for values in sorted(settings, key=str) if self.suite.anchor_axes else []:
-            axes = dict(zip(self.suite.anchor_axes, values, strict=True))
+        for values in sorted(settings, key=str) if self.suite.axes.anchor else []:
+            axes = dict(zip(self.suite.axes.anchor, values, strict=True))
             self._until = self.clock() + self.limits.timeout
             try:
                 samples = self._ask("anchor", **axes)["samples"]

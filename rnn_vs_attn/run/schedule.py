@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from statistics import median_low
 
 from rnn_vs_attn.limits import Plan
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.case import Case
 
 MOST_LEFT_OUT = 5  # before the first round: one case in so many
 PATIENCE = 10.0  # seconds that any case may take in a round, --timeout allowing

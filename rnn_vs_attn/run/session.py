@@ -23,7 +23,8 @@ from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.run.estimates import estimates
 from rnn_vs_attn.run.runner import Sweep, now
 from rnn_vs_attn.run.schedule import After, Costs, Look, Schedule, left_out_words
-from rnn_vs_attn.suites.suite import Case, Suite, axes_of, untaken
+from rnn_vs_attn.suites.case import Case, axes_of, untaken
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe as safe_text
 from rnn_vs_attn.text.streams import print_json, say, show
 
@@ -56,8 +57,7 @@ def _start(
     suite: Suite, axes: sweeps.Axes, limits: Limits, workers: _Workers, options: dict[str, Any], begun: float
 ) -> int:
     facts = _probe(suite, axes, limits, workers)
-    if suite.check:
-        suite.check(axes)
+    suite.axes.check(axes)
     cases = sweeps.cases(suite, axes)
     looked = estimates(workers.asked, suite, cases, limits)
     schedule = workers.schedule(looked, limits, begun)
@@ -69,7 +69,7 @@ def _start(
     head = Run(
         suite=suite.name,
         command=["rnn-vs-attn", *command_line(options["anonymous"])],
-        settings={"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs},
+        settings={"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs},
         environment=environment.describe(facts, options["anonymous"]),
         started=now(),
         finished=None,
@@ -88,7 +88,7 @@ def _check_starts(suite: Suite, cases: Sequence[Case], limits: Limits, workers: 
     if rounds == 1 or not over:
         return
     what = f"the processes of {rounds} rounds have started ({units.duration(workers.start_up)} each)"
-    least = limits.to_ask(schedule.needed(0, now, schedule.fewest(cases, suite.kept)))
+    least = limits.to_ask(schedule.needed(0, now, schedule.fewest(cases, suite.rounds.kept)))
     raise UserError(
         f"--max-seconds {limits.asked_seconds:g} is over before {what if suite.timed else 'anything is measured'}; "
         f"give --max-seconds {least} or more"
@@ -236,7 +236,7 @@ def _run(
         if not quiet:
             _announce(suite, cases, limits, folder, head, err)
         try:
-            with Shown(err, limits, 2 if suite.afterwards else 1, show_first) as shown:
+            with Shown(err, limits, 2 if suite.rounds.afterwards else 1, show_first) as shown:
                 if not quiet:
                     sweep.progress = shown
                 sweep.run()
@@ -287,15 +287,15 @@ def _announce(suite: Suite, cases: Sequence[Case], limits: Limits, folder: RunFo
 def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) -> None:
     from rnn_vs_attn.report import plots, tables
 
-    shown = [*run.records, *suite.expand(run.records)]
-    case_axes = [field.name for field in dataclasses.fields(suite.case)]
+    shown = [*run.records, *suite.analysis.expand(run.records)]
+    case_axes = [field.name for field in dataclasses.fields(suite.axes.case)]
     folder.write("table.csv", tables.to_csv(shown, case_axes))
     remarks = "".join(f"- {safe_text.markdown(line)}\n" for line in _remarks(suite, run))
     every = [table.markdown() for table in _tables(suite, run.records, limits)]
     summary = [table.markdown() for table in _summary(suite, run.records)]
     folder.write("table.md", "\n".join([*summary, remarks, *every] if summary else [*every, remarks]))
     try:
-        plots.save(suite.figures(run.records), folder.path / "plots")
+        plots.save(suite.view.figures(run.records), folder.path / "plots")
     except ImportError as error:
         say(f"note: no plots: {error}; pip install matplotlib")
     except OSError as error:
@@ -305,14 +305,14 @@ def _write_outputs(suite: Suite, run: Run, folder: RunFolder, limits: Limits) ->
 def _remarks(suite: Suite, run: Run) -> list[str]:
     """What is said in words under a run's tables."""
     of_quota = environment.said_of_quota(run.environment)
-    return [*of_quota, *suite.remarks(run.records), *_said_of_left_out(suite, run.records)]
+    return [*of_quota, *suite.analysis.remarks(run.records), *_said_of_left_out(suite, run.records)]
 
 
 def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str, Any]) -> None:
     if options["as_json"]:
         head = {k: v for k, v in dataclasses.asdict(run).items() if k != "records"}
         records = [dataclasses.asdict(record) for record in run.records]
-        derived = [dataclasses.asdict(record) for record in suite.expand(run.records)]
+        derived = [dataclasses.asdict(record) for record in suite.analysis.expand(run.records)]
         document = {"run": head, "folder": str(path), "records": records, "derived": derived}
         take = options.get("take_document", print_json)
         take(document | {"remarks": _remarks(suite, run)})
@@ -321,7 +321,7 @@ def _show(suite: Suite, run: Run, path: Path, limits: Limits, options: dict[str,
 
     out = console()
     _print_tables(suite, run.records, limits, out)
-    chart = suite.chart(run.records) if out.is_terminal else None
+    chart = suite.view.chart(run.records) if out.is_terminal else None
     if chart is not None:
         for line in plots.as_text(chart, min(out.width, 100)):
             out.print(line)
@@ -335,9 +335,9 @@ def _said_of_left_out(suite: Suite, records: Sequence[Record]) -> list[str]:
     if not found:
         return []
     fields: list[dict[str, Any]] = [
-        {field.name: record.axes[field.name] for field in dataclasses.fields(suite.case)} for record in found
+        {field.name: record.axes[field.name] for field in dataclasses.fields(suite.axes.case)} for record in found
     ]
-    cases = [suite.case(**given) for given in fields]
+    cases = [suite.axes.case(**given) for given in fields]
     needed = max(int(record.details["needed_seconds"]) for record in found)
     return [left_out_words(list(dict.fromkeys(cases)), needed)]
 
@@ -346,11 +346,11 @@ def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: floa
     """The suite's table with a row a case, and its tables with a column a case; shorter where width is too little."""
     from rnn_vs_attn.report import tables
 
-    case_axes = [field.name for field in dataclasses.fields(suite.case)]
-    shown = [*records, *suite.expand(records)]
-    heads = {"row_axes": suite.row_axes, "implied": (*suite.implied, *untaken(records))}
-    found = [tables.build(shown, case_axes, suite.columns, limits.precision, width < WIDE, **heads)]
-    for pivot in suite.pivots:
+    case_axes = [field.name for field in dataclasses.fields(suite.axes.case)]
+    shown = [*records, *suite.analysis.expand(records)]
+    heads = {"row_axes": suite.axes.row, "implied": (*suite.axes.implied, *untaken(records))}
+    found = [tables.build(shown, case_axes, suite.view.columns, limits.precision, width < WIDE, **heads)]
+    for pivot in suite.view.pivots:
         whole = tables.build_pivot(shown, case_axes, pivot)
         if whole.rows:
             found.append(whole if whole.width <= width else tables.build_pivot(shown, case_axes, pivot, narrow=True))
@@ -361,14 +361,14 @@ def _print_tables(suite: Suite, records: Sequence[Record], limits: Limits, out: 
     from rnn_vs_attn.report.terminal import print_table
 
     width = out.width if out.is_terminal else math.inf
-    shown = _tables(suite, records, limits, width) if suite.summary is None else _summary(suite, records)
+    shown = _tables(suite, records, limits, width) if suite.view.summary is None else _summary(suite, records)
     for table in shown:
         print_table(table, out)
 
 
 def _summary(suite: Suite, records: Sequence[Record]) -> list[Any]:
     """The tables that a suite shows in place of the one of all cases."""
-    return suite.summary(records) if suite.summary is not None else []
+    return suite.view.summary(records) if suite.view.summary is not None else []
 
 
 def publish(report: Any, options: dict[str, Any]) -> None:
@@ -505,11 +505,11 @@ def _dry_run(
 ) -> int:
     """What would be measured, and about how long that takes."""
     now = time.monotonic()
-    surplus = schedule.surplus(0, now, cases, suite.kept)
+    surplus = schedule.surplus(0, now, cases, suite.rounds.kept)
     kept = [case for case in cases if case not in surplus]
     counted = [case for case in kept if suite.only_counts(case)]
     timed = [case for case in kept if case not in counted]
-    schedule.begin(0, now, timed, After(pending=kept) if suite.afterwards else After())
+    schedule.begin(0, now, timed, After(pending=kept) if suite.rounds.afterwards else After())
     seconds = schedule.seconds(now, timed)
     rounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
     totals = [min(schedule.total(now, count, timed, counted), limits.max_seconds) for count in rounds]

@@ -29,9 +29,11 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import ENCODER, LANGUAGE, find
 from rnn_vs_attn.records.strict_json import dump
 from rnn_vs_attn.suites import suite_named
-from rnn_vs_attn.suites.suite import Case, Suite, warnings_for
+from rnn_vs_attn.suites.case import ITEMSIZE, Case, warnings_for
+from rnn_vs_attn.suites.layer_passes import train_flops
 from rnn_vs_attn.text import streams
 from rnn_vs_attn.worker import search_path
+from rnn_vs_attn.worker.measurements import MEASUREMENTS
 
 _PR_SET_PDEATHSIG = 1
 
@@ -88,11 +90,11 @@ class Worker:
         """Import, build and call a user's module at this case's shape. UserError where it does not fit."""
         from rnn_vs_attn.measure import memory
 
-        made = suite_named(suite).case(**case)
+        made = suite_named(suite).axes.case(**case)
         memory.limit(max_memory if max_memory is not None else environment.available_memory())
         with self._visit(made.model):
             self._try(made.model, dataclasses.replace(made.shape, batch_size=2))
-            probe = suite_named(suite).probe
+            probe = MEASUREMENTS[suite].probe
             if probe is not None:
                 probe(made)
         return {}
@@ -155,14 +157,13 @@ class Worker:
         """Parameters, FLOPs of a training pass and whether it can decode, of any model at a shape."""
         from rnn_vs_attn.models import build
         from rnn_vs_attn.models.mixer import has_state
-        from rnn_vs_attn.suites.bench.suite import _train_flops
 
         spec, made = find(model), Shape(**shape)
         with self._visit(model):
             module = build.build(spec, made)
             return {
                 "num_params": build.count_parameters(module),
-                "flops": _train_flops(spec, made),
+                "flops": train_flops(spec, made),
                 "decodes": has_state(module),
             }
 
@@ -181,8 +182,8 @@ class Worker:
         """Build a case's module and input with the weights and data of `seed`."""
         from rnn_vs_attn.measure.timing.clock import clock_for
 
-        owner = suite_named(suite)
-        made = self._enter(owner, case, max_memory)
+        owner = MEASUREMENTS[suite]
+        made = self._enter(suite, case, max_memory)
         assert owner.workload is not None
         with self._keeping.kept():
             self._batch_of_case = self._ask_about_batch(made, seed == 0)
@@ -240,8 +241,8 @@ class Worker:
         self, suite: str, case: dict[str, Any], turn: dict[str, Any], max_memory: int | None, part: str = "measure"
     ) -> dict[str, Any]:
         """All samples of a case that are not timed in blocks, or (part "peaks") those that come after all others."""
-        owner, asked = suite_named(suite), Turn(**turn)
-        made = self._enter(owner, case, max_memory)
+        owner, asked = MEASUREMENTS[suite], Turn(**turn)
+        made = self._enter(suite, case, max_memory)
         with self._keeping.kept():
             self._ask_about_batch(made, asked.first)
         self._refuse_what_cannot_fit(made, owner.trains)
@@ -263,9 +264,9 @@ class Worker:
         """Keep a case's output and gradients at `path`, or say how far they are from those kept there."""
         from rnn_vs_attn.measure import equivalence
 
-        owner = suite_named(suite)
+        owner = MEASUREMENTS[suite]
         assert owner.workload is not None
-        entered = self._enter(owner, case, max_memory)
+        entered = self._enter(suite, case, max_memory)
         with self._keeping.kept():
             made = owner.workload(entered, seed)
             if compare:
@@ -280,7 +281,7 @@ class Worker:
         """What has its libraries loaded and its kernels built once one such case has run in this process."""
         return case.model, case.device, case.dtype, case.threads
 
-    def _enter(self, suite: Suite, case: dict[str, Any], max_memory: int | None) -> Case:
+    def _enter(self, suite: str, case: dict[str, Any], max_memory: int | None) -> Case:
         """Begin with a case: what its labels say is set, and what its model may change for itself is noted."""
         from rnn_vs_attn.measure import memory
         from rnn_vs_attn.measure.device import set_precision
@@ -288,7 +289,7 @@ class Worker:
 
         if self._case is not None:
             self._leave()
-        made = suite.case(**case)
+        made = suite_named(suite).axes.case(**case)
         self._load_built_in(made.model)
         self._own.enter(imports.source_of(find(made.model)), made.model)
         self._threads.set(made.threads)
@@ -336,7 +337,6 @@ class Worker:
             self._leave()
 
     def _refuse_what_cannot_fit(self, case: Case, train: bool) -> None:
-        from rnn_vs_attn.suites.suite import ITEMSIZE
 
         costs = find(case.model).costs
         if costs is not None:

@@ -28,4 +28,5 @@ class LanguageModel(Protocol):
 def build(spec: ModelSpec, shape: LanguageShape) -> nn.Module:
     """The language model of that name at a shape. UserError where d_model does not fit."""
     make: Callable[[Any], nn.Module] = load(spec)
-    return make(shape.of(spec.name))
+    assert spec.language_shape is not None
+    return make(spec.language_shape(shape))
