@@ -30,10 +30,8 @@ from rnn_vs_attn.models.registry import ENCODER, LANGUAGE, find
 from rnn_vs_attn.records.strict_json import dump
 from rnn_vs_attn.suites import suite_named
 from rnn_vs_attn.suites.case import ITEMSIZE, Case, warnings_for
-from rnn_vs_attn.suites.layer_passes import train_flops
 from rnn_vs_attn.text import streams
 from rnn_vs_attn.worker import search_path
-from rnn_vs_attn.worker.measurements import MEASUREMENTS
 
 _PR_SET_PDEATHSIG = 1
 
@@ -47,6 +45,7 @@ class Worker:
         from rnn_vs_attn.isolation import keeping
         from rnn_vs_attn.isolation.threads import THREADS
         from rnn_vs_attn.models import load as imports
+        from rnn_vs_attn.worker.measurements import MEASUREMENTS
 
         processors.let_go()  # torch's library of threads binds the one that loads it
         usable = environment.usable_cores()
@@ -56,6 +55,7 @@ class Worker:
         THREADS.watch()
         imports.start_in(Path.cwd())
         self._torch, self._keeping, self._threads = torch, keeping, THREADS
+        self._measurements = MEASUREMENTS
         self._own = keeping.Own()
         self._warm: set[tuple[object, ...]] = set()
         self._case: Case | None = None
@@ -94,7 +94,7 @@ class Worker:
         memory.limit(max_memory if max_memory is not None else environment.available_memory())
         with self._visit(made.model):
             self._try(made.model, dataclasses.replace(made.shape, batch_size=2))
-            probe = MEASUREMENTS[suite].probe
+            probe = self._measurements[suite].probe
             if probe is not None:
                 probe(made)
         return {}
@@ -157,6 +157,7 @@ class Worker:
         """Parameters, FLOPs of a training pass and whether it can decode, of any model at a shape."""
         from rnn_vs_attn.models import build
         from rnn_vs_attn.models.mixer import has_state
+        from rnn_vs_attn.suites.layer_passes import train_flops
 
         spec, made = find(model), Shape(**shape)
         with self._visit(model):
@@ -182,7 +183,7 @@ class Worker:
         """Build a case's module and input with the weights and data of `seed`."""
         from rnn_vs_attn.measure.timing.clock import clock_for
 
-        owner = MEASUREMENTS[suite]
+        owner = self._measurements[suite]
         made = self._enter(suite, case, max_memory)
         assert owner.workload is not None
         with self._keeping.kept():
@@ -241,7 +242,7 @@ class Worker:
         self, suite: str, case: dict[str, Any], turn: dict[str, Any], max_memory: int | None, part: str = "measure"
     ) -> dict[str, Any]:
         """All samples of a case that are not timed in blocks, or (part "peaks") those that come after all others."""
-        owner, asked = MEASUREMENTS[suite], Turn(**turn)
+        owner, asked = self._measurements[suite], Turn(**turn)
         made = self._enter(suite, case, max_memory)
         with self._keeping.kept():
             self._ask_about_batch(made, asked.first)
@@ -264,7 +265,7 @@ class Worker:
         """Keep a case's output and gradients at `path`, or say how far they are from those kept there."""
         from rnn_vs_attn.measure import equivalence
 
-        owner = MEASUREMENTS[suite]
+        owner = self._measurements[suite]
         assert owner.workload is not None
         entered = self._enter(suite, case, max_memory)
         with self._keeping.kept():
