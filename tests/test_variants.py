@@ -243,7 +243,7 @@ def test_an_evaluation_that_is_not_finite_is_said(method: str, monkeypatch: pyte
 
     case = xl(method, 8, segment_len=4)
     assert next(variants_transformer_xl_measure.measure(case, Turn())).warnings == []
-    monkeypatch.setattr(variants_transformer_xl, "_model", broken)
+    monkeypatch.setattr(variants_transformer_xl_measure, "_model", broken)
     assert next(variants_transformer_xl_measure.measure(case, Turn())).warnings == ["its output holds NaN or infinity"]
 
 
