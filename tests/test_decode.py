@@ -84,7 +84,9 @@ def test_steps_of_a_language_model_are_its_forward(name: str) -> None:
 @pytest.mark.parametrize("name", [spec.name for spec in LANGUAGE_MODELS])
 def test_parameters_of_language_models_are_counted_without_building_them(name: str) -> None:
     shape = LanguageShape(24, 3, 2, vocab_size=11, context_len=7, memory_len=5)
-    assert build.count_parameters(language.build(find(name), shape)) == shape.num_params(name)
+    shape_of = find(name).language_shape
+    assert shape_of is not None
+    assert build.count_parameters(language.build(find(name), shape)) == shape_of(shape).num_params
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in MODELS])
