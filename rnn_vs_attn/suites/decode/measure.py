@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from rnn_vs_attn.isolation.seeds import seed_all
-from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.limits import DECODED, Turn
 from rnn_vs_attn.measure.conduct import batch_independence
 from rnn_vs_attn.measure.conduct import decoders as decoder_conduct
+from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.device import DTYPES, set_precision
 from rnn_vs_attn.measure.timing import decoding
 from rnn_vs_attn.models import build
@@ -25,7 +26,7 @@ from rnn_vs_attn.suites.measurement import Measurement
 CHECKED = 16  # tokens on which a layer's steps are held against its forward
 
 
-def decoder(case: DecodeCase, seed: int) -> decoding.Decoder:
+def decoder(case: DecodeCase, seed: int) -> Decoder:
     """The module of a case with the weights and the context of `seed`. CaseFault where it cannot decode."""
     set_precision(tf32=False)
     seed_all(seed)
@@ -33,18 +34,18 @@ def decoder(case: DecodeCase, seed: int) -> decoding.Decoder:
     module = build.cast(module_of(case).to(device), dtype).eval()
     if find(case.model).family == LANGUAGE:
         ids = torch.randint(case.vocab_size, (case.batch_size, case.seq_len), device=device)
-        return decoding.Decoder(module, ids)
+        return Decoder(module, ids)
     checked = torch.randn(case.batch_size, CHECKED, case.d_model, device=device, dtype=dtype)
     if not decoding.draws_numbers(module, checked):
         decoding.check(module, checked)
     context = torch.randn(case.batch_size, case.seq_len, case.d_model, device=device, dtype=dtype)
-    return decoding.Decoder(module, context, torch.randn_like(context[:, 0]))
+    return Decoder(module, context, torch.randn_like(context[:, 0]))
 
 
 def module_of(case: DecodeCase) -> nn.Module:
     spec = find(case.model)
     if spec.family == LANGUAGE:
-        room = case.seq_len + decoding.MOST_STEPS + decoding.UNTIMED
+        room = case.seq_len + DECODED
         size = (case.d_model, case.num_heads, case.num_layers, case.vocab_size)
         return language.build(spec, LanguageShape(*size, context_len=room, memory_len=case.memory_len))
     return build.build(spec, case.shape)
@@ -59,7 +60,7 @@ def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
     """One round: prefills, then steps; the sizes, which have no noise, in the first."""
     with torch.no_grad():
         made = decoder(case, turn.seed)
-        said = decoder_conduct.attend(made)
+        said = decoder_conduct.renew_between_calls(made)
         if turn.first:
             said += [*_of_batch(case, made.module).warnings, *decoder_conduct.not_finite(made)]
         prefills, after = decoding.prefills(made, turn.enough)

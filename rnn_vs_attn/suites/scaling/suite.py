@@ -27,7 +27,7 @@ from rnn_vs_attn.suites.scaling.laws import LAW
 from rnn_vs_attn.suites.scaling.speed_ups import EFFICIENCY, SERIAL_FRACTION, SPEED_UP
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, View, rows
 
-PROJECTION_FLOPS = Metric("projection_flops", "1", "none", exact=True, title="of them those with weights")
+PROJECTION_FLOPS = Metric("projection_flops", "1", "none", exact=True, title="of them those with weights, forward")
 SEQUENTIAL_OPERATIONS = Metric(
     "sequential_operations", "1", "lower", exact=True, title="the longest chain of operations of a forward pass"
 )

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.limits import DECODED
 from rnn_vs_attn.models.shapes import GPT_SIZES, GPTShape
 from rnn_vs_attn.suites.case import Case, fixed, option
 
 HEAD_DIM = 64  # of every size, as published
-DECODED = 68  # positions that decoding takes beyond the context, at most
 _OWN_SIZE = re.compile(r"([1-9][0-9]{0,2})x([1-9][0-9]{0,4})")
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.timing import decoding
 from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.shapes import GPTShape
@@ -27,7 +28,7 @@ def measure(case: GPTCase, turn: Turn) -> Iterator[Sample]:
     passes = token_passes.made(lambda: make(case), case, turn.seed, GPTShape.vocab_size)
     yield from token_passes.times(passes, turn)
     with torch.no_grad():
-        decoder = decoding.Decoder(passes.module.eval(), passes.tokens)
+        decoder = Decoder(passes.module.eval(), passes.tokens)
         prefills, after = decoding.prefills(decoder, turn.enough)
         yield Sample("prefill_time", median(prefills), blocks=prefills)
         yield Sample("step_time", decoding.steps(decoder, after, turn.enough).median)

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.limits import DECODED, Turn
 from rnn_vs_attn.measure.conduct import decoders as decoder_conduct
 from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, finite
 from rnn_vs_attn.measure.dataflow.receptive_field import reach
+from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.device import DTYPES
 from rnn_vs_attn.measure.timing import calls, decoding
 from rnn_vs_attn.measure.token_passes import TokenPasses, filled
@@ -81,8 +82,7 @@ def _tokens(case: TransformerXLCase, length: int, device: torch.device) -> Tenso
 
 
 def _cached(case: TransformerXLCase, device: torch.device) -> Any:
-    room = case.seq_len + decoding.MOST_STEPS + decoding.UNTIMED
-    return decoding.Decoder(_model(case, room, 0, device), _tokens(case, case.seq_len, device))
+    return Decoder(_model(case, case.seq_len + DECODED, 0, device), _tokens(case, case.seq_len, device))
 
 
 def _evaluation(case: TransformerXLCase, device: torch.device) -> tuple[nn.Module, Callable[[], object], int]:
