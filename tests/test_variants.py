@@ -30,7 +30,7 @@ from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.run.runner import Sweep
 from rnn_vs_attn.suites import SUITES, token_passes
 from rnn_vs_attn.suites.case import axes_of
-from rnn_vs_attn.suites.metrics import NUM_PARAMS, TOKEN_FLOPS
+from rnn_vs_attn.suites.metrics import NUM_PARAMS, TOKEN_FLOPS, WEIGHTS_SIZE
 from rnn_vs_attn.suites.suite import CaseAxes, Rounds, Suite
 from rnn_vs_attn.suites.variants.albert import analysis as variants_albert_reading
 from rnn_vs_attn.suites.variants.albert import case as variants_albert
@@ -115,7 +115,7 @@ def test_the_size_of_weights_is_that_of_the_modules_tensors(dtype: str) -> None:
         with torch.device("meta"):
             module = make().to(getattr(torch, dtype))
         held = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
-        assert counts[token_passes.WEIGHTS_SIZE] == held
+        assert counts[WEIGHTS_SIZE] == held
 
 
 def test_own_sizes_are_layers_by_width_with_heads_of_64() -> None:
