@@ -51,12 +51,8 @@ def left_out(which: Callable[[Record], bool], needed: int = 200) -> Run:
     """The reference run as one that had no time for some cases: what is read out of all lengths is of the others."""
     reason = f"left out: 6 rounds with it do not fit into --max-seconds 165; {needed} has it"
     run = with_fault(CPU, which, "timeout", reason)
-    owed = [
-        r
-        for r in run.records
-        if r.metric not in DERIVED
-        and (r.status == "ok" or r.metric in [row.metric.name for row in BENCH.metrics if row.owed])
-    ]
+    names = [row.metric.name for row in BENCH.metrics if row.owed]
+    owed = [r for r in run.records if r.metric not in DERIVED and (r.status == "ok" or r.metric in names)]
     told = [dataclasses.replace(r, details={"needed_seconds": needed}) if r.status != "ok" else r for r in owed]
     return changed(run, [*told, *BENCH.analysis.derive(told)])
 

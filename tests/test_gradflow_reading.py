@@ -583,6 +583,12 @@ def test_each_spectrum_is_held_against_its_own_case() -> None:
     assert "for rnn (num_layers 2): the largest singular value, 2.00 [2.00, 2.00], is above 1" in text
 
 
+def test_a_spectrum_without_its_norm_says_nothing_of_pascanu() -> None:
+    """A sample that was edited away; it was a fault of the program."""
+    spectrum = [record("rnn", "spectral_radius", [0.6] * 6), record("rnn", "largest_singular_value", [None] * 6)]
+    assert "Pascanu" not in said(norms("rnn", exponential(0.5)), *spectrum)
+
+
 def test_the_identity_path_is_shown_apart() -> None:
     beside = record("lstm", "beside_identity_log10", [-1.0] * 6, block=True)
     assert "a norm of exactly 1 at distance 0, where everything else carries 1.0e-01" in said(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rnn_vs_attn import units
 from rnn_vs_attn.models import initialisation as initialisations
 from rnn_vs_attn.models.registry import ATTENTION, BASELINE, RECURRENCE, find
-from rnn_vs_attn.records.query import Group, measured, without
+from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.stats import intervals as stats
 from rnn_vs_attn.stats.intervals import Estimate
@@ -151,7 +151,9 @@ def _vanished(records: Sequence[Record]) -> Iterator[str]:
 def _pascanu(records: Sequence[Record]) -> Iterator[str]:
     """Pascanu et al. 2013, section 2.1, with |sigma'| <= 1 for tanh and ReLU alike."""
     for radius in measured(records, "spectral_radius"):
-        (largest,) = measured(records, "largest_singular_value", **radius.axes)
+        largest = record_at(records, "largest_singular_value", radius.axes)
+        if largest is None or not largest.ok:  # an edited run may lack it
+            continue
         low, high = (None if end is None else round(end, 9) for end in (largest.low, largest.high))  # 1 + 2e-16 is 1
         side = stats.side_of(Estimate(largest.median or 0, low, high, len(largest.samples)), 1.0)
         side = "at" if low == high == 1 else side
