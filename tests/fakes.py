@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -14,9 +14,12 @@ from rnn_vs_attn.limits import Plan
 from rnn_vs_attn.records.build import build_record
 from rnn_vs_attn.records.timing import Block, Care, Ready
 from rnn_vs_attn.records.types import AxisValue, Metric, Record, Run, Sample, SampleLine
-from rnn_vs_attn.suites.bench import suite as bench
-from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
-from rnn_vs_attn.suites.suite import ANCHORS, Case, Suite, axes_of, option
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.suites.blocks import timed_samples
+from rnn_vs_attn.suites.case import Case, axes_of, option
+from rnn_vs_attn.suites.metrics import ANCHORS, BACKWARD_TIME, FORWARD_TIME, PEAK_MEMORY, TRAIN_TIME
+from rnn_vs_attn.suites.suite import CaseAxes, Measured, Rounds, Suite, rows
 from rnn_vs_attn.worker.protocol import (
     MakeReady,
     Measure,
@@ -45,21 +48,18 @@ class FakeCase(Case):
     variant: str = option("plain", "Which of two.", choices=("plain", "odd"))
 
 
-def _not_measured_here(case: Any, seed: int) -> Iterator[Sample]:
-    raise AssertionError("the parent measures nothing itself")
-
-
 FAKE = Suite(
     name="fake",
     help="Measures nothing.",
-    case=FakeCase,
-    metrics=(*bench.TIMES, bench.PEAK_MEMORY, *ANCHORS),
-    per_case=("forward_time", "train_time", "peak_memory"),
-    precise=("forward_time", "train_time"),
-    measure=_not_measured_here,
-    passes=("forward", "train"),
-    timed_samples=bench.timed_samples,
-    anchor_axes=("device", "dtype", "threads"),
+    axes=CaseAxes(FakeCase, anchor=("device", "dtype", "threads")),
+    metrics=(
+        Measured(FORWARD_TIME, owed=True, precise=True),
+        *rows(BACKWARD_TIME),
+        Measured(TRAIN_TIME, owed=True, precise=True),
+        Measured(PEAK_MEMORY, owed=True),
+        *rows(*ANCHORS),
+    ),
+    rounds=Rounds(passes=("forward", "train"), timed_samples=timed_samples),
 )
 
 

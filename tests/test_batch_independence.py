@@ -28,6 +28,7 @@ from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
 from rnn_vs_attn.suites import suite_named
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import Cases
+from rnn_vs_attn.worker.measurements import MEASUREMENTS
 from rnn_vs_attn.worker.protocol import About, Check, Measure, Prepare
 from rnn_vs_attn.worker.questions import Questions
 from rnn_vs_attn.worker.sandbox import Sandbox
@@ -154,7 +155,7 @@ def worker() -> Iterator[Worker]:
 
 
 def about(suite: str, model: str, **fields: Any) -> About:
-    made = suite_named(suite).case(model=model, seq_len=8, d_model=8, device="cpu", threads=1, **fields)
+    made = suite_named(suite).axes.case(model=model, seq_len=8, d_model=8, device="cpu", threads=1, **fields)
     return About.of(suite_named(suite), made, max_memory=None)
 
 
@@ -172,7 +173,7 @@ def test_every_suite_refuses_its_cases_among_others(suite: str, model: str, work
     for fields in parts:
         with pytest.raises(CaseFault, match="it runs over the batch"):
             worker.cases.measure(Measure(about(suite, model, **fields), Turn()))
-    if suite_named(suite).workload is not None:
+    if MEASUREMENTS[suite].workload is not None:
         with pytest.raises(CaseFault, match="it runs over the batch"):
             worker.cases.prepare(Prepare(about(suite, model), seed=0))
 

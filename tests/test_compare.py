@@ -18,7 +18,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record, Run
-from rnn_vs_attn.suites.suite import CALIBRATION
+from rnn_vs_attn.suites.metrics import CALIBRATION
 
 MACHINE = {"cpu": "abacus", "usable_cores": 2, "torch": "2.13.0", "git_commit": "abc"}
 ECHOES = frozenset(["tokens_per_second"])

@@ -27,7 +27,7 @@ from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, ModelSpec
 from rnn_vs_attn.records.timing import Care
-from rnn_vs_attn.suites.bench import suite as bench
+from rnn_vs_attn.suites import layer_passes
 
 NOTHING = Care()
 IN_PLACE = Care(in_place=True)
@@ -339,16 +339,16 @@ def test_a_cuda_graph_of_such_a_layer_is_refused() -> None:
 @kinds(habits.InPlace, habits.KeepsByValue)
 def test_flops_are_those_of_a_layer_that_computes(kind: type[nn.Module]) -> None:
     made = workload(kind(8))
-    forward, _ = bench.count_operations(made, None)
+    forward, _ = layer_passes.count_operations(made, None)
     assert forward.flops == 2 * 4 * 6 * 8 * 8
-    assert [x.flops for x in bench.count_operations(workload(habits.InPlace(8)), None)] == [
-        x.flops for x in bench.count_operations(workload(habits.Plain(8)), None)
+    assert [x.flops for x in layer_passes.count_operations(workload(habits.InPlace(8)), None)] == [
+        x.flops for x in layer_passes.count_operations(workload(habits.Plain(8)), None)
     ]
 
 
 @kinds(habits.KeepsMany, habits.KeepsInTheClass)
 def test_flops_are_unknown_of_a_layer_that_looks_at_its_inputs_memory(kind: type[nn.Module]) -> None:
-    forward, _ = bench.count_operations(workload(kind(8)), None)
+    forward, _ = layer_passes.count_operations(workload(kind(8)), None)
     assert forward.flops is None
     assert "hands a tensor to what runs outside" in forward.reason
 

@@ -342,7 +342,7 @@ def resumed(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path
     """`--resume` of a run that was begun on a machine with these facts; nothing is measured."""
     here = describe({}, anonymous=True)
     made = RunFolder.create(folder)
-    axes = {field.name: [field.default] for field in dataclasses.fields(FAKE.case)}
+    axes = {field.name: [field.default] for field in dataclasses.fields(FAKE.axes.case)}
     made.write_run(
         unfinished_run(
             settings={"axes": axes, "limits": dataclasses.asdict(Limits())}, environment=json.loads(json.dumps(facts))

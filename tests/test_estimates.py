@@ -13,8 +13,9 @@ from rnn_vs_attn.limits import Budget, Limits, Plan
 from rnn_vs_attn.records.timing import Block, Ready
 from rnn_vs_attn.run.estimates import estimates
 from rnn_vs_attn.run.schedule import Look
-from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.worker.protocol import MakeReady, Prepare, Request, TimeBlock, Warnings
 
 SHORT = Limits(max_seconds=0.0, budget=Budget())  # two lengths of each family are looked at, and no more

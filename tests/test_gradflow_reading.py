@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from rnn_vs_attn.records.build import build_record
 from rnn_vs_attn.records.types import Record, SampleLine
 from rnn_vs_attn.report.plots import as_text
+from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.gradflow import figures as gradflow_figures
 from rnn_vs_attn.suites.gradflow import remarks as gradflow_words
 from rnn_vs_attn.suites.gradflow.analysis import Curve, curve_of, derive, verdict
-from rnn_vs_attn.suites.gradflow.suite import GRADFLOW, GradflowCase
-from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.suites.gradflow.case import GradflowCase
+from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
 
 DISTANCES = [1, 2, 4, 8, 16, 32, 64, 127]
 

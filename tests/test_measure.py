@@ -27,8 +27,9 @@ from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, ModelSpec, find
 from rnn_vs_attn.records.timing import Block
-from rnn_vs_attn.suites.bench import suite as bench
-from rnn_vs_attn.suites.bench.suite import BenchCase
+from rnn_vs_attn.suites import layer_passes
+from rnn_vs_attn.suites.bench import measure as bench
+from rnn_vs_attn.suites.bench.case import BenchCase
 
 
 @pytest.fixture
@@ -161,7 +162,8 @@ def test_attentions_peak_agrees_with_the_arithmetic(model: str, seq_len: int) ->
 import torch
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.suites.bench.suite import BenchCase, measure
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.measure import measure
 torch.set_num_threads(2)
 case = BenchCase({model!r}, {seq_len}, device="cpu", threads=2)
 for _ in range(2):
@@ -179,7 +181,8 @@ def test_the_peak_of_a_compiled_pass_is_not_that_of_its_compilation() -> None:
     code = """
 import torch
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.suites.bench.suite import BenchCase, measure
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.measure import measure
 def compiled(module):
     seen = set()
     def call(x):
@@ -254,7 +257,7 @@ def test_counted_flops_equal_the_closed_form_on_the_devices_own_kernels(spec: Mo
     """Restricted attention over its window; over more its kernel multiplies what stands at the edges of blocks too."""
     shape = Shape(2, 37, 16, 4, 2, causal, window=37)
     workload = Workload.of(build(spec, shape), torch.randn(2, 37, 16))
-    forward, train = bench.count_operations(workload, None)
+    forward, train = layer_passes.count_operations(workload, None)
     assert forward.flops == spec.costs.flops(shape).forward
     assert train.flops == spec.costs.flops(shape).train
 
@@ -288,7 +291,7 @@ class Convolution(nn.Module):
 @pytest.mark.parametrize(("name", "module"), list(modules()))
 def test_a_users_flops_equal_torchs_counter_where_that_counts(name: str, module: nn.Module) -> None:
     workload = Workload.of(module, torch.randn(2, 12, 16))
-    forward, train = bench.count_operations(workload, None)
+    forward, train = layer_passes.count_operations(workload, None)
     module.train()
     with FlopCounterMode(display=False) as theirs:
         workload.train()
@@ -299,14 +302,14 @@ def test_a_users_flops_equal_torchs_counter_where_that_counts(name: str, module:
 def test_flops_of_a_depthwise_convolution() -> None:
     """One product a channel, position and tap; torch's counter takes the backward pass of groups for a full one."""
     workload = Workload.of(Convolution(groups=16), torch.randn(2, 12, 16))
-    forward, train = bench.count_operations(workload, None)
+    forward, train = layer_passes.count_operations(workload, None)
     assert forward.flops == 2 * (2 * 12 * 16 * 4)
     assert train.flops == 3 * forward.flops
 
 
 def test_flops_are_unknown_where_an_unseen_kernel_wrote() -> None:
     workload = Workload.of(build(find("layers:Unseen"), Shape(2, 4, 8)), torch.randn(2, 4, 8))
-    forward, _ = bench.count_operations(workload, None)
+    forward, _ = layer_passes.count_operations(workload, None)
     assert forward.flops is None
     assert "outside torch's dispatcher" in forward.reason
 
@@ -325,7 +328,7 @@ def test_flops_are_unknown_at_an_operation_without_a_count() -> None:
 
 def test_the_kernel_that_ran_is_named() -> None:
     case = BenchCase("lstm", 8, device="cpu", threads=1)
-    forward, train = bench.count_operations(bench.workload(case, 0), 128)
+    forward, train = layer_passes.count_operations(bench.workload(case, 0), 128)
     assert forward.kernels == {"mkldnn_rnn_layer": 1}
     assert "mkldnn_rnn_layer_backward" in train.kernels
 

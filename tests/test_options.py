@@ -16,7 +16,7 @@ from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Budget, Limits
 from rnn_vs_attn.run.options import CallOptions, GroupOptions, Part, RunOptions, UntimedOptions
-from rnn_vs_attn.suites.bench.suite import BenchCase
+from rnn_vs_attn.suites.bench.case import BenchCase
 
 EVERY = (RunOptions, CallOptions, UntimedOptions, GroupOptions, AbOptions, CompareOptions)
 
@@ -60,7 +60,7 @@ def test_a_default_that_is_typed_is_typed() -> None:
 def test_passes_are_given_with_commas_or_again_and_each_once() -> None:
     assert called(AbOptions, "--pass train").options.passes == ("train",)
     assert called(AbOptions, "--pass train,forward --pass train").options.passes == ("train", "forward")
-    assert called(AbOptions, "").options.passes == SUITE.passes
+    assert called(AbOptions, "").options.passes == SUITE.rounds.passes
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ from rnn_vs_attn.limits import PairLimits, Plan
 from rnn_vs_attn.records.folder import RunFolder, read_run, read_samples
 from rnn_vs_attn.records.timing import Block, Care, Ready
 from rnn_vs_attn.records.types import Sample
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.worker.protocol import MakeReady, Prepare, ReadPeak, Release, Request, Samples, TimeBlock, Warnings
 
 CALL = 0.002
@@ -76,7 +78,7 @@ class Laboratory:
         return Pairs(
             suite=FAKE,
             cases=cases or fake_cases(*models),
-            passes=FAKE.passes,
+            passes=FAKE.rounds.passes,
             limits=PairLimits(**limits),
             folder=folder,
             start_workers=self.start,
@@ -430,8 +432,6 @@ def sample(name: str, value: float, **axes: Any) -> Sample:
 
 
 def test_exact_metrics_with_a_better_direction_are_compared_and_noisy_ones_are_not() -> None:
-    from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
-
     case = BenchCase(model="lstm", device="cpu", threads=1)
     sides = {
         BASELINE: [
@@ -461,7 +461,7 @@ def test_exact_metrics_with_a_better_direction_are_compared_and_noisy_ones_are_n
     ],
 )
 def test_a_model_on_one_side_is_a_row_with_its_reason(presence: Presence, verdict: str, said: str) -> None:
-    found = judging.absent(FAKE, fake_cases("lstm")[0], FAKE.passes, presence)
+    found = judging.absent(FAKE, fake_cases("lstm")[0], FAKE.rounds.passes, presence)
     assert [(c.metric, c.verdict, c.reason) for c in found] == [
         ("forward_time", verdict, said),
         ("train_time", verdict, said),

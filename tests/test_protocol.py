@@ -85,11 +85,11 @@ def test_requests_and_replies_come_back_equal(request_: Request[Any], reply: Any
 
 @pytest.mark.parametrize("suite", SUITES, ids=[suite.name for suite in SUITES])
 def test_a_case_comes_back_from_its_axes(suite: Any) -> None:
-    case = suite.complete(suite.case(device="cpu", threads=1))
+    case = suite.axes.complete(suite.axes.case(device="cpu", threads=1))
     request = Prepare(About.of(suite, case, None), 0)
     found = protocol.request_in(through_json(protocol.written(request)))
     assert isinstance(found, Prepare)
-    assert suite.case(**found.about.axes) == case
+    assert suite.axes.case(**found.about.axes) == case
 
 
 @pytest.mark.parametrize("request_", [request for request, _ in EXCHANGES], ids=[f"{r}"[:60] for r, _ in EXCHANGES])

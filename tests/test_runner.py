@@ -33,7 +33,9 @@ from rnn_vs_attn.run.listener import Silence
 from rnn_vs_attn.run.measuring import LATE
 from rnn_vs_attn.run.runner import Sweep
 from rnn_vs_attn.run.schedule import Cost, Look, Schedule, plans_of
-from rnn_vs_attn.suites.suite import Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.metrics import PEAK_MEMORY
+from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite
 from rnn_vs_attn.worker.protocol import MakeReady, Measure, Prepare, ReadPeak, Release, Request, TimeBlock
 
 MODELS = ("rnn", "gru", "lstm", "attention")
@@ -560,7 +562,7 @@ def test_what_the_suite_derives_is_written_too(lab: Laboratory) -> None:
         base = next(r for r in records if r.metric == "train_time")
         return [dataclasses.replace(base, axes={"of": "train_time"}, metric="exponent", median=1.5)]
 
-    run = lab.run("gru", suite=dataclasses.replace(FAKE, derive=derive), rounds=1)
+    run = lab.run("gru", suite=dataclasses.replace(FAKE, analysis=Analysis(derive)), rounds=1)
     assert [r.median for r in run.records if r.metric == "exponent"] == [1.5]
 
 
@@ -825,7 +827,7 @@ def test_the_time_that_is_said_to_have_what_was_left_out_has_it(
     max_seconds: int, a_case: float, tmp_path: Path
 ) -> None:
     """On a machine on which a case takes in each round what the look expected: blocks of one call, one a pass."""
-    plans = {name: Plan(1, 1) for name in FAKE.passes}
+    plans = {name: Plan(1, 1) for name in FAKE.rounds.passes}
     expected = {case: Look(Cost(least=a_case, after=1.0), plans) for case in lengths()}
 
     def run_with(seconds: int) -> Run:
@@ -859,11 +861,11 @@ def test_cases_that_differ_in_the_model_alone_are_timed_next_to_each_other(lab: 
 
 # Suites that measure less often, or nothing in blocks
 
-MEMORY_ONCE = dataclasses.replace(FAKE, measured_rounds=1)
+MEMORY_ONCE = dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=1))
 
 
 def test_what_hardly_varies_is_measured_in_the_first_rounds_only(lab: Laboratory) -> None:
-    run = lab.run(suite=dataclasses.replace(FAKE, measured_rounds=2))
+    run = lab.run(suite=dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=2)))
     assert sorted(request.round or 0 for request in lab.machine.asked(Measure, model="gru")) == [0, 1]
     assert {len(r.samples) for r in run.records if r.metric == "peak_memory"} == {2}
     assert len(found(run, "train_time", "gru").samples) == 6
@@ -872,7 +874,7 @@ def test_what_hardly_varies_is_measured_in_the_first_rounds_only(lab: Laboratory
 
 def test_what_hardly_varies_is_measured_in_every_round_that_was_asked_for(lab: Laboratory) -> None:
     """compare may need more rounds than the first few, of memory too."""
-    run = lab.run(suite=dataclasses.replace(FAKE, measured_rounds=2), rounds=4)
+    run = lab.run(suite=dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=2)), rounds=4)
     assert {len(r.samples) for r in run.records if r.metric == "peak_memory"} == {4}
 
 
@@ -889,7 +891,8 @@ def test_a_late_fault_after_all_times_were_taken_is_told_all_the_same(lab: Labor
 
 
 def test_a_suite_without_timed_passes_is_measured_only(lab: Laboratory) -> None:
-    suite = dataclasses.replace(FAKE, passes=(), per_case=("peak_memory",), precise=("peak_memory",), anchor_axes=())
+    metrics = (Measured(PEAK_MEMORY, owed=True, precise=True),)
+    suite = dataclasses.replace(FAKE, axes=CaseAxes(FakeCase), metrics=metrics, rounds=Rounds())
     run = lab.run("gru", "lstm", suite=suite, rounds=2)
     assert {request.kind for request in lab.machine.requests} == {Measure}
     memory = [r for r in run.records if r.metric == "peak_memory"]

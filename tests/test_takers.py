@@ -24,15 +24,14 @@ FIXED = {suite.command: suite for suite in SUITES if takers.models_of(suite)}
 
 def check(suite: Suite, model: str) -> None:
     """As the command does with `--model` and nothing else."""
-    fields = dataclasses.fields(suite.case)
+    fields = dataclasses.fields(suite.axes.case)
     given: dict[str, Any] = {
         f.name: f.default if isinstance(f.default, bool) else [str(f.metadata.get("sweep") or f.default)]
         for f in fields
     }
     axes = sweeps.parse(suite, given | {"model": [model], "threads": ["1"]})
     sweeps.check(suite, axes, force=False)
-    if suite.check:
-        suite.check(axes)
+    suite.axes.check(axes)
     assert {case.model for case in sweeps.cases(suite, axes)} == {model}
 
 
@@ -59,7 +58,7 @@ def test_a_command_without_a_choice_of_model_is_listed_for_those_that_it_measure
 ) -> None:
     """By the cases that it would run in all of its settings."""
     suite = FIXED[command]
-    axes = {f.name: list(f.metadata.get("choices") or (f.default,)) for f in dataclasses.fields(suite.case)}
+    axes = {f.name: list(f.metadata.get("choices") or (f.default,)) for f in dataclasses.fields(suite.axes.case)}
     measured = {case.model for case in sweeps.cases(suite, axes)}
     assert (spec.name in measured) == (command in listing.commands(spec, decodes=True))
 

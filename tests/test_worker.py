@@ -15,8 +15,10 @@ from repositories import write
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import Budget, Turn
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
-from rnn_vs_attn.suites.decode.suite import DECODE, DecodeCase
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.suites.decode.case import DecodeCase
+from rnn_vs_attn.suites.decode.suite import DECODE
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.protocol import (
     About,

@@ -27,7 +27,9 @@ from reporting import Figure, at_least, at_most, parsed, parser, report
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure.gradient import flow as adjoint
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.gradflow.suite import GRADFLOW, GradflowCase, module_of
+from rnn_vs_attn.suites.gradflow.case import GradflowCase
+from rnn_vs_attn.suites.gradflow.measure import module_of
+from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.protocol import About, Measure
 

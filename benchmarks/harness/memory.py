@@ -21,7 +21,8 @@ from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.protocol import About, Measure
 

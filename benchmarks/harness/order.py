@@ -34,7 +34,8 @@ from rnn_vs_attn.run.measuring import Measuring
 from rnn_vs_attn.run.rounds import Rounds
 from rnn_vs_attn.run.schedule import Schedule
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.worker.client import ChildWorker
 
 MODELS = ("rnn", "gru", "lstm", "attention-naive")

@@ -11,7 +11,8 @@ from rnn_vs_attn.ab.stages import Cell
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES
 from rnn_vs_attn.limits import Deadline, PairLimits, Plan, deadline
 from rnn_vs_attn.records.timing import Block, Care
-from rnn_vs_attn.suites.suite import Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.worker.protocol import About, MakeReady, Prepare, Release, TimeBlock
 
 _UNDISTURBED = 0.05  # seconds of a call that hardly feels what the other side left in the caches

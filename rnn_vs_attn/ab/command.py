@@ -27,7 +27,7 @@ from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.run.cases import AxisValues, option_name
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.text.streams import say
 
 
@@ -123,7 +123,7 @@ def _head(both: Sides, prelude: Prelude, options: AbOptions) -> Run:
         "passes": list(options.passes),
         "limits": dataclasses.asdict(options.limits),
         "sides": described(both, options.anonymous),
-        "inputs": SUITE.inputs,
+        "inputs": SUITE.analysis.inputs,
     }
     return heads.begun(NAME, settings, prelude.facts[CANDIDATE], options.anonymous)
 

@@ -17,7 +17,8 @@ from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.verdicts import ALPHA, FAILED, MISSING, NEW, SCREEN, SHOWN_LEVEL, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.records.types import Sample, key_of
 from rnn_vs_attn.stats import rank_tests
-from rnn_vs_attn.suites.suite import Case, Suite, axes_of
+from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.suites.suite import Suite
 
 
 @dataclass(frozen=True)

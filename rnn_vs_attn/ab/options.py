@@ -11,7 +11,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import PairLimits
 from rnn_vs_attn.run.options import PLACE, ShownOptions, force_option, memory_option
 from rnn_vs_attn.suites.bench.suite import BENCH
-from rnn_vs_attn.suites.suite import argument, option
+from rnn_vs_attn.suites.case import argument, option
 
 SUITE = BENCH  # whose cases and passes are compared
 STRICT = "Exit 3 where a verdict is unsure."
@@ -35,8 +35,8 @@ def read_margin(text: str) -> float:
 
 def read_pass(word: str) -> str:
     """One of --pass."""
-    if word not in SUITE.passes:
-        raise UserError(f"--pass {word!r} is none of {', '.join(SUITE.passes)}")
+    if word not in SUITE.rounds.passes:
+        raise UserError(f"--pass {word!r} is none of {', '.join(SUITE.rounds.passes)}")
     return word
 
 
@@ -67,7 +67,7 @@ class VersionOptions:
     require_equal: bool = option(
         False, "Exit 3 where outputs or gradients of the two differ beyond rounding.", panel=_VERSIONS
     )
-    passes: tuple[str, ...] = option(SUITE.passes, "Timed passes.", flag="--pass", parse=read_pass)
+    passes: tuple[str, ...] = option(SUITE.rounds.passes, "Timed passes.", flag="--pass", parse=read_pass)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from rnn_vs_attn.limits import PairLimits, Turn
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.run.cases import AxisValues
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.pool import devices, end
 from rnn_vs_attn.worker.protocol import About, Check, CompareOutcome, Measure, ReadEnvironment, Request
@@ -56,8 +56,7 @@ def look_at(both: Sides, axes: AxisValues, limits: PairLimits) -> Prelude:
         told = sides.at_once({name: _asking(workers[name], ReadEnvironment(), limits) for name in workers})
         facts = {name: answer.facts for name, answer in told.items()}
         axes = axes | {"device": _devices(workers, axes, limits)}
-        if SUITE.check:
-            SUITE.check(axes)
+        SUITE.axes.check(axes)
         presence = sides.prove(both, workers, axes["model"], limits.timeout)
         prelude = Prelude(facts, axes, presence)
         _check_modules(both, workers, prelude, limits)

@@ -19,7 +19,7 @@ from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.report import Report
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.run import cases as sweeps
-from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.suites.case import axes_of
 
 
 def nothing_to_compare(both: Sides, anonymous: bool) -> Report:

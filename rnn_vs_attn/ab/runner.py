@@ -24,7 +24,8 @@ from rnn_vs_attn.limits import PairLimits, TimeIsUp, deadline
 from rnn_vs_attn.records.build import build_record, group_lines
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Axes, Key, Metric, Record, Sample, SampleLine
-from rnn_vs_attn.suites.suite import Case, Suite, axes_of
+from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.worker import peaks
 from rnn_vs_attn.worker.client import Worker
 from rnn_vs_attn.worker.protocol import ReadPeak

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rnn_vs_attn.records.types import Metric
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.case import Case
 
 NAME = "ab"
 RATIO = Metric("ratio", "1", "none", title="candidate / baseline in one pair: the median over blocks")

@@ -23,7 +23,8 @@ from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.suite import CALIBRATION, argument, option
+from rnn_vs_attn.suites.case import argument, option
+from rnn_vs_attn.suites.metrics import CALIBRATION
 from rnn_vs_attn.text.streams import print_document, print_json, say
 
 # Two versions
@@ -40,7 +41,7 @@ def _ab(call: Call[AbOptions]) -> int:
     return ab.run(cases.parse(SUITE, words), call.options)
 
 
-ab_command = command(_ab, AbOptions, SUITE.case, defaults={"model": "", "seq_len": "128,512", "threads": "1"})
+ab_command = command(_ab, AbOptions, SUITE.axes.case, defaults={"model": "", "seq_len": "128,512", "threads": "1"})
 
 # Two runs
 
@@ -115,7 +116,7 @@ def _rules(margin: float, runs: list[Run]) -> Rules:
     suite = next((s for s in SUITES if s.name == runs[0].suite), None)
     if suite is None:
         return Rules(margin, compare.shared_axes(runs), calibration=CALIBRATION)
-    axes = tuple(field.name for field in fields(suite.case))
+    axes = tuple(field.name for field in fields(suite.axes.case))
     return Rules(margin, axes, calibration=CALIBRATION, echoes=frozenset(suite.echoes))
 
 

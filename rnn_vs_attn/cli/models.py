@@ -104,7 +104,8 @@ def _causal(spec: ModelSpec) -> str:
 
 def _language_params(spec: ModelSpec, shape: Shape) -> int:
     size = (shape.d_model, shape.num_heads, shape.num_layers, VOCAB_SIZE)
-    return LanguageShape(*size, context_len=shape.seq_len, memory_len=shape.seq_len).num_params(spec.name)
+    assert spec.language_shape is not None
+    return spec.language_shape(LanguageShape(*size, context_len=shape.seq_len, memory_len=shape.seq_len)).num_params
 
 
 def _encoder_shape(shape: Shape) -> AlbertShape:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import typer
 
 from rnn_vs_attn.run.cases import Words, default_words, option_name
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.case import Case
 
 Options = TypeVar("Options")
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY

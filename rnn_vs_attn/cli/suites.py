@@ -30,11 +30,11 @@ def command_of(suite: Suite) -> Callable[..., int | None]:
             raise UserError("--retry goes with --resume FOLDER: it measures the failed cases of that run again")
         return start(suite, cases.parse(suite, call.words), options)
 
-    return command(run, _options_of(suite), suite.case, defaults=suite.run_defaults)
+    return command(run, _options_of(suite), suite.axes.case, defaults=suite.axes.run_defaults)
 
 
 def _options_of(suite: Suite) -> type[RunOptions]:
-    return RunOptions if suite.passes else CallOptions if suite.timed else UntimedOptions
+    return RunOptions if suite.rounds.passes else CallOptions if suite.timed else UntimedOptions
 
 
 def command_of_all(suites: Sequence[Suite]) -> Callable[..., int | None]:
@@ -45,7 +45,7 @@ def command_of_all(suites: Sequence[Suite]) -> Callable[..., int | None]:
             if call.names:
                 raise UserError(f"{option_name(call.names[0])} goes after {call.subcommand}, not before it")
             return None
-        sweeps = [(s, cases.parse(s, {**cases.defaults(s.case), **call.words})) for s in suites]
+        sweeps = [(s, cases.parse(s, {**cases.defaults(s.axes.case), **call.words})) for s in suites]
         return group.start_all(sweeps, call.options)
 
-    return command(run, GroupOptions, suites[0].case, axes=_OF_ALL)
+    return command(run, GroupOptions, suites[0].axes.case, axes=_OF_ALL)

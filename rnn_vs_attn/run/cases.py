@@ -13,7 +13,8 @@ from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.suites import takers
-from rnn_vs_attn.suites.suite import Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite
 
 Words = Mapping[str, Sequence[str] | bool]  # what was typed of each option of a case; bool where it is a switch
 AxisValues = dict[str, list[Any]]  # the values of every axis of a sweep
@@ -28,7 +29,7 @@ def option_name(field: str) -> str:
 def parse(suite: Suite, given: Words) -> AxisValues:
     """The values of every axis from the texts given. UserError names the first that cannot be used."""
     axes: AxisValues = {}
-    for field in dataclasses.fields(suite.case):
+    for field in dataclasses.fields(suite.axes.case):
         if field.metadata.get("fixed"):
             axes[field.name] = [field.default]
             continue
@@ -133,4 +134,6 @@ def least_cases(suite: Suite, axes: AxisValues, **given: list[Any]) -> list[Case
 def cases(suite: Suite, axes: AxisValues) -> list[Case]:
     """The product of all axes, each case complete."""
     products = itertools.product(*axes.values())
-    return suite.select([suite.complete(suite.case(**dict(zip(axes, values, strict=True)))) for values in products])
+    return suite.axes.select(
+        [suite.axes.complete(suite.axes.case(**dict(zip(axes, values, strict=True)))) for values in products]
+    )

@@ -25,7 +25,8 @@ from rnn_vs_attn.run.options import WHOLE, Part, RunOptions
 from rnn_vs_attn.run.planned import Planned
 from rnn_vs_attn.run.runner import Sweep
 from rnn_vs_attn.run.schedule import Look, Schedule, plans_of
-from rnn_vs_attn.suites.suite import Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text.streams import say
 from rnn_vs_attn.worker.pool import Workers, devices
 from rnn_vs_attn.worker.protocol import About, Check, ReadEnvironment
@@ -42,8 +43,7 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
         check_folder(options.output)
     with Workers(suite.timed, options.debug, axes["threads"]) as workers:
         facts = _probe(suite, axes, limits, workers)
-        if suite.check:
-            suite.check(axes)
+        suite.axes.check(axes)
         cases = sweeps.cases(suite, axes)
         looked = estimates(workers.asked, suite, cases, limits)
         planned = Planned(suite, cases, limits, looked, Schedule.of(looked, limits, begun, workers.start_up))
@@ -53,7 +53,7 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
             dry_run.tell(planned, options.as_json)
             return DONE
         folder = RunFolder.create(options.output) if options.output else new_folder(suite.name)
-        settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs}
+        settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
         head = heads.begun(suite.name, settings, facts, options.anonymous)
         return _run(planned, folder, head, workers, options, part)
 
@@ -69,7 +69,7 @@ def _check_starts(planned: Planned, start_up: float) -> None:
     if rounds == 1 or not over:
         return
     what = f"the processes of {rounds} rounds have started ({units.duration(start_up)} each)"
-    least = limits.to_ask(schedule.needed(0, now, schedule.fewest(planned.cases, suite.kept)))
+    least = limits.to_ask(schedule.needed(0, now, schedule.fewest(planned.cases, suite.rounds.kept)))
     raise UserError(
         f"--max-seconds {limits.asked_seconds:g} is over before {what if suite.timed else 'anything is measured'}; "
         f"give --max-seconds {least} or more"
@@ -165,7 +165,7 @@ def _measure(planned: Planned, sweep: Sweep, folder: RunFolder, options: RunOpti
     if not options.quiet:
         output.announce(suite, planned.cases, limits, folder.path, sweep.head, err)
     try:
-        with Shown(err, limits, 2 if suite.afterwards else 1, show_first) as shown:
+        with Shown(err, limits, 2 if suite.rounds.afterwards else 1, show_first) as shown:
             if not options.quiet:
                 sweep.progress = shown
             sweep.run()

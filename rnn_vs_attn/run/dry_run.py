@@ -9,7 +9,7 @@ from rnn_vs_attn import units
 from rnn_vs_attn.limits import LOOKS
 from rnn_vs_attn.run.planned import Planned
 from rnn_vs_attn.run.schedule import After, left_out_words
-from rnn_vs_attn.suites.suite import Case, axes_of
+from rnn_vs_attn.suites.case import Case, axes_of
 from rnn_vs_attn.text.streams import print_json, show
 
 
@@ -17,11 +17,11 @@ def tell(planned: Planned, as_json: bool) -> None:
     """Print the cases and their seconds."""
     suite, cases, limits, schedule = planned.suite, planned.cases, planned.limits, planned.schedule
     now = time.monotonic()
-    surplus = schedule.surplus(0, now, cases, suite.kept)
+    surplus = schedule.surplus(0, now, cases, suite.rounds.kept)
     kept = [case for case in cases if case not in surplus]
     counted = [case for case in kept if suite.only_counts(case)]
     timed = [case for case in kept if case not in counted]
-    schedule.begin(0, now, timed, After(pending=kept) if suite.afterwards else After())
+    schedule.begin(0, now, timed, After(pending=kept) if suite.rounds.afterwards else After())
     seconds = schedule.seconds(now, timed)
     rounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
     totals = [min(schedule.total(now, count, timed, counted), limits.max_seconds) for count in rounds]

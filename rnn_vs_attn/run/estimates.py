@@ -17,7 +17,8 @@ from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import ENOUGH, LONG_CALL, PATIENCE, Budget, Limits, Plan, Turn
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.run.schedule import Cost, Look
-from rnn_vs_attn.suites.suite import Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.worker.client import Worker
 from rnn_vs_attn.worker.protocol import About, MakeReady, Measure, Prepare, Release, TimeBlock
 
@@ -112,9 +113,9 @@ def _look_of(suite: Suite, case: Case, looks: Sequence[_Seen], limits: Limits, a
     """alike: cases that share one warm-up."""
     calls = _calls(case, looks)
     least = sum(calls.values())
-    if not suite.passes:
+    if not suite.rounds.passes:
         quantities = sum(name.endswith("_time") for name in suite.owed(case))
-        return Look(Cost(least, quantities * ENOUGH, least if suite.peaks else 0.0))
+        return Look(Cost(least, quantities * ENOUGH, least if suite.rounds.peaks else 0.0))
     plans = {name: _plan(call, limits.budget) for name, call in calls.items()}
     blocks = {name: call * plans[name].loops for name, call in calls.items()}
     more = sum((plans[name].num_blocks - 1) * block for name, block in blocks.items())
@@ -138,7 +139,9 @@ def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen | N
     """Nothing where it fails or does not answer: its own case will say why."""
     try:
         return (
-            _look_at_passes(worker, suite, case, limits) if suite.passes else _look_at_all(worker, suite, case, limits)
+            _look_at_passes(worker, suite, case, limits)
+            if suite.rounds.passes
+            else _look_at_all(worker, suite, case, limits)
         )
     except (CaseFault, UserError):
         return None
@@ -152,7 +155,7 @@ def _look_at_passes(worker: Worker, suite: Suite, case: Case, limits: Limits) ->
     worker.ask(Prepare(About.of(suite, case, limits.max_memory), seed=0), patience)
     prepared = time.perf_counter() - begun
     calls = {}
-    for name in suite.passes:
+    for name in suite.rounds.passes:
         ready = worker.ask(MakeReady(name, budget), patience)
         calls[name] = worker.ask(TimeBlock(name, ready.plan.loops), patience).seconds
     worker.ask(Release(), patience)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.case import Case
 
 
 class Progress(Protocol):

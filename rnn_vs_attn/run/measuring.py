@@ -17,7 +17,8 @@ from rnn_vs_attn.records.types import Key, Sample, SampleLine
 from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.listener import Progress, Silence
 from rnn_vs_attn.run.schedule import Schedule
-from rnn_vs_attn.suites.suite import MEASURE, PEAKS, Case
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import MEASURE, PEAKS
 from rnn_vs_attn.worker import peaks
 from rnn_vs_attn.worker.client import Worker
 from rnn_vs_attn.worker.pool import OneAtATime
@@ -107,7 +108,7 @@ class Measuring:
         try:
             self.progress.case_begins(case, "prepare")
             warnings += self._ask(Prepare(self._about(case), seed=number)).warnings
-            for name in self.journal.suite.passes:
+            for name in self.journal.suite.rounds.passes:
                 self.progress.case_begins(case, name)
                 taken = self._time_pass(case, name, share)
                 samples += taken.samples
@@ -121,7 +122,7 @@ class Measuring:
         self.schedule.costs.timed(case, self.clock() - begun - beyond, more)
 
     def _time_pass(self, case: Case, name: str, share: float) -> _Taken:
-        make_samples = self.journal.suite.timed_samples
+        make_samples = self.journal.suite.rounds.timed_samples
         assert make_samples is not None
         budget, key = self.limits.budget, (case, name)
         request = MakeReady(name, budget.shortened(share), self._plans.get(key), self._cares.get(key))
@@ -157,7 +158,7 @@ class Measuring:
 
     def measure_after(self, case: Case, number: int) -> None:
         """What comes after all times: memory, counts, and what makes the process slower."""
-        begun, part = self.clock(), self.journal.suite.afterwards
+        begun, part = self.clock(), self.journal.suite.rounds.afterwards
         self._samples(case, number, part, Turn(number, self.journal.is_first(case, part == PEAKS)))
         seconds = self.clock() - begun
         self.spent.memory += seconds
@@ -165,7 +166,7 @@ class Measuring:
 
     def _samples(self, case: Case, number: int, part: str, turn: Turn) -> None:
         """Ask for samples of a case and keep them."""
-        self.progress.case_begins(case, "memory" if part == self.journal.suite.afterwards else part)
+        self.progress.case_begins(case, "memory" if part == self.journal.suite.rounds.afterwards else part)
         answer = self._ask(Measure(self._about(case), turn, part))
         self.journal.samples(case, number, answer.samples, self._late(number))
         self.journal.was_asked(case, part == PEAKS)

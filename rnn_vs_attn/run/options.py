@@ -10,7 +10,7 @@ from typing import Any
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Budget, Limits
-from rnn_vs_attn.suites.suite import fixed, option
+from rnn_vs_attn.suites.case import fixed, option
 from rnn_vs_attn.text.streams import print_json
 
 EFFORT, PLACE = "How long, how precise", "Where to"

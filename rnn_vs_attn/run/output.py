@@ -18,7 +18,8 @@ from rnn_vs_attn.report import layout, plots, tables
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.schedule import left_out_words
-from rnn_vs_attn.suites.suite import Case, Suite, untaken
+from rnn_vs_attn.suites.case import Case, untaken
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe as safe_text
 from rnn_vs_attn.text.streams import say
 
@@ -60,7 +61,7 @@ def first_table(suite: Suite, limits: Limits, err: Terminal, wanted: bool) -> Ca
 
 def print_tables(suite: Suite, records: Sequence[Record], limits: Limits, out: Terminal) -> None:
     width = out.width if out.is_terminal else math.inf
-    shown = tables_of(suite, records, limits, width) if suite.summary is None else summary_of(suite, records)
+    shown = tables_of(suite, records, limits, width) if suite.view.summary is None else summary_of(suite, records)
     for table in shown:
         print_table(table, out)
 
@@ -68,10 +69,10 @@ def print_tables(suite: Suite, records: Sequence[Record], limits: Limits, out: T
 def tables_of(suite: Suite, records: Sequence[Record], limits: Limits, width: float = math.inf) -> list[Table]:
     """The suite's table with a row a case, and its tables with a column a case; shorter where width is too little."""
     case_axes = _axes_of(suite)
-    shown = [*records, *suite.expand(records)]
-    heads = {"row_axes": suite.row_axes, "implied": (*suite.implied, *untaken(records))}
-    found = [tables.build(shown, case_axes, suite.columns, limits.precision, width < _WIDE, **heads)]
-    for pivot in suite.pivots:
+    shown = [*records, *suite.analysis.expand(records)]
+    heads = {"row_axes": suite.axes.row, "implied": (*suite.axes.implied, *untaken(records))}
+    found = [tables.build(shown, case_axes, suite.view.columns, limits.precision, width < _WIDE, **heads)]
+    for pivot in suite.view.pivots:
         whole = tables.build_pivot(shown, case_axes, pivot)
         if whole.rows:
             fits = layout.width_of(whole) <= width
@@ -81,13 +82,13 @@ def tables_of(suite: Suite, records: Sequence[Record], limits: Limits, width: fl
 
 def summary_of(suite: Suite, records: Sequence[Record]) -> list[Table]:
     """The tables that a suite shows in place of the one of all cases."""
-    return suite.summary(records) if suite.summary is not None else []
+    return suite.view.summary(records) if suite.view.summary is not None else []
 
 
 def remarks(suite: Suite, run: Run) -> list[str]:
     """What is said in words under a run's tables."""
     of_quota = environment.said_of_quota(run.environment)
-    return [*of_quota, *suite.remarks(run.records), *_said_of_left_out(suite, run.records)]
+    return [*of_quota, *suite.analysis.remarks(run.records), *_said_of_left_out(suite, run.records)]
 
 
 def _said_of_left_out(suite: Suite, records: Sequence[Record]) -> list[str]:
@@ -96,13 +97,13 @@ def _said_of_left_out(suite: Suite, records: Sequence[Record]) -> list[str]:
     if not found:
         return []
     fields: list[dict[str, Any]] = [{name: record.axes[name] for name in _axes_of(suite)} for record in found]
-    cases = [suite.case(**given) for given in fields]
+    cases = [suite.axes.case(**given) for given in fields]
     needed = max(int(record.details["needed_seconds"]) for record in found)
     return [left_out_words(list(dict.fromkeys(cases)), needed)]
 
 
 def _axes_of(suite: Suite) -> list[str]:
-    return [field.name for field in dataclasses.fields(suite.case)]
+    return [field.name for field in dataclasses.fields(suite.axes.case)]
 
 
 # When it has ended
@@ -110,14 +111,14 @@ def _axes_of(suite: Suite) -> list[str]:
 
 def write(suite: Suite, run: Run, folder: RunFolder, limits: Limits) -> None:
     """Tables and plots into the run's folder."""
-    shown = [*run.records, *suite.expand(run.records)]
+    shown = [*run.records, *suite.analysis.expand(run.records)]
     folder.write("table.csv", tables.to_csv(shown, _axes_of(suite)))
     words = "".join(f"- {safe_text.markdown(line)}\n" for line in remarks(suite, run))
     every = [table.markdown() for table in tables_of(suite, run.records, limits)]
     summary = [table.markdown() for table in summary_of(suite, run.records)]
     folder.write("table.md", "\n".join([*summary, words, *every] if summary else [*every, words]))
     try:
-        plots.save(suite.figures(run.records), folder.path / "plots")
+        plots.save(suite.view.figures(run.records), folder.path / "plots")
     except ImportError as error:
         say(f"note: no plots: {error}; pip install matplotlib")
     except OSError as error:
@@ -130,7 +131,7 @@ def document(suite: Suite, run: Run, path: Path) -> dict[str, Any]:
         "run": {k: v for k, v in dataclasses.asdict(run).items() if k != "records"},
         "folder": str(path),
         "records": [dataclasses.asdict(record) for record in run.records],
-        "derived": [dataclasses.asdict(record) for record in suite.expand(run.records)],
+        "derived": [dataclasses.asdict(record) for record in suite.analysis.expand(run.records)],
         "remarks": remarks(suite, run),
     }
 
@@ -139,7 +140,7 @@ def show(suite: Suite, run: Run, limits: Limits) -> None:
     """Tables, on a terminal a chart too, and remarks on standard output."""
     out = Terminal()
     print_tables(suite, run.records, limits, out)
-    chart = suite.chart(run.records) if out.is_terminal else None
+    chart = suite.view.chart(run.records) if out.is_terminal else None
     if chart is not None:
         for line in plots.as_text(chart, min(out.width, _CHART)):
             out.print(line)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.records.types import SampleLine
 from rnn_vs_attn.run.schedule import Look, Schedule
-from rnn_vs_attn.suites.suite import Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite
 
 
 @dataclass(frozen=True)

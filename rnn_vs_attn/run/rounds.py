@@ -12,7 +12,8 @@ from rnn_vs_attn.records.folder import StorageError
 from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.measuring import Measuring, Spent
 from rnn_vs_attn.run.schedule import After, Schedule
-from rnn_vs_attn.suites.suite import PEAKS, Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import PEAKS, Suite
 from rnn_vs_attn.units import duration
 
 
@@ -56,7 +57,7 @@ class Rounds:
             if lacking:
                 self.measuring.start_worker()
                 self._time(lacking, number)
-        if self.journal.rounds and self.suite.afterwards:
+        if self.journal.rounds and self.suite.rounds.afterwards:
             number = self.journal.rounds - 1
             self._measure_afterwards(number, After(pending=self._after(number).pending))
         self.measuring.end_worker()
@@ -65,16 +66,16 @@ class Rounds:
 
     def _timed(self, cases: Sequence[Case]) -> list[Case]:
         """Those that a round begins with: what is timed in blocks, or all where nothing is."""
-        return [case for case in cases if not self.suite.passes or self.suite.times(case)]
+        return [case for case in cases if not self.suite.rounds.passes or self.suite.times(case)]
 
     def _after(self, number: int) -> After:
         """The cases to be measured after all times."""
-        if not self.suite.afterwards:
+        if not self.suite.rounds.afterwards:
             return After()
-        few = self.suite.measured_rounds
+        few = self.suite.rounds.measured_rounds
         once_more = few is None or number < few or self.limits.rounds is not None
-        alive, peaks = self.journal.alive(), self.suite.afterwards == PEAKS
-        always = [case for case in alive if once_more and self.suite.always_measured(case)]
+        alive, peaks = self.journal.alive(), self.suite.rounds.afterwards == PEAKS
+        always = [case for case in alive if once_more and self.suite.rounds.always_measured(case)]
         pending = [case for case in alive if self.journal.is_first(case, peaks) and case not in always]
         again = [case for case in alive if case not in always and case not in pending] if once_more else []
         return After(always, pending, again)
@@ -84,7 +85,7 @@ class Rounds:
         order = random.Random(f"{self.limits.seed}-{number}-{what}")
         groups: dict[Any, list[Case]] = {}
         for case in cases:
-            groups.setdefault(self.suite.together(case), []).append(case)
+            groups.setdefault(self.suite.axes.together(case), []).append(case)
         arranged = list(groups.values())
         order.shuffle(arranged)
         for group in arranged:
@@ -104,7 +105,7 @@ class Rounds:
     # One case after the other
 
     def _time(self, cases: Sequence[Case], number: int) -> None:
-        how = self.measuring.time if self.suite.passes else self.measuring.measure
+        how = self.measuring.time if self.suite.rounds.passes else self.measuring.measure
         for case in self._turns(self._arranged(cases, number, "timed")):
             self._one(case, number, how)
 
@@ -156,6 +157,6 @@ class Rounds:
     def _fault(self, case: Case, number: int, fault: CaseFault) -> None:
         owed = self.suite.owed(case)
         after = self._after(number)
-        if self.suite.afterwards and case not in (*after.always, *after.pending, *after.again):
+        if self.suite.rounds.afterwards and case not in (*after.always, *after.pending, *after.again):
             owed = tuple(name for name in owed if name in self.suite.precise)
         self.journal.fault(case, number, fault, owed)

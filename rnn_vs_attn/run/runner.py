@@ -16,7 +16,7 @@ from rnn_vs_attn.run.listener import Progress, Silence
 from rnn_vs_attn.run.measuring import Measuring
 from rnn_vs_attn.run.rounds import Rounds
 from rnn_vs_attn.run.schedule import Schedule, left_out_words
-from rnn_vs_attn.suites.suite import Case, axes_of
+from rnn_vs_attn.suites.case import Case, axes_of
 from rnn_vs_attn.units import counted
 from rnn_vs_attn.worker.client import Worker
 
@@ -98,7 +98,7 @@ class Sweep:
     def _leave_out(self) -> None:
         """Cases without which the rounds that are wanted fit into the time, each with a record that says so."""
         moment, suite, alive = self.clock(), self.journal.suite, self.journal.alive()
-        surplus = self.schedule.surplus(self.rounds, moment, alive, suite.kept)
+        surplus = self.schedule.surplus(self.rounds, moment, alive, suite.rounds.kept)
         if not surplus:
             return
         needed = self.limits.to_ask(self.schedule.needed(self.rounds, moment, alive))

@@ -14,7 +14,7 @@ from statistics import median_low
 from typing import Self
 
 from rnn_vs_attn.limits import PATIENCE, Limits, Plan
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.case import Case
 
 MOST_LEFT_OUT = 5  # before the first round: one case in so many
 _SPARE = 1.15  # what has to fit, and what is asked for, is so much more than what was seen

@@ -11,7 +11,7 @@ from rnn_vs_attn.measure.conduct.batch_independence import Batch
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import ENCODER, LANGUAGE, find
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.case import Case
 
 
 class Batches:

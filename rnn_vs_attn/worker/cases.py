@@ -16,9 +16,11 @@ from rnn_vs_attn.measure.timing.clock import clock_for
 from rnn_vs_attn.measure.timing.warm_up import make_ready
 from rnn_vs_attn.records.timing import Block, Ready
 from rnn_vs_attn.suites import suite_named
-from rnn_vs_attn.suites.suite import PEAKS, Case, warnings_for
+from rnn_vs_attn.suites.case import Case, warnings_for
+from rnn_vs_attn.suites.suite import PEAKS
 from rnn_vs_attn.worker import protocol
 from rnn_vs_attn.worker.batches import Batches
+from rnn_vs_attn.worker.measurements import MEASUREMENTS
 from rnn_vs_attn.worker.protocol import About, Misunderstood, Samples, Warnings
 from rnn_vs_attn.worker.readings import Readings, gpu_state
 from rnn_vs_attn.worker.sandbox import Prepared, Sandbox
@@ -27,7 +29,7 @@ from rnn_vs_attn.worker.sandbox import Prepared, Sandbox
 def case_of(about: About) -> Case:
     """The case that is asked about. Misunderstood where there is no such suite, or its cases have other axes."""
     try:
-        return suite_named(about.suite).case(**about.axes)  # type: ignore[arg-type]
+        return suite_named(about.suite).axes.case(**about.axes)  # type: ignore[arg-type]
     except (StopIteration, TypeError) as error:
         raise Misunderstood(f"there is no case of {about.suite!r} with these axes: {error}") from None
 
@@ -42,7 +44,7 @@ class Cases:
     # Passes that are timed in blocks
 
     def prepare(self, request: protocol.Prepare) -> Warnings:
-        case, make = self._enter(request.about), suite_named(request.about.suite).workload
+        case, make = self._enter(request.about), MEASUREMENTS[request.about.suite].workload
         assert make is not None
         with kept():
             batch = self._batches.of_case(case, request.seed == 0)
@@ -98,16 +100,16 @@ class Cases:
     # What is not timed in blocks
 
     def measure(self, request: protocol.Measure) -> Samples:
-        suite, turn, case = suite_named(request.about.suite), request.turn, self._enter(request.about)
+        case, turn, measurement = self._enter(request.about), request.turn, MEASUREMENTS[request.about.suite]
         with kept():
             self._batches.of_case(case, turn.first)
-        self._sandbox.refuse_what_cannot_fit(case, suite.trains)
-        if suite.least_memory is not None:
-            self._sandbox.refuse(suite.least_memory(case), suite.trains)
-        if suite.workload is not None and case.kind not in self._warm:
+        self._sandbox.refuse_what_cannot_fit(case, measurement.trains)
+        if measurement.least_memory is not None:
+            self._sandbox.refuse(measurement.least_memory(case), measurement.trains)
+        if measurement.workload is not None and case.kind not in self._warm:
             with kept():
-                suite.workload(case, turn.seed).both()  # or what libraries keep is taken for the call's memory
-        take = suite.peaks if request.part == PEAKS and suite.peaks is not None else suite.measure
+                measurement.workload(case, turn.seed).both()  # or what libraries keep is taken for the call's memory
+        take = measurement.peaks if request.part == PEAKS and measurement.peaks is not None else measurement.measure
         processors.hold(case.threads)
         with kept():
             samples = list(take(case, turn))
@@ -115,7 +117,7 @@ class Cases:
         return Samples(tuple(replace(sample, warnings=[*sample.warnings, *told]) for sample in samples))
 
     def outcome(self, request: protocol.CompareOutcome) -> Outcome:
-        case, make = self._enter(request.about), suite_named(request.about.suite).workload
+        case, make = self._enter(request.about), MEASUREMENTS[request.about.suite].workload
         assert make is not None
         path, seed = Path(request.path), request.seed
         with kept():

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import asdict, astuple
 
 from rnn_vs_attn.records.types import AxisValue, Metric
-from rnn_vs_attn.suites.suite import Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.worker.protocol import ReadPeak
 
 
 def settings(suite: Suite, cases: Iterable[Case]) -> list[ReadPeak]:
     """What to ask, for every setting that the cases run under; nothing where a suite's numbers have no such peak."""
-    found = {ReadPeak(case.device, case.dtype, case.threads) for case in cases} if suite.anchor_axes else set()
+    found = {ReadPeak(case.device, case.dtype, case.threads) for case in cases} if suite.axes.anchor else set()
     return sorted(found, key=lambda setting: str(astuple(setting)))
 
 

@@ -17,7 +17,8 @@ from rnn_vs_attn.limits import Budget, Plan, Turn
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.records.timing import Block, Care, Ready
 from rnn_vs_attn.records.types import AxisValue, Sample
-from rnn_vs_attn.suites.suite import MEASURE, Case, Suite, axes_of
+from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.suites.suite import MEASURE, Suite
 
 Reply = TypeVar("Reply")
 

@@ -18,11 +18,11 @@ from rnn_vs_attn.models import load as imports
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import has_state
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.suites import suite_named
 from rnn_vs_attn.suites.layer_passes import train_flops
 from rnn_vs_attn.worker import protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import case_of
+from rnn_vs_attn.worker.measurements import MEASUREMENTS
 from rnn_vs_attn.worker.protocol import Description, Device, Done, Facts, Origin, Samples
 from rnn_vs_attn.worker.sandbox import Sandbox
 
@@ -69,7 +69,7 @@ class Questions:
         memory.limit(limit if limit is not None else environment.available_memory())
         with self._sandbox.visit(case.model):
             self._try(case.model, dataclasses.replace(case.shape, batch_size=2))
-            probe = suite_named(request.about.suite).probe
+            probe = MEASUREMENTS[request.about.suite].probe
             if probe is not None:
                 probe(case)
         return Done()

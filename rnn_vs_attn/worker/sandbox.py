@@ -19,7 +19,7 @@ from rnn_vs_attn.measure.timing.clock import Clock
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models import load as imports
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.suites.suite import ITEMSIZE, Case
+from rnn_vs_attn.suites.case import ITEMSIZE, Case
 from rnn_vs_attn.units import size
 from rnn_vs_attn.worker.readings import Readings
 
