@@ -19,6 +19,7 @@ from command import run
 from fakes import bench_record, unfinished_run, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
+from paths import ROOT
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from rnn_vs_attn import export as exports
@@ -28,7 +29,6 @@ from rnn_vs_attn.records.folder import RunFolder, read_run
 from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.suites.bench.suite import BENCH
 
-ROOT = Path(__file__).resolve().parent.parent
 CPU, GRADFLOW = ROOT / "results/reference/cpu", ROOT / "results/reference/gradflow"
 VALUES = [0.010, 0.012, 0.011, 0.013, 0.0115, 0.0105]
 

@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import ROOT
 
-BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
+BENCHMARKS = ROOT / "benchmarks"
 HARNESS = BENCHMARKS / "harness"
 LIBRARIES = {"alternating", "reporting", "resampling", "transformer_xl_oracle"}  # and what makes a file of answers
 

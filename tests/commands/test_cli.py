@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from command import PROGRAM, QUICK, TINY, run
+from command import PROGRAM, QUICK, TINY, assert_one_sentence, run
+from paths import USER_MODULES
 from rich.console import Console
 
 from rnn_vs_attn.cli import app as cli
@@ -24,15 +25,6 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.registry import BUILT_IN, find
 from rnn_vs_attn.models.shapes import AlbertShape
-
-
-def assert_one_sentence(done: subprocess.CompletedProcess[str], said: str) -> None:
-    """Exit 2, nothing on standard output, and one line that names the value and the way out."""
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert done.stderr.startswith("error: ")
-    assert done.stderr.count("\n") == 1
-    assert said in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -126,7 +118,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     folder = tmp_path_factory.mktemp("finished") / "run"
     models = "lstm,attention,layers:WithWeights,layers:Unseen"
     words = ["--model", models, "--seq-len", "8,16", "--rounds", "1", "--json", "--anonymous", "--output", str(folder)]
-    surroundings = dict(os.environ, OMP_DISPLAY_ENV="false", PYTHONPATH=str(Path(__file__).parent / "user_modules"))
+    surroundings = dict(os.environ, OMP_DISPLAY_ENV="false", PYTHONPATH=str(USER_MODULES))
     return folder, run("bench", *TINY, *words, env=surroundings)
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from command import run
-from test_compare import record, stored, values
+from paths import ROOT
+from planted_runs import record, stored, values
 
-ROOT = Path(__file__).resolve().parent.parent
 CPU, GRADFLOW = ROOT / "results/reference/cpu", ROOT / "results/reference/gradflow"
 
 

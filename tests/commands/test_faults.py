@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from command import PROGRAM, TINY, case_of, lines_of, run
+from paths import ROOT
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 
@@ -87,7 +88,7 @@ def test_a_file_called_copy_that_sets_threads_is_timed_with_the_labels_and_bends
     (tmp_path / "copy.py").write_text(mixer)
     models = ["copy.py:Mixer", "changes:SetsThreadsInEveryCall", "lstm"]
     words = ["--model", ",".join(models), "--seq-len", "8", "--rounds", "1", "--output", str(tmp_path / "run")]
-    paths = os.pathsep.join([os.environ["PYTHONPATH"], str(Path(__file__).parent.parent)])
+    paths = os.pathsep.join([os.environ["PYTHONPATH"], str(ROOT)])
     done = run("bench", *TINY, *words, cwd=tmp_path, env=dict(os.environ, PYTHONPATH=paths))
     assert done.returncode == 4, done.stderr
     records = {r["axes"]["model"]: r for r in lines_of(tmp_path / "run/records.jsonl") if r["metric"] == "forward_time"}

@@ -9,8 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command import PROGRAM, lines_of, run
-from test_cli import assert_one_sentence
+from command import PROGRAM, assert_one_sentence, lines_of, run
 
 from rnn_vs_attn.records.folder import read_run
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from command import PROGRAM, TINY, run
-from test_compare import record, stored, values
+from planted_runs import record, stored, values
 
 from rnn_vs_attn.text import streams
 

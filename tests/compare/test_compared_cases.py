@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from command import run
-from test_compare import record, run_of, stored, values
+from paths import REFERENCE
+from planted_runs import record, run_of, stored, values
 
 from rnn_vs_attn.compare import runs as compare
 from rnn_vs_attn.compare.runs import Rules
@@ -20,7 +21,6 @@ from rnn_vs_attn.suites.metrics import CALIBRATION
 from rnn_vs_attn.suites.scaling.suite import SCALING
 from rnn_vs_attn.suites.suite import Suite
 
-REFERENCE = Path(__file__).resolve().parent.parent / "results/reference"
 CPU = read_run(REFERENCE / "cpu")
 MODELS = ("rnn", "gru", "lstm", "lstm-cell", "attention", "attention-naive")
 LENGTHS = (64, 128, 256, 512, 1024)

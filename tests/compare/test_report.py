@@ -14,14 +14,15 @@ from command import run
 from fakes import unhurried
 from hypothesis import given
 from hypothesis import strategies as st
-from test_compare import record, stored, values
+from paths import REFERENCE
+from planted_runs import record, stored, values
 
 from rnn_vs_attn.compare import report as verdict_report
 from rnn_vs_attn.compare.report import Report
 from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, VERDICTS, Comparison
 from rnn_vs_attn.errors import UserError
 
-GRADFLOW = Path(__file__).resolve().parent.parent / "results/reference/gradflow"
+GRADFLOW = REFERENCE / "gradflow"
 
 
 def row(verdict: str, model: str = "lstm", centre: float | None = 1.0, **rest: Any) -> Comparison:

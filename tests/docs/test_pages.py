@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import typer
 from command import QUICK, run
+from paths import ROOT
 
 from rnn_vs_attn.cli import app as cli
 from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.bench.suite import BENCH
 
-ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PAGES = {page.name: page.read_text() for page in (README, *sorted((ROOT / "docs").glob("*.md")))}
 BLOCK = re.compile(r"^<!-- ([a-z-]+) -->$\n(.*?)^<!-- /\1 -->$\n", re.DOTALL | re.MULTILINE)

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from build_logs import begins_a_command
 from fakes import unhurried
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_compare import RULES, record, run_of, stored, values
-from test_safe_text import begins_a_command
+from paths import REFERENCE
+from planted_runs import RULES, record, run_of, stored, values
 
 from rnn_vs_attn.cli import app as cli
 from rnn_vs_attn.compare import runs as compare
@@ -32,8 +33,6 @@ from rnn_vs_attn.records.strict_json import parsed
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.run import resuming
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
-
-REFERENCE = Path(__file__).resolve().parent.parent / "results/reference"
 
 
 def called(*words: str) -> tuple[int, str, str]:

@@ -6,9 +6,9 @@ import io
 import re
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from paths import REFERENCE
 from rich.cells import cell_len
 from rich.text import Text
 
@@ -25,7 +25,6 @@ from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run import output, progress
 from rnn_vs_attn.suites import SUITES
 
-REFERENCE = Path(__file__).resolve().parent.parent / "results/reference"
 MARKUP = "w.py:Llama: :llama: [bold]red[/bold] [link=http://x]y[/] [not a tag]"
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from paths import REFERENCE
 
 from rnn_vs_attn.records.folder import read_run, read_samples
 from rnn_vs_attn.records.types import Axes
 
-REFERENCE = Path(__file__).resolve().parent.parent / "results/reference"
 GATES = {"rnn": 1, "gru": 3, "lstm": 4, "lstm-cell": 4}
 ATTENTION = ("attention", "attention-naive", "attention-local")
 FLOAT32 = 4  # bytes

@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from xml.etree import ElementTree
 
 import pytest
+from build_logs import begins_a_command
 from fakes import unhurried
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -26,11 +26,6 @@ COMMANDS = (
     "##teamcity[x]",
     "b\n::stop-commands::x",
 )
-
-
-def begins_a_command(line: str) -> bool:
-    """What GitHub, Azure and TeamCity take for one of theirs."""
-    return bool(re.match(r"\s*::\w", line) or re.search(r"##\w*\[", line))
 
 
 # A terminal, a log

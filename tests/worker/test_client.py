@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paths import USER_MODULES
 from repositories import write
 
 from rnn_vs_attn.errors import CaseFault, UserError
@@ -120,7 +121,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def worker(folder: Path) -> Iterator[ChildWorker]:
     before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent / "user_modules")
+    os.environ["PYTHONPATH"] = str(USER_MODULES)
     made = ChildWorker(folder=folder, variables={"THREADS_SEEN": str(folder / "threads")})
     yield made
     made.close()

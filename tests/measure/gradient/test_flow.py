@@ -9,7 +9,8 @@ from typing import Any
 import flows
 import pytest
 import torch
-from torch import Tensor, nn
+from gradients import CPU, D, built, distance_between, flow, jacobian_norms, powers
+from torch import nn
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Turn
@@ -24,8 +25,6 @@ from rnn_vs_attn.suites.gradflow import measure as gradflow
 from rnn_vs_attn.suites.gradflow import samples
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
-D = 8
-CPU = torch.device("cpu")
 RECURRENT = ("rnn", "gru", "lstm", "lstm-cell")
 
 
@@ -34,24 +33,6 @@ def _in_float64() -> Iterator[None]:
     torch.manual_seed(0)
     with adjoint.float64():
         yield
-
-
-def flow(module: nn.Module, length: int, exact: bool = False) -> adjoint.Flow:
-    made = adjoint.make_ready(module.double())
-    return adjoint.flow(made, torch.randn(1, length, D), adjoint.cotangents(4, D, exact, CPU))
-
-
-def built(name: str, num_layers: int = 1) -> nn.Module:
-    return adjoint.make_ready(build.build(find(name), Shape(1, 64, D, 2, num_layers)).double())
-
-
-def powers(factor: float, length: int) -> Tensor:
-    """log10 of factor^k."""
-    return torch.arange(length) * math.log10(factor)
-
-
-def distance_between(found: Tensor, expected: Tensor) -> float:
-    return float((found - expected).abs().max())
 
 
 # Closed forms
@@ -137,12 +118,6 @@ def test_attentions_built_from_zeros_is_uniform_too() -> None:
 
 
 # Against autograd
-
-
-def jacobian_norms(module: nn.Module, x: Tensor) -> Tensor:
-    """log10 of ||dy_T / dx_(T-k)||_F / sqrt(D) from torch's whole Jacobian."""
-    whole = torch.autograd.functional.jacobian(lambda inputs: build.call(module, inputs)[0, -1], x)
-    return (whole[:, 0].norm(dim=(0, 2)) / math.sqrt(D)).log10().flip(0)
 
 
 @pytest.mark.parametrize("name", [*RECURRENT, "attention", "attention-naive"])

@@ -10,7 +10,7 @@ import gaps
 import log_space
 import pytest
 import torch
-from test_adjoint import CPU, D, built, distance_between, flow, powers
+from gradients import CPU, D, built, distance_between, flow, powers
 from torch import nn
 
 from rnn_vs_attn.measure.gradient import flow as adjoint

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import digits
 import pytest
 import torch
-from test_adjoint import D, flow
+from gradients import D, flow
 from torch import nn
 
 from rnn_vs_attn.errors import CaseFault

@@ -10,7 +10,7 @@ import log_space
 import mpmath
 import pytest
 import torch
-from test_adjoint import CPU, built, distance_between
+from gradients import CPU, built, distance_between
 from torch import Tensor, nn
 
 from rnn_vs_attn.limits import Turn

@@ -9,7 +9,7 @@ import drifts
 import flows
 import pytest
 import torch
-from test_adjoint import CPU, D, distance_between, jacobian_norms, powers
+from gradients import CPU, D, distance_between, jacobian_norms, powers
 from torch import nn
 
 from rnn_vs_attn.measure.conduct.holdings import Holdings

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import states
 import torch
-from test_adjoint import CPU, D, built, distance_between, flow, jacobian_norms, powers
+from gradients import CPU, D, built, distance_between, flow, jacobian_norms, powers
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError

@@ -12,6 +12,7 @@ import pytest
 import torch
 from command import run
 from fakes import of_rounds
+from paths import USER_MODULES
 from steps import assert_decodes
 from torch import Tensor, nn
 
@@ -38,8 +39,8 @@ from rnn_vs_attn.suites.decode.analysis import derive, expand
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.decode.suite import DECODE
 
-FLOWS = str(Path(__file__).parent / "user_modules" / "flows.py")
-LAYERS = str(Path(__file__).parent / "user_modules" / "layers.py")
+FLOWS = str(USER_MODULES / "flows.py")
+LAYERS = str(USER_MODULES / "layers.py")
 SMALL = {"d_model": 16, "num_heads": 2, "num_layers": 2, "vocab_size": 11, "device": "cpu", "threads": 1}
 NAMES = [spec.name for spec in (*MODELS, *LANGUAGE_MODELS)]
 

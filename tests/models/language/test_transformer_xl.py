@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from paths import ROOT, TESTS
 from torch import Tensor
 
 from rnn_vs_attn.errors import UserError
@@ -18,7 +19,7 @@ from rnn_vs_attn.models.language.transformer_xl import TransformerXL
 from rnn_vs_attn.models.layers.relative_attention import RelativeAttention, by_distance, shifted
 from rnn_vs_attn.models.shapes import TransformerXLShape
 
-PROGRAM = Path(__file__).resolve().parent.parent / "benchmarks/peers/transformer_xl_oracle.py"
+PROGRAM = ROOT / "benchmarks/peers/transformer_xl_oracle.py"
 
 
 def _load(file: Path) -> Any:
@@ -298,7 +299,7 @@ def test_what_does_not_fit_is_one_sentence() -> None:
 
 # The last public implementation that still runs
 
-ORACLE = json.loads((Path(__file__).parent / "data/transformer_xl.json").read_text())
+ORACLE = json.loads((TESTS / "data/transformer_xl.json").read_text())
 
 
 @pytest.mark.parametrize("name", ORACLE)

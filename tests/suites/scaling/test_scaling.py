@@ -15,6 +15,7 @@ import torch
 from command import run
 from fakes import of_rounds
 from fakes import record as planted
+from paths import USER_MODULES
 from torch import nn
 from torch.nn.attention import SDPBackend
 
@@ -43,7 +44,7 @@ from rnn_vs_attn.suites.scaling.analysis import derive
 from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, GRAPH, LAYER, MIXING, ROUTE, ScalingCase, check, select
 from rnn_vs_attn.suites.scaling.suite import SCALING
 
-SCALES = str(Path(__file__).parent / "user_modules" / "scales.py")
+SCALES = str(USER_MODULES / "scales.py")
 LENGTHS = [16, 32, 64, 128, 256, 512]
 
 
