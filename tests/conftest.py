@@ -9,7 +9,7 @@ from pathlib import Path
 import command
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is loaded: threads wait for each other on a busy machine
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded: threads wait for each other on a busy machine
 MODULES = Path(__file__).parent / "user_modules"
 
 
@@ -23,7 +23,7 @@ def starts_processes(module: object) -> bool:
     """Whether a file of tests runs commands or workers, or other programs."""
     return any(
         value is subprocess or getattr(value, "__name__", "") == "ChildWorker" for value in vars(module).values()
-    ) or (vars(module).get("run") is command.run)
+    ) or any(value in (command.run, command.run_process) for value in vars(module).values() if callable(value))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
