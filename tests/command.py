@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +25,16 @@ def run(
     servers = forked.servers()
     if not servers.fork(variables):
         return run_process(*words, cwd=cwd, env=variables, encoding=encoding)
-
-    def text_of(descriptor: int) -> str:
-        with open(descriptor, encoding=encoding) as stream:
-            return stream.read()
-
-    process, *descriptors = forked.command(servers, words, cwd or Path.cwd(), variables)
-    with ThreadPoolExecutor() as pool:
-        output, errors = pool.map(text_of, descriptors)
+    process = forked.command(servers, words, cwd or Path.cwd(), variables, encoding)
+    output, errors = process.communicate()
     return subprocess.CompletedProcess([*PROGRAM, *words], process.wait(), output, errors)
+
+
+def begin(*words: str, cwd: Path | None = None) -> forked.Forked:
+    """`rnn-vs-attn WORDS` in the background, forked."""
+    servers = forked.servers()
+    assert servers.fork(os.environ)
+    return forked.command(servers, words, cwd or Path.cwd(), os.environ)
 
 
 def run_process(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -21,9 +21,11 @@ def _user_modules_importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def starts_processes(module: object) -> bool:
     """Whether a file of tests runs commands or workers, or other programs."""
+    starting = (subprocess, command.run, command.run_process, command.begin)
     return any(
-        value is subprocess or getattr(value, "__name__", "") == "ChildWorker" for value in vars(module).values()
-    ) or any(value in (command.run, command.run_process) for value in vars(module).values() if callable(value))
+        any(value is each for each in starting) or getattr(value, "__name__", "") == "ChildWorker"
+        for value in vars(module).values()
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,7 +31,8 @@ PACKAGE = Path(client.__file__).resolve().parents[1]
 INTEGER = struct.Struct("!i")
 _READ_LATE = {
     *("PYTHONPATH", "PYTHONSAFEPATH", "RNN_VS_ATTN_PATH", "RNN_VS_ATTN_PAD"),
-    *("TMPDIR", "GITHUB_STEP_SUMMARY", "PYTEST_CURRENT_TEST"),
+    *("TMPDIR", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "PYTEST_CURRENT_TEST"),
+    *("HANGS_IN", "HUNG_PID"),  # of user_modules
 }
 _RUN_AT_START = ("sitecustomize.py", "usercustomize.py")
 _real_launch = client.launch
@@ -56,7 +58,8 @@ class Forked:
     """A process that a server forked, as `subprocess.Popen` shows one; it is killed when this object is gone."""
 
     stdin: IO[bytes]
-    stdout: IO[bytes]
+    stdout: IO[Any]
+    stderr: IO[str]
 
     def __init__(self, server: Path, streams: Sequence[int], **request: Any) -> None:
         """streams: the descriptors that become its 0, 1 and 2; request: the arguments of `fork_server.become`."""
@@ -76,10 +79,20 @@ class Forked:
             raise subprocess.TimeoutExpired("a forked process", timeout or 0.0)
         return code
 
-    def kill(self) -> None:
-        """Through the server, which knows whether the number still is that of this process."""
+    def send_signal(self, number: int) -> None:
+        """Through the server, which knows whether the process still is this one."""
         if self.poll() is None:
-            self._server.send(b"k")
+            self._server.send(bytes([number]))
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self) -> tuple[str, str]:
+        """All that it prints until it has ended."""
+        with self.stdout, self.stderr, ThreadPoolExecutor() as pool:
+            output, errors = pool.map(lambda stream: stream.read(), (self.stdout, self.stderr))
+        self.wait()
+        return output, errors
 
     def _code(self, timeout: float | None) -> int | None:
         if self.returncode is None and select.select([self._server], [], [], timeout)[0]:
@@ -90,9 +103,9 @@ class Forked:
 
 
 def command(
-    servers: Servers, words: Sequence[str], folder: Path, variables: Mapping[str, str]
-) -> tuple[Forked, int, int]:
-    """`python -m rnn_vs_attn WORDS`, and the descriptors at which its output and its errors can be read."""
+    servers: Servers, words: Sequence[str], folder: Path, variables: Mapping[str, str], encoding: str | None = None
+) -> Forked:
+    """`python -m rnn_vs_attn WORDS`."""
     output, to_output = os.pipe()
     errors, to_errors = os.pipe()
     request = {"words": list(words), "folder": str(folder), "variables": dict(variables)}
@@ -101,7 +114,8 @@ def command(
     )
     os.close(to_output)
     os.close(to_errors)
-    return made, output, errors
+    made.stdout, made.stderr = (os.fdopen(end, encoding=encoding) for end in (output, errors))
+    return made
 
 
 def launch(

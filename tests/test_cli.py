@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from command import PROGRAM, QUICK, TINY, run
+from command import PROGRAM, QUICK, TINY, run, run_process
 from rich.console import Console
 
 from rnn_vs_attn.cli import app as cli
@@ -178,7 +178,7 @@ def test_dry_run_lists_the_cases_and_measures_none(tmp_path: Path) -> None:
 
 def test_compile_time_is_apart_and_a_kernel_it_cannot_touch_is_said(tmp_path: Path) -> None:
     words = ["bench", *TINY, "--model", "lstm,attention", "--seq-len", "8", "--rounds", "1", "--compile", "--json"]
-    document = json.loads(run(*words, "--output", str(tmp_path / "run")).stdout)
+    document = json.loads(run_process(*words, "--output", str(tmp_path / "run")).stdout)
     by_model = {r["axes"]["model"]: r for r in document["records"] if r["metric"] == "forward_time"}
     assert "not compiled" in by_model["lstm"]["warnings"][0]
     if by_model["attention"]["status"] == "ok":
@@ -248,7 +248,7 @@ def test_models_says_whether_decode_takes_a_users_module(model: str, decodes: bo
 
 
 def test_doctor_says_what_the_machine_is() -> None:
-    done = run("doctor", "--json", "--threads", "4097")
+    done = run_process("doctor", "--json", "--threads", "4097")
     document = json.loads(done.stdout)
     assert document["environment"]["torch"]
     assert any("4097 threads" in finding["text"] for finding in document["findings"])

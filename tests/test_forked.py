@@ -65,7 +65,7 @@ def told(done: subprocess.CompletedProcess[str], folder: Path) -> Any:
 def test_a_forked_command_and_its_workers_record_what_real_ones_do(tmp_path: Path) -> None:
     (tmp_path / "layers_here.py").write_text(LAYERS)
     models = "gru,attention,layers_here:Twice,layers_here:Killed"
-    words = ["bench", *TINY, "--model", models, "--seq-len", "8", "--rounds", "2", "--json", "--max-memory", "2GiB"]
+    words = ["bench", *TINY, "--model", models, "--seq-len", "8", "--rounds", "1", "--json", "--max-memory", "2GiB"]
     pair = [f(*words, "--output", name, cwd=tmp_path) for f, name in ((run, "forked"), (run_process, "started"))]
     ours, real = (told(done, tmp_path) for done in pair)
     assert ours[0] == real[0] == 4
@@ -81,7 +81,13 @@ def start(folder: Path, *words: str, session: bool = False) -> tuple[forked.Fork
     (folder / "ends.py").write_text(ENDS)
     variables = dict(os.environ, WORD="other")
     reading, writing = os.pipe()
-    request = {"module": "ends", "words": words, "folder": str(folder), "variables": variables, "session": session}
+    request: dict[str, Any] = {
+        "module": "ends",
+        "words": words,
+        "folder": str(folder),
+        "variables": variables,
+        "session": session,
+    }
     process = forked.Forked(forked.servers().folder / "commands", [0, writing, writing], **request)
     os.close(writing)
     return process, reading

@@ -463,6 +463,7 @@ def test_a_variant_from_the_command_line(name: str, tmp_path: Path) -> None:
     assert again.stdout.count("\n| ") > 2
 
 
+@pytest.mark.slow
 def test_all_variants_after_each_other_in_one_document(tmp_path: Path) -> None:
     """Cut short: what is tested is that all three ran into folders of their own."""
     words = "--max-seconds 0 --rounds 1 --threads 1 --quiet --json".split()
