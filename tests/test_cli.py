@@ -176,6 +176,16 @@ def test_dry_run_lists_the_cases_and_measures_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_first_call_under_compile_is_a_sample_of_its_own_and_no_time_of_a_pass() -> None:
+    block = {"seconds": 0.001, "backward": 0.0005, "host": None}
+    samples = timed_samples("train", [block], {"warnings": [], "compile_seconds": 3.0})
+    assert {s.metric: s.value for s in samples} == {"train_time": 0.001, "backward_time": 0.0005, "compile_time": 3.0}
+    assert [s.axes for s in samples if s.metric == "compile_time"] == [{"pass": "train"}]
+    (warning,) = warnings_for(BenchCase("lstm", 8, device="cpu", threads=1, compile=True))
+    assert "not compiled" in warning
+
+
+@pytest.mark.slow
 def test_compile_time_is_apart_and_a_kernel_it_cannot_touch_is_said(tmp_path: Path) -> None:
     words = ["bench", *TINY, "--model", "lstm,attention", "--seq-len", "8", "--rounds", "1", "--compile", "--json"]
     document = json.loads(run_process(*words, "--output", str(tmp_path / "run")).stdout)

@@ -757,10 +757,21 @@ TINY = ("--rounds", "1", "--warm-up", "0.01", "--block-seconds", "0.001", "--min
 SMALL = ("--seq-len", "16:64", "--d-model", "8:32", "--num-heads", "2", "--threads", "1", "--device", "cpu", *TINY)
 
 
-def test_the_command_measures_the_table_and_a_users_module(tmp_path: Path) -> None:
-    models = f"attention,lstm,conv,attention-local,mingru,{SCALES}:Masked,{SCALES}:Outside"
+LAWS = {  # of the chain, of the path
+    "attention": ("1", "1"),
+    "conv": ("1", "log n"),
+    "lstm": ("n", "n"),
+    "attention-local": ("1", "n"),
+    "mingru": ("log n", "n"),
+    f"{SCALES}:Masked": ("1", "n"),
+}
+
+
+@pytest.mark.parametrize("models", [("attention", "conv"), pytest.param(tuple(LAWS), marks=pytest.mark.slow)], ids=len)
+def test_the_command_measures_the_table_and_a_users_module(models: tuple[str, ...], tmp_path: Path) -> None:
     out = tmp_path / "run"
-    done = run("scaling", "--model", models, *SMALL, "--window", "8", "--output", str(out), "--json")
+    every = ",".join([*models, f"{SCALES}:Outside"])
+    done = run("scaling", "--model", every, *SMALL, "--window", "8", "--output", str(out), "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     laws = {
@@ -768,16 +779,8 @@ def test_the_command_measures_the_table_and_a_users_module(tmp_path: Path) -> No
         for r in document["records"]
         if r["metric"] == "growth"
     }
-    for model, chain_law, path_law in (
-        ("attention", "1", "1"),
-        ("lstm", "n", "n"),
-        ("conv", "1", "log n"),
-        ("attention-local", "1", "n"),
-        ("mingru", "log n", "n"),
-        (f"{SCALES}:Masked", "1", "n"),
-    ):
-        assert laws[model, "sequential_operations"] == chain_law, model
-        assert laws[model, "path_length"] == path_law, model
+    for model in models:
+        assert (laws[model, "sequential_operations"], laws[model, "path_length"]) == LAWS[model], model
     unseen = [r for r in document["records"] if r["axes"].get("model", "").endswith("Outside")]
     assert all(r["median"] is None for r in unseen if r["metric"] == "sequential_operations")
     assert any(r["median"] for r in unseen if r["metric"] == "forward_time")
