@@ -5,7 +5,6 @@ Names of cases do not depend on what else is in a run, so a series over many run
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import statistics
@@ -37,7 +36,8 @@ def exported(runs: Sequence[Run], name: str) -> str | bytes:
     """The document of `runs` in the format of that name. UserError where it takes one run or has no value."""
     chosen = named(name)
     if len(runs) > 1 and not chosen.many:
-        raise UserError(f"--format {name} takes one run, not {len(runs)}; otava takes several")
+        several = ", ".join(f.name for f in FORMATS if f.many)
+        raise UserError(f"--format {name} takes one run, not {len(runs)}; those that take several are {several}")
     return chosen.write(runs)
 
 
@@ -182,17 +182,15 @@ def statistics_of(values: Sequence[float]) -> dict[str, Any]:
 
 def _otava(runs: Sequence[Run]) -> str:
     """A row a run in the order of time, a column a metric of a case, for Apache Otava's CSV importer."""
-    rows = _series(runs)
-    names = list(dict.fromkeys(name for _, row in rows for name in row))
-    if not names:
+    import pandas
+
+    rows = []
+    for run, row in _series(runs):
+        heads = {"time": _cell(run.started), "commit": _cell(run.environment.get("git_commit") or "unknown")}
+        rows.append(heads | {name: record.median for name, record in row.items()})
+    if not rows:
         raise UserError("these runs have no value that this format can hold; try --format csv")
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["time", "commit", *names])
-    for run, row in rows:
-        heads = run.started, run.environment.get("git_commit") or "unknown"
-        writer.writerow([*map(_cell, heads), *(row[name].median if name in row else "" for name in names)])
-    return out.getvalue()
+    return str(pandas.DataFrame(rows, dtype=object).to_csv(index=False))
 
 
 def _cell(text: str) -> str:
@@ -263,18 +261,7 @@ def _frame(runs: Sequence[Run]) -> Any:
             if name in frame:
                 frame[name] = frame[name].map(json.dumps)
         frames.append(frame)
-    frame = pandas.concat(frames, ignore_index=True).astype(dict.fromkeys(_whole(runs), "Int64"))
-    return frame.map(lambda value: _cell(value) if isinstance(value, str) else value)
-
-
-def _whole(runs: Sequence[Run]) -> list[str]:
-    """Axes that have whole numbers only; a record without one would make them 64.0 in a table."""
-    found: dict[str, set[type]] = {}
-    for run in runs:
-        for record in run.records:
-            for name, value in record.axes.items():
-                found.setdefault(name, set()).add(type(value))
-    return [name for name, types in found.items() if int in types and types <= {int, type(None)}]
+    return pandas.concat(frames, ignore_index=True).map(lambda value: _cell(value) if isinstance(value, str) else value)
 
 
 def _json(document: object) -> str:

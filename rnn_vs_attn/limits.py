@@ -9,6 +9,9 @@ LONG_CALL = 2.0  # seconds; above it one call that is thrown away and one block 
 MAX_BLOCKS = 20
 LOOKS = (6, 9, 12)  # finished rounds after which the intervals are looked at
 ENOUGH = 0.2  # seconds of timed calls where a suite times each of them by itself
+MOST_STEPS = 64  # decoded in a row, or the context would be another one
+UNTIMED_STEPS = 3  # before them: they load code, and make room for more positions where the context filled it
+DECODED = UNTIMED_STEPS + MOST_STEPS  # positions that decoding takes beyond the context, at most
 
 
 @dataclass(frozen=True)

@@ -400,6 +400,27 @@ def test_all_rounds_have_the_distances_of_the_first(monkeypatch: pytest.MonkeyPa
         assert list(of_case("gaps:RandomDelay", seed)) == expected
 
 
+def test_distances_beside_the_grid_that_a_resumed_run_could_not_find_were_left_out_unsaid(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its first round is taken again in the new process, and may fail there."""
+    take = gradflow._round
+
+    def fails_at_first(case: GradflowCase, seed: int) -> Any:
+        if seed == 0:
+            raise ValueError("not today")
+        return take(case, seed)
+
+    monkeypatch.setattr(gradflow, "_BESIDE_GRID", {})
+    monkeypatch.setattr(gradflow, "_round", fails_at_first)
+    reason = "which failed (ValueError: not today)"
+    said = f"no distances beside the grid are shown: they are those of the first round, {reason}"
+    for seed in (3, 4):
+        found = of_case("gaps:Delay", seed)
+        assert 5 not in found
+        assert said in found[4].warnings
+
+
 def test_a_delay_in_a_block_is_beside_the_identity() -> None:
     found = of_case("gaps:Delay", block=True)
     assert found["reach"].value == 5

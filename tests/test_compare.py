@@ -20,7 +20,8 @@ from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.suites.suite import CALIBRATION
 
 MACHINE = {"cpu": "abacus", "usable_cores": 2, "torch": "2.13.0", "git_commit": "abc"}
-RULES = Rules(0.03, spread=0.0, source="a test", calibration=CALIBRATION, echoes=frozenset(["tokens_per_second"]))
+ECHOES = frozenset(["tokens_per_second"])
+RULES = Rules(0.03, ("model", "seq_len"), 0.0, "a test", CALIBRATION, ECHOES)
 
 
 def values(rounds: int, factor: float = 1.0, sd: float = 0.004, seed: int = 0) -> list[float]:

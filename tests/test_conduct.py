@@ -21,7 +21,7 @@ from rnn_vs_attn.measure.conduct.batch_independence import KEEPS_STATE, MIXES, R
 from rnn_vs_attn.measure.conduct.differences import GRADIENTS_NOT_FINITE, OUTPUT_NOT_FINITE
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
-from rnn_vs_attn.measure.conduct.layers import Conduct, attend
+from rnn_vs_attn.measure.conduct.layers import Conduct, renew_between_calls
 from rnn_vs_attn.measure.timing.clock import PASSES, CPUClock
 from rnn_vs_attn.measure.timing.cuda_graphs import GraphedWorkload
 from rnn_vs_attn.measure.workload import Care, Workload
@@ -90,13 +90,13 @@ def kinds(*found: type[nn.Module]) -> Any:
 @kinds(*SEEN)
 def test_what_a_layer_does_to_what_it_is_given_is_seen(kind: type[nn.Module]) -> None:
     made = workload(kind(8))
-    assert tuple(attend(made, name).care for name in PASSES) == SEEN[kind]
+    assert tuple(renew_between_calls(made, name).care for name in PASSES) == SEEN[kind]
 
 
 @pytest.mark.parametrize("name", PASSES)
 @kinds(*REMEMBERING)
 def test_a_layer_that_remembers_inputs_is_marked(kind: type[nn.Module], name: str) -> None:
-    found = attend(workload(kind(8)), name)
+    found = renew_between_calls(workload(kind(8)), name)
     assert found.care.remembers == (name in REMEMBERING[kind])
     assert (conduct.REMEMBERS in found.warnings) == (name in REMEMBERING[kind])
 
@@ -104,7 +104,7 @@ def test_a_layer_that_remembers_inputs_is_marked(kind: type[nn.Module], name: st
 @pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
 def test_nothing_is_to_be_said_of_the_layers_of_this_program(spec: ModelSpec) -> None:
     made = workload(build(spec, Shape(3, 12, 8, 2, 2, window=4)), seq_len=12, batch_size=3)
-    assert [attend(made, name) for name in PASSES] == [Conduct(NOTHING)] * 2
+    assert [renew_between_calls(made, name) for name in PASSES] == [Conduct(NOTHING)] * 2
 
 
 @pytest.mark.parametrize(
@@ -124,25 +124,36 @@ def test_nothing_is_to_be_said_of_the_layers_of_this_program(spec: ModelSpec) ->
 )
 def test_what_a_row_has_to_say(kind: type[nn.Module], forward: list[str], train: list[str]) -> None:
     made = workload(kind(8))
-    assert [list(attend(made, name).warnings) for name in PASSES] == [forward, train]
+    assert [list(renew_between_calls(made, name).warnings) for name in PASSES] == [forward, train]
 
 
 def test_statistics_over_the_batch_are_said_of_training_only() -> None:
     made = workload(habits.Normalised(8))
-    forward, train = (attend(made, name).warnings for name in PASSES)
+    forward, train = (renew_between_calls(made, name).warnings for name in PASSES)
     assert (forward, train[1:]) == ((), (f"in training {MIXES}",))
 
 
-def test_a_layer_that_fails_is_left_to_its_timing() -> None:
-    class Raises(habits.Plain):
-        def forward(self, x: Tensor) -> Tensor:
-            raise ValueError("not today")
+@pytest.mark.parametrize("name", PASSES)
+def test_a_layer_whose_first_call_fails_was_timed_with_nothing_said_of_it(name: str) -> None:
+    """What it keeps from call to call was never looked at, and its row was silent."""
 
-    assert attend(workload(Raises(8)), "train") == Conduct(NOTHING)
+    class FailsAtFirst(habits.InPlace):
+        called = False
+
+        def forward(self, x: Tensor) -> Tensor:
+            if not self.called:
+                self.called = True
+                raise ValueError("not today")
+            return super().forward(x)
+
+    made = workload(FailsAtFirst(8))
+    said = "what it keeps from call to call could not be asked (ValueError: not today)"
+    assert renew_between_calls(made, name) == Conduct(NOTHING, (said,))
+    assert renew_between_calls(made, name).care.in_place
 
 
 def test_a_long_call_is_asked_about_on_fewer_positions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conduct, "BRIEF", 0.0)
+    monkeypatch.setattr(conduct, "BRIEF_CALL", 0.0)
     lengths = []
 
     class Watched(habits.KeepsByValue):
@@ -155,7 +166,7 @@ def test_a_long_call_is_asked_about_on_fewer_positions(monkeypatch: pytest.Monke
 
 
 def test_a_layer_that_refuses_few_positions_is_asked_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conduct, "BRIEF", 0.0)
+    monkeypatch.setattr(conduct, "BRIEF_CALL", 0.0)
 
     class Particular(habits.KeepsByValue):
         def forward(self, x: Tensor) -> Tensor:
@@ -163,20 +174,20 @@ def test_a_layer_that_refuses_few_positions_is_asked_on_all(monkeypatch: pytest.
                 raise ValueError("give 30")
             return super().forward(x)
 
-    assert attend(workload(Particular(8), seq_len=30), "forward").care.remembers
+    assert renew_between_calls(workload(Particular(8), seq_len=30), "forward").care.remembers
 
 
 def test_what_takes_fresh_inputs_for_seen_ones_is_not_measured() -> None:
     with pytest.raises(CaseFault, match="what a call takes cannot be measured"):
-        attend(workload(habits.KeepsByStorage(8)), "forward")
+        renew_between_calls(workload(habits.KeepsByStorage(8)), "forward")
 
 
 def test_asking_leaves_input_and_weights_as_they_were() -> None:
     for kind in (habits.InPlace, habits.KeepsMany, habits.GradientInPlace):
         made = workload(kind(8))
         before = [t.detach().clone() for t in (made.x, made.grad_output)]
-        attend(made, "forward")
-        attend(made, "train")
+        renew_between_calls(made, "forward")
+        renew_between_calls(made, "train")
         assert all(torch.equal(a, b) for a, b in zip(before, (made.x, made.grad_output), strict=True))
         assert made.x.grad is None
 
@@ -206,7 +217,7 @@ def test_each_timed_call_of_a_layer_that_remembers_computes(
     made = workload(kind(8))
     if hasattr(made.module, "cached"):  # its cache is bound to what it caches
         monkeypatch.setattr(made.module, "cached", habits.lru_cache(lambda x: made.module.computed(x)))
-    attend(made, name)
+    renew_between_calls(made, name)
     assert computed(monkeypatch, made, name, 300) == 300
 
 
@@ -222,7 +233,7 @@ def given(made: Workload, name: str, loops: int) -> list[Tensor]:
 @pytest.mark.parametrize("name", PASSES)
 def test_other_layers_are_given_the_input_itself_in_every_call(name: str) -> None:
     made = workload(habits.Plain(8))
-    attend(made, name)
+    renew_between_calls(made, name)
     assert all(x is made.x for x in given(made, name, 3))
 
 
@@ -231,7 +242,7 @@ def test_a_layer_that_works_in_place_begins_every_call_with_the_same_input() -> 
     for name in PASSES:
         made = workload(habits.InPlace(8))
         expected = made.x.detach().clone()
-        attend(made, name)
+        renew_between_calls(made, name)
         seen = []
         made.module.register_forward_pre_hook(lambda module, args, seen=seen: seen.append(args[0].detach().clone()))
         CPUClock().block(made, name, 50)
@@ -242,7 +253,7 @@ def test_a_layer_that_works_in_place_begins_every_call_with_the_same_input() -> 
 def test_a_layer_that_works_in_place_is_trained_to_its_input() -> None:
     """ "A leaf Variable that requires grad is being used in an in-place operation" failed its training pass."""
     made = workload(habits.InPlace(8))
-    attend(made, "train")
+    renew_between_calls(made, "train")
     gradients = []
     made.x.register_hook(lambda gradient: gradients.append(gradient.clone()))
     block = CPUClock().block(made, "train", 3)
@@ -255,7 +266,7 @@ def test_a_layer_that_works_in_place_is_trained_to_its_input() -> None:
 def test_a_pass_after_one_in_place_is_given_the_input_itself() -> None:
     made = workload(habits.InPlaceInEval(8))
     for name in PASSES:
-        attend(made, name)
+        renew_between_calls(made, name)
         CPUClock().block(made, name, 2)
     assert all(x is made.x for x in given(made, "train", 2))
 
@@ -265,7 +276,7 @@ def test_a_pass_after_one_in_place_is_given_the_input_itself() -> None:
 def test_what_a_call_changes_does_not_drift(kind: type[nn.Module], name: str) -> None:
     """Weights times 0.9 a call were denormal after some hundred calls; a state that doubles was infinite."""
     made = workload(kind(8))
-    attend(made, name)
+    renew_between_calls(made, name)
     once = CPUClock().block(made, name, 1)
     held = Holdings(made.module)
     CPUClock().block(made, name, 400)
@@ -276,19 +287,19 @@ def test_what_a_call_changes_does_not_drift(kind: type[nn.Module], name: str) ->
 def test_the_gradient_of_the_output_does_not_drift() -> None:
     made = workload(habits.GradientInPlace(8))
     before = made.grad_output.clone()
-    attend(made, "train")
+    renew_between_calls(made, "train")
     CPUClock().block(made, "train", 5)
     assert torch.equal(made.grad_output, before)
 
 
 def test_a_later_round_takes_what_the_first_one_saw() -> None:
     for kind in (habits.KeepsMany, habits.Carries, habits.InPlace, habits.Plain):
-        first = attend(workload(kind(8)), "forward")
+        first = renew_between_calls(workload(kind(8)), "forward")
         known = json.loads(json.dumps(asdict(first.care)))
         later = workload(kind(8))
         calls: list[int] = []
         later.module.register_forward_hook(lambda *_, calls=calls: calls.append(1))
-        assert attend(later, "forward", known) == Conduct(first.care)
+        assert renew_between_calls(later, "forward", known) == Conduct(first.care)
         assert len(calls) == (1 if first.care.changes else 0)
         assert later.cares == ({} if first.care == NOTHING else {"forward": first.care})
 
@@ -301,9 +312,9 @@ def test_a_state_that_the_first_call_makes_does_not_drift_in_a_later_round() -> 
             self.h = torch.ones(8) if self.h is None else 3 * self.h
             return self.computed(x) + self.h
 
-    care = asdict(attend(workload(MakesItsState(8)), "forward").care)
+    care = asdict(renew_between_calls(workload(MakesItsState(8)), "forward").care)
     later = workload(MakesItsState(8))
-    attend(later, "forward", care)
+    renew_between_calls(later, "forward", care)
     CPUClock().block(later, "forward", 200)
     assert float(later.module.h.max()) == 3
 
@@ -312,7 +323,7 @@ def test_compiling_is_left_to_be_timed() -> None:
     for kind in (habits.Carries, habits.InPlace, habits.KeepsMany):
         made = workload(kind(8))
         made.run = lambda x: pytest.fail("the target that is compiled was called")
-        assert attend(made, "forward").care != NOTHING
+        assert renew_between_calls(made, "forward").care != NOTHING
 
 
 def test_a_cuda_graph_of_such_a_layer_is_refused() -> None:
@@ -378,7 +389,11 @@ def test_a_scripted_module_and_one_without_its_sizes_yet_can_be_asked() -> None:
     with pytest.warns(DeprecationWarning, match="torch.jit.script"):
         scripted = torch.jit.script(nn.Sequential(nn.Linear(8, 8), nn.Tanh()))
     lazy = nn.LazyLinear(8)
-    assert attend(workload(scripted), "train") == attend(workload(lazy), "train") == Conduct(NOTHING)
+    assert (
+        renew_between_calls(workload(scripted), "train")
+        == renew_between_calls(workload(lazy), "train")
+        == Conduct(NOTHING)
+    )
 
 
 # In a run

@@ -16,10 +16,11 @@ from steps import assert_decodes
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.limits import DECODED, Turn
 from rnn_vs_attn.measure.conduct import decoders as decoder_conduct
 from rnn_vs_attn.measure.conduct.batch_independence import RANDOM
 from rnn_vs_attn.measure.conduct.layers import IN_PLACE, REMEMBERS
+from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.timing import calls, decoding
 from rnn_vs_attn.measure.workload import Care
 from rnn_vs_attn.models import build
@@ -160,7 +161,7 @@ def habit(name: str, **fields: Any) -> DecodeCase:
 )
 def test_what_a_step_does_to_what_it_is_given_is_seen(name: str, care: Care, said: list[str]) -> None:
     made = decode.decoder(habit(name), 0)
-    found = decoder_conduct.attend(made)
+    found = decoder_conduct.renew_between_calls(made)
     assert made.care == care
     assert len(found) == len(said)
     assert all(text.startswith(begin) for text, begin in zip(found, said, strict=True))
@@ -169,7 +170,7 @@ def test_what_a_step_does_to_what_it_is_given_is_seen(name: str, care: Care, sai
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_to_be_said_of_the_models_of_this_program(name: str) -> None:
     made = decode.decoder(case(name, seq_len=9), 0)
-    assert (decoder_conduct.attend(made), made.care) == ([], Care())
+    assert (decoder_conduct.renew_between_calls(made), made.care) == ([], Care())
     assert decoder_conduct.not_finite(made) == []
     samples = list(decode.measure(case(name, seq_len=9), Turn()))
     assert all(sample.warnings == [] for sample in samples)
@@ -184,7 +185,7 @@ def test_warnings_are_on_the_rows() -> None:
 
 def test_each_timed_step_of_a_layer_that_remembers_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     made = decode.decoder(habit("StepKeepsProjection"), 0)
-    decoder_conduct.attend(made)
+    decoder_conduct.renew_between_calls(made)
     calls = {"step": 0, "project": 0}
 
     def counted(name: str, real: Any) -> Any:
@@ -205,7 +206,7 @@ def test_each_timed_call_of_a_layer_in_place_has_the_same_input() -> None:
     made = decode.decoder(habit("StepInPlaceOnInput"), 0)
     assert made.next_input is not None
     context, following = made.context.clone(), made.next_input.clone()
-    decoder_conduct.attend(made)
+    decoder_conduct.renew_between_calls(made)
     seen = []
     real = made.module.step
     made.module.step = lambda x_t, state: seen.append(x_t.clone()) or real(x_t, state)
@@ -265,7 +266,7 @@ class Counted(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = 0
+        self.now = self.most = 0
         self.unit = 1_000_000
 
     def clock(self) -> int:
@@ -281,25 +282,26 @@ class Counted(nn.Module):
     def step(self, token: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         state = state + 1
         self.now += int(state) * self.unit
+        self.most = max(self.most, int(state))
         return torch.zeros(token.shape[0], 4), state
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> decoding.Decoder:
+def counted(monkeypatch: pytest.MonkeyPatch) -> Decoder:
     module = Counted()
     for timing in (calls, decoding):
         monkeypatch.setattr(timing, "perf_counter_ns", module.clock)
-    return decoding.Decoder(module, torch.zeros(1, 512, dtype=torch.long))
+    return Decoder(module, torch.zeros(1, 512, dtype=torch.long))
 
 
-def test_steps_are_timed_one_by_one_after_the_untimed_ones(counted: decoding.Decoder) -> None:
+def test_steps_are_timed_one_by_one_after_the_untimed_ones(counted: Decoder) -> None:
     found = decoding.steps(counted, counted.prefill())
     assert found.seconds == pytest.approx([n * 1e-3 for n in range(4, 21)])  # the fourth to the 20th: 204 ms
     assert found.median == pytest.approx(12e-3)
     assert found.percentile_95 == pytest.approx((4 + 0.95 * 16) * 1e-3)
 
 
-def test_fast_steps_begin_again_at_the_end_of_the_context(counted: decoding.Decoder) -> None:
+def test_fast_steps_begin_again_at_the_end_of_the_context(counted: Decoder) -> None:
     counted.context = counted.context[:, :8]
     counted.module.unit = 1_000  # ns: sixteen in a row are far from enough
     found = decoding.steps(counted, counted.prefill()).seconds
@@ -307,7 +309,14 @@ def test_fast_steps_begin_again_at_the_end_of_the_context(counted: decoding.Deco
     assert sum(found) == pytest.approx(0.2, rel=1e-3)
 
 
-def test_prefills_are_timed_whole_and_until_there_are_enough(counted: decoding.Decoder) -> None:
+def test_positions_are_decoded_up_to_those_that_suites_keep_free(counted: Decoder) -> None:
+    """`variants gpt` kept 68 of them free and `decode` 67."""
+    counted.module.unit = 1_000
+    decoding.steps(counted, counted.prefill())
+    assert counted.module.most == DECODED
+
+
+def test_prefills_are_timed_whole_and_until_there_are_enough(counted: Decoder) -> None:
     seconds, (token, state) = decoding.prefills(counted)
     assert seconds == pytest.approx([0.512])
     assert (token.tolist(), state.tolist()) == ([0], [0.0])
@@ -315,7 +324,7 @@ def test_prefills_are_timed_whole_and_until_there_are_enough(counted: decoding.D
     assert decoding.prefills(counted)[0] == pytest.approx([0.09] * 3)
 
 
-def test_a_long_prefill_is_taken_once(counted: decoding.Decoder) -> None:
+def test_a_long_prefill_is_taken_once(counted: Decoder) -> None:
     counted.context = counted.context.repeat(1, 4)
     assert decoding.prefills(counted)[0] == pytest.approx([2.048])
     assert counted.module.now == 2_048_000_000

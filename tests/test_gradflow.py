@@ -37,6 +37,12 @@ def test_what_cannot_be_measured_is_one_sentence_and_exit_2(words: list[str], sa
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_layer_that_raises_fails_by_its_errors_name_and_did_not_crash() -> None:
+    """The status was `crashed`, which is of a process that died, and the reason had no error's name and two lines."""
+    done = run("gradflow", *SMALL, "--model", "layers:Raises")
+    assert_one_sentence(done, "model 'layers:Raises' cannot be measured: ValueError: this layer cannot do that")
+
+
 def test_a_run_keeps_records_tables_and_plots(tmp_path: Path) -> None:
     models = "rnn,attention,flows:WithStep,flows:Window,flows:Detached,flows:SeesTheFuture,gaps:Delay"
     done = run("gradflow", *SMALL, "--model", models, "--output", "run", cwd=tmp_path)

@@ -23,9 +23,12 @@ def _in_float64() -> Iterator[None]:
 
 @pytest.mark.parametrize("kind", digits.REFUSED)
 def test_fewer_digits_are_refused_at_whatever_depth(kind: type[nn.Module]) -> None:
-    """A float32 operation before 3,000 others was not noticed."""
-    with pytest.raises(CaseFault, match=r"it computes in (float32|bfloat16|complex64) inside"):
+    """A float32 operation before 3,000 others was not noticed; nor one of a module that is taken in chunks and refuses
+    few positions, or has it later than at few.
+    """
+    with pytest.raises(CaseFault, match=r"it computes in (float32|bfloat16|complex64) inside") as fault:
         flow(kind(D), 50)
+    assert fault.value.status == "unsupported"
 
 
 @pytest.mark.parametrize("kind", digits.MEASURED)
@@ -33,3 +36,4 @@ def test_what_is_beside_the_gradients_way_may_have_few(kind: type[nn.Module]) ->
     found = flow(kind(D), 50)
     assert found.warnings == []
     assert bool(found.log10.isfinite().all())
+    assert found.route == ("chunks" if kind is digits.GatedInFloat64 else "direct")

@@ -17,7 +17,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure.gradient import flow as adjoint
 from rnn_vs_attn.measure.gradient import way
-from rnn_vs_attn.measure.gradient.states import copied, form, tensors, with_tensors
+from rnn_vs_attn.measure.states import copied, form, tensors, with_tensors
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, find

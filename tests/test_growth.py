@@ -206,3 +206,12 @@ def test_counts_cross_where_their_polynomials_do() -> None:
 def test_counts_that_cross_twice_have_no_length_from_which_one_is_the_larger() -> None:
     sizes = [128, 256, 512, 1024]
     assert growth.polynomial_crossing(sizes, [n * n + 2000 for n in sizes], [300 * n for n in sizes], 1 << 20) is None
+
+
+@pytest.mark.parametrize("first", [1, 2, 7, 99, 100])
+def test_the_first_length_above_is_found_at_both_ends_and_between(first: int) -> None:
+    assert growth.first_above(lambda n: n >= first, 100) == first
+
+
+def test_what_is_above_nowhere_has_no_first_length() -> None:
+    assert growth.first_above(lambda n: n > 100, 100) is None

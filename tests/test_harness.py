@@ -148,3 +148,41 @@ def test_crossings_of_planted_curves_are_seldom_wrong() -> None:
     asked = [f for f in document["figures"] if f["target"] == ">= 0.9"]
     assert len(asked) == 4
     assert all(f["value"] >= 0.9 for f in asked)
+
+
+def test_sides_are_taken_in_turn_and_the_first_turn_does_not_count() -> None:
+    done = python(
+        """
+import json
+from alternating import flipped, in_turn, ratio
+said, order = iter(range(100)), []
+def side(name):
+    def call():
+        order.append(name)
+        return float(next(said))
+    return call
+found = in_turn({"a": side("a"), "b": side("b")}, 3)
+twice = ratio(iter([9.0, 2.0, 6.0]).__next__, iter([1.0, 1.0, 2.0]).__next__, 2)
+print(json.dumps([order, found, twice.median, list(flipped("xyz", 2))]))
+"""
+    )
+    order, found, twice, orders = json.loads(done.stdout)
+    assert order == ["a", "b", "b", "a", "a", "b", "b", "a"]
+    assert found == {"a": [3, 4, 7], "b": [2, 5, 6]}
+    assert (twice, orders) == (2.5, ["xyz", "zyx"])
+
+
+def test_resampled_calls_find_what_is_planted_and_no_more() -> None:
+    done = python(
+        """
+import json, random
+from resampling import PAIRS, resampled
+draw = random.Random(0)
+pairs = [{f"pass {i}": draw.gauss(0, 0.02) for i in range(3)} for _ in range(40)]
+print(json.dumps([PAIRS.screen, PAIRS.confirm, resampled(pairs, 30, 0.03), resampled(pairs, 30, 0.03, 0.1)]))
+"""
+    )
+    screen, confirm, alike, slowed = json.loads(done.stdout)
+    assert (screen, confirm) == (8, 20)
+    assert (alike[0], slowed[0]) == (0, 1)
+    assert alike[1][0] == 0 < alike[1][1] < slowed[1][0] < slowed[1][1] == 1

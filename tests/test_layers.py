@@ -199,6 +199,14 @@ def test_heavy_packages_are_imported_late(name: str) -> None:
     assert others(imported(source_of(name), at_top_only=True)) & heavy == set()
 
 
+def test_what_a_call_does_is_seen_without_a_clock() -> None:
+    """measure.timing imports measure.conduct, and not the other way."""
+    of_conduct = [name for name in modules() if name.startswith("measure.conduct.")]
+    assert of_conduct
+    for name in of_conduct:
+        assert not any(other.startswith(f"{PACKAGE}.measure.timing") for other in imported(source_of(name)))
+
+
 def loaded_after(code: str) -> list[str]:
     """Which heavy packages a fresh process has loaded after `code`."""
     ending = f"import sys, json\nprint(json.dumps([name for name in {HEAVY} if name in sys.modules]))"

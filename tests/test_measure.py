@@ -6,18 +6,21 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
+from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Budget, Plan, Turn
 from rnn_vs_attn.measure import device, machine_peak, memory
 from rnn_vs_attn.measure.operations import flops
 from rnn_vs_attn.measure.timing.clock import Block, CPUClock
+from rnn_vs_attn.measure.timing.cuda_graphs import GraphedWorkload, capture
 from rnn_vs_attn.measure.timing.warm_up import calibrate, make_ready, warm_up
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models.build import build
@@ -359,6 +362,34 @@ def test_the_peak_is_the_fastest_product() -> None:
     assert all(sample.value > 0 for sample in samples)
 
 
+def test_peaks_are_known_work_by_the_time_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product of two 512 x 512 matrices has 2 * 512^3 FLOPs; a copy of 32 MiB reads and writes them; 20,000 steps."""
+    seconds, steps = 0.25, machine_peak._PYTHON_STEPS
+    monkeypatch.setattr(machine_peak, "_best", lambda call, device: seconds)
+    found = list(machine_peak.samples(torch.device("cpu"), torch.float32))
+    assert {s.value for s in found if s.metric in ("product_flops", "peak_flops")} == {2 * 512**3 / seconds}
+    others = {sample.metric: sample.value for sample in found if sample.metric not in ("product_flops", "peak_flops")}
+    assert steps == 20_000
+    assert others == {"peak_bandwidth": 2 * 32 * 2**20 / seconds, "python_loop_time": seconds / steps}
+
+
+def test_the_work_of_the_peaks_is_what_their_calls_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By torch's own counter, and by the memory that a copy changes."""
+    done = []
+
+    def observed(call: Callable[[], object], device: torch.device) -> float:
+        with FlopCounterMode(display=False) as counter:
+            result = call()
+        copied = result.nbytes if isinstance(result, torch.Tensor) and not counter.get_total_flops() else 0
+        done.append((counter.get_total_flops(), copied))
+        return 1.0
+
+    monkeypatch.setattr(machine_peak, "_best", observed)
+    found = {s.axes.get("by", s.metric): s.value for s in machine_peak.samples(torch.device("cpu"), torch.float32)}
+    assert [flops for flops, _ in done[:2]] == [found["mm"], found["linear"]]
+    assert 2 * done[-2][1] == found["peak_bandwidth"]
+
+
 def test_cuda_without_cuda_says_the_way_out() -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device here")
@@ -422,8 +453,55 @@ def test_cuda_graphs_replay_the_same_gradients() -> None:
     case = BenchCase("attention", 256, device="cuda", dtype="float32", threads=1, cuda_graphs=True)
     graphed = bench.workload(case, 0)
     plain = bench.workload(dataclasses.replace(case, cuda_graphs=False), 0)
-    graphed.train_forward()
-    assert torch.allclose(graphed.output, plain.run(plain.x), atol=1e-4)
+    graphed.backward(graphed.train_forward())
+    y = plain.run(plain.x)
+    y.backward(plain.grad_output)
+    assert torch.allclose(graphed.output, y, atol=1e-4)
+    assert torch.allclose(graphed.written[0], plain.x.grad, atol=1e-4)
+
+
+@pytest.fixture
+def _graphs_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is captured runs once, on the CPU."""
+
+    class Stream:
+        def wait_stream(self, other: Stream) -> None:
+            return
+
+    class Graph:
+        def pool(self) -> int:
+            return 0
+
+    for name, stands_for in (
+        ("Stream", Stream),
+        ("current_stream", Stream),
+        ("stream", nullcontext),
+        ("CUDAGraph", Graph),
+        ("graph", lambda graph, pool=None: nullcontext()),
+    ):
+        monkeypatch.setattr(torch.cuda, name, stands_for)
+
+
+@pytest.mark.usefixtures("_graphs_of_the_cpu")
+def test_a_captured_backward_pass_reaches_the_input_that_is_timed(workload: Workload) -> None:
+    """It was captured on a copy of the warm-up's, so that training was timed without the gradient of the input."""
+    made = capture(workload)
+    assert workload.given is workload.x
+    assert isinstance(made, GraphedWorkload)
+    expected = workload.grad_output @ workload.module.weight
+    torch.testing.assert_close(made.written[0], expected)
+    assert [g is None for g in made.written] == [False] * 3
+
+
+@pytest.mark.usefixtures("_graphs_of_the_cpu")
+def test_a_graph_without_a_gradient_of_the_input_is_no_training_pass() -> None:
+    class Forgets(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x.detach())
+
+    with pytest.raises(CaseFault, match="no gradient of its output arrives at its input") as fault:
+        capture(Workload.of(Forgets(8, 8), torch.randn(2, 4, 8)))
+    assert fault.value.status == "unsupported"
 
 
 @pytest.mark.cuda

@@ -6,14 +6,14 @@ import dataclasses
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.measure.memory import saved_bytes
 from rnn_vs_attn.measure.timing.decoding import state_bytes
 from rnn_vs_attn.measure.workload import Workload
-from rnn_vs_attn.models.build import build, call, cast, count_parameters, matched_shape
+from rnn_vs_attn.models.build import build, call, cast, count_parameters, matched_shape, value
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.layers.attention import Attention, NaiveAttention
 from rnn_vs_attn.models.layers.recurrent import LSTM, LSTMCellLoop
@@ -33,6 +33,39 @@ def made(spec: ModelSpec, shape: Shape = SHAPE) -> tuple[nn.Module, torch.Tensor
 def test_shape_is_kept(spec: ModelSpec) -> None:
     module, x = made(spec)
     assert call(module, x).shape == x.shape
+
+
+class WritesAndTakesGradients(nn.Linear):
+    """Doubles its input in place, then takes a gradient, which it cannot where none is kept."""
+
+    tries = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.tries += 1
+        y = super().forward(x.mul_(2))
+        torch.autograd.grad(y.sum(), self.weight)
+        return y
+
+
+def test_a_second_try_is_given_the_input_and_not_what_the_first_has_left_of_it() -> None:
+    """A layer that writes to its input and takes gradients itself was asked on four times what it was given."""
+    module, x = WritesAndTakesGradients(3, 3), torch.randn(2, 5, 3)
+    before = x.clone()
+    torch.testing.assert_close(value(module, x.clone), nn.functional.linear(2 * x, module.weight, module.bias))
+    assert module.tries == 2
+    assert torch.equal(x, before)
+
+
+def test_where_memory_ends_there_is_no_second_try() -> None:
+    class TooLarge(WritesAndTakesGradients):
+        def forward(self, x: Tensor) -> Tensor:
+            self.tries += 1
+            raise torch.OutOfMemoryError("no more")
+
+    module = TooLarge(3, 3)
+    with pytest.raises(torch.OutOfMemoryError):
+        value(module, torch.zeros(1, 2, 3).clone)
+    assert module.tries == 1
 
 
 @ALL

@@ -23,6 +23,7 @@ from rnn_vs_attn.records.build import build_record, group_lines
 from rnn_vs_attn.records.folder import SCHEMA, RunFolder, StorageError, read_head, read_run, read_samples
 from rnn_vs_attn.records.strict_json import dump
 from rnn_vs_attn.records.types import STATUSES, Metric, Record, SampleLine
+from rnn_vs_attn.stats.intervals import Estimate
 
 TIME = Metric("train_time", "s")
 LINE = SampleLine("bench", {"model": "lstm", "seq_len": 64}, "train_time", 0, 0.5)
@@ -446,12 +447,35 @@ def test_an_exact_metric_is_an_interval_of_no_width() -> None:
     assert (made.low, made.median, made.high) == (0.5, 0.5, 0.5)
 
 
+def test_a_record_has_its_median_and_interval_as_an_estimate() -> None:
+    made = replace(record("train_time", 2.0, 1.0, 4.0), samples=[1.0, None, 2.0, 4.0])
+    assert made.estimate == Estimate(2.0, 1.0, 4.0, 3)
+    few = build_record(TIME, [LINE])
+    assert few.estimate is not None
+    assert (few.estimate.median, few.estimate.low, few.estimate.half_width) == (0.5, None, None)
+    assert replace(made, details={"reason": "too few"}).estimate == Estimate(2.0, 1.0, 4.0, 3, "too few")
+    assert build_record(TIME, [replace(LINE, value=None, status="timeout")]).estimate is None
+
+
 def test_a_frame_has_a_row_a_record_and_a_column_an_axis() -> None:
     made = [record("train_time", 2.0, 1.0, 3.0, model="lstm", seq_len=64), record("flops", 7.0, model="gru")]
     frame = unfinished_run(records=made).frame()
     assert frame[["metric", "model", "median"]].values.tolist() == [["train_time", "lstm", 2.0], ["flops", "gru", 7.0]]
     assert frame["seq_len"].isna().tolist() == [False, True]
+    assert str(frame["seq_len"].dtype) == "Int64"
     assert frame.loc[0, ["low", "high"]].tolist() == [1.0, 3.0]
+
+
+def test_axes_of_a_frame_keep_their_kinds() -> None:
+    kinds = {"whole": 3, "part": 2.0, "word": "a", "flag": True, "mixed": 4}
+    made = [record("flops", 7.0, **kinds), record("flops", 7.0, **kinds | {"mixed": 0.5}), record("flops", 7.0)]
+    frame = unfinished_run(records=made).frame()
+    assert frame["whole"].dropna().tolist() == [3, 3]
+    assert frame[["whole", "part", "word", "flag", "mixed"]].to_csv(index=False).splitlines()[1:] == [
+        "3,2.0,a,True,4.0",
+        "3,2.0,a,True,0.5",
+        ",,,,",
+    ]
 
 
 def test_a_run_without_records_has_an_empty_frame() -> None:

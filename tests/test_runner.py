@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from fakes import (
 )
 
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
-from rnn_vs_attn.limits import Budget, Limits
+from rnn_vs_attn.limits import Budget, Limits, Plan
 from rnn_vs_attn.records.folder import RunFolder, StorageError, read_run, read_samples
 from rnn_vs_attn.records.types import ROUND_TIME, Record, Run
 from rnn_vs_attn.run.runner import LATE, Silence, Sweep
@@ -298,6 +299,17 @@ def test_time_that_ends_in_a_later_round_leaves_a_complete_run(lab: Laboratory) 
     assert run.status == "complete"
     assert faults(run) == []
     assert {len(found(run, "train_time", model).samples) for model in MODELS} == {1, 2}
+
+
+def test_a_complete_run_is_shown_with_what_its_last_round_came_to(lab: Laboratory) -> None:
+    """`--resume` of it gave the rounds that were finished alone, and so other numbers than its records."""
+    lab.machine.seconds = lambda model, name, number: CALL * (1 if number == 0 else 30)
+    run = lab.run(rounds=2, max_seconds=2 * (seconds_for(4) + 4 * 1.0))
+    assert {len(found(run, "train_time", model).samples) for model in MODELS} == {1, 2}
+    again = lab.sweep(rounds=2)
+    again.folder.close()
+    shown = dataclasses.replace(again, head=run).result()
+    assert shown == run
 
 
 def test_cases_whose_memory_was_never_reached_are_not_called_complete(lab: Laboratory) -> None:
@@ -801,6 +813,29 @@ def test_cases_that_do_not_fit_are_rows_with_their_reason_and_the_time_that_has_
     (text,) = {record.error for record in faults(run)}
     assert text == "left out: 6 rounds with it do not fit into --max-seconds 100; 130 has it"
     assert num_rounds(run) == 6
+
+
+@pytest.mark.parametrize(("max_seconds", "a_case"), [(60, 2.0), (100, 3.0), (250, 8.0)])
+def test_the_time_that_is_said_to_have_what_was_left_out_has_it(
+    max_seconds: int, a_case: float, tmp_path: Path
+) -> None:
+    """On a machine on which a case takes in each round what the look expected: blocks of one call, one a pass."""
+    plans = {name: Plan(1, 1) for name in FAKE.passes}
+    expected = {case: Look(Cost(least=a_case, after=1.0), plans) for case in lengths()}
+
+    def run_with(seconds: int) -> Run:
+        lab = Laboratory(tmp_path / str(seconds))
+        lab.machine.seconds = lambda model, name, number: a_case / 2 - WARM_UP
+        sweep = lab.sweep(rounds=6, max_seconds=seconds, cases=lengths(), looked=expected)
+        run = sweep.run()
+        sweep.folder.close()
+        return run
+
+    short = run_with(max_seconds)
+    said = [int(seconds) for record in faults(short) for seconds in re.findall(r"(\d+) has it$", record.error)]
+    assert said
+    whole = run_with(max(said))
+    assert (faults(whole), num_rounds(whole), whole.status) == ([], 6, "complete")
 
 
 # Cases that are compared

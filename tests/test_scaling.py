@@ -31,6 +31,7 @@ from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.stats import growth
 from rnn_vs_attn.stats.intervals import Estimate
+from rnn_vs_attn.suites import layer_passes
 from rnn_vs_attn.suites.bench import suite as bench
 from rnn_vs_attn.suites.bench.suite import BenchCase
 from rnn_vs_attn.suites.scaling import analysis as scaling_reading
@@ -90,6 +91,32 @@ def test_the_chain_of_an_rnn_is_its_definition() -> None:
     assert chain("rnn", 64) == 3 * 64 + 2
 
 
+def test_the_chain_of_an_lstm_is_its_definition() -> None:
+    """Per token a product with the state, the sum with the input's, a gate, its product with the cell or the candidate,
+    the sum of the two, tanh of the cell, its product with the output's gate: seven. Before it the input's product.
+    """
+    assert [chain("lstm", n) for n in (16, 64)] == [7 * 16 + 1, 7 * 64 + 1]
+
+
+def scan_chain(positions: int, radix: int = 8) -> int:
+    """Of the scan by its definition. Below two chunks one position after another. Else what each chunk does to a state,
+    a copy and the other positions; those of all chunks scanned; their states moved on by one chunk, and all positions
+    within the chunks. The last chunk's state is not waited for where it comes by itself.
+    """
+    if positions < 2 * radix:
+        return positions
+    chunks = positions // radix
+    over_chunks = chunks - 1 if chunks < 2 * radix else scan_chain(chunks)
+    return radix + over_chunks + 1 + radix
+
+
+def test_the_chain_of_mingru_is_its_definition() -> None:
+    """The product with the input, the gate's sigmoid and its product with the candidate; then the scan."""
+    lengths = [4, 8, 16, 32, 64, 128, 256, 1024, 2048]
+    assert [chain("mingru", n) for n in lengths] == [3 + scan_chain(n) for n in lengths]
+    assert (chain("mingru", 1024), chain("mingru", 2048)) == (55, 57)
+
+
 def test_the_chain_of_mingru_is_logarithmic_and_of_its_loop_linear() -> None:
     lengths = [1 << i for i in range(4, 13)]
     found = [chain("mingru", n) for n in lengths]
@@ -111,7 +138,11 @@ class Forward(nn.Module):
         return self.call(x)
 
 
-def test_the_chain_of_restricted_attention_does_not_grow() -> None:
+def test_the_chain_of_restricted_attention_is_known_and_does_not_grow() -> None:
+    """The mask's: a sum of positions, a comparison, both sides of the window, the opposite, the mask itself; then the
+    kernel, its parts put together, their rearrangement and the projection of the output.
+    """
+    assert chain("attention-local", 64, window=4) == 5 + 4
     assert growth.law(LENGTHS, counted("attention-local", window=4)) == "1"
 
 
@@ -321,6 +352,14 @@ def test_a_path_is_constant_only_where_it_is_at_lengths_beyond_those_counted() -
     assert "does not over 1024" in law_of_paths(f"{SCALES}:Window").details["reason"]
 
 
+def test_a_layer_that_takes_no_long_sequence_is_not_said_not_to_reach_over_one() -> None:
+    """A fault at 1,024 positions was told as "what reaches over 16 positions does not over 1024"."""
+    found = law_of_paths(f"{SCALES}:TakesFew")
+    assert found.text == "undecided"
+    assert "does over 1024 could not be asked (ValueError: at most 100 tokens)" in found.details["reason"]
+    assert "does not over" not in found.details["reason"]
+
+
 def test_a_path_of_what_looks_both_ways_is_a_lower_bound() -> None:
     both = law_of_paths(f"{SCALES}:BothWays", chains=scaling.CHAIN_LENGTHS[:5])  # a recurrence's chains take long
     assert both.details["at_least"]
@@ -420,9 +459,20 @@ def test_flops_are_those_of_one_kernel_whichever_is_the_fastest(monkeypatch: pyt
     assert "bmm" in train.details["kernels"]
 
 
+def counted_records(names: list[str], lengths: list[int], widths: list[int]) -> list[Record]:
+    """FLOPs by the counter of operations alone, of built-in models too."""
+    found = []
+    for case in (ScalingCase(m, n, 1, d, device="cpu") for m in names for n in lengths for d in widths):
+        counters = layer_passes.count_operations(scaling.workload(case, 0), None)
+        for name, counter in zip(SCALING.passes, counters, strict=True):
+            axes = axes_of(case) | {"pass": name}
+            found.append(of_rounds(SCALING.metric("flops", axes), axes, {0: counter.flops}))
+    return found
+
+
 def test_flops_cross_at_four_times_the_width_by_formula_and_by_count() -> None:
     """8 n d^2 + 2 n (n + 1) d against 16 n d^2: equal at n + 1 = 4 d, so n = 4 d is the first with more."""
-    records = exact_records(["attention", "lstm"], [64, 128, 256, 512], [16, 32])
+    records = counted_records(["attention", "lstm"], [64, 128, 256, 512], [16, 32])
     found = {
         (r.axes["d_model"], r.axes["pass"], r.axes["by"]): r.median
         for r in derive(records)

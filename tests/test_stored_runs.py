@@ -27,6 +27,7 @@ from rnn_vs_attn.compare import runs as compare
 from rnn_vs_attn.compare.verdicts import UNSURE
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records import checks as record_checks
+from rnn_vs_attn.records.strict_json import parsed
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.run import resuming
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
@@ -347,3 +348,17 @@ def test_two_runs_that_mean_another_thing_by_a_metric_have_no_verdict(other: dic
 def test_runs_that_cannot_be_read_are_user_errors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         compare.read(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(("opening", "closing"), ["[]", ('{"a":', "}")])
+def test_json_is_read_down_to_a_depth_and_not_deeper(opening: str, closing: str) -> None:
+    def nested(levels: int) -> bytes:
+        return f"{opening * levels}1{closing * levels}".encode()
+
+    assert json.dumps(parsed(nested(32)), separators=(",", ":")).encode() == nested(32)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        parsed(nested(33))
+
+
+def test_brackets_within_a_text_are_no_depth() -> None:
+    assert parsed(b'{"a":"' + b"[{" * 100 + b'"}') == {"a": "[{" * 100}

@@ -9,7 +9,7 @@ from fakes import bench_record, record
 
 from rnn_vs_attn import units
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.report import tables
+from rnn_vs_attn.report import layout, tables
 from rnn_vs_attn.report.tables import Column, Table
 from rnn_vs_attn.suites.bench.suite import BENCH
 
@@ -309,17 +309,26 @@ def test_a_median_of_0_in_the_csv_is_a_number() -> None:
     assert tables.to_csv([depth("a", 4, 0.0)], PIVOT_AXES).splitlines()[1].startswith("a,8,plain,0.0,,,")
 
 
+def test_an_interval_around_0_is_no_part_of_its_median() -> None:
+    records = [record("gap", value, value - 1, value + 1, model="a", seq_len=8, init="plain") for value in (0.0, -4.0)]
+    column = tables.Column("gap", "gap", str, interval="percent")
+    cells = [tables.build([made], PIVOT_AXES, [column], None).rows[0][-1] for made in records]
+    assert cells == ["0.0", "-4.0 ±25%"]
+
+
 def test_a_table_knows_its_width() -> None:
     made = tables.build_pivot([depth("a", 1, 1.0)], PIVOT_AXES, PIVOT)
-    assert made.width == len("| distance |") + len(" 1.0! |")
+    assert layout.width_of(made) == len("| distance |") + len(" 1.0! |")
 
 
 def test_a_table_that_is_too_wide_is_several() -> None:
     records = [depth(name, 1, 1.0) for name in ("first", "second", "third")]
     whole = tables.build_pivot(records, PIVOT_AXES, PIVOT)
-    parts = whole.parts(30)
+    parts = [part.table for part in layout.parts(whole, 30)]
     assert [part.header for part in parts] == [["distance", "first", "second"], ["distance", "third"]]
     assert [part.rows for part in parts] == [[["1", "1.0!", "1.0!"]], [["1", "1.0!"]]]
-    assert all(part.width <= 30 for part in parts)
-    assert [part.header for part in whole.parts(1)] == [["distance", n] for n in ("first", "second", "third")]
-    assert whole.parts(1000) == [whole]
+    assert all(layout.width_of(part) <= 30 for part in parts)
+    narrow = [part.table.header for part in layout.parts(whole, len("| distance | second |"))]
+    assert narrow == [["distance", n] for n in ("first", "second", "third")]
+    assert layout.parts(whole, len("| distance | second")) == []
+    assert [part.table for part in layout.parts(whole, 1000)] == [whole]

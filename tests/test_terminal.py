@@ -120,11 +120,15 @@ def tables_of(name: str) -> list[Table]:
     for suite in (s for s in SUITES if s.name == run.suite):
         own = [*session._tables(suite, run.records, Limits(), 80), *session._summary(suite, run.records)]
     names = ["2026-01-01", "2026-01-02", "2026-01-03"]
-    return [*own, compared(run), compare.over_time([run] * 3, names, Rules(0.03))]
+    return [*own, compared(run), compare.over_time([run] * 3, names, rules_of(run))]
+
+
+def rules_of(run: Run) -> Rules:
+    return Rules(0.03, compare.shared_axes([run]))
 
 
 def compared(run: Run) -> Table:
-    return verdict_report.table(compare.report(run, run, ("a", "b"), Rules(0.03), False, []), most=12)
+    return verdict_report.table(compare.report(run, run, ("a", "b"), rules_of(run), False, []), most=12)
 
 
 def numbers(table: Table, screen: type[Screen]) -> Counter[str]:
@@ -191,5 +195,5 @@ def test_columns_left_out_on_a_narrow_terminal_are_named() -> None:
 
 def test_letters_that_take_two_columns_are_measured_as_that() -> None:
     table = Table("", ["model", "n"], [["模型" * 10, "1.5 ±2%"]], [])
-    assert table.width == 40 + 7 + 3 * 2 + 1
+    assert layout.width_of(table) == 40 + 7 + 3 * 2 + 1
     assert max(map(cell_len, drawn(table, 40))) <= 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 from typing import Any
@@ -15,7 +16,8 @@ from rnn_vs_attn.ab import power
 from rnn_vs_attn.ab.power import Design
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
-from rnn_vs_attn.records.types import Metric
+from rnn_vs_attn.records.build import build_record
+from rnn_vs_attn.records.types import Metric, SampleLine
 from rnn_vs_attn.stats import rank_tests
 from rnn_vs_attn.stats.rank_tests import Shift
 
@@ -88,6 +90,16 @@ def test_a_flagged_case_that_fresh_pairs_do_not_confirm_is_judged_on_them() -> N
     assert "beyond the margin" in reason
 
 
+def test_tails_of_flagged_cases_are_of_their_own_direction_and_adjusted_for_all() -> None:
+    faster = [-value for value in noise(20, 0.005, 0.05)]
+    fresh = {"a": noise(20, 0.005, 0.05), "b": faster, "c": faster}
+    found = verdicts.adjusted_tails(fresh, {"a": SLOWER, "b": FASTER, "c": SLOWER}, MARGIN)
+    assert list(found) == ["a", "b", "c"]
+    assert found["a"] == found["b"] == 3 * rank_tests.paired_tail(fresh["a"], MARGIN) < 1e-4
+    assert found["c"] == 1.0
+    assert verdicts.adjusted_tails({}, {}, MARGIN) == {}
+
+
 def test_a_candidate_that_is_slower_in_some_processes_only_is_unsure() -> None:
     """Signed ranks take differences for symmetric; two modes, one of them within the margin, are not."""
     values = [v + (0.13 if i % 2 else 0.0) for i, v in enumerate(noise(20, 0.004, 0.0))]
@@ -158,6 +170,17 @@ def test_an_exact_metric_counts_beyond_the_margin(
 def test_an_exact_metric_without_a_margin_counts_at_any_change() -> None:
     metric = Metric("saved_bytes", "B", exact=True)
     assert verdicts.exact_row(metric, {}, 10**9, 10**9 + 1, 0.0, "bench").verdict == SLOWER
+
+
+def test_a_comparison_and_a_record_are_of_the_metric_that_they_were_made_from() -> None:
+    metric = Metric("accuracy", "1", "higher", True, "difference")
+    found = Comparison.of(metric, "bench", {"model": "lstm"}, UNSURE, "too few rounds", values=3)
+    fields = (found.metric, found.unit, found.better, found.exact, found.scale)
+    assert fields == ("accuracy", "1", "higher", True, "difference")
+    told = (found.suite, found.axes, found.verdict, found.reason, found.values, found.baseline)
+    assert told == ("bench", {"model": "lstm"}, UNSURE, "too few rounds", 3, None)
+    line = SampleLine("bench", {"model": "lstm"}, "accuracy", 0, 0.5)
+    assert build_record(dataclasses.replace(metric, title="of the last token"), [line]).meaning == metric
 
 
 # What could be found

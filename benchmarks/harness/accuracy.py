@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from statistics import median
 
 import torch
+from alternating import ratio
 from reporting import Figure, interval, parsed, parser, report
 from torch.utils.benchmark import Timer
 
@@ -47,11 +48,11 @@ def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iter
     for seq_len, model in itertools.product(given.seq_len, given.model):
         row: dict[str, object] = {"model": model, "seq_len": seq_len}
         details.append(row)
-        for name, ratio in cell(model, seq_len, given.alternations):
-            row |= {name: round(ratio.median, 4), f"{name}_low": ratio.low, f"{name}_high": ratio.high}
-            off.append(abs(ratio.median - 1))
+        for name, found in cell(model, seq_len, given.alternations):
+            row |= {name: round(found.median, 4), f"{name}_low": found.low, f"{name}_high": found.high}
+            off.append(abs(found.median - 1))
             text = f"{model}, seq_len {seq_len}, {name}: ours / torch's Timer"
-            yield Figure(text, ratio.median, f"1 ± {worst}", off[-1] <= worst, interval(ratio))
+            yield Figure(text, found.median, f"1 ± {worst}", off[-1] <= worst, interval(found))
     for which, value, limit in (("median", median(off), given.median_within), ("worst", max(off), worst)):
         yield Figure(f"{which} cell's distance from torch's Timer", value, f"<= {limit}", value <= limit)
     for name, best in peaks(given.alternations).items():
@@ -90,7 +91,11 @@ def cell(model: str, seq_len: int, alternations: int) -> Iterator[tuple[str, int
     clock = CPUClock()
     for name in PASSES:
         plan = make_ready(clock, made, name, Budget(), None, first_of_model=True).plan
-        yield name, intervals.estimate(alternated(clock, made, name, plan, timer(made, name, threads), alternations))
+
+        def ours(name: str = name, plan: Plan = plan) -> float:
+            return median(clock.block(made, name, plan.loops).seconds for _ in range(plan.num_blocks))
+
+        yield name, ratio(ours, timer(made, name, threads), alternations)
 
 
 def timer(made: Workload, name: str, threads: int) -> Callable[[], float]:
@@ -105,25 +110,6 @@ def timer(made: Workload, name: str, threads: int) -> Callable[[], float]:
     made.module.train(name == "train")
     theirs = Timer("call()", globals={"call": call}, num_threads=threads)
     return lambda: float(theirs.blocked_autorange(min_run_time=0.03).median)
-
-
-def alternated(
-    clock: CPUClock, made: Workload, name: str, plan: Plan, theirs: Callable[[], float], alternations: int
-) -> list[float]:
-    """ours / theirs, once an alternation, the order flipped each time."""
-
-    def ours() -> float:
-        return median(clock.block(made, name, plan.loops).seconds for _ in range(plan.num_blocks))
-
-    ratios = []
-    for number in range(alternations):
-        if number % 2:
-            other = theirs()
-            ratios.append(ours() / other)
-        else:
-            own = ours()
-            ratios.append(own / theirs())
-    return ratios
 
 
 if __name__ == "__main__":

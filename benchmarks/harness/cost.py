@@ -21,10 +21,12 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+from alternating import seconds
 from reporting import Figure, parsed, parser, report
 
 from rnn_vs_attn.machine import environment
@@ -154,14 +156,9 @@ def shares(folder: Path) -> dict[str, float]:
 
 def start_seconds(word: str) -> float:
     """Median wall seconds of the whole process."""
-
-    def once() -> float:
-        begun = time.monotonic()
-        subprocess.run([*PROGRAM, word], stdout=subprocess.DEVNULL, check=True)
-        return time.monotonic() - begun
-
-    once()
-    return median(once() for _ in range(7))
+    start = partial(subprocess.run, [*PROGRAM, word], stdout=subprocess.DEVNULL, check=True)
+    start()
+    return median(seconds(start) for _ in range(7))
 
 
 if __name__ == "__main__":

@@ -16,16 +16,20 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from statistics import median
-from time import perf_counter
+from typing import Any
 
 import torch
+from alternating import in_turn, ratio, seconds
 from reporting import Figure, at_most, interval, parsed, parser, report
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
-from rnn_vs_attn.measure.timing.decoding import MOST_STEPS, UNTIMED, Decoder, prefills, steps
+from rnn_vs_attn.limits import MOST_STEPS, UNTIMED_STEPS
+from rnn_vs_attn.measure.decoder import Decoder
+from rnn_vs_attn.measure.timing.decoding import prefills, steps
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import linear
 from rnn_vs_attn.models.language.gpt import GPT
@@ -48,8 +52,7 @@ def main() -> None:
 
 
 def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iterator[Figure]:
-    for name, values in against_timer(given.turns):
-        found = intervals.estimate(values)
+    for name, found in against_timer(given.turns):
         text = f"{name} as decode times it / torch's Timer"
         details.append({"what": text} | vars(found))
         yield Figure(text, found.median, "1 ± 0.05", abs(found.median - 1) <= 0.05, interval(found))
@@ -64,25 +67,22 @@ def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iter
 
 
 @torch.no_grad()
-def against_timer(turns: int) -> Iterator[tuple[str, list[float]]]:
-    """What `decode` says a prefill and then a step take, divided by what torch's Timer says, a turn each."""
+def against_timer(turns: int) -> Iterator[tuple[str, intervals.Estimate]]:
+    """What `decode` says a prefill and then a step take, divided by what torch's Timer says."""
     context, shape = 512, SHAPES["4 layers of width 256"]
     model = GPT(dataclasses.replace(shape, context_len=context + 2 * MOST_STEPS)).eval()
     decoder = Decoder(model, torch.randint(shape.vocab_size, (1, context)))
+    held: dict[str, Any] = {"decoder": decoder}
 
-    def prefill() -> float:
-        return median(prefills(decoder)[0]) / by_timer("decoder.prefill()", {"decoder": decoder})
+    def steps_by_timer() -> float:
+        held["held"] = [decoder.prefill()]
+        return by_timer("held[0] = decoder.step(*held[0])", held)
 
-    def step() -> float:
-        ours = steps(decoder, decoder.prefill()).median
-        held = {"decoder": decoder, "held": [decoder.prefill()]}
-        return ours / by_timer("held[0] = decoder.step(*held[0])", held)
-
-    yield "prefill", [prefill() for _ in range(turns)]
-    yield "step", [step() for _ in range(turns)]
+    yield "prefill", ratio(lambda: median(prefills(decoder)[0]), lambda: by_timer("decoder.prefill()", held), turns)
+    yield "step", ratio(lambda: steps(decoder, decoder.prefill()).median, steps_by_timer, turns)
 
 
-def by_timer(statement: str, names: dict[str, object]) -> float:
+def by_timer(statement: str, names: dict[str, Any]) -> float:
     """The median of single calls, as `decode` takes it, by torch's Timer; two calls of warm-up stand before each."""
     timer = Timer(statement, globals=names)
     return median(timer.timeit(1).mean for _ in range(STEPS))
@@ -90,42 +90,44 @@ def by_timer(statement: str, names: dict[str, object]) -> float:
 
 @torch.no_grad()
 def measured(shape: GPTShape, context: int, turns: int) -> dict[str, list[float]]:
-    """Seconds of a step, of what predicts it, and of a read of keys and values, a turn each."""
+    """Seconds of a step, of what predicts it, and of a read of keys and values, in turn."""
     torch.manual_seed(0)
-    room = context + turns * STEPS + UNTIMED
+    room = context + (turns + 1) * STEPS + UNTIMED_STEPS
     model = GPT(dataclasses.replace(shape, context_len=room)).eval()
     state = [filled(cache, context) for cache in model.initial_state(1)]
     decoder = Decoder(model, torch.zeros(1, context, dtype=torch.long))
     held = (torch.zeros(1, dtype=torch.long), state)
-    for _ in range(UNTIMED):
+
+    def step() -> None:
+        nonlocal held
         held = decoder.step(*held)
-    query, weights = torch.randn_like(state[0].keys[:, :, :1]), torch.rand(1, shape.num_heads, 1, context)
+
+    for _ in range(UNTIMED_STEPS):
+        step()
     stored = [(cache.keys[:, :, :context], cache.values[:, :, :context]) for cache in state]
+    calls: dict[str, Callable[[], object]] = {
+        "step": step,
+        "predicted": products(model, shape, stored),
+        "read": lambda: [t.sum() for pair in stored for t in pair],
+    }
+    return in_turn({name: partial(median_seconds, call) for name, call in calls.items()}, turns)
+
+
+def products(model: GPT, shape: GPTShape, stored: Sequence[tuple[Tensor, Tensor]]) -> Callable[[], list[Tensor]]:
+    """What a token cannot do without: each weight matrix times a vector, and attention over what is stored."""
+    keys, _ = stored[0]
+    query, weights = torch.randn_like(keys[:, :, :1]), torch.rand(1, shape.num_heads, 1, keys.shape[2])
     layers = [[p for p in block.parameters() if p.ndim == 2] for block in model.blocks]
     vectors = {size: torch.randn(1, size) for size in (shape.d_model, 4 * shape.d_model)}
 
-    def alone() -> list[Tensor]:
+    def call() -> list[Tensor]:
         made = []
         for (k, v), matrices in zip(stored, layers, strict=True):
             made += [query @ k.transpose(-2, -1), weights @ v]
             made += [linear(vectors[m.shape[1]], m) for m in matrices]
         return [*made, linear(vectors[shape.d_model], model.tokens.weight)]
 
-    parts: dict[str, Callable[[], list[Tensor]]] = {
-        "predicted": alone,
-        "read": lambda: [t.sum() for pair in stored for t in pair],
-    }
-    found: dict[str, list[float]] = {"step": [], "predicted": [], "read": []}
-    for _ in range(turns):
-        of_turn = []
-        for _ in range(STEPS):
-            begun = perf_counter()
-            held = decoder.step(*held)
-            of_turn.append(perf_counter() - begun)
-        found["step"].append(median(of_turn))
-        for name, call in parts.items():
-            found[name].append(seconds(call))
-    return found
+    return call
 
 
 def filled(cache: KeyValueCache, length: int) -> KeyValueCache:
@@ -135,14 +137,9 @@ def filled(cache: KeyValueCache, length: int) -> KeyValueCache:
     return cache
 
 
-def seconds(call: Callable[[], list[Tensor]]) -> float:
-    """The median of as many calls as there are steps."""
-    found = []
-    for _ in range(STEPS):
-        begun = perf_counter()
-        call()
-        found.append(perf_counter() - begun)
-    return median(found)
+def median_seconds(call: Callable[[], object]) -> float:
+    """The median of so many calls as a turn has steps."""
+    return median(seconds(call) for _ in range(STEPS))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ the upper end of the Clopper-Pearson interval.
 from __future__ import annotations
 
 import argparse
-import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median, stdev
@@ -20,9 +19,7 @@ from typing import Any
 
 from cost import busy_loops
 from reporting import Figure, parsed, parser, report
-from resampling import FEW_PAIRS, Pair, clopper_pearson, drawn, judged, screened, stored_call
-
-from rnn_vs_attn.compare import verdicts
+from resampling import FEW_PAIRS, clopper_pearson, resampled, screened, stored_call
 
 CASES = "--model rnn,gru,lstm,lstm-cell,attention,attention-naive --seq-len 64,128 --d-model 64".split()
 FEW_CASES = [*"--model lstm,attention --seq-len 64 --d-model 64".split(), *FEW_PAIRS]
@@ -69,16 +66,6 @@ def call(folder: Path, words: Sequence[str], busy: bool, seed: int) -> dict[str,
     """One whole call of `ab`, or what an earlier one has left."""
     with busy_loops(1 if busy and not (folder / "verdicts.json").exists() else 0):
         return stored_call(folder, ["--aa", *words, "--seed", str(seed)])
-
-
-def resampled(pairs: Sequence[Pair], times: int, margin: float) -> tuple[float, tuple[float, float]]:
-    """The share of simulated calls with any `slower`, with its 95 % interval."""
-    draw, limit = random.Random(0), verdicts.margin_of(margin, "ratio")
-    alarms = 0
-    for _ in range(times):
-        found = judged(drawn(pairs, 8, draw), drawn(pairs, 20, draw), limit)
-        alarms += verdicts.SLOWER in found.values()
-    return alarms / times, clopper_pearson(alarms, times)
 
 
 if __name__ == "__main__":

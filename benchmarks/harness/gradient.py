@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import argparse
 import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import perf_counter
 
 import torch
+from alternating import ratio, seconds
 from reporting import Figure, at_least, at_most, parsed, parser, report
 
 from rnn_vs_attn.limits import Turn
@@ -83,7 +84,8 @@ class Sides:
             self.probes = adjoint.cotangents(case.probes, case.d_model, False, self.x.device)
 
     def ours(self) -> None:
-        adjoint.flow(self.module, self.x, self.probes)
+        with adjoint.float64():
+            adjoint.flow(self.module, self.x, self.probes)
 
     def bare(self) -> None:
         """One forward and one backward pass, from the last output to all inputs."""
@@ -92,28 +94,9 @@ class Sides:
             torch.autograd.grad(self.module(inputs)[:, -1], inputs, self.probes)
 
 
-def seconds(call: Callable[[], None]) -> float:
-    begun = time.perf_counter()
-    call()
-    return time.perf_counter() - begun
-
-
-def ratios(turns: int, above: Callable[[], float], below: Callable[[], float]) -> intervals.Estimate:
-    """above() / below(), the one or the other first by chance; the first turn loads libraries and does not count."""
-    found = []
-    for turn in range(turns + 1):
-        if random.random() < 0.5:
-            top, bottom = above(), below()
-        else:
-            bottom, top = below(), above()
-        if turn:
-            found.append(top / bottom)
-    return intervals.estimate(found)
-
-
 def speed_up(sides: Sides, turns: int, a_turn: int) -> intervals.Estimate:
     """How many times as long a pass a distance takes."""
-    return ratios(turns, lambda: pass_a_distance(sides, a_turn), lambda: seconds(sides.ours))
+    return ratio(lambda: pass_a_distance(sides, a_turn), lambda: seconds(sides.ours), turns)
 
 
 def pass_a_distance(sides: Sides, a_turn: int) -> float:
@@ -121,25 +104,25 @@ def pass_a_distance(sides: Sides, a_turn: int) -> float:
     length = sides.seq_len
     with adjoint.float64():
         tokens = [token.expand(len(sides.probes), -1).clone().requires_grad_() for token in sides.x[0]]
-        begun = time.perf_counter()
+        begun = perf_counter()
         y = sides.module(torch.stack(tokens, dim=1))[:, -1]
-        forward = time.perf_counter() - begun
+        forward = perf_counter() - begun
         offset = random.randrange(length // a_turn)
-        begun = time.perf_counter()
+        begun = perf_counter()
         for i in range(a_turn):
             torch.autograd.grad(y, tokens[offset + i * (length // a_turn)], sides.probes, retain_graph=True)
-    return forward + (time.perf_counter() - begun) / a_turn * length
+    return forward + (perf_counter() - begun) / a_turn * length
 
 
 def bare_passes(sides: Sides, turns: int) -> intervals.Estimate:
     """How many times as long as one bare pass gradflow takes."""
-    return ratios(turns, lambda: seconds(sides.ours), lambda: seconds(sides.bare))
+    return ratio(lambda: seconds(sides.ours), lambda: seconds(sides.bare), turns)
 
 
 def longer(near: Sides, far: Sides, turns: int) -> intervals.Estimate:
     """How many times as long a token takes in the longer sequence."""
     times = far.seq_len / near.seq_len
-    return ratios(turns, lambda: seconds(far.ours) / times, lambda: seconds(near.ours))
+    return ratio(lambda: seconds(far.ours) / times, lambda: seconds(near.ours), turns)
 
 
 def peak_of(case: GradflowCase) -> float:

@@ -1,6 +1,6 @@
 """What it brings to time cases next to each other whose times are compared: how wide a ratio's interval gets.
 
-python benchmarks/harness/order.py [--rounds 12] [--quick] [-- OPTIONS OF CASES, such as --seq-len 64:1024]
+python benchmarks/harness/order.py [--rounds 12] [--seq-len 64 128 256 512 1024] [--model rnn lstm] [--quick]
 
 Two runs of `bench` in one, a round of each in turn: in one all cases stand in random order, in the other those that
 differ in the model alone stand next to each other, in random order among themselves. Of each case: the width of the
@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from statistics import stdev
 
+from alternating import flipped
 from reporting import Figure, interval, parsed, parser, report
 
 from rnn_vs_attn.limits import Limits
@@ -79,10 +80,10 @@ def measured(
     cases = [BenchCase(model, length, device="cpu", threads=threads) for length in lengths for model in models]
     with tempfile.TemporaryDirectory() as scratch:
         sweeps = {order: sweep(order, cases, Path(scratch) / order, threads) for order in ORDERS}
-        for number in range(rounds):
-            for order in ORDERS if number % 2 else reversed(ORDERS):
+        for number, orders in enumerate(flipped(ORDERS, rounds), start=1):
+            for order in orders:
                 sweeps[order].one_round()
-            print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+            print(f"round {number} of {rounds}", file=sys.stderr, flush=True)
         return {order: ratios_of(made.journal.records()) for order, made in sweeps.items()}
 
 

@@ -22,7 +22,7 @@ from statistics import median
 from typing import Any
 
 from reporting import Figure, parsed, parser, report
-from resampling import Pair, drawn, judged
+from resampling import PAIRS, Pair, judged, stages_of
 
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.records.folder import read_samples
@@ -30,8 +30,7 @@ from rnn_vs_attn.report.tables import Table
 
 Blocks = tuple[list[float], list[float]]  # of the baseline and of the candidate, seconds
 SLOWDOWNS = (0.0, 0.05, 0.10)
-MARGIN = 0.03
-OURS = "rnn-vs-attn ab, margin 3 %"
+OURS = f"rnn-vs-attn ab, margin {100 * PAIRS.margin:g} %"
 
 
 def main() -> None:
@@ -114,10 +113,10 @@ def rates(rule: Callable[[Sequence[float], Sequence[float]], bool], calls: Seque
 def ours(calls: Sequence[dict[str, Blocks]], resamples: int) -> list[float]:
     """The same of the rule of `ab` on resampled pairs."""
     pairs: list[Pair] = [{name: difference(*blocks) for name, blocks in call.items()} for call in calls]
-    draw, margin = random.Random(0), verdicts.margin_of(MARGIN, "ratio")
+    draw, margin = random.Random(0), verdicts.margin_of(PAIRS.margin, "ratio")
     alarms, hits = [], dict.fromkeys(SLOWDOWNS[1:], 0)
     for _ in range(resamples):
-        first, second = drawn(pairs, 8, draw), drawn(pairs, 20, draw)
+        first, second = stages_of(pairs, draw)
         found = judged(first, second, margin)
         alarms.append(sum(verdict == verdicts.SLOWER for verdict in found.values()))
         slowed = draw.choice(list(pairs[0]))

@@ -25,7 +25,7 @@ from collections.abc import Iterator
 from statistics import mean
 
 from reporting import Figure, parsed, parser, report
-from resampling import Pair, clopper_pearson, judged
+from resampling import PAIRS, Pair, clopper_pearson, judged
 
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.stats import crossings
@@ -102,7 +102,8 @@ def call(
 ) -> dict[str, float]:
     """One simulated call: how many passes are called slower, how many are flagged as that, whether the first one is."""
     shifts = shifts or {}
-    first, second = ([pair(sd, draw, shifts, modes) for _ in range(number)] for number in (8, 20))
+    sizes = PAIRS.screen, PAIRS.confirm
+    first, second = ([pair(sd, draw, shifts, modes) for _ in range(number)] for number in sizes)
     found = judged(first, second, MARGIN)
     slower = [cell for cell, verdict in found.items() if verdict == verdicts.SLOWER]
     flagged = sum(verdicts.flagged([p[cell] for p in first], MARGIN) == verdicts.SLOWER for cell in CELLS)

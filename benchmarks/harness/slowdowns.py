@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import random
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from statistics import median, stdev
 from typing import Any
 
 from reporting import Figure, parsed, parser, report
-from resampling import FEW_PAIRS, Pair, clopper_pearson, drawn, judged, screened, stored_call
+from resampling import FEW_PAIRS, Pair, resampled, screened, stored_call
 
 from rnn_vs_attn.compare import verdicts
 
@@ -54,8 +53,7 @@ class Plus5(Same):
 class Plus10(Same):
     pass
 """
-MARGIN = "2%"
-WORDS = f"--seq-len 64 --d-model 64 --pass train --margin {MARGIN} --model"
+WORDS = "--seq-len 64 --d-model 64 --pass train --margin 2% --model"
 NAMES = ("Same", "Plus5", "Plus10")
 SHARES = {"Plus5": 0.05, "Plus10": 0.10}
 NEEDED = {"Plus5": 16 / 20, "Plus10": 19 / 20}
@@ -107,7 +105,7 @@ def over_calls(calls: Sequence[dict[str, Any]], resamples: int, details: list[di
         centre = median(row(found, name)["centre"] for found in calls)
         details.append({"what": f"{name}: measured ratio, median over calls", "ratio": round(centre, 4)})
         yield Figure(f"{name}: measured ratio, median over calls", centre)
-        rate, ends = resampled(noise, share, resamples)
+        rate, ends = resampled(noise, resamples, calls[0]["margin"], share)
         text = f"share of {resamples} resampled calls that find +{share:.0%}"
         details.append({"what": text, "share": rate, "interval": ends})
         target = f">= {NEEDED[name]}" if low_noise else f">= {NEEDED[name]} where the pair sd is under 5 %"
@@ -143,17 +141,6 @@ def verdict_of(found: dict[str, Any], name: str) -> str:
 
 def only(pairs: Sequence[Pair], name: str) -> list[Pair]:
     return [{cell: value for cell, value in pair.items() if cell.startswith(f"layer:{name} ")} for pair in pairs]
-
-
-def resampled(noise: Sequence[Pair], share: float, times: int) -> tuple[float, tuple[float, float]]:
-    """The share of simulated calls that find a slowdown of `share` in this noise, with its 95 % interval."""
-    draw, margin = random.Random(0), verdicts.margin_of(float(MARGIN.rstrip("%")) / 100, "ratio")
-    hits = 0
-    for _ in range(times):
-        shift = math.log1p(share)
-        found = judged(drawn(noise, 8, draw, shift), drawn(noise, 20, draw, shift), margin)
-        hits += verdicts.SLOWER in found.values()
-    return hits / times, clopper_pearson(hits, times)
 
 
 if __name__ == "__main__":

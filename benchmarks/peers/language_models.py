@@ -17,15 +17,16 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from time import perf_counter
+from statistics import median
 from typing import Any
 
 import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
-from alternating import alternated
+from alternating import in_turn, ratio_of_calls, seconds
 from reporting import Figure, at_least, at_most, parsed, parser, report
 
 from rnn_vs_attn.machine.environment import usable_cores
@@ -81,14 +82,12 @@ def of_decoding(size: str, shape: GPTShape, alternations: int, details: list[dic
     """theirs / ours of a token; for the small size with both vocabularies."""
     for vocab_size in (shape.vocab_size, FEW_WORDS) if size == "small" else (shape.vocab_size,):
         made = dataclasses.replace(shape, vocab_size=vocab_size)
-        ratio, seconds, least = decoding(*pair("gpt", made), made, alternations)
+        ratio, own, least = decoding(*pair("gpt", made), made, alternations)
         text = f"gpt {size}, {vocab_size} token ids, a token at context {CONTEXT}: transformers' / ours"
-        times = {"ours, ms": 1e3 * seconds, "products alone, ms": 1e3 * least}
+        times = {"ours, ms": 1e3 * own, "products alone, ms": 1e3 * least}
         details.append({"what": text} | vars(ratio) | times)
         figure = at_least(text, ratio, 1.3 if size == "small" else 1.0)
-        yield dataclasses.replace(
-            figure, beside=f"{figure.beside}, {1e3 * seconds:.3g} ms ({1e3 * least:.3g} products)"
-        )
+        yield dataclasses.replace(figure, beside=f"{figure.beside}, {1e3 * own:.3g} ms ({1e3 * least:.3g} products)")
 
 
 def pair(family: str, shape: Any) -> tuple[Any, Any]:
@@ -138,7 +137,7 @@ def passes(
         ),
     }
     for name, (a, b) in calls.items():
-        yield name, alternated(a, b, alternations)
+        yield name, ratio_of_calls(a, b, alternations)
 
 
 def forward(model: Any, call: Callable[[Tensor], Tensor], ids: Tensor) -> None:
@@ -166,38 +165,25 @@ def decoding(ours: Any, theirs: Any, shape: GPTShape, alternations: int) -> tupl
     def other(number: int) -> None:
         theirs.generate(prompt, max_new_tokens=number, do_sample=False, pad_token_id=0, eos_token_id=None)
 
-    ratios, seconds = [], []
-    for number in range(alternations + 1):
-        first, second = (own, other) if number % 2 else (other, own)
-        spent = {call: a_token(call) for call in (first, second)}
-        if number:  # the first is thrown away
-            ratios.append(spent[other] / spent[own])
-            seconds.append(spent[own])
-    return intervals.estimate(ratios), intervals.estimate(seconds).median, products(ours, alternations)
+    found = in_turn({"ours": lambda: a_token(own), "theirs": lambda: a_token(other)}, alternations)
+    ratios = [b / a for a, b in zip(found["ours"], found["theirs"], strict=True)]
+    return intervals.estimate(ratios), median(found["ours"]), products(ours, alternations)
 
 
 def a_token(generate: Callable[[int], None]) -> float:
     """Seconds a generated token: of 1 + n tokens less those of 1."""
-    times = []
-    for number in (1, 1 + NEW_TOKENS):
-        start = perf_counter()
-        generate(number)
-        times.append(perf_counter() - start)
-    return (times[1] - times[0]) / NEW_TOKENS
+    one, all_of_them = (seconds(partial(generate, number)) for number in (1, 1 + NEW_TOKENS))
+    return (all_of_them - one) / NEW_TOKENS
 
 
 def products(model: Any, repeats: int) -> float:
     """Seconds of every weight matrix times one vector, the output layer included: what a token cannot do without."""
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "positions" not in name]
     vectors = [torch.randn(1, m.shape[1]) for m in matrices]
-    times = []
+    pairs = list(zip(vectors, matrices, strict=True))
     with torch.no_grad():
-        for _ in range(repeats + 1):
-            start = perf_counter()
-            for vector, matrix in zip(vectors, matrices, strict=True):
-                linear(vector, matrix)
-            times.append(perf_counter() - start)
-    return intervals.estimate(times[1:]).median
+        times = [seconds(lambda: [linear(*pair) for pair in pairs]) for _ in range(repeats + 1)]
+    return median(times[1:])
 
 
 if __name__ == "__main__":

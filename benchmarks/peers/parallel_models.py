@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
-from alternating import alternated
+from alternating import ratio_of_calls
 from reporting import Figure, at_least, at_most, interval, parsed, parser, report
 
 from rnn_vs_attn.machine.environment import usable_cores
@@ -57,7 +57,7 @@ def main() -> None:
 
 def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iterator[Figure]:
     def compared(name: str, a: Callable[[], None], b: Callable[[], None]) -> tuple[str, intervals.Estimate]:
-        ratio = alternated(a, b, given.alternations)
+        ratio = ratio_of_calls(a, b, given.alternations)
         details.append({"what": name} | vars(ratio))
         return name, ratio
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
-from alternating import alternated
+from alternating import ratio_of_calls
 from reporting import Figure, at_most, parsed, parser, report
 
 from rnn_vs_attn.machine.environment import usable_cores
@@ -80,7 +80,7 @@ def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iter
     torch.testing.assert_close(sides[0](), sides[1](), rtol=1e-4, atol=1e-4)
     where = f"seq_len {given.seq_len}, memory {kept}"
     peaks = [memory.peaks([side], torch.device("cpu"))[0] for side in sides]
-    ratio = alternated(sides[0], sides[1], given.alternations)
+    ratio = ratio_of_calls(sides[0], sides[1], given.alternations)
     details += [vars(ratio), {"peaks in bytes": peaks}]
     yield Figure(f"peak memory, {where}: ours / both terms", peaks[0] / peaks[1], "< 1", peaks[0] < peaks[1])
     yield at_most(f"forward with memory, {where}: ours / both terms", ratio, 1)

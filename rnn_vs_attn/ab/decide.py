@@ -48,7 +48,9 @@ def calibrations(pairs: Pairs) -> list[Calibration]:
 
 def judge(pairs: Pairs, gated: bool) -> list[Comparison]:
     """A verdict for every timed pass of every case. gated: a calibration kernel that moved unsettles all."""
-    tails = _adjusted_tails(pairs)
+    second, margin = pairs.stages[1], verdicts.margin_of(pairs.limits.margin, "ratio")
+    fresh = {cell: second.differences(cell) for cell in pairs.flagged if second.observed.get(cell)}
+    tails = verdicts.adjusted_tails(fresh, pairs.flagged, margin)
     moved = {c.stage: c for c in calibrations(pairs) if c.moved and gated}
     found = []
     for case in pairs.cases:
@@ -60,19 +62,6 @@ def judge(pairs: Pairs, gated: bool) -> list[Comparison]:
             else:
                 found.append(_judged(pairs, cell, tails.get(cell), moved))
     return found
-
-
-def _adjusted_tails(pairs: Pairs) -> dict[Cell, float]:
-    """Of every flagged cell its tail over the fresh pairs, adjusted for all flagged ones."""
-    margin = verdicts.margin_of(pairs.limits.margin, "ratio")
-    second = pairs.stages[1]
-    done = [cell for cell in pairs.flagged if second.observed.get(cell)]
-    raw = [rank_tests.paired_tail(_turned(second.differences(cell), pairs.flagged[cell]), margin) for cell in done]
-    return dict(zip(done, rank_tests.holm(raw), strict=True))
-
-
-def _turned(differences: Sequence[float], direction: str) -> list[float]:
-    return [d if direction == SLOWER else -d for d in differences]
 
 
 def _judged(pairs: Pairs, cell: Cell, p: float | None, moved: Mapping[int, Calibration]) -> Comparison:
@@ -93,7 +82,8 @@ def _judged(pairs: Pairs, cell: Cell, p: float | None, moved: Mapping[int, Calib
     if verdict == SLOWER:
         verdict, reason = _by_clock(pairs, stage, cell, margin)
     if stage.number in moved and verdict != UNSURE:
-        verdict, reason = UNSURE, _moved(moved[stage.number])
+        calibration = moved[stage.number]
+        verdict, reason = UNSURE, verdicts.machine_moved(calibration.name.split()[0], calibration.ratio)
     return _row(pairs, cell, verdict, reason, stage, p)
 
 
@@ -120,11 +110,6 @@ def _by_clock(pairs: Pairs, stage: Stage, cell: Cell, margin: float) -> tuple[st
     return SLOWER, ""
 
 
-def _moved(calibration: Calibration) -> str:
-    name = calibration.name.split()[0]
-    return f"the calibration kernel moved: {name} times {calibration.ratio:.3f}; the machine changed, not the code"
-
-
 def _row(
     pairs: Pairs,
     cell: Cell,
@@ -135,19 +120,7 @@ def _row(
     undecidable: bool = False,
 ) -> Comparison:
     metric = pairs.suite.metric(cell.metric, axes_of(cell.case))
-    row = Comparison(
-        suite=NAME,
-        axes=axes_of(cell.case),
-        metric=metric.name,
-        unit=metric.unit,
-        better=metric.better,
-        exact=metric.exact,
-        scale=metric.scale,
-        verdict=verdict,
-        reason=reason,
-        p=p,
-        undecidable=undecidable,
-    )
+    row = Comparison.of(metric, NAME, axes_of(cell.case), verdict, reason, p=p, undecidable=undecidable)
     if stage is None:
         return row
     sides = _medians(pairs, cell, stage)
@@ -217,7 +190,4 @@ def absent(suite: Suite, case: Case, passes: Sequence[str], presence: Presence) 
         side, reason = next(iter(presence.reasons.items()))
         verdict = NEW if side == BASELINE else MISSING
     metrics = [suite.metric(f"{name}_time", axes_of(case)) for name in passes]
-    return [
-        Comparison(NAME, axes_of(case), m.name, m.unit, m.better, m.exact, m.scale, verdict=verdict, reason=reason)
-        for m in metrics
-    ]
+    return [Comparison.of(metric, NAME, axes_of(case), verdict, reason) for metric in metrics]

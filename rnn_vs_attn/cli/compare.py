@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,7 @@ def run(paths: list[Path], options: dict[str, Any]) -> int:
     margin = session.margin(options["margin"])
     runs = [compare.read(path) for path in paths]
     _check_suites(runs, paths)
-    suite = next((s for s in SUITES if s.name == runs[0].suite), None)
-    rules = Rules(margin, calibration=CALIBRATION, echoes=frozenset(suite.echoes if suite else ()))
+    rules = _rules(margin, runs)
     if len(runs) > 2:
         return _over_time(runs, paths, rules, options)
     baseline, candidate = runs
@@ -37,7 +37,7 @@ def run(paths: list[Path], options: dict[str, Any]) -> int:
         return _refuse(names, differing, options)
     if options["history"] is not None:
         spread, number = compare.spread_of(options["history"], candidate)
-        rules = Rules(margin, spread, f"from {number} runs in {options['history']}", rules.calibration, rules.echoes)
+        rules = dataclasses.replace(rules, spread=spread, source=f"from {number} runs in {options['history']}")
     report = compare.report(baseline, candidate, names, rules, options["strict"], differing)
     session.publish(report, options)
     return report.code
@@ -49,6 +49,15 @@ def _check_suites(runs: list[Run], paths: list[Path]) -> None:
             raise UserError(
                 f"{paths[0]} is a run of {runs[0].suite!r} and {path} of {other.suite!r}; compare runs of one suite"
             )
+
+
+def _rules(margin: float, runs: list[Run]) -> Rules:
+    """How runs of one suite are judged."""
+    suite = next((s for s in SUITES if s.name == runs[0].suite), None)
+    if suite is None:
+        return Rules(margin, compare.shared_axes(runs), calibration=CALIBRATION)
+    axes = tuple(field.name for field in dataclasses.fields(suite.case))
+    return Rules(margin, axes, calibration=CALIBRATION, echoes=frozenset(suite.echoes))
 
 
 def _refuse(names: tuple[str, str], differing: list[str], options: dict[str, Any]) -> int:

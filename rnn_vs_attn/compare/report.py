@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
+import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -70,8 +70,9 @@ def document(report: Report) -> dict[str, Any]:
 
 def table(report: Report, most: int | None = None) -> Table:
     """A row a comparison, worst first, at most `most` of them; the rest, and equal exact values, are counted."""
-    equal = [c for c in report.ordered if c.exact and c.verdict == SAME and c.baseline == c.candidate]
-    told = [c for c in report.ordered if c not in equal]
+    equal, told = list[Comparison](), list[Comparison]()
+    for c in report.ordered:
+        (equal if c.exact and c.verdict == SAME and c.baseline == c.candidate else told).append(c)
     shown = told[:most]
     names = varying([c.axes for c in report.found])
     columns = [c for c in _COLUMNS if c[0] in ("verdict", "metric") or any(c[1](found) for found in shown)]
@@ -143,10 +144,11 @@ _COLUMNS: tuple[tuple[str, Any], ...] = (
 
 def geometric_mean(found: Sequence[Comparison]) -> str:
     """One number over all timed rows, to read and never to judge by."""
-    logs = [math.log(c.centre) for c in found if c.centre and c.unit == "s" and c.scale == "ratio" and not c.exact]
-    if len(logs) < 2:
+    ratios = [c.centre for c in found if c.centre and c.unit == "s" and c.scale == "ratio" and not c.exact]
+    if len(ratios) < 2:
         return ""
-    return f"geometric mean of {len(logs)} time ratios: {math.exp(sum(logs) / len(logs)):.3f} (no verdict hangs on it)"
+    mean = statistics.geometric_mean(ratios)
+    return f"geometric mean of {len(ratios)} time ratios: {mean:.3f} (no verdict hangs on it)"
 
 
 # Files and places

@@ -19,6 +19,7 @@ from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.report import Report, geometric_mean, varying
 from rnn_vs_attn.compare.verdicts import (
     ALPHA,
+    FAILED,
     FASTER,
     MISSING,
     NEW,
@@ -33,7 +34,8 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.records.checks import problem_of_run, problems
 from rnn_vs_attn.records.folder import read_run
-from rnn_vs_attn.records.types import ROUND_TIME, Key, Metric, Record, Run
+from rnn_vs_attn.records.query import Group
+from rnn_vs_attn.records.types import ROUND_TIME, Key, Record, Run
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.stats import rank_tests
 
@@ -48,10 +50,12 @@ _WHOLE_CASE = "all metrics"
 class Rules:
     """How two runs are judged. spread: of the machine between days; source: where that number is from.
 
-    calibration: metrics that measure the machine and not a model; echoes: those that say what another one says.
+    case_axes: the fields of the suite's case. calibration: metrics that measure the machine and not a model; echoes:
+    those that say what another one says.
     """
 
     margin: float
+    case_axes: tuple[str, ...]
     spread: float = DEFAULT_SPREAD
     source: str = "the default; --history FOLDER measures it"
     calibration: frozenset[str] = frozenset()
@@ -86,6 +90,12 @@ def unlike(baseline: Run, candidate: Run) -> list[str]:
     """Facts that must agree and do not, each with both values."""
     sides = [environment.hard_keys(run.environment) | {"inputs": _inputs(run)} for run in (baseline, candidate)]
     return [f"{key}: {sides[0][key]} and {sides[1][key]}" for key in sides[0] if sides[0][key] != sides[1][key]]
+
+
+def shared_axes(runs: Sequence[Run]) -> tuple[str, ...]:
+    """What all records of models have: it stands for the fields of a case of a suite that this version has not."""
+    records = [record for run in runs for record in run.records if "model" in record.axes]
+    return tuple(name for name in (records[0].axes if records else ()) if all(name in r.axes for r in records))
 
 
 def _inputs(run: Run) -> str:
@@ -126,51 +136,55 @@ def judge(baseline: Run, candidate: Run, rules: Rules) -> list[Comparison]:
     found: list[Comparison] = []
     both: list[tuple[Record, Record]] = []
     for case, records in before.items():
-        absent = _absent(records, after.get(case))
-        if absent is not None:
-            found.append(absent)
-            continue
-        for metric, record in records.items():
-            other = after[case].get(metric)
-            if other is None:
-                found.append(_row(record, MISSING, "the candidate has no such record", baseline=record.median))
-            elif _meaning(record) != _meaning(other):
-                found.append(_row(record, UNSURE, "the two runs do not measure the same by it", undecidable=True))
-            elif record.better != "none":
-                both.append((record, other))
-        found += [_row(r, NEW, "", candidate=r.median) for m, r in after[case].items() if m not in records]
-    for case, records in after.items():
-        if case not in before:
-            found.append(_whole(next(iter(records.values())), NEW, "the baseline has no such case"))
-    return found + _judged(both, rules, _moved(baseline, candidate, rules))
+        others = after.get(case)
+        if others is None:
+            found.append(_whole(records, rules, MISSING))
+        elif faults := _faults(records, others):
+            found.append(_whole(records, rules, FAILED, faults))
+        else:
+            found += _unshared(records, others)
+            both += [(r, others[m]) for m, r in records.items() if m in others and r.meaning == others[m].meaning]
+    new = [records for case, records in after.items() if case not in before]
+    found += [_whole(records, rules, NEW) for records in new]
+    shared = [(record, other) for record, other in both if record.better != "none"]
+    return found + _judged(shared, rules, _moved(baseline, candidate, rules))
 
 
-def _by_case(run: Run, rules: Rules) -> dict[tuple[Any, ...], dict[Any, Record]]:
-    """Records of models by the axes of their case, then by metric and added axes."""
-    records = [r for r in run.records if "model" in r.axes and r.metric not in rules.calibration | rules.echoes]
-    shared = set.intersection(*(set(r.axes) for r in records)) if records else set()
-    found: dict[tuple[Any, ...], dict[Any, Record]] = {}
-    for record in records:
-        case = tuple(sorted((k, v) for k, v in record.axes.items() if k in shared))
-        added = tuple(sorted((k, v) for k, v in record.axes.items() if k not in shared))
-        found.setdefault(case, {})[record.metric, added] = record
+def _by_case(run: Run, rules: Rules) -> dict[Group, dict[Any, Record]]:
+    """Records of models by the axes of their case, then by metric and added axes.
+
+    What is read out of several cases, such as an exponent over lengths, lacks an axis of theirs: it stands in a group
+    by itself, and they do without it.
+    """
+    found: dict[Group, dict[Any, Record]] = {}
+    for record in run.records:
+        if "model" in record.axes and record.metric not in rules.calibration | rules.echoes:
+            axes = sorted(record.axes.items())
+            case = tuple((name, value) for name, value in axes if name in rules.case_axes)
+            added = tuple((name, value) for name, value in axes if name not in rules.case_axes)
+            found.setdefault(case, {})[record.metric, added] = record
     return found
 
 
-def _meaning(record: Record) -> tuple[str, str, str, bool]:
-    return record.unit, record.better, record.scale, record.exact
+def _faults(before: Mapping[Any, Record], after: Mapping[Any, Record]) -> str:
+    """What cost a case its numbers, and on which side; "" where nothing did."""
+    first = [next((r for r in side.values() if r.status != "ok"), None) for side in (before, after)]
+    said = ["" if fault is None else f"{fault.status}: {fault.error}" for fault in first]
+    if said[0] == said[1]:
+        return f"on both sides: {said[0]}" if said[0] else ""
+    return "; ".join(f"{side}: {text}" for side, text in zip(("baseline", "candidate"), said, strict=True) if text)
 
 
-def _absent(before: Mapping[Any, Record], after: Mapping[Any, Record] | None) -> Comparison | None:
-    """The one row of a case that cannot be compared; None where it can."""
-    first = next(iter(before.values()))
-    if after is None:
-        return _whole(first, MISSING, "the candidate has no such case")
-    for side, records in (("candidate", after), ("baseline", before)):
-        fault = next((r for r in records.values() if r.status != "ok"), None)
-        if fault is not None:
-            return _whole(first, verdicts.FAILED, f"{side}: {fault.status}: {fault.error}")
-    return None
+def _unshared(before: Mapping[Any, Record], after: Mapping[Any, Record]) -> list[Comparison]:
+    """Rows of a case that both have: of what only one of them has of it, or measures otherwise."""
+    rows = []
+    for metric, record in before.items():
+        other = after.get(metric)
+        if other is None:
+            rows.append(_row(record, MISSING, "the candidate has no such record", baseline=record.median))
+        elif record.meaning != other.meaning:
+            rows.append(_row(record, UNSURE, "the two runs do not measure the same by it", undecidable=True))
+    return rows + [_row(r, NEW, "", candidate=r.median) for m, r in after.items() if m not in before]
 
 
 def _judged(both: Sequence[tuple[Record, Record]], rules: Rules, moved: str) -> list[Comparison]:
@@ -180,8 +194,8 @@ def _judged(both: Sequence[tuple[Record, Record]], rules: Rules, moved: str) -> 
     for record, other in both:
         if record.exact:
             if record.median is not None and other.median is not None:
-                metric = Metric(record.metric, record.unit, record.better, True, record.scale)
-                rows.append(verdicts.exact_row(metric, record.axes, record.median, other.median, 0.0, record.suite))
+                sides = record.median, other.median
+                rows.append(verdicts.exact_row(record.meaning, record.axes, *sides, 0.0, record.suite))
             continue
         before, after = verdicts.differences_of(record), verdicts.differences_of(other)
         if not before or not after:
@@ -253,7 +267,7 @@ def _moved(baseline: Run, candidate: Run, rules: Rules) -> str:
         shift = rank_tests.unpaired_shift(after, earlier, SHOWN_LEVEL)
         if shift.excludes_zero() and abs(shift.centre) > rules.of(record):
             ratio = verdicts.as_change(shift, record.better, record.scale)[0]
-            return f"the calibration kernel moved: {record.metric} times {ratio:.3f}; the machine changed, not the code"
+            return verdicts.machine_moved(record.metric, ratio)
     return ""
 
 
@@ -265,24 +279,19 @@ def _without_values(record: Record, other: Record) -> Comparison:
     return _row(record, UNSURE, reason, baseline=record.median, candidate=other.median)
 
 
-def _whole(record: Record, verdict: str, reason: str) -> Comparison:
-    """One row for a whole case."""
-    return replace(_row(record, verdict, reason), metric=_WHOLE_CASE, unit="1", exact=False)
+def _whole(records: Mapping[Any, Record], rules: Rules, verdict: str, faults: str = "") -> Comparison:
+    """One row for a whole case, or for all that is read out of the same several cases."""
+    first = next(iter(records.values()))
+    axes = {name: value for name, value in first.axes.items() if name in rules.case_axes}
+    whole = len(axes) == len(rules.case_axes)
+    metric = _WHOLE_CASE if whole else ", ".join(dict.fromkeys(record.metric for record in records.values()))
+    lacking = "baseline" if verdict == NEW else "candidate"
+    reason = faults or f"the {lacking} has no such {'case' if whole else 'record'}"
+    return replace(_row(first, verdict, reason), axes=axes, metric=metric, unit="1", exact=False)
 
 
 def _row(record: Record, verdict: str, reason: str, **rest: Any) -> Comparison:
-    return Comparison(
-        suite=record.suite,
-        axes=dict(record.axes),
-        metric=record.metric,
-        unit=record.unit,
-        better=record.better,
-        exact=record.exact,
-        scale=record.scale,
-        verdict=verdict,
-        reason=reason,
-        **rest,
-    )
+    return Comparison.of(record.meaning, record.suite, record.axes, verdict, reason, **rest)
 
 
 # The report
@@ -339,7 +348,7 @@ def over_time(runs: Sequence[Run], names: Sequence[str], rules: Rules) -> Table:
         known = next(r for r in records if r is not None)
         if known.better == "none":
             continue
-        alike = [r if r is not None and r.ok and _meaning(r) == _meaning(known) else None for r in records]
+        alike = [r if r is not None and r.ok and r.meaning == known.meaning else None for r in records]
         medians = [r.median if r is not None else None for r in alike]
         written = ["–" if m is None else units.of_unit(m, known.unit) for m in medians]
         rows.append([*(str(own.get(name, "–")) for name in shown), metric[0], *written, _growth(medians, known)])

@@ -9,7 +9,7 @@ code is called slower in one call in twenty at the very most, however many cases
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,24 @@ class Comparison:
     undecidable: bool = False
     details: dict[str, Any] = field(default_factory=dict)
 
+    @classmethod
+    def of(
+        cls, metric: Metric, suite: str, axes: Mapping[str, AxisValue], verdict: str, reason: str = "", **rest: Any
+    ) -> Comparison:
+        """The comparison of a metric; rest: its other fields."""
+        return cls(
+            suite=suite,
+            axes=dict(axes),
+            metric=metric.name,
+            unit=metric.unit,
+            better=metric.better,
+            exact=metric.exact,
+            scale=metric.scale,
+            verdict=verdict,
+            reason=reason,
+            **rest,
+        )
+
     @property
     def worsening(self) -> float:
         """How much worse the centre is, on the scale of differences; -inf where there is none."""
@@ -110,10 +128,22 @@ def flagged(differences: Sequence[float], margin: float) -> str:
     return FASTER if rank_tests.paired_tail([-d for d in differences], margin) <= SCREEN else ""
 
 
+def adjusted_tails(fresh: Mapping[Any, Sequence[float]], flagged: Mapping[Any, str], margin: float) -> dict[Any, float]:
+    """Of every case its tail over the differences of fresh pairs in the direction in which it was flagged, adjusted for
+    all of them together.
+    """
+    raw = [rank_tests.paired_tail(_turned(differences, flagged[c]), margin) for c, differences in fresh.items()]
+    return dict(zip(fresh, rank_tests.holm(raw), strict=True))
+
+
+def _turned(differences: Sequence[float], direction: str) -> list[float]:
+    return [d if direction == SLOWER else -d for d in differences]
+
+
 def confirmed(p: float, differences: Sequence[float], margin: float, direction: str) -> tuple[str, str]:
     """Verdict and reason of a flagged case from its fresh differences and their adjusted tail."""
     if p <= ALPHA:
-        apart = two_modes([d if direction == SLOWER else -d for d in differences], margin)
+        apart = two_modes(_turned(differences, direction), margin)
         if apart is not None:
             low, high = (math.expm1(v) for v in apart)
             return UNSURE, f"two modes, {low:+.0%} and {high:+.0%}: {direction} in some processes only"
@@ -162,6 +192,11 @@ def moved(differences: Sequence[float], margin: float, kernels: int = 1) -> bool
     return shift.excludes_zero() and abs(shift.centre) > margin
 
 
+def machine_moved(kernel: str, ratio: float) -> str:
+    """Why nothing is said about a time beside a calibration kernel that took `ratio` times as much, or did so much."""
+    return f"the calibration kernel moved: {kernel} times {ratio:.3f}; the machine changed, not the code"
+
+
 # Records
 
 
@@ -193,22 +228,8 @@ def exact_row(
             verdict = SLOWER if change > 0 else FASTER
         elif change:
             reason = "within the margin"
-    return Comparison(
-        suite=suite,
-        axes=axes,
-        metric=metric.name,
-        unit=metric.unit,
-        better=metric.better,
-        exact=True,
-        scale=metric.scale,
-        verdict=verdict,
-        reason=reason,
-        baseline=baseline,
-        candidate=candidate,
-        centre=centre,
-        low=centre,
-        high=centre,
-    )
+    numbers = {"baseline": baseline, "candidate": candidate, "centre": centre, "low": centre, "high": centre}
+    return Comparison.of(metric, suite, axes, verdict, reason, **numbers)
 
 
 def _exact_change(metric: Metric, baseline: float, candidate: float) -> tuple[float, float | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -93,13 +93,10 @@ def note_grad_mode(wanted: bool) -> None:
         NOTES.add([Change(setting, wanted, not wanted, back=True)])
 
 
-_ENTERED: list[Own] = []
-
-
 def note_import() -> None:
     """Remember that what a module has changed up to now it changed when it was imported."""
-    for own in _ENTERED:
-        own.imported()
+    if Own.entered is not None:
+        Own.entered.imported()
 
 
 class Own:
@@ -108,6 +105,8 @@ class Own:
     So a file may set a variable that it reads in each call, or put a folder on sys.path and import from it later. What
     a file changes when it is imported is so for all of its models, and what a model changes is so for that one alone.
     """
+
+    entered: ClassVar[Own | None] = None  # the one that has begun with a model
 
     def __init__(self) -> None:
         self._modules = Modules(self._lend)
@@ -125,19 +124,20 @@ class Own:
         self._before = [*read_all(OWN[:-1]), {}]  # patches are those since all was first seen
         self._give(self._model if self._model in self._of else key)
         self._modules.enter(key)
-        _ENTERED[:] = [self]
+        Own.entered = self
 
     def imported(self) -> None:
         """What is changed now is so for all models of the source: it has been imported by this one."""
-        if self._key is not None:
-            now = [(setting, before, setting.look()) for setting, before in zip(OWN, self._before, strict=True)]
-            self._of[self._key] = [(setting, after) for setting, before, after in now if not same(before, after)]
+        assert self._key is not None
+        now = [(setting, before, setting.look()) for setting, before in zip(OWN, self._before, strict=True)]
+        self._of[self._key] = [(setting, after) for setting, before, after in now if not same(before, after)]
 
     def leave(self) -> None:
         """End with it, if there is one: everything is as it was before."""
         key, self._key = self._key, None
         if key is None:
             return
+        Own.entered = None
         replaced = self._modules.leave()
         if replaced:
             setting = Setting("modules", lambda: None, None, words=lambda *_: f"the modules {listed(replaced)}")
@@ -150,7 +150,7 @@ class Own:
         for setting, value in self._of.get(key, ()):
             setting.put(value)
 
-    def _lend(self, key: str, other: str) -> None:
-        """What two models share has run for the other one, and what it changed then is the first one's own too."""
+    def _lend(self, other: str) -> None:
+        """What two models share has run for the other one, and what it changed then is this one's own too."""
         if self._model not in self._of:
             self._give(other)

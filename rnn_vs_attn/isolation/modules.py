@@ -24,10 +24,10 @@ _INSTALLED = ("site-packages", "dist-packages")
 class Modules(MetaPathFinder):
     """Who imported what. `enter` and `leave` are called around what is done for one model, by its key.
 
-    lent: told the key of a model and that of another one, which has run what the first imports.
+    lent: told the key of another model, which has run what this one imports.
     """
 
-    def __init__(self, lent: Callable[[str, str], None]) -> None:
+    def __init__(self, lent: Callable[[str], None]) -> None:
         self._lent = lent
         self._shared = dict(sys.modules)  # by name, for every model
         self._of: dict[str, dict[str, ModuleType]] = {}
@@ -62,7 +62,7 @@ class Modules(MetaPathFinder):
             return None
         for key, module in known:
             if found.origin in _places(module) or list(found.submodule_search_locations or ()) == _places(module):
-                again = Again(module, partial(self._lent, str(self._key), key))
+                again = Again(module, partial(self._lent, key))
                 return ModuleSpec(name, again, origin=found.origin, is_package=hasattr(module, "__path__"))
         return None
 

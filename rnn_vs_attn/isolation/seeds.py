@@ -1,4 +1,4 @@
-"""Random numbers: all generators begin at a case's seed, whatever another module did to them."""
+"""Random numbers: all generators begin at a seed, whatever another module did, or go on as if nothing had been."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ def undrawn() -> Iterator[None]:
         random.setstate(of_python)
         if of_cuda is not None:
             torch.cuda.set_rng_state_all(of_cuda)
+
+
+@contextmanager
+def same_draws(seed: int = 0) -> Iterator[None]:
+    """Within, torch, NumPy and Python draw what follows from `seed`; afterwards they go on as if nothing had been."""
+    with undrawn():
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed takes a millisecond where CUDA is not in use
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(seed)
+        numpy.random.seed(seed)
+        random.seed(seed)
+        yield
 
 
 def _seed(words: str) -> Setting:

@@ -21,8 +21,7 @@ class Threads:
 
     def watch(self) -> None:
         """From now on see what torch.set_num_threads is asked for."""
-        if torch.set_num_threads is not self.ask:
-            torch.set_num_threads = self.ask
+        torch.set_num_threads = self.ask
 
     def ask(self, num_threads: int) -> None:
         """Stands for torch.set_num_threads."""

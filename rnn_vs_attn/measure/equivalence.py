@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from rnn_vs_attn.errors import first_line
+from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.conduct.differences import ROUNDING, distance, same
-from rnn_vs_attn.measure.conduct.draws import same_draws
 from rnn_vs_attn.measure.workload import Workload
 
 

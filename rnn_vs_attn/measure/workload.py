@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.isolation.keeping import note_grad_mode
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
@@ -125,3 +127,12 @@ class Workload:
         self.gradient = self.grad_output.clone() if care.gradient_in_place else self.grad_output
         if care.changes and self._holdings is not None:
             self._holdings.put_back(care.changes)
+
+
+@contextmanager
+def mode(workload: Workload, name: str) -> Iterator[None]:
+    """Inference: eval and no gradient. Not inference_mode: a module may cache tables that training reads later."""
+    workload.module.train(name == "train")
+    with torch.set_grad_enabled(name == "train"):
+        yield
+        note_grad_mode(name == "train")

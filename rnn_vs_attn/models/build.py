@@ -75,6 +75,21 @@ def call(module: nn.Module, x: Tensor) -> Tensor:
     return y
 
 
+def value(module: nn.Module, given: Callable[[], Tensor]) -> Tensor:
+    """The output of one call, without a graph unless the module takes gradients itself.
+
+    given: makes what a try is given, anew for each, as a module may change it.
+    """
+    try:
+        with torch.no_grad():
+            return call(module, given())
+    except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
+    with torch.enable_grad():
+        return call(module, given()).detach()
+
+
 def count_parameters(module: nn.Module) -> int:
     """Elements of all parameters, shared ones once."""
     return sum(parameter.numel() for parameter in module.parameters())

@@ -37,7 +37,7 @@ def _recurrent_layers(module: nn.Module) -> list[Any]:
 
 
 def _gates(layer: Any, kind: str) -> list[Tensor]:
-    """Views of the parts of all parameters of that kind that belong to one gate, (H, ...) each."""
+    """Views of the parts of all parameters of that kind that belong to one gate, (D, ...) each."""
     parameters = [p for name, p in layer.named_parameters() if name.startswith(kind)]
     return [part for parameter in parameters for part in parameter.detach().split(layer.hidden_size)]
 

@@ -1,7 +1,7 @@
 """Shapes of the language models, the published sizes by name, and how many parameters each has; no torch.
 
 Counts are closed forms of the definitions (shared parameters once, a tied output layer not again), so that a table of
-sizes needs no model to be built. H hidden width (d_model), E embedding width, V vocab_size, P context_len.
+sizes needs no model to be built. U embedding width, F feed-forward's width.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class GPTShape:
 
     @property
     def block_params(self) -> int:
-        """One block: 4 H^2 + 9 H + 2 H I + I, I the feed-forward's width; 12 H^2 + 13 H where that is 4 H."""
+        """One block: 4 D^2 + 9 D + 2 D F + F; 12 D^2 + 13 D where F is 4 D."""
         return 4 * self.d_model**2 + 9 * self.d_model + (2 * self.d_model + 1) * self.inner_width
 
     @property
@@ -129,17 +129,17 @@ class AlbertShape:
 
     @property
     def attention_params(self) -> int:
-        """Four projections and a norm: 4 H^2 + 6 H."""
+        """Four projections and a norm: 4 D^2 + 6 D."""
         return 4 * self.d_model**2 + 6 * self.d_model
 
     @property
     def feed_forward_params(self) -> int:
-        """Two layers and a norm: 2 H I + I + 3 H, I the width between; 8 H^2 + 7 H where that is 4 H."""
+        """Two layers and a norm: 2 D F + F + 3 D; 8 D^2 + 7 D where F is 4 D."""
         return (2 * self.d_model + 1) * self.inner_width + 3 * self.d_model
 
     @property
     def embedding_params(self) -> int:
-        """Tokens, positions and segments at width E, and a norm."""
+        """Tokens, positions and segments at width U, and a norm."""
         return (self.vocab_size + self.context_len + self.num_segments + 2) * self.width_of_embeddings
 
     @property
@@ -157,7 +157,7 @@ class AlbertShape:
 
     @property
     def head_params(self) -> int:
-        """A layer to width E, a norm and a bias a token; the output layer where it is not that of the embeddings."""
+        """A layer to width U, a norm and a bias a token; the output layer where it is not that of the embeddings."""
         width = self.width_of_embeddings
         output = 0 if self.tied else self.vocab_size * width
         return (self.d_model + 1) * width + 2 * width + self.vocab_size + output

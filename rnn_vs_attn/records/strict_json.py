@@ -21,7 +21,8 @@ def parsed(content: bytes) -> Any:
         raise ValueError("it is no text in UTF-8") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
-    if _is_deeper(value, _LEVELS):
+    may_be_deep = content.count(b"{") + content.count(b"[") > _LEVELS  # else there is no need to walk through it
+    if may_be_deep and _is_deeper(value, _LEVELS):
         raise ValueError("it is nested too deeply")
     return value
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from rnn_vs_attn.stats.intervals import Estimate
 
 if TYPE_CHECKING:
     import pandas
@@ -106,6 +108,18 @@ class Record:
         return key_of(self.suite, self.metric, self.axes)
 
     @property
+    def meaning(self) -> Metric:
+        """The metric as it was when this was measured; its title is not stored."""
+        return Metric(self.metric, self.unit, self.better, self.exact, self.scale)
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """The median with its interval; None where there is no median."""
+        if self.median is None:
+            return None
+        return Estimate(self.median, self.low, self.high, len(self.values), self.details.get("reason", ""))
+
+    @property
     def ok(self) -> bool:
         return self.status == "ok" and self.median is not None
 
@@ -140,11 +154,16 @@ class Run:
     records: list[Record] = field(default_factory=list)
 
     def frame(self) -> pandas.DataFrame:
-        """One row a record; the axes are columns of their own, missing where a record lacks one."""
+        """One row a record; the axes are columns of their own, missing where a record lacks one.
+
+        Axes of whole numbers are Int64, which stays whole where some are missing.
+        """
         import pandas
 
-        rows = [record.axes | {k: v for k, v in asdict(record).items() if k != "axes"} for record in self.records]
-        return pandas.DataFrame(rows)
+        axes = pandas.DataFrame([record.axes for record in self.records], dtype=object)
+        whole = [name for name in axes if pandas.api.types.infer_dtype(axes[name]) == "integer"]
+        rows = [record.axes | {k: v for k, v in vars(record).items() if k != "axes"} for record in self.records]
+        return pandas.DataFrame(rows).astype(dict.fromkeys(whole, "Int64"))
 
 
 def key_of(suite: str, metric: str, axes: Axes) -> Key:

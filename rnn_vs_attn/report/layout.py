@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 
-from rnn_vs_attn.report.tables import PROSE, Table
+from rnn_vs_attn.report.tables import Table
 
 _NAME = 12  # characters of a line to which a name may be folded
+_PROSE = 24  # and those that do for a column of sentences
 _BORDER = 3  # what a column takes beside its text; the last border takes one more
 _NUMBER = re.compile(r"[-+±~]?[\d.,]+%?|–|-")
 
@@ -29,8 +30,13 @@ class Part:
 
 def parts(table: Table, width: int) -> list[Part]:
     """The tables to show in lines of `width` characters; none where some column has no room beside those of a row's."""
-    found = [Part(part, _widths(part, width)) for part in table.parts(width)]
+    found = [Part(part, _widths(part, width)) for part in _divided(table, width)]
     return found if all(_total(part.widths) <= width for part in found) else []
+
+
+def width_of(table: Table) -> int:
+    """Characters that a line of the whole table takes."""
+    return _total([_whole(column) for column in table.columns])
 
 
 def items(table: Table) -> list[tuple[str, list[str]]]:
@@ -47,10 +53,28 @@ def is_name(column: Sequence[str]) -> bool:
     return not all(_NUMBER.fullmatch(text) for text in column[1:])
 
 
+def _divided(table: Table, width: int) -> list[Table]:
+    """Tables that fit into `width`, each with the columns that head a row and some others; one other at least."""
+    heads, others = table.columns[: table.heads], table.columns[table.heads :]
+    found = [heads]
+    for column in others:
+        taken = [*found[-1], column]
+        if len(found[-1]) > len(heads) and _total([_wanted(c, table) for c in taken]) > width:
+            found.append([*heads, column])
+        else:
+            found[-1] = taken
+    return [_from_columns(table, columns) for columns in found]
+
+
+def _from_columns(table: Table, columns: Sequence[Sequence[str]]) -> Table:
+    header, *rows = (list(line) for line in zip(*columns, strict=True))
+    return replace(table, header=header, rows=rows)
+
+
 def _widths(part: Table, width: int) -> list[int]:
     """The width of every column. Where the line is too short, names are folded, and then cells broken between words."""
     heads, others = part.columns[: part.heads], part.columns[part.heads :]
-    wanted = [min(_whole(c), PROSE) if c[0] in part.prose else _whole(c) for c in others]
+    wanted = [_wanted(column, part) for column in others]
     folded = _folded(heads, width - _total(wanted))
     spare = width - _total([*folded, *wanted])
     if spare < 0 and others:  # there is only one
@@ -85,7 +109,13 @@ def _total(widths: Sequence[int]) -> int:
     return sum(widths) + _BORDER * len(widths) + 1
 
 
+def _wanted(column: Sequence[str], part: Table) -> int:
+    """The width of a column that is not folded: sentences are broken from _PROSE on."""
+    return min(_whole(column), _PROSE) if column[0] in part.prose else _whole(column)
+
+
 def _whole(column: Sequence[str]) -> int:
+    """Characters of a terminal's line that the longest text takes; some letters take two."""
     return max(map(cell_len, column))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from rnn_vs_attn import units
 from rnn_vs_attn.records.types import AxisValue, Record
@@ -13,7 +13,6 @@ from rnn_vs_attn.stats.intervals import LEVEL, MIN_ROUNDS
 from rnn_vs_attn.text import safe as safe_text
 
 FAULT_WORDS = {"out_of_memory": "out of memory"}
-PROSE = 24  # characters of a line that do for a column of sentences
 
 
 @dataclass(frozen=True)
@@ -77,42 +76,12 @@ class Table:
         """Each column from its title downwards."""
         return list(zip(self.header, *self.rows, strict=True))
 
-    @property
-    def width(self) -> int:
-        """Characters that a line takes on a terminal."""
-        return sum(_width(column) + 3 for column in self.columns) + 1
-
-    def parts(self, width: float) -> list[Table]:
-        """Tables that fit into `width`, each with the columns that head a row and some others; one other at least."""
-        columns = self.columns
-        heads, parts = columns[: self.heads], [columns[: self.heads]]
-        for column in columns[self.heads :]:
-            taken = [*parts[-1], column]
-            needed = sum(min(_width(c), PROSE if c[0] in self.prose else _width(c)) + 3 for c in taken) + 1
-            if len(parts[-1]) > len(heads) and needed > width:
-                parts.append([*heads, column])
-            else:
-                parts[-1] = taken
-        return [_from_columns(self, part) for part in parts]
-
     def markdown(self) -> str:
         """A GitHub-style table with its caption above and its notes below."""
         lines = [safe_text.markdown(self.caption), ""]
         if self.rows:
             lines += [_pipes(self.header), "| --- " * len(self.header) + "|", *(_pipes(row) for row in self.rows)]
         return "\n".join([*lines, "", *(f"- {safe_text.markdown(note)}" for note in self.notes)]).rstrip() + "\n"
-
-
-def _width(texts: Iterable[str]) -> int:
-    """Characters of a terminal's line that the longest text takes; some letters take two."""
-    from rich.cells import cell_len
-
-    return max(map(cell_len, texts))
-
-
-def _from_columns(table: Table, columns: Sequence[Sequence[str]]) -> Table:
-    header, *rows = (list(line) for line in zip(*columns, strict=True))
-    return replace(table, header=header, rows=rows)
 
 
 def rows_of(records: Iterable[Record], case_axes: Sequence[str]) -> list[Row]:
@@ -248,8 +217,10 @@ def _cell(row: Row, column: Column, precision: float | None, notes: _Notes) -> s
         return text
     if column.interval == "ends":
         return f"{text} [{column.format(record.low)}, {column.format(record.high)}]"
+    half_width = record.estimate.half_width if record.estimate else None
+    if half_width is None:
+        return text
     notes.plus_minus()
-    half_width = (record.high - record.low) / 2 / record.median
     mark = notes.wide(precision) if column.precise and precision is not None and half_width > precision else ""
     return f"{text} ±{units.percent(half_width)}{mark}"
 

@@ -25,18 +25,20 @@ from rnn_vs_attn.suites.suite import PEAKS, Case, Suite, axes_of
 
 class Journal:
     """rounds: those that are finished. repeats: whether an unfinished one stood in the folder and was forgotten. over:
-    whether nothing more will be measured.
+    whether nothing more will be measured; what the last round came to counts then, as it did when the run ended.
     """
 
-    def __init__(self, suite: Suite, cases: Sequence[Case], folder: RunFolder, lines: Sequence[SampleLine]) -> None:
+    def __init__(
+        self, suite: Suite, cases: Sequence[Case], folder: RunFolder, lines: Sequence[SampleLine], over: bool = False
+    ) -> None:
         self.suite = suite
         self.cases = cases
         self.folder = folder
         kept = _that_count(lines)
         self.rounds = sum(line.metric == ROUND_TIME for line in kept)
-        self.lines = [line for line in kept if line.round < self.rounds]
+        self.lines = [line for line in kept if over or line.round < self.rounds]
         self.repeats = len(self.lines) < len(kept)
-        self.over = False
+        self.over = over
         untimed = [line for line in self.lines if line.status == "ok" and not (suite.passes and line.metric in TIMED)]
         self._asked = {(self._is_peak(line), same(self.case_axes(line.axes))) for line in untimed}
 

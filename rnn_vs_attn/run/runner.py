@@ -18,7 +18,6 @@ from rnn_vs_attn.records.folder import RunFolder, StorageError
 from rnn_vs_attn.records.types import Key, Record, Run, Sample, SampleLine, key_of
 from rnn_vs_attn.run.journal import Journal, same
 from rnn_vs_attn.run.schedule import After, Costs, Look, Schedule, left_out_words
-from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.suite import MEASURE, PEAKS, Case, Suite, axes_of
 from rnn_vs_attn.units import counted, duration
 from rnn_vs_attn.worker.client import Worker
@@ -98,7 +97,7 @@ class Sweep:
     retry: bool = False
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.suite, self.cases, self.folder, self.lines)
+        self.journal = Journal(self.suite, self.cases, self.folder, self.lines, over=self.head.status == "complete")
         self._worker: Worker | None = None
         self._plans = {(c, name): plan for c, made in self.looked.items() for name, plan in made.plans.items()}
         self._plans |= self.journal.plans()
@@ -475,9 +474,7 @@ def replanned(plan: Plan, wall: float, budget: Budget) -> Plan:
 
 def reached(record: Record, precision: float) -> bool:
     """Whether a record's interval is as narrow as asked."""
-    if record.median is None:
-        return False
-    width = Estimate(record.median, record.low, record.high, len(record.samples)).half_width
+    width = record.estimate.half_width if record.estimate else None
     return width is not None and width <= precision
 
 

@@ -344,7 +344,7 @@ def _said_of_left_out(suite: Suite, records: Sequence[Record]) -> list[str]:
 
 def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: float = math.inf) -> list[Any]:
     """The suite's table with a row a case, and its tables with a column a case; shorter where width is too little."""
-    from rnn_vs_attn.report import tables
+    from rnn_vs_attn.report import layout, tables
 
     case_axes = [field.name for field in dataclasses.fields(suite.case)]
     shown = [*records, *suite.expand(records)]
@@ -353,7 +353,8 @@ def _tables(suite: Suite, records: Sequence[Record], limits: Limits, width: floa
     for pivot in suite.pivots:
         whole = tables.build_pivot(shown, case_axes, pivot)
         if whole.rows:
-            found.append(whole if whole.width <= width else tables.build_pivot(shown, case_axes, pivot, narrow=True))
+            fits = layout.width_of(whole) <= width
+            found.append(whole if fits else tables.build_pivot(shown, case_axes, pivot, narrow=True))
     return found
 
 

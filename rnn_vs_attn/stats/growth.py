@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+
+from rnn_vs_attn.stats import intervals
 
 CONSTANT, LOGARITHMIC, LINEAR = "1", "log n", "n"
 LEAST_LENGTHS = 4
@@ -130,21 +133,15 @@ def exponent(sizes: Sequence[int], counts: Sequence[int]) -> tuple[float, bool] 
     """
     if len(sizes) < 2:
         return None
-    slopes = [math.log(b / a) / math.log(n / m) for (m, a), (n, b) in _neighbours(sizes, counts)]
+    neighbours = itertools.pairwise(zip(sizes, counts, strict=True))
+    slopes = [math.log(b / a) / math.log(n / m) for (m, a), (n, b) in neighbours]
     whole = abs(slopes[0] - round(slopes[0])) < 1e-9
     if max(slopes) - min(slopes) < 1e-9 and (whole or len(slopes) > 1):
         return (round(slopes[0]) if whole else slopes[0]), True
     degree = _degree(sizes, counts)
     if degree is not None:
         return float(degree), True
-    from rnn_vs_attn.stats import intervals
-
     return intervals.slope(sizes, counts), False
-
-
-def _neighbours(sizes: Sequence[int], counts: Sequence[int]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    points = list(zip(sizes, counts, strict=True))
-    return list(itertools.pairwise(points))
 
 
 def _degree(sizes: Sequence[int], counts: Sequence[int]) -> int | None:
@@ -192,10 +189,5 @@ def polynomial_crossing(sizes: Sequence[int], ours: Sequence[int], theirs: Seque
 
 def first_above(above: Callable[[int], bool], most: int) -> int | None:
     """The smallest n from 1 to `most` at which `above` holds, which stays once it does; None where it nowhere does."""
-    low, high = 0, most
-    if not above(high):
-        return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if above(middle) else (middle, high)
-    return high
+    found = bisect_left(range(1, most + 1), True, key=above) + 1
+    return found if found <= most else None

@@ -199,13 +199,13 @@ class Worker:
 
         care: what calls of it need renewed, where an earlier round has seen that.
         """
-        from rnn_vs_attn.measure.conduct.layers import attend
+        from rnn_vs_attn.measure.conduct.layers import renew_between_calls
         from rnn_vs_attn.measure.timing.warm_up import make_ready
 
         assert self._case is not None
         self._refuse_what_cannot_fit(self._case, name == "train")
         with self._keeping.kept():
-            seen = attend(self._workload, name, care, self._batch_of_case.mixes)
+            seen = renew_between_calls(self._workload, name, care, self._batch_of_case.mixes)
         reply: dict[str, Any] = {"care": asdict(seen.care), "warnings": list(seen.warnings)}
         compiled = getattr(self._case, "compile", False)
         if compiled:

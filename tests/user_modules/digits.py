@@ -87,9 +87,45 @@ class ByAHalfTransform(LateInTheSequence):
         return torch.fft.ifft(torch.fft.fft(x.float(), dim=2), dim=2).real.double().cumsum(1)
 
 
+class Gated(nn.Module):
+    """h_t = 0.9 h_(t-1) + g(x_t), g in float32 from a position on; a state with steps, and a forward of its own."""
+
+    begins, least = 0, 1
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(d_model))
+
+    def initial_state(self, batch_size: int) -> tuple[Tensor, int]:
+        return self.scale.new_zeros(batch_size, len(self.scale)), 0
+
+    def step(self, x_t: Tensor, state: tuple[Tensor, int]) -> tuple[Tensor, tuple[Tensor, int]]:
+        h, position = state
+        gate = torch.sigmoid(x_t.float()).double() if position >= self.begins else torch.sigmoid(x_t)
+        h = 0.9 * h + gate * x_t * self.scale
+        return h, (h, position + 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[1] < self.least:
+            raise ValueError(f"it takes {self.least} tokens at least")
+        outputs, state = [], self.initial_state(len(x))
+        for x_t in x.unbind(1):
+            y_t, state = self.step(x_t, state)
+            outputs.append(y_t)
+        return torch.stack(outputs, 1)
+
+
+class GatedRefusesFew(Gated):
+    least = 20
+
+
+class GatedLate(Gated):
+    begins = 30
+
+
 REFUSED = (
     DeepAtTheInput, DeepInTheMiddle, LateInTheSequence, InAFunctionsForward, InAFunctionsBackward, RefusesFew,
-    ByAHalfTransform,
+    ByAHalfTransform, Gated, GatedRefusesFew, GatedLate,
 )  # fmt: skip
 
 
@@ -109,4 +145,8 @@ class ChoosesInFloat32(LateInTheSequence):
         return x.gather(-1, chosen).cumsum(1) + x
 
 
-MEASURED = (Deep, TableInFloat32, ChoosesInFloat32)
+class GatedInFloat64(GatedRefusesFew):
+    begins = 1 << 30
+
+
+MEASURED = (Deep, TableInFloat32, ChoosesInFloat32, GatedInFloat64)

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, ROUNDING, differ, distance, finite
-from rnn_vs_attn.measure.conduct.draws import same_draws
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.mixer import output_of
@@ -53,17 +53,23 @@ class Batch:
         return [text for met, text in (*said, (bool(self.unknown), unknown)) if met]
 
 
-def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int) -> Batch:
+def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int, every_number: bool = False) -> Batch:
     """Asked of a layer in eval mode; of the shape given where it takes no small one.
 
+    every_number: all that it holds is put back before each call, so that none depends on those before.
     UserError where its output has another shape than its input.
     """
     weight = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
-    holdings = Holdings(module)
+    holdings = Holdings(module, every_number)
+    kept = []  # or what is freed makes room for another input of the same address, which a cache may know
 
     def run(x: Tensor) -> Tensor:
-        holdings.put_back()
-        return value(module, x)
+        def given() -> Tensor:
+            holdings.put_back()
+            kept.append(x.clone())
+            return kept[-1]
+
+        return build.value(module, given)
 
     unknown = "it takes no batch of several sequences"
     for size, length in _shapes(batch_size, seq_len):
@@ -75,6 +81,8 @@ def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int) -> Batch:
                 raise
         except Exception as error:
             unknown = first_line(error)
+        finally:
+            holdings.put_back()  # or what is asked next is drifted by the last call
     return Batch(unknown=unknown)
 
 
@@ -82,9 +90,12 @@ def of_ids(module: nn.Module, vocab_size: int, context_len: int) -> Batch:
     """The same of a language model, which maps token ids (B, L) to (B, L, ...)."""
     ids = torch.randint(vocab_size, (SEQUENCES, min(LENGTHS[0], context_len)), device=next(module.parameters()).device)
 
+    kept = []
+
     def run(tokens: Tensor) -> Tensor:
+        kept.append(tokens.clone())
         with torch.no_grad():
-            return output_of(module(tokens))
+            return output_of(module(kept[-1]))
 
     return ask(run, ids, (ids + 1) % vocab_size)
 
@@ -98,26 +109,12 @@ def _shapes(batch_size: int, seq_len: int) -> Iterator[tuple[int, int]]:
         yield batch_size, seq_len
 
 
-def value(module: nn.Module, x: Tensor) -> Tensor:
-    """The output, without a graph unless the module takes gradients itself."""
-    try:
-        with torch.no_grad():
-            return build.call(module, x)
-    except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError):
-            raise
-        with torch.enable_grad():
-            return build.call(module, x).detach()
-
-
 def ask(run: Callable[[Tensor], Tensor], x: Tensor, other: Tensor) -> Batch:
     """The same of any function from (B, L, ...) to (B, L, ...). other: of x's shape, and different everywhere."""
-    given = []  # kept, or what is freed makes room for another input of the same address, which a cache may know
 
     def at(inputs: Tensor, seed: int = 0) -> Tensor:
-        given.append(inputs.clone())
         with same_draws(seed):
-            return run(given[-1]).clone()
+            return run(inputs).clone()
 
     base = at(x)
     if not finite([base]):

@@ -12,15 +12,14 @@ from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, finite
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.conduct.layers import remembers_fresh, said_of, touched
-from rnn_vs_attn.measure.timing.decoding import Decoder, step
+from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.workload import Care
-from rnn_vs_attn.models.mixer import advance, initial_state
 
-BRIEF = 16  # tokens of the context that it is asked on
+_CONTEXT = 16  # tokens that it is asked on
 
 
 @torch.no_grad()
-def attend(decoder: Decoder) -> list[str]:
+def renew_between_calls(decoder: Decoder) -> list[str]:
     """Have the decoder renew what its calls need renewed, as is seen in a few of them; what its row says of that."""
     asked = _Asked(decoder)
     asked.prefill(asked.context.clone())  # what depends on the shape is there from now on
@@ -47,27 +46,20 @@ def not_finite(decoder: Decoder) -> list[str]:
 class _Asked:
     """Prefills and steps of a module, and what they are given."""
 
-    def __init__(self, decoder: Decoder, positions: int = BRIEF) -> None:
-        self.module, self.language = decoder.module, decoder.next_input is None
+    def __init__(self, decoder: Decoder, positions: int = _CONTEXT) -> None:
+        self.decoder = decoder
         self.context = decoder.context[:, :positions].clone()
         self.input = self.context[:, 0].clone() if decoder.next_input is None else decoder.next_input.clone()
         self.state: Any = None
 
     def prefill(self, context: Tensor) -> Tensor:
         """The output of a prefill, whose state the next step takes; of a language model the last logits."""
-        state = initial_state(self.module, len(context))
-        if self.language:
-            y, self.state = self.module.advance(context, state, last_only=True)
-        else:
-            y, self.state = advance(self.module, context, state)
-        found: Tensor = y
-        return found
+        y, self.state = self.decoder.take_in(context)
+        return y
 
     def step(self, given: Tensor) -> Tensor:
         """The output of a step after the last prefill."""
-        state = copy.deepcopy(self.state)
-        y: Tensor = (self.module.step(given, state) if self.language else step(self.module, given, state))[0]
-        return y
+        return self.decoder.output(given, copy.deepcopy(self.state))[0]
 
 
 def _in_place(asked: _Asked) -> bool:

@@ -12,7 +12,8 @@ from torch import Tensor
 ROUNDING = {torch.float64: 1e-10, torch.float32: 1e-4, torch.float16: 5e-3, torch.bfloat16: 5e-2}
 
 OUTPUT_NOT_FINITE = "its output holds NaN or infinity"
-GRADIENTS_NOT_FINITE = "its gradients hold NaN or infinity"
+GRADIENTS_NOT_FINITE = "its gradients hold NaN or infinity"  # of a training pass: input and parameters
+GRADIENT_NOT_FINITE = "its gradient holds NaN or infinity"  # of its last output
 
 
 def finite(tensors: Iterable[Tensor]) -> bool:

@@ -8,7 +8,7 @@ so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
@@ -16,18 +16,16 @@ from typing import Any
 from torch import Tensor
 
 from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.conduct.batch_independence import KEEPS_STATE, MIXES, RANDOM
 from rnn_vs_attn.measure.conduct.differences import GRADIENTS_NOT_FINITE, OUTPUT_NOT_FINITE, differ, finite, same
-from rnn_vs_attn.measure.conduct.draws import same_draws
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
-from rnn_vs_attn.measure.conduct.holdings import Holdings
+from rnn_vs_attn.measure.conduct.holdings import Holdings, said_of_changes
 from rnn_vs_attn.measure.conduct.remembering import operations, remembers
-from rnn_vs_attn.measure.timing.clock import mode
-from rnn_vs_attn.measure.workload import Care, Workload
+from rnn_vs_attn.measure.workload import Care, Workload, mode
 from rnn_vs_attn.models import build
 
-BRIEF = 0.005  # seconds of a call; of one that takes longer fewer positions are asked about
-_NAMED = 3  # of all that a call changes
+BRIEF_CALL = 0.005  # seconds of a call; of one that takes longer fewer positions are asked about
 
 IN_PLACE = "it works in place on its input; each call has a copy of its own, made outside of what is timed"
 GRADIENT_IN_PLACE = (
@@ -54,7 +52,9 @@ class Conduct:
     seconds: float | None = field(default=None, compare=False)
 
 
-def attend(workload: Workload, name: str, known: dict[str, Any] | None = None, mixes: bool = False) -> Conduct:
+def renew_between_calls(
+    workload: Workload, name: str, known: dict[str, Any] | None = None, mixes: bool = False
+) -> Conduct:
     """Have the workload renew what calls of one pass need renewed, by what an earlier round has seen, or is seen now.
 
     known: the fields of a Care, as an earlier round gave them.
@@ -66,7 +66,7 @@ def attend(workload: Workload, name: str, known: dict[str, Any] | None = None, m
 
 
 def observe(workload: Workload, name: str, mixes: bool = False) -> Conduct:
-    """The conduct of the pass `name`, seen in a few calls; nothing where it fails, which its timing will say.
+    """The conduct of the pass `name`, seen in a few calls; no more than its error where the first one fails.
 
     mixes: it is known to mix the sequences of a batch. CaseFault where it remembers inputs that it has not seen.
     """
@@ -77,8 +77,8 @@ def observe(workload: Workload, name: str, mixes: bool = False) -> Conduct:
             return _of_more_calls(workload, train, _first_call(workload, train), mixes)
         except CaseFault:
             raise
-        except Exception:
-            return Conduct(Care())
+        except Exception as error:  # its timing may fail alike, or not, as where only a first call does
+            return Conduct(Care(), (_not_asked(error),))
         finally:
             workload.clear_gradients()
 
@@ -89,9 +89,12 @@ def _of_more_calls(workload: Workload, train: bool, first: _First, mixes: bool) 
     except CaseFault:
         raise
     except Exception as error:
-        said = f"what it keeps from call to call could not be asked ({first_line(error)})"
         care = Care(first.in_place, first.gradient_in_place)
-        return Conduct(care, (*said_of(care), *first.said, said), first.seconds)
+        return Conduct(care, (*said_of(care), *first.said, _not_asked(error)), first.seconds)
+
+
+def _not_asked(error: Exception) -> str:
+    return f"what it keeps from call to call could not be asked ({first_line(error)})"
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class _Asked:
     def __init__(self, workload: Workload, train: bool, first: _First) -> None:
         self.workload, self.train, self.first = workload, train, first
         whole = workload.x.shape[1]
-        brief = whole if first.seconds <= BRIEF else max(1, int(whole * BRIEF / first.seconds))
+        brief = whole if first.seconds <= BRIEF_CALL else max(1, int(whole * BRIEF_CALL / first.seconds))
         try:
             self._begin(brief)
         except Exception:
@@ -213,10 +216,5 @@ def remembers_fresh(call: Callable[[Tensor], Any], fresh: FreshInputs) -> bool:
 
 def said_of(care: Care) -> list[str]:
     said = [(care.in_place, IN_PLACE), (care.gradient_in_place, GRADIENT_IN_PLACE), (care.remembers, REMEMBERS)]
-    return [text for met, text in said if met] + ([_said_of_changes(care.changes)] if care.changes else [])
-
-
-def _said_of_changes(names: Sequence[str]) -> str:
-    named = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-    what = "is" if len(names) == 1 else "are"
-    return f"a call changes {named}, which {what} put back before the next one, outside of what is timed"
+    changes = [f"{said_of_changes(care.changes)}, outside of what is timed"] if care.changes else []
+    return [text for met, text in said if met] + changes

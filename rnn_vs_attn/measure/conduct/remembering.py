@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from rnn_vs_attn.measure.conduct.draws import same_draws
+from rnn_vs_attn.isolation.seeds import same_draws
 
 Operations = Counter[tuple[Any, ...]]
 

@@ -88,7 +88,7 @@ class Chains(Recorder):
         reached = any(self.follows(tensor) for tensor in given)
         out = operation.run()
         self.witnessed.ran(operation, out)
-        if operation.is_view(out):
+        if operation.returned_a_view(out):
             return out
         if operation.creates:
             self._mark(operation.results(out), 0, False)

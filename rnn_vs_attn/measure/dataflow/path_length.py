@@ -28,6 +28,8 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure.dataflow.critical_path import SCANS, sequential_forms
 from rnn_vs_attn.measure.dataflow.shadow_memory import Exits, Operation, Recorder, Shadows, tensors_of
+from rnn_vs_attn.measure.decoder import step
+from rnn_vs_attn.measure.states import differentiable, tensors
 from rnn_vs_attn.measure.timing import decoding
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.mixer import has_state, initial_state
@@ -113,27 +115,14 @@ def _route(module: nn.Module, x: Tensor, steps: bool) -> Route:
         least, ahead = recorder.least(y[:, -1]), recorder.looks_ahead(y[:, 0])
         return Route(least, runs=recorder.runs, at_least=ahead, in_chain=not recorder.scans)
     state = initial_state(module, 1)
-    for tensor in _state_tensors(state):
+    for tensor in tensors(state):
         recorder.witnessed.add([tensor])
-        if _is_real_or_complex(tensor):  # a number of tokens is no state that is joined
+        if differentiable(tensor):  # a number of tokens is no state that is joined
             recorder.mark(tensor, _BEFORE, _NEVER)
     with recorder, Exits(recorder.follows):
         for position in range(x.shape[1]):
-            y_t, state = decoding.step(module, x[:, position], state)
+            y_t, state = step(module, x[:, position], state)
     return Route(recorder.least(y_t), runs=recorder.runs)
-
-
-def _state_tensors(state: Any) -> list[Tensor]:
-    """All tensors that a state holds, however it holds them."""
-    if isinstance(state, Tensor):
-        return [state]
-    if isinstance(state, dict):
-        parts = list(state.values())
-    elif isinstance(state, list | tuple):
-        parts = list(state)
-    else:
-        parts = list(vars(state).values()) if hasattr(state, "__dict__") else []
-    return [tensor for part in parts for tensor in _state_tensors(part)]
 
 
 class Routes(Recorder):
@@ -178,7 +167,7 @@ class Routes(Recorder):
         self.scans = self.scans or is_scan
         out = operation.run()
         self.witnessed.ran(operation, out)
-        if operation.is_view(out):
+        if operation.returned_a_view(out):
             return out
         self.runs += 1 + len(_SIZES) * len(masks)
         results = operation.results(out)
@@ -187,7 +176,7 @@ class Routes(Recorder):
             self._join(results, changed, whole=torch.Tag.pointwise not in operation.func.tags)
             return out
         for tensor in operation.carrying(out):
-            zeros = operation.name in _ZEROS and _is_real_or_complex(tensor)
+            zeros = operation.name in _ZEROS and differentiable(tensor)
             self.mark(tensor, *(scanned or next(iter(kinds), (_BEFORE if zeros else 0, _NEVER))))
         return out
 
@@ -306,16 +295,12 @@ class _Again:
         return [*tensors_of(self._func(*args, **kwargs)), *(leaves[i] for i in self._written)]
 
 
-def _is_real_or_complex(tensor: Tensor) -> bool:
-    return tensor.is_floating_point() or tensor.is_complex()
-
-
 def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().clone()
 
 
 def _noise(tensor: Tensor) -> Tensor | None:
-    if not _is_real_or_complex(tensor):
+    if not differentiable(tensor):
         return None
     return torch.randn(tensor.shape, dtype=tensor.dtype)
 

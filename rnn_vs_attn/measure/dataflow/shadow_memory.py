@@ -118,7 +118,7 @@ class Operation:
         """Results that values of its tensors go into; of a packed sequence not how many are left at each step."""
         return self.results(out)[:1] if self.name == "_pack_padded_sequence" else self.results(out)
 
-    def is_view(self, out: Any) -> bool:
+    def returned_a_view(self, out: Any) -> bool:
         """Whether it returned memory that it was given, and wrote none."""
         made, held = tensors_of(out), {_place(tensor) for tensor in tensors_of(self.args)}
         return not self.written and bool(made) and all(_place(tensor) in held for tensor in made)
@@ -187,7 +187,7 @@ class Witnessed:
         """What an operation read and wrote. CaseFault where it read what was never written."""
         results = operation.results(out)
         self.add(results)
-        if operation.is_view(out):
+        if operation.returned_a_view(out):
             return
         read = [t for t in operation.given if t.numel() and not any(t is other for other in operation.written)]
         if any(_place(tensor) in self._unwritten for tensor in read):

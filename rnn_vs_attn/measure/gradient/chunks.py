@@ -1,7 +1,7 @@
 """A module with a state, taken back in chunks: the adjoint of the state is scaled to length 1 between chunks.
 
 The logarithm of the factor is added up, so no distance leaves the range of float64, and memory does not grow with the
-length but for a state a chunk. Shapes: P cotangents, L sequence, C chunk, D d_model.
+length but for a state a chunk.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.measure.conduct.differences import GRADIENT_NOT_FINITE
 from rnn_vs_attn.measure.gradient.norms import CARRIED, Flow, log_norms, together
-from rnn_vs_attn.measure.gradient.passes import AT_ONCE
-from rnn_vs_attn.measure.gradient.states import copied, differentiable, form, tensors, with_tensors
-from rnn_vs_attn.models.mixer import advance, initial_state
+from rnn_vs_attn.measure.gradient.passes import AT_ONCE, advance, initial_state
+from rnn_vs_attn.measure.states import copied, differentiable, form, tensors, with_tensors
 
 CHUNK = 128
 _LEAST, _MOST = 1e-100, 1e100  # a chunk over which the adjoint leaves this range is taken in halves
@@ -119,7 +119,7 @@ def _states_before(module: nn.Module, pieces: list[Tensor]) -> list[Any]:
     states = [initial_state(module, len(pieces[0]))]
     with torch.no_grad():
         for piece in pieces[:-1]:
-            states.append(copied(advance(module, piece.clone(), copied(states[-1]))[1]))
+            states.append(copied(advance(module, piece, states[-1])[1]))
     return states
 
 
@@ -129,7 +129,7 @@ def _back(module: nn.Module, x: Tensor, state: Any, after: Adjoint) -> tuple[_Pi
     if x.shape[1] > 1 and not _within_range(gradient, before):
         return _in_halves(module, x, state, after)
     if not bool(gradient.isfinite().all()) or not math.isfinite(before.length):
-        raise CaseFault("failed", "its gradient holds NaN or infinity")
+        raise CaseFault("failed", GRADIENT_NOT_FINITE)
     norms = log_norms(gradient)
     alive = before.length > 0
     lost = alive and bool((norms.isfinite() & (norms < CARRIED)).any())
@@ -140,7 +140,7 @@ def _back(module: nn.Module, x: Tensor, state: Any, after: Adjoint) -> tuple[_Pi
 def _in_halves(module: nn.Module, x: Tensor, state: Any, after: Adjoint) -> tuple[_Piece, Adjoint]:
     middle = x.shape[1] // 2
     with torch.no_grad():
-        between = copied(advance(module, x[:, :middle].clone(), copied(state))[1])
+        between = copied(advance(module, x[:, :middle], state)[1])
     late, adjoint = _back(module, x[:, middle:], between, after)
     if adjoint.is_zero:
         nothing = torch.full((middle,), -math.inf, device=x.device)
@@ -164,8 +164,7 @@ def _vjp(module: nn.Module, x: Tensor, state: Any, after: Adjoint) -> tuple[Tens
     """The gradient of the inputs (P, C, D), and the adjoint of the state before the chunk."""
     inputs = x.detach().clone().requires_grad_()
     sources = [t.detach().clone().requires_grad_(differentiable(t)) for t in tensors(state)]
-    own = with_tensors(state, [t.clone() for t in sources])  # a step may change it in place
-    y, state_after = advance(module, inputs.clone(), own)
+    y, state_after = advance(module, inputs, with_tensors(state, sources))
     pairs = [(y[:, -1], after.output)] if after.output is not None else _pairs(state_after, after)
     wanted = [inputs, *(t for t in sources if t.requires_grad)]
     found = _gradients([(o, c) for o, c in pairs if c is not None and o.requires_grad], wanted)

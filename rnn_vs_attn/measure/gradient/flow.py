@@ -5,26 +5,42 @@ G(k) = ||dy_T / dx_(T-k)||_F / sqrt(D). For cotangents v with E[v v^T] = I the s
 is taken back in chunks of the sequence, any other in one piece; which of them, and whether what comes out is to be
 trusted, is tried for every module alike.
 
-Shapes: P cotangents, L sequence, D d_model. Everything is float64.
+Everything is float64.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.isolation.keeping import kept
 from rnn_vs_attn.measure.conduct import batch_independence
+from rnn_vs_attn.measure.conduct.holdings import said_of_changes
 from rnn_vs_attn.measure.gradient.chunks import by_chunks
 from rnn_vs_attn.measure.gradient.norms import Flow
-from rnn_vs_attn.measure.gradient.passes import AT_ONCE, float64, gradient, output
-from rnn_vs_attn.measure.gradient.precision import look_at_few
-from rnn_vs_attn.measure.gradient.way import Way, way
+from rnn_vs_attn.measure.gradient.passes import AT_ONCE, gradient, output
+from rnn_vs_attn.measure.gradient.precision import look_at_few, refuse_fewer_digits
+from rnn_vs_attn.measure.gradient.standing import changed_by_a_call, held
+from rnn_vs_attn.measure.gradient.way import TRIED, Way, way
 from rnn_vs_attn.measure.gradient.whole import SENSITIVE, direct
 from rnn_vs_attn.models.mixer import has_state
+
+
+@contextmanager
+def float64() -> Iterator[None]:
+    """Modules and tensors made within are float64 unless they say otherwise."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def cotangents(num_probes: int, d_model: int, exact: bool, device: torch.device) -> Tensor:
@@ -45,7 +61,7 @@ def make_ready(module: nn.Module) -> nn.Module:
 
 
 def flow(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
-    """G at all distances for x (1, L, D). CaseFault where the module has no gradient to give."""
+    """G at all distances for x (1, L, D), within `float64`. CaseFault where the module has no gradient to give."""
     try:
         return _flow(module.requires_grad_(False), x, cotangents)
     except RuntimeError as error:
@@ -55,23 +71,29 @@ def flow(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
 
 
 def _flow(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
-    warnings = []
-    with float64():
-        at_once = AT_ONCE
-        look_at_few(module, x)
-        batch = batch_independence.of(module, *x.shape)
-        batch.refuse()
-        if batch.warnings:
-            at_once = 1
-            warnings += [f"{text}; cotangents are taken one at a time" for text in batch.warnings]
-        found = _in_its_way(module, x, cotangents, at_once, batch.random)
+    with torch.enable_grad(), kept():
+        changes = changed_by_a_call(module, x)
+        warnings = [said_of_changes(changes)] if changes else []
+        with held(module, changes):
+            found = _of_held(module, x, cotangents)
     return replace(found, warnings=[*warnings, *found.warnings])
+
+
+def _of_held(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
+    look_at_few(module, x)
+    _, seq_len, d_model = x.shape
+    batch = batch_independence.of(module, 1, seq_len, d_model, every_number=True)
+    batch.refuse()
+    one_at_a_time = [f"{text}; cotangents are taken one at a time" for text in batch.warnings]
+    found = _in_its_way(module, x, cotangents, 1 if one_at_a_time else AT_ONCE, batch.random)
+    return replace(found, warnings=[*one_at_a_time, *found.warnings])
 
 
 def _in_its_way(module: nn.Module, x: Tensor, cotangents: Tensor, at_once: int, random: bool) -> Flow:
     """In chunks where it has a state that carries its gradient, else in one piece, said where a state is not used."""
     taken = way(module, x) if has_state(module) and not random else Way(None)
     if taken.chunk is not None:
+        refuse_fewer_digits(module, x[:, :TRIED])
         try:
             found = by_chunks(module, x, cotangents, taken.chunk, at_once)
             return replace(found, warnings=[*found.warnings, *[SENSITIVE] * taken.sensitive])
@@ -84,7 +106,9 @@ def _in_its_way(module: nn.Module, x: Tensor, cotangents: Tensor, at_once: int, 
 
 
 def check(module: nn.Module, x: Tensor) -> None:
-    """CaseFault where the output for x (1, L, D) is not finite or does not depend on x differentiably."""
-    with float64():
+    """CaseFault where the output for x (1, L, D), within `float64`, is not finite or does not depend on x
+    differentiably.
+    """
+    with torch.enable_grad(), kept():
         inputs = x.detach().clone().requires_grad_()
         gradient(output(module, inputs)[:, -1], inputs, torch.ones_like(x[:, -1]))

@@ -7,7 +7,7 @@ its own weight, and no larger a part of that with a larger factor; what it gets 
 factor. So two factors are compared, and an input that has more at the larger one is asked again exactly, about the
 outputs before it alone. (Sums of equal weights would have to be as many as positions, each the last one of a sum.)
 
-Shapes: R rows of the same sequence, L sequence, D d_model.
+Shapes: R rows of the same sequence.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Norms of gradients by distance: how they are formed, added up, and where float64 does not carry them.
 
-Shapes: P cotangents, L sequence, C chunk, D d_model, F distances into the future.
+Shapes: F distances into the future.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rnn_vs_attn.errors import CaseFault
+from rnn_vs_attn.measure.conduct.differences import GRADIENT_NOT_FINITE
 
 CARRIED = -290.0  # log10: below it a float64 begins to lose digits
 _LARGE = 200.0  # log10: what is not finite beyond such a value has overflowed
@@ -22,7 +23,7 @@ class Flow:
     """log10 of G by distance, (L,): -inf for an exact zero, nan where it is absent: not carried, or rounding.
 
     most: log10 of what G is at most, (L,); inf where nothing is known. beside_identity: log10 of the norm at distance 0
-    of J - I. future: log10 by distance into the future, (F,), of the output at `position`; empty where there is none.
+    of J - I. future: log10 by distance into the future, (F,), of an output that sees it; empty where there is none.
     route: "chunks" or "direct".
     """
 
@@ -56,7 +57,7 @@ def carried(log10: Tensor) -> tuple[Tensor, Tensor, list[str]]:
     if bool(log10.isnan().any() | (log10 == math.inf).any()):
         finite = log10[log10.isfinite()]
         if not len(finite) or float(finite.max()) < _LARGE:
-            raise CaseFault("failed", "its gradient holds NaN or infinity")
+            raise CaseFault("failed", GRADIENT_NOT_FINITE)
         return _cut(log10, int((~log10.isfinite()).nonzero()[0]), "above")
     first = _first_lost(log10)
     return (log10, log10, []) if first is None else _cut(log10, first, "below")

@@ -1,51 +1,54 @@
 """One pass of a module in float64: its output, and the gradients that go back from some of its outputs.
 
-Shapes: R rows of the same sequence, L sequence, D d_model.
+Shapes: R rows of the same sequence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.isolation.keeping import kept
-from rnn_vs_attn.measure.conduct.draws import same_draws
-from rnn_vs_attn.models import build
+from rnn_vs_attn.isolation.seeds import same_draws
+from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, finite
+from rnn_vs_attn.measure.gradient import standing
+from rnn_vs_attn.measure.states import copied
+from rnn_vs_attn.models import build, mixer
 
 AT_ONCE = 1 << 15  # positions of all cotangents together that one pass takes
 
 
-@contextmanager
-def float64() -> Iterator[None]:
-    """Modules and tensors made within are float64 unless they say otherwise, and keep gradients."""
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        with torch.enable_grad(), kept():
-            yield
-    finally:
-        torch.set_default_dtype(before)
-
-
 def value(module: nn.Module, x: Tensor) -> Tensor:
     """The output, without a graph unless the module takes gradients itself."""
-    try:
-        with torch.no_grad():
-            return build.call(module, x.clone())
-    except RuntimeError:
-        return build.call(module, x.clone()).detach()
+
+    def given() -> Tensor:
+        standing.put_back(module)
+        return x.clone()
+
+    return build.value(module, given)
+
+
+def advance(module: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    """(R, C, D) and the state before it -> (R, C, D) and the state after it; both that it is given are left alone."""
+    standing.put_back(module)
+    return mixer.advance(module, x.clone(), copied(state))
+
+
+def initial_state(module: nn.Module, rows: int) -> Any:
+    standing.put_back(module)
+    return copied(mixer.initial_state(module, rows))
 
 
 def output(module: nn.Module, x: Tensor) -> Tensor:
     """The output for inputs that are differentiated. CaseFault where it is not finite or not float64."""
+    standing.put_back(module)
     with same_draws():  # of a module that draws numbers, the gradient at the same ones in every pass
         y = build.call(module, x.clone())  # a module may change what it is given
-    if not bool(torch.isfinite(y).all()):
-        raise CaseFault("failed", "its output holds NaN or infinity")
+    if not finite([y]):
+        raise CaseFault("failed", OUTPUT_NOT_FINITE)
     if y.dtype != torch.float64:
         raise too_few_digits(y.dtype)
     return y

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
+from rnn_vs_attn.measure.dataflow.shadow_memory import tensors_of
 from rnn_vs_attn.measure.gradient.passes import gradient, output, too_few_digits
 
 _FEW = 16  # positions of a first look
@@ -23,7 +24,9 @@ def refuse_fewer_digits(module: nn.Module, x: Tensor) -> None:
 
 
 def look_at_few(module: nn.Module, x: Tensor) -> None:
-    """The same on few positions, which a module may refuse; what is taken in one piece is then looked at as a whole."""
+    """The same on few positions, which a module may refuse: a first look, as each way of the gradient has one of its
+    own, on all that it runs of `forward`.
+    """
     try:
         found = _fewest_digits(module, x[:, :_FEW])
     except Exception:
@@ -57,7 +60,7 @@ class Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        given, made = _tensors(args), _tensors([out])
+        given, made = tensors_of(args), tensors_of(out)
         low = [t.dtype for t in given if t.dtype in _LOW]
         if self.going_back:
             if any(t.dtype in _LOW for t in made) and any(t.dtype == torch.float64 for t in given):
@@ -70,13 +73,3 @@ class Watch(TorchDispatchMode):
             for tensor in made:
                 self._of_input[tensor] = True
         return out
-
-
-def _tensors(values: Any) -> list[Tensor]:
-    found = []
-    for part in values:
-        if isinstance(part, Tensor):
-            found.append(part)
-        elif isinstance(part, list | tuple):
-            found += [t for t in part if isinstance(t, Tensor)]
-    return found

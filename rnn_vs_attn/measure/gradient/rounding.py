@@ -6,21 +6,23 @@ d: a gradient that is what large numbers leave of each other, as that of a scan 
 becomes another one. A layer may also be so sensitive that its outputs become others (a chaotic recurrence); then only
 the last input and the cotangents are changed, or these alone.
 
-Shapes: R rows of the same sequence, L sequence, D d_model.
+Shapes: R rows of the same sequence.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.measure.gradient import standing
 from rnn_vs_attn.measure.gradient.norms import log_norms
 from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent, value
+from rnn_vs_attn.measure.states import differentiable
 
 CHANGE = 1e-13  # relative: of inputs, parameters and cotangents
 SURE = 1e-3  # relative: a gradient that changes by more than that is rounding
@@ -68,7 +70,7 @@ def look(module: nn.Module, x: Tensor, weightings: Sequence[Tensor], rows_at_onc
     v = any_cotangent(rows, x) / math.sqrt(rows * x.shape[2])
     y, found = all_back(module, inputs, v, weightings)
     for where in (_EVERYWHERE, _LAST, _NOWHERE):
-        with _changed_parameters(module, where == _EVERYWHERE):
+        with _changed_parameters(module) if where == _EVERYWHERE else nullcontext():
             again, others = all_back(module, _changed_at(inputs, where), _changed(v), weightings)
         if float((again - y).abs().max()) <= MOVED * float(y.abs().max()):
             break
@@ -101,15 +103,17 @@ def _changed_at(x: Tensor, where: slice) -> Tensor:
 
 
 @contextmanager
-def _changed_parameters(module: nn.Module, at_all: bool) -> Iterator[None]:
+def _changed_parameters(module: nn.Module) -> Iterator[None]:
     """Within it the parameters are changed; afterwards they are what they were, bit by bit."""
-    parameters = [p for p in module.parameters() if at_all and (p.is_floating_point() or p.is_complex())]
+    standing.put_back(module)
+    parameters = [p for p in module.parameters() if differentiable(p)]
     before = [p.detach().clone() for p in parameters]
     try:
         with torch.no_grad():
             for parameter in parameters:
                 parameter.copy_(_changed(parameter))
-        yield
+        with standing.held(module, standing.names_held(module)):  # with the parameters as they are now
+            yield
     finally:
         with torch.no_grad():
             for parameter, kept in zip(parameters, before, strict=True):

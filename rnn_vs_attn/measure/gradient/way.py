@@ -1,7 +1,7 @@
 """Whether a module's state carries its gradient, so that it can be taken back in chunks, and in how long ones.
 
 Its outputs from chunk to chunk must be those of `forward` over the whole length, and its gradients those of `forward`
-on the first TRIED positions, at all distances that `forward` itself carries. Shapes: L sequence, D d_model.
+on the first TRIED positions, at all distances that `forward` itself carries.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, finite
 from rnn_vs_attn.measure.gradient import rounding
 from rnn_vs_attn.measure.gradient.chunks import CHUNK, by_chunks
 from rnn_vs_attn.measure.gradient.leaks import confirmed, ramps, suspects
 from rnn_vs_attn.measure.gradient.norms import log_norms
-from rnn_vs_attn.measure.gradient.passes import all_back, any_cotangent, one_hot, value
-from rnn_vs_attn.measure.gradient.states import copied, tensors
+from rnn_vs_attn.measure.gradient.passes import advance, all_back, any_cotangent, initial_state, one_hot, value
 from rnn_vs_attn.measure.gradient.whole import back
-from rnn_vs_attn.models.mixer import advance, initial_state
+from rnn_vs_attn.measure.states import tensors
 
 TRIED = 256  # positions on which the gradient of a state is held against that of its forward
 _TRIED_CHUNK = 3 * CHUNK // 4  # so that the state is handed on twice; what is exact over so many is sure over CHUNK
@@ -44,8 +44,8 @@ class Way:
 def way(module: nn.Module, x: Tensor) -> Way:
     """How a module that has a state is taken back for x (1, L, D). CaseFault where its output is not finite."""
     whole = value(module, x)
-    if not bool(torch.isfinite(whole).all()):
-        raise CaseFault("failed", "its output holds NaN or infinity")
+    if not finite([whole]):
+        raise CaseFault("failed", OUTPUT_NOT_FINITE)
     try:
         return _way(module, x, whole)
     except UserError as error:
@@ -81,7 +81,7 @@ def _from_state_to_state(module: nn.Module, x: Tensor) -> Tensor | None:
     size: int | None = None
     with torch.no_grad():
         for piece in x.split(CHUNK if x.shape[1] > CHUNK else (x.shape[1] + 1) // 2, dim=1):
-            y, state = advance(module, piece.clone(), copied(state))
+            y, state = advance(module, piece, state)
             outputs.append(y)
             now = sum(t.numel() for t in tensors(state))
             if size not in (None, now):

@@ -1,6 +1,6 @@
 """A module in one piece: one forward and one backward pass over the whole sequence, and what is sure of its result.
 
-Shapes: P cotangents, L sequence, D d_model, F distances into the future.
+Shapes: F distances into the future.
 """
 
 from __future__ import annotations

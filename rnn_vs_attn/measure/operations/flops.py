@@ -28,7 +28,7 @@ from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.measure.dataflow.shadow_memory import INDICES, Operation, name_of, tensors_of
 from rnn_vs_attn.measure.operations import definitions
 from rnn_vs_attn.measure.operations.formulas import flops_of
-from rnn_vs_attn.measure.operations.multiplies import is_view, may_multiply, never_multiplies
+from rnn_vs_attn.measure.operations.multiplies import is_view_operator, may_multiply, never_multiplies
 
 _UNSEEN = "outside torch's dispatcher"
 _HIDDEN = "the operation {} may hide a matrix product whose FLOPs are not known"
@@ -111,7 +111,7 @@ class OpCount(TorchDispatchMode):
         if flops is None:
             self.give_up(_HIDDEN.format(f"{operation.func.namespace}::{operation.name}"))
         else:
-            self.add(flops, _factors(operation))
+            self.add(flops, _multiplied(operation))
 
     def check_output(self, y: Tensor) -> None:
         """Call with the module's output: if nothing that was seen wrote it, something unseen did."""
@@ -192,7 +192,7 @@ def _known(operation: Operation, out: Any) -> int | None:
     return int(formula(*operation.args, **operation.kwargs, out_val=out)) if formula else None
 
 
-def _factors(operation: Operation) -> list[Tensor]:
+def _multiplied(operation: Operation) -> list[Tensor]:
     """The tensors that a product is of: all but those that are added to it."""
     added = ("self", *_ADDED) if operation.name.startswith(("add", "baddbmm")) else _ADDED
     return tensors_of([value for name, value in operation.named.items() if name not in added])
@@ -200,7 +200,7 @@ def _factors(operation: Operation) -> list[Tensor]:
 
 def _read(operation: Operation) -> list[Tensor]:
     """The tensors whose values an operation takes."""
-    if is_view(operation.func) or operation.name.startswith(_TAKE_NO_VALUES):
+    if is_view_operator(operation.func) or operation.name.startswith(_TAKE_NO_VALUES):
         return []
     if operation.named.get("beta") == 0:
         return [tensor for tensor in operation.given if tensor is not operation.named.get("self")]

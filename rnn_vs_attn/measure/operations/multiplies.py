@@ -35,7 +35,7 @@ def may_multiply(operation: Operation) -> bool:
     if never_multiplies(operation.func):
         return False
     known = operation.func.namespace in _OF_TORCH
-    return not known or _is_product(operation.name) or _factors(operation) > 1
+    return not known or _is_product(operation.name) or _num_multipliable(operation) > 1
 
 
 @cache
@@ -45,16 +45,16 @@ def never_multiplies(func: Any) -> bool:
         return False
     name = name_of(func)
     origin = re.sub(r"_backward.*", "", name)
-    return is_view(func) or (not _is_product(name) and (_takes_elements(name) or _takes_elements(origin)))
+    return is_view_operator(func) or (not _is_product(name) and (_takes_elements(name) or _takes_elements(origin)))
 
 
-def is_view(func: Any) -> bool:
+def is_view_operator(func: Any) -> bool:
     """Whether an operation returns a view of an argument and touches no data."""
     arguments = func._schema.arguments
     return bool(arguments) and arguments[0].alias_info is not None and not arguments[0].alias_info.is_write
 
 
-def _factors(operation: Operation) -> int:
+def _num_multipliable(operation: Operation) -> int:
     """Tensors that could be multiplied: neither indices nor single numbers."""
     return sum(tensor.dim() > 0 and tensor.dtype not in INDICES for tensor in operation.tensors)
 

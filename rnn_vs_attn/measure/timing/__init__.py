@@ -1,1 +1,1 @@
-"""Clocks, warm-up, calls, decoding."""
+"""Clocks, warm-up, calls, decoding, CUDA graphs."""

@@ -9,8 +9,6 @@ the same calls is recorded beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter_ns
@@ -18,8 +16,7 @@ from typing import Any, Protocol
 
 import torch
 
-from rnn_vs_attn.isolation.keeping import note_grad_mode
-from rnn_vs_attn.measure.workload import Care, Workload
+from rnn_vs_attn.measure.workload import Care, Workload, mode
 
 PASSES = ("forward", "train")
 _NANO = 1e-9
@@ -133,15 +130,6 @@ class CUDAClock:
 
 def clock_for(device: torch.device) -> Clock:
     return CUDAClock(device) if device.type == "cuda" else CPUClock()
-
-
-@contextmanager
-def mode(workload: Workload, name: str) -> Iterator[None]:
-    """Inference: eval and no gradient. Not inference_mode: a module may cache tables that training reads later."""
-    workload.module.train(name == "train")
-    with torch.set_grad_enabled(name == "train"):
-        yield
-        note_grad_mode(name == "train")
 
 
 @lru_cache(maxsize=4)

@@ -15,16 +15,21 @@ _NEEDS_OTHERS = (
     "it works in place on what it is given, or remembers it, so each call needs other tensors, and a CUDA graph reads "
     "the same ones at every replay"
 )
+_NO_GRADIENT = "no gradient of its output arrives at its input, so a graph of its backward pass would hold none of it"
 
 
 @dataclass
 class GraphedWorkload(Workload):
-    """The same passes as replays. Gradients are written into the graph's own memory, afresh by each replay."""
+    """The same passes as replays. Gradients are written into the graph's own memory, afresh by each replay.
+
+    written: what a replay of the backward pass writes, the gradients of the input and of the parameters that have one.
+    """
 
     inference: Any = None
     training: Any = None
     gradients: Any = None
     output: Tensor | None = None
+    written: tuple[Tensor | None, ...] = ()
 
     def forward(self) -> Tensor:
         self.inference.replay()
@@ -50,27 +55,35 @@ class GraphedWorkload(Workload):
 def capture(workload: Workload) -> Workload:
     """Graphs of inference, of the training forward pass and of its backward pass, in one memory pool.
 
-    CaseFault (unsupported) where the module does what a graph cannot hold, such as a copy to the host.
+    CaseFault (unsupported) where the module does what a graph cannot hold, such as a copy to the host, or where no
+    gradient arrives at its input.
     """
-    inputs = [workload.x, *(p for p in workload.module.parameters() if p.requires_grad)]
+    made = GraphedWorkload(workload.module, workload.run, workload.x, workload.grad_output)
     try:
         _warm_up(workload)
-        made = GraphedWorkload(workload.module, workload.run, workload.x, workload.grad_output)
-        made.inference = torch.cuda.CUDAGraph()
-        workload.module.eval()
-        with torch.no_grad(), torch.cuda.graph(made.inference):
-            workload.forward()
-        workload.module.train()
-        made.training, made.gradients = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-        with torch.cuda.graph(made.training, pool=made.inference.pool()):
-            made.output = workload.train_forward()
-        with torch.cuda.graph(made.gradients, pool=made.inference.pool()):
-            torch.autograd.grad(made.output, inputs, workload.grad_output, allow_unused=True)
+        workload.begin("forward")  # the graphs read `x` itself: a warm-up's own input is freed
+        _capture_into(made, workload)
     except RuntimeError as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
         raise CaseFault("unsupported", f"it cannot be captured in a CUDA graph: {first_line(error)}") from error
+    if made.written[0] is None:
+        raise CaseFault("unsupported", _NO_GRADIENT)
     return made
+
+
+def _capture_into(made: GraphedWorkload, workload: Workload) -> None:
+    made.inference = torch.cuda.CUDAGraph()
+    workload.module.eval()
+    with torch.no_grad(), torch.cuda.graph(made.inference):
+        workload.forward()
+    workload.module.train()
+    made.training, made.gradients = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
+    with torch.cuda.graph(made.training, pool=made.inference.pool()):
+        made.output = workload.train_forward()
+    wanted = [workload.x, *(p for p in workload.module.parameters() if p.requires_grad)]
+    with torch.cuda.graph(made.gradients, pool=made.inference.pool()):
+        made.written = torch.autograd.grad(made.output, wanted, workload.grad_output, allow_unused=True)
 
 
 def _warm_up(workload: Workload) -> None:
@@ -79,9 +92,5 @@ def _warm_up(workload: Workload) -> None:
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(3):
-            workload.module.eval()
-            with torch.no_grad():
-                workload.forward()
-            workload.module.train()
-            workload.train()
+            workload.both()
     torch.cuda.current_stream().wait_stream(stream)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median, quantiles
 from time import perf_counter_ns
 from typing import Any
@@ -19,83 +19,17 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, first_line
 from rnn_vs_attn.isolation.keeping import kept
-from rnn_vs_attn.limits import ENOUGH
+from rnn_vs_attn.isolation.seeds import same_draws
+from rnn_vs_attn.limits import ENOUGH, MOST_STEPS, UNTIMED_STEPS
 from rnn_vs_attn.measure.conduct.differences import differ, distance
-from rnn_vs_attn.measure.conduct.draws import same_draws
-from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
+from rnn_vs_attn.measure.decoder import Decoder, step
 from rnn_vs_attn.measure.timing import calls
 from rnn_vs_attn.measure.workload import Care
-from rnn_vs_attn.models.mixer import advance, decodes, has_state, initial_state, output_of
+from rnn_vs_attn.models.mixer import advance, has_state, initial_state, output_of
 
 LEAST_STEPS = 16
-MOST_STEPS = 64  # in a row, or the context would be another one
-UNTIMED = 3  # steps before: they load code, and make room for more positions where the context filled it
 _NANO = 1e-9
-
-
-@dataclass
-class Decoder:
-    """A module that decodes, and the context it decodes after: inputs (B, N, D) of a mixer, or token ids (B, N).
-
-    A language model is fed the likeliest token, a mixer the input `next_input` (B, D) at every step. care: what has to
-    be renewed before a call, of modules that need any.
-    """
-
-    module: nn.Module
-    context: Tensor
-    next_input: Tensor | None = None
-    care: Care = field(default_factory=Care)
-
-    def __post_init__(self) -> None:
-        self.given: Tensor | None = None  # in place of the context, where care says so
-        self._fresh: dict[str, FreshInputs] = {}
-        self._holdings: Holdings | None = None
-
-    def take_care(self, care: Care) -> None:
-        """Renew from now on what `care` says."""
-        self.care = care
-        self._holdings = Holdings(self.module) if care.changes else None
-
-    def prefill(self) -> tuple[Tensor, Any]:
-        """Take the context in; the input of the first step and the state."""
-        context = self.context if self.given is None else self.given
-        state = initial_state(self.module, context.shape[0])
-        if self.next_input is None:
-            logits, state = self.module.advance(context, state, last_only=True)
-            return logits[:, -1].argmax(-1), state
-        return self.next_input, advance(self.module, context, state)[1]
-
-    def renew(self) -> None:
-        """Make ready what the next prefill is given; it stands outside of what is timed."""
-        self.given = self._renewed("context", self.context)
-        if self._holdings is not None:
-            self._holdings.put_back(self.care.changes)
-
-    def renewed(self, given: Tensor) -> Tensor:
-        """What the next step is given, in place of what the last one was; a token that was chosen stays."""
-        return given if self.next_input is None else self._renewed("input", self.next_input)
-
-    def _renewed(self, name: str, like: Tensor) -> Tensor:
-        if self.care.remembers:
-            like = self._fresh.setdefault(name, FreshInputs(like)).next()
-        return like.clone() if self.care.in_place else like
-
-    def step(self, given: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """The input of one step and the state -> those of the next."""
-        if self.next_input is None:
-            logits, state = self.module.step(given, state)
-            return logits.argmax(-1), state
-        return given, step(self.module, given, state)[1]
-
-
-def step(module: nn.Module, x_t: Tensor, state: Any) -> tuple[Tensor, Any]:
-    """(B, D), state -> (B, D), state, of a mixer that has a state."""
-    if decodes(module):
-        found: tuple[Tensor, Any] = module.step(x_t, state)
-        return found
-    y, state = advance(module, x_t.unsqueeze(1), state)
-    return y.squeeze(1), state
 
 
 def check(module: nn.Module, x: Tensor) -> None:
@@ -189,7 +123,8 @@ def prefills(decoder: Decoder, enough: float = ENOUGH) -> tuple[list[float], tup
 
 
 def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) -> Steps:
-    """Steps after a prefill: LEAST_STEPS and until enough; after MOST_STEPS again from the context's end.
+    """Steps after a prefill: LEAST_STEPS and until enough; after an eighth of the context, LEAST_STEPS at least and
+    MOST_STEPS at most, again from the context's end.
 
     made: what the prefill made; its state may be changed in place.
     """
@@ -197,7 +132,7 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) ->
     careful = decoder.care != Care()
     given, state = made
     with kept():
-        for _ in range(UNTIMED - 1):
+        for _ in range(UNTIMED_STEPS - 1):
             given, state = decoder.step(decoder.renewed(given), state)
     begin = given, state
     held = Holdings(decoder.module) if decoder.care.changes else None

@@ -14,9 +14,9 @@ from rnn_vs_attn.models.kernels.linear import few_rows_of_a_large_matrix, linear
 
 
 def step(recurrence: nn.RNNBase, x_t: Tensor, state: Any) -> tuple[Tensor, Any]:
-    """(B, D), state -> (B, H), state of nn.RNN (tanh), nn.GRU or nn.LSTM in one direction.
+    """(B, D), state -> (B, D), state of nn.RNN (tanh), nn.GRU or nn.LSTM in one direction.
 
-    state: h of (num_layers, B, H), for the LSTM h and c, as the module takes and returns it.
+    state: h of (N, B, D), for the LSTM h and c, as the module takes and returns it.
     """
     layers: list[list[Tensor]] = recurrence.all_weights
     if isinstance(recurrence, nn.LSTM):
@@ -38,7 +38,7 @@ def step(recurrence: nn.RNNBase, x_t: Tensor, state: Any) -> tuple[Tensor, Any]:
 
 
 def _lstm(x: Tensor, h: Tensor, c: Tensor, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """(B, D), (B, H) twice -> h and c, (B, H) each."""
+    """(B, D), (B, D) twice -> h and c, (B, D) each."""
     if not few_rows_of_a_large_matrix(x, weights[0]):
         return torch.lstm_cell(x, (h, c), *weights)
     i, f, g, o = _gates(x, h, weights)
@@ -47,7 +47,7 @@ def _lstm(x: Tensor, h: Tensor, c: Tensor, weights: list[Tensor]) -> tuple[Tenso
 
 
 def _gru(x: Tensor, h: Tensor, weights: list[Tensor]) -> Tensor:
-    """(B, D), (B, H) -> (B, H); the reset gate after W_hn h, as torch has it."""
+    """(B, D), (B, D) -> (B, D); the reset gate after W_hn h, as torch has it."""
     if not few_rows_of_a_large_matrix(x, weights[0]):
         return torch.gru_cell(x, h, *weights)
     r, z, n = linear(x, weights[0], weights[2]).chunk(3, dim=1)
@@ -58,7 +58,7 @@ def _gru(x: Tensor, h: Tensor, weights: list[Tensor]) -> Tensor:
 
 
 def _rnn(x: Tensor, h: Tensor, weights: list[Tensor]) -> Tensor:
-    """(B, D), (B, H) -> (B, H)."""
+    """(B, D), (B, D) -> (B, D)."""
     if not few_rows_of_a_large_matrix(x, weights[0]):
         return torch.rnn_tanh_cell(x, h, *weights)
     return (linear(x, weights[0], weights[2]) + linear(h, weights[1], weights[3])).tanh()

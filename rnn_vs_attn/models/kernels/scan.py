@@ -67,7 +67,7 @@ def _scan_into(h: Tensor, a: Tensor, b: Tensor, state: Tensor, backwards: bool) 
 
 
 def _scan_chunks(h: Tensor, a: Tensor, b: Tensor, state: Tensor, backwards: bool) -> Tensor:
-    """Fill h (B, C, RADIX, D), C chunks; the state after them (B, D)."""
+    """Fill h (B, L / RADIX, RADIX, D); the state after them (B, D)."""
     order = list(reversed(range(RADIX))) if backwards else list(range(RADIX))
     kept, added = a[:, :, order[0]].clone(), b[:, :, order[0]].clone()
     for i in order[1:]:  # what each chunk does to a state: (kept, added)

@@ -4,8 +4,7 @@ To be read beside Lan et al. 2020, "ALBERT: A Lite BERT for Self-supervised Lear
 (Devlin et al. 2019) is the same with both switches off.
 
 The switches are independent: factorised embeddings (ALBERT, section 3.1) and parameters shared across layers (all of
-them, the attention's or the feed-forward's only, none). Shapes: B batch, L sequence, H d_model, A num_heads, E
-embedding width, V vocab_size.
+them, the attention's or the feed-forward's only, none). D is the paper's H; U embedding width, the paper's E.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from rnn_vs_attn.models.shapes import SHARINGS, AlbertShape
 
 
 class Embeddings(nn.Module):
-    """Tokens, positions and segments at width E, summed and normalised; a layer to width H where E is another one."""
+    """Tokens, positions and segments at width U, summed and normalised; a layer to width D where U is another one."""
 
     def __init__(self, shape: AlbertShape) -> None:
         super().__init__()
@@ -36,7 +35,7 @@ class Embeddings(nn.Module):
         self.widen = nn.Identity() if shape.embedding_dim is None else nn.Linear(width, shape.d_model)
 
     def forward(self, tokens: Tensor, segments: Tensor | None) -> Tensor:
-        """Two of (B, L) -> (B, L, H)."""
+        """Two of (B, L) -> (B, L, D)."""
         of_segments = self.segments.weight[0] if segments is None else self.segments(segments)
         x = self.tokens(tokens) + self.positions.weight[: tokens.shape[1]] + of_segments
         y: Tensor = self.widen(self.dropout(self.norm(x)))
@@ -55,7 +54,7 @@ class SelfAttention(nn.Module):
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        """(B, L, H), mask (B, 1, 1, L) that is true where a key counts -> (B, L, H)."""
+        """(B, L, D), mask (B, 1, 1, L) that is true where a key counts -> (B, L, D)."""
         batch_size, length, width = x.shape
         q, k, v = self.in_proj(x).view(batch_size, length, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         rate = self.rate if self.training else 0.0
@@ -77,7 +76,7 @@ class FeedForward(nn.Module):
         self.activation = activation(shape.activation)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, L, H) -> (B, L, H)."""
+        """(B, L, D) -> (B, L, D)."""
         y = self.dropout(self.narrow(self.activation(self.widen(x))))
         out: Tensor = self.norm(x + y)
         return out
@@ -106,7 +105,7 @@ class Albert(nn.Module):
         initialise(self)
 
     def forward(self, tokens: Tensor, segments: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Token ids (B, L), segment ids (B, L), mask (B, L) that is true where a token counts -> (B, L, H).
+        """Token ids (B, L), segment ids (B, L), mask (B, L) that is true where a token counts -> (B, L, D).
 
         UserError for ids out of range or more than context_len tokens.
         """
@@ -121,7 +120,7 @@ class Albert(nn.Module):
         return x
 
     def pooled(self, hidden: Tensor) -> Tensor:
-        """Hidden states (B, L, H) -> (B, H): a layer over the first token's."""
+        """Hidden states (B, L, D) -> (B, D): a layer over the first token's."""
         assert self.pooler is not None
         return torch.tanh(self.pooler(hidden[:, 0]))
 
@@ -129,7 +128,7 @@ class Albert(nn.Module):
 class MaskedLanguageModel(nn.Module):
     """The model with the head that predicts masked tokens (BERT, section 3.1).
 
-    A layer to width E, GELU, a norm, and the token embedding, where the shape ties it, as output layer with a bias a
+    A layer to width U, GELU, a norm, and the token embedding, where the shape ties it, as output layer with a bias a
     token.
     """
 

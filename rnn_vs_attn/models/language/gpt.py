@@ -2,8 +2,6 @@
 
 To be read beside Radford et al. 2019, "Language Models are Unsupervised Multitask Learners" (GPT-2) and Radford et al.
 2018, "Improving Language Understanding by Generative Pre-Training" (GPT).
-
-Shapes: B batch, L sequence, C tokens of one call, H d_model, A num_heads, E = H / A head_dim, V vocab_size.
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ class CausalSelfAttention(nn.Module):
         self.out_proj = Linear(shape.d_model, shape.d_model)
 
     def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
-        """(B, C, H) -> (B, C, H); with a cache after the positions that it holds, to which these are added."""
+        """(B, C, D) -> (B, C, D); with a cache after the positions that it holds, to which these are added."""
         batch_size, length, width = x.shape
         q, k, v = self.in_proj(x).view(batch_size, length, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
         earlier = 0
@@ -68,7 +66,7 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, x: Tensor, cache: KeyValueCache | None = None) -> Tensor:
-        """(B, C, H) -> (B, C, H)."""
+        """(B, C, D) -> (B, C, D)."""
         x = x + self.dropout(self.attention(self.attention_norm(x), cache))
         hidden = self.activation(self.widen(self.feed_forward_norm(x)))
         return x + self.dropout(self.narrow(hidden))
@@ -91,7 +89,7 @@ class GPT(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """N(0, 0.02); what writes into the residual path scaled by 1 / sqrt(N), N its 2 L additions (GPT-2, 2.3)."""
+        """N(0, 0.02); what writes into the residual path over sqrt(2 N), its number of additions (GPT-2, 2.3)."""
         for name, parameter in self.named_parameters():
             if name.endswith("bias"):
                 nn.init.zeros_(parameter)
@@ -143,7 +141,7 @@ class GPT(nn.Module):
         return torch.cat(found, dim=1)
 
     def _hidden(self, tokens: Tensor, state: list[KeyValueCache] | None) -> Tensor:
-        """Token ids (B, C) -> (B, C, H) after the last norm."""
+        """Token ids (B, C) -> (B, C, D) after the last norm."""
         start = state[0].length if state else 0
         end = start + tokens.shape[1]
         if end > self.shape.context_len:

@@ -1,28 +1,19 @@
-"""Language models under one roof: from token ids to logits, with a state that decoding carries on."""
+"""Language models under one roof: from token ids to logits, with a state that decoding carries on.
+
+Each has `initial_state(batch_size)`; `step` from token ids (B,) and a state, which may be changed in place, to logits
+(B, V) and a state; and `advance` from token ids (B, L) and a state to logits (B, L, V), or with last_only (B, 1, V).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.registry import ModelSpec
 from rnn_vs_attn.models.shapes import LanguageShape
-
-
-class LanguageModel(Protocol):
-    """What decodes token ids. C tokens of one call, V vocab_size; a state given may be changed in place."""
-
-    def initial_state(self, batch_size: int) -> Any:
-        """The state before the first token."""
-
-    def step(self, token: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """One token id each (B,), state -> logits (B, V), state."""
-
-    def advance(self, tokens: Tensor, state: Any, last_only: bool = False) -> tuple[Tensor, Any]:
-        """Token ids (B, C), state -> logits (B, C, V), or (B, 1, V) of the last; state."""
 
 
 def build(spec: ModelSpec, shape: LanguageShape) -> nn.Module:

@@ -2,8 +2,7 @@
 
 To be read beside Zaremba, Sutskever and Vinyals 2014, "Recurrent Neural Network Regularization" (stacked LSTM layers
 between an embedding and a softmax) and Press and Wolf 2017, "Using the Output Embedding to Improve Language Models"
-(the output layer is the embedding). Shapes: B batch, L sequence, C tokens of one call, H d_model, N num_layers, V
-vocab_size.
+(the output layer is the embedding).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from rnn_vs_attn.models.kernels.linear import linear
 from rnn_vs_attn.models.language.token_ids import check_ids
 from rnn_vs_attn.models.shapes import LanguageShape
 
-State = tuple[Tensor, Tensor]  # h and c, (N, B, H) each
+State = tuple[Tensor, Tensor]  # h and c, (N, B, D) each
 
 
 class LSTMLanguageModel(nn.Module):

@@ -3,7 +3,7 @@
 To be read beside Dai et al. 2019, "Transformer-XL: Attentive Language Models beyond a Fixed-Length Context". Section
 3.2: segments with a memory of hidden states whose gradient is stopped. Section 3.3 and appendix B: attention with
 relative positions in four terms, computed with one shift. Adaptive input and softmax: Grave et al. 2017, Baevski and
-Auli 2019. Shapes: B batch, L segment, M memory, K = M + L keys, H d_model, A num_heads, E head_dim, V vocab_size.
+Auli 2019. L is a segment.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Layer(nn.Module):
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, x: Tensor, memory: Tensor | None, positions: Tensor) -> Tensor:
-        """(B, L, H), (B, M, H), sinusoids (K, H) -> (B, L, H)."""
+        """(B, L, D), (B, M, D), sinusoids (K, D) -> (B, L, D)."""
         return self._after(x, self.attention(x, memory, positions))
 
     def advance(self, x: Tensor, memory: RelativeMemory) -> Tensor:
-        """(B, C, H) after what the memory holds -> (B, C, H)."""
+        """(B, C, D) after what the memory holds -> (B, C, D)."""
         return self._after(x, self.attention.advance(x, memory))
 
     def _after(self, x: Tensor, attended: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ class Layer(nn.Module):
 
 
 class AdaptiveEmbedding(nn.Module):
-    """Token ids to width H: rarer clusters have narrower rows and a projection each; scaled by sqrt(H)."""
+    """Token ids to width D: rarer clusters have narrower rows and a projection each; scaled by sqrt(D)."""
 
     def __init__(self, shape: TransformerXLShape) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class AdaptiveEmbedding(nn.Module):
         self.projections = nn.ParameterList(nn.Parameter(torch.empty(shape.d_model, width)) for _, width in projected)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, L) -> (B, L, H)."""
+        """(B, L) -> (B, L, D)."""
         scale = math.sqrt(self.shape.d_model)
         if len(self.rows) == 1:
             return self._projected(F.embedding(tokens, self.rows[0]), 0) * scale
@@ -91,7 +91,7 @@ class AdaptiveLogSoftmax(nn.Module):
         self.own_projections = nn.ParameterList(nn.Parameter(torch.empty(shape.d_model, width)) for _, width in own)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(..., H) -> (..., V), probabilities that add up to 1."""
+        """(..., D) -> (..., V), probabilities that add up to 1."""
         rows = self.embedding[0].rows if self.tied else self.own_rows
         ends = [0]
         for cluster in rows:
@@ -109,7 +109,7 @@ class AdaptiveLogSoftmax(nn.Module):
         return torch.cat([head[..., :first], *tails], dim=-1)
 
     def _projected(self, hidden: Tensor, cluster: int) -> Tensor:
-        """(..., H) -> (..., width of the cluster)."""
+        """(..., D) -> (..., width of the cluster)."""
         if not len(self.own_projections):
             return hidden
         own = cluster < len(self.own_projections)
@@ -117,7 +117,7 @@ class AdaptiveLogSoftmax(nn.Module):
         return hidden @ projection
 
 
-Memory = list[Tensor]  # the inputs of every layer, (B, M, H) each
+Memory = list[Tensor]  # the inputs of every layer, (B, M, D) each
 
 
 class TransformerXL(nn.Module):
@@ -157,7 +157,7 @@ class TransformerXL(nn.Module):
         return self.output(hidden), memory
 
     def hidden(self, tokens: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
-        """Token ids (B, L) -> hidden states (B, L, H) and the memory after them."""
+        """Token ids (B, L) -> hidden states (B, L, D) and the memory after them."""
         earlier = self._check(memory, tokens.shape[0])
         x = self.dropout(self.embedding(tokens))
         keys = earlier + tokens.shape[1]

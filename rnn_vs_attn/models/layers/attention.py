@@ -1,7 +1,4 @@
-"""Self-attention layers: over the device's fused kernel, and as the lesson writes it.
-
-Shapes: B batch, L sequence, D d_model, H num_heads, E = D / H head_dim.
-"""
+"""Self-attention layers: over the device's fused kernel, and as the lesson writes it."""
 
 from __future__ import annotations
 

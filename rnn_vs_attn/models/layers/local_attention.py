@@ -1,7 +1,4 @@
-"""Restricted self-attention: each position attends to the last `window` positions, its own among them.
-
-Shapes: B batch, L sequence, D d_model, H num_heads, E = D / H head_dim, W window, C positions of a block.
-"""
+"""Restricted self-attention: each position attends to the last `window` positions, its own among them."""
 
 from __future__ import annotations
 

@@ -4,8 +4,7 @@ A score has four terms, for query i, key j and the sinusoid R of their distance:
 
     q_i k_j + q_i (W_R R_(i-j)) + u k_j + v (W_R R_(i-j))  =  (q_i + u) k_j + (q_i + v) (W_R R_(i-j)), over sqrt(E)
 
-The second product is made once for all distances and shifted row by row. Shapes: B batch, L queries, M memory, K = M +
-L keys, H d_model, A num_heads, E head_dim.
+The second product is made once for all distances and shifted row by row. L is the queries of a segment.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from rnn_vs_attn.models.kernels.linear import Linear, linear
 
 @dataclass
 class RelativeMemory:
-    """What decoding carries on: keys and values of the positions before, and W_R R of every distance so far, (A, N, E).
+    """What decoding carries on: keys and values of the positions before, and W_R R of every distance so far, (H, K, E).
 
     Of weights that stand still these say the same as the hidden states, and are not computed again for every token.
     """
@@ -40,7 +39,7 @@ class RelativeMemory:
 class RelativeAttention(nn.Module):
     """Queries of a segment over keys of the memory before it and of itself, none of the future. No bias vectors.
 
-    biases: u and v where layers share them, (A, E) each; None gives this layer its own.
+    biases: u and v where layers share them, (H, E) each; None gives this layer its own.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class RelativeAttention(nn.Module):
         return self.shared_biases[0] if self.own_biases is None else self.own_biases
 
     def forward(self, x: Tensor, memory: Tensor | None, positions: Tensor) -> Tensor:
-        """(B, L, H), (B, M, H) or None, sinusoids of the distances 0 to K - 1 (K, H) -> (B, L, H)."""
+        """(B, L, D), (B, M, D) or None, sinusoids of the distances 0 to K - 1 (K, D) -> (B, L, D)."""
         q, k, v = self._project(x, memory)
         y = self.attend(q, k, v, self.positions(positions))
         out: Tensor = self.out_proj(y.transpose(1, 2).flatten(2))
@@ -75,7 +74,7 @@ class RelativeAttention(nn.Module):
         return RelativeMemory(cache, weight.new_empty(self.num_heads, 0, self.head_dim))
 
     def advance(self, x: Tensor, memory: RelativeMemory) -> Tensor:
-        """(B, C, H) after what the memory holds -> (B, C, H); the memory then holds these positions too."""
+        """(B, C, D) after what the memory holds -> (B, C, D); the memory then holds these positions too."""
         q, key, value = self.heads(self.in_proj(x))
         k, v = memory.cache.append(key, value)
         keys, known, limit = k.shape[2], memory.positions.shape[1], memory.cache.limit
@@ -87,13 +86,13 @@ class RelativeAttention(nn.Module):
         return out
 
     def positions(self, sinusoids: Tensor) -> Tensor:
-        """W_R R: (K, H) -> (A, K, E)."""
+        """W_R R: (K, D) -> (H, K, E)."""
         projected: Tensor = self.position_proj(sinusoids).view(-1, self.num_heads, self.head_dim).transpose(0, 1)
         return projected
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, r: Tensor) -> Tensor:
-        """Queries (B, A, L, E), keys and values (B, A, K, E), W_R R of the distances 0 to K - 1 (A, K, E) ->
-        (B, A, L, E).
+        """Queries (B, H, L, E), keys and values (B, H, K, E), W_R R of the distances 0 to K - 1 (H, K, E) ->
+        (B, H, L, E).
         """
         u_bias, v_bias = (bias[:, None, :] for bias in self.biases)
         by_position = self._by_position((q + v_bias) / math.sqrt(self.head_dim), r)
@@ -101,14 +100,14 @@ class RelativeAttention(nn.Module):
         return F.scaled_dot_product_attention(q + u_bias, k, v, attn_mask=by_position, dropout_p=rate)
 
     def _by_position(self, q: Tensor, r: Tensor) -> Tensor:
-        """Scores of position (B, A, L, K) of scaled queries, -inf where a key comes after its query."""
+        """Scores of position (B, H, L, K) of scaled queries, -inf where a key comes after its query."""
         if q.shape[2] == 1:  # nothing to shift, and nothing of K positions to copy
             return (q @ r.transpose(-2, -1)).flip(-1)
         distances = F.pad(r.flip(1), (0, 0, 0, 1))  # K - 1 to 0, and a column that `shifted` needs
         return _without_future(shifted(q @ distances.transpose(-2, -1)))
 
     def _project(self, x: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (B, A, L, E) of the segment, keys and values (B, A, K, E) of memory and segment."""
+        """Queries (B, H, L, E) of the segment, keys and values (B, H, K, E) of memory and segment."""
         q, k, v = self.heads(self.in_proj(x))
         if memory is not None and memory.shape[1]:
             width = self.num_heads * self.head_dim
@@ -118,7 +117,7 @@ class RelativeAttention(nn.Module):
         return q, k, v
 
     def heads(self, projected: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, L, 3 A E) -> three of (B, A, L, E)."""
+        """(B, L, 3 H E) -> three of (B, H, L, E)."""
         q, k, v = (self._split(t) for t in projected.chunk(3, dim=-1))
         return q, k, v
 
@@ -149,7 +148,7 @@ def _without_future(scores: Tensor) -> Tensor:
 
 
 def by_distance(keys: int, d_model: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """R, the sinusoids of the distances 0 to keys - 1, (K, H): first all sines, then all cosines, as released."""
+    """R, the sinusoids of the distances 0 to keys - 1, (K, D): first all sines, then all cosines, as released."""
     distances = torch.arange(keys, dtype=torch.float64, device=device)
     frequencies = 10000 ** (-torch.arange(0, d_model, 2, dtype=torch.float64, device=device) / d_model)
     angles = distances[:, None] * frequencies

@@ -8,7 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
-from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.limits import DECODED, Turn
 from rnn_vs_attn.models.registry import LANGUAGE, find
 from rnn_vs_attn.models.shapes import LanguageShape
 from rnn_vs_attn.records.types import Metric, Sample
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from rnn_vs_attn.measure.conduct.batch_independence import Batch
-    from rnn_vs_attn.measure.timing.decoding import Decoder
+    from rnn_vs_attn.measure.decoder import Decoder
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def decoder(case: DecodeCase, seed: int) -> Decoder:
     import torch
 
     from rnn_vs_attn.isolation.seeds import seed_all
+    from rnn_vs_attn.measure.decoder import Decoder
     from rnn_vs_attn.measure.device import DTYPES, set_precision
     from rnn_vs_attn.measure.timing import decoding
     from rnn_vs_attn.models import build
@@ -76,22 +77,21 @@ def decoder(case: DecodeCase, seed: int) -> Decoder:
     module = build.cast(module_of(case).to(device), dtype).eval()
     if find(case.model).family == LANGUAGE:
         ids = torch.randint(case.vocab_size, (case.batch_size, case.seq_len), device=device)
-        return decoding.Decoder(module, ids)
+        return Decoder(module, ids)
     checked = torch.randn(case.batch_size, CHECKED, case.d_model, device=device, dtype=dtype)
     if not decoding.draws_numbers(module, checked):
         decoding.check(module, checked)
     context = torch.randn(case.batch_size, case.seq_len, case.d_model, device=device, dtype=dtype)
-    return decoding.Decoder(module, context, torch.randn_like(context[:, 0]))
+    return Decoder(module, context, torch.randn_like(context[:, 0]))
 
 
 def module_of(case: DecodeCase) -> torch.nn.Module:
-    from rnn_vs_attn.measure.timing import decoding
     from rnn_vs_attn.models import build
     from rnn_vs_attn.models.language import interface as language
 
     spec = find(case.model)
     if spec.family == LANGUAGE:
-        room = case.seq_len + decoding.MOST_STEPS + decoding.UNTIMED
+        room = case.seq_len + DECODED
         size = (case.d_model, case.num_heads, case.num_layers, case.vocab_size)
         return language.build(spec, LanguageShape(*size, context_len=room, memory_len=case.memory_len))
     return build.build(spec, case.shape)
@@ -112,7 +112,7 @@ def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
 
     with torch.no_grad():
         made = decoder(case, turn.seed)
-        said = decoder_conduct.attend(made)
+        said = decoder_conduct.renew_between_calls(made)
         if turn.first:
             said += [*_of_batch(case, made.module).warnings, *decoder_conduct.not_finite(made)]
         prefills, after = decoding.prefills(made, turn.enough)

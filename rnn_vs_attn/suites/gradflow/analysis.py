@@ -193,12 +193,6 @@ def _scatter(values: Sequence[float]) -> float:
     return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def word_of(records: Sequence[Record], group: Group) -> str:
-    """The verdict on a case, "" where it has none."""
-    found = [r for r in records if r.metric == "verdict" and without(r.axes) == group]
-    return found[0].text if found else ""
-
-
 def norms_of(records: Sequence[Record]) -> dict[Group, dict[int, Record]]:
     """The measured norms of every case by distance."""
     found: dict[Group, dict[int, Record]] = {}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
-from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.models import initialisation as initialisations
 from rnn_vs_attn.models.registry import find
@@ -109,20 +109,14 @@ def module_of(case: GradflowCase) -> torch.nn.Module:
 
 
 def probe(case: GradflowCase) -> None:
-    """CaseFault where a module has no gradient to give; what it raises itself is left to its case."""
+    """CaseFault where a module has no gradient to give; an error of its own is a fault too."""
     import torch
 
-    from rnn_vs_attn.errors import CaseFault
     from rnn_vs_attn.measure.gradient import flow as adjoint
 
     with adjoint.float64():
         x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
-        try:
-            adjoint.check(module_of(case), x)
-        except CaseFault:
-            raise
-        except Exception as error:
-            raise CaseFault("crashed", str(error)) from error
+        adjoint.check(module_of(case), x)
 
 
 def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
@@ -132,7 +126,10 @@ def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
         _BESIDE_GRID[case] = samples.beside_grid(flow)
     elif case not in _BESIDE_GRID:
         _BESIDE_GRID[case] = _of_first_round(case)
-    yield from samples.norms(flow, *_BESIDE_GRID[case])
+    beside = _BESIDE_GRID[case]
+    if isinstance(beside, str):
+        flow, beside = replace(flow, warnings=[*flow.warnings, beside]), ([], [])
+    yield from samples.norms(flow, *beside)
     yield samples.reach(flow.log10.tolist(), flow.most.tolist(), case.reach_threshold)
     if case.block:
         yield from samples.identity(flow.beside_identity, flow.warnings)
@@ -154,16 +151,18 @@ def _round(case: GradflowCase, seed: int) -> tuple[torch.nn.Module, Flow]:
         return module, adjoint.flow(module, x, cotangents)
 
 
-# Distances beside the grid, past and future, of each case: those of its first round, so that all rounds have the same.
-_BESIDE_GRID: dict[GradflowCase, tuple[list[int], list[int]]] = {}
+# Distances beside the grid, past and future, of each case: those of its first round, so that all rounds have the same;
+# or why they are unknown.
+_BESIDE_GRID: dict[GradflowCase, tuple[list[int], list[int]] | str] = {}
 
 
-def _of_first_round(case: GradflowCase) -> tuple[list[int], list[int]]:
+def _of_first_round(case: GradflowCase) -> tuple[list[int], list[int]] | str:
     """In a process that has not measured it, as after --resume."""
     try:
         return samples.beside_grid(_round(case, 0)[1])
-    except Exception:  # then there is nothing of that round to stand beside
-        return [], []
+    except Exception as error:
+        reason = error.reason if isinstance(error, CaseFault) else first_line(error)
+        return f"no distances beside the grid are shown: they are those of the first round, which failed ({reason})"
 
 
 # In the parent

@@ -42,7 +42,7 @@ def _of_model(records: Sequence[Record], model: str) -> Iterator[str]:
         source = "Beside the table" if row.layer_type in claims.NOT_IN_THE_PAPER else "Table 1"
         head = f"{source}, {row.layer_type}, {model}"
         for axis, claimed in row.exponents.items():
-            word, found = verdicts.get(f"exponent of {axis}", claims.UNDECIDED), _exponent(records, mine, axis)
+            word, found = verdicts.get(f"exponent of {axis}", claims.UNDECIDED), _exponent(mine, axis)
             yield f"{head}: {row.complexity}, exponent {claimed:g} of {axis}: {word} ({found})."
         for metric, cell in (("sequential_operations", row.sequential), ("path_length", row.path)):
             what = metric.replace("_", " ")
@@ -50,10 +50,10 @@ def _of_model(records: Sequence[Record], model: str) -> Iterator[str]:
     yield from _lesson(mine, model, verdicts)
 
 
-def _exponent(records: Sequence[Record], mine: Sequence[Record], axis: str) -> str:
+def _exponent(mine: Sequence[Record], axis: str) -> str:
     record = table_exponent(mine, axis)
     if record is None or record.median is None:
-        return _what_to_give(records, mine, axis)
+        return _what_to_give(mine, axis)
     part = "between its projections, " if record.axes["part"] == MIXING else ""
     train = table_exponent(mine, axis, "train_time")
     trained = f"; training {interval(train)}" if train is not None and train.median is not None else ""
@@ -68,7 +68,7 @@ def _exponent(records: Sequence[Record], mine: Sequence[Record], axis: str) -> s
     return f"{part}forward, {span}: {interval(record)}{trained}{curve}{few}"
 
 
-def _what_to_give(records: Sequence[Record], mine: Sequence[Record], axis: str) -> str:
+def _what_to_give(mine: Sequence[Record], axis: str) -> str:
     """Why there is no exponent, and the way to one."""
     sizes = sorted({int(r.axes[axis] or 0) for r in measured(mine, "forward_time")})
     if not sizes:

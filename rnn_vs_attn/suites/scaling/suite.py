@@ -61,7 +61,7 @@ class ScalingCase(LayerCase):
 
 
 FLOPS = Metric("flops", "1", "none", exact=True, title="matrix products; of your own module counted as it ran")
-PROJECTION_FLOPS = Metric("projection_flops", "1", "none", exact=True, title="of them those with weights")
+PROJECTION_FLOPS = Metric("projection_flops", "1", "none", exact=True, title="of them those with weights, forward")
 NUM_PARAMS = Metric("num_params", "1", "none", exact=True)
 SEQUENTIAL_OPERATIONS = Metric(
     "sequential_operations", "1", "lower", exact=True, title="the longest chain of operations of a forward pass"
@@ -178,7 +178,7 @@ def _counts(case: ScalingCase) -> Iterator[Sample]:
         warnings = [] if value is not None else [f"the FLOPs of {case.model} are unknown: {counter.reason}"]
         axes: dict[str, AxisValue] = {"pass": name}
         yield Sample("flops", value, axes, warnings=warnings, details={"kernels": dict(counter.kernels)})
-        if counter.flops is not None:
+        if counter.flops is not None and name == "forward":  # a weight's gradient is a product without the weight
             yield Sample("projection_flops", counter.by_weights, axes)
         if case.device.startswith("cuda"):
             from rnn_vs_attn.measure.operations import launches
@@ -265,8 +265,14 @@ def _beyond(case: ScalingCase, last: int, layers: Sequence[int]) -> Iterator[Sam
     """
     grown = math.ceil(layers[-1] * math.log(_FAR) / math.log(last)) + 1
     enough = layers[-1] if layers[-1] == layers[0] else grown
-    if not _reaches_far(case, enough):
-        stack = f" through {enough} layers" if enough > 1 else ""
+    stack = f" through {enough} layers" if enough > 1 else ""
+    try:
+        far = _reaches_far(case, enough)
+    except Exception as error:  # it may take other lengths
+        asked = f"whether what reaches over {last} positions does over {_FAR}{stack} could not be asked"
+        yield _unknown("path_length", f"{asked} ({first_line(error)})", _FAR)
+        return
+    if not far:
         yield _unknown("path_length", f"what reaches over {last} positions does not over {_FAR}{stack}", _FAR)
 
 
@@ -276,12 +282,10 @@ def _reaches_far(case: ScalingCase, layers: int) -> bool:
     def reaches(double: bool) -> bool:
         return routes.reaches(_on_cpu(case, _FAR, layers, double), _input(case, _FAR, double))
 
-    for double in (True, False):
-        try:
-            return reaches(double)
-        except Exception:  # it may be float32 alone that it takes, or other lengths
-            continue
-    return False
+    try:
+        return reaches(double=True)
+    except Exception:  # it may be float32 alone that it takes
+        return reaches(double=False)
 
 
 def _route(case: ScalingCase, length: int) -> Any:

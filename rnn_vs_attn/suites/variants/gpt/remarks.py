@@ -34,12 +34,7 @@ def _exponent(record: Record) -> str:
     if of == "flops":
         return f"FLOPs {units.significant(record.median or 0.0)} (exact)"
     name = f"memory of {record.axes['pass']} above the weights" if "pass" in record.axes else of.replace("_", " ")
-    return f"{name} {interval(record, _growth_of)}"
-
-
-def _growth_of(exponent: float) -> str:
-    """No digits of what does not grow."""
-    return "0" if abs(exponent) < 0.005 else units.significant(exponent)
+    return f"{name} {interval(record, units.significant)}"
 
 
 def _embeddings(records: Sequence[Record]) -> Iterator[str]:

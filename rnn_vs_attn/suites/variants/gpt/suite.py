@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.limits import DECODED, Turn
 from rnn_vs_attn.models.shapes import GPT_SIZES, GPTShape
 from rnn_vs_attn.records.types import Metric, Record, Sample
 from rnn_vs_attn.report.tables import Column
@@ -79,7 +79,6 @@ def complete(case: GPTCase) -> GPTCase:
 
 PREFILL_TIME = Metric("prefill_time", "s", title="the context taken in at once, to the state after it")
 STEP_TIME = Metric("step_time", "s", title="one token decoded, the median over steps")
-DECODED = 68  # positions that decoding takes beyond the context, at most
 
 
 def check(sweep: Mapping[str, Sequence[Any]]) -> None:
@@ -110,12 +109,13 @@ def measure(case: GPTCase, turn: Turn) -> Iterator[Sample]:
     """One round: both passes, prefills, steps; what is counted in the first."""
     import torch
 
+    from rnn_vs_attn.measure.decoder import Decoder
     from rnn_vs_attn.measure.timing import decoding
 
     passes = variants_passes.made(lambda: make(case), case, turn.seed, GPTShape.vocab_size)
     yield from variants_passes.times(passes, turn)
     with torch.no_grad():
-        decoder = decoding.Decoder(passes.module.eval(), passes.tokens)
+        decoder = Decoder(passes.module.eval(), passes.tokens)
         prefills, after = decoding.prefills(decoder, turn.enough)
         yield Sample("prefill_time", median(prefills), blocks=prefills)
         yield Sample("step_time", decoding.steps(decoder, after, turn.enough).median)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.limits import DECODED, Turn
 from rnn_vs_attn.models.shapes import GPTShape, LanguageShape, TransformerXLShape
 from rnn_vs_attn.records.types import AxisValue, Metric, Sample
 from rnn_vs_attn.report.tables import Column
@@ -142,10 +142,9 @@ def _tokens(case: TransformerXLCase, length: int, device: torch.device) -> Tenso
 
 
 def _cached(case: TransformerXLCase, device: torch.device) -> Any:
-    from rnn_vs_attn.measure.timing import decoding
+    from rnn_vs_attn.measure.decoder import Decoder
 
-    room = case.seq_len + decoding.MOST_STEPS + decoding.UNTIMED
-    return decoding.Decoder(_model(case, room, 0, device), _tokens(case, case.seq_len, device))
+    return Decoder(_model(case, case.seq_len + DECODED, 0, device), _tokens(case, case.seq_len, device))
 
 
 def _evaluation(case: TransformerXLCase, device: torch.device) -> tuple[torch.nn.Module, Callable[[], object], int]:

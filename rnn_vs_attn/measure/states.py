@@ -53,6 +53,7 @@ def form(state: Any) -> list[Any]:
 
 
 def differentiable(tensor: Tensor) -> bool:
+    """Whether a gradient can go to its numbers: real or complex ones."""
     return tensor.is_floating_point() or tensor.is_complex()
 
 
