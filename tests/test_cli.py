@@ -24,6 +24,9 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.registry import BUILT_IN, find
 from rnn_vs_attn.models.shapes import AlbertShape
+from rnn_vs_attn.suites.bench.suite import BenchCase
+from rnn_vs_attn.suites.layer_passes import timed_samples
+from rnn_vs_attn.suites.suite import warnings_for
 
 
 def assert_one_sentence(done: subprocess.CompletedProcess[str], said: str) -> None:
