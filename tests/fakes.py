@@ -152,6 +152,9 @@ class FakeWorker:
         answer: dict[str, Any] = getattr(self, "_" + do)(fields)
         return answer
 
+    def wait_until_ready(self) -> None:
+        assert self.alive
+
     def close(self) -> None:
         self.alive = False
 

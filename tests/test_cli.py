@@ -95,7 +95,7 @@ def test_what_only_the_machine_can_tell_is_refused_before_anything_is_measured(
 def test_cuda_is_refused_where_there_is_none(tmp_path: Path) -> None:
     if environment_has_cuda():
         pytest.skip("there is a CUDA device here")
-    done = run("bench", "--device", "cuda", cwd=tmp_path)
+    done = run("bench", "--device", "cuda", "--threads", "1", cwd=tmp_path)
     assert_one_sentence(done, "device 'cuda' is not available")
     assert "use --device cpu" in done.stderr
 

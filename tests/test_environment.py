@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FAKE, unfinished_run
+from fakes import FAKE, FakeMachine, unfinished_run
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Limits
@@ -348,6 +348,7 @@ def resumed(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path
         )
     )
     made.close()
+    monkeypatch.setattr("rnn_vs_attn.worker.client.ChildWorker", lambda *_, **__: FakeMachine().start())
     monkeypatch.setattr(session, "_probe", lambda *_, **__: {})
     monkeypatch.setattr(session, "_run", lambda *_, **__: "goes on")
     monkeypatch.setattr(environment, "describe", lambda *_, **__: here)
