@@ -416,7 +416,7 @@ def test_the_peak_of_training_on_a_few_tokens_is_that_of_the_gradients() -> None
     case = AlbertCase(size="bert-base", seq_len=2, device="cpu", threads=1)
     worker = ChildWorker()
     fields = {"suite": "variants-albert", "case": axes_of(variants_albert.complete(case)), "max_memory": None}
-    answer = worker.ask("measure", 120, turn=dataclasses.asdict(Turn()), part="peaks", **fields)
+    answer = worker.ask("measure", 600, turn=dataclasses.asdict(Turn()), part="peaks", **fields)
     worker.close()
     (train,) = (s["value"] for s in answer["samples"] if s["axes"] == {"pass": "train"})
     shape = variants_albert.SIZES["bert-base"]

@@ -120,11 +120,11 @@ def about(model: str) -> dict[str, Any]:
 
 def timed(worker: ChildWorker, model: str, seed: int = 1) -> list[str]:
     """All that is asked of a worker to time a case; the warnings of its row, but for those about the machine."""
-    warnings = worker.ask("prepare", 60, seed=seed, **about(model))["warnings"]
+    warnings = worker.ask("prepare", 600, seed=seed, **about(model))["warnings"]
     for name in ("forward", "train"):
-        ready = worker.ask("ready", 60, name=name, budget=BUDGET, plan=None)
-        worker.ask("block", 60, name=name, loops=ready["loops"])
-    warnings += worker.ask("release", 60)["warnings"]
+        ready = worker.ask("ready", 600, name=name, budget=BUDGET, plan=None)
+        worker.ask("block", 600, name=name, loops=ready["loops"])
+    warnings += worker.ask("release", 600)["warnings"]
     return [warning for warning in warnings if warning.startswith("it changed")]
 
 
@@ -170,7 +170,7 @@ def test_what_a_file_changes_reaches_no_other_model_and_is_said_on_its_row(worke
     assert differences(reported(worker, folder), before) == {}
     assert timed(worker, "leaky.py:Leaky") == [told]
     assert timed(worker, "lstm") == []
-    samples = worker.ask("measure", 60, turn=asdict(Turn(1)), **about("leaky.py:Leaky"))["samples"]
+    samples = worker.ask("measure", 600, turn=asdict(Turn(1)), **about("leaky.py:Leaky"))["samples"]
     assert [sample["warnings"] for sample in samples] == [[told]] * len(samples)
     assert differences(reported(worker, folder), before) == {}
 
@@ -178,13 +178,13 @@ def test_what_a_file_changes_reaches_no_other_model_and_is_said_on_its_row(worke
 @pytest.mark.parametrize("name", ["SetsThreadsWhenBuilt", "SetsThreadsAtFirst"])
 def test_what_is_labelled_threads_1_is_timed_with_one_thread(name: str, worker: ChildWorker, folder: Path) -> None:
     assert timed(worker, f"changes:{name}") == [THREADS]
-    worker.ask("prepare", 60, seed=1, **about(f"changes:{name}"))
+    worker.ask("prepare", 600, seed=1, **about(f"changes:{name}"))
     for pass_name in ("forward", "train"):
-        ready = worker.ask("ready", 60, name=pass_name, budget=BUDGET, plan=None)
+        ready = worker.ask("ready", 600, name=pass_name, budget=BUDGET, plan=None)
         threads_seen(folder)
-        worker.ask("block", 60, name=pass_name, loops=ready["loops"])
+        worker.ask("block", 600, name=pass_name, loops=ready["loops"])
         assert set(threads_seen(folder)) == {1}
-    worker.ask("release", 60)
+    worker.ask("release", 600)
 
 
 @pytest.mark.parametrize("name", ["SetsThreadsInEveryCall", "SetsThreadsAndPutsThemBack"])
@@ -197,26 +197,26 @@ def test_threads_that_are_set_in_every_call_are_a_fault_and_no_wrong_number(name
 
 
 def test_threads_that_change_between_blocks_are_seen_after_the_block(worker: ChildWorker, folder: Path) -> None:
-    worker.ask("prepare", 60, seed=0, **about("changes:SetsThreadsWhenTold"))
-    worker.ask("ready", 60, name="forward", budget=BUDGET, plan=None)
-    worker.ask("block", 60, name="forward", loops=1)
+    worker.ask("prepare", 600, seed=0, **about("changes:SetsThreadsWhenTold"))
+    worker.ask("ready", 600, name="forward", budget=BUDGET, plan=None)
+    worker.ask("block", 600, name="forward", loops=1)
     write(folder, {"set the threads": ""})
     with pytest.raises(CaseFault, match="in calls that are timed"):
-        worker.ask("block", 60, name="forward", loops=1)
+        worker.ask("block", 600, name="forward", loops=1)
 
 
 def test_a_forward_pass_keeps_its_number_where_training_breaks_the_label(worker: ChildWorker) -> None:
-    worker.ask("prepare", 60, seed=0, **about("changes:SetsThreadsInTraining"))
-    ready = worker.ask("ready", 60, name="forward", budget=BUDGET, plan=None)
-    assert worker.ask("block", 60, name="forward", loops=ready["loops"])["seconds"] > 0
+    worker.ask("prepare", 600, seed=0, **about("changes:SetsThreadsInTraining"))
+    ready = worker.ask("ready", 600, name="forward", budget=BUDGET, plan=None)
+    assert worker.ask("block", 600, name="forward", loops=ready["loops"])["seconds"] > 0
     with pytest.raises(CaseFault, match="in calls that are timed"):
-        worker.ask("ready", 60, name="train", budget=BUDGET, plan=None)
+        worker.ask("ready", 600, name="train", budget=BUDGET, plan=None)
 
 
 def test_steps_that_set_threads_have_no_time(worker: ChildWorker) -> None:
     case = DecodeCase(model="changes:SetsThreadsInSteps", num_layers=1, **SIZE)
     with pytest.raises(CaseFault, match="in calls that are timed"):
-        worker.ask("measure", 60, suite="decode", case=axes_of(case), turn=asdict(Turn()), max_memory=None)
+        worker.ask("measure", 600, suite="decode", case=axes_of(case), turn=asdict(Turn()), max_memory=None)
 
 
 @pytest.mark.parametrize(
@@ -240,9 +240,9 @@ def test_what_cannot_be_put_back_costs_the_process_and_no_other_row(
 
 def test_a_module_that_is_only_checked_changes_nothing_either(worker: ChildWorker, folder: Path) -> None:
     before = reported(worker, folder)
-    worker.ask("check", 60, **about("leaky.py:Leaky"))
-    worker.ask("describe", 60, model="leaky.py:Leaky", shape={"batch_size": 1, "seq_len": 4, "d_model": 4})
-    assert worker.ask("origin", 60, model="leaky.py:Leaky", forbidden=None)["file"] == str(folder / "leaky.py")
+    worker.ask("check", 600, **about("leaky.py:Leaky"))
+    worker.ask("describe", 600, model="leaky.py:Leaky", shape={"batch_size": 1, "seq_len": 4, "d_model": 4})
+    assert worker.ask("origin", 600, model="leaky.py:Leaky", forbidden=None)["file"] == str(folder / "leaky.py")
     assert differences(reported(worker, folder), before) == {}
 
 
@@ -254,7 +254,7 @@ def test_a_module_that_does_not_fit_leaves_nothing_behind(worker: ChildWorker, f
     )
     for _ in range(2):
         with pytest.raises(UserError, match="no class or function 'Mixer'"):
-            worker.ask("prepare", 60, seed=0, **about("unfit.py:Mixer"))
+            worker.ask("prepare", 600, seed=0, **about("unfit.py:Mixer"))
         assert reported(worker, folder) == before
 
 
@@ -268,9 +268,9 @@ def test_what_is_missing_is_named_to_ab(worker: ChildWorker, folder: Path) -> No
     """It said that there was no module, of one that is there."""
     write(folder, {"package/__init__.py": "import no_such_library\n", "package/layers.py": REPORT})
     with pytest.raises(UserError, match=r"No module named 'no_such_library' .*__init__.py, line 1") as caught:
-        worker.ask("origin", 60, model="package.layers:Report", forbidden=None)
+        worker.ask("origin", 600, model="package.layers:Report", forbidden=None)
     assert "there is no module" not in str(caught.value)
-    assert worker.ask("origin", 60, model="nowhere:Report", forbidden=None)["reason"] == "there is no module nowhere"
+    assert worker.ask("origin", 600, model="nowhere:Report", forbidden=None)["reason"] == "there is no module nowhere"
 
 
 def test_this_programs_own_modules_belong_to_no_model(folder: Path) -> None:
@@ -278,7 +278,7 @@ def test_this_programs_own_modules_belong_to_no_model(folder: Path) -> None:
     made = ChildWorker(folder=folder)
     try:
         for model in ("leaky.py:Leaky", "lstm", "attention"):
-            samples = made.ask("measure", 60, turn=asdict(Turn()), **about(model))["samples"]
+            samples = made.ask("measure", 600, turn=asdict(Turn()), **about(model))["samples"]
             told = {warning for sample in samples for warning in sample["warnings"]}
             assert (told == set()) == (model != "leaky.py:Leaky")
     finally:
@@ -288,9 +288,9 @@ def test_this_programs_own_modules_belong_to_no_model(folder: Path) -> None:
 def test_a_request_that_does_not_fit_is_no_cases_fault(worker: ChildWorker) -> None:
     """It was taken for one, and what `ab` compares exactly vanished without a word."""
     with pytest.raises(RuntimeError, match="there is no request 'guess'"):
-        worker.ask("guess", 60)
+        worker.ask("guess", 600)
     with pytest.raises(RuntimeError, match="measure: got an unexpected keyword argument 'seed'"):
-        worker.ask("measure", 60, seed=0, turn=asdict(Turn()), **about("lstm"))
+        worker.ask("measure", 600, seed=0, turn=asdict(Turn()), **about("lstm"))
     with pytest.raises(RuntimeError, match="measure: missing a required argument: 'turn'"):
-        worker.ask("measure", 60, **about("lstm"))
-    assert worker.ask("measure", 60, turn=asdict(Turn()), **about("lstm"))["samples"]
+        worker.ask("measure", 600, **about("lstm"))
+    assert worker.ask("measure", 600, turn=asdict(Turn()), **about("lstm"))["samples"]
