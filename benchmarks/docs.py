@@ -22,7 +22,8 @@ from rnn_vs_attn.report import tables
 from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.bench.suite import BENCH
-from rnn_vs_attn.suites.suite import Suite, untaken
+from rnn_vs_attn.suites.case import untaken
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe as safe_text
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -50,22 +51,22 @@ def blocks() -> dict[str, str]:
 def table() -> str:
     """A few rows and columns of the reference run of `bench`."""
     run = read_run(REFERENCE / "cpu")
-    every = [*run.records, *BENCH.expand(run.records)]
+    every = [*run.records, *BENCH.analysis.expand(run.records)]
     shown = [r for r in every if r.axes.get("model") in MODELS and r.axes.get("seq_len") in LENGTHS]
-    columns = [dataclasses.replace(column, precise=False) for column in BENCH.columns if column.title in TITLES]
-    axes = [field.name for field in dataclasses.fields(BENCH.case)]
-    return tables.build(shown, axes, columns, None, row_axes=BENCH.row_axes, implied=untaken(shown)).markdown()
+    columns = [dataclasses.replace(column, precise=False) for column in BENCH.view.columns if column.title in TITLES]
+    axes = [field.name for field in dataclasses.fields(BENCH.axes.case)]
+    return tables.build(shown, axes, columns, None, row_axes=BENCH.axes.row, implied=untaken(shown)).markdown()
 
 
 def options(suite: Suite) -> str:
     """What a suite measures by default, an option a line, and the axes that are no options."""
-    fields = dataclasses.fields(suite.case)
+    fields = dataclasses.fields(suite.axes.case)
     rows = [option(field) for field in fields if not field.metadata.get("fixed")]
-    cases = suite.select([suite.complete(suite.case())])
-    held = [field.name for field in fields if field.metadata.get("fixed") and field.name not in suite.implied]
+    cases = suite.axes.select([suite.axes.complete(suite.axes.case())])
+    held = [field.name for field in fields if field.metadata.get("fixed") and field.name not in suite.axes.implied]
     values = {name: " or ".join(dict.fromkeys(str(getattr(case, name)) for case in cases)) for name in held}
     told = [f"{name} {value}" for name, value in values.items()]
-    told += [f"{name} (follows from the others)" for name in suite.implied]
+    told += [f"{name} (follows from the others)" for name in suite.axes.implied]
     beside = f"\n\nAxes that are no options: {safe_text.markdown(', '.join(told))}." if told else ""
     return table_of(("option", "default", "what"), rows) + beside
 
@@ -84,7 +85,7 @@ def metrics(suite: Suite) -> str:
     """What the records of a suite hold, a metric a line."""
     rows = [
         (f"`{m.name}`", m.unit, m.better, "yes" if m.exact else "no", safe_text.markdown(m.title) or "–")
-        for m in suite.metrics
+        for m in (row.metric for row in suite.metrics)
     ]
     return table_of(("metric", "unit", "better", "exact", "what"), rows)
 

@@ -1,9 +1,18 @@
-"""What the user can mend: one sentence that names the value, what is allowed and the way out."""
+"""What the user can mend: one sentence that names the value, what is allowed and the way out; and how commands end."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+
+DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143  # exit codes
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM."""
+
+    def __init__(self, exit_code: int) -> None:
+        self.exit_code = exit_code
 
 
 class UserError(Exception):

@@ -50,8 +50,8 @@ def label(record: Record) -> str:
     """`bench/lstm/seq_len=512/dtype=float32/device=cpu/threads=2`: axes off their defaults, and a few always; those
     that follow from others never."""
     suite = next((s for s in SUITES if s.name == record.suite), None)
-    defaults = {f.name: f.default for f in fields(suite.case)} if suite else {}
-    always, implied = ((*_ALWAYS, *suite.row_axes), suite.implied) if suite else (_ALWAYS, ())
+    defaults = {f.name: f.default for f in fields(suite.axes.case)} if suite else {}
+    always, implied = ((*_ALWAYS, *suite.axes.row), suite.axes.implied) if suite else (_ALWAYS, ())
     parts = [record.suite, str(record.axes.get("model", "machine"))]
     for name, value in record.axes.items():
         if name != "model" and name not in implied and (name in always or defaults.get(name, ...) != value):

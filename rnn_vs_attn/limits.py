@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+
+from rnn_vs_attn.errors import CaseFault
 
 LONG_CALL = 2.0  # seconds; above it one call that is thrown away and one block are all
 MAX_BLOCKS = 20
 LOOKS = (6, 9, 12)  # finished rounds after which the intervals are looked at
 ENOUGH = 0.2  # seconds of timed calls where a suite times each of them by itself
+PATIENCE = 10.0  # seconds that any case may take in a round, and in a look before the first one, --timeout allowing
 MOST_STEPS = 64  # decoded in a row, or the context would be another one
 UNTIMED_STEPS = 3  # before them: they load code, and make room for more positions where the context filled it
 DECODED = UNTIMED_STEPS + MOST_STEPS  # positions that decoding takes beyond the context, at most
+_LEAST = 0.001  # seconds that any answer is waited for
 
 
 @dataclass(frozen=True)
@@ -92,3 +97,51 @@ class Limits:
     def wanted_rounds(self) -> int:
         """The rounds that come before everything else: those that were asked for, or as many as an interval takes."""
         return self.rounds if self.rounds is not None else LOOKS[0]
+
+
+@dataclass(frozen=True)
+class PairLimits:
+    """How many pairs each stage of `ab` has and what they may take. margin: a part, 0.03 is 3 %."""
+
+    margin: float = 0.03
+    screen: int = 8
+    confirm: int = 20
+    max_seconds: float = 900.0
+    timeout: float = 120.0
+    max_memory: int | None = None
+    seed: int = 0
+    budget: Budget = field(default_factory=lambda: Budget(warm_up=0.1, max_warm_up=0.3, min_blocks=4, case=0.12))
+
+
+# Time that ends
+
+
+class TimeIsUp(Exception):
+    """--max-seconds has passed."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When one case is given up, by the clock, and which limit gives it so long: `--timeout 120 allows`.
+
+    within: in one "round" or "pair".
+    """
+
+    until: float
+    within: str
+    limit: str
+
+    def left(self, clock: Callable[[], float]) -> float:
+        """Seconds that the next answer may take."""
+        return max(self.until - clock(), _LEAST)
+
+    def told(self, fault: CaseFault) -> CaseFault:
+        """A fault as it is told: of an answer that did not come in time, the limit."""
+        if fault.status != "timeout":
+            return fault
+        return CaseFault("timeout", f"it took longer in one {self.within} than {self.limit}", fault.warnings)
+
+
+def deadline(now: float, timeout: float, within: str) -> Deadline:
+    """The one that --timeout sets."""
+    return Deadline(now + timeout, within, f"--timeout {timeout:g} allows")

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import settings
 
 from rnn_vs_attn.errors import CaseFault
+from rnn_vs_attn.limits import Plan
 from rnn_vs_attn.records.build import build_record
+from rnn_vs_attn.records.timing import Block, Care, Ready
 from rnn_vs_attn.records.types import AxisValue, Metric, Record, Run, Sample, SampleLine
-from rnn_vs_attn.suites.bench import suite as bench
-from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
-from rnn_vs_attn.suites.suite import ANCHORS, Case, Suite, axes_of, option
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.suites.blocks import timed_samples
+from rnn_vs_attn.suites.case import Case, axes_of, option
+from rnn_vs_attn.suites.metrics import ANCHORS, BACKWARD_TIME, FORWARD_TIME, PEAK_MEMORY, TRAIN_TIME
+from rnn_vs_attn.suites.suite import CaseAxes, Measured, Rounds, Suite, rows
+from rnn_vs_attn.worker.protocol import (
+    MakeReady,
+    Measure,
+    Prepare,
+    ReadPeak,
+    Release,
+    Request,
+    Samples,
+    TimeBlock,
+    Warnings,
+)
 
 unhurried = settings(deadline=None, max_examples=60)  # a busy machine is no failure
 
@@ -22,6 +38,7 @@ CALL = 0.002  # seconds of a call that nothing else is said of
 WARM_UP = 0.25
 BLOCKS = 3
 KILLS_ITS_WORKER = ("crashed", "timeout")
+Reply = TypeVar("Reply")
 
 
 @dataclass(frozen=True)
@@ -31,21 +48,18 @@ class FakeCase(Case):
     variant: str = option("plain", "Which of two.", choices=("plain", "odd"))
 
 
-def _not_measured_here(case: Any, seed: int) -> Iterator[Sample]:
-    raise AssertionError("the parent measures nothing itself")
-
-
 FAKE = Suite(
     name="fake",
     help="Measures nothing.",
-    case=FakeCase,
-    metrics=(*bench.TIMES, bench.PEAK_MEMORY, *ANCHORS),
-    per_case=("forward_time", "train_time", "peak_memory"),
-    precise=("forward_time", "train_time"),
-    measure=_not_measured_here,
-    passes=("forward", "train"),
-    timed_samples=bench.timed_samples,
-    anchor_axes=("device", "dtype", "threads"),
+    axes=CaseAxes(FakeCase, anchor=("device", "dtype", "threads")),
+    metrics=(
+        Measured(FORWARD_TIME, owed=True, precise=True),
+        *rows(BACKWARD_TIME),
+        Measured(TRAIN_TIME, owed=True, precise=True),
+        Measured(PEAK_MEMORY, owed=True),
+        *rows(*ANCHORS),
+    ),
+    rounds=Rounds(passes=("forward", "train"), timed_samples=timed_samples),
 )
 
 
@@ -78,22 +92,30 @@ class FakeClock:
 
 
 @dataclass(frozen=True)
-class Request:
+class Asked:
     """What the runner asked of a worker. case: the one it was about; round: the seed that it was prepared with."""
 
     worker: int
-    do: str
+    request: Request[Any]
     timeout: float
     case: dict[str, Any] | None
     round: int | None
-    fields: dict[str, Any]
+
+    @property
+    def kind(self) -> type[Request[Any]]:
+        return type(self.request)
 
     @property
     def model(self) -> str | None:
         return self.case["model"] if self.case else None
 
+    @property
+    def name(self) -> str | None:
+        """The pass that it is about."""
+        return getattr(self.request, "name", None)
+
     def __str__(self) -> str:
-        return " ".join([self.do, *([self.fields["name"]] if "name" in self.fields else [])])
+        return " ".join(filter(None, [self.kind.__name__, self.name]))
 
 
 @dataclass
@@ -102,13 +124,13 @@ class FakeMachine:
 
     clock: FakeClock = field(default_factory=FakeClock)
     seconds: Callable[[str, str, int], float] = lambda model, name, number: CALL
-    trouble: Callable[[Request], BaseException | None] = lambda request: None
+    trouble: Callable[[Asked], BaseException | None] = lambda request: None
     peak: Callable[[int], float] = lambda reading: 1e11  # FLOP/s, by how many readings there were before
     num_blocks: int = BLOCKS
-    cares: Mapping[str, dict[str, Any]] = field(default_factory=dict)  # by pass
+    cares: Mapping[str, Care] = field(default_factory=dict)  # by pass
     warnings: list[str] = field(default_factory=list)
     workers: list[FakeWorker] = field(default_factory=list)
-    requests: list[Request] = field(default_factory=list)
+    requests: list[Asked] = field(default_factory=list)
 
     def start(self) -> FakeWorker:
         assert not any(worker.alive for worker in self.workers), "two workers at once disturb each other"
@@ -116,18 +138,18 @@ class FakeMachine:
         self.workers.append(FakeWorker(self, len(self.workers)))
         return self.workers[-1]
 
-    def asked(self, do: str, **wanted: Any) -> list[Request]:
+    def asked(self, kind: type[Request[Any]], **wanted: Any) -> list[Asked]:
         """Requests of one kind whose attributes are as given."""
-        found = [request for request in self.requests if request.do == do]
+        found = [request for request in self.requests if request.kind is kind]
         return [r for r in found if all(getattr(r, name) == value for name, value in wanted.items())]
 
-    def models(self, do: str, **wanted: Any) -> list[str]:
+    def models(self, kind: type[Request[Any]], **wanted: Any) -> list[str]:
         """The models that requests of one kind were about, in order."""
-        return [request.model for request in self.asked(do, **wanted) if request.model is not None]
+        return [request.model for request in self.asked(kind, **wanted) if request.model is not None]
 
 
 class FakeWorker:
-    """Answers as `rnn_vs_attn.worker.server` does; its plans tell which worker made them."""
+    """Answers as `rnn_vs_attn.worker.answers` does; its plans tell which worker made them."""
 
     start_up = 0.5
 
@@ -138,65 +160,65 @@ class FakeWorker:
         self._case: dict[str, Any] | None = None
         self._round: int | None = None
 
-    def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
+    def ask(self, request: Request[Reply], timeout: float) -> Reply:
         assert self.alive, "a dead worker was asked"
-        if do in ("prepare", "measure"):
-            self._case, self._round = fields["case"], fields["seed"] if do == "prepare" else fields["turn"]["seed"]
-        about = self._case if do != "anchor" else None
-        request = Request(self._number, do, timeout, about, self._round, fields)
-        self._machine.requests.append(request)
-        trouble = self._machine.trouble(request)
+        if isinstance(request, Prepare | Measure):
+            self._case = request.about.axes
+            self._round = request.seed if isinstance(request, Prepare) else request.turn.seed
+        about = self._case if not isinstance(request, ReadPeak) else None
+        asked = Asked(self._number, request, timeout, about, self._round)
+        self._machine.requests.append(asked)
+        trouble = self._machine.trouble(asked)
         if trouble is not None:
             self.alive = not (isinstance(trouble, CaseFault) and trouble.status in KILLS_ITS_WORKER)
             raise trouble
-        answer: dict[str, Any] = getattr(self, "_" + do)(fields)
+        answers: dict[type[Request[Any]], Callable[[Any], Any]] = {
+            ReadPeak: self._peak,
+            Prepare: lambda request: Warnings(tuple(self._machine.warnings)),
+            MakeReady: self._ready,
+            TimeBlock: self._block,
+            Release: lambda request: Warnings(()),
+            Measure: self._measure,
+        }
+        answer: Reply = answers[type(request)](request)
         return answer
 
-    def wait_until_ready(self) -> None:
-        assert self.alive
+    def pin(self, cores: Set[int]) -> None:
+        raise AssertionError("a run keeps no worker on a processor")
 
     def close(self) -> None:
         self.alive = False
 
-    def _anchor(self, fields: dict[str, Any]) -> dict[str, Any]:
-        value = self._machine.peak(len(self._machine.asked("anchor")) - 1)
-        return {"samples": [dataclasses.asdict(Sample(name, value)) for name in ("peak_flops", "python_loop_time")]}
+    def _peak(self, request: ReadPeak) -> Samples:
+        value = self._machine.peak(len(self._machine.asked(ReadPeak)) - 1)
+        return Samples(tuple(Sample(name, value) for name in ("peak_flops", "python_loop_time")))
 
-    def _prepare(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return {"warnings": list(self._machine.warnings)}
-
-    def _ready(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def _ready(self, request: MakeReady) -> Ready:
         self._machine.clock.now += WARM_UP
-        made = {"loops": 40 + self._number, "num_blocks": self._machine.num_blocks}
-        seen = {"care": self._machine.cares.get(fields["name"]), "warnings": []}
-        warm_up = {"warm_up_seconds": WARM_UP, "warm_seconds": 0.0, "settled": True}
-        return (fields["plan"] or made) | warm_up | seen
+        plan = request.plan or Plan(40 + self._number, self._machine.num_blocks)
+        return Ready(plan, WARM_UP, settled=True, care=self._machine.cares.get(request.name, Care()))
 
-    def _block(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def _block(self, request: TimeBlock) -> Block:
         assert self._case is not None
         assert self._round is not None
-        seconds = self._machine.seconds(self._case["model"], fields["name"], self._round)
-        wall = seconds * fields["loops"]
+        seconds = self._machine.seconds(self._case["model"], request.name, self._round)
+        wall = seconds * request.loops
         self._machine.clock.now += wall
-        return {"seconds": seconds, "backward": seconds / 2, "host": None, "wall": wall}
+        return Block(seconds, backward=seconds / 2, wall=wall)
 
-    def _release(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return {"warnings": []}
-
-    def _measure(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def _measure(self, request: Measure) -> Samples:
         self._machine.clock.now += 1.0
-        samples = [Sample("peak_memory", 2048.0, {"pass": name}) for name in ("forward", "train")]
-        return {"samples": [dataclasses.asdict(sample) for sample in samples]}
+        return Samples(tuple(Sample("peak_memory", 2048.0, {"pass": name}) for name in ("forward", "train")))
 
 
 def fault(
-    status: str, reason: str, do: str, model: str, number: int | None = None, name: str | None = None
-) -> Callable[[Request], BaseException | None]:
+    status: str, reason: str, kind: type[Request[Any]], model: str, number: int | None = None, name: str | None = None
+) -> Callable[[Asked], BaseException | None]:
     """A `trouble`: one model's requests of one kind fail, in one round and one pass only where these are given."""
 
-    def trouble(request: Request) -> BaseException | None:
-        hit = request.do == do and request.model == model
-        hit = hit and number in (None, request.round) and name in (None, request.fields.get("name"))
+    def trouble(request: Asked) -> BaseException | None:
+        hit = request.kind is kind and request.model == model
+        hit = hit and number in (None, request.round) and name in (None, request.name)
         return CaseFault(status, reason) if hit else None
 
     return trouble

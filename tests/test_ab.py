@@ -24,7 +24,7 @@ from repositories import commit, git, layer, module, repository, state, write
 
 from rnn_vs_attn.ab import versions as sides
 from rnn_vs_attn.cli import app as cli
-from rnn_vs_attn.run.session import Interrupted
+from rnn_vs_attn.errors import Interrupted
 
 SMALL = "--seq-len 8 --d-model 8 --batch-size 1 --threads 1 --pass forward".split()
 FEW = [*SMALL, *"--screen 5 --confirm 5 --margin 90%".split()]  # nothing but twice the time can be a verdict

@@ -20,9 +20,9 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import Block, Stack
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.types import Sample
+from rnn_vs_attn.suites.gradflow import measure as gradflow
 from rnn_vs_attn.suites.gradflow import samples
-from rnn_vs_attn.suites.gradflow import suite as gradflow
-from rnn_vs_attn.suites.gradflow.suite import GradflowCase
+from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
 D = 8
 CPU = torch.device("cpu")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,12 @@ from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, ModelSpec, find
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
 from rnn_vs_attn.suites import suite_named
-from rnn_vs_attn.suites.suite import axes_of
-from rnn_vs_attn.worker.server import Worker
+from rnn_vs_attn.worker.batches import Batches
+from rnn_vs_attn.worker.cases import Cases
+from rnn_vs_attn.worker.measurements import MEASUREMENTS
+from rnn_vs_attn.worker.protocol import About, Check, Measure, Prepare
+from rnn_vs_attn.worker.questions import Questions
+from rnn_vs_attn.worker.sandbox import Sandbox
 
 APART, OVER_IT = Batch(), Batch(mixes=True, runs_over_it=True)
 SUITES = ("bench", "scaling", "gradflow", "decode")
@@ -135,21 +139,30 @@ def test_a_language_model_over_the_batch_would_be_found() -> None:
 # Refused
 
 
+@dataclass(frozen=True)
+class Worker:
+    """What answers requests in a worker's process, in this one."""
+
+    questions: Questions
+    cases: Cases
+
+
 @pytest.fixture
 def worker() -> Iterator[Worker]:
-    yield Worker()
+    sandbox, batches = Sandbox(), Batches()
+    yield Worker(Questions(sandbox, batches), Cases(sandbox, batches))
     memory.limit(None)
 
 
-def case(suite: str, model: str, **fields: Any) -> dict[str, Any]:
-    made = suite_named(suite).case(model=model, seq_len=8, d_model=8, device="cpu", threads=1, **fields)
-    return axes_of(made)
+def about(suite: str, model: str, **fields: Any) -> About:
+    made = suite_named(suite).axes.case(model=model, seq_len=8, d_model=8, device="cpu", threads=1, **fields)
+    return About.of(suite_named(suite), made, max_memory=None)
 
 
 @pytest.mark.parametrize("suite", SUITES)
 def test_every_suite_refuses_it_before_the_run(suite: str, worker: Worker) -> None:
     with pytest.raises(CaseFault, match="it runs over the batch") as fault:
-        worker.check(suite, case(suite, "habits:OverTheBatch"), None)
+        worker.questions.check(Check(about(suite, "habits:OverTheBatch")))
     assert fault.value.status == "failed"
 
 
@@ -159,10 +172,10 @@ def test_every_suite_refuses_its_cases_among_others(suite: str, model: str, work
     parts = [{}, {"part": "graph"}, {"part": "route"}] if suite == "scaling" else [{}]
     for fields in parts:
         with pytest.raises(CaseFault, match="it runs over the batch"):
-            worker.measure(suite, case(suite, model, **fields), asdict(Turn()), None)
-    if suite_named(suite).workload is not None:
+            worker.cases.measure(Measure(about(suite, model, **fields), Turn()))
+    if MEASUREMENTS[suite].workload is not None:
         with pytest.raises(CaseFault, match="it runs over the batch"):
-            worker.prepare(suite, case(suite, model), 0, None)
+            worker.cases.prepare(Prepare(about(suite, model), seed=0))
 
 
 def test_it_is_asked_once_of_a_model_and_in_the_first_round(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,13 +183,13 @@ def test_it_is_asked_once_of_a_model_and_in_the_first_round(worker: Worker, monk
     of = batch_independence.of
     monkeypatch.setattr(batch_independence, "of", lambda *given: calls.append(1) or of(*given))
     for seed in (1, 0, 0):
-        worker.prepare("bench", case("bench", "lstm"), seed, None)
+        worker.cases.prepare(Prepare(about("bench", "lstm"), seed))
     assert len(calls) == 1
 
 
 def test_what_is_no_fault_is_a_word_on_the_row(worker: Worker) -> None:
-    assert worker.prepare("bench", case("bench", "habits:Centred"), 0, None)["warnings"] == [MIXES]
-    assert worker.prepare("bench", case("bench", "habits:Random"), 0, None)["warnings"] == [RANDOM]
+    assert worker.cases.prepare(Prepare(about("bench", "habits:Centred"), seed=0)).warnings == (MIXES,)
+    assert worker.cases.prepare(Prepare(about("bench", "habits:Random"), seed=0)).warnings == (RANDOM,)
 
 
 @pytest.mark.parametrize("words", [["gradflow"], ["ab", "--aa"]])

@@ -19,14 +19,16 @@ from rich.console import Console
 from rnn_vs_attn.cli import app as cli
 from rnn_vs_attn.cli import models as listing
 from rnn_vs_attn.cli.models import model_row
+from rnn_vs_attn.limits import Plan
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.registry import BUILT_IN, find
 from rnn_vs_attn.models.shapes import AlbertShape
-from rnn_vs_attn.suites.bench.suite import BenchCase
-from rnn_vs_attn.suites.layer_passes import timed_samples
-from rnn_vs_attn.suites.suite import warnings_for
+from rnn_vs_attn.records.timing import Block, Ready
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.blocks import timed_samples
+from rnn_vs_attn.suites.case import warnings_for
 
 
 def assert_one_sentence(done: subprocess.CompletedProcess[str], said: str) -> None:
@@ -180,8 +182,9 @@ def test_dry_run_lists_the_cases_and_measures_none(tmp_path: Path) -> None:
 
 
 def test_the_first_call_under_compile_is_a_sample_of_its_own_and_no_time_of_a_pass() -> None:
-    block = {"seconds": 0.001, "backward": 0.0005, "host": None}
-    samples = timed_samples("train", [block], {"warnings": [], "compile_seconds": 3.0})
+    block = Block(seconds=0.001, backward=0.0005, host=None, wall=0.001)
+    ready = Ready(Plan(loops=1, num_blocks=1), warm_up_seconds=0.1, warm_seconds=0.1, compile_seconds=3.0)
+    samples = timed_samples("train", [block], ready)
     assert {s.metric: s.value for s in samples} == {"train_time": 0.001, "backward_time": 0.0005, "compile_time": 3.0}
     assert [s.axes for s in samples if s.metric == "compile_time"] == [{"pass": "train"}]
     (warning,) = warnings_for(BenchCase("lstm", 8, device="cpu", threads=1, compile=True))
@@ -228,7 +231,7 @@ def test_a_narrow_terminal_shows_every_model_and_all_of_its_facts(monkeypatch: p
     shape = Shape(1, 512, 128, 4, 1)
     rows = [model_row(spec, shape, named=False, debug=False) for spec in BUILT_IN]
     out = Console(file=io.StringIO(), force_terminal=True, width=60, color_system=None)
-    monkeypatch.setattr(listing, "console", lambda: out)
+    monkeypatch.setattr(listing, "Terminal", lambda: out)
     listing.print_models(rows, shape)
     text = out.file.getvalue()
     assert max(map(len, text.splitlines())) <= 60

@@ -15,9 +15,10 @@ from rnn_vs_attn.compare import runs as compare
 from rnn_vs_attn.compare.runs import Rules
 from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record, Run
-from rnn_vs_attn.suites.suite import CALIBRATION
+from rnn_vs_attn.suites.metrics import CALIBRATION
 
 MACHINE = {"cpu": "abacus", "usable_cores": 2, "torch": "2.13.0", "git_commit": "abc"}
 ECHOES = frozenset(["tokens_per_second"])
@@ -253,7 +254,7 @@ def test_a_record_that_was_edited_into_nonsense_is_named_with_its_line(
     well = record("forward_time", [0.5])
     path = stored(tmp_path / "run", record("train_time", [0.5]), dataclasses.replace(well, **broken))
     with pytest.raises(UserError, match="line 2") as error:
-        compare.read(path)
+        checked_run(path)
     assert said in str(error.value)
 
 
@@ -261,7 +262,7 @@ def test_a_record_that_stands_twice_is_refused(tmp_path: Path) -> None:
     well = record("forward_time", [0.5])
     path = stored(tmp_path / "run", well, record("train_time", [0.5]), well)
     with pytest.raises(UserError, match="line 3 repeats line 1: forward_time"):
-        compare.read(path)
+        checked_run(path)
 
 
 def test_more_than_two_runs_are_a_table_in_the_order_of_time() -> None:

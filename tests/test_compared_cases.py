@@ -16,8 +16,9 @@ from rnn_vs_attn.compare.verdicts import FAILED, MISSING, NEW, Comparison
 from rnn_vs_attn.records.folder import RunFolder, read_run
 from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.suites.metrics import CALIBRATION
 from rnn_vs_attn.suites.scaling.suite import SCALING
-from rnn_vs_attn.suites.suite import CALIBRATION, Suite
+from rnn_vs_attn.suites.suite import Suite
 
 REFERENCE = Path(__file__).resolve().parent.parent / "results/reference"
 CPU = read_run(REFERENCE / "cpu")
@@ -28,7 +29,7 @@ DERIVED = ("exponent", "crossing")
 
 
 def rules_of(suite: Suite) -> Rules:
-    axes = tuple(field.name for field in dataclasses.fields(suite.case))
+    axes = tuple(field.name for field in dataclasses.fields(suite.axes.case))
     return Rules(0.03, axes, calibration=CALIBRATION, echoes=frozenset(suite.echoes))
 
 
@@ -50,9 +51,10 @@ def left_out(which: Callable[[Record], bool], needed: int = 200) -> Run:
     """The reference run as one that had no time for some cases: what is read out of all lengths is of the others."""
     reason = f"left out: 6 rounds with it do not fit into --max-seconds 165; {needed} has it"
     run = with_fault(CPU, which, "timeout", reason)
-    owed = [r for r in run.records if r.metric not in DERIVED and (r.status == "ok" or r.metric in BENCH.per_case)]
+    names = [row.metric.name for row in BENCH.metrics if row.owed]
+    owed = [r for r in run.records if r.metric not in DERIVED and (r.status == "ok" or r.metric in names)]
     told = [dataclasses.replace(r, details={"needed_seconds": needed}) if r.status != "ok" else r for r in owed]
-    return changed(run, [*told, *BENCH.derive(told)])
+    return changed(run, [*told, *BENCH.analysis.derive(told)])
 
 
 def judged(candidate: Run, baseline: Run = CPU) -> list[Comparison]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +22,12 @@ from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.conduct.layers import Conduct, renew_between_calls
 from rnn_vs_attn.measure.timing.clock import PASSES, CPUClock
 from rnn_vs_attn.measure.timing.cuda_graphs import GraphedWorkload
-from rnn_vs_attn.measure.workload import Care, Workload
+from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, ModelSpec
-from rnn_vs_attn.suites.bench import suite as bench
+from rnn_vs_attn.records.timing import Care
+from rnn_vs_attn.suites import layer_passes
 
 NOTHING = Care()
 IN_PLACE = Care(in_place=True)
@@ -295,11 +294,10 @@ def test_the_gradient_of_the_output_does_not_drift() -> None:
 def test_a_later_round_takes_what_the_first_one_saw() -> None:
     for kind in (habits.KeepsMany, habits.Carries, habits.InPlace, habits.Plain):
         first = renew_between_calls(workload(kind(8)), "forward")
-        known = json.loads(json.dumps(asdict(first.care)))
         later = workload(kind(8))
         calls: list[int] = []
         later.module.register_forward_hook(lambda *_, calls=calls: calls.append(1))
-        assert renew_between_calls(later, "forward", known) == Conduct(first.care)
+        assert renew_between_calls(later, "forward", first.care) == Conduct(first.care)
         assert len(calls) == (1 if first.care.changes else 0)
         assert later.cares == ({} if first.care == NOTHING else {"forward": first.care})
 
@@ -312,7 +310,7 @@ def test_a_state_that_the_first_call_makes_does_not_drift_in_a_later_round() -> 
             self.h = torch.ones(8) if self.h is None else 3 * self.h
             return self.computed(x) + self.h
 
-    care = asdict(renew_between_calls(workload(MakesItsState(8)), "forward").care)
+    care = renew_between_calls(workload(MakesItsState(8)), "forward").care
     later = workload(MakesItsState(8))
     renew_between_calls(later, "forward", care)
     CPUClock().block(later, "forward", 200)
@@ -341,16 +339,16 @@ def test_a_cuda_graph_of_such_a_layer_is_refused() -> None:
 @kinds(habits.InPlace, habits.KeepsByValue)
 def test_flops_are_those_of_a_layer_that_computes(kind: type[nn.Module]) -> None:
     made = workload(kind(8))
-    forward, _ = bench.count_operations(made, None)
+    forward, _ = layer_passes.count_operations(made, None)
     assert forward.flops == 2 * 4 * 6 * 8 * 8
-    assert [x.flops for x in bench.count_operations(workload(habits.InPlace(8)), None)] == [
-        x.flops for x in bench.count_operations(workload(habits.Plain(8)), None)
+    assert [x.flops for x in layer_passes.count_operations(workload(habits.InPlace(8)), None)] == [
+        x.flops for x in layer_passes.count_operations(workload(habits.Plain(8)), None)
     ]
 
 
 @kinds(habits.KeepsMany, habits.KeepsInTheClass)
 def test_flops_are_unknown_of_a_layer_that_looks_at_its_inputs_memory(kind: type[nn.Module]) -> None:
-    forward, _ = bench.count_operations(workload(kind(8)), None)
+    forward, _ = layer_passes.count_operations(workload(kind(8)), None)
     assert forward.flops is None
     assert "hands a tensor to what runs outside" in forward.reason
 

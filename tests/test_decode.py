@@ -22,7 +22,6 @@ from rnn_vs_attn.measure.conduct.batch_independence import RANDOM
 from rnn_vs_attn.measure.conduct.layers import IN_PLACE, REMEMBERS
 from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.timing import calls, decoding
-from rnn_vs_attn.measure.workload import Care
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.language import interface as language
@@ -30,12 +29,14 @@ from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.mixer import advance
 from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, find
 from rnn_vs_attn.models.shapes import LanguageShape
+from rnn_vs_attn.records.timing import Care
 from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.suites.decode import measure as decode
 from rnn_vs_attn.suites.decode import remarks as decode_words
-from rnn_vs_attn.suites.decode import suite as decode
 from rnn_vs_attn.suites.decode.analysis import derive, expand
-from rnn_vs_attn.suites.decode.suite import DECODE, DecodeCase
-from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.suites.decode.case import DecodeCase
+from rnn_vs_attn.suites.decode.suite import DECODE
 
 FLOWS = str(Path(__file__).parent / "user_modules" / "flows.py")
 LAYERS = str(Path(__file__).parent / "user_modules" / "layers.py")
@@ -84,7 +85,9 @@ def test_steps_of_a_language_model_are_its_forward(name: str) -> None:
 @pytest.mark.parametrize("name", [spec.name for spec in LANGUAGE_MODELS])
 def test_parameters_of_language_models_are_counted_without_building_them(name: str) -> None:
     shape = LanguageShape(24, 3, 2, vocab_size=11, context_len=7, memory_len=5)
-    assert build.count_parameters(language.build(find(name), shape)) == shape.num_params(name)
+    shape_of = find(name).language_shape
+    assert shape_of is not None
+    assert build.count_parameters(language.build(find(name), shape)) == shape_of(shape).num_params
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in MODELS])

@@ -95,8 +95,7 @@ def test_a_command_line_is_understood(line: str) -> None:
     axes = sweeps.parse(suite, given)
     sweeps.check(suite, axes, force=True)
     axes["device"] = ["cpu" if device == "auto" else device for device in axes["device"]]
-    if suite.check:
-        suite.check(axes)
+    suite.axes.check(axes)
     assert sweeps.cases(suite, axes)
 
 

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FAKE, FakeMachine, unfinished_run
+from fakes import FAKE, unfinished_run
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.machine import control_groups, environment
 from rnn_vs_attn.machine.environment import CPUState, changes, describe, fingerprint, hard_keys
 from rnn_vs_attn.records.folder import RunFolder
-from rnn_vs_attn.run import session
+from rnn_vs_attn.run import command
+from rnn_vs_attn.run.options import RunOptions
 
 CPUINFO = """\
 vendor_id\t: GenuineIntel
@@ -341,18 +342,18 @@ def resumed(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path
     """`--resume` of a run that was begun on a machine with these facts; nothing is measured."""
     here = describe({}, anonymous=True)
     made = RunFolder.create(folder)
-    axes = {field.name: [field.default] for field in dataclasses.fields(FAKE.case)}
+    axes = {field.name: [field.default] for field in dataclasses.fields(FAKE.axes.case)}
     made.write_run(
         unfinished_run(
             settings={"axes": axes, "limits": dataclasses.asdict(Limits())}, environment=json.loads(json.dumps(facts))
         )
     )
     made.close()
-    monkeypatch.setattr("rnn_vs_attn.worker.client.ChildWorker", lambda *_, **__: FakeMachine().start())
-    monkeypatch.setattr(session, "_probe", lambda *_, **__: {})
-    monkeypatch.setattr(session, "_run", lambda *_, **__: "goes on")
+    monkeypatch.setattr(command, "_probe", lambda *_, **__: {})
+    monkeypatch.setattr(command, "estimates", lambda *_: {})
+    monkeypatch.setattr(command, "_run", lambda *_, **__: "goes on")
     monkeypatch.setattr(environment, "describe", lambda *_, **__: here)
-    return session.resume(FAKE, {"resume": folder, "retry": False, "debug": False})
+    return command.resume(FAKE, RunOptions(resume=folder))
 
 
 OTHER = {"cpu": "another", "cpu_quota": 1.5, "usable_cores": 999, "affinity_cores": 999, "torch": "1.0"}

@@ -10,10 +10,13 @@ import pytest
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Budget, Limits, Plan
+from rnn_vs_attn.records.timing import Block, Ready
 from rnn_vs_attn.run.estimates import estimates
 from rnn_vs_attn.run.schedule import Look
-from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.worker.protocol import MakeReady, Prepare, Request, TimeBlock, Warnings
 
 SHORT = Limits(max_seconds=0.0, budget=Budget())  # two lengths of each family are looked at, and no more
 LENGTHS = (64, 128, 1024)
@@ -28,17 +31,17 @@ class Sized:
         self.seconds = seconds
         self.looked: list[tuple[str, int]] = []
 
-    def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
-        if do == "prepare":
-            self.case = fields["case"]
+    def ask(self, request: Request[Any], timeout: float) -> Any:
+        if isinstance(request, Prepare):
+            self.case = request.about.axes
             self.looked.append((self.case["model"], self.case["seq_len"]))
             if self.case["model"].startswith("broken"):
                 raise CaseFault("failed", "it is broken")
-        if do == "ready":
-            return {"loops": 1}
-        if do != "block":
-            return {"warnings": []}
-        return {"seconds": self.seconds(self.case["model"], fields["name"], self.case["seq_len"])}
+        if isinstance(request, MakeReady):
+            return Ready(Plan(1, 1), 0.0)
+        if isinstance(request, TimeBlock):
+            return Block(self.seconds(self.case["model"], request.name, self.case["seq_len"]))
+        return Warnings(())
 
 
 def cases(model: str, lengths: tuple[int, ...] = LENGTHS) -> list[Case]:

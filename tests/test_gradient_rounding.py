@@ -18,9 +18,9 @@ from rnn_vs_attn.measure.gradient import flow as adjoint
 from rnn_vs_attn.measure.gradient import rounding
 from rnn_vs_attn.measure.gradient.passes import one_hot
 from rnn_vs_attn.measure.gradient.whole import back
+from rnn_vs_attn.suites.gradflow import measure as gradflow
 from rnn_vs_attn.suites.gradflow import samples
-from rnn_vs_attn.suites.gradflow import suite as gradflow
-from rnn_vs_attn.suites.gradflow.suite import GradflowCase
+from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
 SAID = "this module's own rounding"
 

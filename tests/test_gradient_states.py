@@ -21,8 +21,8 @@ from rnn_vs_attn.measure.states import copied, form, tensors, with_tensors
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, find
-from rnn_vs_attn.suites.gradflow import suite as gradflow
-from rnn_vs_attn.suites.gradflow.suite import GradflowCase
+from rnn_vs_attn.suites.gradflow import measure as gradflow
+from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
 
 @pytest.fixture(autouse=True)

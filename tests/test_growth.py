@@ -10,9 +10,9 @@ from fakes import record
 
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.stats import growth
-from rnn_vs_attn.suites.scaling.analysis import GRAPH, ROUTE, derive
+from rnn_vs_attn.suites.scaling.analysis import derive
+from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, GRAPH, ROUTE, ROUTE_LENGTHS
 from rnn_vs_attn.suites.scaling.remarks import remarks
-from rnn_vs_attn.suites.scaling.suite import CHAIN_LENGTHS, ROUTE_LENGTHS
 from rnn_vs_attn.suites.scaling.tables import tables
 
 Count = Callable[[int], int]

@@ -22,6 +22,7 @@ ORDER = (
     "errors units limits text stats machine records report compare isolation models measure suites worker run ab "
     "export cli __main__"
 ).split()
+SUITE_FOLDERS = ("bench", "gradflow", "decode", "scaling", "variants.gpt", "variants.albert", "variants.transformer_xl")
 BEGINS_WITH_TORCH = (
     "isolation.",
     "measure.",
@@ -32,9 +33,22 @@ BEGINS_WITH_TORCH = (
     "models.kernels.",
     "models.layers.",
     "models.language.",
+    "worker.answers",
+    "worker.batches",
+    "worker.cases",
+    "worker.questions",
+    "worker.readings",
+    "worker.sandbox",
+    "suites.measurement",
+    "suites.layer_passes",
+    "suites.token_passes",
+    "suites.gradflow.samples",
+    *(f"suites.{folder}.measure" for folder in SUITE_FOLDERS),
+    "worker.measurements",
 )
 WITHOUT_TORCH = ("models.initialisation",)  # whose names begin like those of others
-RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker.server", "suites.")
+RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker.server")
+LATE = ("worker.server",)  # torch is loaded once its pipes are its own, as what is loaded with it may print
 HEAVY = ("torch", "pandas", "matplotlib", "scipy", "numpy")
 
 
@@ -114,9 +128,6 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         waiting = {name: targets for name, targets in waiting.items() if name not in free}
 
 
-SUITE_FOLDERS = ("bench", "gradflow", "decode", "scaling", "variants.gpt", "variants.albert", "variants.transformer_xl")
-
-
 def stands_alone(target: str, part: str, parts: Sequence[str], folder: str) -> bool:
     """Whether a module is of no part but the one given."""
     return not any(target.startswith(f"{folder}.{other}.") for other in parts if other != part)
@@ -188,9 +199,33 @@ def test_torch_is_imported_at_the_top_in_the_workers_modules_only(name: str) -> 
 
 
 @ALL
-def test_the_parent_imports_torch_nowhere(name: str) -> None:
-    if not name.startswith(RUNS_IN_THE_WORKER):
-        assert "torch" not in others(imported(source_of(name)))
+def test_no_function_imports_torch(name: str) -> None:
+    """Nor any of our modules that begin with it: it stands at the top, or nowhere."""
+    if name in LATE:
+        return
+    source = source_of(name)
+    late = imported(source) - imported(source, at_top_only=True)
+    assert "torch" not in others(late)
+    assert not [target for target in own(late) if target.startswith(BEGINS_WITH_TORCH) and target not in WITHOUT_TORCH]
+
+
+@ALL
+def test_the_parent_imports_no_module_that_begins_with_torch(name: str) -> None:
+    if name.startswith(RUNS_IN_THE_WORKER) and name not in WITHOUT_TORCH:
+        return
+    found = [target for target in own(imported(source_of(name))) if target.startswith(RUNS_IN_THE_WORKER)]
+    assert [target for target in found if target not in WITHOUT_TORCH] == []
+
+
+def test_suites_are_in_both_lists() -> None:
+    from rnn_vs_attn.suites import SUITES
+    from rnn_vs_attn.worker.measurements import MEASUREMENTS
+
+    assert list(MEASUREMENTS) == [suite.name for suite in SUITES]
+    for suite in SUITES:
+        measurement = MEASUREMENTS[suite.name]
+        assert (measurement.workload is not None) == bool(suite.rounds.passes)
+        assert (measurement.peaks is not None) == suite.rounds.peaks
 
 
 @ALL
@@ -228,7 +263,11 @@ for words in ([], *names):
     result = CliRunner().invoke(app, [*words, "--help"])
     assert result.exit_code == 0 and "Usage" in result.output, result.output
 """
-PARENT = [name for name in modules() if not name.startswith((*RUNS_IN_THE_WORKER, "measure", ".", "__main__"))]
+PARENT = [
+    name
+    for name in modules()
+    if name in WITHOUT_TORCH or not name.startswith((*RUNS_IN_THE_WORKER, "measure", ".", "__main__"))
+]
 
 
 def test_every_help_text_is_there_without_heavy_packages() -> None:
@@ -248,7 +287,7 @@ def test_built_in_models_are_listed_without_heavy_packages() -> None:
 
 
 def test_the_parent_can_be_loaded_without_heavy_packages() -> None:
-    assert {"run.session", "run.runner", "worker.client", "cli.app"} <= set(PARENT)
+    assert {"run.command", "run.runner", "worker.client", "cli.app", "suites.scaling.suite"} <= set(PARENT)
     assert loaded_after("\n".join(f"import {PACKAGE}.{name}" for name in PARENT)) == []
 
 

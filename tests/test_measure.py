@@ -19,15 +19,17 @@ from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Budget, Plan, Turn
 from rnn_vs_attn.measure import device, machine_peak, memory
 from rnn_vs_attn.measure.operations import flops
-from rnn_vs_attn.measure.timing.clock import Block, CPUClock
+from rnn_vs_attn.measure.timing.clock import CPUClock
 from rnn_vs_attn.measure.timing.cuda_graphs import GraphedWorkload, capture
 from rnn_vs_attn.measure.timing.warm_up import calibrate, make_ready, warm_up
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, ModelSpec, find
-from rnn_vs_attn.suites.bench import suite as bench
-from rnn_vs_attn.suites.bench.suite import BenchCase
+from rnn_vs_attn.records.timing import Block
+from rnn_vs_attn.suites import layer_passes
+from rnn_vs_attn.suites.bench import measure as bench
+from rnn_vs_attn.suites.bench.case import BenchCase
 
 
 @pytest.fixture
@@ -82,14 +84,14 @@ def test_warm_up_goes_on_until_the_time_has_settled(workload: Workload) -> None:
     falling = [0.05 * 0.9**i for i in range(8)]
     ready = warm_up(ScriptedClock(*falling, 0.02), workload, "train", Budget(warm_up=0.2, max_warm_up=5.0))
     assert ready.settled
-    assert ready.seconds > sum(falling)
+    assert ready.warm_up_seconds > sum(falling)
 
 
 def test_warm_up_that_never_settles_ends_and_says_so(workload: Workload) -> None:
     swinging = ScriptedClock(*[0.06, 0.1] * 50)
     ready = warm_up(swinging, workload, "train", Budget(warm_up=0.2, max_warm_up=0.6))
     assert not ready.settled
-    assert 0.6 <= ready.seconds < 0.8
+    assert 0.6 <= ready.warm_up_seconds < 0.8
 
 
 # The clock
@@ -160,7 +162,8 @@ def test_attentions_peak_agrees_with_the_arithmetic(model: str, seq_len: int) ->
 import torch
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.suites.bench.suite import BenchCase, measure
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.measure import measure
 torch.set_num_threads(2)
 case = BenchCase({model!r}, {seq_len}, device="cpu", threads=2)
 for _ in range(2):
@@ -178,7 +181,8 @@ def test_the_peak_of_a_compiled_pass_is_not_that_of_its_compilation() -> None:
     code = """
 import torch
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.suites.bench.suite import BenchCase, measure
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.measure import measure
 def compiled(module):
     seen = set()
     def call(x):
@@ -253,7 +257,7 @@ def test_counted_flops_equal_the_closed_form_on_the_devices_own_kernels(spec: Mo
     """Restricted attention over its window; over more its kernel multiplies what stands at the edges of blocks too."""
     shape = Shape(2, 37, 16, 4, 2, causal, window=37)
     workload = Workload.of(build(spec, shape), torch.randn(2, 37, 16))
-    forward, train = bench.count_operations(workload, None)
+    forward, train = layer_passes.count_operations(workload, None)
     assert forward.flops == spec.costs.flops(shape).forward
     assert train.flops == spec.costs.flops(shape).train
 
@@ -287,7 +291,7 @@ class Convolution(nn.Module):
 @pytest.mark.parametrize(("name", "module"), list(modules()))
 def test_a_users_flops_equal_torchs_counter_where_that_counts(name: str, module: nn.Module) -> None:
     workload = Workload.of(module, torch.randn(2, 12, 16))
-    forward, train = bench.count_operations(workload, None)
+    forward, train = layer_passes.count_operations(workload, None)
     module.train()
     with FlopCounterMode(display=False) as theirs:
         workload.train()
@@ -298,14 +302,14 @@ def test_a_users_flops_equal_torchs_counter_where_that_counts(name: str, module:
 def test_flops_of_a_depthwise_convolution() -> None:
     """One product a channel, position and tap; torch's counter takes the backward pass of groups for a full one."""
     workload = Workload.of(Convolution(groups=16), torch.randn(2, 12, 16))
-    forward, train = bench.count_operations(workload, None)
+    forward, train = layer_passes.count_operations(workload, None)
     assert forward.flops == 2 * (2 * 12 * 16 * 4)
     assert train.flops == 3 * forward.flops
 
 
 def test_flops_are_unknown_where_an_unseen_kernel_wrote() -> None:
     workload = Workload.of(build(find("layers:Unseen"), Shape(2, 4, 8)), torch.randn(2, 4, 8))
-    forward, _ = bench.count_operations(workload, None)
+    forward, _ = layer_passes.count_operations(workload, None)
     assert forward.flops is None
     assert "outside torch's dispatcher" in forward.reason
 
@@ -324,7 +328,7 @@ def test_flops_are_unknown_at_an_operation_without_a_count() -> None:
 
 def test_the_kernel_that_ran_is_named() -> None:
     case = BenchCase("lstm", 8, device="cpu", threads=1)
-    forward, train = bench.count_operations(bench.workload(case, 0), 128)
+    forward, train = layer_passes.count_operations(bench.workload(case, 0), 128)
     assert forward.kernels == {"mkldnn_rnn_layer": 1}
     assert "mkldnn_rnn_layer_backward" in train.kernels
 
@@ -416,7 +420,7 @@ def test_a_worker_begins_with_no_more_threads_than_can_compute_at_once(
     usable: int, affinity: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from rnn_vs_attn.machine import environment
-    from rnn_vs_attn.worker.server import Worker
+    from rnn_vs_attn.worker.answers import Answers
 
     monkeypatch.setattr(environment, "usable_cores", lambda: usable)
     monkeypatch.setattr(environment, "affinity_cores", lambda: affinity)
@@ -424,7 +428,7 @@ def test_a_worker_begins_with_no_more_threads_than_can_compute_at_once(
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(3)
-        Worker()
+        Answers()
         assert torch.get_num_threads() == usable
         assert os.environ == ({"TORCHINDUCTOR_COMPILE_THREADS": "1"} if usable < affinity else {})
     finally:

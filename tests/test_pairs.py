@@ -8,23 +8,31 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from fakes import FAKE, FakeCase, FakeClock, fake_cases, unfinished_run
 
-from rnn_vs_attn.ab import command as ab
 from rnn_vs_attn.ab import decide as judging
-from rnn_vs_attn.ab.runner import Cell, PairLimits, Pairs
+from rnn_vs_attn.ab import report as ab
+from rnn_vs_attn.ab.runner import Pairs
+from rnn_vs_attn.ab.stages import Cell
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES, Presence
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE
 from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.limits import PairLimits, Plan
 from rnn_vs_attn.records.folder import RunFolder, read_run, read_samples
+from rnn_vs_attn.records.timing import Block, Care, Ready
 from rnn_vs_attn.records.types import Sample
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.worker.protocol import MakeReady, Prepare, ReadPeak, Release, Request, Samples, TimeBlock, Warnings
 
 CALL = 0.002
 Seconds = Callable[[str, str, str, int], float]
+Reply = TypeVar("Reply")
+Asked = TypeVar("Asked", bound=Request[Any])
 
 
 def equal(side: str, model: str, name: str, pair: int) -> float:
@@ -45,13 +53,13 @@ class Laboratory:
 
     path: Path
     seconds: Seconds = equal
-    trouble: Callable[[str, str, str], BaseException | None] = lambda side, do, model: None
+    trouble: Callable[[str, type[Request[Any]], str], BaseException | None] = lambda side, kind, model: None
     peak: Callable[[str, int], float] = lambda side, pair: 1e11
     clock_mhz: Callable[[str], float | None] = lambda side: None
     warnings: Callable[[str], list[str]] = lambda side: []
     seen: Callable[[str], list[str]] = lambda side: []
     clock: FakeClock = field(default_factory=FakeClock)
-    asked: list[tuple[int, str, str, dict[str, Any]]] = field(default_factory=list)
+    asked: list[tuple[int, str, Request[Any], str]] = field(default_factory=list)
     workers: list[FakeSide] = field(default_factory=list)
     pinned: list[set[int]] = field(default_factory=list)
 
@@ -70,7 +78,7 @@ class Laboratory:
         return Pairs(
             suite=FAKE,
             cases=cases or fake_cases(*models),
-            passes=FAKE.passes,
+            passes=FAKE.rounds.passes,
             limits=PairLimits(**limits),
             folder=folder,
             start_workers=self.start,
@@ -85,8 +93,13 @@ class Laboratory:
         pairs.folder.close()
         return {str(c.axes["model"]): c for c in judging.judge(pairs, gated) if c.metric == "forward_time"}
 
-    def requests(self, do: str) -> list[tuple[int, str, dict[str, Any]]]:
-        return [(pair, side, fields) for pair, side, what, fields in self.asked if what == do]
+    def requests(self, kind: type[Asked]) -> list[tuple[int, str, Asked]]:
+        """Of one kind, with the pair and the side that they were asked of."""
+        return [(pair, side, request) for pair, side, request, _ in self.asked if isinstance(request, kind)]
+
+    def prepared(self) -> list[tuple[int, str]]:
+        """Pairs and models of all cases that were prepared."""
+        return [(pair, model) for pair, _, request, model in self.asked if isinstance(request, Prepare)]
 
 
 class FakeSide:
@@ -106,41 +119,41 @@ class FakeSide:
     def close(self) -> None:
         self.alive = False
 
-    def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
+    def ask(self, request: Request[Reply], timeout: float) -> Reply:
         assert self.alive, "a dead worker was asked"
         lab = self._laboratory
-        if do == "prepare":
-            self._case, self._seed = fields["case"], fields["seed"]
-        lab.asked.append((self._pair, self._side, do, fields | {"model": self._case.get("model")}))
-        trouble = lab.trouble(self._side, do, str(self._case.get("model")))
+        if isinstance(request, Prepare):
+            self._case, self._seed = request.about.axes, request.seed
+        model = str(self._case.get("model"))
+        lab.asked.append((self._pair, self._side, request, model))
+        trouble = lab.trouble(self._side, type(request), model)
         if trouble is not None:
             self.alive = not (isinstance(trouble, CaseFault) and trouble.status == "crashed")
             raise trouble
-        answer: dict[str, Any] = getattr(self, "_" + do)(fields)
+        answers: dict[type[Request[Any]], Callable[[Any], Any]] = {
+            ReadPeak: self._peak,
+            Prepare: lambda request: Warnings(()),
+            MakeReady: self._ready,
+            TimeBlock: self._block,
+            Release: lambda request: Warnings(tuple(lab.warnings(self._side))),
+        }
+        answer: Reply = answers[type(request)](request)
         return answer
 
-    def _anchor(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def _peak(self, request: ReadPeak) -> Samples:
         value = self._laboratory.peak(self._side, self._pair)
-        found = [Sample("peak_flops", value), Sample("product_flops", value, {"by": "mm"})]
-        return {"samples": [dataclasses.asdict(sample) for sample in found]}
+        return Samples((Sample("peak_flops", value), Sample("product_flops", value, {"by": "mm"})))
 
-    def _prepare(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return {"warnings": []}
-
-    def _ready(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def _ready(self, request: MakeReady) -> Ready:
         self._laboratory.clock.now += 0.1
-        own = {"loops": 30 if self._side == BASELINE else 50, "num_blocks": 5}
-        seen = {"care": {"in_place": self._side == CANDIDATE}, "warnings": self._laboratory.seen(self._side)}
-        return (fields["plan"] or own) | {"warm_up_seconds": 0.1} | seen
+        plan = request.plan or Plan(30 if self._side == BASELINE else 50, 5)
+        care = Care(in_place=self._side == CANDIDATE)
+        return Ready(plan, 0.1, care=care, warnings=tuple(self._laboratory.seen(self._side)))
 
-    def _block(self, fields: dict[str, Any]) -> dict[str, Any]:
-        seconds = self._laboratory.seconds(self._side, self._case["model"], fields["name"], self._seed)
-        self._laboratory.clock.now += seconds * fields["loops"]
-        clock = self._laboratory.clock_mhz(self._side)
-        return {"seconds": seconds, "backward": None, "host": None, "wall": seconds, "clock_mhz": clock}
-
-    def _release(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return {"warnings": self._laboratory.warnings(self._side)}
+    def _block(self, request: TimeBlock) -> Block:
+        seconds = self._laboratory.seconds(self._side, self._case["model"], request.name, self._seed)
+        self._laboratory.clock.now += seconds * request.loops
+        return Block(seconds, wall=seconds, clock_mhz=self._laboratory.clock_mhz(self._side))
 
 
 @pytest.fixture
@@ -164,9 +177,9 @@ def test_flagged_cases_alone_are_measured_again_on_twenty_fresh_pairs(laboratory
     assert (found["gru"].verdict, found["gru"].stage, found["gru"].values) == (SLOWER, 2, 20)
     assert (found["lstm"].verdict, found["lstm"].stage, found["lstm"].values) == (SAME, 1, 8)
     assert len(laboratory.workers) == 2 * 28
-    late = [fields["model"] for pair, _, fields in laboratory.requests("prepare") if pair >= 8]
+    late = [model for pair, model in laboratory.prepared() if pair >= 8]
     assert set(late) == {"gru"}
-    seeds = [fields["seed"] for pair, side, fields in laboratory.requests("prepare") if side == BASELINE]
+    seeds = [request.seed for _, side, request in laboratory.requests(Prepare) if side == BASELINE]
     assert sorted(set(seeds)) == list(range(28))
 
 
@@ -174,22 +187,22 @@ def test_blocks_are_taken_in_turn_and_each_side_begins_as_often(laboratory: Labo
     laboratory.judged("lstm")
     firsts: Counter[str] = Counter()
     for pair in range(8):
-        turns = [side for p, side, f in timed(laboratory) if p == pair and f["name"] == "forward"]
+        turns = [side for p, side, f in timed(laboratory) if p == pair and f.name == "forward"]
         other = {BASELINE: CANDIDATE, CANDIDATE: BASELINE}[turns[0]]
         assert turns == [turns[0], other, other, turns[0]] * 3
         firsts[turns[0]] += 1
     assert firsts == {BASELINE: 4, CANDIDATE: 4}
 
 
-def timed(laboratory: Laboratory) -> list[tuple[int, str, dict[str, Any]]]:
+def timed(laboratory: Laboratory) -> list[tuple[int, str, TimeBlock]]:
     """Requests for blocks that count; a call alone is thrown away."""
-    return [request for request in laboratory.requests("block") if request[2]["loops"] > 1]
+    return [request for request in laboratory.requests(TimeBlock) if request[2].loops > 1]
 
 
 def test_every_block_comes_after_a_call_of_its_own_side_that_is_thrown_away(laboratory: Laboratory) -> None:
     """A block after the other side's finds its caches filled with other things; one after its own does not."""
     laboratory.judged("lstm")
-    requests = [(pair, side, fields["loops"]) for pair, side, fields in laboratory.requests("block")]
+    requests = [(pair, side, block.loops) for pair, side, block in laboratory.requests(TimeBlock)]
     assert [loops for _, _, loops in requests] == [1, 30] * (len(requests) // 2)
     assert [r[:2] for r in requests[::2]] == [r[:2] for r in requests[1::2]]
 
@@ -197,24 +210,24 @@ def test_every_block_comes_after_a_call_of_its_own_side_that_is_thrown_away(labo
 def test_a_long_call_is_not_made_twice(laboratory: Laboratory) -> None:
     laboratory.seconds = lambda side, model, name, pair: 0.2
     laboratory.judged("lstm", max_seconds=1e6, timeout=1e6)
-    thrown_away = len(laboratory.requests("block")) - len(timed(laboratory))
+    thrown_away = len(laboratory.requests(TimeBlock)) - len(timed(laboratory))
     assert thrown_away == 8 * 2  # the first block of each pass, of which nothing is known yet
 
 
 def test_the_baseline_fixes_how_much_a_block_holds_once_for_both(laboratory: Laboratory) -> None:
     laboratory.judged("lstm")
-    assert {fields["loops"] for _, _, fields in timed(laboratory)} == {30}
-    plans = [fields["plan"] for pair, side, fields in laboratory.requests("ready") if (pair, side) != (0, BASELINE)]
-    assert {plan["num_blocks"] for plan in plans} == {6}  # made even, so that both sides begin as often
+    assert {block.loops for _, _, block in timed(laboratory)} == {30}
+    plans = [ready.plan for pair, side, ready in laboratory.requests(MakeReady) if (pair, side) != (0, BASELINE)]
+    assert {plan.num_blocks for plan in plans if plan} == {6}  # made even, so that both sides begin as often
 
 
 def test_what_each_side_needs_renewed_is_seen_in_the_first_pair_and_sent_in_all_later_ones(
     laboratory: Laboratory,
 ) -> None:
     laboratory.judged("lstm")
-    cares = {(pair, side): fields["care"] for pair, side, fields in laboratory.requests("ready")}
+    cares = {(pair, side): ready.care for pair, side, ready in laboratory.requests(MakeReady)}
     assert cares == {
-        (pair, side): {"in_place": side == CANDIDATE} if pair else None
+        (pair, side): Care(in_place=side == CANDIDATE) if pair else None
         for pair in range(8)
         for side in (BASELINE, CANDIDATE)
     }
@@ -225,14 +238,14 @@ def test_what_is_to_be_known_of_a_layer_is_noted_once_with_its_side(laboratory: 
     pairs = laboratory.pairs("lstm")
     pairs.run()
     assert pairs.noted == {("lstm", "it works in place"): {CANDIDATE}}
-    assert ab._said_of_models(pairs) == ["lstm, candidate: it works in place"]
+    assert ab.said_of_models(pairs) == ["lstm, candidate: it works in place"]
 
 
 def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:
     def order(name: str, seed: int) -> list[tuple[int, str, str, Any]]:
         laboratory = Laboratory(tmp_path / name)
         laboratory.judged("lstm", "gru", "rnn", seed=seed)
-        return [(pair, side, do, fields["model"]) for pair, side, do, fields in laboratory.asked]
+        return [(pair, side, type(request).__name__, model) for pair, side, request, model in laboratory.asked]
 
     assert order("a", 1) == order("b", 1) != order("c", 2)
 
@@ -366,10 +379,10 @@ def test_a_slowdown_while_the_processors_clock_changes_is_unsure(laboratory: Lab
 
 
 @pytest.mark.parametrize("status", ["crashed", "failed", "out_of_memory", "timeout"])
-@pytest.mark.parametrize("do", ["prepare", "ready", "block", "release"])
-def test_a_fault_of_one_side_costs_its_case_only(laboratory: Laboratory, status: str, do: str) -> None:
+@pytest.mark.parametrize("kind", [Prepare, MakeReady, TimeBlock, Release])
+def test_a_fault_of_one_side_costs_its_case_only(laboratory: Laboratory, status: str, kind: type[Request[Any]]) -> None:
     laboratory.trouble = lambda side, asked, model: (
-        CaseFault(status, "its reason") if (side, asked, model) == (CANDIDATE, do, "gru") else None
+        CaseFault(status, "its reason") if (side, asked, model) == (CANDIDATE, kind, "gru") else None
     )
     found = laboratory.judged("lstm", "gru", "rnn")
     assert found["gru"].verdict == FAILED
@@ -382,7 +395,7 @@ def test_a_fault_of_one_side_costs_its_case_only(laboratory: Laboratory, status:
 
 def test_what_the_user_can_mend_in_one_case_is_its_fault_too(laboratory: Laboratory) -> None:
     laboratory.trouble = lambda side, asked, model: (
-        UserError("it maps (1, 2) to (3,)") if (side, asked) == (BASELINE, "prepare") else None
+        UserError("it maps (1, 2) to (3,)") if (side, asked) == (BASELINE, Prepare) else None
     )
     row = laboratory.judged("lstm")["lstm"]
     assert row.verdict == FAILED
@@ -390,7 +403,7 @@ def test_what_the_user_can_mend_in_one_case_is_its_fault_too(laboratory: Laborat
 
 
 def test_a_machine_whose_peak_cannot_be_measured_still_compares(laboratory: Laboratory) -> None:
-    laboratory.trouble = lambda side, do, model: CaseFault("failed", "no peak") if do == "anchor" else None
+    laboratory.trouble = lambda side, kind, model: CaseFault("failed", "no peak") if kind is ReadPeak else None
     pairs = laboratory.pairs("lstm")
     pairs.run()
     pairs.folder.close()
@@ -399,8 +412,8 @@ def test_a_machine_whose_peak_cannot_be_measured_still_compares(laboratory: Labo
 
 
 def test_an_interruption_ends_both_processes_and_keeps_the_samples(laboratory: Laboratory) -> None:
-    def trouble(side: str, do: str, model: str) -> BaseException | None:
-        return KeyboardInterrupt() if do == "block" and len(laboratory.workers) == 6 else None
+    def trouble(side: str, kind: type[Request[Any]], model: str) -> BaseException | None:
+        return KeyboardInterrupt() if kind is TimeBlock and len(laboratory.workers) == 6 else None
 
     laboratory.trouble = trouble
     pairs = laboratory.pairs("lstm")
@@ -414,13 +427,11 @@ def test_an_interruption_ends_both_processes_and_keeps_the_samples(laboratory: L
 # What is not timed
 
 
-def sample(name: str, value: float, **axes: Any) -> dict[str, Any]:
-    return dataclasses.asdict(Sample(name, value, axes))
+def sample(name: str, value: float, **axes: Any) -> Sample:
+    return Sample(name, value, axes)
 
 
 def test_exact_metrics_with_a_better_direction_are_compared_and_noisy_ones_are_not() -> None:
-    from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
-
     case = BenchCase(model="lstm", device="cpu", threads=1)
     sides = {
         BASELINE: [
@@ -450,7 +461,7 @@ def test_exact_metrics_with_a_better_direction_are_compared_and_noisy_ones_are_n
     ],
 )
 def test_a_model_on_one_side_is_a_row_with_its_reason(presence: Presence, verdict: str, said: str) -> None:
-    found = judging.absent(FAKE, fake_cases("lstm")[0], FAKE.passes, presence)
+    found = judging.absent(FAKE, fake_cases("lstm")[0], FAKE.rounds.passes, presence)
     assert [(c.metric, c.verdict, c.reason) for c in found] == [
         ("forward_time", verdict, said),
         ("train_time", verdict, said),

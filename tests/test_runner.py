@@ -14,10 +14,10 @@ from fakes import (
     CALL,
     FAKE,
     WARM_UP,
+    Asked,
     FakeCase,
     FakeMachine,
     FakeWorker,
-    Request,
     fake_cases,
     fault,
     unfinished_run,
@@ -26,17 +26,24 @@ from fakes import (
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.limits import Budget, Limits, Plan
 from rnn_vs_attn.records.folder import RunFolder, StorageError, read_run, read_samples
+from rnn_vs_attn.records.timing import Care
 from rnn_vs_attn.records.types import ROUND_TIME, Record, Run
-from rnn_vs_attn.run.runner import LATE, Silence, Sweep
-from rnn_vs_attn.run.schedule import Cost, Look
-from rnn_vs_attn.suites.suite import Case, Suite
+from rnn_vs_attn.run.journal import Journal
+from rnn_vs_attn.run.listener import Silence
+from rnn_vs_attn.run.measuring import LATE
+from rnn_vs_attn.run.runner import Sweep
+from rnn_vs_attn.run.schedule import Cost, Look, Schedule, plans_of
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.metrics import PEAK_MEMORY
+from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite
+from rnn_vs_attn.worker.protocol import MakeReady, Measure, Prepare, ReadPeak, Release, Request, TimeBlock
 
 MODELS = ("rnn", "gru", "lstm", "attention")
 OWED = {"forward_time", "train_time", "peak_memory"}
 
 
-Trigger = Callable[[Request], bool]
-Trouble = Callable[[Request], BaseException | None]
+Trigger = Callable[[Asked], bool]
+Trouble = Callable[[Asked], BaseException | None]
 
 
 class Stopped(BaseException):
@@ -57,29 +64,30 @@ class Laboratory:
         cases: Sequence[Case] = (),
         looked: Mapping[Case, Look] | None = None,
         retry: bool = False,
+        head: Run | None = None,
         **limits: Any,
     ) -> Sweep:
         """A run in a new folder, or one that goes on with the folder of an earlier one."""
         folder = RunFolder.reopen(self.path) if self.path.exists() else RunFolder.create(self.path)
         folder.write_run(unfinished_run())
+        cases, head = cases or fake_cases(*(models or MODELS)), head or unfinished_run()
+        journal = Journal(suite, cases, folder, read_samples(self.path), over=head.status == "complete")
         return Sweep(
-            suite=suite,
-            cases=cases or fake_cases(*(models or MODELS)),
-            limits=Limits(**limits),
-            folder=folder,
-            head=unfinished_run(),
+            journal,
+            Limits(**limits),
+            head=head,
+            schedule=Schedule.of(looked or {}, Limits(**limits), self.machine.clock(), start_up=0.0),
             start_worker=self.machine.start,
-            clock=self.machine.clock,
-            lines=read_samples(self.path),
-            looked=looked or {},
+            plans=plans_of(looked or {}),
             retry=retry,
+            clock=self.machine.clock,
         )
 
     def run(self, *models: str, suite: Suite = FAKE, **limits: Any) -> Run:
         """A run to its end; what is returned is what was written."""
         sweep = self.sweep(*models, suite=suite, **limits)
         run = sweep.run()
-        sweep.folder.close()
+        sweep.journal.folder.close()
         written = read_run(self.path)
         assert written == run
         return written
@@ -95,7 +103,7 @@ class Laboratory:
         sweep = self.sweep(*models, **limits)
         with pytest.raises(Stopped):
             sweep.run()
-        sweep.folder.close()
+        sweep.journal.folder.close()
 
 
 @pytest.fixture
@@ -135,43 +143,43 @@ def test_every_round_is_a_fresh_worker_that_is_ended(lab: Laboratory) -> None:
 def test_every_case_is_timed_and_measured_once_a_round(lab: Laboratory) -> None:
     lab.run(rounds=3)
     for number in range(3):
-        assert sorted(lab.machine.models("prepare", round=number)) == sorted(MODELS)
-        assert sorted(lab.machine.models("measure", round=number)) == sorted(MODELS)
+        assert sorted(lab.machine.models(Prepare, round=number)) == sorted(MODELS)
+        assert sorted(lab.machine.models(Measure, round=number)) == sorted(MODELS)
 
 
 def test_all_cases_are_timed_before_any_memory_is_measured(lab: Laboratory) -> None:
     lab.run(rounds=1)
-    kinds = [request.do for request in lab.machine.requests]
-    assert max(i for i, do in enumerate(kinds) if do == "release") < kinds.index("measure")
+    kinds = [request.kind for request in lab.machine.requests]
+    assert max(i for i, kind in enumerate(kinds) if kind is Release) < kinds.index(Measure)
 
 
 def test_the_worker_is_asked_for_each_pass_in_turn(lab: Laboratory) -> None:
     lab.run("lstm", rounds=1)
-    blocks = ["block forward"] * BLOCKS, ["block train"] * BLOCKS
+    blocks = ["TimeBlock forward"] * BLOCKS, ["TimeBlock train"] * BLOCKS
     expected = [
-        "anchor",
-        "prepare",
-        "ready forward",
+        "ReadPeak",
+        "Prepare",
+        "MakeReady forward",
         *blocks[0],
-        "ready train",
+        "MakeReady train",
         *blocks[1],
-        "release",
-        "anchor",
-        "measure",
+        "Release",
+        "ReadPeak",
+        "Measure",
     ]
     assert [str(request) for request in lab.machine.requests] == expected
 
 
 def test_the_order_of_cases_differs_between_rounds(lab: Laboratory) -> None:
     lab.run(*"abcdef", rounds=6)
-    orders = {tuple(lab.machine.models("prepare", round=number)) for number in range(6)}
+    orders = {tuple(lab.machine.models(Prepare, round=number)) for number in range(6)}
     assert len(orders) > 3
 
 
 def orders_of(path: Path, seed: int) -> list[str]:
     lab = Laboratory(path)
     lab.run(*"abcdef", rounds=3, seed=seed)
-    return lab.machine.models("prepare") + lab.machine.models("measure")
+    return lab.machine.models(Prepare) + lab.machine.models(Measure)
 
 
 def test_the_order_of_cases_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
@@ -182,11 +190,11 @@ def test_the_order_of_cases_is_the_same_for_the_same_seed(tmp_path: Path) -> Non
 
 def test_a_worker_is_told_the_whole_case_and_the_memory_it_may_take(lab: Laboratory) -> None:
     lab.run("gru", rounds=1, max_memory=12345)
-    for do in ("prepare", "measure"):
-        (request,) = lab.machine.asked(do)
-        assert request.fields["suite"] == "fake"
-        assert request.fields["max_memory"] == 12345
-        assert FakeCase(**request.fields["case"]) == fake_cases("gru")[0]
+    for kind in (Prepare, Measure):
+        (request,) = lab.machine.asked(kind)
+        assert request.request.about.suite == "fake"
+        assert request.request.about.max_memory == 12345
+        assert FakeCase(**request.request.about.axes) == fake_cases("gru")[0]
 
 
 def test_progress_is_told_rounds_and_cases(lab: Laboratory) -> None:
@@ -205,7 +213,7 @@ def test_progress_is_told_rounds_and_cases(lab: Laboratory) -> None:
     sweep = lab.sweep("gru", rounds=1)
     sweep.progress = Listener()
     sweep.run()
-    sweep.folder.close()
+    sweep.journal.folder.close()
     cases = [("gru", what) for what in ("prepare", "forward", "train", "memory")]
     assert told == [("begins", 0, 1), *cases, ("ends", 0, True)]
 
@@ -261,7 +269,7 @@ def test_rounds_given_are_the_rounds_made(lab: Laboratory, rounds: int) -> None:
 
 
 def test_a_case_that_failed_does_not_keep_the_steady_ones_going(lab: Laboratory) -> None:
-    lab.machine.trouble = fault("out_of_memory", "too large", "ready", "attention", name="train")
+    lab.machine.trouble = fault("out_of_memory", "too large", MakeReady, "attention", name="train")
     run = lab.run("gru", "attention")
     assert num_rounds(run) == 6
 
@@ -276,7 +284,7 @@ def seconds_for(num_cases: float) -> float:
 
 def test_time_is_up_between_cases_and_what_was_done_is_kept(lab: Laboratory) -> None:
     run = lab.run(rounds=3, max_seconds=seconds_for(1.5))
-    done = lab.machine.models("release")
+    done = lab.machine.models(Release)
     assert len(done) == 2
     for model in done:
         assert found(run, "train_time", model).samples == [pytest.approx(CALL)]
@@ -284,7 +292,7 @@ def test_time_is_up_between_cases_and_what_was_done_is_kept(lab: Laboratory) -> 
 
 def test_cases_never_reached_are_records_of_an_interrupted_run(lab: Laboratory) -> None:
     run = lab.run(rounds=3, max_seconds=seconds_for(1.5))
-    missing = set(MODELS) - set(lab.machine.models("prepare"))
+    missing = set(MODELS) - set(lab.machine.models(Prepare))
     assert run.status == "interrupted"
     assert run.finished is None
     untimed = [r for r in faults(run) if r.metric == "train_time"]
@@ -306,17 +314,16 @@ def test_a_complete_run_is_shown_with_what_its_last_round_came_to(lab: Laborator
     lab.machine.seconds = lambda model, name, number: CALL * (1 if number == 0 else 30)
     run = lab.run(rounds=2, max_seconds=2 * (seconds_for(4) + 4 * 1.0))
     assert {len(found(run, "train_time", model).samples) for model in MODELS} == {1, 2}
-    again = lab.sweep(rounds=2)
-    again.folder.close()
-    shown = dataclasses.replace(again, head=run).result()
-    assert shown == run
+    again = lab.sweep(rounds=2, head=run)
+    again.journal.folder.close()
+    assert again.result() == run
 
 
 def test_cases_whose_memory_was_never_reached_are_not_called_complete(lab: Laboratory) -> None:
     """--max-seconds ends between the timed part and the memory part of the first round."""
     run = lab.run(rounds=1, max_seconds=seconds_for(3.5))
-    assert set(lab.machine.models("release")) == set(MODELS)
-    assert lab.machine.models("measure") == []
+    assert set(lab.machine.models(Release)) == set(MODELS)
+    assert lab.machine.models(Measure) == []
     assert run.status == "interrupted"
 
 
@@ -339,7 +346,7 @@ FAULTS = [
 
 @pytest.mark.parametrize(("status", "reason"), FAULTS)
 def test_a_fault_costs_its_own_case_only(lab: Laboratory, status: str, reason: str) -> None:
-    lab.machine.trouble = fault(status, reason, "prepare", "gru")
+    lab.machine.trouble = fault(status, reason, Prepare, "gru")
     run = lab.run(rounds=3)
     assert {record.axes["model"] for record in faults(run)} == {"gru"}
     for model in set(MODELS) - {"gru"}:
@@ -350,7 +357,7 @@ def test_a_fault_costs_its_own_case_only(lab: Laboratory, status: str, reason: s
 
 @pytest.mark.parametrize(("status", "reason"), FAULTS)
 def test_a_fault_is_one_record_of_each_metric_owed_with_its_reason(lab: Laboratory, status: str, reason: str) -> None:
-    lab.machine.trouble = fault(status, reason, "prepare", "gru")
+    lab.machine.trouble = fault(status, reason, Prepare, "gru")
     run = lab.run(rounds=3, timeout=77.0)
     lost = faults(run)
     told = "it took longer in one round than --timeout 77 allows" if status == "timeout" else reason
@@ -358,36 +365,36 @@ def test_a_fault_is_one_record_of_each_metric_owed_with_its_reason(lab: Laborato
     assert {(r.status, r.error, r.median, tuple(r.samples)) for r in lost} == {(status, told, None, ())}
 
 
-@pytest.mark.parametrize("do", ["prepare", "ready", "block", "release", "measure"])
+@pytest.mark.parametrize("kind", [Prepare, MakeReady, TimeBlock, Release, Measure])
 @pytest.mark.parametrize("status", ["crashed", "failed"])
-def test_a_fault_is_not_tried_again(lab: Laboratory, do: str, status: str) -> None:
-    lab.machine.trouble = fault(status, "no", do, "gru")
+def test_a_fault_is_not_tried_again(lab: Laboratory, kind: type[Request[Any]], status: str) -> None:
+    lab.machine.trouble = fault(status, "no", kind, "gru")
     run = lab.run(rounds=3)
-    assert len(lab.machine.asked(do, model="gru")) == 1
-    assert lab.machine.asked("prepare", model="gru", round=1) == []
-    assert len(lab.machine.asked("measure", model="gru")) == (do == "measure")
+    assert len(lab.machine.asked(kind, model="gru")) == 1
+    assert lab.machine.asked(Prepare, model="gru", round=1) == []
+    assert len(lab.machine.asked(Measure, model="gru")) == (kind is Measure)
     assert {(r.axes["model"], r.status) for r in faults(run)} == {("gru", status)}
 
 
 @pytest.mark.parametrize("status", ["crashed", "timeout"])
 def test_after_a_worker_died_the_rest_of_the_round_goes_on_in_one_new_worker(lab: Laboratory, status: str) -> None:
-    lab.machine.trouble = fault(status, "no", "block", "gru", number=1)
+    lab.machine.trouble = fault(status, "no", TimeBlock, "gru", number=1)
     lab.run(rounds=3)
     assert len(lab.machine.workers) == 3 + 1
     in_round = [request for request in lab.machine.requests if request.round == 1 and request.case]
     died = max(i for i, request in enumerate(in_round) if request.worker == 1)
-    assert (in_round[died].model, in_round[died].do) == ("gru", "block")
+    assert (in_round[died].model, in_round[died].kind) == ("gru", TimeBlock)
     assert {request.worker for request in in_round[died + 1 :]} == {2}
 
 
 def test_a_fault_that_the_worker_survives_needs_no_new_worker(lab: Laboratory) -> None:
-    lab.machine.trouble = fault("out_of_memory", "no", "block", "gru")
+    lab.machine.trouble = fault("out_of_memory", "no", TimeBlock, "gru")
     lab.run(rounds=2)
     assert len(lab.machine.workers) == 2
 
 
 def test_a_case_keeps_the_samples_of_a_pass_when_the_next_one_fails(lab: Laboratory) -> None:
-    lab.machine.trouble = fault("crashed", "no", "block", "gru", name="train")
+    lab.machine.trouble = fault("crashed", "no", TimeBlock, "gru", name="train")
     run = lab.run(rounds=2)
     assert found(run, "forward_time", "gru").samples == [pytest.approx(CALL)]
     assert found(run, "forward_time", "gru").ok
@@ -395,21 +402,21 @@ def test_a_case_keeps_the_samples_of_a_pass_when_the_next_one_fails(lab: Laborat
 
 
 def test_a_case_keeps_its_times_when_its_memory_cannot_be_measured(lab: Laboratory) -> None:
-    lab.machine.trouble = fault("failed", "no", "measure", "gru")
+    lab.machine.trouble = fault("failed", "no", Measure, "gru")
     run = lab.run(rounds=2)
     assert found(run, "train_time", "gru").ok
     assert [(r.metric, r.status) for r in faults(run)] == [("peak_memory", "failed")]
 
 
 def test_a_case_that_fails_late_keeps_its_earlier_rounds(lab: Laboratory) -> None:
-    lab.machine.trouble = fault("crashed", "no", "prepare", "gru", number=2)
+    lab.machine.trouble = fault("crashed", "no", Prepare, "gru", number=2)
     run = lab.run(rounds=4)
     record = found(run, "train_time", "gru")
     assert (record.status, record.samples) == ("crashed", [pytest.approx(CALL)] * 2)
 
 
 def test_when_all_cases_failed_the_run_ends(lab: Laboratory) -> None:
-    lab.machine.trouble = lambda request: CaseFault("failed", "no") if request.do == "prepare" else None
+    lab.machine.trouble = lambda request: CaseFault("failed", "no") if request.kind is Prepare else None
     run = lab.run(rounds=9)
     assert (num_rounds(run), run.status) == (1, "complete")
     assert len(faults(run)) == len(MODELS) * len(OWED)
@@ -418,8 +425,8 @@ def test_when_all_cases_failed_the_run_ends(lab: Laboratory) -> None:
 def test_what_a_module_changed_stands_on_its_row_also_where_a_later_pass_fails(lab: Laboratory) -> None:
     told = "it changed torch's number of threads from 1 to 2, which was put back"
 
-    def trouble(request: Request) -> BaseException | None:
-        hit = (request.do, request.model, request.fields.get("name")) == ("ready", "gru", "train")
+    def trouble(request: Asked) -> BaseException | None:
+        hit = (request.kind, request.model, request.name) == (MakeReady, "gru", "train")
         return CaseFault("failed", "it breaks its label", [told]) if hit else None
 
     lab.machine.trouble = trouble
@@ -432,13 +439,13 @@ def test_what_a_module_changed_stands_on_its_row_also_where_a_later_pass_fails(l
 
 
 def test_what_the_user_can_mend_in_one_case_is_that_cases_fault(lab: Laboratory) -> None:
-    lab.machine.trouble = lambda r: UserError("does not fit") if (r.do, r.model) == ("prepare", "gru") else None
+    lab.machine.trouble = lambda r: UserError("does not fit") if (r.kind, r.model) == (Prepare, "gru") else None
     run = lab.run(rounds=1)
     assert {(r.axes["model"], r.status, r.error) for r in faults(run)} == {("gru", "failed", "does not fit")}
 
 
 def test_a_worker_that_does_not_start_again_ends_the_run(lab: Laboratory) -> None:
-    lab.machine.trouble = fault("crashed", "no", "block", "gru")
+    lab.machine.trouble = fault("crashed", "no", TimeBlock, "gru")
     sweep = lab.sweep(rounds=1)
 
     def start() -> FakeWorker:
@@ -449,16 +456,16 @@ def test_a_worker_that_does_not_start_again_ends_the_run(lab: Laboratory) -> Non
     sweep.start_worker = start
     with pytest.raises(UserError, match="does not start"):
         sweep.run()
-    sweep.folder.close()
+    sweep.journal.folder.close()
 
 
 def test_a_peak_that_cannot_be_measured_costs_no_case(lab: Laboratory) -> None:
-    lab.machine.trouble = lambda r: CaseFault("crashed", "no") if r.do == "anchor" else None
+    lab.machine.trouble = lambda r: CaseFault("crashed", "no") if r.kind is ReadPeak else None
     sweep, told = lab.sweep(rounds=2), []
     sweep.progress = Silence()
     sweep.progress.note = told.append  # type: ignore[method-assign]
     run = sweep.run()
-    sweep.folder.close()
+    sweep.journal.folder.close()
     assert told == ["note: the machine's own peak could not be read: no"]
     assert faults(run) == []
     assert not any(record.metric == "peak_flops" for record in run.records)
@@ -468,7 +475,7 @@ def test_a_peak_that_cannot_be_measured_costs_no_case(lab: Laboratory) -> None:
 def test_the_passes_of_a_case_share_one_timeout(lab: Laboratory) -> None:
     lab.machine.seconds = lambda model, name, number: 0.1
     lab.run("gru", rounds=1, timeout=50.0, budget=Budget())
-    left = [r.timeout for r in lab.machine.requests if r.do in ("prepare", "ready", "block", "release")]
+    left = [r.timeout for r in lab.machine.requests if r.kind in (Prepare, MakeReady, TimeBlock, Release)]
     spent = 2 * (WARM_UP + BLOCKS * 40 * 0.1)
     assert left == sorted(left, reverse=True)
     assert left[0] == pytest.approx(50.0)
@@ -500,17 +507,17 @@ def test_blocks_are_kept_beside_their_median(lab: Laboratory) -> None:
 
 def test_the_plan_of_the_first_round_is_sent_in_all_later_ones(lab: Laboratory) -> None:
     lab.run("gru", rounds=3)
-    plans = [request.fields["plan"] for request in lab.machine.asked("ready")]
-    assert plans == [None, None, *[{"loops": 40, "num_blocks": BLOCKS}] * 4]
-    assert {request.fields["loops"] for request in lab.machine.asked("block")} == {40}
-    assert len(lab.machine.asked("block")) == 3 * 2 * BLOCKS
+    plans = [request.request.plan for request in lab.machine.asked(MakeReady)]
+    assert plans == [None, None, *[Plan(40, BLOCKS)] * 4]
+    assert {request.request.loops for request in lab.machine.asked(TimeBlock)} == {40}
+    assert len(lab.machine.asked(TimeBlock)) == 3 * 2 * BLOCKS
 
 
 def test_what_a_pass_needs_renewed_is_seen_in_the_first_round_and_sent_in_all_later_ones(lab: Laboratory) -> None:
-    lab.machine.cares = {"forward": {"in_place": True}, "train": {"in_place": False}}
+    lab.machine.cares = {"forward": Care(in_place=True), "train": Care()}
     lab.run("gru", rounds=3)
-    cares = [request.fields["care"] for request in lab.machine.asked("ready")]
-    assert cares == [None, None, *[{"in_place": True}, {"in_place": False}] * 2]
+    cares = [request.request.care for request in lab.machine.asked(MakeReady)]
+    assert cares == [None, None, *[Care(in_place=True), Care()] * 2]
 
 
 def test_a_round_ends_with_the_time_it_took_and_in_what(lab: Laboratory) -> None:
@@ -531,9 +538,9 @@ def test_warnings_of_a_case_are_on_its_records(lab: Laboratory) -> None:
 def test_the_peak_of_the_machine_is_read_before_and_after_the_times_of_each_round(lab: Laboratory) -> None:
     run = lab.run(rounds=2)
     setting = {"device": "cpu", "dtype": "float32", "threads": 1}
-    kinds = [request.do for request in lab.machine.requests if request.worker == 0]
-    assert [request.fields for request in lab.machine.asked("anchor")] == [setting] * 4
-    assert kinds[0] == kinds[kinds.index("measure") - 1] == "anchor"
+    kinds = [request.kind for request in lab.machine.requests if request.worker == 0]
+    assert [dataclasses.asdict(request.request) for request in lab.machine.asked(ReadPeak)] == [setting] * 4
+    assert kinds[0] == kinds[kinds.index(Measure) - 1] == ReadPeak
     (peak,) = (r for r in run.records if r.metric == "peak_flops")
     assert (peak.axes, peak.samples) == (setting, [1e11, 1e11])
 
@@ -555,15 +562,15 @@ def test_what_the_suite_derives_is_written_too(lab: Laboratory) -> None:
         base = next(r for r in records if r.metric == "train_time")
         return [dataclasses.replace(base, axes={"of": "train_time"}, metric="exponent", median=1.5)]
 
-    run = lab.run("gru", suite=dataclasses.replace(FAKE, derive=derive), rounds=1)
+    run = lab.run("gru", suite=dataclasses.replace(FAKE, analysis=Analysis(derive)), rounds=1)
     assert [r.median for r in run.records if r.metric == "exponent"] == [1.5]
 
 
 def test_records_are_written_after_each_round(lab: Laboratory) -> None:
     seen: list[int] = []
 
-    def look(request: Request) -> None:
-        if request.do == "prepare" and request.round:
+    def look(request: Asked) -> None:
+        if request.kind is Prepare and request.round:
             seen.append(len(found(read_run(lab.path), "train_time", "gru").samples))
 
     lab.machine.trouble = look
@@ -573,17 +580,17 @@ def test_records_are_written_after_each_round(lab: Laboratory) -> None:
 
 def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = lab.sweep(rounds=3)
-    append = sweep.folder.append
+    append = sweep.journal.folder.append
 
     def full_in_the_second_round(line: Any) -> None:
         if line.round == 1:
             raise StorageError("cannot write: No space left on device")
         append(line)
 
-    monkeypatch.setattr(sweep.folder, "append", full_in_the_second_round)
+    monkeypatch.setattr(sweep.journal.folder, "append", full_in_the_second_round)
     with pytest.raises(StorageError):
         sweep.run()
-    sweep.folder.close()
+    sweep.journal.folder.close()
     assert found(read_run(lab.path), "train_time", "gru").samples == [pytest.approx(CALL)]
     assert not any(worker.alive for worker in lab.machine.workers)
 
@@ -591,9 +598,9 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(lab: Laboratory, m
 # Interruption and resume
 
 
-def in_the_third_round(request: Request) -> bool:
+def in_the_third_round(request: Asked) -> bool:
     """The second case of round 2, in the middle of its training pass."""
-    return request.round == 2 and str(request) == "block train" and request.model == "gru"
+    return request.round == 2 and str(request) == "TimeBlock train" and request.model == "gru"
 
 
 def test_an_interrupted_run_is_readable_and_keeps_every_finished_round(lab: Laboratory) -> None:
@@ -607,7 +614,7 @@ def test_an_interrupted_run_is_readable_and_keeps_every_finished_round(lab: Labo
 
 
 def test_an_interruption_keeps_the_finished_passes_of_its_case(lab: Laboratory) -> None:
-    lab.interrupt("gru", at=lambda request: str(request) == "block train", rounds=4)
+    lab.interrupt("gru", at=lambda request: str(request) == "TimeBlock train", rounds=4)
     run = read_run(lab.path)
     assert found(run, "forward_time", "gru").samples == [pytest.approx(CALL)]
     trained = found(run, "train_time", "gru")
@@ -615,7 +622,7 @@ def test_an_interruption_keeps_the_finished_passes_of_its_case(lab: Laboratory) 
 
 
 def test_cases_that_an_interruption_left_out_are_listed_with_the_way_on(lab: Laboratory) -> None:
-    lab.interrupt(at=lambda request: request.do == "prepare", rounds=4)
+    lab.interrupt(at=lambda request: request.kind is Prepare, rounds=4)
     run = read_run(lab.path)
     assert {record.axes["model"] for record in faults(run)} == set(MODELS)
     assert all("--resume goes on" in record.error for record in faults(run))
@@ -624,9 +631,9 @@ def test_cases_that_an_interruption_left_out_are_listed_with_the_way_on(lab: Lab
 def test_resume_repeats_the_unfinished_round_whole_and_no_finished_one(lab: Laboratory) -> None:
     lab.interrupt(at=in_the_third_round, rounds=4)
     lab.resume(rounds=4)
-    for do in ("prepare", "measure"):
-        assert {request.round for request in lab.machine.asked(do)} == {2, 3}
-        assert sorted(lab.machine.models(do, round=2)) == sorted(MODELS)
+    for kind in (Prepare, Measure):
+        assert {request.round for request in lab.machine.asked(kind)} == {2, 3}
+        assert sorted(lab.machine.models(kind, round=2)) == sorted(MODELS)
 
 
 def test_resume_ends_with_the_same_cases_and_rounds_as_an_undisturbed_run(lab: Laboratory, tmp_path: Path) -> None:
@@ -644,33 +651,33 @@ def summary(run: Run) -> set[tuple[Any, ...]]:
 def test_resume_takes_its_plans_from_the_samples(lab: Laboratory) -> None:
     lab.interrupt(at=in_the_third_round, rounds=4)
     lab.resume(rounds=4)
-    plans = [request.fields["plan"] for request in lab.machine.asked("ready")]
-    assert plans == [{"loops": 40, "num_blocks": BLOCKS}] * len(plans)
-    assert {request.fields["loops"] for request in lab.machine.asked("block")} == {40}
+    plans = [request.request.plan for request in lab.machine.asked(MakeReady)]
+    assert plans == [Plan(40, BLOCKS)] * len(plans)
+    assert {request.request.loops for request in lab.machine.asked(TimeBlock)} == {40}
 
 
 def test_resume_of_a_run_without_a_finished_round_begins_again(lab: Laboratory) -> None:
-    lab.interrupt(at=lambda request: str(request) == "block train", rounds=2)
+    lab.interrupt(at=lambda request: str(request) == "TimeBlock train", rounds=2)
     resumed = lab.resume(rounds=2)
-    assert {request.round for request in lab.machine.asked("prepare")} == {0, 1}
+    assert {request.round for request in lab.machine.asked(Prepare)} == {0, 1}
     assert resumed.status == "complete"
     assert faults(resumed) == []
 
 
 def test_resume_does_not_try_a_failed_case_again(lab: Laboratory) -> None:
-    gru_crashes = fault("crashed", "no", "prepare", "gru", number=0)
+    gru_crashes = fault("crashed", "no", Prepare, "gru", number=0)
     lab.interrupt(at=lambda request: request.round == 1, trouble=gru_crashes, rounds=3)
     resumed = lab.resume(rounds=3)
-    assert "gru" not in lab.machine.models("prepare")
+    assert "gru" not in lab.machine.models(Prepare)
     assert {record.axes["model"] for record in faults(resumed)} == {"gru"}
 
 
 def test_a_fault_in_a_round_that_was_repeated_without_it_does_not_stay(lab: Laboratory) -> None:
     """gru crashes in a round that is cut off; when that round is repeated it runs, and has to run on from there."""
-    gru_crashes = fault("crashed", "no", "prepare", "gru", number=0)
-    lab.interrupt(at=lambda request: request.do == "measure", trouble=gru_crashes, rounds=3)
+    gru_crashes = fault("crashed", "no", Prepare, "gru", number=0)
+    lab.interrupt(at=lambda request: request.kind is Measure, trouble=gru_crashes, rounds=3)
     lab.interrupt(at=lambda request: request.round == 1, rounds=3)
-    assert "gru" in lab.machine.models("release", round=0)
+    assert "gru" in lab.machine.models(Release, round=0)
     resumed = lab.resume(rounds=3)
     assert found(resumed, "train_time", "gru").samples == [pytest.approx(CALL)] * 3
     assert faults(resumed) == []
@@ -696,15 +703,15 @@ def test_a_run_whose_first_round_takes_longer_than_it_may_is_complete_after_a_fe
 # A failed case is tried again
 
 
-def gru_crashes_once(request: Request) -> BaseException | None:
-    return fault("crashed", "killed", "prepare", "gru", number=1)(request)
+def gru_crashes_once(request: Asked) -> BaseException | None:
+    return fault("crashed", "killed", Prepare, "gru", number=1)(request)
 
 
 def retry(lab: Laboratory, **limits: Any) -> Run:
     lab.machine = FakeMachine()
     sweep = lab.sweep(retry=True, **limits)
     run = sweep.run()
-    sweep.folder.close()
+    sweep.journal.folder.close()
     assert read_run(lab.path) == run
     return run
 
@@ -718,8 +725,8 @@ def test_a_row_that_crashed_through_a_stray_kill_is_measured_again_in_every_roun
     assert found(again, "train_time", "gru").samples == [pytest.approx(CALL)] * 3
     peaks = [r for r in again.records if r.metric == "peak_memory" and r.axes["model"] == "gru"]
     assert [record.ok for record in peaks] == [True, True]
-    assert set(lab.machine.models("prepare")) == {"gru"}
-    assert {request.round for request in lab.machine.asked("prepare")} == {0, 1, 2}
+    assert set(lab.machine.models(Prepare)) == {"gru"}
+    assert {request.round for request in lab.machine.asked(Prepare)} == {0, 1, 2}
 
 
 def test_what_was_measured_again_says_that_it_was_later_than_the_rest(lab: Laboratory) -> None:
@@ -737,7 +744,7 @@ def test_an_interrupted_retry_goes_on_with_resume(lab: Laboratory) -> None:
     sweep = lab.sweep(rounds=3, retry=True)
     with pytest.raises(Stopped):
         sweep.run()
-    sweep.folder.close()
+    sweep.journal.folder.close()
     resumed = lab.resume(rounds=3)
     assert faults(resumed) == []
     assert found(resumed, "train_time", "gru").samples == [pytest.approx(CALL)] * 3
@@ -746,10 +753,10 @@ def test_an_interrupted_retry_goes_on_with_resume(lab: Laboratory) -> None:
 def test_a_case_that_fails_again_stays_failed(lab: Laboratory) -> None:
     lab.machine.trouble = gru_crashes_once
     lab.run(rounds=3)
-    lab.machine = FakeMachine(trouble=fault("failed", "ValueError: still", "prepare", "gru"))
+    lab.machine = FakeMachine(trouble=fault("failed", "ValueError: still", Prepare, "gru"))
     sweep = lab.sweep(rounds=3, retry=True)
     run = sweep.run()
-    sweep.folder.close()
+    sweep.journal.folder.close()
     assert {(r.axes["model"], r.error) for r in faults(run)} == {("gru", "ValueError: still")}
 
 
@@ -779,7 +786,7 @@ def test_a_process_that_is_killed_while_it_starts_is_started_again(lab: Laborato
     sweep = lab.sweep(rounds=2)
     sweep.start_worker = never_starts(lab.machine, 1)
     run = sweep.run()
-    sweep.folder.close()
+    sweep.journal.folder.close()
     assert (faults(run), run.status) == ([], "complete")
 
 
@@ -787,7 +794,7 @@ def test_a_process_that_does_not_start_twice_is_a_fault_of_the_case_and_not_a_wr
     sweep = lab.sweep(rounds=2)
     sweep.start_worker = never_starts(lab.machine, 6)  # twice for the round, for the peak and for the first case
     run = sweep.run()
-    sweep.folder.close()
+    sweep.journal.folder.close()
     (model,) = {record.axes["model"] for record in faults(run)}
     assert {record.status for record in faults(run)} == {"crashed"}
     assert "twice" in faults(run)[0].error
@@ -808,7 +815,7 @@ def lengths() -> list[FakeCase]:
 def test_cases_that_do_not_fit_are_rows_with_their_reason_and_the_time_that_has_them(lab: Laboratory) -> None:
     sweep = lab.sweep(rounds=6, max_seconds=100.0, cases=lengths(), looked=looked(3.0))
     run = sweep.run()
-    sweep.folder.close()
+    sweep.journal.folder.close()
     assert {(r.axes["model"], r.status) for r in faults(run)} == {("gru", "timeout")}
     (text,) = {record.error for record in faults(run)}
     assert text == "left out: 6 rounds with it do not fit into --max-seconds 100; 130 has it"
@@ -820,7 +827,7 @@ def test_the_time_that_is_said_to_have_what_was_left_out_has_it(
     max_seconds: int, a_case: float, tmp_path: Path
 ) -> None:
     """On a machine on which a case takes in each round what the look expected: blocks of one call, one a pass."""
-    plans = {name: Plan(1, 1) for name in FAKE.passes}
+    plans = {name: Plan(1, 1) for name in FAKE.rounds.passes}
     expected = {case: Look(Cost(least=a_case, after=1.0), plans) for case in lengths()}
 
     def run_with(seconds: int) -> Run:
@@ -828,7 +835,7 @@ def test_the_time_that_is_said_to_have_what_was_left_out_has_it(
         lab.machine.seconds = lambda model, name, number: a_case / 2 - WARM_UP
         sweep = lab.sweep(rounds=6, max_seconds=seconds, cases=lengths(), looked=expected)
         run = sweep.run()
-        sweep.folder.close()
+        sweep.journal.folder.close()
         return run
 
     short = run_with(max_seconds)
@@ -844,22 +851,22 @@ def test_the_time_that_is_said_to_have_what_was_left_out_has_it(
 def test_cases_that_differ_in_the_model_alone_are_timed_next_to_each_other(lab: Laboratory) -> None:
     sweep = lab.sweep(rounds=4, cases=lengths())
     sweep.run()
-    sweep.folder.close()
+    sweep.journal.folder.close()
     for number in range(4):
-        asked = [request.case["seq_len"] for request in lab.machine.asked("prepare", round=number) if request.case]
+        asked = [request.case["seq_len"] for request in lab.machine.asked(Prepare, round=number) if request.case]
         assert asked in ([64] * 3 + [128] * 3, [128] * 3 + [64] * 3)
-    orders = [tuple(lab.machine.models("prepare", round=number)) for number in range(4)]
+    orders = [tuple(lab.machine.models(Prepare, round=number)) for number in range(4)]
     assert len(set(orders)) > 1
 
 
 # Suites that measure less often, or nothing in blocks
 
-MEMORY_ONCE = dataclasses.replace(FAKE, measured_rounds=1)
+MEMORY_ONCE = dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=1))
 
 
 def test_what_hardly_varies_is_measured_in_the_first_rounds_only(lab: Laboratory) -> None:
-    run = lab.run(suite=dataclasses.replace(FAKE, measured_rounds=2))
-    assert sorted(request.round or 0 for request in lab.machine.asked("measure", model="gru")) == [0, 1]
+    run = lab.run(suite=dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=2)))
+    assert sorted(request.round or 0 for request in lab.machine.asked(Measure, model="gru")) == [0, 1]
     assert {len(r.samples) for r in run.records if r.metric == "peak_memory"} == {2}
     assert len(found(run, "train_time", "gru").samples) == 6
     assert (faults(run), run.status) == ([], "complete")
@@ -867,26 +874,27 @@ def test_what_hardly_varies_is_measured_in_the_first_rounds_only(lab: Laboratory
 
 def test_what_hardly_varies_is_measured_in_every_round_that_was_asked_for(lab: Laboratory) -> None:
     """compare may need more rounds than the first few, of memory too."""
-    run = lab.run(suite=dataclasses.replace(FAKE, measured_rounds=2), rounds=4)
+    run = lab.run(suite=dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=2)), rounds=4)
     assert {len(r.samples) for r in run.records if r.metric == "peak_memory"} == {4}
 
 
 def test_a_late_fault_does_not_spoil_memory_that_was_measured_before(lab: Laboratory) -> None:
-    lab.machine.trouble = fault("crashed", "no", "prepare", "gru", number=2)
+    lab.machine.trouble = fault("crashed", "no", Prepare, "gru", number=2)
     run = lab.run(suite=MEMORY_ONCE)
     assert {record.metric for record in faults(run)} == {"forward_time", "train_time"}
 
 
 def test_a_late_fault_after_all_times_were_taken_is_told_all_the_same(lab: Laboratory) -> None:
-    lab.machine.trouble = fault("crashed", "no", "release", "gru", number=2)
+    lab.machine.trouble = fault("crashed", "no", Release, "gru", number=2)
     run = lab.run(suite=MEMORY_ONCE)
     assert {(record.axes["model"], record.status) for record in faults(run)} == {("gru", "crashed")}
 
 
 def test_a_suite_without_timed_passes_is_measured_only(lab: Laboratory) -> None:
-    suite = dataclasses.replace(FAKE, passes=(), per_case=("peak_memory",), precise=("peak_memory",), anchor_axes=())
+    metrics = (Measured(PEAK_MEMORY, owed=True, precise=True),)
+    suite = dataclasses.replace(FAKE, axes=CaseAxes(FakeCase), metrics=metrics, rounds=Rounds())
     run = lab.run("gru", "lstm", suite=suite, rounds=2)
-    assert {request.do for request in lab.machine.requests} == {"measure"}
+    assert {request.kind for request in lab.machine.requests} == {Measure}
     memory = [r for r in run.records if r.metric == "peak_memory"]
     assert {(r.axes["model"], r.axes["pass"], tuple(r.samples)) for r in memory} == {
         (model, name, (2048.0, 2048.0)) for model in ("gru", "lstm") for name in ("forward", "train")

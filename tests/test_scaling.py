@@ -32,17 +32,17 @@ from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.stats import growth
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites import layer_passes
-from rnn_vs_attn.suites.bench import suite as bench
-from rnn_vs_attn.suites.bench.suite import BenchCase
-from rnn_vs_attn.suites.scaling import analysis as scaling_reading
-from rnn_vs_attn.suites.scaling import claims
+from rnn_vs_attn.suites.bench import measure as bench
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.suites.scaling import claims, speed_ups
 from rnn_vs_attn.suites.scaling import figures as scaling_figures
+from rnn_vs_attn.suites.scaling import measure as scaling
 from rnn_vs_attn.suites.scaling import remarks as scaling_words
-from rnn_vs_attn.suites.scaling import suite as scaling
 from rnn_vs_attn.suites.scaling import tables as scaling_tables
-from rnn_vs_attn.suites.scaling.analysis import GRAPH, LAYER, MIXING, ROUTE, derive
-from rnn_vs_attn.suites.scaling.suite import SCALING, ScalingCase
-from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.suites.scaling.analysis import derive
+from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, GRAPH, LAYER, MIXING, ROUTE, ScalingCase, check, select
+from rnn_vs_attn.suites.scaling.suite import SCALING
 
 SCALES = str(Path(__file__).parent / "user_modules" / "scales.py")
 LENGTHS = [16, 32, 64, 128, 256, 512]
@@ -330,7 +330,7 @@ def test_zeros_to_add_to_are_no_state() -> None:
 
 
 @cache
-def law_of_paths(name: str, chains: tuple[int, ...] = scaling.CHAIN_LENGTHS, **options: Any) -> Record:
+def law_of_paths(name: str, chains: tuple[int, ...] = CHAIN_LENGTHS, **options: Any) -> Record:
     """The law of a layer's paths, of all that the suite counts of it. chains: where the chain is counted."""
     routes_of = ScalingCase(name, 4, 1, 8, num_heads=2, device="cpu", part=ROUTE, **options)
     graphs = [dataclasses.replace(routes_of, seq_len=n, part=GRAPH) for n in chains]
@@ -361,7 +361,7 @@ def test_a_layer_that_takes_no_long_sequence_is_not_said_not_to_reach_over_one()
 
 
 def test_a_path_of_what_looks_both_ways_is_a_lower_bound() -> None:
-    both = law_of_paths(f"{SCALES}:BothWays", chains=scaling.CHAIN_LENGTHS[:5])  # a recurrence's chains take long
+    both = law_of_paths(f"{SCALES}:BothWays", chains=CHAIN_LENGTHS[:5])  # a recurrence's chains take long
     assert both.details["at_least"]
     assert both.text == "undecided"
     assert "both ways" in both.details["reason"]
@@ -464,7 +464,7 @@ def counted_records(names: list[str], lengths: list[int], widths: list[int]) -> 
     found = []
     for case in (ScalingCase(m, n, 1, d, device="cpu") for m in names for n in lengths for d in widths):
         counters = layer_passes.count_operations(scaling.workload(case, 0), None)
-        for name, counter in zip(SCALING.passes, counters, strict=True):
+        for name, counter in zip(SCALING.rounds.passes, counters, strict=True):
             axes = axes_of(case) | {"pass": name}
             found.append(of_rounds(SCALING.metric("flops", axes), axes, {0: counter.flops}))
     return found
@@ -666,7 +666,7 @@ def test_speed_up_efficiency_and_the_serial_fraction() -> None:
 @pytest.mark.parametrize(("serial", "threads"), [(0.0, [1, 2, 4]), (1.0, [1, 2, 4]), (0.37, [1, 3, 5, 7])])
 def test_amdahls_fraction_of_exact_times(serial: float, threads: list[float]) -> None:
     times = [7 * (serial + (1 - serial) / p) for p in threads]
-    assert scaling_reading.serial_fraction(threads, times) == pytest.approx(serial)
+    assert speed_ups.serial_fraction(threads, times) == pytest.approx(serial)
 
 
 # The rules
@@ -756,9 +756,9 @@ def test_a_users_module_is_measured_at_every_cell() -> None:
 @pytest.mark.parametrize("name", ["batch_size", "num_layers", "dtype", "kernel_size", "window"])
 def test_what_no_table_tells_apart_takes_one_value(name: str) -> None:
     sweep = {n: [1] for n in ("batch_size", "num_heads", "num_layers", "dtype", "device", "kernel_size", "window")}
-    scaling.check(sweep)
+    check(sweep)
     with pytest.raises(UserError, match=f"--{name.replace('_', '-')} 1,3 is several values"):
-        scaling.check(sweep | {name: [1, 3]})
+        check(sweep | {name: [1, 3]})
 
 
 # Tables and figures
@@ -798,7 +798,7 @@ def test_on_cuda_there_are_kernels_and_shares_of_the_peak_in_place_of_threads() 
 
 def test_threads_are_not_varied_on_cuda() -> None:
     cases = [ScalingCase("lstm", 128, device="cuda:0", threads=t) for t in (1, 2)]
-    assert {c.threads for c in scaling.select(cases)} == {1}
+    assert {c.threads for c in select(cases)} == {1}
 
 
 # The command

@@ -8,7 +8,7 @@ import pytest
 from fakes import FakeCase, fake_cases
 
 from rnn_vs_attn.limits import Budget, Limits, Plan
-from rnn_vs_attn.run.runner import replanned
+from rnn_vs_attn.run.measuring import replanned
 from rnn_vs_attn.run.schedule import After, Cost, Costs, Schedule, left_out, left_out_words
 
 GRU, LSTM, ATTENTION = fake_cases("gru", "lstm", "attention")

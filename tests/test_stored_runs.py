@@ -27,6 +27,7 @@ from rnn_vs_attn.compare import runs as compare
 from rnn_vs_attn.compare.verdicts import UNSURE
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records import checks as record_checks
+from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.strict_json import parsed
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.run import resuming
@@ -104,7 +105,7 @@ def test_a_rate_and_a_memory_of_0_can_be() -> None:
 
 @pytest.mark.parametrize("path", sorted(REFERENCE.iterdir()), ids=lambda path: path.name)
 def test_every_reference_run_is_read(path: Path) -> None:
-    assert compare.read(path).records
+    assert checked_run(path).records
 
 
 DEEP = '{"a":' * 1000 + "1" + "}" * 1000
@@ -347,7 +348,7 @@ def test_two_runs_that_mean_another_thing_by_a_metric_have_no_verdict(other: dic
 
 def test_runs_that_cannot_be_read_are_user_errors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
-        compare.read(tmp_path / "nowhere")
+        checked_run(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(("opening", "closing"), ["[]", ('{"a":', "}")])

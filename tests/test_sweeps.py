@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.machine import control_groups, environment
 from rnn_vs_attn.run import cases as sweeps
-from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
 
 USABLE = 4
 
@@ -39,11 +40,11 @@ def fields() -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(BenchCase)
 
 
-def axes(**options: Any) -> sweeps.Axes:
+def axes(**options: Any) -> sweeps.AxisValues:
     return sweeps.parse(BENCH, typed(**options))
 
 
-def checked(force: bool = False, **options: Any) -> sweeps.Axes:
+def checked(force: bool = False, **options: Any) -> sweeps.AxisValues:
     found = axes(**options)
     sweeps.check(BENCH, found, force)
     return found
@@ -272,6 +273,5 @@ def test_what_was_not_typed_is_at_its_default_in_every_case() -> None:
     ],
 )
 def test_options_that_exclude_each_other_are_refused(options: dict[str, Any], sentence: str) -> None:
-    assert BENCH.check is not None
     with pytest.raises(UserError, match=sentence):
-        BENCH.check(axes(**options))
+        BENCH.axes.check(axes(**options))

@@ -170,8 +170,8 @@ def test_line_breaks_in_a_reason_do_not_break_the_csv() -> None:
 
 def bench_cells(records: list[Record]) -> dict[str, dict[str, str]]:
     """Cells of the table that `bench` shows, by model and title."""
-    axes = list(BENCH.case.__dataclass_fields__)
-    table = tables.build([*records, *BENCH.expand(records)], axes, BENCH.columns, 0.05)
+    axes = list(BENCH.axes.case.__dataclass_fields__)
+    table = tables.build([*records, *BENCH.analysis.expand(records)], axes, BENCH.view.columns, 0.05)
     return {row[0]: dict(zip(table.header, row, strict=True)) for row in table.rows}
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rnn_vs_attn.ab import command as ab
+from rnn_vs_attn.ab.options import SUITE
+from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.cli import models as listing
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.registry import BUILT_IN, ModelSpec, find
@@ -17,21 +18,20 @@ from rnn_vs_attn.suites.suite import Suite
 
 OWN = ModelSpec("layers:RunningMean", "user", "layers:RunningMean", "your own module")
 EVERY = pytest.mark.parametrize("spec", [*BUILT_IN, OWN], ids=lambda spec: spec.name)
-CHOOSING = {suite.command: suite for suite in SUITES if not takers.models_of(suite)} | {ab.NAME: ab.SUITE}
+CHOOSING = {suite.command: suite for suite in SUITES if not takers.models_of(suite)} | {NAME: SUITE}
 FIXED = {suite.command: suite for suite in SUITES if takers.models_of(suite)}
 
 
 def check(suite: Suite, model: str) -> None:
     """As the command does with `--model` and nothing else."""
-    fields = dataclasses.fields(suite.case)
+    fields = dataclasses.fields(suite.axes.case)
     given: dict[str, Any] = {
         f.name: f.default if isinstance(f.default, bool) else [str(f.metadata.get("sweep") or f.default)]
         for f in fields
     }
     axes = sweeps.parse(suite, given | {"model": [model], "threads": ["1"]})
     sweeps.check(suite, axes, force=False)
-    if suite.check:
-        suite.check(axes)
+    suite.axes.check(axes)
     assert {case.model for case in sweeps.cases(suite, axes)} == {model}
 
 
@@ -58,7 +58,7 @@ def test_a_command_without_a_choice_of_model_is_listed_for_those_that_it_measure
 ) -> None:
     """By the cases that it would run in all of its settings."""
     suite = FIXED[command]
-    axes = {f.name: list(f.metadata.get("choices") or (f.default,)) for f in dataclasses.fields(suite.case)}
+    axes = {f.name: list(f.metadata.get("choices") or (f.default,)) for f in dataclasses.fields(suite.axes.case)}
     measured = {case.model for case in sweeps.cases(suite, axes)}
     assert (spec.name in measured) == (command in listing.commands(spec, decodes=True))
 

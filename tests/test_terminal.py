@@ -22,7 +22,7 @@ from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report import layout
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
-from rnn_vs_attn.run import progress, session
+from rnn_vs_attn.run import output, progress
 from rnn_vs_attn.suites import SUITES
 
 REFERENCE = Path(__file__).resolve().parent.parent / "results/reference"
@@ -118,7 +118,7 @@ def tables_of(name: str) -> list[Table]:
     run = read_run(REFERENCE / name)
     own: list[Table] = []
     for suite in (s for s in SUITES if s.name == run.suite):
-        own = [*session._tables(suite, run.records, Limits(), 80), *session._summary(suite, run.records)]
+        own = [*output.tables_of(suite, run.records, Limits(), 80), *output.summary_of(suite, run.records)]
     names = ["2026-01-01", "2026-01-02", "2026-01-03"]
     return [*own, compared(run), compare.over_time([run] * 3, names, rules_of(run))]
 
@@ -188,9 +188,9 @@ def test_where_no_column_has_room_each_cell_has_a_line() -> None:
 def test_columns_left_out_on_a_narrow_terminal_are_named() -> None:
     (suite,) = (s for s in SUITES if s.name == "bench")
     records = read_run(REFERENCE / "cpu").records
-    table = session._tables(suite, records, Limits(), 80)[0]
+    table = output.tables_of(suite, records, Limits(), 80)[0]
     assert "left out for want of room: parameters, FLOPs (train), state KiB; table.md has them" in table.notes
-    assert not any("left out" in note for note in session._tables(suite, records, Limits())[0].notes)
+    assert not any("left out" in note for note in output.tables_of(suite, records, Limits())[0].notes)
 
 
 def test_letters_that_take_two_columns_are_measured_as_that() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from command import run
-from fakes import FAKE, FakeMachine, Request, fake_cases, of_rounds, unfinished_run
+from fakes import FAKE, Asked, FakeCase, FakeMachine, fake_cases, of_rounds, unfinished_run
 from torch import Tensor, nn
 
 from rnn_vs_attn import export
@@ -27,23 +28,32 @@ from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.shapes import GPTShape
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.runner import Sweep
-from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.suite import Suite, axes_of
-from rnn_vs_attn.suites.variants import passes as variants_passes
+from rnn_vs_attn.run.schedule import Schedule
+from rnn_vs_attn.suites import SUITES, token_passes
+from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.suites.metrics import NUM_PARAMS, TOKEN_FLOPS, WEIGHTS_SIZE
+from rnn_vs_attn.suites.suite import MEASURE, PEAKS, CaseAxes, Rounds, Suite
 from rnn_vs_attn.suites.variants.albert import analysis as variants_albert_reading
+from rnn_vs_attn.suites.variants.albert import case as variants_albert
 from rnn_vs_attn.suites.variants.albert import remarks as variants_albert_words
-from rnn_vs_attn.suites.variants.albert import suite as variants_albert
-from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT, AlbertCase
+from rnn_vs_attn.suites.variants.albert.case import AlbertCase
+from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
 from rnn_vs_attn.suites.variants.gpt import analysis as variants_gpt_reading
+from rnn_vs_attn.suites.variants.gpt import case as variants_gpt
+from rnn_vs_attn.suites.variants.gpt import measure as variants_gpt_measure
 from rnn_vs_attn.suites.variants.gpt import remarks as variants_gpt_words
-from rnn_vs_attn.suites.variants.gpt import suite as variants_gpt
-from rnn_vs_attn.suites.variants.gpt.suite import VARIANTS_GPT, GPTCase
+from rnn_vs_attn.suites.variants.gpt.case import GPTCase
+from rnn_vs_attn.suites.variants.gpt.suite import VARIANTS_GPT
 from rnn_vs_attn.suites.variants.transformer_xl import analysis as variants_transformer_xl_reading
+from rnn_vs_attn.suites.variants.transformer_xl import case as variants_transformer_xl
+from rnn_vs_attn.suites.variants.transformer_xl import measure as variants_transformer_xl_measure
 from rnn_vs_attn.suites.variants.transformer_xl import remarks as variants_transformer_xl_words
-from rnn_vs_attn.suites.variants.transformer_xl import suite as variants_transformer_xl
-from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL, TransformerXLCase
+from rnn_vs_attn.suites.variants.transformer_xl.case import TransformerXLCase
+from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL
 from rnn_vs_attn.worker.client import ChildWorker
+from rnn_vs_attn.worker.protocol import About, Measure
 
 HERE: dict[str, Any] = {"device": "cpu", "threads": 1}
 
@@ -82,14 +92,12 @@ def parameters_of(make: Any) -> int:
 
 @pytest.mark.parametrize("size", ["2x128", "4x256", "1x64", "gpt2", "gpt2-xl"])
 def test_sizes_of_gpt_are_counted_as_they_are_built(size: str) -> None:
-    assert variants_gpt.counts(gpt(size))[variants_gpt.NUM_PARAMS] == parameters_of(
-        lambda: GPT(variants_gpt.shape_of(size))
-    )
+    assert variants_gpt_reading.counts(gpt(size))[NUM_PARAMS] == parameters_of(lambda: GPT(variants_gpt.shape_of(size)))
 
 
 def test_published_sizes_of_gpt_have_the_published_parameters() -> None:
     """openai/gpt-2's README: 124M, 355M, 774M, 1.5B."""
-    found = by_size(variants_gpt.derive([at(VARIANTS_GPT, "num_params", gpt("1x64"), [3332224])]), "num_params")
+    found = by_size(variants_gpt_reading.derive([at(VARIANTS_GPT, "num_params", gpt("1x64"), [3332224])]), "num_params")
     assert found == {
         "gpt2": 124_439_808,
         "gpt2-medium": 354_823_168,
@@ -101,15 +109,17 @@ def test_published_sizes_of_gpt_have_the_published_parameters() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_size_of_weights_is_that_of_the_modules_tensors(dtype: str) -> None:
     """What is tied or shared is held once."""
-    made: list[tuple[Any, Any]] = [(variants_gpt.counts(gpt("2x128", dtype=dtype)), partial(GPT, GPTShape(2, 128, 2)))]
+    made: list[tuple[Any, Any]] = [
+        (variants_gpt_reading.counts(gpt("2x128", dtype=dtype)), partial(GPT, GPTShape(2, 128, 2)))
+    ]
     for size in ("albert-base", "bert-base"):
-        shape = variants_albert_reading.SIZES[size]
-        made.append((variants_albert.counts(albert(size, dtype=dtype)), partial(Albert, shape)))
+        shape = variants_albert.SIZES[size]
+        made.append((variants_albert_reading.counts(albert(size, dtype=dtype)), partial(Albert, shape)))
     for counts, make in made:
         with torch.device("meta"):
             module = make().to(getattr(torch, dtype))
         held = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
-        assert counts[variants_passes.WEIGHTS_SIZE] == held
+        assert counts[WEIGHTS_SIZE] == held
 
 
 def test_own_sizes_are_layers_by_width_with_heads_of_64() -> None:
@@ -117,16 +127,17 @@ def test_own_sizes_are_layers_by_width_with_heads_of_64() -> None:
     assert (made.num_layers, made.d_model, made.num_heads) == (6, 384, 6)
 
 
-@pytest.mark.parametrize("size", list(variants_albert_reading.SIZES))
+@pytest.mark.parametrize("size", list(variants_albert.SIZES))
 def test_sizes_of_albert_are_counted_as_they_are_built(size: str) -> None:
-    shape = variants_albert_reading.SIZES[size]
+    shape = variants_albert.SIZES[size]
     assert shape.num_params == parameters_of(lambda: Albert(shape))
 
 
 def test_published_sizes_of_albert_have_the_counted_parameters() -> None:
     """Counted with another library at a vocabulary of 30,000, the pooler included."""
     found = by_size(
-        variants_albert.derive([at(VARIANTS_ALBERT, "forward_time", albert("bert-xlarge"), [1.0])]), "num_params"
+        variants_albert_reading.derive([at(VARIANTS_ALBERT, "forward_time", albert("bert-xlarge"), [1.0])]),
+        "num_params",
     )
     assert found == {
         "albert-base": 11_683_584,
@@ -162,7 +173,7 @@ def test_released_sizes_of_transformer_xl() -> None:
 def test_counts_of_a_size_that_failed_are_there_all_the_same() -> None:
     case = albert("albert-xxlarge")
     failed = dataclasses.replace(at(VARIANTS_ALBERT, "forward_time", case, [1.0]), status="out_of_memory", median=None)
-    assert by_size(variants_albert.derive([failed]), "num_params")["albert-xxlarge"] == 222_595_584
+    assert by_size(variants_albert_reading.derive([failed]), "num_params")["albert-xxlarge"] == 222_595_584
 
 
 # Reach
@@ -191,7 +202,7 @@ def test_the_reach_with_memory_is_position_and_layers_times_memory(num_layers: i
     """Dai et al. 2019, section 3.2: O(N x L); without memory the segment's own positions."""
     torch.manual_seed(0)
     case = xl("memory", 16, num_layers=num_layers)
-    found = {s.axes["memory_len"]: s.value for s in variants_transformer_xl._reaches(case)}
+    found = {s.axes["memory_len"]: s.value for s in variants_transformer_xl_measure._reaches(case)}
     assert found == {0: 3, 8: 3 + num_layers * 8}
 
 
@@ -234,17 +245,17 @@ def test_a_training_pass_reaches_every_weight_and_leaves_no_gradient() -> None:
 def test_outputs_and_gradients_that_are_not_finite_are_said(factor: float, said: int) -> None:
     """They were timed without a word."""
     case = gpt("1x64", seq_len=4)
-    passes = variants_passes.made(lambda: variants_gpt.make(case), case, 0, 11)
+    passes = token_passes.made(lambda: variants_gpt_measure.make(case), case, 0, 11)
     with torch.no_grad():
         next(passes.module.parameters()).mul_(factor)
-    found = next(variants_passes.times(passes, Turn())).warnings
+    found = next(token_passes.times(passes, Turn())).warnings
     assert len([text for text in found if "hold" in text and "could not" not in text]) == said
-    assert next(variants_passes.times(passes, Turn(1, first=False))).warnings == []
+    assert next(token_passes.times(passes, Turn(1, first=False))).warnings == []
 
 
 @pytest.mark.parametrize("method", ["memory", "window-half", "cache"])
 def test_an_evaluation_that_is_not_finite_is_said(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = variants_transformer_xl._model
+    real = variants_transformer_xl_measure._model
 
     def broken(*given: Any) -> nn.Module:
         module = real(*given)
@@ -253,13 +264,13 @@ def test_an_evaluation_that_is_not_finite_is_said(method: str, monkeypatch: pyte
         return module
 
     case = xl(method, 8, segment_len=4)
-    assert next(variants_transformer_xl.measure(case, Turn())).warnings == []
-    monkeypatch.setattr(variants_transformer_xl, "_model", broken)
-    assert next(variants_transformer_xl.measure(case, Turn())).warnings == ["its output holds NaN or infinity"]
+    assert next(variants_transformer_xl_measure.measure(case, Turn())).warnings == []
+    monkeypatch.setattr(variants_transformer_xl_measure, "_model", broken)
+    assert next(variants_transformer_xl_measure.measure(case, Turn())).warnings == ["its output holds NaN or infinity"]
 
 
 def test_a_filled_module_is_the_same_module_with_other_weights() -> None:
-    made = filled(lambda: Albert(variants_albert_reading.SIZES["albert-base"]), torch.device("cpu"), torch.float64)
+    made = filled(lambda: Albert(variants_albert.SIZES["albert-base"]), torch.device("cpu"), torch.float64)
     assert build.count_parameters(made) == 11_683_584
     assert {(float(p.detach().min()), p.dtype) for p in made.parameters()} == {(0.01, torch.float64)}
 
@@ -274,7 +285,7 @@ def test_windows_and_memory_evaluate_as_many_tokens_as_they_are_divided_by() -> 
         ("cache-segment", 10, 4),
     ):
         with torch.no_grad():
-            module, call, tokens = variants_transformer_xl._evaluation(xl(method, length, **small), cpu)
+            module, call, tokens = variants_transformer_xl_measure._evaluation(xl(method, length, **small), cpu)
             made: Any = call()
         assert tokens == expected
         if method == "memory":
@@ -288,7 +299,9 @@ def test_windows_and_memory_evaluate_as_many_tokens_as_they_are_divided_by() -> 
 
 def test_a_segment_after_a_cache_is_the_same_call_again_and_again() -> None:
     with torch.no_grad():
-        _, call, _ = variants_transformer_xl._evaluation(xl("cache-segment", 9, d_model=16), torch.device("cpu"))
+        _, call, _ = variants_transformer_xl_measure._evaluation(
+            xl("cache-segment", 9, d_model=16), torch.device("cpu")
+        )
         first: Any = call()
         again: Any = call()
     assert torch.equal(first, again)
@@ -334,7 +347,7 @@ def test_one_size_has_no_growth() -> None:
 
 def test_what_is_only_counted_is_said() -> None:
     records = [at(VARIANTS_GPT, "num_params", gpt("gpt2"), [1.0]), at(VARIANTS_GPT, "step_time", gpt("gpt2"), [1.0])]
-    said = variants_gpt_words.remarks([*records, *variants_gpt.derive(records)])
+    said = variants_gpt_words.remarks([*records, *variants_gpt_reading.derive(records)])
     assert said[-1] == "Counted and not measured: gpt2-medium, gpt2-large, gpt2-xl; --size measures what it names."
 
 
@@ -357,13 +370,13 @@ def test_ratios_to_bert_are_formed_within_rounds() -> None:
 
 
 def test_sharing_saves_parameters_and_not_flops() -> None:
-    bert, shared = (variants_albert.counts(albert(size)) for size in ("bert-base", "bert-base+shared"))
-    assert shared[variants_albert.FLOPS] == bert[variants_albert.FLOPS]
-    assert shared[variants_albert.NUM_PARAMS] < 0.3 * bert[variants_albert.NUM_PARAMS]
+    bert, shared = (variants_albert_reading.counts(albert(size)) for size in ("bert-base", "bert-base+shared"))
+    assert shared[TOKEN_FLOPS] == bert[TOKEN_FLOPS]
+    assert shared[NUM_PARAMS] < 0.3 * bert[NUM_PARAMS]
 
 
 def test_counts_that_differ_from_the_papers_are_said() -> None:
-    records = variants_albert.derive([at(VARIANTS_ALBERT, "forward_time", albert("bert-base"), [1.0])])
+    records = variants_albert_reading.derive([at(VARIANTS_ALBERT, "forward_time", albert("bert-base"), [1.0])])
     (said,) = [line for line in variants_albert_words.remarks(records) if line.startswith("Parameters, with")]
     assert "albert-xxlarge 222,595,584 against 235 M" in said
     assert "albert-base" not in said
@@ -407,7 +420,7 @@ def test_exports_name_a_case_by_its_size_and_not_by_what_follows_from_it() -> No
 # Peaks come last
 
 
-PEAKS_LAST = dataclasses.replace(FAKE, passes=(), timed_samples=None, anchor_axes=(), peaks=lambda case, seed: iter(()))
+PEAKS_LAST = dataclasses.replace(FAKE, axes=CaseAxes(FakeCase), rounds=Rounds(peaks=True))
 
 
 @pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")
@@ -415,45 +428,40 @@ def test_the_peak_of_training_on_a_few_tokens_is_that_of_the_gradients() -> None
     """Of all weights but the pooler's, which nothing asks for; the activations of two tokens are next to nothing."""
     case = AlbertCase(size="bert-base", seq_len=2, device="cpu", threads=1)
     worker = ChildWorker()
-    fields = {"suite": "variants-albert", "case": axes_of(variants_albert.complete(case)), "max_memory": None}
-    answer = worker.ask("measure", 600, turn=dataclasses.asdict(Turn()), part="peaks", **fields)
+    about = About("variants-albert", axes_of(variants_albert.complete(case)), None)
+    answer = worker.ask(Measure(about, Turn(), PEAKS), 600)
     worker.close()
-    (train,) = (s["value"] for s in answer["samples"] if s["axes"] == {"pass": "train"})
+    (train,) = (sample.value for sample in answer.samples if sample.axes == {"pass": "train"})
     shape = variants_albert.SIZES["bert-base"]
     assert train == pytest.approx(4 * (shape.num_params - shape.pooler_params), rel=0.02)
+
+
+def sweep(machine: FakeMachine, folder: Path, cases: Sequence[Case], limits: Limits) -> Sweep:
+    """A run that measures nothing but peaks after all else."""
+    journal = Journal(PEAKS_LAST, cases, RunFolder.create(folder), ())
+    schedule = Schedule.of({}, limits, machine.clock(), start_up=0.0)
+    return Sweep(journal, limits, unfinished_run(), schedule, machine.start, clock=machine.clock)
 
 
 def test_peaks_are_taken_after_the_times_of_all_cases(tmp_path: Path) -> None:
     machine = FakeMachine()
     cases = fake_cases("rnn", "gru", "lstm")
     limits = Limits(2, 0.05, 1e9, 60.0, None, 0, Budget())
-    sweep = Sweep(
-        PEAKS_LAST,
-        cases,
-        limits,
-        RunFolder.create(tmp_path / "run"),
-        unfinished_run(),
-        machine.start,
-        clock=machine.clock,
-    )
-    sweep.run()
-    asked = machine.asked("measure")
-    assert [request.fields["part"] for request in asked] == (["measure"] * 3 + ["peaks"] * 3) * 2
+    sweep(machine, tmp_path / "run", cases, limits).run()
+    asked = machine.asked(Measure)
+    assert [request.request.part for request in asked] == ([MEASURE] * 3 + [PEAKS] * 3) * 2
     assert {request.model for request in asked[3:6]} == {"rnn", "gru", "lstm"}
     assert [request.worker for request in asked] == [0] * 6 + [1] * 6
 
 
 def test_a_case_that_failed_has_no_peaks(tmp_path: Path) -> None:
-    def trouble(request: Request) -> BaseException | None:
+    def trouble(request: Asked) -> BaseException | None:
         return CaseFault("failed", "it broke") if request.model == "gru" else None
 
     machine = FakeMachine(trouble=trouble)
     limits = Limits(1, 0.05, 1e9, 60.0, None, 0, Budget())
-    folder = RunFolder.create(tmp_path / "run")
-    Sweep(
-        PEAKS_LAST, fake_cases("rnn", "gru"), limits, folder, unfinished_run(), machine.start, clock=machine.clock
-    ).run()
-    peaks = [request.model for request in machine.asked("measure") if request.fields.get("part") == "peaks"]
+    sweep(machine, tmp_path / "run", fake_cases("rnn", "gru"), limits).run()
+    peaks = [request.model for request in machine.asked(Measure) if request.request.part == PEAKS]
     assert peaks == ["rnn"]
 
 
@@ -557,6 +565,6 @@ def test_albert_is_measured_by_its_own_command_only() -> None:
 
 def test_a_size_is_named_by_what_it_is() -> None:
     with pytest.raises(UserError):
-        variants_albert_reading.size("albert-base+shared")
+        variants_albert.size("albert-base+shared")
     assert variants_albert_reading.bert_of("bert-large+shared") == "bert-large"
     assert variants_albert_reading.bert_of("albert-large") == "bert-large"

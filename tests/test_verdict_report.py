@@ -281,7 +281,7 @@ def test_files_and_the_job_summary_are_written(tmp_path: Path, monkeypatch: pyte
     summary.write_text("before\n")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    lines = verdict_report.publish(report(row(SAME)), tmp_path / "a/b.md", tmp_path / "c.xml")
+    lines = verdict_report.distribute(report(row(SAME)), tmp_path / "a/b.md", tmp_path / "c.xml")
     assert lines == [verdict_report.annotation(report(row(SAME)))]
     assert (tmp_path / "a/b.md").read_text() == verdict_report.markdown(report(row(SAME)))
     assert summary.read_text().startswith("before\nab, b against a")
@@ -295,30 +295,30 @@ def test_a_second_report_goes_below_the_first_in_the_job_summary(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     made = report(row(SLOWER), code=1)
     for _ in range(2):
-        verdict_report.publish(made, None, None)
+        verdict_report.distribute(made, None, None)
     assert summary.read_text() == 2 * (verdict_report.markdown(made) + "\n")
 
 
 def test_nothing_is_said_to_github_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    assert verdict_report.publish(report(row(SAME)), None, None) == []
+    assert verdict_report.distribute(report(row(SAME)), None, None) == []
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write .*file/x.md \(--markdown\)"):
-        verdict_report.publish(report(row(SAME)), tmp_path / "file" / "x.md", None)
+        verdict_report.distribute(report(row(SAME)), tmp_path / "file" / "x.md", None)
     with pytest.raises(UserError, match=r"cannot write .*file/x.xml \(--junit\)"):
-        verdict_report.publish(report(row(SAME)), None, tmp_path / "file" / "x.xml")
+        verdict_report.distribute(report(row(SAME)), None, tmp_path / "file" / "x.xml")
     with pytest.raises(UserError, match=r"cannot write .* \(--markdown\): Is a directory"):
-        verdict_report.publish(report(row(SAME)), tmp_path, None)
+        verdict_report.distribute(report(row(SAME)), tmp_path, None)
 
 
 def test_a_job_summary_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
     with pytest.raises(UserError, match=r"\(GITHUB_STEP_SUMMARY\)"):
-        verdict_report.publish(report(row(SAME)), None, None)
+        verdict_report.distribute(report(row(SAME)), None, None)
 
 
 # At the command line

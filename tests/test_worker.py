@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,29 @@ from repositories import write
 
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import Budget, Turn
-from rnn_vs_attn.suites.bench.suite import BenchCase
-from rnn_vs_attn.suites.decode.suite import DecodeCase
-from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.suites.decode.case import DecodeCase
+from rnn_vs_attn.suites.decode.suite import DECODE
 from rnn_vs_attn.worker.client import ChildWorker
+from rnn_vs_attn.worker.protocol import (
+    About,
+    Check,
+    Describe,
+    FindOrigin,
+    MakeReady,
+    Measure,
+    Misunderstood,
+    Prepare,
+    Release,
+    Request,
+    Samples,
+    TimeBlock,
+)
 
 SIZE: dict[str, Any] = {"seq_len": 4, "batch_size": 1, "d_model": 4, "num_heads": 1, "device": "cpu", "threads": 1}
-BUDGET = asdict(Budget(warm_up=0.001, max_warm_up=0.002, block=0.0005, min_blocks=1, case=0))
+BUDGET = Budget(warm_up=0.001, max_warm_up=0.002, block=0.0005, min_blocks=1, case=0)
 THREADS = "it changed torch's number of threads from 1 to 2, which was put back"
 
 LEAKY = """\
@@ -114,17 +130,17 @@ def worker(folder: Path) -> Iterator[ChildWorker]:
         os.environ["PYTHONPATH"] = before
 
 
-def about(model: str) -> dict[str, Any]:
-    return {"suite": "bench", "case": axes_of(BenchCase(model=model, **SIZE)), "max_memory": None}
+def about(model: str) -> About:
+    return About.of(BENCH, BenchCase(model=model, **SIZE), max_memory=None)
 
 
 def timed(worker: ChildWorker, model: str, seed: int = 1) -> list[str]:
     """All that is asked of a worker to time a case; the warnings of its row, but for those about the machine."""
-    warnings = worker.ask("prepare", 600, seed=seed, **about(model))["warnings"]
+    warnings = [*worker.ask(Prepare(about(model), seed=seed), 600).warnings]
     for name in ("forward", "train"):
-        ready = worker.ask("ready", 600, name=name, budget=BUDGET, plan=None)
-        worker.ask("block", 600, name=name, loops=ready["loops"])
-    warnings += worker.ask("release", 600)["warnings"]
+        ready = worker.ask(MakeReady(name, BUDGET), 600)
+        worker.ask(TimeBlock(name, ready.plan.loops), 600)
+    warnings += worker.ask(Release(), 600).warnings
     return [warning for warning in warnings if warning.startswith("it changed")]
 
 
@@ -170,21 +186,21 @@ def test_what_a_file_changes_reaches_no_other_model_and_is_said_on_its_row(worke
     assert differences(reported(worker, folder), before) == {}
     assert timed(worker, "leaky.py:Leaky") == [told]
     assert timed(worker, "lstm") == []
-    samples = worker.ask("measure", 600, turn=asdict(Turn(1)), **about("leaky.py:Leaky"))["samples"]
-    assert [sample["warnings"] for sample in samples] == [[told]] * len(samples)
+    samples = worker.ask(Measure(about("leaky.py:Leaky"), Turn(1)), 600).samples
+    assert [sample.warnings for sample in samples] == [[told]] * len(samples)
     assert differences(reported(worker, folder), before) == {}
 
 
 @pytest.mark.parametrize("name", ["SetsThreadsWhenBuilt", "SetsThreadsAtFirst"])
 def test_what_is_labelled_threads_1_is_timed_with_one_thread(name: str, worker: ChildWorker, folder: Path) -> None:
     assert timed(worker, f"changes:{name}") == [THREADS]
-    worker.ask("prepare", 600, seed=1, **about(f"changes:{name}"))
+    worker.ask(Prepare(about(f"changes:{name}"), seed=1), 600)
     for pass_name in ("forward", "train"):
-        ready = worker.ask("ready", 600, name=pass_name, budget=BUDGET, plan=None)
+        ready = worker.ask(MakeReady(pass_name, BUDGET), 600)
         threads_seen(folder)
-        worker.ask("block", 600, name=pass_name, loops=ready["loops"])
+        worker.ask(TimeBlock(pass_name, ready.plan.loops), 600)
         assert set(threads_seen(folder)) == {1}
-    worker.ask("release", 600)
+    worker.ask(Release(), 600)
 
 
 @pytest.mark.parametrize("name", ["SetsThreadsInEveryCall", "SetsThreadsAndPutsThemBack"])
@@ -197,26 +213,26 @@ def test_threads_that_are_set_in_every_call_are_a_fault_and_no_wrong_number(name
 
 
 def test_threads_that_change_between_blocks_are_seen_after_the_block(worker: ChildWorker, folder: Path) -> None:
-    worker.ask("prepare", 600, seed=0, **about("changes:SetsThreadsWhenTold"))
-    worker.ask("ready", 600, name="forward", budget=BUDGET, plan=None)
-    worker.ask("block", 600, name="forward", loops=1)
+    worker.ask(Prepare(about("changes:SetsThreadsWhenTold"), seed=0), 600)
+    worker.ask(MakeReady("forward", BUDGET), 600)
+    worker.ask(TimeBlock("forward", loops=1), 600)
     write(folder, {"set the threads": ""})
     with pytest.raises(CaseFault, match="in calls that are timed"):
-        worker.ask("block", 600, name="forward", loops=1)
+        worker.ask(TimeBlock("forward", loops=1), 600)
 
 
 def test_a_forward_pass_keeps_its_number_where_training_breaks_the_label(worker: ChildWorker) -> None:
-    worker.ask("prepare", 600, seed=0, **about("changes:SetsThreadsInTraining"))
-    ready = worker.ask("ready", 600, name="forward", budget=BUDGET, plan=None)
-    assert worker.ask("block", 600, name="forward", loops=ready["loops"])["seconds"] > 0
+    worker.ask(Prepare(about("changes:SetsThreadsInTraining"), seed=0), 600)
+    ready = worker.ask(MakeReady("forward", BUDGET), 600)
+    assert worker.ask(TimeBlock("forward", ready.plan.loops), 600).seconds > 0
     with pytest.raises(CaseFault, match="in calls that are timed"):
-        worker.ask("ready", 600, name="train", budget=BUDGET, plan=None)
+        worker.ask(MakeReady("train", BUDGET), 600)
 
 
 def test_steps_that_set_threads_have_no_time(worker: ChildWorker) -> None:
     case = DecodeCase(model="changes:SetsThreadsInSteps", num_layers=1, **SIZE)
     with pytest.raises(CaseFault, match="in calls that are timed"):
-        worker.ask("measure", 600, suite="decode", case=axes_of(case), turn=asdict(Turn()), max_memory=None)
+        worker.ask(Measure(About.of(DECODE, case, max_memory=None), Turn()), 600)
 
 
 @pytest.mark.parametrize(
@@ -240,9 +256,9 @@ def test_what_cannot_be_put_back_costs_the_process_and_no_other_row(
 
 def test_a_module_that_is_only_checked_changes_nothing_either(worker: ChildWorker, folder: Path) -> None:
     before = reported(worker, folder)
-    worker.ask("check", 600, **about("leaky.py:Leaky"))
-    worker.ask("describe", 600, model="leaky.py:Leaky", shape={"batch_size": 1, "seq_len": 4, "d_model": 4})
-    assert worker.ask("origin", 600, model="leaky.py:Leaky", forbidden=None)["file"] == str(folder / "leaky.py")
+    worker.ask(Check(about("leaky.py:Leaky")), 600)
+    worker.ask(Describe("leaky.py:Leaky", Shape(batch_size=1, seq_len=4, d_model=4)), 600)
+    assert worker.ask(FindOrigin("leaky.py:Leaky", forbidden=None), 600).file == str(folder / "leaky.py")
     assert differences(reported(worker, folder), before) == {}
 
 
@@ -254,7 +270,7 @@ def test_a_module_that_does_not_fit_leaves_nothing_behind(worker: ChildWorker, f
     )
     for _ in range(2):
         with pytest.raises(UserError, match="no class or function 'Mixer'"):
-            worker.ask("prepare", 600, seed=0, **about("unfit.py:Mixer"))
+            worker.ask(Prepare(about("unfit.py:Mixer"), seed=0), 600)
         assert reported(worker, folder) == before
 
 
@@ -268,9 +284,9 @@ def test_what_is_missing_is_named_to_ab(worker: ChildWorker, folder: Path) -> No
     """It said that there was no module, of one that is there."""
     write(folder, {"package/__init__.py": "import no_such_library\n", "package/layers.py": REPORT})
     with pytest.raises(UserError, match=r"No module named 'no_such_library' .*__init__.py, line 1") as caught:
-        worker.ask("origin", 600, model="package.layers:Report", forbidden=None)
+        worker.ask(FindOrigin("package.layers:Report", forbidden=None), 600)
     assert "there is no module" not in str(caught.value)
-    assert worker.ask("origin", 600, model="nowhere:Report", forbidden=None)["reason"] == "there is no module nowhere"
+    assert worker.ask(FindOrigin("nowhere:Report", forbidden=None), 600).reason == "there is no module nowhere"
 
 
 def test_this_programs_own_modules_belong_to_no_model(folder: Path) -> None:
@@ -278,19 +294,33 @@ def test_this_programs_own_modules_belong_to_no_model(folder: Path) -> None:
     made = ChildWorker(folder=folder)
     try:
         for model in ("leaky.py:Leaky", "lstm", "attention"):
-            samples = made.ask("measure", 600, turn=asdict(Turn()), **about(model))["samples"]
-            told = {warning for sample in samples for warning in sample["warnings"]}
+            samples = made.ask(Measure(about(model), Turn()), 600).samples
+            told = {warning for sample in samples for warning in sample.warnings}
             assert (told == set()) == (model != "leaky.py:Leaky")
     finally:
         made.close()
 
 
+@dataclass(frozen=True)
+class Guess(Request[Samples]):
+    """No worker is asked this."""
+
+
+def other_measure(**more: Any) -> Request[Samples]:
+    """A request of the name that a worker knows, with other fields."""
+    fields = [(name, type(value)) for name, value in more.items()]
+    made: Request[Samples] = make_dataclass("Measure", fields, bases=(Guess,), frozen=True)(**more)
+    return made
+
+
 def test_a_request_that_does_not_fit_is_no_cases_fault(worker: ChildWorker) -> None:
     """It was taken for one, and what `ab` compares exactly vanished without a word."""
-    with pytest.raises(RuntimeError, match="there is no request 'guess'"):
-        worker.ask("guess", 600)
-    with pytest.raises(RuntimeError, match="measure: got an unexpected keyword argument 'seed'"):
-        worker.ask("measure", 600, seed=0, turn=asdict(Turn()), **about("lstm"))
-    with pytest.raises(RuntimeError, match="measure: missing a required argument: 'turn'"):
-        worker.ask("measure", 600, **about("lstm"))
-    assert worker.ask("measure", 600, turn=asdict(Turn()), **about("lstm"))["samples"]
+    with pytest.raises(Misunderstood, match="there is no request 'Guess'"):
+        worker.ask(Guess(), 600)
+    with pytest.raises(Misunderstood, match="Measure has no field 'seed'"):
+        worker.ask(other_measure(about=about("lstm"), turn=Turn(), part="measure", seed=0), 600)
+    with pytest.raises(Misunderstood, match="Measure lacks 'turn'"):
+        worker.ask(other_measure(about=about("lstm"), part="measure"), 600)
+    with pytest.raises(Misunderstood, match="there is no case of 'bench' with these axes"):
+        worker.ask(Measure(About("bench", {"width": 4}, None), Turn()), 600)
+    assert worker.ask(Measure(about("lstm"), Turn()), 600).samples

@@ -28,7 +28,8 @@ from rnn_vs_attn.measure.timing.warm_up import make_ready
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models.registry import MODELS
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.bench.suite import BenchCase, workload
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.measure import workload
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -27,9 +27,11 @@ from reporting import Figure, at_least, at_most, parsed, parser, report
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure.gradient import flow as adjoint
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.gradflow.suite import GradflowCase, module_of
-from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.suites.gradflow.case import GradflowCase
+from rnn_vs_attn.suites.gradflow.measure import module_of
+from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
 from rnn_vs_attn.worker.client import ChildWorker
+from rnn_vs_attn.worker.protocol import About, Measure
 
 
 def main() -> None:
@@ -128,7 +130,7 @@ def longer(near: Sides, far: Sides, turns: int) -> intervals.Estimate:
 def peak_of(case: GradflowCase) -> float:
     """GiB that a worker needs for one round of a case."""
     worker = ChildWorker()
-    worker.ask("measure", 3600, suite="gradflow", case=axes_of(case), turn=asdict(Turn()), max_memory=None)
+    worker.ask(Measure(About.of(GRADFLOW, case, max_memory=None), Turn()), 3600)
     status = dict(line.split(":", 1) for line in Path(f"/proc/{worker.pid}/status").read_text().splitlines())
     worker.close()
     return int(status["VmHWM"].split()[0]) / (1 << 20)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
 from reporting import Figure, parsed, parser, report
@@ -22,9 +21,10 @@ from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.bench.suite import BenchCase
-from rnn_vs_attn.suites.suite import axes_of
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.worker.client import ChildWorker
+from rnn_vs_attn.worker.protocol import About, Measure
 
 LENGTHS = {"attention-naive": [1024, 2048], "attention": [8192, 16384, 32768]}
 GROWTH = {"attention-naive": 2.0, "attention": 1.0}
@@ -69,10 +69,9 @@ def counts(row: dict[str, Any]) -> bool:
 
 def peaks(worker: ChildWorker, case: BenchCase) -> dict[str, float]:
     """Bytes at the peak of a forward and of a training pass."""
-    turn = asdict(Turn(first=False))
-    answer = worker.ask("measure", 300, suite="bench", case=axes_of(case), turn=turn, max_memory=None)
-    samples = [sample for sample in answer["samples"] if sample["metric"] == "peak_memory"]
-    return {sample["axes"]["pass"]: sample["value"] for sample in samples if sample["axes"]["pass"] != "backward"}
+    answer = worker.ask(Measure(About.of(BENCH, case, max_memory=None), Turn(first=False)), 300)
+    taken = {str(s.axes["pass"]): s.value for s in answer.samples if s.metric == "peak_memory"}
+    return {name: value for name, value in taken.items() if name != "backward" and value is not None}
 
 
 def detail(model: str, seq_len: int, name: str, peak: float) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import dataclasses
 import math
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -27,10 +28,14 @@ from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.machine import environment, processors
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.folder import RunFolder
-from rnn_vs_attn.records.types import Record, Run
-from rnn_vs_attn.run.runner import Sweep, now
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.run.journal import Journal
+from rnn_vs_attn.run.measuring import Measuring
+from rnn_vs_attn.run.rounds import Rounds
+from rnn_vs_attn.run.schedule import Schedule
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.bench.suite import BENCH, BenchCase
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.worker.client import ChildWorker
 
 MODELS = ("rnn", "gru", "lstm", "attention-naive")
@@ -87,15 +92,15 @@ def measured(
         return {order: ratios_of(made.journal.records()) for order, made in sweeps.items()}
 
 
-def sweep(order: str, cases: Sequence[BenchCase], folder: Path, threads: int) -> Sweep:
+def sweep(order: str, cases: Sequence[BenchCase], folder: Path, threads: int) -> Rounds:
     """Times only, in that order."""
     suite = dataclasses.replace(BENCH, measured_rounds=0, always_measured=lambda case: False)
     if order == "anywhere":
         suite = dataclasses.replace(suite, compared=())
-    head = Run("bench", [], {}, {}, now(), None, "interrupted")
-    variables = processors.one_each([threads])
-    worker = partial(ChildWorker, variables=variables)
-    return Sweep(suite, cases, Limits(max_seconds=1e6), RunFolder.create(folder), head, worker)
+    worker = partial(ChildWorker, variables=processors.one_each([threads]))
+    limits = Limits(max_seconds=1e6)
+    schedule = Schedule.of({}, limits, time.monotonic(), start_up=0.0)
+    return Rounds(Measuring(Journal(suite, cases, RunFolder.create(folder), ()), limits, schedule, worker, {}))
 
 
 def ratios_of(records: Sequence[Record]) -> dict[tuple[str, int], list[float]]:

@@ -10,13 +10,15 @@ from typing import Any
 
 from rnn_vs_attn.ab import power
 from rnn_vs_attn.ab.power import Design
-from rnn_vs_attn.ab.runner import NAME, Cell, Pairs, Stage
+from rnn_vs_attn.ab.runner import Pairs
+from rnn_vs_attn.ab.stages import NAME, Cell, Stage
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Presence
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.verdicts import ALPHA, FAILED, MISSING, NEW, SCREEN, SHOWN_LEVEL, SLOWER, UNSURE, Comparison
-from rnn_vs_attn.records.types import key_of
+from rnn_vs_attn.records.types import Sample, key_of
 from rnn_vs_attn.stats import rank_tests
-from rnn_vs_attn.suites.suite import Case, Suite, axes_of
+from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.suites.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -160,16 +162,14 @@ def _medians(pairs: Pairs, cell: Cell, stage: Stage) -> dict[str, float | None]:
 # What is not timed
 
 
-def exact(
-    suite: Suite, case: Case, sides: Mapping[str, Sequence[Mapping[str, Any]]], margin: float
-) -> list[Comparison]:
+def exact(suite: Suite, case: Case, sides: Mapping[str, Sequence[Sample]], margin: float) -> list[Comparison]:
     """Exact metrics of one case, from each side's samples: a growth beyond the margin counts at once."""
     by_key: dict[tuple[str, tuple[Any, ...]], dict[str, float | None]] = {}
     for side, samples in sides.items():
         for sample in samples:
-            metric = suite.metric(sample["metric"], axes_of(case) | sample["axes"])
+            metric = suite.metric(sample.metric, axes_of(case) | sample.axes)
             if metric.exact and metric.better != "none":
-                by_key.setdefault((metric.name, tuple(sorted(sample["axes"].items()))), {})[side] = sample["value"]
+                by_key.setdefault((metric.name, tuple(sorted(sample.axes.items()))), {})[side] = sample.value
     rows = []
     for (name, added), values in by_key.items():
         axes = axes_of(case) | dict(added)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rnn_vs_attn.ab.runner import Stage
+from rnn_vs_attn.ab.stages import Stage
 from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run.progress import Bar
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.units import duration
 
 

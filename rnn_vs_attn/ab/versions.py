@@ -10,18 +10,22 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from rnn_vs_attn.ab import checkouts
 from rnn_vs_attn.ab.checkouts import Repository, Version
-from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
+from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.worker.client import ChildWorker
+from rnn_vs_attn.worker.pool import ready
+from rnn_vs_attn.worker.protocol import FindOrigin, Origin
 
 BASELINE, CANDIDATE = SIDES = ("baseline", "candidate")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Sides:
     home: Path | None = None
     debug: bool = False
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Side]:
         return iter((self.baseline, self.candidate))
 
     def __getitem__(self, name: str) -> Side:
@@ -74,34 +78,27 @@ class Sides:
     @property
     def same_tree(self) -> bool:
         """Whether the two versions hold the same files."""
-        versions = [side.version for side in self]
-        return None not in versions and versions[0].tree == versions[1].tree
+        versions = self.baseline.version, self.candidate.version
+        first, second = (None if version is None else version.tree for version in versions)
+        return first is not None and first == second
 
     def start(self) -> dict[str, ChildWorker]:
         """A fresh process of each side, both ready. UserError where one does not start."""
         started = {side.name: side.start(self.debug) for side in self}
         try:
             for name in started:
-                started[name] = self._ready(started[name], name)
+                started[name] = ready(started[name], partial(self[name].start, self.debug))
         except BaseException:
             for worker in started.values():
                 worker.close()
             raise
         return started
 
-    def _ready(self, worker: ChildWorker, name: str) -> ChildWorker:
-        """The worker, or another one where something killed it while it started."""
-        try:
-            worker.wait_until_ready()
-        except DoesNotStart:
-            worker = self[name].start(self.debug)
-            worker.wait_until_ready()
-        return worker
-
     def awake(self, workers: dict[str, ChildWorker], name: str) -> ChildWorker:
         """The worker of a side, another one where a module has ended it."""
         if not workers[name].alive:
-            workers[name] = self._ready(self[name].start(self.debug), name)
+            another = partial(self[name].start, self.debug)
+            workers[name] = ready(another(), another)
         return workers[name]
 
 
@@ -197,14 +194,12 @@ class Presence:
 def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], timeout: float) -> dict[str, Presence]:
     """Which models are there on which side. UserError where a module of a side is not its own, or both are the same."""
     found = {}
-    origins: dict[str, dict[str, Any]] = {name: {} for name in SIDES}
+    origins: dict[str, dict[str, Origin]] = {name: {} for name in SIDES}
     for model in models:
         reasons, broken = {}, {}
         for side in sides:
             try:
-                origin = sides.awake(workers, side.name).ask(
-                    "origin", timeout, model=model, forbidden=_forbidden(sides)
-                )
+                origin = sides.awake(workers, side.name).ask(FindOrigin(model, _forbidden(sides)), timeout)
             except UserError as error:
                 broken[side.name] = str(error)
                 continue
@@ -212,10 +207,10 @@ def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], 
                 broken[side.name] = fault.reason
                 continue
             origins[side.name][model] = origin
-            if origin["file"] is None:
-                reasons[side.name] = origin["reason"]
+            if origin.file is None:
+                reasons[side.name] = origin.reason
             else:
-                _check_own(side, model, origin)
+                _check_own(side, model, origin.file, origin.strays)
         if len(reasons) == len(SIDES):
             raise UserError(f"model {model!r} exists on neither side: {reasons[CANDIDATE]}; check the path")
         if len(broken) == len(SIDES):
@@ -230,24 +225,20 @@ def _forbidden(sides: Sides) -> str | None:
     return str(sides.repository.root) if sides.repository else None
 
 
-def _check_own(side: Side, model: str, origin: dict[str, Any]) -> None:
+def _check_own(side: Side, model: str, file: str, strays: Sequence[str]) -> None:
     if side.worktree is None:
         return
     way = (
         "an installed copy hides the checkout: give --setup 'pip install -e .', a path relative to the repository, "
         "or run where the package is importable"
     )
-    if not side.owns(origin["file"]):
-        raise UserError(
-            f"the {side.name} of {model!r} would be {origin['file']} and not the file of {side.label}; {way}"
-        )
-    if origin["strays"]:
-        raise UserError(
-            f"{model!r} of the {side.name} imports {origin['strays'][0]}, which is not of {side.label}; {way}"
-        )
+    if not side.owns(file):
+        raise UserError(f"the {side.name} of {model!r} would be {file} and not the file of {side.label}; {way}")
+    if strays:
+        raise UserError(f"{model!r} of the {side.name} imports {strays[0]}, which is not of {side.label}; {way}")
 
 
-def _check_different(sides: Sides, origins: dict[str, dict[str, Any]]) -> None:
+def _check_different(sides: Sides, origins: dict[str, dict[str, Origin]]) -> None:
     """UserError where two interpreters that should differ would run the same files."""
     if sides.baseline.label == sides.candidate.label == "the same code":
         return
@@ -259,7 +250,7 @@ def _check_different(sides: Sides, origins: dict[str, dict[str, Any]]) -> None:
         )
 
 
-def at_once(calls: dict[str, Any]) -> dict[str, Any]:
+def at_once(calls: Mapping[str, Callable[[], Answer]]) -> dict[str, Answer]:
     """What calls return that may run at the same time, as nothing in them is timed; their first error otherwise."""
     pool = ThreadPoolExecutor(len(calls))
     running = {name: pool.submit(call) for name, call in calls.items()}

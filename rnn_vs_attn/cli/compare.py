@@ -1,45 +1,105 @@
-"""The commands `compare` and `export`: from stored runs to what is printed, written and returned."""
+"""The commands `ab`, `compare` and `export`: from what was typed to what is printed, written and returned."""
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+import typer
 
 from rnn_vs_attn import export as exports
+from rnn_vs_attn.ab.options import JUNIT, MARKDOWN, STRICT, SUITE, AbOptions, read_margin
+from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.compare import report as verdict_report
 from rnn_vs_attn.compare import runs as compare
 from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.compare.report import Report
 from rnn_vs_attn.compare.runs import Rules
-from rnn_vs_attn.errors import UserError, unknown
+from rnn_vs_attn.errors import DONE, UserError, unknown
+from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.types import Run
-from rnn_vs_attn.run import session
+from rnn_vs_attn.report.terminal import Terminal, print_table
+from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.suite import CALIBRATION
+from rnn_vs_attn.suites.case import argument, option
+from rnn_vs_attn.suites.metrics import CALIBRATION
 from rnn_vs_attn.text.streams import print_document, print_json, say
 
+# Two versions
 
-def run(paths: list[Path], options: dict[str, Any]) -> int:
+
+def _ab(call: Call[AbOptions]) -> int:
+    from rnn_vs_attn.ab import command as ab  # with what draws a bar: --help has no use for it
+
+    words = call.words
+    if not words["model"]:
+        if not call.options.aa:
+            raise UserError("--model is missing: name what to compare, such as --model mypackage.layers:MyMixer")
+        words = {**words, "model": ["lstm,attention"]}
+    return ab.run(cases.parse(SUITE, words), call.options)
+
+
+ab_command = command(_ab, AbOptions, SUITE.axes.case, defaults={"model": "", "seq_len": "128,512", "threads": "1"})
+
+# Two runs
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """The options of `compare`."""
+
+    runs: list[Path] = argument("Run folders: BASELINE CANDIDATE; more for a table over time.")
+    margin: float = option(
+        0.03,
+        "Worse by no more than this is no slowdown; of times it is widened by the machine's spread from day to day.",
+        sweep="3%",
+        parse=read_margin,
+        panel=None,
+    )
+    history: Path | None = option(
+        None, "Folder of five or more runs of this machine, which tell its spread.", shown="a spread of 4%", panel=None
+    )
+    any_machine: bool = option(False, "An advisory table where machines differ; exit 3 all the same.", panel=None)
+    strict: bool = option(False, STRICT, panel=None)
+    markdown: Path | None = option(None, MARKDOWN, panel=None)
+    junit: Path | None = option(None, JUNIT, panel=None)
+    as_json: bool = option(False, "One JSON document on standard output.", flag="--json", panel=None)
+    debug: bool = option(False, "Show stack traces.", panel=None)
+
+
+def _compare(call: Call[CompareOptions]) -> int:
+    return run(call.options)
+
+
+compare_command = command(_compare, CompareOptions)
+
+
+def run(options: CompareOptions) -> int:
     """`compare`; its exit code."""
+    paths = options.runs
     if len(paths) < 2:
         raise UserError("give two runs, baseline and candidate; or more for a table over time")
-    margin = session.margin(options["margin"])
-    runs = [compare.read(path) for path in paths]
+    runs = [checked_run(path) for path in paths]
     _check_suites(runs, paths)
-    rules = _rules(margin, runs)
+    rules = _rules(options.margin, runs)
     if len(runs) > 2:
-        return _over_time(runs, paths, rules, options)
+        return _over_time(runs, rules, options)
     baseline, candidate = runs
     differing = compare.unlike(baseline, candidate)
     names = str(paths[0]), str(paths[1])
-    if differing and not options["any_machine"]:
+    if differing and not options.any_machine:
         return _refuse(names, differing, options)
-    if options["history"] is not None:
-        spread, number = compare.spread_of(options["history"], candidate)
-        rules = dataclasses.replace(rules, spread=spread, source=f"from {number} runs in {options['history']}")
-    report = compare.report(baseline, candidate, names, rules, options["strict"], differing)
-    session.publish(report, options)
+    if options.history is not None:
+        spread, number = compare.spread_of(options.history, candidate)
+        rules = replace(rules, spread=spread, source=f"from {number} runs in {options.history}")
+    report = compare.report(baseline, candidate, names, rules, options.strict, differing)
+    return _publish(report, options)
+
+
+def _publish(report: Report, options: CompareOptions) -> int:
+    verdict_report.publish(report, options.markdown, options.junit, options.as_json)
     return report.code
 
 
@@ -56,32 +116,42 @@ def _rules(margin: float, runs: list[Run]) -> Rules:
     suite = next((s for s in SUITES if s.name == runs[0].suite), None)
     if suite is None:
         return Rules(margin, compare.shared_axes(runs), calibration=CALIBRATION)
-    axes = tuple(field.name for field in dataclasses.fields(suite.case))
+    axes = tuple(field.name for field in fields(suite.axes.case))
     return Rules(margin, axes, calibration=CALIBRATION, echoes=frozenset(suite.echoes))
 
 
-def _refuse(names: tuple[str, str], differing: list[str], options: dict[str, Any]) -> int:
+def _refuse(names: tuple[str, str], differing: list[str], options: CompareOptions) -> int:
     notes = [
         "not comparable: machine or software differ; run both on one machine (rnn-vs-attn ab does that at once), "
         "or see an advisory table with --any-machine",
         *(f"differs: {line}" for line in differing),
     ]
     title = f"compare, {names[1]} against {names[0]}"
-    session.publish(verdict_report.Report(title, [], notes, verdicts.NO_VERDICT, {"differing": differing}), options)
-    return verdicts.NO_VERDICT
+    return _publish(Report(title, [], notes, verdicts.NO_VERDICT, {"differing": differing}), options)
 
 
-def _over_time(runs: list[Run], paths: list[Path], rules: Rules, options: dict[str, Any]) -> int:
-    if options["as_json"]:
+def _over_time(runs: list[Run], rules: Rules, options: CompareOptions) -> int:
+    if options.as_json:
         print_json({"runs": compare.as_documents(runs)})
-        return session.DONE
-    from rnn_vs_attn.report.terminal import print_table
+        return DONE
+    table = compare.over_time(runs, [path.name for path in options.runs], rules)
+    print_table(table, Terminal())
+    if options.markdown is not None:
+        verdict_report.write(options.markdown, table.markdown(), "--markdown")
+    return DONE
 
-    table = compare.over_time(runs, [path.name for path in paths], rules)
-    print_table(table, session.console())
-    if options["markdown"] is not None:
-        verdict_report.write(options["markdown"], table.markdown(), "--markdown")
-    return session.DONE
+
+# One run for another tool
+
+
+def export_command(
+    runs: Annotated[list[Path], typer.Argument(help="Run folders; otava, csv and parquet take several.")],
+    format: Annotated[str, typer.Option(help=f"One of {', '.join(f.name for f in exports.FORMATS)}.")],
+    output: Annotated[Path | None, typer.Option(help="File to write.", show_default="standard output")] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
+) -> int:
+    """A run in the format of another tool."""
+    return export(runs, format, output)
 
 
 def export(paths: list[Path], name: str, output: Path | None) -> int:
@@ -93,16 +163,16 @@ def export(paths: list[Path], name: str, output: Path | None) -> int:
         raise UserError(f"--format {name} is binary; give a file with --output")
     if name == "otava" and output is not None and output.suffix == ".yaml":
         raise UserError(f"--output {output} is where otava's configuration goes; give a name that ends in .csv")
-    runs = [compare.read(path) for path in paths]
+    runs = [checked_run(path) for path in paths]
     document = exports.exported(runs, name)
     if output is None:
         print_document(str(document))
-        return session.DONE
+        return DONE
     series = exports.otava_configuration(runs, str(output)) if name == "otava" else None
     verdict_report.write(output, document, "--output")
     if series is not None:
         _configure(output, *series)
-    return session.DONE
+    return DONE
 
 
 def _configure(output: Path, text: str, gaps: list[str]) -> None:

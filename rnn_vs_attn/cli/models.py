@@ -1,21 +1,53 @@
-"""What `models` lists: a row a model, from closed forms or, for the user's own, from a worker."""
+"""The command `models`: a row a model, from closed forms or, for the user's own, from a worker."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from rnn_vs_attn import units
+from rnn_vs_attn.ab.options import SUITE
+from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.registry import ENCODER, LANGUAGE, Complexity, ModelSpec
+from rnn_vs_attn.models.registry import BUILT_IN, ENCODER, LANGUAGE, Complexity, ModelSpec, find, plug_ins
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
-from rnn_vs_attn.run.session import console
+from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.report.terminal import Terminal, print_table
+from rnn_vs_attn.run.cases import check_heads
 from rnn_vs_attn.suites import takers
+from rnn_vs_attn.text.streams import print_json
+from rnn_vs_attn.worker.pool import ask_once
+from rnn_vs_attn.worker.protocol import Describe
 
 VOCAB_SIZE = 256  # bytes
 _GROWTHS = tuple(field.name for field in dataclasses.fields(Complexity))
+
+
+def models_command(
+    model: Annotated[list[str] | None, typer.Option(help="Only these; your own by import path.")] = None,
+    seq_len: Annotated[int, typer.Option(min=1)] = 512,
+    batch_size: Annotated[int, typer.Option(min=1)] = 1,
+    d_model: Annotated[int, typer.Option(min=1)] = 128,
+    num_heads: Annotated[int, typer.Option(min=1)] = 4,
+    num_layers: Annotated[int, typer.Option(min=1)] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
+) -> None:
+    """What can be measured and by which commands: family, parameters, FLOPs, complexity, decoding, source."""
+    shape = Shape(batch_size, seq_len, d_model, num_heads, num_layers)
+    names = [name.strip() for text in model or [] for name in text.split(",") if name.strip()]
+    every = [*BUILT_IN, *(find(point.name) for point in plug_ins())]
+    specs = [find(name) for name in names] if names else every
+    check_heads({"model": [s.name for s in specs], "d_model": [d_model], "num_heads": [num_heads]})
+    rows = [model_row(spec, shape, bool(names), debug) for spec in specs]
+    if as_json:
+        print_json({"shape": dataclasses.asdict(shape), "models": rows})
+        return
+    print_models(rows, shape)
 
 
 def model_row(spec: ModelSpec, shape: Shape, named: bool, debug: bool) -> dict[str, Any]:
@@ -42,10 +74,8 @@ def model_row(spec: ModelSpec, shape: Shape, named: bool, debug: bool) -> dict[s
 
 def commands(spec: ModelSpec, decodes: bool) -> list[str]:
     """What is typed behind the program's name to measure a model."""
-    from rnn_vs_attn.ab import command as ab
-
     suites = takers.taking(spec, decodes)
-    return [suite.command for suite in suites] + [ab.NAME] * (ab.SUITE in suites)
+    return [suite.command for suite in suites] + [NAME] * (SUITE in suites)
 
 
 def _facts(spec: ModelSpec, shape: Shape, debug: bool) -> dict[str, Any]:
@@ -63,12 +93,7 @@ def _facts(spec: ModelSpec, shape: Shape, debug: bool) -> dict[str, Any]:
     if spec.costs:
         flops = spec.costs.flops(shape).train
         return {"num_params": spec.costs.num_params(shape), "train_flops": flops, "decodes": True}
-    described = ask_once("describe", debug, model=spec.name, shape=dataclasses.asdict(shape))
-    return {
-        "num_params": described["num_params"],
-        "train_flops": described["flops"],
-        "decodes": described["decodes"],
-    }
+    return dataclasses.asdict(ask_once(Describe(spec.name, shape), debug))
 
 
 def _causal(spec: ModelSpec) -> str:
@@ -79,23 +104,13 @@ def _causal(spec: ModelSpec) -> str:
 
 def _language_params(spec: ModelSpec, shape: Shape) -> int:
     size = (shape.d_model, shape.num_heads, shape.num_layers, VOCAB_SIZE)
-    return LanguageShape(*size, context_len=shape.seq_len, memory_len=shape.seq_len).num_params(spec.name)
+    assert spec.language_shape is not None
+    return spec.language_shape(LanguageShape(*size, context_len=shape.seq_len, memory_len=shape.seq_len)).num_params
 
 
 def _encoder_shape(shape: Shape) -> AlbertShape:
     size = (shape.num_layers, shape.d_model, shape.num_heads)
     return AlbertShape(*size, vocab_size=VOCAB_SIZE, context_len=shape.seq_len)
-
-
-def ask_once(do: str, debug: bool, **fields: Any) -> dict[str, Any]:
-    from rnn_vs_attn.worker.client import ChildWorker
-
-    worker = ChildWorker(debug)
-    try:
-        return worker.ask(do, 60.0, **fields)
-    finally:
-        if worker.alive:
-            worker.close()
 
 
 _TITLES = {
@@ -121,9 +136,6 @@ _NOTES = (
 
 def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
     """The list as one table, or as several where the terminal is narrow."""
-    from rnn_vs_attn.report.tables import Table
-    from rnn_vs_attn.report.terminal import print_table
-
     caption = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(shape).items() if name != "causal")
     noted: dict[str, list[str]] = {}
     for told in rows:
@@ -131,7 +143,7 @@ def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
     notes = [f"{', '.join(names)}: {note}" for note, names in noted.items() if note]
     cells = [[_written(name, row[name], row["family"]) for name in _TITLES] for row in rows]
     table = Table(caption, list(_TITLES.values()), cells, [*notes, *_NOTES], grouped=False, prose=_PROSE)
-    print_table(table, console())
+    print_table(table, Terminal())
 
 
 def _written(name: str, value: Any, family: str) -> str:

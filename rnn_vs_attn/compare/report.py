@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import statistics
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLO
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.types import AxisValue
 from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.text import safe as safe_text
+from rnn_vs_attn.text.streams import print_json
 
 MOST_ROWS = 50  # in Markdown; a job summary may have 1 MiB
 _ORDER = (SLOWER, FAILED, MISSING, NEW, UNSURE, FASTER, SAME)
@@ -203,7 +206,17 @@ def _one(c: Comparison) -> str:
     return f"{where} {c.metric} {c.verdict} {_change(c)}".rstrip()
 
 
-def publish(report: Report, markdown_file: Path | None, junit_file: Path | None) -> list[str]:
+def publish(report: Report, markdown_file: Path | None, junit_file: Path | None, as_json: bool) -> None:
+    """Verdicts to the files asked for, to GitHub where it runs there, and to the terminal or as JSON."""
+    for line in distribute(report, markdown_file, junit_file):
+        print(line, file=sys.stderr)  # a command to GitHub, which is meant
+    if as_json:
+        print_json(document(report))
+        return
+    print_table(table(report), Terminal())
+
+
+def distribute(report: Report, markdown_file: Path | None, junit_file: Path | None) -> list[str]:
     """Write the files asked for and, under GitHub Actions, the job summary; lines for standard error."""
     if markdown_file is not None:
         write(markdown_file, markdown(report), "--markdown")

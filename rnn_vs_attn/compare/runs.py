@@ -32,8 +32,7 @@ from rnn_vs_attn.compare.verdicts import (
 )
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.machine import environment
-from rnn_vs_attn.records.checks import problem_of_run, problems
-from rnn_vs_attn.records.folder import read_run
+from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.query import Group
 from rnn_vs_attn.records.types import ROUND_TIME, Key, Record, Run
 from rnn_vs_attn.report.tables import Table
@@ -72,18 +71,7 @@ class Rules:
         return verdicts.margin_of(self.widened if timed else self.margin, record.scale)
 
 
-# Reading
-
-
-def read(path: Path) -> Run:
-    """A stored run whose numbers can be numbers. UserError that names the file and line otherwise."""
-    run = read_run(path)
-    wrong = problem_of_run(run)
-    if wrong:
-        raise UserError(f"{path / 'run.json'} is damaged: {wrong}")
-    for number, problem in problems(run.records):
-        raise UserError(f"{path / 'records.jsonl'}, line {number} {problem}")
-    return run
+# Two machines, or one
 
 
 def unlike(baseline: Run, candidate: Run) -> list[str]:
@@ -109,7 +97,7 @@ def spread_of(folder: Path, like: Run) -> tuple[float, int]:
     The root mean square over all timed cases of that of the logarithms of their medians; and the number of runs.
     UserError where there are too few.
     """
-    found = [read(file.parent) for file in sorted(folder.glob("*/run.json"))]
+    found = [checked_run(file.parent) for file in sorted(folder.glob("*/run.json"))]
     alike = [run for run in found if run.suite == like.suite and run.status == "complete" and not unlike(run, like)]
     if len(alike) < LEAST_HISTORY:
         raise UserError(

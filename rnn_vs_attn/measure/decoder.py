@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
-from rnn_vs_attn.measure.workload import Care
 from rnn_vs_attn.models.mixer import advance, decodes, initial_state
+from rnn_vs_attn.records.timing import Care
 
 
 @dataclass

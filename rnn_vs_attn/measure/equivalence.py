@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.errors import first_line
 from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.conduct.differences import ROUNDING, distance, same
@@ -22,34 +23,28 @@ def keep(made: Workload, path: Path, seed: int) -> None:
     torch.save(kept | {"outcome": _own(found), "fails": fails}, path)
 
 
-def difference(made: Workload, path: Path, seed: int) -> dict[str, Any]:
-    """How far this module's outcome is from the one kept at `path`, on that one's weights and input.
-
-    max_error: the largest difference as a part of the tensor's largest value; where: the tensor; equal: bit for bit;
-    rounding: no more than another order of sums makes. fails: what the backward pass raises on both sides, which leaves
-    the outputs. error: why they cannot be compared. Both are "" where there is nothing to say.
-    """
+def difference(made: Workload, path: Path, seed: int) -> Outcome:
+    """How far this module's outcome is from the one kept at `path`, on that one's weights and input."""
     kept = torch.load(path, weights_only=True, map_location=made.x.device)
     problem = _give_weights(made, kept)
     if problem:
-        return {"error": problem}
+        return Outcome(problem)
     theirs, (ours, fails) = kept["outcome"], _outcome(made, seed)
     if fails != kept["fails"]:
         which, text = ("candidate", fails) if fails else ("baseline", kept["fails"])
-        return {"error": f"the backward pass of the {which} alone fails: {text}"}
+        return Outcome(f"the backward pass of the {which} alone fails: {text}")
     if theirs.keys() != ours.keys():
         names = sorted(theirs.keys() ^ ours.keys())
-        return {"error": f"only one version has {', '.join(names[:3])}"}
+        return Outcome(f"only one version has {', '.join(names[:3])}")
     errors = {name: distance(ours[name], theirs[name]) for name in ours}
     where = max(errors, key=lambda name: errors[name])
-    return {
-        "error": "",
-        "fails": fails,
-        "max_error": min(errors[where], 1e308),
-        "where": where,
-        "equal": all(same(ours[name], theirs[name]) for name in ours),
-        "rounding": errors[where] <= ROUNDING[made.x.dtype],
-    }
+    return Outcome(
+        fails=fails,
+        max_error=min(errors[where], 1e308),
+        where=where,
+        equal=all(same(ours[name], theirs[name]) for name in ours),
+        rounding=errors[where] <= ROUNDING[made.x.dtype],
+    )
 
 
 def _give_weights(made: Workload, kept: dict[str, Any]) -> str:

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,24 +14,7 @@ from rnn_vs_attn.isolation.keeping import note_grad_mode
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
-
-
-@dataclass(frozen=True)
-class Care:
-    """What has to be renewed before a call: an input or a gradient of the output that the one before has written to, an
-    input where the module remembers those that it has seen, and numbers that the module holds and a call changes.
-    """
-
-    in_place: bool = False
-    gradient_in_place: bool = False
-    remembers: bool = False
-    changes: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, fields: dict[str, Any]) -> Care:
-        """From its fields as JSON has them."""
-        return cls(**fields | {"changes": tuple(fields["changes"])})
-
+from rnn_vs_attn.records.timing import Care
 
 _KEPT = 4  # copies that the last calls were given, whose place in memory no other one is to take meanwhile
 EVERYTHING = Care(in_place=True, gradient_in_place=True, remembers=True)  # where nothing is timed

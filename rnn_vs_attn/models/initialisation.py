@@ -8,38 +8,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rnn_vs_attn.errors import UserError, unknown
+from rnn_vs_attn.models.registry import MODELS
 
 
 @dataclass(frozen=True)
 class Initialisation:
-    """models: those that it is for, all where empty. argument: what follows the colon, "" where nothing may."""
+    """argument: what follows the colon, "" where nothing may. Which models it is for stands with them."""
 
     name: str
-    models: tuple[str, ...]
     source: str
     argument: str = ""
     above: float = -math.inf  # the argument must be larger
 
 
-_LSTMS = ("lstm", "lstm-cell")
+DEFAULT = "default"  # for all models
 INITIALISATIONS = (
-    Initialisation("default", (), "torch's own, or the module's"),
+    Initialisation(DEFAULT, "torch's own, or the module's"),
     Initialisation(
         "orthogonal",
-        ("rnn", "gru", *_LSTMS),
         "recurrent matrices gain * Q, Q orthogonal; a matrix a gate (Saxe et al. 2014)",
         argument="gain",
         above=0.0,
     ),
-    Initialisation("forget-bias-1", _LSTMS, "the forget gate's bias 1 (Jozefowicz et al. 2015)"),
+    Initialisation("forget-bias-1", "the forget gate's bias 1 (Jozefowicz et al. 2015)"),
     Initialisation(
         "chrono",
-        _LSTMS,
         "forget bias log U(1, T_max - 1), input bias its negative (Tallec and Ollivier 2018, eq. 16)",
         argument="T_max",
         above=2.0,
     ),
-    Initialisation("identity", ("rnn",), "IRNN: recurrent matrix I, ReLU, input weights N(0, 0.001) (Le et al. 2015)"),
+    Initialisation("identity", "IRNN: recurrent matrix I, ReLU, input weights N(0, 0.001) (Le et al. 2015)"),
 )
 
 
@@ -67,8 +65,9 @@ def _named(name: str) -> Initialisation:
 def check(inits: Sequence[str], models: Sequence[str]) -> None:
     """UserError where one of the initialisations does not apply to one of the models."""
     for text in inits:
-        fitting = _named(text.partition(":")[0]).models
-        wrong = [model for model in models if fitting and model not in fitting]
+        name = text.partition(":")[0]
+        fitting = [spec.name for spec in MODELS if name in spec.traits.initialisations]
+        wrong = [model for model in models if name != DEFAULT and model not in fitting]
         if wrong:
             raise UserError(
                 f"init {text!r} does not apply to {wrong[0]}; it is for {', '.join(fitting)}, "

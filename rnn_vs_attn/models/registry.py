@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
 from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.models import costs
+from rnn_vs_attn.models.shapes import GPTShape, LanguageShape, TransformerXLShape
 from rnn_vs_attn.text.safe import encodable
 
 ENTRY_POINTS = "rnn_vs_attn.models"
@@ -23,8 +25,37 @@ class Complexity:
 
 
 @dataclass(frozen=True)
+class Traits:
+    """What commands ask of a model.
+
+    baseline: whether it is the one that others like it, layers or language models, are held against.
+    kept: whether it is never left out for want of time, as others are compared with it.
+    kernel_of_its_own: whether torch.compile breaks the graph there.
+    loop_of: the model that computes the same in the device's own kernel, where this one is a Python loop.
+    recurrent_matrix: whether a step is one matrix and a nonlinearity, which Pascanu's conditions are about.
+    separable: whether what it does between its projections can run alone.
+    takes: those of kernel_size and window that it takes, which most models know nothing of.
+    initialisations: those that apply to it beside its own.
+    """
+
+    baseline: bool = False
+    kept: bool = False
+    kernel_of_its_own: bool = False
+    loop_of: str = ""
+    recurrent_matrix: bool = False
+    separable: bool = False
+    takes: tuple[str, ...] = ()
+    initialisations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelSpec:
-    """A model by name. target: `package.module:Class` or `file.py:Class`, imported in the worker only."""
+    """A model by name.
+
+    target: `package.module:Class` or `file.py:Class`, imported in the worker only.
+    layer_type: the row of Table 1 of Vaswani et al. 2017 that is about it, or LINEAR, which it lacks.
+    language_shape: of a language model, its own shape out of what all of them share.
+    """
 
     name: str
     family: str
@@ -33,58 +64,66 @@ class ModelSpec:
     complexity: Complexity | None = None
     costs: costs.Costs | None = None
     always_causal: bool = False
-    kernel_of_its_own: bool = False  # torch.compile breaks the graph there
     uses_heads: bool = False
-    takes: tuple[str, ...] = ()  # of kernel_size and window, which most models know nothing of
-    layer_type: str = ""  # the row of Table 1 of Vaswani et al. 2017 that is about it, or LINEAR, which it lacks
+    layer_type: str = ""
     note: str = ""
+    traits: Traits = Traits()
+    language_shape: Callable[[LanguageShape], GPTShape | TransformerXLShape | LanguageShape] | None = None
 
 
 SELF_ATTENTION, RECURRENT = "self-attention", "recurrent"
 CONVOLUTIONAL, RESTRICTED = "convolutional", "self-attention (restricted)"
 LINEAR = "recurrent, linear in its state"
 
+# Families
+RECURRENCE, CONVOLUTION = "recurrent", "convolution"
+ATTENTION, RESTRICTED_ATTENTION = "attention", "restricted attention"
+LANGUAGE = "language model"  # takes token ids
+ENCODER = "encoder"  # takes token ids and predicts none
+USER = "user"  # an entry point or an import path
+
 _RECURRENT = Complexity("O(n d²)", "O(n d)", "O(n)", "O(n)")
 _FUSED_ATTENTION = Complexity("O(n² d + n d²)", "O(n d)", "O(1)", "O(1)")
 _NAIVE_ATTENTION = Complexity("O(n² d + n d²)", "O(n² + n d)", "O(1)", "O(1)")
+_OF_LSTMS = ("orthogonal", "forget-bias-1", "chrono")
 
 MODELS = (
     ModelSpec(
         name="rnn",
-        family="recurrent",
+        family=RECURRENCE,
         target="rnn_vs_attn.models.layers.recurrent:RNN",
         layer_type=RECURRENT,
         source="Elman 1990; torch.nn.RNN",
         complexity=_RECURRENT,
         costs=costs.Recurrent(gates=1),
         always_causal=True,
-        kernel_of_its_own=True,
+        traits=Traits(kernel_of_its_own=True, recurrent_matrix=True, initialisations=("orthogonal", "identity")),
     ),
     ModelSpec(
         name="gru",
-        family="recurrent",
+        family=RECURRENCE,
         target="rnn_vs_attn.models.layers.recurrent:GRU",
         layer_type=RECURRENT,
         source="Cho et al. 2014; torch.nn.GRU",
         complexity=_RECURRENT,
         costs=costs.Recurrent(gates=3),
         always_causal=True,
-        kernel_of_its_own=True,
+        traits=Traits(kernel_of_its_own=True, initialisations=("orthogonal",)),
     ),
     ModelSpec(
         name="lstm",
-        family="recurrent",
+        family=RECURRENCE,
         target="rnn_vs_attn.models.layers.recurrent:LSTM",
         layer_type=RECURRENT,
         source="Hochreiter and Schmidhuber 1997; torch.nn.LSTM",
         complexity=_RECURRENT,
         costs=costs.Recurrent(gates=4, states=2),
         always_causal=True,
-        kernel_of_its_own=True,
+        traits=Traits(kept=True, kernel_of_its_own=True, initialisations=_OF_LSTMS),
     ),
     ModelSpec(
         name="lstm-cell",
-        family="recurrent",
+        family=RECURRENCE,
         target="rnn_vs_attn.models.layers.recurrent:LSTMCellLoop",
         layer_type=RECURRENT,
         source="the same LSTM; torch.nn.LSTMCell",
@@ -92,10 +131,11 @@ MODELS = (
         costs=costs.Recurrent(gates=4, states=2),
         always_causal=True,
         note="a Python loop over cells: launch overhead, not recurrence",
+        traits=Traits(loop_of="lstm", initialisations=_OF_LSTMS),
     ),
     ModelSpec(
         name="mingru",
-        family="recurrent",
+        family=RECURRENCE,
         target="rnn_vs_attn.models.layers.mingru:MinGRU",
         layer_type=LINEAR,
         source="Feng et al. 2024 (minGRU), section 3.1",
@@ -105,28 +145,29 @@ MODELS = (
     ),
     ModelSpec(
         name="conv",
-        family="convolution",
+        family=CONVOLUTION,
         target="rnn_vs_attn.models.layers.convolution:StackedConvolution",
         layer_type=CONVOLUTIONAL,
         source="Vaswani et al. 2017, table 1; van den Oord et al. 2016 (WaveNet)",
         complexity=Complexity("O(k n d²)", "O(n d)", "O(1)", "O(log_k n)"),
         costs=costs.Convolution(),
-        takes=("kernel_size",),
         note="k is --kernel-size; its path is that of a stack of layers, as many as it takes",
+        traits=Traits(takes=("kernel_size",)),
     ),
     ModelSpec(
         name="attention",
-        family="attention",
+        family=ATTENTION,
         target="rnn_vs_attn.models.layers.attention:Attention",
         layer_type=SELF_ATTENTION,
         source="Vaswani et al. 2017; scaled_dot_product_attention",
         complexity=_FUSED_ATTENTION,
         costs=costs.Attention(),
         uses_heads=True,
+        traits=Traits(baseline=True, kept=True, separable=True),
     ),
     ModelSpec(
         name="attention-local",
-        family="restricted attention",
+        family=RESTRICTED_ATTENTION,
         target="rnn_vs_attn.models.layers.local_attention:LocalAttention",
         layer_type=RESTRICTED,
         source="Vaswani et al. 2017, section 4 (restricted self-attention)",
@@ -134,12 +175,12 @@ MODELS = (
         costs=costs.LocalAttention(),
         always_causal=True,
         uses_heads=True,
-        takes=("window",),
         note="r is --window; its path is that of a stack of layers, as many as it takes",
+        traits=Traits(separable=True, takes=("window",)),
     ),
     ModelSpec(
         name="attention-naive",
-        family="attention",
+        family=ATTENTION,
         target="rnn_vs_attn.models.layers.attention:NaiveAttention",
         layer_type=SELF_ATTENTION,
         source="Vaswani et al. 2017, as lessons write it",
@@ -147,10 +188,11 @@ MODELS = (
         costs=costs.Attention(materialised=True),
         uses_heads=True,
         note="scores and weights materialised: the lesson's, not a baseline",
+        traits=Traits(separable=True),
     ),
     ModelSpec(
         name="attention-relative",
-        family="attention",
+        family=ATTENTION,
         target="rnn_vs_attn.models.layers.attention:RelativeSelfAttention",
         layer_type=SELF_ATTENTION,
         source="Dai et al. 2019 (Transformer-XL), section 3.3",
@@ -161,9 +203,9 @@ MODELS = (
         note="training materialises the scores of distances, which no fused kernel takes",
     ),
 )
-BASELINE = "attention"
+BASELINE = next(spec.name for spec in MODELS if spec.traits.baseline)  # of layers
+PYTHON_LOOPS = tuple(spec for spec in MODELS if spec.traits.loop_of)
 
-LANGUAGE = "language model"  # the family of what takes token ids
 LANGUAGE_MODELS = (
     ModelSpec(
         name="lstm-lm",
@@ -172,6 +214,7 @@ LANGUAGE_MODELS = (
         source="Zaremba et al. 2014; embeddings tied as in Press and Wolf 2017",
         complexity=_RECURRENT,
         always_causal=True,
+        language_shape=lambda shape: shape,
     ),
     ModelSpec(
         name="gpt",
@@ -181,6 +224,8 @@ LANGUAGE_MODELS = (
         complexity=_FUSED_ATTENTION,
         always_causal=True,
         uses_heads=True,
+        traits=Traits(baseline=True),
+        language_shape=LanguageShape.gpt,
     ),
     ModelSpec(
         name="transformer-xl",
@@ -190,10 +235,12 @@ LANGUAGE_MODELS = (
         complexity=_NAIVE_ATTENTION,
         always_causal=True,
         uses_heads=True,
+        language_shape=LanguageShape.transformer_xl,
     ),
 )
 
-ENCODER = "encoder"  # the family of what takes token ids and predicts none
+LANGUAGE_BASELINE = next(spec.name for spec in LANGUAGE_MODELS if spec.traits.baseline)
+
 ENCODERS = (
     ModelSpec(
         name="albert",
@@ -217,14 +264,14 @@ def find(name: str) -> ModelSpec:
             return spec
     for point in plug_ins():
         if point.name == name:
-            return ModelSpec(name, "user", point.value, _distribution(point))
+            return ModelSpec(name, USER, point.value, _distribution(point))
     if ":" in name:
         module, _, attribute = name.rpartition(":")
         if not module or not attribute.isidentifier():
             raise UserError(
                 f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName"
             )
-        return ModelSpec(name, "user", name, "your own module")
+        return ModelSpec(name, USER, name, "your own module")
     names = [spec.name for spec in BUILT_IN] + [point.name for point in plug_ins()]
     raise unknown("model", name, names, "rnn-vs-attn models lists all; your own is package.module:ClassName")
 

@@ -259,27 +259,23 @@ class LanguageShape:
     context_len: int
     memory_len: int
 
-    def num_params(self, name: str) -> int:
-        """Parameters of the model of that name; of `lstm-lm` layers, tied embedding and the output's bias."""
-        shape = self.of(name)
-        if not isinstance(shape, LanguageShape):
-            return shape.num_params
+    @property
+    def num_params(self) -> int:
+        """Parameters of recurrent layers, a tied embedding and the output's bias, which have no shape of their own."""
         return self.num_layers * 8 * (self.d_model**2 + self.d_model) + self.vocab_size * (self.d_model + 1)
 
-    def of(self, name: str) -> GPTShape | TransformerXLShape | LanguageShape:
-        """The shape of the model of that name."""
-        if name == "gpt":
-            return GPTShape(self.num_layers, self.d_model, self.num_heads, self.vocab_size, self.context_len)
-        if name == "transformer-xl":
-            return TransformerXLShape(
-                num_layers=self.num_layers,
-                d_model=self.d_model,
-                num_heads=self.num_heads,
-                head_dim=self.d_model // self.num_heads,
-                d_inner=4 * self.d_model,
-                vocab_size=self.vocab_size,
-                cutoffs=(),
-                memory_len=self.memory_len,
-                evaluation_memory_len=self.memory_len,
-            )
-        return self
+    def gpt(self) -> GPTShape:
+        return GPTShape(self.num_layers, self.d_model, self.num_heads, self.vocab_size, self.context_len)
+
+    def transformer_xl(self) -> TransformerXLShape:
+        return TransformerXLShape(
+            num_layers=self.num_layers,
+            d_model=self.d_model,
+            num_heads=self.num_heads,
+            head_dim=self.d_model // self.num_heads,
+            d_inner=4 * self.d_model,
+            vocab_size=self.vocab_size,
+            cutoffs=(),
+            memory_len=self.memory_len,
+            evaluation_memory_len=self.memory_len,
+        )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from statistics import median
 from typing import Any
 
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.folder import read_head, read_run
 from rnn_vs_attn.records.types import AxisValue, Record, Run
 
 BETTER, SCALES, ENDINGS = ("lower", "higher", "none"), ("ratio", "difference"), ("complete", "interrupted")
@@ -25,6 +28,26 @@ _FACTS = (  # of a run's environment, what is read and not only shown
     ((int,), "whole number", ("usable_cores", "affinity_cores", "logical_cores", "swap_used")),
 )
 _STARTED = "started"  # the column of an export that says of which run a line is
+
+
+def checked_run(path: Path) -> Run:
+    """The run in folder `path`, whose numbers can be numbers. UserError that names the file and line otherwise."""
+    run = _checked(read_run(path), path)
+    for number, problem in problems(run.records):
+        raise UserError(f"{path / 'records.jsonl'}, line {number} {problem}")
+    return run
+
+
+def checked_head(path: Path) -> Run:
+    """The same without its records."""
+    return _checked(read_head(path), path)
+
+
+def _checked(head: Run, path: Path) -> Run:
+    wrong = problem_of_run(head)
+    if wrong:
+        raise UserError(f"{path / 'run.json'} is damaged: {wrong}")
+    return head
 
 
 def problem_of_run(run: Run) -> str:

@@ -15,6 +15,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -110,6 +111,28 @@ class RunFolder:
         """Release the folder; a buffer that a full disk refused is dropped, its line was reported then."""
         with contextlib.suppress(OSError):
             self._samples.close()
+
+
+def check_folder(path: Path, resumable: bool = True) -> None:
+    """UserError where a run cannot be written to `path`; nothing stays behind."""
+    created = not path.exists()
+    folder = RunFolder.create(path, resumable)
+    folder.close()
+    for name in ("samples.jsonl", "records.jsonl"):
+        (path / name).unlink()
+    if created:
+        path.rmdir()
+
+
+def new_folder(name: str, resumable: bool = True) -> RunFolder:
+    """A folder of this moment's own under `results`."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    first = base = Path("results") / f"{stamp}-{name}"
+    for number in range(2, 100):
+        if not base.exists():
+            break
+        base = first.with_name(f"{first.name}-{number}")
+    return RunFolder.create(base, resumable)
 
 
 class StorageError(UserError):

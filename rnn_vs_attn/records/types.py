@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from rnn_vs_attn.stats.intervals import Estimate
 
@@ -71,6 +71,32 @@ class SampleLine:
     error: str = ""
     warnings: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        suite: str,
+        axes: Axes,
+        number: int,
+        sample: Sample,
+        status: str = "ok",
+        error: str = "",
+        warnings: Sequence[str] = (),
+    ) -> Self:
+        """The line of a sample in round `number`. axes, warnings: beside those of the sample itself."""
+        return cls(
+            suite=suite,
+            axes={**axes, **sample.axes},
+            metric=sample.metric,
+            round=number,
+            value=sample.value,
+            zero=sample.zero,
+            blocks=sample.blocks,
+            status=status,
+            error=error,
+            warnings=[*sample.warnings, *warnings],
+            details=sample.details,
+        )
 
     @property
     def key(self) -> Key:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -138,10 +138,10 @@ def named(axes: Mapping[str, AxisValue], *leave_out: str) -> str:
 # Lines of a figure
 
 
-def series(records: Iterable[Record]) -> list[Series]:
-    """A line a curve; a Python loop over cells is dashed."""
+def series(records: Iterable[Record], dashed: Collection[str] = ()) -> list[Series]:
+    """A line a curve; those of the models in `dashed` are dashed."""
     found = curves(records)
-    return [_line(_label(dict(group), found), curve) for group, curve in found.items()]
+    return [_line(_label(dict(group), found), curve, dict(group)["model"] in dashed) for group, curve in found.items()]
 
 
 def _label(axes: Axes, found: dict[Group, list[Record]]) -> str:
@@ -150,10 +150,10 @@ def _label(axes: Axes, found: dict[Group, list[Record]]) -> str:
     return " ".join([str(axes["model"]), *(f"{n} {axes[n]}" for n in varying)])
 
 
-def _line(label: str, curve: Sequence[Record]) -> Series:
+def _line(label: str, curve: Sequence[Record], dashed: bool) -> Series:
     lengths = [seq_len_of(record) for record in curve]
     medians = [record.median or 0.0 for record in curve]
-    return Series(label, lengths, medians, [r.low for r in curve], [r.high for r in curve], "lstm-cell" in label)
+    return Series(label, lengths, medians, [r.low for r in curve], [r.high for r in curve], dashed)
 
 
 def marks(records: Iterable[Record], times: Sequence[Record], base: str) -> list[Mark]:

@@ -13,9 +13,11 @@ from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.suites import takers
-from rnn_vs_attn.suites.suite import Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite
 
-Axes = dict[str, list[Any]]
+Words = Mapping[str, Sequence[str] | bool]  # what was typed of each option of a case; bool where it is a switch
+AxisValues = dict[str, list[Any]]  # the values of every axis of a sweep
 ALL_THREADS = "1:0"  # doubling up to all usable cores, for which 0 stands
 
 
@@ -24,16 +26,26 @@ def option_name(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
-def parse(suite: Suite, given: Mapping[str, Sequence[str] | bool]) -> Axes:
+def parse(suite: Suite, given: Words) -> AxisValues:
     """The values of every axis from the texts given. UserError names the first that cannot be used."""
-    axes: Axes = {}
-    for field in dataclasses.fields(suite.case):
+    axes: AxisValues = {}
+    for field in dataclasses.fields(suite.axes.case):
         if field.metadata.get("fixed"):
             axes[field.name] = [field.default]
             continue
         values = given[field.name]
         axes[field.name] = [values] if isinstance(values, bool) else _values(field, values)
     return axes
+
+
+def defaults(case: type[Case]) -> dict[str, list[str] | bool]:
+    """The words of all options of a case where none is typed."""
+    return {f.name: default_words(f) for f in dataclasses.fields(case) if not f.metadata.get("fixed")}
+
+
+def default_words(field: dataclasses.Field[Any]) -> list[str] | bool:
+    """The words of one option of a case where none is typed."""
+    return field.default if isinstance(field.default, bool) else [str(field.metadata["sweep"] or field.default)]
 
 
 def _values(field: dataclasses.Field[Any], texts: Sequence[str]) -> list[Any]:
@@ -84,7 +96,7 @@ def _word(field: dataclasses.Field[Any], word: str) -> list[str]:
     return [word]
 
 
-def check(suite: Suite, axes: Axes, force: bool) -> None:
+def check(suite: Suite, axes: AxisValues, force: bool) -> None:
     """UserError for what cannot be measured on any machine, or not on this one's processors."""
     for name in axes["model"]:
         reason = takers.refusal(suite, find(name))
@@ -102,7 +114,7 @@ def check(suite: Suite, axes: Axes, force: bool) -> None:
         )
 
 
-def check_heads(axes: Axes) -> None:
+def check_heads(axes: AxisValues) -> None:
     for name, d_model, num_heads in itertools.product(axes["model"], axes["d_model"], axes["num_heads"]):
         if find(name).uses_heads and d_model % num_heads:
             fitting = [n for n in range(1, d_model + 1) if d_model % n == 0]
@@ -113,7 +125,15 @@ def check_heads(axes: Axes) -> None:
             )
 
 
-def cases(suite: Suite, axes: Axes) -> list[Case]:
+def least_cases(suite: Suite, axes: AxisValues, **given: list[Any]) -> list[Case]:
+    """The cases of the first value of every axis, but for those given, at the shortest length."""
+    few = {name: values[:1] for name, values in axes.items()}
+    return cases(suite, few | {"seq_len": [min(axes["seq_len"])]} | given)
+
+
+def cases(suite: Suite, axes: AxisValues) -> list[Case]:
     """The product of all axes, each case complete."""
     products = itertools.product(*axes.values())
-    return suite.select([suite.complete(suite.case(**dict(zip(axes, values, strict=True)))) for values in products])
+    return suite.axes.select(
+        [suite.axes.complete(suite.axes.case(**dict(zip(axes, values, strict=True)))) for values in products]
+    )

@@ -14,15 +14,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.limits import ENOUGH, LONG_CALL, Budget, Limits, Plan, Turn
+from rnn_vs_attn.limits import ENOUGH, LONG_CALL, PATIENCE, Budget, Limits, Plan, Turn
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.run.schedule import Cost, Look
-from rnn_vs_attn.suites.suite import Case, Suite, axes_of
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.worker.client import Worker
+from rnn_vs_attn.worker.protocol import About, MakeReady, Measure, Prepare, Release, TimeBlock
 
 LOOK_AT = 256  # a length at which a family is looked at first where all that was asked for are longer
 SHARE, MOST = 0.03, 5.0  # of --max-seconds, and seconds, that looks take beyond the shortest lengths
-PATIENCE = 10.0  # seconds until a module that does not answer is left to its own case
 _MEMORY_PASSES = 3.0  # of each pass: once, with a slower allocator, after one that loads libraries
 _COUNT = 1.0  # seconds of what is counted from operations that are recorded one by one
 _LONG_BLOCK = 4  # times a block: a call that is expected to take so long is a block by itself
@@ -48,18 +49,13 @@ def estimates(asked: Callable[[], Worker], suite: Suite, cases: Sequence[Case], 
         if case not in counted:
             families.setdefault(dataclasses.replace(case, seq_len=1), []).append(case)
     looks = _looks(asked, suite, families, limits)
-    alike = Counter(_kind(case) for members in families.values() for case in members)
+    alike = Counter(case.kind for members in families.values() for case in members)
     return counted | {
-        case: _look_of(suite, case, looks[family], limits, alike[_kind(case)])
+        case: _look_of(suite, case, looks[family], limits, alike[case.kind])
         for family, members in families.items()
         if looks[family]
         for case in members
     }
-
-
-def _kind(case: Case) -> tuple[object, ...]:
-    """What is warmed up once in a process."""
-    return case.model, case.device, case.dtype, case.threads
 
 
 def _looks(
@@ -117,9 +113,9 @@ def _look_of(suite: Suite, case: Case, looks: Sequence[_Seen], limits: Limits, a
     """alike: cases that share one warm-up."""
     calls = _calls(case, looks)
     least = sum(calls.values())
-    if not suite.passes:
+    if not suite.rounds.passes:
         quantities = sum(name.endswith("_time") for name in suite.owed(case))
-        return Look(Cost(least, quantities * ENOUGH, least if suite.peaks else 0.0))
+        return Look(Cost(least, quantities * ENOUGH, least if suite.rounds.peaks else 0.0))
     plans = {name: _plan(call, limits.budget) for name, call in calls.items()}
     blocks = {name: call * plans[name].loops for name, call in calls.items()}
     more = sum((plans[name].num_blocks - 1) * block for name, block in blocks.items())
@@ -143,7 +139,9 @@ def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen | N
     """Nothing where it fails or does not answer: its own case will say why."""
     try:
         return (
-            _look_at_passes(worker, suite, case, limits) if suite.passes else _look_at_all(worker, suite, case, limits)
+            _look_at_passes(worker, suite, case, limits)
+            if suite.rounds.passes
+            else _look_at_all(worker, suite, case, limits)
         )
     except (CaseFault, UserError):
         return None
@@ -151,27 +149,25 @@ def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen | N
 
 def _look_at_passes(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen:
     """Seconds of one warm call of each pass."""
-    fields = {"suite": suite.name, "case": axes_of(case), "seed": 0, "max_memory": limits.max_memory}
-    budget = dataclasses.asdict(Budget(warm_up=0.01, max_warm_up=0.02, block=0.001, min_blocks=1, case=0))
+    budget = Budget(warm_up=0.01, max_warm_up=0.02, block=0.001, min_blocks=1, case=0)
     patience = min(limits.timeout, PATIENCE)
     begun = time.perf_counter()
-    worker.ask("prepare", patience, **fields)
+    worker.ask(Prepare(About.of(suite, case, limits.max_memory), seed=0), patience)
     prepared = time.perf_counter() - begun
     calls = {}
-    for name in suite.passes:
-        ready = worker.ask("ready", patience, name=name, budget=budget, plan=None)
-        calls[name] = worker.ask("block", patience, name=name, loops=ready["loops"])["seconds"]
-    worker.ask("release", patience)
+    for name in suite.rounds.passes:
+        ready = worker.ask(MakeReady(name, budget), patience)
+        calls[name] = worker.ask(TimeBlock(name, ready.plan.loops), patience).seconds
+    worker.ask(Release(), patience)
     return _Seen(case, prepared, calls)
 
 
 def _look_at_all(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen:
     """Seconds of the least measurement, the second of two: the first loads libraries."""
-    fields = {"suite": suite.name, "case": axes_of(case), "max_memory": limits.max_memory}
-    turn = dataclasses.asdict(Turn(first=False, enough=0.0))
+    request = Measure(About.of(suite, case, limits.max_memory), Turn(first=False, enough=0.0))
     seconds = 0.0
     for _ in range(2):
         begun = time.perf_counter()
-        worker.ask("measure", min(limits.timeout, PATIENCE), turn=turn, **fields)
+        worker.ask(request, min(limits.timeout, PATIENCE))
         seconds = time.perf_counter() - begun
     return _Seen(case, 0.0, {"measure": seconds})

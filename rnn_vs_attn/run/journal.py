@@ -19,8 +19,9 @@ from rnn_vs_attn.records.types import (
     Sample,
     SampleLine,
 )
-from rnn_vs_attn.suites.layer_passes import TIMED
-from rnn_vs_attn.suites.suite import PEAKS, Case, Suite, axes_of
+from rnn_vs_attn.suites.blocks import TIMED
+from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.suites.suite import PEAKS, Suite
 
 
 class Journal:
@@ -39,7 +40,9 @@ class Journal:
         self.lines = [line for line in kept if over or line.round < self.rounds]
         self.repeats = len(self.lines) < len(kept)
         self.over = over
-        untimed = [line for line in self.lines if line.status == "ok" and not (suite.passes and line.metric in TIMED)]
+        untimed = [
+            line for line in self.lines if line.status == "ok" and not (suite.rounds.passes and line.metric in TIMED)
+        ]
         self._asked = {(self._is_peak(line), same(self.case_axes(line.axes))) for line in untimed}
 
     # What is written
@@ -70,7 +73,7 @@ class Journal:
     def samples(self, case: Case, number: int, samples: Sequence[Sample], warnings: Sequence[str] = ()) -> None:
         """Keep the samples of a case in a round."""
         for sample in samples:
-            self.append(self._line(case, number, sample, warnings=warnings))
+            self.append(SampleLine.of(self.suite.name, axes_of(case), number, sample, warnings=warnings))
 
     def fault(self, case: Case, number: int, fault: CaseFault, owed: Sequence[str], **details: Any) -> None:
         """A line for each metric of `owed` that the case has not given in this round; of the last where it gave all."""
@@ -82,33 +85,11 @@ class Journal:
         }
         for name in [name for name in owed if name not in given] or self.suite.owed(case)[-1:]:
             sample = Sample(name, None, details=details)
-            self.append(self._line(case, number, sample, fault.status, fault.reason, fault.warnings))
+            told = fault.status, fault.reason, fault.warnings
+            self.append(SampleLine.of(self.suite.name, axes, number, sample, *told))
 
     def write_records(self) -> None:
         self.folder.write_records(self.records())
-
-    def _line(
-        self,
-        case: Case,
-        number: int,
-        sample: Sample,
-        status: str = "ok",
-        error: str = "",
-        warnings: Sequence[str] = (),
-    ) -> SampleLine:
-        return SampleLine(
-            suite=self.suite.name,
-            axes=axes_of(case) | sample.axes,
-            metric=sample.metric,
-            round=number,
-            value=sample.value,
-            zero=sample.zero,
-            blocks=sample.blocks,
-            status=status,
-            error=error,
-            warnings=[*sample.warnings, *warnings],
-            details=sample.details,
-        )
 
     # What it says
 
@@ -118,7 +99,7 @@ class Journal:
         made = [build_record(self.suite.metric(key[1], dict(key[2])), group) for key, group in groups]
         order = {tuple(axes_of(case).values()): i for i, case in enumerate(self.cases)}
         made.sort(key=lambda record: order.get(tuple(self.case_axes(record.axes).values()), len(order)))
-        return [*made, *self.suite.derive(made), *self._missing()]
+        return [*made, *self.suite.analysis.derive(made), *self._missing()]
 
     def _missing(self) -> list[Record]:
         """What an unfinished first round, or a run that is over, has not come to."""
@@ -127,7 +108,7 @@ class Journal:
         reason = "not reached: --max-seconds or an interruption came first; --resume goes on"
         seen = {(line.metric, same(self.case_axes(line.axes))) for line in self.lines}
         lines = [
-            self._line(case, 0, Sample(name, None), "timeout", reason)
+            SampleLine.of(self.suite.name, axes_of(case), 0, Sample(name, None), "timeout", reason)
             for case in self.alive()
             for name in self.suite.owed(case)
             if (name, same(axes_of(case))) not in seen and not self._unasked(case, name)
@@ -136,7 +117,7 @@ class Journal:
 
     def _unasked(self, case: Case, metric: str) -> bool:
         """Whether a case was measured in full and this machine has no such number."""
-        return metric not in self.suite.precise and not self.is_first(case, peaks=self.suite.peaks is not None)
+        return metric not in self.suite.precise and not self.is_first(case, peaks=self.suite.rounds.peaks)
 
     def alive(self) -> list[Case]:
         """Cases that have not failed."""
@@ -151,7 +132,7 @@ class Journal:
         self._asked.add((peaks, same(axes_of(case))))
 
     def _is_peak(self, line: SampleLine) -> bool:
-        return self.suite.afterwards == PEAKS and line.metric == "peak_memory"
+        return self.suite.rounds.afterwards == PEAKS and line.metric == "peak_memory"
 
     def lacking(self, number: int) -> list[Case]:
         """Cases without a sample in a finished round, which a run that is retried makes up for."""
@@ -162,11 +143,11 @@ class Journal:
         """The plans of passes that were timed before."""
         found: dict[tuple[Case, str], Plan] = {}
         for line in self.lines:
-            for name in self.suite.passes:
+            for name in self.suite.rounds.passes:
                 if line.metric == f"{name}_time" and line.status == "ok":
                     fields: dict[str, Any] = dict(line.axes)
                     plan = Plan(line.details["loops"], line.details.get("num_blocks", len(line.blocks)))
-                    found.setdefault((self.suite.case(**fields), name), plan)
+                    found.setdefault((self.suite.axes.case(**fields), name), plan)
         return found
 
     def case_axes(self, axes: Axes) -> dict[str, AxisValue]:

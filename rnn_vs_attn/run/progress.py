@@ -13,7 +13,7 @@ from rich.text import Text
 from rnn_vs_attn.limits import LOOKS, Limits
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.terminal import Terminal
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.units import duration
 
 

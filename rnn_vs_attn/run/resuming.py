@@ -11,12 +11,15 @@ from typing import Any
 
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.limits import Budget, Limits
-from rnn_vs_attn.records.checks import problem_of_axes, problem_of_run, problem_of_value
-from rnn_vs_attn.records.folder import read_head, read_samples
+from rnn_vs_attn.records.checks import checked_head, problem_of_axes, problem_of_value
+from rnn_vs_attn.records.folder import read_samples
 from rnn_vs_attn.records.types import CASE_RETRIED, ROUND_DROPPED, ROUND_TIME, Run, SampleLine
-from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.run import cases
+from rnn_vs_attn.run.cases import AxisValues, option_name
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.suite import ANCHORS, Case, Suite
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.metrics import ANCHORS
+from rnn_vs_attn.suites.suite import Suite
 
 _MOST_ROUNDS = 100_000
 
@@ -26,7 +29,7 @@ class Stored:
     """What `--resume` goes on with."""
 
     head: Run
-    axes: sweeps.Axes
+    axes: AxisValues
     cases: list[Case]
     limits: Limits
     lines: list[SampleLine]
@@ -34,38 +37,34 @@ class Stored:
 
 def read(suite: Suite, path: Path) -> Stored:
     """The run of a suite in folder `path`. UserError where it is another suite's, damaged, or of other inputs."""
-    head = read_head(path)
+    head = checked_head(path)
     if head.suite != suite.name:
         command = next((other.command for other in SUITES if other.name == head.suite), head.suite)
         raise UserError(
             f"{path} holds a run of {head.suite!r}, not of {suite.name!r}; use rnn-vs-attn {command} --resume {path}"
         )
-    damaged = f"{path / 'run.json'} is damaged"
     try:
         axes = _axes(suite, head.settings["axes"])
-        cases, limits = sweeps.cases(suite, axes), _limits(head.settings["limits"])
+        made, limits = cases.cases(suite, axes), _limits(head.settings["limits"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UserError(f"{damaged}: its settings do not fit ({first_line(error)})") from None
-    wrong = problem_of_run(head)
-    if wrong:
-        raise UserError(f"{damaged}: {wrong}")
-    if head.settings.get("inputs", 1) != suite.inputs:
+        raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
+    if head.settings.get("inputs", 1) != suite.analysis.inputs:
         raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
-    settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.inputs}
-    return Stored(dataclasses.replace(head, settings=settings), axes, cases, limits, _lines(suite, path, cases))
+    settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
+    return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, _lines(suite, path, made))
 
 
-def _axes(suite: Suite, stored: Mapping[str, Any]) -> sweeps.Axes:
+def _axes(suite: Suite, stored: Mapping[str, Any]) -> AxisValues:
     """Lists of values of the fields of the suite's case. ValueError where there is another one."""
-    known = {field.name: field for field in dataclasses.fields(suite.case)}
+    known = {field.name: field for field in dataclasses.fields(suite.axes.case)}
     for name, values in stored.items():
         if name not in known or not isinstance(values, list) or not values:
             raise ValueError(f"axes.{name} is no list of values of an option of {suite.name}")
         for value in values:
             if not _fits(known[name], value):
-                raise ValueError(f"{value!r} is no value of {sweeps.option_name(name)}")
+                raise ValueError(f"{value!r} is no value of {option_name(name)}")
     axes = dict(stored)
-    sweeps.check_heads({"model": [], "d_model": [], "num_heads": []} | axes)
+    cases.check_heads({"model": [], "d_model": [], "num_heads": []} | axes)
     return axes
 
 
@@ -116,7 +115,7 @@ def _problem(suite: Suite, line: SampleLine, models: set[str]) -> str:
         return f"there is no round {line.round}"
     if line.metric == ROUND_DROPPED:
         return ""
-    metric = next((m for m in suite.metrics if m.name == line.metric), None)
+    metric = next((row.metric for row in suite.metrics if row.metric.name == line.metric), None)
     if metric is None and line.metric not in (ROUND_TIME, CASE_RETRIED):
         return f"{suite.name} has no metric {line.metric!r}"
     unit = metric.unit if metric else "s"
@@ -128,14 +127,14 @@ def _problem(suite: Suite, line: SampleLine, models: set[str]) -> str:
 def _problem_of_case(suite: Suite, line: SampleLine, models: set[str]) -> str:
     """What cannot be in a sample of a case; those of the machine have no model."""
     if "model" not in line.axes:
-        needed = set() if line.metric == ROUND_TIME else set(suite.anchor_axes)
+        needed = set() if line.metric == ROUND_TIME else set(suite.axes.anchor)
         of_machine = line.metric == ROUND_TIME or line.metric in {anchor.name for anchor in ANCHORS}
         return "" if of_machine and line.axes.keys() >= needed else "it is of no case, and does not measure the machine"
-    fields = dataclasses.fields(suite.case)
+    fields = dataclasses.fields(suite.axes.case)
     wrong = next((f.name for f in fields if f.name not in line.axes or not _fits(f, line.axes[f.name])), "")
     if wrong or line.axes["model"] not in models:
         return f"its {wrong or 'model'} is none that this run has"
-    timed = line.status == "ok" and line.metric in {f"{name}_time" for name in suite.passes}
+    timed = line.status == "ok" and line.metric in {f"{name}_time" for name in suite.rounds.passes}
     loops = line.details.get("loops")
     if timed and (not line.blocks or not isinstance(loops, int) or loops < 1):
         return f"{line.metric} has no blocks"

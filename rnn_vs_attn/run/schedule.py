@@ -11,12 +11,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median_low
+from typing import Self
 
-from rnn_vs_attn.limits import Plan
-from rnn_vs_attn.suites.suite import Case
+from rnn_vs_attn.limits import PATIENCE, Limits, Plan
+from rnn_vs_attn.suites.case import Case
 
 MOST_LEFT_OUT = 5  # before the first round: one case in so many
-PATIENCE = 10.0  # seconds that any case may take in a round, --timeout allowing
 _SPARE = 1.15  # what has to fit, and what is asked for, is so much more than what was seen
 _PART = 0.95  # of its share of the time that a round plans with: the last one takes what the others overran
 
@@ -36,6 +36,11 @@ class Look:
 
     cost: Cost
     plans: Mapping[str, Plan] = field(default_factory=dict)
+
+
+def plans_of(looked: Mapping[Case, Look]) -> dict[tuple[Case, str], Plan]:
+    """The plans of passes that a look has fixed."""
+    return {(case, name): plan for case, look in looked.items() for name, plan in look.plans.items()}
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,12 @@ class Schedule:
         self._between = [start_up]  # what a round takes beside its cases
         self._slot_ends, self._reserved = math.inf, 0.0
         self._fair = math.inf, math.inf  # seconds and cases that a round measures after its times, whatever that takes
+
+    @classmethod
+    def of(cls, looked: Mapping[Case, Look], limits: Limits, begun: float, start_up: float) -> Self:
+        """The time of a run of which nothing is measured yet, by a look at its cases. begun: when the command began."""
+        costs = Costs({case: look.cost for case, look in looked.items()})
+        return cls(costs, limits.wanted_rounds, begun, limits.max_seconds, start_up)
 
     def _left(self, number: int) -> int:
         """Rounds from `number` on that come before all else."""

@@ -11,18 +11,18 @@ from rnn_vs_attn.suites.suite import Suite
 
 def models_of(suite: Suite) -> tuple[str, ...]:
     """The models that a suite measures in any of its settings, where it leaves no choice of model; () where it does."""
-    fields = dataclasses.fields(suite.case)
+    fields = dataclasses.fields(suite.axes.case)
     if not any(field.name == "model" and field.metadata.get("fixed") for field in fields):
         return ()
-    plain = suite.case()
+    plain = suite.axes.case()
     choices = [(field.name, choice) for field in fields for choice in field.metadata.get("choices", ())]
     settings = [plain, *(dataclasses.replace(plain, **{name: choice}) for name, choice in choices)]
-    return tuple(dict.fromkeys(suite.complete(case).model for case in settings))
+    return tuple(dict.fromkeys(suite.axes.complete(case).model for case in settings))
 
 
 def taking(spec: ModelSpec, decodes: bool = True) -> list[Suite]:
     """The suites that measure a model. decodes: whether it carries a state from token to token."""
-    return [suite for suite in SUITES if not _reason(suite, spec) and (decodes or not suite.needs_state)]
+    return [suite for suite in SUITES if not _reason(suite, spec) and (decodes or not suite.axes.needs_state)]
 
 
 def refusal(suite: Suite, spec: ModelSpec) -> str:
@@ -40,6 +40,6 @@ def _reason(suite: Suite, spec: ModelSpec) -> str:
         return "" if spec.name in only else f"{suite.command} measures {' and '.join(only)}"
     if spec.family == ENCODER:
         return f"{spec.name} takes token ids and predicts none"
-    if spec.family == LANGUAGE and not suite.language_models:
+    if spec.family == LANGUAGE and not suite.axes.language_models:
         return f"{spec.name} is a language model, from token ids to logits, and {suite.name} measures layers"
     return ""

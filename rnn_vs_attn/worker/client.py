@@ -16,15 +16,17 @@ import time
 from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, TypeVar
 
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.records.strict_json import dump
 from rnn_vs_attn.units import duration
-from rnn_vs_attn.worker import search_path
+from rnn_vs_attn.worker import protocol, search_path
+from rnn_vs_attn.worker.protocol import Misunderstood, Request
 
 START_UP_TIMEOUT = 120.0
+Reply = TypeVar("Reply")
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -34,7 +36,7 @@ class Worker(Protocol):
     alive: bool
     start_up: float  # seconds until it could be asked
 
-    def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
+    def ask(self, request: Request[Reply], timeout: float) -> Reply:
         """The answer. CaseFault where the case has no number for it, UserError where the user can mend it."""
 
     def pin(self, cores: Set[int]) -> None:
@@ -129,25 +131,25 @@ class ChildWorker:
             with contextlib.suppress(OSError):  # a thread that has ended, or a core that was taken away
                 os.sched_setaffinity(int(thread.name), cores)
 
-    def ask(self, do: str, timeout: float, **fields: Any) -> dict[str, Any]:
+    def ask(self, request: Request[Reply], timeout: float) -> Reply:
         if self._spoilt:
             self._renew()
         assert self._process.stdin is not None
         self._printed = self._errors.seek(0, os.SEEK_END)
         try:
-            self._process.stdin.write(dump({"do": do} | fields).encode() + b"\n")
+            self._process.stdin.write(dump(protocol.written(request)).encode() + b"\n")
             self._process.stdin.flush()
         except OSError:
             raise self._death() from None
         reply = self._read(timeout)
         self._spoilt = reply.get("spoilt", False)
         if "misunderstood" in reply:  # a fault of this program, not of a case
-            raise RuntimeError(reply["misunderstood"])
+            raise Misunderstood(reply["misunderstood"])
         if "user" in reply:
             raise UserError(reply["user"])
         if "fault" in reply:
             raise CaseFault(reply["fault"], reply["reason"], reply.get("warnings", ()))
-        answer: dict[str, Any] = reply["ok"]
+        answer: Reply = protocol.read(request.reply(), reply["ok"])
         return answer
 
     def _renew(self) -> None:

@@ -13,7 +13,7 @@ from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.conduct.layers import remembers_fresh, said_of, touched
 from rnn_vs_attn.measure.decoder import Decoder
-from rnn_vs_attn.measure.workload import Care
+from rnn_vs_attn.records.timing import Care
 
 _CONTEXT = 16  # tokens that it is asked on
 

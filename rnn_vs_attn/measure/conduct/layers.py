@@ -22,8 +22,9 @@ from rnn_vs_attn.measure.conduct.differences import GRADIENTS_NOT_FINITE, OUTPUT
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings, said_of_changes
 from rnn_vs_attn.measure.conduct.remembering import operations, remembers
-from rnn_vs_attn.measure.workload import Care, Workload, mode
+from rnn_vs_attn.measure.workload import Workload, mode
 from rnn_vs_attn.models import build
+from rnn_vs_attn.records.timing import Care
 
 BRIEF_CALL = 0.005  # seconds of a call; of one that takes longer fewer positions are asked about
 
@@ -52,14 +53,12 @@ class Conduct:
     seconds: float | None = field(default=None, compare=False)
 
 
-def renew_between_calls(
-    workload: Workload, name: str, known: dict[str, Any] | None = None, mixes: bool = False
-) -> Conduct:
+def renew_between_calls(workload: Workload, name: str, known: Care | None = None, mixes: bool = False) -> Conduct:
     """Have the workload renew what calls of one pass need renewed, by what an earlier round has seen, or is seen now.
 
-    known: the fields of a Care, as an earlier round gave them.
+    known: what an earlier round has seen.
     """
-    seen = observe(workload, name, mixes) if known is None else Conduct(Care.of(known))
+    seen = observe(workload, name, mixes) if known is None else Conduct(known)
     with mode(workload, name):
         workload.take_care(name, seen.care)
     return seen

@@ -9,27 +9,17 @@ the same calls is recorded beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from time import perf_counter_ns
 from typing import Any, Protocol
 
 import torch
 
-from rnn_vs_attn.measure.workload import Care, Workload, mode
+from rnn_vs_attn.measure.workload import Workload, mode
+from rnn_vs_attn.records.timing import Block, Care
 
 PASSES = ("forward", "train")
 _NANO = 1e-9
-
-
-@dataclass(frozen=True)
-class Block:
-    """Seconds a call, means over the block's calls. backward: its part of a training call. host: CUDA only."""
-
-    seconds: float
-    backward: float | None = None
-    host: float | None = None
-    wall: float = 0.0  # seconds of the whole block
 
 
 class Clock(Protocol):

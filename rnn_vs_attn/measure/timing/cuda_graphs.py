@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from rnn_vs_attn.errors import CaseFault, first_line
-from rnn_vs_attn.measure.workload import Care, Workload
+from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.records.timing import Care
 
 _NEEDS_OTHERS = (
     "it works in place on what it is given, or remembers it, so each call needs other tensors, and a CUDA graph reads "

@@ -25,8 +25,8 @@ from rnn_vs_attn.measure.conduct.differences import differ, distance
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.decoder import Decoder, step
 from rnn_vs_attn.measure.timing import calls
-from rnn_vs_attn.measure.workload import Care
 from rnn_vs_attn.models.mixer import advance, has_state, initial_state, output_of
+from rnn_vs_attn.records.timing import Care
 
 LEAST_STEPS = 16
 _NANO = 1e-9

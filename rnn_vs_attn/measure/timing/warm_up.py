@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from statistics import median
 
 from rnn_vs_attn.isolation.keeping import kept
 from rnn_vs_attn.limits import LONG_CALL, Budget, Plan
 from rnn_vs_attn.measure.timing.clock import Clock
 from rnn_vs_attn.measure.workload import Workload
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A pass that is warm. seconds: spent in calls that are thrown away; warm_seconds: of them in those of a warm-up;
-    settled: None where none was due.
-    """
-
-    plan: Plan
-    seconds: float
-    settled: bool | None
-    warm_seconds: float = 0.0
+from rnn_vs_attn.records.timing import Ready
 
 
 def make_ready(
@@ -43,12 +32,12 @@ def make_ready(
         with kept():
             first = clock.block(workload, name, 1).wall
     if first > LONG_CALL:
-        return Ready(plan or Plan(1, 1), first, None)
-    warm = warm_up(clock, workload, name, budget) if first_of_model else Ready(Plan(1, 1), 0.0, None)
+        return Ready(plan or Plan(1, 1), first)
+    warm = warm_up(clock, workload, name, budget) if first_of_model else Ready(Plan(1, 1), 0.0)
     if plan is not None:
-        return Ready(plan, first + warm.seconds, warm.settled, warm.seconds)
+        return replace(warm, plan=plan, warm_up_seconds=first + warm.warm_seconds)
     plan, spent = calibrate(clock, workload, name, budget)
-    return Ready(plan, first + warm.seconds + spent, warm.settled, warm.seconds)
+    return replace(warm, plan=plan, warm_up_seconds=first + warm.warm_seconds + spent)
 
 
 def warm_up(clock: Clock, workload: Workload, name: str, budget: Budget) -> Ready:
@@ -63,7 +52,7 @@ def warm_up(clock: Clock, workload: Workload, name: str, budget: Budget) -> Read
         medians.append(median(calls))
         if spent >= budget.warm_up and _agree(medians):
             break
-    return Ready(Plan(1, 1), spent, _agree(medians))
+    return Ready(Plan(1, 1), spent, spent, _agree(medians))
 
 
 def _agree(medians: list[float]) -> bool:

@@ -19,4 +19,5 @@ from rnn_vs_attn.models.shapes import LanguageShape
 def build(spec: ModelSpec, shape: LanguageShape) -> nn.Module:
     """The language model of that name at a shape. UserError where d_model does not fit."""
     make: Callable[[Any], nn.Module] = load(spec)
-    return make(shape.of(spec.name))
+    assert spec.language_shape is not None
+    return make(spec.language_shape(shape))

@@ -6,15 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.query import Group, derived, measured, rate, record_at, share, without
-from rnn_vs_attn.records.types import Metric, Record
+from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import Axes, by_round, crossing, curves, seq_len_of
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.suite import ITEMSIZE
+from rnn_vs_attn.suites.case import ITEMSIZE
+from rnn_vs_attn.suites.metrics import CROSSING, EXPONENT, RATIO
 
-EXPONENT = Metric("exponent", "1", "none", title="b of time = a * seq_len**b")
-CROSSING = Metric("crossing", "1", "none", title=f"the seq_len from which {BASELINE} is the slower one")
-RATIO = Metric("ratio", "1", "none", title=f"divided by {BASELINE} in the same round")
-METRICS = (EXPONENT, CROSSING)
 TIMES = ("forward_time", "backward_time", "train_time")
 
 # Stored: exponents and crossings

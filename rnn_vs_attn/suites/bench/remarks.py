@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.models.registry import ATTENTION, BASELINE, PYTHON_LOOPS, RECURRENCE, ModelSpec, find
 from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import by_round, crossing_words, curves, interval, named, seq_len_of, unvaried
@@ -84,11 +84,12 @@ def _claims(records: Sequence[Record]) -> Iterator[str]:
 
 def _recurrent(records: Iterable[Record]) -> list[Record]:
     """Records of recurrent models in the device's own kernel: a Python loop says nothing of recurrence."""
-    return [r for r in records if _family(r) == "recurrent" and r.axes["model"] != "lstm-cell"]
+    specs = [(record, _spec(record)) for record in records]
+    return [record for record, spec in specs if spec.family == RECURRENCE and not spec.traits.loop_of]
 
 
-def _family(record: Record) -> str:
-    return find(str(record.axes["model"])).family
+def _spec(record: Record) -> ModelSpec:
+    return find(str(record.axes["model"]))
 
 
 def _claim_faster(records: Sequence[Record]) -> Iterator[str]:
@@ -134,7 +135,7 @@ def _claim_memory(records: Sequence[Record]) -> Iterator[str]:
     skip = unvaried(records)
     for group, curve in curves(peaks).items():
         last = curve[-2:]
-        if _family(curve[0]) != "attention" or len(last) < 2 or min(r.median or 0 for r in last) < 4 * units.MIB:
+        if _spec(curve[0]).family != ATTENTION or len(last) < 2 or min(r.median or 0 for r in last) < 4 * units.MIB:
             continue
         growth = stats.exponents([seq_len_of(r) for r in last], by_round(last))
         result = stats.estimate(growth)
@@ -171,14 +172,16 @@ def _claim_parallel(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _claim_loop(records: Sequence[Record]) -> Iterator[str]:
-    """What a Python loop over cells adds to the same LSTM."""
-    times = {without(r.axes, "model"): r for r in measured(records, "train_time", model="lstm")}
-    loops = sorted(measured(records, "train_time", model="lstm-cell"), key=seq_len_of)
-    for loop in loops[-1:]:
-        fused = times.get(without(loop.axes, "model"))
-        result = stats.ratio(loop.samples, fused.samples) if fused else None
-        if result is not None:
-            yield (
-                f"The same LSTM as a Python loop over cells (lstm-cell) takes {interval(result)} times as long "
-                f"at seq_len {seq_len_of(loop):.0f}: launch overhead, not recurrence."
-            )
+    """What a Python loop over cells adds to the same recurrence."""
+    for spec in PYTHON_LOOPS:
+        same = spec.traits.loop_of
+        times = {without(r.axes, "model"): r for r in measured(records, "train_time", model=same)}
+        loops = sorted(measured(records, "train_time", model=spec.name), key=seq_len_of)
+        for loop in loops[-1:]:
+            fused = times.get(without(loop.axes, "model"))
+            result = stats.ratio(loop.samples, fused.samples) if fused else None
+            if result is not None:
+                yield (
+                    f"The same {same.upper()} as a Python loop over cells ({spec.name}) takes {interval(result)} times "
+                    f"as long at seq_len {seq_len_of(loop):.0f}: launch overhead, not recurrence."
+                )

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnn_vs_attn.models.registry import BASELINE, LANGUAGE, find
+from rnn_vs_attn.models.registry import BASELINE, LANGUAGE, LANGUAGE_BASELINE, find
 from rnn_vs_attn.records.query import Group, derived, measured, tokens_per_second
-from rnn_vs_attn.records.types import Metric, Record
+from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import Axes, crossing, curves, seq_len_of
 from rnn_vs_attn.stats.intervals import Estimate
-
-CROSSING = Metric("crossing", "1", "none", title="the context from which attention's growing cache costs more")
-METRICS = (CROSSING,)
+from rnn_vs_attn.suites.metrics import CROSSING
 
 
 def base_of(model: str) -> str:
-    """Whose cache a model is held against: `attention` for layers, `gpt` for language models."""
-    return "gpt" if find(model).family == LANGUAGE else BASELINE
+    """Whose cache a model is held against: that of the baseline of layers, or of language models."""
+    return LANGUAGE_BASELINE if find(model).family == LANGUAGE else BASELINE
 
 
 def derive(records: Sequence[Record]) -> list[Record]:

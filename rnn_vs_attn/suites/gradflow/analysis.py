@@ -17,11 +17,11 @@ from rnn_vs_attn.records.query import Group, derived, measured, without
 from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.stats import intervals as stats
 from rnn_vs_attn.stats.intervals import Estimate
+from rnn_vs_attn.suites.metrics import VERDICT
 
 DECAY = Metric("decay", "1", "none", title="factor a token, from the exponential fit")
 HALF_LIFE = Metric("half_life", "1", "higher", title="tokens in which the norm halves, where it decays exponentially")
 POWER_EXPONENT = Metric("power_exponent", "1", "none", title="b of norm = a * distance**b, where that law holds")
-VERDICT = Metric("verdict", "text", "none", title="vanishing, exploding, polynomial, flat or undecided")
 METRICS = (DECAY, HALF_LIFE, POWER_EXPONENT, VERDICT)
 
 BAND = math.log10(2)  # a change by less than this over the whole range counts as none

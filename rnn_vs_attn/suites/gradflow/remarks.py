@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models import initialisation as initialisations
-from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.records.query import Group, measured, without
+from rnn_vs_attn.models.registry import ATTENTION, BASELINE, RECURRENCE, find
+from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.stats import intervals as stats
 from rnn_vs_attn.stats.intervals import Estimate
@@ -75,7 +75,7 @@ def _named(records: Sequence[Record], axes: Group) -> str:
 def _definitions(records: Sequence[Record]) -> Iterator[str]:
     inits = dict.fromkeys(str(r.axes["init"]).partition(":")[0] for r in records if "init" in r.axes)
     for init in initialisations.INITIALISATIONS:
-        if init.name in inits and init.name != "default":
+        if init.name in inits and init.name != initialisations.DEFAULT:
             yield f"init {init.name}: {init.source}."
 
 
@@ -86,10 +86,10 @@ def _claims(records: Sequence[Record]) -> Iterator[str]:
     for record in (r for r in records if r.metric == "verdict"):
         family, name = find(str(record.axes["model"])).family, _named(records, without(record.axes))
         found = record.text
-        if family == "recurrent":
+        if family == RECURRENCE:
             word = recurrent.get(found, "does not hold here")
             yield f'Claim "gradients through {name} vanish": {word} ({_why(records, record)}).'
-        elif family == "attention":
+        elif family == ATTENTION:
             word = attention.get(found, "does not hold here")
             yield f'Claim "{name} reaches every distance alike": {word} ({_why(records, record)}).'
 
@@ -110,7 +110,7 @@ def _why(records: Sequence[Record], verdict: Record) -> str:
 def _undecided(records: Sequence[Record]) -> Iterator[str]:
     """Why a model of no family that a claim is about has no verdict."""
     for record in (r for r in records if r.metric == "verdict" and r.text == "undecided"):
-        if find(str(record.axes["model"])).family not in ("recurrent", "attention"):
+        if find(str(record.axes["model"])).family not in (RECURRENCE, ATTENTION):
             yield f"{_named(records, without(record.axes))}: undecided; {record.details.get('reason', '')}."
 
 
@@ -120,7 +120,7 @@ def _overtaken(records: Sequence[Record]) -> Iterator[str]:
     baselines = {without(dict(g), "model", "init"): norms for g, norms in cases.items() if dict(g)["model"] == BASELINE}
     for group, norms in cases.items():
         base = baselines.get(without(dict(group), "model", "init"))
-        if base is None or find(str(dict(group)["model"])).family != "recurrent":
+        if base is None or find(str(dict(group)["model"])).family != RECURRENCE:
             continue
         sides = {k: _side(norms[k], base[k]) for k in sorted(norms.keys() & base.keys()) if k >= 1}
         more = [k for k, side in sides.items() if side == "above"]
@@ -151,7 +151,9 @@ def _vanished(records: Sequence[Record]) -> Iterator[str]:
 def _pascanu(records: Sequence[Record]) -> Iterator[str]:
     """Pascanu et al. 2013, section 2.1, with |sigma'| <= 1 for tanh and ReLU alike."""
     for radius in measured(records, "spectral_radius"):
-        (largest,) = measured(records, "largest_singular_value", **radius.axes)
+        largest = record_at(records, "largest_singular_value", radius.axes)
+        if largest is None or not largest.ok:  # an edited run may lack it
+            continue
         low, high = (None if end is None else round(end, 9) for end in (largest.low, largest.high))  # 1 + 2e-16 is 1
         side = stats.side_of(Estimate(largest.median or 0, low, high, len(largest.samples)), 1.0)
         side = "at" if low == high == 1 else side

@@ -5,14 +5,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
+import torch
+
+from rnn_vs_attn.measure.gradient.norms import Flow
 from rnn_vs_attn.records.types import Sample
-
-if TYPE_CHECKING:
-    import torch
-
-    from rnn_vs_attn.measure.gradient.norms import Flow
 
 
 def beside_grid(flow: Flow) -> tuple[list[int], list[int]]:
@@ -77,8 +74,6 @@ def identity(beside: float, warnings: list[str]) -> Iterator[Sample]:
 
 def spectrum(module: torch.nn.Module) -> Iterator[Sample]:
     """Of the recurrent matrices, the largest of all layers."""
-    import torch
-
     recurrent = [p for layer in module.modules() if isinstance(layer, torch.nn.RNN) for p in _recurrent_of(layer)]
     yield Sample("spectral_radius", max(float(torch.linalg.eigvals(w).abs().max()) for w in recurrent))
     yield Sample("largest_singular_value", max(float(torch.linalg.svdvals(w).max()) for w in recurrent))

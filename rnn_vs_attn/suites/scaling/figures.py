@@ -9,7 +9,10 @@ from rnn_vs_attn import units
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.plots import Figure, Series
-from rnn_vs_attn.suites.scaling.analysis import EXPONENT, LAYER, MIXING, SPEED_UP, alone, along
+from rnn_vs_attn.suites.metrics import EXPONENT
+from rnn_vs_attn.suites.scaling.case import LAYER, MIXING
+from rnn_vs_attn.suites.scaling.choosing import alone, along
+from rnn_vs_attn.suites.scaling.speed_ups import SPEED_UP
 
 
 def figures(records: Sequence[Record]) -> list[Figure]:

@@ -10,21 +10,14 @@ from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import UNSETTLED, interval, span
 from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.suites.metrics import CROSSING, VERDICT
 from rnn_vs_attn.suites.scaling import claims
-from rnn_vs_attn.suites.scaling.analysis import (
-    CROSSING,
-    FLOP_CROSSING,
-    LEAST_POINTS,
-    MIXING,
-    OCTAVES,
-    VERDICT,
-    crossing_claim,
-    grows,
-    law_of,
-    most_threads,
-    table_exponent,
-)
-from rnn_vs_attn.suites.scaling.tables import models_of
+from rnn_vs_attn.suites.scaling.case import MIXING
+from rnn_vs_attn.suites.scaling.choosing import models_of
+from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING, crossing_claim
+from rnn_vs_attn.suites.scaling.exponents import LEAST_POINTS, OCTAVES, table_exponent
+from rnn_vs_attn.suites.scaling.laws import grows, law_of
+from rnn_vs_attn.suites.scaling.speed_ups import most_threads
 
 
 def remarks(records: Sequence[Record]) -> list[str]:
@@ -96,8 +89,8 @@ def _counts(mine: Sequence[Record], metric: str) -> str:
     least = "at least " if law.details.get("at_least") else ""
     listed = f"{least}{', '.join(map(str, counts))} at n = {', '.join(map(str, lengths))}"
     stack = ""
-    if metric == "path_length" and counts[-1] > counts[0] and find(str(law.axes["model"])).takes:
-        name = find(str(law.axes["model"])).takes[0]
+    if metric == "path_length" and counts[-1] > counts[0] and find(str(law.axes["model"])).traits.takes:
+        name = find(str(law.axes["model"])).traits.takes[0]
         stack = f", through as many layers as it takes, {name} {law.axes[name]}"
     if law.text == claims.UNDECIDED:
         return f"{listed}{stack}; {law.details.get('reason', 'they follow none of the laws 1, log n and n alone')}"

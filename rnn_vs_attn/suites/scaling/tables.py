@@ -5,149 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.query import measured, record_at
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
-from rnn_vs_attn.report.tables import FAULT_WORDS, Table
+from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling import claims
-from rnn_vs_attn.suites.scaling.analysis import (
-    CROSSING,
-    EFFICIENCY,
-    EXPONENT,
-    FLOP_CROSSING,
-    LAYER,
-    SERIAL_FRACTION,
-    SPEED_UP,
-    cheaper_and_dearer,
-    expand,
-    grows,
-    law_of,
-    sort_key,
-    table_exponent,
-)
-
-_OF_THE_MACHINE = "during this case"  # stands in each warning about what the machine did
-_TABLE_1 = (
-    "layer type",
-    "model",
-    "complexity (paper)",
-    "time: exponent of n",
-    "time: exponent of d",
-    "FLOPs: n, d",
-    "projections: n, d",
-    "sequential (paper)",
-    "sequential operations, counted",
-    "path (paper)",
-    "path, counted",
-)
+from rnn_vs_attn.suites.scaling.analysis import expand
+from rnn_vs_attn.suites.scaling.case import LAYER
+from rnn_vs_attn.suites.scaling.choosing import size, sort_key
+from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING, cheaper_and_dearer
+from rnn_vs_attn.suites.scaling.speed_ups import EFFICIENCY, SERIAL_FRACTION, SPEED_UP
+from rnn_vs_attn.suites.scaling.table_1 import table_1
 
 
 def tables(records: Sequence[Record]) -> list[Table]:
-    return [*_table_1(records), *_crossings(records), *_speed_ups(records), *_launches(records)]
-
-
-def models_of(records: Sequence[Record]) -> list[str]:
-    """Models in the order of the table's rows."""
-    names = dict.fromkeys(str(r.axes["model"]) for r in records if "model" in r.axes)
-    return sorted(names, key=sort_key(records))
-
-
-def _of(records: Sequence[Record], model: str) -> list[Record]:
-    return [r for r in records if r.axes.get("model") == model]
-
-
-# Table 1
-
-
-def _table_1(records: Sequence[Record]) -> list[Table]:
-    rows = [_row(_of(records, model), model) for model in models_of(records)]
-    if not rows:
-        return []
-    notes = [
-        "n is seq_len, d is d_model; exponents of time are of a forward pass, of attention between its projections; "
-        "the table lacks the row of a recurrence that is linear in its state",
-        *_ranges(records),
-        *_faults(records),
-    ]
-    title = "Table 1 of Vaswani et al. 2017 and what was measured"
-    return [Table(title, list(_TABLE_1), rows, notes, grouped=False, heads=2)]
-
-
-def _row(mine: Sequence[Record], model: str) -> list[str]:
-    row = claims.row_of(find(model).layer_type)
-    fault = next((r for r in mine if r.status != "ok" and r.metric == "forward_time"), None)
-    times = [_exponent(table_exponent(mine, axis), fault) for axis in ("seq_len", "d_model")]
-    claimed = (row.complexity, row.sequential, row.path) if row else ("–", "–", "–")
-    term = "mixing_flops" if _flop_exponents(mine, "mixing_flops") != "–" else "flops"
-    projections = _flop_exponents(mine, "projection_flops") if term == "mixing_flops" else "–"
-    return [
-        row.layer_type if row else "your own",
-        model,
-        claimed[0],
-        *times,
-        _flop_exponents(mine, term),
-        projections,
-        claimed[1],
-        _counted(mine, "sequential_operations"),
-        claimed[2],
-        _counted(mine, "path_length"),
-    ]
-
-
-def _exponent(record: Record | None, fault: Record | None) -> str:
-    if record is not None and record.median is not None:
-        return interval(record)
-    return FAULT_WORDS.get(fault.status, fault.status) if fault else claims.UNDECIDED
-
-
-def _flop_exponents(mine: Sequence[Record], of: str) -> str:
-    found = []
-    for axis in ("seq_len", "d_model"):
-        record = next(
-            (r for r in mine if r.metric == EXPONENT.name and r.axes["of"] == of and r.axes["in"] == axis), None
-        )
-        fitted = "≈" if record is not None and record.details.get("fitted") else ""
-        found.append(f"{fitted}{units.significant(record.median or 0.0)}" if record else "–")
-    return ", ".join(found) if found != ["–", "–"] else "–"
-
-
-def _counted(mine: Sequence[Record], metric: str) -> str:
-    """ "1793 at n = 256, grows as n up to there"; "unknown" where nothing was counted."""
-    counts = [r for r in mine if r.metric == metric]
-    known = [r for r in counts if r.median is not None]
-    if not known:
-        return "unknown" if counts else "–"
-    last = max(known, key=lambda r: int(r.axes["seq_len"] or 0))
-    law = law_of(mine, metric)
-    undecided = law is None or law.text == claims.UNDECIDED
-    word = f"growth {claims.UNDECIDED}" if law is None or undecided else f"{grows(law.text)} up to there"
-    least = "at least " if law and law.details.get("at_least") else ""
-    return f"{least}{last.median:.0f} at n = {last.axes['seq_len']}, {word}"
-
-
-def _ranges(records: Sequence[Record]) -> list[str]:
-    """Which sizes the exponents of time are over."""
-    found = []
-    for axis, other in (("seq_len", "d_model"), ("d_model", "seq_len")):
-        fits = [
-            r for r in records if r.metric == EXPONENT.name and r.axes["in"] == axis and r.axes["of"] == "forward_time"
-        ]
-        for ends in dict.fromkeys((r.axes["from"], r.axes["to"], r.axes[other]) for r in fits):
-            found.append(f"exponents of {axis} of times: from {ends[0]:g} to {ends[1]:g}, at {other} {ends[2]}")
-    return found
-
-
-def _faults(records: Sequence[Record]) -> list[str]:
-    """What has no number, with the reason, and what is to be known of a model; what the machine did meanwhile stands
-    beside the cases in table.md.
-    """
-    named = [r for r in records if "model" in r.axes]
-    faults = [f"{r.axes['model']}: {r.status}: {r.error}" for r in named if r.status != "ok"]
-    unknown = [f"{r.axes['model']}: {w}" for r in named if r.unit == "1" and r.median is None for w in r.warnings]
-    timed = [(r, w) for r in named if r.metric in ("forward_time", "train_time") for w in r.warnings]
-    of_models = [f"{r.axes['model']}: {w}" for r, w in timed if _OF_THE_MACHINE not in w]
-    return list(dict.fromkeys([*faults, *unknown, *of_models]))
+    return [*table_1(records), *_crossings(records), *_speed_ups(records), *_launches(records)]
 
 
 # Where n meets d
@@ -156,7 +30,7 @@ def _faults(records: Sequence[Record]) -> list[str]:
 def _crossings(records: Sequence[Record]) -> list[Table]:
     times = [r for r in records if r.metric == CROSSING.name]
     counts = [r for r in records if r.metric == FLOP_CROSSING.name]
-    keys = dict.fromkeys((str(r.axes["model"]), int(r.axes["d_model"] or 0)) for r in (*counts, *times))
+    keys = dict.fromkeys((str(r.axes["model"]), size(r, "d_model")) for r in (*counts, *times))
     order = sort_key(records)
     shares = expand(records)
     rows = []
@@ -224,9 +98,9 @@ def _share(shares: Sequence[Record], model: str, width: int) -> str:
         and r.axes["part"] == LAYER
         and r.axes["pass"] == "train"
     ]
-    fewest = min((int(r.axes["threads"] or 0) for r in found), default=0)
+    fewest = min((size(r, "threads") for r in found), default=0)
     found = [r for r in found if r.axes["threads"] == fewest]
-    last = max(found, key=lambda r: int(r.axes["seq_len"] or 0), default=None)
+    last = max(found, key=lambda r: size(r, "seq_len"), default=None)
     return units.percent(last.median) if last is not None and last.median is not None else "–"
 
 
@@ -238,34 +112,10 @@ def _speed_ups(records: Sequence[Record]) -> list[Table]:
     if not found:
         return []
     order = sort_key(records)
-    rows = []
-    for record in sorted(found, key=lambda r: (order(str(r.axes["model"])), int(r.axes["threads"] or 0))):
-        forward = record_at(records, SPEED_UP.name, record.axes | {"of": "forward_time"})
-        efficiency = record_at(records, EFFICIENCY.name, record.axes)
-        time = next(iter(measured(records, "train_time", **{k: v for k, v in record.axes.items() if k != "of"})), None)
-        serial = next(
-            (
-                r
-                for r in records
-                if r.metric == SERIAL_FRACTION.name
-                and r.axes["of"] == "train_time"
-                and r.axes["model"] == record.axes["model"]
-            ),
-            None,
-        )
-        rows.append(
-            [
-                str(record.axes["model"]),
-                str(record.axes["threads"]),
-                units.milliseconds(time.median) if time and time.median else "–",
-                interval(forward) if forward and forward.median else "–",
-                interval(record),
-                interval(efficiency, units.percent) if efficiency and efficiency.median else "–",
-                interval(serial) if serial and serial.median is not None else "–",
-            ]
-        )
+    found.sort(key=lambda r: (order(str(r.axes["model"])), size(r, "threads")))
+    rows = [_speed_up(records, record) for record in found]
     at = found[0].axes
-    fewest = min(int(r.axes["threads"] or 0) for r in measured(records, "train_time", part=LAYER))
+    fewest = min(size(r, "threads") for r in measured(records, "train_time", part=LAYER))
     header = [
         "model",
         "threads",
@@ -282,6 +132,25 @@ def _speed_ups(records: Sequence[Record]) -> list[Table]:
     return [Table(title, header, rows, notes, heads=2)]
 
 
+def _speed_up(records: Sequence[Record], record: Record) -> list[str]:
+    """The row of a speed-up of training."""
+    model = record.axes["model"]
+    forward = record_at(records, SPEED_UP.name, record.axes | {"of": "forward_time"})
+    efficiency = record_at(records, EFFICIENCY.name, record.axes)
+    time = next(iter(measured(records, "train_time", **{k: v for k, v in record.axes.items() if k != "of"})), None)
+    fractions = [r for r in records if r.metric == SERIAL_FRACTION.name and r.axes["of"] == "train_time"]
+    serial = next((r for r in fractions if r.axes["model"] == model), None)
+    return [
+        str(model),
+        str(record.axes["threads"]),
+        units.milliseconds(time.median) if time and time.median else "–",
+        interval(forward) if forward and forward.median else "–",
+        interval(record),
+        interval(efficiency, units.percent) if efficiency and efficiency.median else "–",
+        interval(serial) if serial and serial.median is not None else "–",
+    ]
+
+
 def _launches(records: Sequence[Record]) -> list[Table]:
     """On CUDA, in place of threads: which part of the device's peak each length reaches, and its kernels."""
     found = measured(records, "launches", part=LAYER, **{"pass": "train"})
@@ -289,7 +158,7 @@ def _launches(records: Sequence[Record]) -> list[Table]:
         return []
     order, shares = sort_key(records), expand(records)
     rows = []
-    for record in sorted(found, key=lambda r: (order(str(r.axes["model"])), _size(r, "d_model"), _size(r, "seq_len"))):
+    for record in sorted(found, key=lambda r: (order(str(r.axes["model"])), size(r, "d_model"), size(r, "seq_len"))):
         forward = record_at(records, "launches", record.axes | {"pass": "forward"})
         cells = [record_at(shares, "flops_fraction", record.axes | {"pass": name}) for name in ("forward", "train")]
         rows.append(
@@ -303,7 +172,3 @@ def _launches(records: Sequence[Record]) -> list[Table]:
     header = ["model", "d_model", "seq_len", "of peak, forward", "of peak, train", "kernels, forward", "kernels, train"]
     title = "Share of the device's peak, and kernels that a pass launches"
     return [Table(title, header, rows, [], grouped=False, heads=3)]
-
-
-def _size(record: Record, axis: str) -> int:
-    return int(record.axes[axis] or 0)

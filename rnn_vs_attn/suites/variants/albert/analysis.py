@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from rnn_vs_attn.errors import unknown
-from rnn_vs_attn.models.shapes import ALBERT_SIZES, AlbertShape
+from rnn_vs_attn.models.shapes import AlbertShape
 from rnn_vs_attn.records.query import measured
-from rnn_vs_attn.records.types import AxisValue, Record
-from rnn_vs_attn.suites.variants.passes import NUM_PARAMS, exact, like, ratio_record
-
-_ALBERTS = {name.removeprefix("albert-"): shape for name, shape in ALBERT_SIZES.items() if name.startswith("albert-")}
-
-
-def _sizes() -> Iterator[tuple[str, AlbertShape]]:
-    """Each of ALBERT's shapes with both switches on, both off and one on; one vocabulary and one GELU for all."""
-    for scale, shape in _ALBERTS.items():
-        bert = f"bert-{scale}"
-        yield f"albert-{scale}", shape
-        yield bert, replace(shape, embedding_dim=None, sharing="none")
-        yield f"{bert}+factorised", replace(shape, sharing="none")
-        yield f"{bert}+shared", replace(shape, embedding_dim=None)
-
-
-SIZES = dict(_sizes())
+from rnn_vs_attn.records.types import AxisValue, Metric, Record
+from rnn_vs_attn.suites import sizes
+from rnn_vs_attn.suites.metrics import NUM_PARAMS
+from rnn_vs_attn.suites.ratios import like, ratio_record
+from rnn_vs_attn.suites.variants.albert.case import SIZES, AlbertCase, complete
 
 # Lan et al. 2020, table 1
 PUBLISHED = {
@@ -59,11 +46,20 @@ SHARING = {
 }
 
 
-def size(text: str) -> str:
-    """The name of a size; UserError where there is none of that name."""
-    if text not in SIZES:
-        raise unknown("size", text, SIZES, "rnn-vs-attn variants albert --help says how they are named.")
-    return text
+def derive(records: Sequence[Record]) -> list[Record]:
+    """The published sizes that were not measured, counted; ratios to BERT; the paper's two tables of the switches."""
+    others = sizes.counted(records, AlbertCase, list(PUBLISHED), complete, counts)
+    return [*others, *ratios(records), *ablations(records)]
+
+
+def expand(records: Sequence[Record]) -> list[Record]:
+    """The published counts."""
+    return sizes.published(records, PUBLISHED)
+
+
+def counts(case: AlbertCase) -> dict[Metric, float]:
+    """What is counted from the definition."""
+    return sizes.counts(SIZES[case.size], case)
 
 
 def bert_of(size: str) -> str:
@@ -102,5 +98,5 @@ def ablations(records: Sequence[Record]) -> list[Record]:
         for (embedding_dim, sharing), figure in rows.items():
             axes: dict[str, AxisValue] = {"table": table, "embedding_dim": embedding_dim, "sharing": sharing}
             value = shape_at(embedding_dim, sharing).num_params
-            found.append(exact(NUM_PARAMS, records[0].suite, axes, value, published=figure))
+            found.append(sizes.exact(NUM_PARAMS, records[0].suite, axes, value, published=figure))
     return found

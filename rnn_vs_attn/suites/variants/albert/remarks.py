@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from rnn_vs_attn.models.shapes import ALBERT_SIZES, AlbertShape
 from rnn_vs_attn.records.query import measured, without
 from rnn_vs_attn.records.types import AxisValue, Record
+from rnn_vs_attn.suites.columns import factor, whole
 from rnn_vs_attn.suites.variants.albert.analysis import PUBLISHED, bert_of
-from rnn_vs_attn.suites.variants.passes import factor, only_counted, where, whole
+from rnn_vs_attn.suites.variants.remarks import only_counted, where
 
 _Group = tuple[tuple[str, AxisValue], ...]
 _NAMED = {

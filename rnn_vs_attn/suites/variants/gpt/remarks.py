@@ -9,7 +9,7 @@ from rnn_vs_attn.models.shapes import GPTShape
 from rnn_vs_attn.records.query import measured, without
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.report.curves import interval
-from rnn_vs_attn.suites.variants.passes import only_counted, where
+from rnn_vs_attn.suites.variants.remarks import only_counted, where
 
 
 def remarks(records: Sequence[Record]) -> list[str]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 from rnn_vs_attn.models.shapes import TRANSFORMER_XL_SIZES
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Metric, Record
-from rnn_vs_attn.suites.variants.passes import NUM_PARAMS, exact, like, ratio_record
-
-MEMORY = "memory"
-METHODS = (MEMORY, "window-1", "window-half", "cache", "cache-segment")
+from rnn_vs_attn.suites.metrics import NUM_PARAMS
+from rnn_vs_attn.suites.ratios import like, ratio_record
+from rnn_vs_attn.suites.sizes import exact
+from rnn_vs_attn.suites.variants.transformer_xl.case import MEMORY
 
 # Dai et al. 2019, table 9: attention length -> times that a window of stride 1 is slower, a token
 TABLE_9 = {800: 363, 1800: 773, 2800: 1409, 3800: 1874}

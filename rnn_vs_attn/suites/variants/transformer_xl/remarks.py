@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rnn_vs_attn import units
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.suites.variants.passes import factor, whole
+from rnn_vs_attn.suites.columns import factor, whole
 from rnn_vs_attn.suites.variants.transformer_xl.analysis import TABLE_9
 
 _TELLS_APART = (

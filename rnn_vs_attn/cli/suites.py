@@ -1,0 +1,51 @@
+"""The commands that run suites: one each, and one for those that belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rnn_vs_attn.cli.options import Call, command
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.run import cases, group
+from rnn_vs_attn.run.cases import option_name
+from rnn_vs_attn.run.command import resume, start
+from rnn_vs_attn.run.options import CallOptions, GroupOptions, RunOptions, UntimedOptions
+from rnn_vs_attn.suites.suite import Suite
+
+_WITH_RESUME = ("resume", "retry", "as_json", "quiet", "debug")
+_OF_ALL = ("device", "threads")  # the axes that a group of suites takes
+
+
+def command_of(suite: Suite) -> Callable[..., int | None]:
+    """The command of a suite, its options the fields of its case and of a run."""
+
+    def run(call: Call[RunOptions]) -> int:
+        options = call.options
+        if options.resume is not None:
+            own = [name for name in call.names if name not in _WITH_RESUME]
+            if own:
+                raise UserError(f"--resume goes on under the run's own settings; leave out {option_name(own[0])}")
+            return resume(suite, options)
+        if options.retry:
+            raise UserError("--retry goes with --resume FOLDER: it measures the failed cases of that run again")
+        return start(suite, cases.parse(suite, call.words), options)
+
+    return command(run, _options_of(suite), suite.axes.case, defaults=suite.axes.run_defaults)
+
+
+def _options_of(suite: Suite) -> type[RunOptions]:
+    return RunOptions if suite.rounds.passes else CallOptions if suite.timed else UntimedOptions
+
+
+def command_of_all(suites: Sequence[Suite]) -> Callable[..., int | None]:
+    """What a group of suites does without a sub-command: all of them, in a short form."""
+
+    def run(call: Call[GroupOptions]) -> int | None:
+        if call.subcommand is not None:
+            if call.names:
+                raise UserError(f"{option_name(call.names[0])} goes after {call.subcommand}, not before it")
+            return None
+        sweeps = [(s, cases.parse(s, {**cases.defaults(s.axes.case), **call.words})) for s in suites]
+        return group.start_all(sweeps, call.options)
+
+    return command(run, GroupOptions, suites[0].axes.case, axes=_OF_ALL)

@@ -1,0 +1,174 @@
+"""A command that runs a suite: from its options to what stands in the folder, and its exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from functools import partial
+from typing import Any
+
+from rnn_vs_attn import units
+from rnn_vs_attn.errors import DONE, UNFINISHED_CASES, CaseFault, Interrupted, UserError
+from rnn_vs_attn.limits import LOOKS, Limits
+from rnn_vs_attn.machine import environment
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.records import head as heads
+from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
+from rnn_vs_attn.records.types import Run
+from rnn_vs_attn.report.terminal import Terminal
+from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.run import dry_run, output, resuming
+from rnn_vs_attn.run.cases import AxisValues
+from rnn_vs_attn.run.estimates import estimates
+from rnn_vs_attn.run.journal import Journal
+from rnn_vs_attn.run.options import WHOLE, Part, RunOptions
+from rnn_vs_attn.run.planned import Planned
+from rnn_vs_attn.run.runner import Sweep
+from rnn_vs_attn.run.schedule import Look, Schedule, plans_of
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.text.streams import say
+from rnn_vs_attn.worker.pool import Workers, devices
+from rnn_vs_attn.worker.protocol import About, Check, ReadEnvironment
+
+
+def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOLE) -> int:
+    """Measure the product of all axes, or list it; the exit code."""
+    begun = time.monotonic()
+    sweeps.check(suite, axes, options.force)
+    limits = part.of(options.limits)
+    if not suite.precise and limits.rounds is None:
+        limits = dataclasses.replace(limits, rounds=LOOKS[0])
+    if options.output is not None and not options.dry_run:
+        check_folder(options.output)
+    with Workers(suite.timed, options.debug, axes["threads"]) as workers:
+        facts = _probe(suite, axes, limits, workers)
+        suite.axes.check(axes)
+        cases = sweeps.cases(suite, axes)
+        looked = estimates(workers.asked, suite, cases, limits)
+        planned = Planned(suite, cases, limits, looked, Schedule.of(looked, limits, begun, workers.start_up))
+        if not part.after_others:
+            _check_starts(planned, workers.start_up)
+        if options.dry_run:
+            dry_run.tell(planned, options.as_json)
+            return DONE
+        folder = RunFolder.create(options.output) if options.output else new_folder(suite.name)
+        settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
+        head = heads.begun(suite.name, settings, facts, options.anonymous)
+        return _run(planned, folder, head, workers, options, part)
+
+
+def _check_starts(planned: Planned, start_up: float) -> None:
+    """UserError where the processes of all rounds take all the time to start; that of the first one stands ready.
+
+    One round is measured however long it takes, and so is what comes after other runs of the same command.
+    """
+    suite, limits, schedule = planned.suite, planned.limits, planned.schedule
+    now, rounds = time.monotonic(), limits.wanted_rounds
+    over = (rounds - 1) * start_up >= limits.max_seconds if suite.timed else now >= schedule.ends
+    if rounds == 1 or not over:
+        return
+    what = f"the processes of {rounds} rounds have started ({units.duration(start_up)} each)"
+    least = limits.to_ask(schedule.needed(0, now, schedule.fewest(planned.cases, suite.rounds.kept)))
+    raise UserError(
+        f"--max-seconds {limits.asked_seconds:g} is over before {what if suite.timed else 'anything is measured'}; "
+        f"give --max-seconds {least} or more"
+    )
+
+
+def resume(suite: Suite, options: RunOptions) -> int:
+    """Go on with the run in `options.resume`, under its own settings; the exit code."""
+    begun, path = time.monotonic(), options.resume
+    assert path is not None
+    stored = resuming.read(suite, path)
+    head, limits, lines = stored.head, stored.limits, stored.lines
+    if options.retry and any(line.status != "ok" for line in lines):
+        head = dataclasses.replace(head, status="interrupted", finished=None)
+    looked: dict[Case, Look] = {}
+    with Workers(suite.timed, options.debug, stored.axes["threads"]) as workers:
+        if head.status != "complete":
+            facts = _probe(suite, dict(stored.axes), limits, workers)
+            here = environment.hard_keys(environment.describe(facts, anonymous=False))
+            if here != environment.hard_keys(head.environment):
+                raise UserError(
+                    f"{path} was begun on another machine or with other software; start a run of its own here"
+                )
+            looked = estimates(workers.asked, suite, stored.cases, limits)
+        schedule = Schedule.of(looked, limits, begun, workers.start_up)
+        planned = Planned(suite, stored.cases, limits, looked, schedule, lines)
+        return _run(planned, RunFolder.reopen(path), head, workers, options)
+
+
+# The machine
+
+
+def _probe(suite: Suite, axes: AxisValues, limits: Limits, workers: Workers) -> dict[str, Any]:
+    """What torch says of this machine; resolves device `auto` in `axes`. UserError for what the user can mend.
+
+    A module that crashes or hangs here is left to its own case, which records it.
+    """
+    facts = workers.ask_twice(ReadEnvironment(), limits.timeout).facts
+    ask = partial(workers.ask_twice, timeout=limits.timeout)
+    axes["device"] = devices(axes["device"], axes["dtype"], ask)
+    for case in _users_modules(suite, axes):
+        try:
+            workers.asked().ask(Check(About.of(suite, case, limits.max_memory)), limits.timeout)
+        except CaseFault as fault:
+            if fault.status == "failed" and len(axes["model"]) == 1:
+                raise UserError(f"model {case.model!r} cannot be measured: {fault.reason}") from None
+    return facts
+
+
+def _users_modules(suite: Suite, axes: AxisValues) -> list[Case]:
+    """One case of each of the user's own modules and each width, at the shortest length."""
+    names = [name for name in axes["model"] if find(name).family == "user"]
+    least = sweeps.least_cases(suite, axes, model=names, d_model=axes["d_model"])
+    return [case for case in least if not suite.only_counts(case)]
+
+
+# The run
+
+
+def _run(
+    planned: Planned, folder: RunFolder, head: Run, workers: Workers, options: RunOptions, part: Part = WHOLE
+) -> int:
+    """Measure, show, write; whatever ends the run, what is done is kept and shown."""
+    suite, limits, goes_on = planned.suite, planned.limits, head.status != "complete"
+    journal = Journal(suite, planned.cases, folder, planned.lines, over=not goes_on)
+    plans = plans_of(planned.looked)
+    sweep = Sweep(journal, limits, head, planned.schedule, workers.next, plans, options.retry)
+    code = _measure(planned, sweep, folder, options) if goes_on else DONE
+    run = sweep.result()
+    if goes_on:
+        output.write(suite, run, folder, limits)
+    folder.close()
+    if options.as_json:
+        part.take_document(output.document(suite, run, folder.path))
+    else:
+        output.show(suite, run, limits)
+    if not options.quiet:
+        state = "Interrupted; go on with" if code else "Written to"
+        way = f"rnn-vs-attn {suite.command} --resume {folder.path}" if code else str(folder.path)
+        say(f"{state} {way}")
+    if code:
+        return code
+    return UNFINISHED_CASES if any(record.status != "ok" for record in run.records) else DONE
+
+
+def _measure(planned: Planned, sweep: Sweep, folder: RunFolder, options: RunOptions) -> int:
+    """All rounds that there is time for; the exit code of an interruption, DONE without one."""
+    from rnn_vs_attn.run.progress import Shown
+
+    suite, limits, err = planned.suite, planned.limits, Terminal(stderr=True)
+    show_first = output.first_table(suite, limits, err, wanted=sweep.rounds == 0 and not options.as_json)
+    folder.write_run(sweep.head)
+    if not options.quiet:
+        output.announce(suite, planned.cases, limits, folder.path, sweep.head, err)
+    try:
+        with Shown(err, limits, 2 if suite.rounds.afterwards else 1, show_first) as shown:
+            if not options.quiet:
+                sweep.progress = shown
+            sweep.run()
+    except Interrupted as stop:
+        return stop.exit_code
+    return DONE

@@ -1,0 +1,48 @@
+"""What a run would measure, and about how long that takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rnn_vs_attn import units
+from rnn_vs_attn.limits import LOOKS
+from rnn_vs_attn.run.planned import Planned
+from rnn_vs_attn.run.schedule import After, left_out_words
+from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.text.streams import print_json, show
+
+
+def tell(planned: Planned, as_json: bool) -> None:
+    """Print the cases and their seconds."""
+    suite, cases, limits, schedule = planned.suite, planned.cases, planned.limits, planned.schedule
+    now = time.monotonic()
+    surplus = schedule.surplus(0, now, cases, suite.rounds.kept)
+    kept = [case for case in cases if case not in surplus]
+    counted = [case for case in kept if suite.only_counts(case)]
+    timed = [case for case in kept if case not in counted]
+    schedule.begin(0, now, timed, After(pending=kept) if suite.rounds.afterwards else After())
+    seconds = schedule.seconds(now, timed)
+    rounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
+    totals = [min(schedule.total(now, count, timed, counted), limits.max_seconds) for count in rounds]
+    if as_json:
+        listed = [axes_of(c) | {"seconds_a_round": seconds.get(c), "left_out": c in surplus} for c in cases]
+        print_json({"cases": listed, "seconds_a_round": sum(seconds.values()), "seconds": totals})
+        return
+    for case in timed:
+        _tell_case(case, units.duration(seconds[case]) if case in planned.looked else "unknown")
+    if surplus:
+        show(left_out_words(surplus, limits.to_ask(schedule.needed(0, now, cases))))
+    if counted:
+        print(f"{len(counted)} counts beside them")
+    _tell_total(timed, sum(seconds.values()), totals)
+
+
+def _tell_case(case: Case, about: str) -> None:
+    where = case.dtype, case.device, f"threads {case.threads}"
+    show(case.label, f"seq_len {case.seq_len}", *where, f"about {about} a round")
+
+
+def _tell_total(timed: Sequence[Case], a_round: float, totals: Sequence[float]) -> None:
+    total = " to ".join(dict.fromkeys(units.duration(s) for s in totals))
+    print(f"{len(timed)} cases, about {units.duration(a_round)} a round, {total} in all (--max-seconds bounds it)")

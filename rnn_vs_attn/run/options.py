@@ -1,0 +1,191 @@
+"""The options of a command that runs suites: a field an option, and what they make of a run's limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from rnn_vs_attn import units
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.limits import Budget, Limits
+from rnn_vs_attn.suites.case import fixed, option
+from rnn_vs_attn.text.streams import print_json
+
+EFFORT, PLACE = "How long, how precise", "Where to"
+_LIMITS, _BUDGET = Limits(), Budget()
+_LONGEST = _BUDGET.max_warm_up / _BUDGET.warm_up
+
+
+def read_precision(text: str) -> float:
+    """--precision as a part of 1."""
+    try:
+        value = units.parse_fraction(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 10:
+        raise UserError(f"--precision {text!r} is not a positive percentage such as 5%")
+    return value
+
+
+def read_memory(text: str) -> int:
+    """--max-memory in bytes."""
+    try:
+        return units.parse_size(text)
+    except ValueError:
+        raise UserError(f"--max-memory {text!r} is not a size such as 8GiB or 512MiB") from None
+
+
+def memory_option() -> Any:
+    """The option --max-memory."""
+    help = "Memory a case may take, such as 8GiB."
+    return option(None, help, parse=read_memory, shown="what is available", panel=EFFORT)
+
+
+def force_option() -> Any:
+    """The option --force."""
+    return option(False, "Allow more threads than usable cores.", panel=EFFORT)
+
+
+@dataclass(frozen=True)
+class EffortOptions:
+    """How long a run may take, and how precise it has to be."""
+
+    rounds: int | None = option(
+        None,
+        "Rounds, each a fresh process; below 6 there are no intervals.",
+        minimum=1,
+        shown="6, 9 or 12, by --precision",
+        panel=EFFORT,
+    )
+    precision: float = option(
+        _LIMITS.precision,
+        "Stop when half of every time's 95 % interval is within this part of its median.",
+        sweep="5%",
+        parse=read_precision,
+        panel=EFFORT,
+    )
+    max_seconds: float = option(_LIMITS.max_seconds, "Start no further case after this.", minimum=0, panel=EFFORT)
+    timeout: float = option(_LIMITS.timeout, "Seconds that one case may take in a round.", minimum=0.001, panel=EFFORT)
+    max_memory: int | None = memory_option()
+    warm_up: float = option(
+        _BUDGET.warm_up,
+        f"Seconds of warm-up of a model in a round, until settled, at most {_LONGEST:g} times that.",
+        minimum=0.001,
+        panel=EFFORT,
+    )
+    block_seconds: float = option(_BUDGET.block, "Least length of a timed block.", minimum=0.0001, panel=EFFORT)
+    min_blocks: int = option(
+        _BUDGET.min_blocks,
+        "Least number of blocks a pass, case and round (one where a call takes 2 s).",
+        minimum=1,
+        panel=EFFORT,
+    )
+    case_seconds: float = option(
+        _BUDGET.case, "Blocks are added until a pass of a case has had this.", minimum=0, panel=EFFORT
+    )
+    seed: int = option(0, "Seed of the order of cases; round r has weights and data of seed r.", panel=EFFORT)
+    force: bool = force_option()
+
+    @property
+    def limits(self) -> Limits:
+        """When a run under these options ends."""
+        scale = self.warm_up / _BUDGET.warm_up
+        budget = Budget(
+            warm_up=self.warm_up,
+            max_warm_up=_BUDGET.max_warm_up * scale,
+            block=self.block_seconds,
+            min_blocks=self.min_blocks,
+            case=self.case_seconds,
+        )
+        limits = (self.rounds, self.precision, self.max_seconds, self.timeout, self.max_memory, self.seed)
+        return Limits(*limits, budget)
+
+
+@dataclass(frozen=True)
+class PlaceOptions:
+    """Where a run goes to, or comes from."""
+
+    output: Path | None = option(None, "Folder of this run.", shown="results/<UTC time>-<suite>", panel=PLACE)
+    resume: Path | None = option(
+        None, "Go on with an interrupted run, with its own settings and no other option.", panel=PLACE
+    )
+    retry: bool = option(False, "With --resume: measure cases again that failed or were left out.", panel=PLACE)
+    dry_run: bool = option(False, "List the cases and about how long they take.", panel=PLACE)
+
+
+@dataclass(frozen=True)
+class ShownOptions:
+    """What a command prints, and what it keeps to itself."""
+
+    as_json: bool = option(False, "One JSON document on standard output.", flag="--json", panel=PLACE)
+    quiet: bool = option(False, "No progress and no notes on standard error.", panel=PLACE)
+    anonymous: bool = option(False, "Leave host, user, paths and variables out of the run.", panel=PLACE)
+    debug: bool = option(False, "Show stack traces and what the measuring process prints.", panel=PLACE)
+
+
+@dataclass(frozen=True)
+class RunOptions(ShownOptions, PlaceOptions, EffortOptions):  # the fields of the last come first
+    """The options of a suite that is timed in blocks."""
+
+
+@dataclass(frozen=True)
+class CallOptions(RunOptions):
+    """Those of a suite that times each call by itself."""
+
+    warm_up: float = fixed(_BUDGET.warm_up)
+    block_seconds: float = fixed(_BUDGET.block)
+    min_blocks: int = fixed(_BUDGET.min_blocks)
+    case_seconds: float = fixed(_BUDGET.case)
+
+
+@dataclass(frozen=True)
+class UntimedOptions(CallOptions):
+    """Those of a suite that takes no times."""
+
+    rounds: int | None = option(
+        None,
+        "Rounds, each with weights and data of its own; below 6 there are no intervals.",
+        minimum=1,
+        shown="6",
+        panel=EFFORT,
+    )
+    precision: float = fixed(_LIMITS.precision)
+
+
+@dataclass(frozen=True)
+class GroupOptions(CallOptions):
+    """Those of several suites under one command: max_seconds and output are of all of them."""
+
+    rounds: int = option(2, "Rounds of each; below 6 there are no intervals.", minimum=1, panel=EFFORT)
+    precision: float = fixed(_LIMITS.precision)
+    max_seconds: float = option(105.0, "Start no further case after this, of all together.", minimum=0, panel=EFFORT)
+    output: Path | None = option(
+        None, "Folder of these runs, one for each in it.", shown="results/<UTC time>-<suite> each", panel=PLACE
+    )
+    resume: Path | None = fixed(None)
+    retry: bool = fixed(False)
+    dry_run: bool = fixed(False)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a run is of its command: all of it, or one of several that follow each other.
+
+    given: the --max-seconds of the whole command, None where this run is all of it; shared_by: how many runs share what
+    is left of that, this one among them; after_others: others were measured before it; take_document: who is given what
+    --json prints.
+    """
+
+    given: float | None = None
+    shared_by: int = 1
+    after_others: bool = False
+    take_document: Callable[[Any], None] = print_json
+
+    def of(self, limits: Limits) -> Limits:
+        """The limits of this part, which know what was asked for the whole."""
+        return replace(limits, given=self.given, shared_by=self.shared_by)
+
+
+WHOLE = Part()

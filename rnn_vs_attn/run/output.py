@@ -1,0 +1,148 @@
+"""What a run shows on the terminal, prints as JSON and writes beside its records: tables, remarks, plots."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnn_vs_attn import units
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.limits import LOOKS, Limits
+from rnn_vs_attn.machine import environment, fitness
+from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.types import Record, Run
+from rnn_vs_attn.report import layout, plots, tables
+from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.report.terminal import Terminal, print_table
+from rnn_vs_attn.run.schedule import left_out_words
+from rnn_vs_attn.suites.case import Case, untaken
+from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.text import safe as safe_text
+from rnn_vs_attn.text.streams import say
+
+_WIDE = 165  # columns of a terminal that shows every column of a table
+_CHART = 100  # columns that a chart of letters takes at most
+
+# While it runs
+
+
+def announce(suite: Suite, cases: Sequence[Case], limits: Limits, path: Path, head: Run, err: Terminal) -> None:
+    """What is about to be measured, for how long, and what the machine has against it."""
+    devices = ", ".join(sorted({case.device for case in cases}))
+    rounds = limits.rounds or f"{LOOKS[0]} to {LOOKS[-1]}"
+    bound = f"at most about {units.duration(limits.max_seconds)}"
+    counted = sum(map(suite.only_counts, cases))
+    what = f"{len(cases) - counted} cases" + (f" and {counted} counts" if counted else "")
+    text = f"{suite.name}: {what} on {devices}, {rounds} round{'s' * (rounds != 1)}, {bound}"
+    err.print(f"{text}; into {path}", soft_wrap=True)
+    found = fitness.findings(head.environment, max(case.threads for case in cases))
+    for line in environment.said_of_quota(head.environment):
+        err.print(f"note: {line}", soft_wrap=True)
+    if found and suite.timed:
+        err.print(f"note: {found[0].text}; {found[0].remedy}", soft_wrap=True)
+
+
+def first_table(suite: Suite, limits: Limits, err: Terminal, wanted: bool) -> Callable[[Sequence[Record]], None]:
+    """Shows all cases after the first round, on standard error, where later rounds will sharpen them."""
+
+    def show(records: Sequence[Record]) -> None:
+        if wanted and suite.timed and limits.rounds != 1:
+            err.print("First table, after one round; no intervals yet:")
+            print_tables(suite, records, limits, err)
+
+    return show
+
+
+# Tables and words
+
+
+def print_tables(suite: Suite, records: Sequence[Record], limits: Limits, out: Terminal) -> None:
+    width = out.width if out.is_terminal else math.inf
+    shown = tables_of(suite, records, limits, width) if suite.view.summary is None else summary_of(suite, records)
+    for table in shown:
+        print_table(table, out)
+
+
+def tables_of(suite: Suite, records: Sequence[Record], limits: Limits, width: float = math.inf) -> list[Table]:
+    """The suite's table with a row a case, and its tables with a column a case; shorter where width is too little."""
+    case_axes = _axes_of(suite)
+    shown = [*records, *suite.analysis.expand(records)]
+    heads = {"row_axes": suite.axes.row, "implied": (*suite.axes.implied, *untaken(records))}
+    found = [tables.build(shown, case_axes, suite.view.columns, limits.precision, width < _WIDE, **heads)]
+    for pivot in suite.view.pivots:
+        whole = tables.build_pivot(shown, case_axes, pivot)
+        if whole.rows:
+            fits = layout.width_of(whole) <= width
+            found.append(whole if fits else tables.build_pivot(shown, case_axes, pivot, narrow=True))
+    return found
+
+
+def summary_of(suite: Suite, records: Sequence[Record]) -> list[Table]:
+    """The tables that a suite shows in place of the one of all cases."""
+    return suite.view.summary(records) if suite.view.summary is not None else []
+
+
+def remarks(suite: Suite, run: Run) -> list[str]:
+    """What is said in words under a run's tables."""
+    of_quota = environment.said_of_quota(run.environment)
+    return [*of_quota, *suite.analysis.remarks(run.records), *_said_of_left_out(suite, run.records)]
+
+
+def _said_of_left_out(suite: Suite, records: Sequence[Record]) -> list[str]:
+    """Which cases there was no time for."""
+    found = [record for record in records if "needed_seconds" in record.details]
+    if not found:
+        return []
+    fields: list[dict[str, Any]] = [{name: record.axes[name] for name in _axes_of(suite)} for record in found]
+    cases = [suite.axes.case(**given) for given in fields]
+    needed = max(int(record.details["needed_seconds"]) for record in found)
+    return [left_out_words(list(dict.fromkeys(cases)), needed)]
+
+
+def _axes_of(suite: Suite) -> list[str]:
+    return [field.name for field in dataclasses.fields(suite.axes.case)]
+
+
+# When it has ended
+
+
+def write(suite: Suite, run: Run, folder: RunFolder, limits: Limits) -> None:
+    """Tables and plots into the run's folder."""
+    shown = [*run.records, *suite.analysis.expand(run.records)]
+    folder.write("table.csv", tables.to_csv(shown, _axes_of(suite)))
+    words = "".join(f"- {safe_text.markdown(line)}\n" for line in remarks(suite, run))
+    every = [table.markdown() for table in tables_of(suite, run.records, limits)]
+    summary = [table.markdown() for table in summary_of(suite, run.records)]
+    folder.write("table.md", "\n".join([*summary, words, *every] if summary else [*every, words]))
+    try:
+        plots.save(suite.view.figures(run.records), folder.path / "plots")
+    except ImportError as error:
+        say(f"note: no plots: {error}; pip install matplotlib")
+    except OSError as error:
+        raise UserError(f"cannot write {folder.path / 'plots'}: {error.strerror}; the records are kept") from None
+
+
+def document(suite: Suite, run: Run, path: Path) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "run": {k: v for k, v in dataclasses.asdict(run).items() if k != "records"},
+        "folder": str(path),
+        "records": [dataclasses.asdict(record) for record in run.records],
+        "derived": [dataclasses.asdict(record) for record in suite.analysis.expand(run.records)],
+        "remarks": remarks(suite, run),
+    }
+
+
+def show(suite: Suite, run: Run, limits: Limits) -> None:
+    """Tables, on a terminal a chart too, and remarks on standard output."""
+    out = Terminal()
+    print_tables(suite, run.records, limits, out)
+    chart = suite.view.chart(run.records) if out.is_terminal else None
+    if chart is not None:
+        for line in plots.as_text(chart, min(out.width, _CHART)):
+            out.print(line)
+    for line in remarks(suite, run):
+        out.print(line, soft_wrap=not out.is_terminal)

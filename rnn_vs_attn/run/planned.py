@@ -1,0 +1,28 @@
+"""What a run is about to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rnn_vs_attn.limits import Limits
+from rnn_vs_attn.records.types import SampleLine
+from rnn_vs_attn.run.schedule import Look, Schedule
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The cases of a run, within which limits, and what is known of them before it goes on.
+
+    looked: what a look at each case said of its cost; schedule: how that fits into the time; lines: the samples of an
+    interrupted run.
+    """
+
+    suite: Suite
+    cases: Sequence[Case]
+    limits: Limits
+    looked: Mapping[Case, Look]
+    schedule: Schedule
+    lines: Sequence[SampleLine] = ()

@@ -1,0 +1,37 @@
+"""What `bench` measures: a layer at a shape, and how it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.models.registry import BASELINE
+from rnn_vs_attn.suites.case import LayerCase, option
+
+
+@dataclass(frozen=True)
+class BenchCase(LayerCase):
+    """What `bench` adds: how the module is run, and whether its width is chosen for equal work."""
+
+    compile: bool = option(False, "Run through torch.compile; compile time is a column of its own.")
+    match: str = option(
+        "none",
+        f"Choose each model's width so that parameters or FLOPs equal those of {BASELINE} at --d-model.",
+        choices=("none", "params", "flops"),
+    )
+    tf32: bool = option(False, "CUDA: multiply float32 matrices in TF32, in attention and cuDNN alike.")
+    cuda_graphs: bool = option(False, "CUDA: capture the passes once and replay them, which removes launch overhead.")
+
+
+def check(values: Mapping[str, Sequence[Any]]) -> None:
+    """UserError where options exclude each other."""
+    on_cuda = any(str(device).startswith("cuda") for device in values["device"])
+    for name in ("cuda_graphs", "tf32"):
+        if any(values[name]) and not on_cuda:
+            raise UserError(
+                f"--{name.replace('_', '-')} needs --device cuda; this run is on {', '.join(values['device'])}"
+            )
+    if any(values["compile"]) and any(values["cuda_graphs"]):
+        raise UserError("--compile and --cuda-graphs exclude each other; torch.compile would be captured half-way")

@@ -1,0 +1,121 @@
+"""What a case is: a frozen dataclass whose fields are options of its command and axes of its records."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rnn_vs_attn.models.costs import KERNEL_SIZE, WINDOW, Shape
+from rnn_vs_attn.models.registry import USER, find
+from rnn_vs_attn.records.types import AxisValue, Record
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+ITEMSIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    sweep: str | None = None,
+    minimum: float | None = None,
+    choices: Sequence[str] = (),
+    parse: Callable[[str], Any] | None = None,
+    flag: str | None = None,
+    shown: str | None = None,
+    panel: str | None = "What",
+) -> Any:
+    """A field of a case, or of a command's options, that is a command-line option.
+
+    sweep: the words that the command takes where none are typed, where they are not those of `default`. parse: from one
+    word to a value, UserError where it cannot be; without it by the type of the default. flag: what is typed, where not
+    the field's name; shown: the default in words; panel: the heading in the help text.
+    """
+    metadata = {"help": help, "sweep": sweep, "minimum": minimum, "choices": tuple(choices), "parse": parse}
+    return field(default=default, metadata=metadata | {"flag": flag, "shown": shown, "panel": panel})
+
+
+def argument(help: str, default: Any = dataclasses.MISSING, shown: str | bool = True) -> Any:
+    """A field of a command's options that is typed without a name; without `default` it must be."""
+    return field(default=default, metadata={"help": help, "shown": shown, "argument": True})
+
+
+def fixed(value: Any) -> Any:
+    """A field of a case that this suite leaves no choice in: an axis of its records, and no option."""
+    return field(default=value, metadata={"fixed": True})
+
+
+@dataclass(frozen=True)
+class Case:
+    """The axes that every suite shares; a suite adds its own. threads 0 and device auto are resolved before a run."""
+
+    model: str = option(
+        "attention",
+        "Models: built-in names, entry points, package.module:Class or file.py:Class.",
+        sweep="rnn,gru,lstm,lstm-cell,attention,attention-naive",
+    )
+    seq_len: int = option(64, "Sequence lengths: 512, or 64:4096 (doubling).", sweep="64:1024", minimum=1)
+    batch_size: int = option(4, "Sequences a batch.", minimum=1)
+    d_model: int = option(128, "Width of the input and output.", minimum=1)
+    num_heads: int = option(4, "Attention heads; d_model must be divisible by it.", minimum=1)
+    num_layers: int = option(1, "Layers stacked, with nothing between them.", minimum=1)
+    dtype: str = option("float32", "Number format of weights and inputs.", choices=DTYPES)
+    device: str = option("auto", "cpu, cuda or cuda:N; auto takes a GPU where there is one.")
+    threads: int = option(0, "CPU threads; 0 takes all usable cores.", minimum=0)
+    causal: bool = option(True, "No position sees the future. Recurrent models are always causal.")
+
+    @property
+    def label(self) -> str:
+        """What a list of cases and a line of progress call it."""
+        return self.model
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """What has its libraries loaded and its kernels built once one such case has run in a process."""
+        return self.model, self.device, self.dtype, self.threads
+
+    @property
+    def shape(self) -> Shape:
+        """What the cost of the case depends on."""
+        return Shape(self.batch_size, self.seq_len, self.d_model, self.num_heads, self.num_layers, self.causal)
+
+
+@dataclass(frozen=True)
+class LayerCase(Case):
+    """The axes of suites that measure layers."""
+
+    kernel_size: int = option(KERNEL_SIZE, "Tokens that a layer of conv reads.", minimum=1)
+    window: int = option(WINDOW, "Tokens that each one of attention-local attends to, itself included.", minimum=1)
+
+    @property
+    def shape(self) -> Shape:
+        return dataclasses.replace(super().shape, kernel_size=self.kernel_size, window=self.window)
+
+
+_OF_FEW_MODELS = ("kernel_size", "window")
+
+
+def untaken(records: Sequence[Record]) -> tuple[str, ...]:
+    """Axes that no model of these records has a use for."""
+    specs = [find(name) for name in {str(record.axes["model"]) for record in records if "model" in record.axes}]
+    return tuple(
+        name for name in _OF_FEW_MODELS if not any(name in spec.traits.takes or spec.family == USER for spec in specs)
+    )
+
+
+def axes_of(case: Case) -> dict[str, AxisValue]:
+    """A case's fields as the axes of its records."""
+    return dataclasses.asdict(case)
+
+
+def warnings_for(case: Case) -> list[str]:
+    """What a reader of this case's numbers must know, from its fields alone."""
+    spec = find(case.model)
+    found = []
+    if spec.always_causal and not case.causal:
+        found.append(f"{case.model} is always causal; --no-causal does not change it")
+    if getattr(case, "compile", False) and spec.traits.kernel_of_its_own:
+        found.append(f"torch.compile leaves torch's own recurrent kernels as they are; {case.model} is not compiled")
+    return found

@@ -1,0 +1,53 @@
+"""Columns of tables, and how their numbers are written, as several suites have them."""
+
+from __future__ import annotations
+
+import math
+
+from rnn_vs_attn import units
+from rnn_vs_attn.records.types import AxisValue
+from rnn_vs_attn.report.tables import Column
+
+FORWARD: dict[str, AxisValue] = {"pass": "forward"}
+TRAIN: dict[str, AxisValue] = {"pass": "train"}
+
+
+def time(title: str, metric: str) -> Column:
+    """Milliseconds, with the interval in percent."""
+    return Column(title, metric, units.milliseconds, interval="percent", precise=True)
+
+
+def count(value: float) -> str:
+    """1793; "–" where there is no end of it."""
+    return f"{value:.0f}" if math.isfinite(value) else "–"
+
+
+def whole(value: float) -> str:
+    """124,439,808."""
+    return f"{value:,.0f}"
+
+
+def millions(value: float) -> str:
+    """A count as publications write it: 1.17e8 -> "117 M"."""
+    return f"{value / 1e6:,.0f} M"
+
+
+def kibibytes(value: float) -> str:
+    return units.significant(value / 1024)
+
+
+def factor(value: float) -> str:
+    """A ratio: 0.107, 1.004, 1,030."""
+    return f"{value:,.0f}" if value >= 1000 else units.significant(value, 3 if value < 0.9 or value >= 10 else 4)
+
+
+SIZE_COLUMNS = (
+    Column("parameters", "num_params", whole),
+    Column("published", "published_params", millions, spare=True),
+    Column("weights MiB", "weights_size", units.mebibytes, spare=True),
+    Column("FLOPs a token", "flops", units.scaled, spare=True),
+    time("forward ms", "forward_time"),
+    time("train ms", "train_time"),
+    Column("forward MiB", "peak_memory", units.mebibytes, FORWARD),
+    Column("train MiB", "peak_memory", units.mebibytes, TRAIN),
+)

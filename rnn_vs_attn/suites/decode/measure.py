@@ -1,0 +1,85 @@
+"""What the worker runs of `decode`: the context taken in, then token after token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from statistics import median
+
+import torch
+from torch import nn
+
+from rnn_vs_attn.isolation.seeds import seed_all
+from rnn_vs_attn.limits import DECODED, Turn
+from rnn_vs_attn.measure.conduct import batch_independence
+from rnn_vs_attn.measure.conduct import decoders as decoder_conduct
+from rnn_vs_attn.measure.decoder import Decoder
+from rnn_vs_attn.measure.device import DTYPES, set_precision
+from rnn_vs_attn.measure.timing import decoding
+from rnn_vs_attn.models import build
+from rnn_vs_attn.models.language import interface as language
+from rnn_vs_attn.models.registry import LANGUAGE, find
+from rnn_vs_attn.models.shapes import LanguageShape
+from rnn_vs_attn.records.types import Sample
+from rnn_vs_attn.suites.decode.case import DecodeCase
+from rnn_vs_attn.suites.measurement import Measurement
+
+CHECKED = 16  # tokens on which a layer's steps are held against its forward
+
+
+def decoder(case: DecodeCase, seed: int) -> Decoder:
+    """The module of a case with the weights and the context of `seed`. CaseFault where it cannot decode."""
+    set_precision(tf32=False)
+    seed_all(seed)
+    device, dtype = torch.device(case.device), DTYPES[case.dtype]
+    module = build.cast(module_of(case).to(device), dtype).eval()
+    if find(case.model).family == LANGUAGE:
+        ids = torch.randint(case.vocab_size, (case.batch_size, case.seq_len), device=device)
+        return Decoder(module, ids)
+    checked = torch.randn(case.batch_size, CHECKED, case.d_model, device=device, dtype=dtype)
+    if not decoding.draws_numbers(module, checked):
+        decoding.check(module, checked)
+    context = torch.randn(case.batch_size, case.seq_len, case.d_model, device=device, dtype=dtype)
+    return Decoder(module, context, torch.randn_like(context[:, 0]))
+
+
+def module_of(case: DecodeCase) -> nn.Module:
+    spec = find(case.model)
+    if spec.family == LANGUAGE:
+        room = case.seq_len + DECODED
+        size = (case.d_model, case.num_heads, case.num_layers, case.vocab_size)
+        return language.build(spec, LanguageShape(*size, context_len=room, memory_len=case.memory_len))
+    return build.build(spec, case.shape)
+
+
+def probe(case: DecodeCase) -> None:
+    """CaseFault where a user's module cannot decode."""
+    decoder(case, 0)
+
+
+def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
+    """One round: prefills, then steps; the sizes, which have no noise, in the first."""
+    with torch.no_grad():
+        made = decoder(case, turn.seed)
+        said = decoder_conduct.renew_between_calls(made)
+        if turn.first:
+            said += [*_of_batch(case, made.module).warnings, *decoder_conduct.not_finite(made)]
+        prefills, after = decoding.prefills(made, turn.enough)
+        yield Sample("prefill_time", median(prefills), blocks=prefills, warnings=said)
+        if turn.first:
+            yield Sample("state_size", decoding.state_bytes(after[1]))
+            yield Sample("num_params", build.count_parameters(made.module))
+        steps = decoding.steps(made, after, turn.enough)
+        yield Sample("step_time", steps.median, details={"steps": len(steps.seconds)})
+        yield Sample("step_time_p95", steps.percentile_95)
+
+
+def _of_batch(case: DecodeCase, module: nn.Module) -> batch_independence.Batch:
+    """How the module treats a batch. CaseFault where a language model runs over it; of layers that is asked before."""
+    if find(case.model).family != LANGUAGE:
+        return batch_independence.of(module, case.batch_size, case.seq_len, case.d_model)
+    found = batch_independence.of_ids(module, case.vocab_size, case.seq_len)
+    found.refuse()
+    return found
+
+
+MEASUREMENT = Measurement(measure, probe=probe, trains=False)

@@ -1,0 +1,80 @@
+"""What the worker runs of `gradflow`: fresh weights and a fresh input each round, and the norm at every distance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.isolation.seeds import seed_all
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure.gradient import flow as adjoint
+from rnn_vs_attn.measure.gradient.norms import Flow
+from rnn_vs_attn.models import build, initialise
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.records.types import Sample
+from rnn_vs_attn.suites.gradflow import samples
+from rnn_vs_attn.suites.gradflow.case import GradflowCase
+from rnn_vs_attn.suites.measurement import Measurement
+
+
+def module_of(case: GradflowCase) -> nn.Module:
+    """The module of a case on its device, in float64, with the weights that --init names."""
+    make = build.build_blocks if case.block else build.build
+    module = make(find(case.model), case.shape).double()
+    initialise.apply(case.init, module, case.seq_len)
+    return adjoint.make_ready(module.to(case.device))
+
+
+def probe(case: GradflowCase) -> None:
+    """CaseFault where a module has no gradient to give; an error of its own is a fault too."""
+    with adjoint.float64():
+        x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
+        adjoint.check(module_of(case), x)
+
+
+def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
+    """One round: fresh weights, a fresh input, and the norm at every distance of the grid."""
+    module, flow = _round(case, turn.seed)
+    if turn.seed == 0:
+        _BESIDE_GRID[case] = samples.beside_grid(flow)
+    elif case not in _BESIDE_GRID:
+        _BESIDE_GRID[case] = _of_first_round(case)
+    beside = _BESIDE_GRID[case]
+    if isinstance(beside, str):
+        flow, beside = replace(flow, warnings=[*flow.warnings, beside]), ([], [])
+    yield from samples.norms(flow, *beside)
+    yield samples.reach(flow.log10.tolist(), flow.most.tolist(), case.reach_threshold)
+    if case.block:
+        yield from samples.identity(flow.beside_identity, flow.warnings)
+    if find(case.model).traits.recurrent_matrix:
+        yield from samples.spectrum(module)
+
+
+def _round(case: GradflowCase, seed: int) -> tuple[nn.Module, Flow]:
+    seed_all(seed)
+    with adjoint.float64():
+        module = module_of(case)
+        x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
+        cotangents = adjoint.cotangents(case.probes, case.d_model, case.exact, x.device)
+        return module, adjoint.flow(module, x, cotangents)
+
+
+# Distances beside the grid, past and future, of each case: those of its first round, so that all rounds have the same;
+# or why they are unknown.
+_BESIDE_GRID: dict[GradflowCase, tuple[list[int], list[int]] | str] = {}
+
+
+def _of_first_round(case: GradflowCase) -> tuple[list[int], list[int]] | str:
+    """In a process that has not measured it, as after --resume."""
+    try:
+        return samples.beside_grid(_round(case, 0)[1])
+    except Exception as error:
+        reason = error.reason if isinstance(error, CaseFault) else first_line(error)
+        return f"no distances beside the grid are shown: they are those of the first round, which failed ({reason})"
+
+
+MEASUREMENT = Measurement(measure, probe=probe)

@@ -1,0 +1,37 @@
+"""Metrics that two suites or more share, each defined once, and those of the machine."""
+
+from __future__ import annotations
+
+from rnn_vs_attn.records.types import ROUND_TIME, Metric
+
+FORWARD_TIME = Metric("forward_time", "s", title="forward, no gradient kept")
+TRAIN_TIME = Metric("train_time", "s", title="forward and backward")
+BACKWARD_TIME = Metric("backward_time", "s", title="backward within the training pass")
+HOST_TIME = Metric("host_time", "s", title="the host's own time for the same call")
+PREFILL_TIME = Metric("prefill_time", "s", title="the context taken in at once, to the state after it")
+STEP_TIME = Metric("step_time", "s", title="one token decoded, the median over steps")
+
+PEAK_MEMORY = Metric("peak_memory", "B", title="above the start; of training the gradients are in it")
+STATE_SIZE = Metric("state_size", "B", "lower", exact=True, title="what is carried on after seq_len tokens")
+WEIGHTS_SIZE = Metric("weights_size", "B", "lower", exact=True, title="bytes of the parameters")
+NUM_PARAMS = Metric("num_params", "1", "none", exact=True)
+FLOPS = Metric("flops", "1", "none", exact=True, title="matrix products; of your own module counted as it ran")
+TOKEN_FLOPS = Metric("flops", "FLOP", "none", exact=True, title="matrix products of a forward pass, a token")
+
+RATIO = Metric("ratio", "1", "none", title="of one case to another in the same round")
+EXPONENT = Metric("exponent", "1", "none", title="b of value = a * size**b")
+CROSSING = Metric("crossing", "1", "none", title="the seq_len from which the baseline's costs are the larger ones")
+VERDICT = Metric("verdict", "text", "none", title="the law that was found, or what became of a claim")
+
+# Of the machine
+
+ROUND_METRIC = Metric(ROUND_TIME, "s", "none", title="one round, start-up of its worker aside")
+ANCHORS = (
+    Metric("peak_flops", "FLOP/s", "higher", title="the fastest matrix product"),
+    Metric("product_flops", "FLOP/s", "higher", title="a matrix product, by the way it takes"),
+    Metric("peak_bandwidth", "B/s", "higher", title="a copy, bytes read and written"),
+    Metric("python_loop_time", "s", "lower", title="one step of a Python loop"),
+)
+
+# What tells whether the machine is the same, of each kind of bottleneck one; product_flops is inside peak_flops.
+CALIBRATION = frozenset(("peak_flops", "peak_bandwidth", "python_loop_time"))

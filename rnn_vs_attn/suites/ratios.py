@@ -1,0 +1,29 @@
+"""Ratios of one case to another, formed within rounds and stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnn_vs_attn.records.query import derived, without
+from rnn_vs_attn.records.types import AxisValue, Record
+from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.suites.metrics import RATIO
+
+
+def ratio_record(candidate: Record, baseline: Record) -> Record | None:
+    """candidate / baseline within rounds, at the candidate's axes with `of`; None where no round has both."""
+    found = intervals.ratio(candidate.samples, baseline.samples)
+    if found is None:
+        return None
+    if candidate.exact:
+        found = intervals.estimate([found.median], exact=True)
+    pairs = zip(candidate.samples, baseline.samples, strict=False)
+    samples = [c / b if c is not None and b else None for c, b in pairs]
+    axes = candidate.axes | {"of": candidate.metric}
+    return derived(RATIO, candidate.suite, axes, samples, found)
+
+
+def like(record: Record, others: Sequence[Record], *apart: str, **axes: AxisValue) -> Record | None:
+    """The record of others that differs in the axes named only, and has those given."""
+    wanted = without(record.axes, *apart)
+    return next((r for r in others if axes.items() <= r.axes.items() and without(r.axes, *apart) == wanted), None)

@@ -1,0 +1,37 @@
+"""How layers treat a batch, asked once of each model and width."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from torch import nn
+
+from rnn_vs_attn.measure.conduct import batch_independence
+from rnn_vs_attn.measure.conduct.batch_independence import Batch
+from rnn_vs_attn.models import build
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.registry import ENCODER, LANGUAGE, find
+from rnn_vs_attn.suites.case import Case
+
+
+class Batches:
+    """What was found so far in this process."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, Shape], Batch] = {}
+
+    def of(self, model: str, shape: Shape, module: nn.Module | None = None) -> Batch:
+        """How a model of that shape treats a batch. module: the model, where it is built."""
+        key = model, dataclasses.replace(shape, batch_size=0, seq_len=0)
+        if key not in self._found:
+            made = build.build(find(model), shape) if module is None else module
+            self._found[key] = batch_independence.of(made.eval(), shape.batch_size, shape.seq_len, shape.d_model)
+        return self._found[key]
+
+    def of_case(self, case: Case, first: bool) -> Batch:
+        """How the layer of a case treats a batch, in its first round. CaseFault where it runs over it."""
+        if not first or find(case.model).family in (LANGUAGE, ENCODER):  # of token ids: their suites ask
+            return Batch()
+        found = self.of(case.model, case.shape)
+        found.refuse()
+        return found
