@@ -257,7 +257,7 @@ def test_outputs_and_gradients_that_are_not_finite_are_said(factor: float, said:
 
 
 class ScriptedClock:
-    """Calls of 10 ms; of each pass a block of one call first, as the first is thrown away."""
+    """Calls of 10 ms, of which it remembers the pass and the number in a block."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int]] = []
@@ -267,9 +267,11 @@ class ScriptedClock:
         return Block(0.010, backward=0.005, wall=0.010 * loops)
 
 
-@pytest.mark.parametrize(("share", "num_blocks"), [(1.0, 8), (0.5, 4), (0.0, 1)])
-def test_passes_are_timed_as_bench_times_them(share: float, num_blocks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Warmed up until settled, then blocks as long as calibrated, of which the sample is the median."""
+@pytest.mark.parametrize(("share", "warm_up", "num_blocks"), [(1.0, 20, 8), (0.5, 12, 4), (0.0, 0, 1)])
+def test_passes_are_timed_as_bench_times_them(
+    share: float, warm_up: int, num_blocks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that is thrown away, a warm-up in windows of a quarter, one to calibrate, then blocks."""
     clock, case = ScriptedClock(), gpt("1x64", seq_len=4)
     monkeypatch.setattr(token_passes, "clock_for", lambda device: clock)
     workload = token_passes.made(lambda: variants_gpt_measure.make(case), case, 0, 11)
@@ -278,7 +280,6 @@ def test_passes_are_timed_as_bench_times_them(share: float, num_blocks: int, mon
     assert (forward.value, forward.blocks, train.blocks) == (0.010, [0.010] * num_blocks, [0.010] * num_blocks)
     assert (forward.details["loops"], forward.details["settled"]) == (1, share > 0)
     assert "settled" not in train.details  # of a module that is warm
-    warm_up = 20 if share == 1.0 else 10 if share == 0.5 else 0
     assert len([name for name, _ in clock.asked if name == "forward"]) == 1 + warm_up + 1 + num_blocks
     assert len([name for name, _ in clock.asked if name == "train"]) == 1 + 1 + num_blocks
 

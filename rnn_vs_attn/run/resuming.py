@@ -50,10 +50,10 @@ def read(suite: Suite, path: Path, retry: bool) -> Stored:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
     if head.settings.get("inputs", 1) != suite.analysis.inputs:
         raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
-    if has_other_names(path):
-        return Stored(_finished(path, retry), axes, made, limits, [], over=True)
+    over = has_other_names(path)
+    head, lines = (_finished(path, retry), []) if over else (head, _lines(suite, path, made))
     settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
-    return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, _lines(suite, path, made))
+    return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, lines, over)
 
 
 def _finished(path: Path, retry: bool) -> Run:

@@ -18,7 +18,7 @@ from rnn_vs_attn.suites.metrics import (
     FLOPS_FRACTION,
     FLOPS_PER_SECOND,
     RATIO,
-    TRAIN_TOKENS_PER_SECOND,
+    TOKENS_PER_SECOND,
 )
 
 TIMES = ("forward_time", "backward_time", "train_time")
@@ -76,7 +76,7 @@ def _rates(records: Sequence[Record]) -> Iterator[Record]:
     for time in measured(records, "train_time"):
         axes = time.axes
         tokens = float(axes["batch_size"] or 0) * float(axes["seq_len"] or 0)
-        yield rate(time, TRAIN_TOKENS_PER_SECOND, tokens)
+        yield rate(time, TOKENS_PER_SECOND, tokens)
         flops = record_at(records, "flops", axes | {"pass": "train"})
         if flops is None or flops.median is None:
             continue

@@ -28,8 +28,6 @@ COLUMNS = (
     _ratio("FLOPs ÷ bert", "flops_per_token", ""),
     _ratio("forward ÷ bert", "forward_time"),
     _ratio("train ÷ bert", "train_time"),
-    _ratio("forward call ÷ bert", "forward_call_time"),
-    _ratio("train call ÷ bert", "train_call_time"),
     _ratio("train MiB ÷ bert", "peak_memory", **{"pass": "train"}),
 )
 
