@@ -1,4 +1,4 @@
-"""One case made ready to run: a module, its input, and the two passes that are measured."""
+"""Mixers and models of token ids made ready to run: a module, its input, and the two passes that are measured."""
 
 from __future__ import annotations
 
@@ -111,6 +111,22 @@ class Workload:
             self._holdings.put_back(care.changes)
 
 
+class TokenWorkload(Workload):
+    """A model of token ids with ids (B, L) as its input, which has no gradient, and nothing that is to be renewed."""
+
+    @classmethod
+    def of_ids(cls, module: nn.Module, ids: Tensor, run: Callable[[Tensor], Tensor] | None = None) -> TokenWorkload:
+        """`run` keeps the positions: its output is (B, L, ...), as of one token alone it is (B, 1, ...)."""
+        run = run or module
+        with torch.no_grad():
+            of_one = run(ids[:, :1])
+        shape = (*ids.shape, *of_one.shape[2:])
+        return cls(module, run, ids, torch.randn(shape, dtype=of_one.dtype, device=of_one.device))
+
+    def renew(self, care: Care = EVERYTHING) -> None:
+        """All calls are given the same ids: the program's own models only read them."""
+
+
 @contextmanager
 def mode(workload: Workload, name: str) -> Iterator[None]:
     """Inference: eval and no gradient. Not inference_mode: a module may cache tables that training reads later."""
@@ -118,3 +134,40 @@ def mode(workload: Workload, name: str) -> Iterator[None]:
     with torch.set_grad_enabled(name == "train"):
         yield
         note_grad_mode(name == "train")
+
+
+# Token models whose weights are not drawn as usual
+
+
+def filled(make: Callable[[], nn.Module], device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """A module whose weights are all alike: for its memory, which does not depend on them.
+
+    They are written to, since memory that was never touched does not count as taken.
+    """
+    module = _empty(make, device, dtype)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.fill_(0.01)
+    return module
+
+
+def drawn(make: Callable[[], nn.Module], device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """A module with weights of N(0, 0.02), biases of 0 and norms of 1: for its times.
+
+    Building it as usual draws every weight twice, which takes longer than the passes that are timed.
+    """
+    module = _empty(make, device, dtype)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if parameter.dim() == 1:
+                parameter.fill_(0.0 if name.endswith("bias") else 1.0)
+            else:
+                parameter.normal_(std=0.02)
+    return module
+
+
+def _empty(make: Callable[[], nn.Module], device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """The module with room for its weights and nothing written there."""
+    with torch.device("meta"):
+        module = make()
+    return module.to(dtype).to_empty(device=device)

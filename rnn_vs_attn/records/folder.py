@@ -2,8 +2,6 @@
 
 `samples.jsonl` is the truth (append-only, a line a sample); `records.jsonl` is made from it after each round and is
 what every reader reads; `run.json` says what was asked and on which machine.
-
-History of SCHEMA: 1, the first.
 """
 
 from __future__ import annotations
@@ -17,16 +15,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.migrations import SCHEMA, Line, migrated
 from rnn_vs_attn.records.strict_json import dump, parsed
-from rnn_vs_attn.records.types import STATUSES, Axes, Record, Run, SampleLine
+from rnn_vs_attn.records.types import STATUSES, Record, Run, SampleLine
 from rnn_vs_attn.text.safe import encodable
-
-SCHEMA = 1
-_LATER_AXES: Axes = {"kernel_size": 4, "window": 64}  # no model had a use for them before
-_HAVE_LATER_AXES = ("bench", "gradflow", "decode")
 
 _LARGEST = 1 << 30  # bytes of a file that is read
 
@@ -155,36 +150,46 @@ def _whole_lines(content: bytes) -> int:
     return content.rfind(b"\n") + 1
 
 
-Line = TypeVar("Line", SampleLine, Record)
-
-
 def read_run(path: Path) -> Run:
     """The run in folder `path`. UserError that names the file and line where it cannot be read."""
-    head = _read_head(path / "run.json")
-    return replace(head, records=list(_read_lines(path / "records.jsonl", Record)))
+    head, schema = _read_head(path / "run.json")
+    return replace(head, records=[migrated(r, schema) for r in _read_lines(path / "records.jsonl", Record)])
 
 
 def read_head(path: Path) -> Run:
     """The run in folder `path` without its records."""
-    return _read_head(path / "run.json")
+    return _read_head(path / "run.json")[0]
 
 
 def read_samples(path: Path) -> list[SampleLine]:
     """All whole lines of the folder's `samples.jsonl`; a torn last line is not one."""
-    return list(_read_lines(path / "samples.jsonl", SampleLine, torn_end=True))
+    return [new for _, new in _samples(path)]
 
 
-def _read_head(file: Path) -> Run:
+def has_other_names(path: Path) -> bool:
+    """Whether samples in the folder are of metrics that have another name by now, so that none can be added to them."""
+    return any(stored.metric != new.metric for stored, new in _samples(path))
+
+
+def _samples(path: Path) -> list[tuple[SampleLine, SampleLine]]:
+    """Each sample as it is stored and as it is called by now. A folder without a head is one that this version made."""
+    schema = _read_head(path / "run.json")[1] if (path / "run.json").exists() else SCHEMA
+    lines = _read_lines(path / "samples.jsonl", SampleLine, torn_end=True)
+    return [(line, migrated(line, schema)) for line in lines]
+
+
+def _read_head(file: Path) -> tuple[Run, int]:
+    """What it holds beside its schema, and that."""
     validate = _adapter(Run)
     try:
         content = parsed(_read(file))
         if not isinstance(content, dict):
             raise UserError(f"{file} is not a run's file: it holds no object")
         schema = content.pop("schema", None)
-        if schema != SCHEMA:
-            raise UserError(f"{file} has schema {schema}; this version reads schema {SCHEMA}")
+        if type(schema) is not int or not 1 <= schema <= SCHEMA:
+            raise UserError(f"{file} has schema {schema}; this version reads schemas 1 to {SCHEMA}")
         head: Run = validate(json.dumps(content))
-        return head
+        return head, schema
     except ValueError as error:
         raise UserError(f"{file} is damaged: {_short(error)}") from None
 
@@ -205,14 +210,7 @@ def _read_lines(file: Path, kind: type[Line], torn_end: bool = False) -> Iterato
             raise UserError(f"{file}, line {number} is damaged: {_short(error)}") from None
         if item.status not in STATUSES:
             raise UserError(f"{file}, line {number} is damaged: unknown status {item.status!r}")
-        yield _with_later_axes(item)
-
-
-def _with_later_axes(item: Line) -> Line:
-    """With the axes that its suite's cases got later, at the values that measured nothing else before."""
-    later = _LATER_AXES if item.suite in _HAVE_LATER_AXES and "num_layers" in item.axes else {}
-    missing = {name: value for name, value in later.items() if name not in item.axes}
-    return replace(item, axes={**item.axes, **missing}) if missing else item
+        yield item
 
 
 def _read(file: Path) -> bytes:

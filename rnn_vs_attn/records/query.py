@@ -49,16 +49,11 @@ def derived(
     )
 
 
-def rate(time: Record, metric: str, amount: float) -> Record:
+def rate(time: Record, metric: Metric, amount: float) -> Record:
     """`amount` a second, formed within rounds from a record of seconds."""
     samples = [None if value is None else amount / value for value in time.samples]
     values = [value for value in samples if value is not None]
-    return derived(Metric(metric, "1/s", "higher"), time.suite, time.axes, samples, estimate(values))
-
-
-def tokens_per_second(steps: Iterable[Record]) -> list[Record]:
-    """Of records of decoding a token: all sequences of the batch together."""
-    return [rate(step, "tokens_per_second", float(step.axes["batch_size"] or 0)) for step in steps]
+    return derived(metric, time.suite, time.axes, samples, estimate(values))
 
 
 def record_at(records: Sequence[Record], metric: str, axes: Mapping[str, AxisValue]) -> Record | None:
@@ -66,8 +61,8 @@ def record_at(records: Sequence[Record], metric: str, axes: Mapping[str, AxisVal
     return next((r for r in records if r.metric == metric and r.axes == axes), None)
 
 
-def share(speed: Record, peak: Record | None, metric: str) -> Iterator[Record]:
+def share(speed: Record, peak: Record | None, metric: Metric) -> Iterator[Record]:
     """A rate as a part of the machine's own peak in the same round; nothing where that is not known."""
     result = ratio(speed.samples, peak.samples) if peak else None
     if result is not None:
-        yield derived(Metric(metric, "1", "higher"), speed.suite, speed.axes, [], result)
+        yield derived(metric, speed.suite, speed.axes, [], result)

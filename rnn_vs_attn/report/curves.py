@@ -10,11 +10,9 @@ from typing import Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.records.query import Group, derived, without
-from rnn_vs_attn.records.types import AxisValue, Metric, Record
+from rnn_vs_attn.records.types import Axes, AxisValue, Metric, Record
 from rnn_vs_attn.report.plots import Mark, Series
 from rnn_vs_attn.stats import crossings, intervals
-
-Axes = dict[str, AxisValue]
 
 
 def curves(records: Iterable[Record]) -> dict[Group, list[Record]]:
@@ -50,7 +48,7 @@ def crossing(metric: Metric, curve: Sequence[Record], base: Sequence[Record]) ->
     rounds = [values for values in by_round([*curve, *base]) if min(values) > 0]
     ours, theirs = ([values[part] for values in rounds] for part in (slice(len(lengths)), slice(len(lengths), None)))
     found = crossings.crossing(lengths, ours, theirs)
-    axes: Axes = dict(without(curve[0].axes, "seq_len"))
+    axes: dict[str, AxisValue] = dict(without(curve[0].axes, "seq_len"))
     axes |= {"of": curve[0].metric, "seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
     each = [crossings.crossing(lengths, [mine], [other]).at for mine, other in zip(ours, theirs, strict=True)]
     result = None if found.at is None else intervals.Estimate(found.at, found.low, found.high, found.rounds)

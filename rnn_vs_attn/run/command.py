@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn import units
@@ -80,7 +81,9 @@ def resume(suite: Suite, options: RunOptions) -> int:
     """Go on with the run in `options.resume`, under its own settings; the exit code."""
     begun, path = time.monotonic(), options.resume
     assert path is not None
-    stored = resuming.read(suite, path)
+    stored = resuming.read(suite, path, options.retry)
+    if stored.over:
+        return _tell(suite, stored.head, path, stored.limits, options)
     head, limits, lines = stored.head, stored.limits, stored.lines
     if options.retry and any(line.status != "ok" for line in lines):
         head = dataclasses.replace(head, status="interrupted", finished=None)
@@ -142,13 +145,20 @@ def _run(
     if goes_on:
         output.write(suite, run, folder, limits)
     folder.close()
+    return _tell(suite, run, folder.path, limits, options, part, code)
+
+
+def _tell(
+    suite: Suite, run: Run, path: Path, limits: Limits, options: RunOptions, part: Part = WHOLE, code: int = DONE
+) -> int:
+    """Show a run that has ended, or was interrupted with the exit code given; the exit code."""
     if options.as_json:
-        part.take_document(output.document(suite, run, folder.path))
+        part.take_document(output.document(suite, run, path))
     else:
         output.show(suite, run, limits)
     if not options.quiet:
         state = "Interrupted; go on with" if code else "Written to"
-        way = f"rnn-vs-attn {suite.command} --resume {folder.path}" if code else str(folder.path)
+        way = f"rnn-vs-attn {suite.command} --resume {path}" if code else str(path)
         say(f"{state} {way}")
     if code:
         return code

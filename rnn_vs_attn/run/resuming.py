@@ -11,8 +11,8 @@ from typing import Any
 
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.limits import Budget, Limits
-from rnn_vs_attn.records.checks import checked_head, problem_of_axes, problem_of_value
-from rnn_vs_attn.records.folder import read_samples
+from rnn_vs_attn.records.checks import checked_head, checked_run, problem_of_axes, problem_of_value
+from rnn_vs_attn.records.folder import has_other_names, read_samples
 from rnn_vs_attn.records.types import CASE_RETRIED, ROUND_DROPPED, ROUND_TIME, Run, SampleLine
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.run.cases import AxisValues, option_name
@@ -26,23 +26,23 @@ _MOST_ROUNDS = 100_000
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """What `--resume` goes on with."""
+    """What `--resume` goes on with. over: whether it cannot go on, as its metrics have other names by now; `head` has
+    its records then, and there are no lines.
+    """
 
     head: Run
     axes: AxisValues
     cases: list[Case]
     limits: Limits
     lines: list[SampleLine]
+    over: bool = False
 
 
-def read(suite: Suite, path: Path) -> Stored:
-    """The run of a suite in folder `path`. UserError where it is another suite's, damaged, or of other inputs."""
-    head = checked_head(path)
-    if head.suite != suite.name:
-        command = next((other.command for other in SUITES if other.name == head.suite), head.suite)
-        raise UserError(
-            f"{path} holds a run of {head.suite!r}, not of {suite.name!r}; use rnn-vs-attn {command} --resume {path}"
-        )
+def read(suite: Suite, path: Path, retry: bool) -> Stored:
+    """The run of a suite in folder `path`. UserError where it is another suite's, damaged, or of other inputs, or where
+    it is to go on with other metrics. retry: whether it goes on with what failed.
+    """
+    head = _head(suite, path)
     try:
         axes = _axes(suite, head.settings["axes"])
         made, limits = cases.cases(suite, axes), _limits(head.settings["limits"])
@@ -50,8 +50,29 @@ def read(suite: Suite, path: Path) -> Stored:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
     if head.settings.get("inputs", 1) != suite.analysis.inputs:
         raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
+    over = has_other_names(path)
+    head, lines = (_finished(path, retry), []) if over else (head, _lines(suite, path, made))
     settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
-    return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, _lines(suite, path, made))
+    return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, lines, over)
+
+
+def _finished(path: Path, retry: bool) -> Run:
+    """A run whose metrics have other names by now, with its records. UserError where it is not to be left as it is."""
+    run = checked_run(path)
+    if run.status != "complete" or (retry and any(record.status != "ok" for record in run.records)):
+        raise UserError(f"{path} was begun by a version that measures by other definitions; start a run of its own")
+    return run
+
+
+def _head(suite: Suite, path: Path) -> Run:
+    """The head of a run. UserError where it is another suite's."""
+    head = checked_head(path)
+    if head.suite != suite.name:
+        command = next((other.command for other in SUITES if other.name == head.suite), head.suite)
+        raise UserError(
+            f"{path} holds a run of {head.suite!r}, not of {suite.name!r}; use rnn-vs-attn {command} --resume {path}"
+        )
+    return head
 
 
 def _axes(suite: Suite, stored: Mapping[str, Any]) -> AxisValues:

@@ -45,9 +45,11 @@ SIZE_COLUMNS = (
     Column("parameters", "num_params", whole),
     Column("published", "published_params", millions, spare=True),
     Column("weights MiB", "weights_size", units.mebibytes, spare=True),
-    Column("FLOPs a token", "flops", units.scaled, spare=True),
+    Column("FLOPs a token", "flops_per_token", units.scaled, spare=True),
     time("forward ms", "forward_time"),
     time("train ms", "train_time"),
+    time("forward call ms", "forward_call_time"),  # of runs of schema 1: calls without a warm-up
+    time("train call ms", "train_call_time"),
     Column("forward MiB", "peak_memory", units.mebibytes, FORWARD),
     Column("train MiB", "peak_memory", units.mebibytes, TRAIN),
 )

@@ -16,12 +16,22 @@ STATE_SIZE = Metric("state_size", "B", "lower", exact=True, title="what is carri
 WEIGHTS_SIZE = Metric("weights_size", "B", "lower", exact=True, title="bytes of the parameters")
 NUM_PARAMS = Metric("num_params", "1", "none", exact=True)
 FLOPS = Metric("flops", "1", "none", exact=True, title="matrix products; of your own module counted as it ran")
-TOKEN_FLOPS = Metric("flops", "FLOP", "none", exact=True, title="matrix products of a forward pass, a token")
+FLOPS_PER_TOKEN = Metric(
+    "flops_per_token", "FLOP", "none", exact=True, title="matrix products of a forward pass, a token"
+)
 
 RATIO = Metric("ratio", "1", "none", title="of one case to another in the same round")
-EXPONENT = Metric("exponent", "1", "none", title="b of value = a * size**b")
+EXPONENT = Metric("exponent", "1", "none", title="b of value = a * x**b; x is a length, a width or num_params")
 CROSSING = Metric("crossing", "1", "none", title="the seq_len from which the baseline's costs are the larger ones")
-VERDICT = Metric("verdict", "text", "none", title="the law that was found, or what became of a claim")
+
+# Of the table alone
+
+TOKENS_PER_SECOND = Metric("tokens_per_second", "1/s", "higher", title="of a training pass, all of its tokens")
+DECODED_TOKENS_PER_SECOND = Metric("decoded_tokens_per_second", "1/s", "higher", title="of all sequences together")
+FLOPS_PER_SECOND = Metric("flops_per_second", "1/s", "higher", title="flops / the time of the pass")
+FLOPS_FRACTION = Metric("flops_fraction", "1", "higher", title="flops_per_second / peak_flops")
+BYTES_PER_SECOND = Metric("bytes_per_second", "1/s", "higher", title="the least that a training pass moves")
+BANDWIDTH_FRACTION = Metric("bandwidth_fraction", "1", "higher", title="bytes_per_second / peak_bandwidth")
 
 # Of the machine
 

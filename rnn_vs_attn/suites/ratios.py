@@ -1,13 +1,13 @@
-"""Ratios of one case to another, formed within rounds and stored."""
+"""What several suites read out of their records: ratios of one case to another, rates of decoding."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from rnn_vs_attn.records.query import derived, without
+from rnn_vs_attn.records.query import derived, rate, without
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.metrics import RATIO
+from rnn_vs_attn.suites.metrics import DECODED_TOKENS_PER_SECOND, RATIO
 
 
 def ratio_record(candidate: Record, baseline: Record) -> Record | None:
@@ -27,3 +27,8 @@ def like(record: Record, others: Sequence[Record], *apart: str, **axes: AxisValu
     """The record of others that differs in the axes named only, and has those given."""
     wanted = without(record.axes, *apart)
     return next((r for r in others if axes.items() <= r.axes.items() and without(r.axes, *apart) == wanted), None)
+
+
+def decoded_tokens(steps: Iterable[Record]) -> list[Record]:
+    """Tokens a second of records of decoding one: all sequences of the batch together."""
+    return [rate(step, DECODED_TOKENS_PER_SECOND, float(step.axes["batch_size"] or 0)) for step in steps]

@@ -11,7 +11,7 @@ from rnn_vs_attn.records.query import derived, measured
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.case import ITEMSIZE, Case, axes_of
-from rnn_vs_attn.suites.metrics import NUM_PARAMS, TOKEN_FLOPS, WEIGHTS_SIZE
+from rnn_vs_attn.suites.metrics import FLOPS_PER_TOKEN, NUM_PARAMS, WEIGHTS_SIZE
 
 _PUBLISHED = Metric("published_params", "1", "none", exact=True)
 
@@ -20,7 +20,7 @@ def counts(shape: AlbertShape | GPTShape, case: Case) -> dict[Metric, float]:
     """What is counted from the definition of a size."""
     return {
         NUM_PARAMS: shape.num_params,
-        TOKEN_FLOPS: shape.forward_flops(case.batch_size, case.seq_len) / (case.batch_size * case.seq_len),
+        FLOPS_PER_TOKEN: shape.forward_flops(case.batch_size, case.seq_len) / (case.batch_size * case.seq_len),
         WEIGHTS_SIZE: shape.num_params * ITEMSIZE[case.dtype],
     }
 

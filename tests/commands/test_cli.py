@@ -26,6 +26,7 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.registry import BUILT_IN, find
 from rnn_vs_attn.models.shapes import AlbertShape
+from rnn_vs_attn.records.migrations import SCHEMA
 from rnn_vs_attn.records.timing import Block, Ready
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.blocks import timed_samples
@@ -141,7 +142,7 @@ def test_json_is_one_document_and_nothing_else(finished: tuple[Path, subprocess.
 def test_a_run_folder_holds_what_the_design_says(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     folder = finished[0]
     head = json.loads((folder / "run.json").read_text())
-    assert (head["schema"], head["suite"], head["status"]) == (1, "bench", "complete")
+    assert (head["schema"], head["suite"], head["status"]) == (SCHEMA, "bench", "complete")
     assert head["environment"]["fingerprint"]
     assert "| model | seq_len |" in (folder / "table.md").read_text()
     rows = list(csv.DictReader((folder / "table.csv").open()))

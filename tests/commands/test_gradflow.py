@@ -52,10 +52,10 @@ def test_a_run_keeps_records_tables_and_plots(tmp_path: Path) -> None:
     found = {(r.axes.get("model"), r.metric, r.axes.get("distance")): r for r in records}
     assert {len(r.samples) for r in records if r.metric == "gradient_norm_log10" and r.ok} == {6}
 
-    assert found["flows:WithStep", "verdict", None].details["text"] == "vanishing"
+    assert found["flows:WithStep", "gradient_law", None].details["text"] == "vanishing"
     assert found["flows:WithStep", "decay", None].median == pytest.approx(0.9, abs=1e-9)
     assert found["flows:WithStep", "half_life", None].median == pytest.approx(6.578813, abs=1e-6)
-    assert found["attention", "verdict", None].details["text"] in ("flat", "undecided")
+    assert found["attention", "gradient_law", None].details["text"] in ("flat", "undecided")
     assert found["rnn", "spectral_radius", None].median is not None
 
     beyond = found["flows:Window", "gradient_norm_log10", 16]
@@ -82,7 +82,7 @@ def test_json_is_one_document(tmp_path: Path) -> None:
     done = run("gradflow", *words, cwd=tmp_path)
     document = json.loads(done.stdout)
     metrics = {record["metric"] for record in document["records"]}
-    assert {"gradient_norm_log10", "reach", "identity_share", "verdict"} <= metrics
+    assert {"gradient_norm_log10", "reach", "identity_share", "gradient_law"} <= metrics
     assert done.stderr == ""
 
 

@@ -435,12 +435,12 @@ def test_a_module_that_seeds_when_it_is_built_does_not_fix_what_is_drawn_after_i
 def test_a_call_so_long_that_the_first_one_is_the_number_keeps_to_its_label(monkeypatch: pytest.MonkeyPatch) -> None:
     device = torch.device("cpu")
     monkeypatch.setattr(calls, "_LONG", -1.0)
-    assert len(calls.seconds(lambda: None, device)) == 1
+    assert len(calls.repeated(lambda: None, device)[0]) == 1
     with pytest.raises(CaseFault, match="in calls that are timed"):
-        calls.seconds(lambda: torch.set_num_threads(2), device)
+        calls.repeated(lambda: torch.set_num_threads(2), device)
     monkeypatch.setattr(calls, "_LONG", 1e9)
     first = iter([True])
-    calls.seconds(lambda: next(first, False) and torch.set_num_threads(2), device, enough=0.0)  # it is thrown away
+    calls.repeated(lambda: next(first, False) and torch.set_num_threads(2), device, enough=0.0)  # it is thrown away
     assert torch.get_num_threads() == 1
 
 

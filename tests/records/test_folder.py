@@ -224,12 +224,12 @@ def test_an_unknown_status_is_named(tmp_path: Path) -> None:
         read_run(path)
 
 
-@pytest.mark.parametrize("schema", [0, SCHEMA + 1, "1", None])
+@pytest.mark.parametrize("schema", [0, SCHEMA + 1, "1", 1.0, True, None])
 def test_another_schema_is_named(tmp_path: Path, schema: object) -> None:
     path = complete(tmp_path / "run")
     head = json.loads((path / "run.json").read_text()) | {"schema": schema}
     (path / "run.json").write_text(json.dumps(head))
-    with pytest.raises(UserError, match=rf"run\.json has schema {schema}; this version reads schema {SCHEMA}"):
+    with pytest.raises(UserError, match=rf"run\.json has schema {schema}; this version reads schemas 1 to {SCHEMA}"):
         read_run(path)
 
 

@@ -1,1 +1,1 @@
-"""What depends on what: memory, longest chain, shortest route, reach."""
+"""What depends on what: memory, longest chain, shortest route, receptive field."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def reach(run: Callable[[Tensor], Tensor], tokens: Tensor, vocab_size: int) -> int:
+def receptive_field(run: Callable[[Tensor], Tensor], tokens: Tensor, vocab_size: int) -> int:
     """The largest distance at which another token changes run(tokens) at all; -1 where none does.
 
     tokens: ids (1, L). run: to the output at the last position, the same numbers for the same ids. Every distance is

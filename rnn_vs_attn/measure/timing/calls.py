@@ -42,11 +42,6 @@ def repeated(
     return found, made
 
 
-def seconds(call: Callable[[], Any], device: torch.device, enough: float = ENOUGH) -> list[float]:
-    """Seconds of each timed call."""
-    return repeated(call, device, enough)[0]
-
-
 def _timed(call: Callable[[], Any], begin: Callable[[], None], wait: Callable[[], None]) -> tuple[float, Any]:
     """Seconds of a call, and what it returned. begin: before it; wait: until the device has done it."""
     begin()

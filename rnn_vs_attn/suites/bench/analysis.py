@@ -6,11 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.query import Group, derived, measured, rate, record_at, share, without
-from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.report.curves import Axes, by_round, crossing, curves, seq_len_of
+from rnn_vs_attn.records.types import Axes, Record
+from rnn_vs_attn.report.curves import by_round, crossing, curves, seq_len_of
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.case import ITEMSIZE
-from rnn_vs_attn.suites.metrics import CROSSING, EXPONENT, RATIO
+from rnn_vs_attn.suites.metrics import (
+    BANDWIDTH_FRACTION,
+    BYTES_PER_SECOND,
+    CROSSING,
+    EXPONENT,
+    FLOPS_FRACTION,
+    FLOPS_PER_SECOND,
+    RATIO,
+    TOKENS_PER_SECOND,
+)
 
 TIMES = ("forward_time", "backward_time", "train_time")
 
@@ -67,21 +76,21 @@ def _rates(records: Sequence[Record]) -> Iterator[Record]:
     for time in measured(records, "train_time"):
         axes = time.axes
         tokens = float(axes["batch_size"] or 0) * float(axes["seq_len"] or 0)
-        yield rate(time, "tokens_per_second", tokens)
+        yield rate(time, TOKENS_PER_SECOND, tokens)
         flops = record_at(records, "flops", axes | {"pass": "train"})
         if flops is None or flops.median is None:
             continue
-        speed = rate(time, "flops_per_second", flops.median)
+        speed = rate(time, FLOPS_PER_SECOND, flops.median)
         yield speed
         where = {name: axes[name] for name in ("device", "dtype", "threads")}
-        yield from share(speed, record_at(records, "peak_flops", where), "flops_fraction")
+        yield from share(speed, record_at(records, "peak_flops", where), FLOPS_FRACTION)
         num_params = record_at(records, "num_params", axes)
         if num_params is not None and num_params.median is not None:
             width = record_at(records, "width", axes)
             used = axes | {"d_model": width.median} if width and width.median else axes
             moved = least_bytes(used, num_params.median)
-            bandwidth = rate(time, "bytes_per_second", moved)
-            yield from share(bandwidth, record_at(records, "peak_bandwidth", where), "bandwidth_fraction")
+            bandwidth = rate(time, BYTES_PER_SECOND, moved)
+            yield from share(bandwidth, record_at(records, "peak_bandwidth", where), BANDWIDTH_FRACTION)
 
 
 def least_bytes(axes: Axes, num_params: float) -> float:

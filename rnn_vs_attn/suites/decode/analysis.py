@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn.models.registry import BASELINE, LANGUAGE, LANGUAGE_BASELINE, find
-from rnn_vs_attn.records.query import Group, derived, measured, tokens_per_second
-from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.report.curves import Axes, crossing, curves, seq_len_of
+from rnn_vs_attn.records.query import Group, derived, measured
+from rnn_vs_attn.records.types import AxisValue, Record
+from rnn_vs_attn.report.curves import crossing, curves, seq_len_of
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.metrics import CROSSING
+from rnn_vs_attn.suites.ratios import decoded_tokens
 
 
 def base_of(model: str) -> str:
@@ -59,7 +60,7 @@ def _state_crossing(group: Group, sizes: Sequence[Record], base: Sequence[Record
     if grows is None:
         return
     before, a_token = grows
-    axes: Axes = dict(group)
+    axes: dict[str, AxisValue] = dict(group)
     axes |= {"of": "state_size", "seq_len_from": seq_len_of(sizes[0]), "seq_len_to": seq_len_of(sizes[-1])}
     value = ((sizes[-1].median or 0.0) - before) / a_token
     yield derived(CROSSING, sizes[0].suite, axes, [value], Estimate(value, None, None, 1), faster_beyond=axes["model"])
@@ -67,4 +68,4 @@ def _state_crossing(group: Group, sizes: Sequence[Record], base: Sequence[Record
 
 def expand(records: Sequence[Record]) -> list[Record]:
     """tokens/s, of all sequences of the batch together."""
-    return tokens_per_second(measured(records, "step_time"))
+    return decoded_tokens(measured(records, "step_time"))

@@ -17,7 +17,7 @@ COLUMNS = (
     columns.time("prefill ms", "prefill_time"),
     columns.time("step ms", "step_time"),
     Column("step p95 ms", "step_time_p95", units.milliseconds),
-    Column("tokens/s", "tokens_per_second", units.scaled),
+    Column("tokens/s", "decoded_tokens_per_second", units.scaled),
     Column("state KiB", "state_size", columns.kibibytes),
     Column("parameters", "num_params", columns.count, spare=True),
 )

@@ -17,12 +17,12 @@ from rnn_vs_attn.records.query import Group, derived, measured, without
 from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.stats import intervals as stats
 from rnn_vs_attn.stats.intervals import Estimate
-from rnn_vs_attn.suites.metrics import VERDICT
 
 DECAY = Metric("decay", "1", "none", title="factor a token, from the exponential fit")
 HALF_LIFE = Metric("half_life", "1", "higher", title="tokens in which the norm halves, where it decays exponentially")
 POWER_EXPONENT = Metric("power_exponent", "1", "none", title="b of norm = a * distance**b, where that law holds")
-METRICS = (DECAY, HALF_LIFE, POWER_EXPONENT, VERDICT)
+LAW = Metric("gradient_law", "text", "none", title="what the norm follows over the distance, such as vanishing")
+METRICS = (DECAY, HALF_LIFE, POWER_EXPONENT, LAW)
 
 BAND = math.log10(2)  # a change by less than this over the whole range counts as none
 LEAST_POINTS = 5
@@ -40,7 +40,7 @@ class Curve:
 
 
 def derive(records: Sequence[Record]) -> list[Record]:
-    """decay, half_life, power_exponent and verdict of every case."""
+    """decay, half_life, power_exponent and gradient_law of every case."""
     groups: dict[Group, list[Record]] = {}
     for record in records:
         if record.metric == "gradient_norm_log10" and record.status == "ok" and _distance(record) >= 1:
@@ -76,11 +76,11 @@ def _of_case(group: Group, records: Sequence[Record]) -> Iterator[Record]:
     end = min((_distance(record) for record in gaps), default=math.inf)
     curve = curve_of([record for record in records if _distance(record) < end])
     reached = max(curve.distances, default=0.0)
-    word, reason = verdict(curve)
+    word, reason = settled_law(curve)
     if gaps:
         law = "" if word == "undecided" else f"; {word} up to there"
         word, reason = "undecided", f"exactly 0, or absent, in some rounds from distance {end:.0f} on{law}"
-    yield derived(VERDICT, suite, axes, [], None, text=word, **({"reason": reason} if reason else {}))
+    yield derived(LAW, suite, axes, [], None, text=word, **({"reason": reason} if reason else {}))
     absent = any(record.median is None and not record.zero for record in gaps)
     if len(curve.distances) < 2 or (absent and 2 * reached < max(_distance(record) for record in records)):
         return
@@ -88,7 +88,7 @@ def _of_case(group: Group, records: Sequence[Record]) -> Iterator[Record]:
 
 
 def _laws(suite: str, axes: dict[str, Any], curve: Curve, word: str, upto: dict[str, float]) -> Iterator[Record]:
-    """The decay, up to where it was fitted if that is not the last distance, and what belongs to the verdict."""
+    """The decay, up to where it was fitted if that is not the last distance, and what belongs to the law."""
     slopes = [fit.slope for fit in exponential_fits(curve)]
     factors = [10**slope for slope in slopes]
     yield derived(DECAY, suite, axes, factors, stats.estimate(factors), **upto)
@@ -109,7 +109,7 @@ def power_fits(curve: Curve) -> list[stats.Line]:
     return [stats.line(logs, values) for values in curve.rounds]
 
 
-def verdict(curve: Curve) -> tuple[str, str]:
+def settled_law(curve: Curve) -> tuple[str, str]:
     """The law and "", or "undecided" and the reason.
 
     A law must also be the same near by: fitted to the distances up to a quarter of the largest alone, the slope of an

@@ -50,7 +50,7 @@ def reach(record: Record) -> str:
 
 def remarks(records: Sequence[Record]) -> list[str]:
     """What the numbers mean, a line each."""
-    if not any(record.metric == "verdict" for record in records):
+    if not any(record.metric == "gradient_law" for record in records):
         return []
     return [
         *_definitions(records),
@@ -83,7 +83,7 @@ def _claims(records: Sequence[Record]) -> Iterator[str]:
     """The lesson's claims: gradients through recurrence vanish; attention reaches every distance alike."""
     recurrent = {"vanishing": "holds", "undecided": "undecided"}
     attention = {"flat": "holds", "undecided": "undecided"}
-    for record in (r for r in records if r.metric == "verdict"):
+    for record in (r for r in records if r.metric == "gradient_law"):
         family, name = find(str(record.axes["model"])).family, _named(records, without(record.axes))
         found = record.text
         if family == RECURRENCE:
@@ -94,10 +94,10 @@ def _claims(records: Sequence[Record]) -> Iterator[str]:
             yield f'Claim "{name} reaches every distance alike": {word} ({_why(records, record)}).'
 
 
-def _why(records: Sequence[Record], verdict: Record) -> str:
-    axes, found = verdict.axes, verdict.text
+def _why(records: Sequence[Record], law: Record) -> str:
+    axes, found = law.axes, law.text
     if found == "undecided":
-        return str(verdict.details.get("reason", ""))
+        return str(law.details.get("reason", ""))
     if found == "flat":
         return "flat: no trend, and a scatter below a factor of 2"
     if found == "polynomial":
@@ -108,8 +108,8 @@ def _why(records: Sequence[Record], verdict: Record) -> str:
 
 
 def _undecided(records: Sequence[Record]) -> Iterator[str]:
-    """Why a model of no family that a claim is about has no verdict."""
-    for record in (r for r in records if r.metric == "verdict" and r.text == "undecided"):
+    """Why a model of no family that a claim is about follows no law."""
+    for record in (r for r in records if r.metric == "gradient_law" and r.text == "undecided"):
         if find(str(record.axes["model"])).family not in (RECURRENCE, ATTENTION):
             yield f"{_named(records, without(record.axes))}: undecided; {record.details.get('reason', '')}."
 

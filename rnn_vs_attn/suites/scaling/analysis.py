@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from rnn_vs_attn.records.query import measured, rate, record_at, share
 from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.suites.metrics import FLOPS_FRACTION, FLOPS_PER_SECOND
 from rnn_vs_attn.suites.scaling.choosing import PASSES, TIMES
 from rnn_vs_attn.suites.scaling.crossings import flop_crossings, time_crossings
 from rnn_vs_attn.suites.scaling.exponents import exponents
@@ -35,8 +36,8 @@ def expand(records: Sequence[Record]) -> list[Record]:
             flops = record_at(records, "flops", time.axes | {"pass": name})
             if flops is None or not flops.median:
                 continue
-            speed = rate(time, "flops_per_second", flops.median)
+            speed = rate(time, FLOPS_PER_SECOND, flops.median)
             where = {axis: time.axes[axis] for axis in ("device", "dtype", "threads")}
-            parts = share(speed, record_at(records, "peak_flops", where), "flops_fraction")
+            parts = share(speed, record_at(records, "peak_flops", where), FLOPS_FRACTION)
             found += [replace(part, axes=part.axes | {"pass": name}) for part in parts]
     return found

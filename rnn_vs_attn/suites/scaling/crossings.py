@@ -8,8 +8,8 @@ from typing import Any
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import BASELINE, find
 from rnn_vs_attn.records.query import derived, without
-from rnn_vs_attn.records.types import Metric, Record
-from rnn_vs_attn.report.curves import Axes, crossing, curves
+from rnn_vs_attn.records.types import AxisValue, Metric, Record
+from rnn_vs_attn.report.curves import crossing, curves
 from rnn_vs_attn.stats import growth, intervals
 from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling.case import LAYER, crosses
@@ -43,7 +43,7 @@ def flop_crossings(records: Sequence[Record]) -> Iterator[Record]:
                 continue
             for way, value in (("formula", _by_formula(curve[0], name)), ("count", _by_count(curve, base))):
                 if value is not None:
-                    axes: Axes = dict(group) | {"by": way}
+                    axes: dict[str, AxisValue] = dict(group) | {"by": way}
                     result = intervals.estimate([float(value)], exact=True)
                     yield derived(FLOP_CROSSING, curve[0].suite, axes, [float(value)], result)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from rnn_vs_attn.models.registry import RESTRICTED, SELF_ATTENTION
 from rnn_vs_attn.records.query import derived, record_at, without
-from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.report.curves import Axes, by_round
+from rnn_vs_attn.records.types import AxisValue, Record
+from rnn_vs_attn.report.curves import by_round
 from rnn_vs_attn.stats import growth, intervals
 from rnn_vs_attn.suites.metrics import EXPONENT
 from rnn_vs_attn.suites.scaling.case import LAYER, MIXING
@@ -44,7 +44,7 @@ def _time_exponent(records: Sequence[Record], curve: Sequence[Record], axis: str
         return
     sizes = [float(size(r, axis)) for r in used]
     found = intervals.exponents(sizes, by_round(used))
-    axes: Axes = dict(without(used[0].axes, axis))
+    axes: dict[str, AxisValue] = dict(without(used[0].axes, axis))
     axes |= {"of": used[0].metric, "in": axis, "from": sizes[0], "to": sizes[-1]}
     result = intervals.estimate(found) if found else None
     yield derived(EXPONENT, used[0].suite, axes, list(found), result, **_bend(sizes, by_round(used)))
@@ -93,7 +93,7 @@ def _flop_exponent(curve: Sequence[Record], axis: str, name: str, counts: Sequen
     found = growth.exponent(sizes, counts)
     if found is None:
         return
-    axes: Axes = dict(without(curve[0].axes, axis, "pass"))
+    axes: dict[str, AxisValue] = dict(without(curve[0].axes, axis, "pass"))
     axes |= {"of": name, "in": axis, "from": sizes[0], "to": sizes[-1]}
     value, exact = found
     result = intervals.estimate([value], exact=True)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from rnn_vs_attn.records.query import derived, measured
-from rnn_vs_attn.records.types import Metric, Record
-from rnn_vs_attn.report.curves import Axes, curves
+from rnn_vs_attn.records.types import AxisValue, Metric, Record
+from rnn_vs_attn.report.curves import curves
 from rnn_vs_attn.stats import growth
 from rnn_vs_attn.suites.scaling import claims
 from rnn_vs_attn.suites.scaling.case import GRAPH, ROUTE
@@ -36,7 +36,7 @@ def _laws_of(records: Sequence[Record], metric: str, part: str) -> Iterator[Reco
             continue
         lengths = [size(r, "seq_len") for r in curve]
         counts = [int(r.median or 0) for r in curve]
-        axes: Axes = dict(group) | {"of": metric, "from": lengths[0], "to": lengths[-1]}
+        axes: dict[str, AxisValue] = dict(group) | {"of": metric, "from": lengths[0], "to": lengths[-1]}
         details: dict[str, Any] = {"lengths": lengths, "counts": counts}
         if any(r.details.get("at_least") for r in curve):
             details["at_least"] = True

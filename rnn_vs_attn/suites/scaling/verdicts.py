@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn.models.registry import LINEAR, RECURRENT, find
 from rnn_vs_attn.records.query import derived
-from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.report.curves import Axes
+from rnn_vs_attn.records.types import AxisValue, Metric, Record
 from rnn_vs_attn.stats import growth
 from rnn_vs_attn.stats.intervals import Estimate
-from rnn_vs_attn.suites.metrics import CROSSING, VERDICT
+from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling import claims
 from rnn_vs_attn.suites.scaling.choosing import spec_of
 from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING, cheaper_and_dearer, crossing_claim
 from rnn_vs_attn.suites.scaling.exponents import table_exponent
 from rnn_vs_attn.suites.scaling.laws import law_of
 from rnn_vs_attn.suites.scaling.speed_ups import most_threads
+
+VERDICT = Metric("verdict", "text", "none", title="what became of a claim")
 
 
 def verdicts(records: Sequence[Record]) -> Iterator[Record]:
@@ -73,7 +74,7 @@ def _of_crossing(record: Record) -> Record:
 
 
 def _verdict(about: Record, claim: str, verdict: str, claimed: str, found: Record | None) -> Record:
-    axes: Axes = {"model": about.axes["model"], "claim": claim}
+    axes: dict[str, AxisValue] = {"model": about.axes["model"], "claim": claim}
     if found is not None and found.metric in (CROSSING.name, FLOP_CROSSING.name):
         axes["d_model"] = found.axes["d_model"]
     return derived(VERDICT, about.suite, axes, [], None, text=verdict, claimed=claimed)

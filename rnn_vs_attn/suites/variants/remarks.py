@@ -20,7 +20,7 @@ def where(axes: Mapping[str, AxisValue], records: Sequence[Record]) -> str:
 
 def only_counted(records: Sequence[Record]) -> Iterator[str]:
     """Which sizes have counts and no times."""
-    timed = {r.axes.get("size") for r in records if r.metric in ("forward_time", "train_time", "step_time")}
+    timed = {r.axes.get("size") for r in records if r.metric.endswith("_time")}
     names = dict.fromkeys(str(r.axes["size"]) for r in measured(records, "num_params") if "size" in r.axes)
     found = [name for name in names if name not in timed]
     if found:

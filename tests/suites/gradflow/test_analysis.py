@@ -19,7 +19,7 @@ from rnn_vs_attn.report.plots import as_text
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.gradflow import figures as gradflow_figures
 from rnn_vs_attn.suites.gradflow import remarks as gradflow_words
-from rnn_vs_attn.suites.gradflow.analysis import Curve, curve_of, derive, verdict
+from rnn_vs_attn.suites.gradflow.analysis import Curve, curve_of, derive, settled_law
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
 
@@ -73,7 +73,7 @@ def power(exponent: float) -> Callable[[float], float]:
 
 def test_an_exponential_decay_is_vanishing_with_its_factor_and_half_life() -> None:
     found = read(norms("lstm", exponential(0.9)))
-    assert found["verdict"].text == "vanishing"
+    assert found["gradient_law"].text == "vanishing"
     assert found["decay"].median == pytest.approx(0.9, abs=1e-12)
     assert found["half_life"].median == pytest.approx(math.log(0.5) / math.log(0.9), abs=1e-9)
     assert "power_exponent" not in found
@@ -81,38 +81,38 @@ def test_an_exponential_decay_is_vanishing_with_its_factor_and_half_life() -> No
 
 def test_what_is_far_beyond_any_float_is_read_all_the_same() -> None:
     found = read(norms("rnn", exponential(1e-300)))
-    assert found["verdict"].text == "vanishing"
+    assert found["gradient_law"].text == "vanishing"
     assert found["half_life"].median == pytest.approx(math.log10(2) / 300)
 
 
 def test_growth_is_exploding_and_has_no_half_life() -> None:
     found = read(norms("rnn", exponential(1.1)))
-    assert found["verdict"].text == "exploding"
+    assert found["gradient_law"].text == "exploding"
     assert found["decay"].median == pytest.approx(1.1)
     assert "half_life" not in found
 
 
 def test_a_power_law_is_polynomial_with_its_exponent() -> None:
     found = read(norms("lstm", power(-0.5)))
-    assert found["verdict"].text == "polynomial"
+    assert found["gradient_law"].text == "polynomial"
     assert found["power_exponent"].median == pytest.approx(-0.5, abs=1e-12)
     assert "half_life" not in found
 
 
 def test_a_constant_is_flat() -> None:
-    assert read(norms("attention", lambda k: -3.0))["verdict"].text == "flat"
+    assert read(norms("attention", lambda k: -3.0))["gradient_law"].text == "flat"
 
 
 def test_less_than_a_factor_of_2_over_all_distances_is_flat() -> None:
-    assert read(norms("attention", lambda k: -0.28 * k / 127))["verdict"].text == "flat"
-    assert read(norms("attention", lambda k: -0.9 * k / 127))["verdict"].text == "vanishing"
+    assert read(norms("attention", lambda k: -0.28 * k / 127))["gradient_law"].text == "flat"
+    assert read(norms("attention", lambda k: -0.9 * k / 127))["gradient_law"].text == "vanishing"
 
 
 @unhurried
 @given(st.floats(0.01, 100), st.sampled_from([-1, 1]), st.floats(-900, 900))
 def test_a_planted_factor_a_token_is_found(steepness: float, sign: int, level: float) -> None:
     found = read(norms("rnn", lambda k: level + sign * steepness * k))
-    assert found["verdict"].text == ("exploding" if sign > 0 else "vanishing")
+    assert found["gradient_law"].text == ("exploding" if sign > 0 else "vanishing")
     assert math.log10(found["decay"].median or 0) == pytest.approx(sign * steepness, abs=1e-9)
 
 
@@ -120,7 +120,7 @@ def test_a_planted_factor_a_token_is_found(steepness: float, sign: int, level: f
 @given(st.floats(0.2, 5), st.sampled_from([-1, 1]), st.floats(-900, 900))
 def test_a_planted_exponent_is_found(steepness: float, sign: int, level: float) -> None:
     found = read(norms("attention", lambda k: level + power(sign * steepness)(k)))
-    assert found["verdict"].text == "polynomial"
+    assert found["gradient_law"].text == "polynomial"
     assert found["power_exponent"].median == pytest.approx(sign * steepness, abs=1e-9)
 
 
@@ -128,8 +128,8 @@ def test_a_planted_exponent_is_found(steepness: float, sign: int, level: float) 
 @given(st.floats(-1e5, 1e5))
 def test_a_constant_is_flat_at_any_level(level: float) -> None:
     found = read(norms("attention", lambda k: level))
-    assert set(found) == {"verdict", "decay"}
-    assert found["verdict"].details == {"text": "flat"}
+    assert set(found) == {"gradient_law", "decay"}
+    assert found["gradient_law"].details == {"text": "flat"}
 
 
 def test_the_interval_of_a_decay_is_that_of_its_rounds() -> None:
@@ -141,8 +141,8 @@ def test_the_interval_of_a_decay_is_that_of_its_rounds() -> None:
 
 
 def law_of(change: Callable[[float], float], distances: Sequence[int] = DISTANCES) -> tuple[str, str]:
-    """The verdict on six rounds that are alike."""
-    return verdict(Curve([float(k) for k in distances], [[change(k) for k in distances]] * 6))
+    """The law on six rounds that are alike."""
+    return settled_law(Curve([float(k) for k in distances], [[change(k) for k in distances]] * 6))
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_the_first_distance_may_be_another_than_1() -> None:
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_rounds_on_both_sides_of_a_factor_of_2_are_undecided(sign: int) -> None:
     laws = [lambda k: sign * 0.2 * k / 127, lambda k: sign * 0.9 * k / 127] * 3
-    found = read(by_round("lstm", laws))["verdict"]
+    found = read(by_round("lstm", laws))["gradient_law"]
     assert found.text == "undecided"
     assert found.details["reason"] == "the change over the range is not clearly more than a factor of 2"
 
@@ -240,7 +240,7 @@ def test_a_law_may_be_a_little_off(law: Callable[[float], float], word: str) -> 
 
 
 def test_one_distance_makes_no_law() -> None:
-    found = read(norms("attention", lambda k: -2.0 if k == 127 else -3.0))["verdict"]
+    found = read(norms("attention", lambda k: -2.0 if k == 127 else -3.0))["gradient_law"]
     assert found.text == "undecided"
     assert found.details["reason"] == "exploding over all distances, but not at the same rate over those up to 16"
 
@@ -254,15 +254,15 @@ def test_one_distance_makes_no_law() -> None:
 )
 def test_too_little_is_undecided(records: list[Record], said: str) -> None:
     found = read(records)
-    assert found["verdict"].text == "undecided"
-    assert said in found["verdict"].details["reason"]
+    assert found["gradient_law"].text == "undecided"
+    assert said in found["gradient_law"].details["reason"]
     assert found["decay"].median == pytest.approx(0.9)
 
 
 def test_two_layers_of_attention_do_not_explode() -> None:
     """Norms of `attention --num-layers 2 --seq-len 256`: later inputs are in fewer of the averages."""
     seen = dict(zip([0, *DISTANCES[:-1], 128, 255], [2.0, 2.1, 2.2, 2.3, 2.6, 3.7, 6.3, 13, 30, 260], strict=True))
-    found = read(norms("attention", lambda k: math.log10(seen[int(k)]) - 5, distances=list(seen)[1:]))["verdict"]
+    found = read(norms("attention", lambda k: math.log10(seen[int(k)]) - 5, distances=list(seen)[1:]))["gradient_law"]
     assert found.text == "undecided"
     assert "exploding fits best, but" in found.details["reason"]
 
@@ -270,25 +270,25 @@ def test_two_layers_of_attention_do_not_explode() -> None:
 def test_zeros_are_said_and_make_no_law() -> None:
     zeros = [record("mine:Window", "gradient_norm_log10", [None] * 6, {"distance": k}) for k in (64, 127)]
     records = [*norms("mine:Window", lambda k: -1.0, distances=DISTANCES[:-2]), *(replace(z, zero=True) for z in zeros)]
-    found = read(records)["verdict"]
+    found = read(records)["gradient_law"]
     assert found.text == "undecided"
     assert found.details["reason"] == "exactly 0, or absent, in some rounds from distance 64 on; flat up to there"
 
 
 def test_rounds_of_different_laws_are_undecided() -> None:
-    found = read(by_round("lstm", [exponential(0.9), power(-1.0)] * 3))["verdict"]
+    found = read(by_round("lstm", [exponential(0.9), power(-1.0)] * 3))["gradient_law"]
     assert found.text == "undecided"
     assert found.details["reason"].startswith("neither an exponential nor a power law fits better")
 
 
 @pytest.mark.parametrize("scale", [0.3, 3.0])
 def test_noise_is_no_law(scale: float) -> None:
-    """Over 200 draws; a verdict other than flat or undecided is a false one."""
+    """Over 200 draws; a law other than flat or undecided is a false one."""
     found = set()
     for seed in range(200):
         draw = random.Random(seed)
         rounds = [[draw.gauss(0, scale) for _ in DISTANCES] for _ in range(6)]
-        found.add(verdict(Curve([float(k) for k in DISTANCES], rounds))[0])
+        found.add(settled_law(Curve([float(k) for k in DISTANCES], rounds))[0])
     assert found <= {"undecided", "flat"}
 
 
@@ -296,7 +296,7 @@ def test_a_noisy_decay_is_still_found() -> None:
     for seed in range(50):
         draw = random.Random(seed)
         rounds = [[exponential(0.9)(k) + draw.gauss(0, 0.1) for k in DISTANCES] for _ in range(6)]
-        assert verdict(Curve([float(k) for k in DISTANCES], rounds)) == ("vanishing", "")
+        assert settled_law(Curve([float(k) for k in DISTANCES], rounds)) == ("vanishing", "")
 
 
 def test_distances_that_a_round_lacks_are_left_out() -> None:
@@ -317,7 +317,7 @@ def test_a_distance_that_has_fewer_rounds_than_the_others_is_left_out() -> None:
 def test_beside_zeros_the_decay_is_that_of_the_other_distances() -> None:
     records = [*norms("lstm", exponential(0.9), distances=DISTANCES[:6]), nothing("lstm", 64), nothing("lstm", 127)]
     found = read(records)
-    assert set(found) == {"verdict", "decay"}
+    assert set(found) == {"gradient_law", "decay"}
     assert found["decay"].median == pytest.approx(0.9, abs=1e-12)
 
 
@@ -325,14 +325,14 @@ def test_a_zero_in_one_round_is_said_and_its_distance_left_out() -> None:
     torn = nothing("lstm", 100, 40.0, None, 40.0, 40.0, 40.0, 40.0)
     found = read([*norms("lstm", exponential(0.9)), torn])
     reason = "exactly 0, or absent, in some rounds from distance 100 on; vanishing up to there"
-    assert found["verdict"].details["reason"] == reason
+    assert found["gradient_law"].details["reason"] == reason
     assert found["decay"].median == pytest.approx(0.9, abs=1e-12)
 
 
 def test_where_nothing_arrives_at_all_there_is_a_reason_and_no_number() -> None:
     found = read([nothing("flows:Own", k) for k in DISTANCES])
-    assert set(found) == {"verdict"}
-    assert found["verdict"].details["reason"] == "exactly 0, or absent, in some rounds from distance 1 on"
+    assert set(found) == {"gradient_law"}
+    assert found["gradient_law"].details["reason"] == "exactly 0, or absent, in some rounds from distance 1 on"
 
 
 def test_a_decay_says_up_to_where_it_was_fitted() -> None:
@@ -357,10 +357,10 @@ def absent(model: str, distance: int) -> Record:
 def test_distances_lost_to_rounding_make_no_law() -> None:
     lost = [absent("flows:Own", k) for k in DISTANCES[6:]]
     found = read([*norms("flows:Own", exponential(0.5), distances=DISTANCES[:6]), *lost])
-    assert found["verdict"].text == "undecided"
+    assert found["gradient_law"].text == "undecided"
     reason = "exactly 0, or absent, in some rounds from distance 64 on; vanishing up to there"
-    assert found["verdict"].details["reason"] == reason
-    assert set(found) == {"verdict"}
+    assert found["gradient_law"].details["reason"] == reason
+    assert set(found) == {"gradient_law"}
 
 
 def test_where_most_distances_are_there_the_decay_is_theirs() -> None:
@@ -374,8 +374,8 @@ def test_a_delay_has_no_decay_whatever_arrives_beyond() -> None:
     zeros = [nothing("gaps:Delay", k) for k in DISTANCES]
     arrives = [record("gaps:Delay", "gradient_norm_log10", [0.0] * 6, {"distance": k}) for k in (5, 100)]
     found = read([*zeros, *arrives])
-    assert set(found) == {"verdict"}
-    assert found["verdict"].details["reason"] == "exactly 0, or absent, in some rounds from distance 1 on"
+    assert set(found) == {"gradient_law"}
+    assert found["gradient_law"].details["reason"] == "exactly 0, or absent, in some rounds from distance 1 on"
 
 
 def test_a_distance_that_failed_is_left_out() -> None:
@@ -386,17 +386,17 @@ def test_a_distance_that_failed_is_left_out() -> None:
 
 def test_what_the_future_and_the_token_itself_pass_on_is_no_part_of_a_law() -> None:
     beside = [record("lstm", "gradient_norm_log10", [30.0] * 6, {"distance": k}) for k in (0, -8)]
-    assert read([*beside, *norms("lstm", exponential(0.9))[1:]])["verdict"].text == "vanishing"
+    assert read([*beside, *norms("lstm", exponential(0.9))[1:]])["gradient_law"].text == "vanishing"
 
 
 def test_two_distances_have_a_decay_and_one_has_none() -> None:
     assert read(norms("lstm", exponential(0.9), distances=[1, 2]))["decay"].median == pytest.approx(0.9)
-    assert set(read(norms("lstm", exponential(0.9), distances=[1]))) == {"verdict"}
+    assert set(read(norms("lstm", exponential(0.9), distances=[1]))) == {"gradient_law"}
 
 
 def test_one_round_has_a_decay_without_an_interval() -> None:
     found = read(norms("lstm", exponential(0.9), rounds=1))
-    assert found["verdict"].details["reason"] == "1 of the 6 rounds that an interval needs"
+    assert found["gradient_law"].details["reason"] == "1 of the 6 rounds that an interval needs"
     assert (found["decay"].median, found["decay"].low) == (pytest.approx(0.9), None)
     assert found["decay"].details["reason"] == "1 round; an interval at 95% needs 6"
 
@@ -410,7 +410,7 @@ def test_readings_stand_at_the_axes_of_their_case() -> None:
     records = norms("lstm", power(-0.5))
     axes = {name: value for name, value in records[0].axes.items() if name != "distance"}
     made = derive(records)
-    assert [r.metric for r in made] == ["verdict", "decay", "power_exponent"]
+    assert [r.metric for r in made] == ["gradient_law", "decay", "power_exponent"]
     assert [r.axes for r in made] == [axes] * 3
 
 
@@ -421,14 +421,14 @@ def test_a_half_life_over_rounds_of_which_one_grows_is_that_of_the_others() -> N
         record("lstm", "gradient_norm_log10", [law(k) for law in rounds], {"distance": k}) for k in (0, *DISTANCES)
     ]
     found = read(records)
-    assert found["verdict"].text == "vanishing"
+    assert found["gradient_law"].text == "vanishing"
     assert found["half_life"].samples[-1] is None
     assert found["half_life"].high == pytest.approx(6.5788, abs=1e-3)
 
 
 def test_cases_are_read_apart() -> None:
     records = [*norms("lstm", exponential(0.9)), *norms("lstm", power(-0.5), init="chrono")]
-    words = {made.axes["init"]: made.text for made in derive(records) if made.metric == "verdict"}
+    words = {made.axes["init"]: made.text for made in derive(records) if made.metric == "gradient_law"}
     assert words == {"default": "vanishing", "chrono": "polynomial"}
 
 

@@ -1,4 +1,4 @@
-"""`variants`: sizes are the published ones, ratios and exponents those of their definition, reach the formula's."""
+"""`variants`: published sizes, times as `bench` takes them, ratios and exponents, receptive fields by their formula."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ from torch import Tensor, nn
 
 from rnn_vs_attn import export
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.limits import Budget, Limits, Turn
+from rnn_vs_attn.limits import ENOUGH, Budget, Limits, Turn
 from rnn_vs_attn.measure import memory
-from rnn_vs_attn.measure.dataflow.receptive_field import reach
+from rnn_vs_attn.measure.dataflow.receptive_field import receptive_field
 from rnn_vs_attn.measure.timing import calls
-from rnn_vs_attn.measure.token_passes import TokenPasses, filled
+from rnn_vs_attn.measure.timing.clock import CPUClock
+from rnn_vs_attn.measure.workload import TokenWorkload, filled, mode
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.shapes import GPTShape
 from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.timing import Block
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.runner import Sweep
 from rnn_vs_attn.run.schedule import Schedule
 from rnn_vs_attn.suites import SUITES, token_passes
 from rnn_vs_attn.suites.case import Case, axes_of
-from rnn_vs_attn.suites.metrics import NUM_PARAMS, TOKEN_FLOPS, WEIGHTS_SIZE
+from rnn_vs_attn.suites.metrics import FLOPS_PER_TOKEN, NUM_PARAMS, WEIGHTS_SIZE
 from rnn_vs_attn.suites.suite import MEASURE, PEAKS, CaseAxes, Rounds, Suite
 from rnn_vs_attn.suites.variants.albert import analysis as variants_albert_reading
 from rnn_vs_attn.suites.variants.albert import case as variants_albert
@@ -176,7 +178,7 @@ def test_counts_of_a_size_that_failed_are_there_all_the_same() -> None:
     assert by_size(variants_albert_reading.derive([failed]), "num_params")["albert-xxlarge"] == 222_595_584
 
 
-# Reach
+# Receptive fields
 
 
 class Window(nn.Module):
@@ -191,18 +193,18 @@ class Window(nn.Module):
         return seen.sum() - seen[:, self.gap].sum()
 
 
-def test_the_reach_is_the_last_distance_and_no_gap_before_it() -> None:
+def test_the_receptive_field_is_the_last_distance_and_no_gap_before_it() -> None:
     tokens = torch.randint(7, (1, 12))
-    assert reach(Window(9, 4), tokens, 7) == 8
-    assert reach(lambda ids: torch.zeros(1), tokens, 7) == -1
+    assert receptive_field(Window(9, 4), tokens, 7) == 8
+    assert receptive_field(lambda ids: torch.zeros(1), tokens, 7) == -1
 
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
-def test_the_reach_with_memory_is_position_and_layers_times_memory(num_layers: int) -> None:
+def test_the_receptive_field_with_memory_is_position_and_layers_times_memory(num_layers: int) -> None:
     """Dai et al. 2019, section 3.2: O(N x L); without memory the segment's own positions."""
     torch.manual_seed(0)
     case = xl("memory", 16, num_layers=num_layers)
-    found = {s.axes["memory_len"]: s.value for s in variants_transformer_xl_measure._reaches(case)}
+    found = {s.axes["memory_len"]: s.value for s in variants_transformer_xl_measure._receptive_fields(case)}
     assert found == {0: 3, 8: 3 + num_layers * 8}
 
 
@@ -216,7 +218,7 @@ def test_calls_are_timed_after_one_that_is_thrown_away(monkeypatch: pytest.Monke
         now[0] += next(lengths) * 1_000_000
 
     monkeypatch.setattr(calls, "perf_counter_ns", lambda: now[0])
-    assert calls.seconds(call, torch.device("cpu")) == pytest.approx([0.1, 0.06, 0.07])
+    assert calls.repeated(call, torch.device("cpu"))[0] == pytest.approx([0.1, 0.06, 0.07])
 
 
 def test_a_long_call_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,31 +228,72 @@ def test_a_long_call_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
         now[0] += 3_000_000_000
 
     monkeypatch.setattr(calls, "perf_counter_ns", lambda: now[0])
-    assert calls.seconds(call, torch.device("cpu")) == pytest.approx([3.0])
+    assert calls.repeated(call, torch.device("cpu"))[0] == pytest.approx([3.0])
 
 
 def test_a_training_pass_reaches_every_weight_and_leaves_no_gradient() -> None:
     module = GPT(dataclasses.replace(variants_gpt.shape_of("1x64"), vocab_size=11))
-    passes = TokenPasses.of(module, torch.randint(11, (2, 5)))
+    workload = TokenWorkload.of_ids(module, torch.randint(11, (2, 5)))
     reached = []
     for parameter in module.parameters():
         parameter.register_post_accumulate_grad_hook(lambda p: reached.append(p.grad is not None))
-    passes.train()
+    workload.train()
     assert len(reached) == len(list(module.parameters()))
     assert all(parameter.grad is None for parameter in module.parameters())
-    assert passes.forward().grad_fn is None
+    with mode(workload, "forward"):
+        assert workload.forward().grad_fn is None
 
 
 @pytest.mark.parametrize(("factor", "said"), [(1.0, 0), (float("nan"), 2)])
 def test_outputs_and_gradients_that_are_not_finite_are_said(factor: float, said: int) -> None:
     """They were timed without a word."""
     case = gpt("1x64", seq_len=4)
-    passes = token_passes.made(lambda: variants_gpt_measure.make(case), case, 0, 11)
+    workload = token_passes.made(lambda: variants_gpt_measure.make(case), case, 0, 11)
     with torch.no_grad():
-        next(passes.module.parameters()).mul_(factor)
-    found = next(token_passes.times(passes, Turn())).warnings
+        next(workload.module.parameters()).mul_(factor)
+    found = next(token_passes.times(workload, Turn())).warnings
     assert len([text for text in found if "hold" in text and "could not" not in text]) == said
-    assert next(token_passes.times(passes, Turn(1, first=False))).warnings == []
+    assert next(token_passes.times(workload, Turn(1, first=False))).warnings == []
+
+
+class ScriptedClock:
+    """Calls of 10 ms, of which it remembers the pass and the number in a block."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, int]] = []
+
+    def block(self, workload: Any, name: str, loops: int) -> Block:
+        self.asked.append((name, loops))
+        return Block(0.010, backward=0.005, wall=0.010 * loops)
+
+
+@pytest.mark.parametrize(("share", "warm_up", "num_blocks"), [(1.0, 20, 8), (0.5, 12, 4), (0.0, 0, 1)])
+def test_passes_are_timed_as_bench_times_them(
+    share: float, warm_up: int, num_blocks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that is thrown away, a warm-up in windows of a quarter, one to calibrate, then blocks."""
+    clock, case = ScriptedClock(), gpt("1x64", seq_len=4)
+    monkeypatch.setattr(token_passes, "clock_for", lambda device: clock)
+    workload = token_passes.made(lambda: variants_gpt_measure.make(case), case, 0, 11)
+    forward, train = token_passes.times(workload, Turn(first=False, enough=share * ENOUGH))
+    assert [forward.metric, train.metric] == ["forward_time", "train_time"]
+    assert (forward.value, forward.blocks, train.blocks) == (0.010, [0.010] * num_blocks, [0.010] * num_blocks)
+    assert (forward.details["loops"], forward.details["settled"]) == (1, share > 0)
+    assert "settled" not in train.details  # of a module that is warm
+    assert len([name for name, _ in clock.asked if name == "forward"]) == 1 + warm_up + 1 + num_blocks
+    assert len([name for name, _ in clock.asked if name == "train"]) == 1 + 1 + num_blocks
+
+
+def test_a_token_model_is_timed_by_the_clock_of_layers() -> None:
+    """Each call is given the same ids, and a training call leaves no gradient behind."""
+    module = GPT(dataclasses.replace(variants_gpt.shape_of("1x64"), vocab_size=11))
+    workload = TokenWorkload.of_ids(module, torch.randint(11, (2, 5)))
+    forward, train = (CPUClock().block(workload, name, 2) for name in ("forward", "train"))
+    assert forward.seconds > 0
+    assert train.backward is not None
+    assert 0 < train.backward < train.seconds
+    assert all(parameter.grad is None for parameter in module.parameters())
+    assert workload.given is workload.x
 
 
 @pytest.mark.parametrize("method", ["memory", "window-half", "cache"])
@@ -371,7 +414,7 @@ def test_ratios_to_bert_are_formed_within_rounds() -> None:
 
 def test_sharing_saves_parameters_and_not_flops() -> None:
     bert, shared = (variants_albert_reading.counts(albert(size)) for size in ("bert-base", "bert-base+shared"))
-    assert shared[TOKEN_FLOPS] == bert[TOKEN_FLOPS]
+    assert shared[FLOPS_PER_TOKEN] == bert[FLOPS_PER_TOKEN]
     assert shared[NUM_PARAMS] < 0.3 * bert[NUM_PARAMS]
 
 
@@ -491,7 +534,8 @@ def test_a_variant_from_the_command_line(name: str, tmp_path: Path) -> None:
     assert found["run"]["suite"] == f"variants-{name}"
     assert all(record["status"] == "ok" for record in found["records"])
     metrics = {r["metric"] for r in found["records"] if "seq_len" in r["axes"]}
-    expected = {"token_time", "reach"} if name == "transformer-xl" else {"forward_time", "train_time", "flops"}
+    of_sizes = {"forward_time", "train_time", "flops_per_token"}
+    expected = {"token_time", "receptive_field"} if name == "transformer-xl" else of_sizes
     assert metrics >= expected | {"num_params", "peak_memory"}
     assert found["remarks"]
     again = run("variants", name, "--resume", str(tmp_path / "run"))

@@ -67,7 +67,7 @@ def bert_of(size: str) -> str:
     return size.removeprefix("al").split("+")[0]
 
 
-COMPARED = ("num_params", "flops", "forward_time", "train_time", "peak_memory")
+COMPARED = ("num_params", "flops_per_token", "forward_time", "train_time", "peak_memory")
 
 
 def ratios(records: Sequence[Record]) -> list[Record]:

@@ -21,10 +21,10 @@ def make(case: AlbertCase) -> nn.Module:
 
 def measure(case: AlbertCase, turn: Turn) -> Iterator[Sample]:
     """One round: both passes; what is counted in the first."""
-    passes = token_passes.made(lambda: make(case), case, turn.seed, AlbertShape.vocab_size)
-    yield from token_passes.times(passes, turn)
+    workload = token_passes.made(lambda: make(case), case, turn.seed, AlbertShape.vocab_size)
+    yield from token_passes.times(workload, turn)
     if turn.first:
-        yield from token_passes.sizes(SIZES[case.size], case, passes.module)
+        yield from token_passes.sizes(SIZES[case.size], case, workload.module)
 
 
 def peaks(case: AlbertCase, turn: Turn) -> Iterator[Sample]:

@@ -15,9 +15,11 @@ _Group = tuple[tuple[str, AxisValue], ...]
 _NAMED = {
     ("num_params", None): "of its parameters",
     ("peak_memory", "train"): "of the memory of a training pass",
-    ("flops", None): "of its FLOPs",
+    ("flops_per_token", None): "of its FLOPs",
     ("forward_time", None): "of its forward time",
     ("train_time", None): "of its training time",
+    ("forward_call_time", None): "of the time of a forward call",
+    ("train_call_time", None): "of the time of a training call",
 }
 _ROUNDING = 0.5e6  # the paper gives whole millions
 
@@ -53,7 +55,7 @@ _CLAIM = "Sharing saves parameters and memory, not FLOPs"
 def _value(record: Record) -> str:
     """A ratio with its interval; what is exact needs none."""
     text = factor(record.median or 0.0)
-    if record.axes["of"] in ("num_params", "flops"):
+    if record.axes["of"] in ("num_params", "flops_per_token"):
         return text
     if record.low is None or record.high is None:
         return f"{text} (no interval)"

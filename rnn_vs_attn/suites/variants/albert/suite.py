@@ -5,11 +5,11 @@ from __future__ import annotations
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.metrics import (
+    FLOPS_PER_TOKEN,
     FORWARD_TIME,
     NUM_PARAMS,
     PEAK_MEMORY,
     RATIO,
-    TOKEN_FLOPS,
     TRAIN_TIME,
     WEIGHTS_SIZE,
 )
@@ -25,7 +25,7 @@ def _ratio(title: str, of: str, interval: str = "ends", **axes: str) -> Column:
 COLUMNS = (
     *columns.SIZE_COLUMNS,
     _ratio("parameters ÷ bert", "num_params", ""),
-    _ratio("FLOPs ÷ bert", "flops", ""),
+    _ratio("FLOPs ÷ bert", "flops_per_token", ""),
     _ratio("forward ÷ bert", "forward_time"),
     _ratio("train ÷ bert", "train_time"),
     _ratio("train MiB ÷ bert", "peak_memory", **{"pass": "train"}),
@@ -47,7 +47,7 @@ VARIANTS_ALBERT = Suite(
         Measured(FORWARD_TIME, owed=True, precise=True),
         Measured(TRAIN_TIME, owed=True, precise=True),
         Measured(PEAK_MEMORY, owed=True),
-        *rows(NUM_PARAMS, TOKEN_FLOPS, WEIGHTS_SIZE),
+        *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE),
         Measured(RATIO, echo=True),
     ),
     rounds=Rounds(peaks=True, kept=lambda case: "+" not in case.size),

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnn_vs_attn.models.shapes import GPT_SIZES
-from rnn_vs_attn.records.query import Group, derived, measured, tokens_per_second, without
+from rnn_vs_attn.records.query import Group, derived, measured, without
 from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.report.curves import by_round
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites import sizes
 from rnn_vs_attn.suites.metrics import EXPONENT
+from rnn_vs_attn.suites.ratios import decoded_tokens
 from rnn_vs_attn.suites.variants.gpt.case import GPTCase, complete, shape_of
 
-GROWING = ("flops", "forward_time", "train_time", "prefill_time", "step_time", "peak_memory")
+GROWING = ("flops_per_token", "forward_time", "train_time", "prefill_time", "step_time", "peak_memory")
 
 # Names in openai/gpt-2's README, which say that the counts first given (117M, 345M) were wrong
 PUBLISHED = {"gpt2": 124e6, "gpt2-medium": 355e6, "gpt2-large": 774e6, "gpt2-xl": 1.5e9}
@@ -57,4 +58,4 @@ def exponents(records: Sequence[Record]) -> list[Record]:
 
 def expand(records: Sequence[Record]) -> list[Record]:
     """tokens/s of decoding; the published counts."""
-    return [*sizes.published(records, PUBLISHED), *tokens_per_second(measured(records, "step_time"))]
+    return [*sizes.published(records, PUBLISHED), *decoded_tokens(measured(records, "step_time"))]

@@ -25,15 +25,15 @@ def make(case: GPTCase) -> nn.Module:
 
 def measure(case: GPTCase, turn: Turn) -> Iterator[Sample]:
     """One round: both passes, prefills, steps; what is counted in the first."""
-    passes = token_passes.made(lambda: make(case), case, turn.seed, GPTShape.vocab_size)
-    yield from token_passes.times(passes, turn)
+    workload = token_passes.made(lambda: make(case), case, turn.seed, GPTShape.vocab_size)
+    yield from token_passes.times(workload, turn)
     with torch.no_grad():
-        decoder = Decoder(passes.module.eval(), passes.tokens)
+        decoder = Decoder(workload.module.eval(), workload.x)
         prefills, after = decoding.prefills(decoder, turn.enough)
         yield Sample("prefill_time", median(prefills), blocks=prefills)
         yield Sample("step_time", decoding.steps(decoder, after, turn.enough).median)
     if turn.first:
-        yield from token_passes.sizes(shape_of(case.size), case, passes.module)
+        yield from token_passes.sizes(shape_of(case.size), case, workload.module)
 
 
 def peaks(case: GPTCase, turn: Turn) -> Iterator[Sample]:

@@ -31,8 +31,8 @@ def _growth(records: Sequence[Record]) -> Iterator[str]:
 
 def _exponent(record: Record) -> str:
     of = str(record.axes["of"])
-    if of == "flops":
-        return f"FLOPs {units.significant(record.median or 0.0)} (exact)"
+    if of == "flops_per_token":
+        return f"FLOPs a token {units.significant(record.median or 0.0)} (exact)"
     name = f"memory of {record.axes['pass']} above the weights" if "pass" in record.axes else of.replace("_", " ")
     return f"{name} {interval(record, units.significant)}"
 

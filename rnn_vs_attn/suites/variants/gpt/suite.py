@@ -7,12 +7,12 @@ from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.metrics import (
     EXPONENT,
+    FLOPS_PER_TOKEN,
     FORWARD_TIME,
     NUM_PARAMS,
     PEAK_MEMORY,
     PREFILL_TIME,
     STEP_TIME,
-    TOKEN_FLOPS,
     TRAIN_TIME,
     WEIGHTS_SIZE,
 )
@@ -25,7 +25,7 @@ COLUMNS = (
     *columns.SIZE_COLUMNS,
     columns.time("prefill ms", "prefill_time"),
     columns.time("step ms", "step_time"),
-    Column("tokens/s", "tokens_per_second", units.scaled, spare=True),
+    Column("tokens/s", "decoded_tokens_per_second", units.scaled, spare=True),
 )
 
 VARIANTS_GPT = Suite(
@@ -45,7 +45,7 @@ VARIANTS_GPT = Suite(
         Measured(PREFILL_TIME, owed=True, echo=True),
         Measured(STEP_TIME, owed=True, precise=True),
         Measured(PEAK_MEMORY, owed=True),
-        *rows(NUM_PARAMS, TOKEN_FLOPS, WEIGHTS_SIZE, EXPONENT),
+        *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE, EXPONENT),
     ),
     rounds=Rounds(peaks=True),
     analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks),

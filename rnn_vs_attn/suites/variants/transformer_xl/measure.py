@@ -1,4 +1,4 @@
-"""What the worker runs of `variants transformer-xl`: evaluation by each method, how far it reaches, training peaks."""
+"""What the worker runs of `variants transformer-xl`: evaluation by each method, receptive fields, training peaks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from rnn_vs_attn.limits import DECODED, Turn
 from rnn_vs_attn.measure.conduct import decoders as decoder_conduct
 from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, finite
-from rnn_vs_attn.measure.dataflow.receptive_field import reach
+from rnn_vs_attn.measure.dataflow.receptive_field import receptive_field
 from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.device import DTYPES
 from rnn_vs_attn.measure.timing import calls, decoding
-from rnn_vs_attn.measure.token_passes import TokenPasses, filled
+from rnn_vs_attn.measure.workload import TokenWorkload, filled
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.language import interface as language
 from rnn_vs_attn.models.language.transformer_xl import TransformerXL
@@ -28,8 +28,8 @@ from rnn_vs_attn.suites.case import ITEMSIZE
 from rnn_vs_attn.suites.measurement import Measurement
 from rnn_vs_attn.suites.variants.transformer_xl.case import MEMORY, TransformerXLCase
 
-# The small model on which the reach is measured; its memory is a multiple of its segment, as in the formula
-REACH_SEGMENT, REACH_MEMORY, REACH_VOCAB = 4, 8, 16
+# The small model whose receptive field is measured; its memory is a multiple of its segment, as in the formula
+FIELD_SEGMENT, FIELD_MEMORY, FIELD_VOCAB = 4, 8, 16
 
 
 def language_shape(case: TransformerXLCase, context_len: int, memory_len: int) -> LanguageShape:
@@ -64,7 +64,7 @@ def measure(case: TransformerXLCase, turn: Turn) -> Iterator[Sample]:
     if turn.first:
         yield Sample("num_params", build.count_parameters(module))
         if case.method == MEMORY:
-            yield from _reaches(case)
+            yield from _receptive_fields(case)
 
 
 def _said_of(made: Any) -> list[str]:
@@ -117,23 +117,23 @@ def _segment_after_cache(case: TransformerXLCase, device: torch.device) -> tuple
     return module, call, case.segment_len
 
 
-def _reaches(case: TransformerXLCase) -> Iterator[Sample]:
+def _receptive_fields(case: TransformerXLCase) -> Iterator[Sample]:
     """How far back a small model of as many layers sees from a segment's last position, with memory and without.
 
     In float64 and with larger weights than at initialisation, so that nothing that passes through all layers is rounded
     off.
     """
-    length = REACH_SEGMENT + case.num_layers * REACH_MEMORY + REACH_SEGMENT
-    tokens = torch.randint(REACH_VOCAB, (1, length))
-    for memory_len in (0, REACH_MEMORY):
-        shape = LanguageShape(16, 2, case.num_layers, REACH_VOCAB, length, memory_len).transformer_xl()
+    length = FIELD_SEGMENT + case.num_layers * FIELD_MEMORY + FIELD_SEGMENT
+    tokens = torch.randint(FIELD_VOCAB, (1, length))
+    for memory_len in (0, FIELD_MEMORY):
+        shape = LanguageShape(16, 2, case.num_layers, FIELD_VOCAB, length, memory_len).transformer_xl()
         model = TransformerXL(shape).double().eval()
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.normal_(std=0.3)
         run = _last_output(model)
-        axes: dict[str, AxisValue] = {"memory_len": memory_len, "position": REACH_SEGMENT - 1}
-        yield Sample("reach", reach(run, tokens, REACH_VOCAB), axes)
+        axes: dict[str, AxisValue] = {"memory_len": memory_len, "position": FIELD_SEGMENT - 1}
+        yield Sample("receptive_field", receptive_field(run, tokens, FIELD_VOCAB), axes)
 
 
 def _last_output(model: nn.Module) -> Callable[[Tensor], Tensor]:
@@ -141,7 +141,7 @@ def _last_output(model: nn.Module) -> Callable[[Tensor], Tensor]:
 
     def run(tokens: Tensor) -> Tensor:
         memory, output = None, tokens
-        for segment in tokens.split(REACH_SEGMENT, dim=1):
+        for segment in tokens.split(FIELD_SEGMENT, dim=1):
             output, memory = model(segment, memory)
         return output[:, -1]
 
@@ -160,8 +160,8 @@ def peaks(case: TransformerXLCase, turn: Turn) -> Iterator[Sample]:
         memory = [torch.full(size, 0.01, device=device, dtype=dtype) for _ in range(case.num_layers)]
         run = _with_memory(module, memory if memory_len else None)
         tokens = _tokens(case, segment_len, device)
-        TokenPasses.of(module, tokens[:, : token_passes.WARM], run).train()
-        value = token_passes.peak(TokenPasses.of(module, tokens, run).train, device)
+        TokenWorkload.of_ids(module, tokens[:, : token_passes.WARM], run).train()
+        value = token_passes.peak(TokenWorkload.of_ids(module, tokens, run), "train")
         if value is not None:
             yield Sample("peak_memory", value, {"pass": "train", "memory_len": memory_len})
 

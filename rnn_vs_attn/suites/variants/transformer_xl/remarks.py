@@ -1,4 +1,4 @@
-"""What `variants transformer-xl` says in words under its table: ratios beside the paper's, reach, training memory."""
+"""What `variants transformer-xl` says in words under its table: ratios beside the paper's, receptive field, memory."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _TELLS_APART = (
 
 
 def remarks(records: Sequence[Record]) -> list[str]:
-    """Evaluation, then what Table 9 compares; reach; training memory; published sizes."""
-    return [*_evaluation(records), *_reaches(records), *_training(records), *_sizes(records)]
+    """Evaluation, then what Table 9 compares; receptive field; training memory; published sizes."""
+    return [*_evaluation(records), *_receptive_fields(records), *_training(records), *_sizes(records)]
 
 
 def _evaluation(records: Sequence[Record]) -> Iterator[str]:
@@ -80,10 +80,10 @@ def _case(record: Record, found: Sequence[Record]) -> str:
     return ", ".join([f"{record.axes['seq_len']:,}", *(f"{n} {record.axes[n]}" for n in varying)])
 
 
-def _reaches(records: Sequence[Record]) -> Iterator[str]:
+def _receptive_fields(records: Sequence[Record]) -> Iterator[str]:
     """One line a number of layers: it does not hang on the attention length."""
     seen = set()
-    found = measured(records, "reach")
+    found = measured(records, "receptive_field")
     for record in (r for r in found if r.axes["memory_len"]):
         layers, memory_len, position = (int(record.axes[n] or 0) for n in ("num_layers", "memory_len", "position"))
         without = [r.median for r in found if not r.axes["memory_len"] and r.axes["num_layers"] == layers]
@@ -91,8 +91,8 @@ def _reaches(records: Sequence[Record]) -> Iterator[str]:
             continue
         seen.add(layers)
         yield (
-            f"Reach of an output at position {position} of its segment through {layers} layers, measured on a small "
-            f"model in float64 by changing each token: {without[0]:.0f} tokens back without a memory, "
+            f"Receptive field of an output at position {position} of its segment through {layers} layers, measured on "
+            f"a small model in float64 by changing each token: {without[0]:.0f} tokens back without a memory, "
             f"{record.median:.0f} with one of {memory_len} (position + layers x memory: "
             f"{position + layers * memory_len})."
         )

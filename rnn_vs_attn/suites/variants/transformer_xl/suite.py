@@ -13,7 +13,9 @@ from rnn_vs_attn.suites.variants.transformer_xl import analysis, remarks
 from rnn_vs_attn.suites.variants.transformer_xl.case import MEMORY, TransformerXLCase, check, complete
 
 TOKEN_TIME = Metric("token_time", "s", title="evaluation, a token")
-REACH = Metric("reach", "1", "higher", exact=True, title="the largest distance at which a token changes the output")
+RECEPTIVE_FIELD = Metric(
+    "receptive_field", "1", "higher", exact=True, title="the largest distance at which a token changes the output"
+)
 
 COLUMNS = (
     Column("token µs", "token_time", lambda value: units.significant(value * 1e6), interval="percent", precise=True),
@@ -27,7 +29,7 @@ COLUMNS = (
 VARIANTS_TRANSFORMER_XL = Suite(
     name="variants-transformer-xl",
     group="variants",
-    help="Transformer-XL's evaluation, reach and training memory beside sliding windows and a key-value cache.",
+    help="Transformer-XL's evaluation, receptive field and training memory beside windows and a key-value cache.",
     axes=CaseAxes(
         TransformerXLCase,
         row=("method", "seq_len"),
@@ -38,7 +40,7 @@ VARIANTS_TRANSFORMER_XL = Suite(
     ),
     metrics=(
         Measured(TOKEN_TIME, owed=True, precise=True),
-        *rows(NUM_PARAMS, REACH, PEAK_MEMORY),
+        *rows(NUM_PARAMS, RECEPTIVE_FIELD, PEAK_MEMORY),
         Measured(RATIO, echo=True),
     ),
     rounds=Rounds(peaks=True, kept=lambda case: case.method == MEMORY),

@@ -1,0 +1,54 @@
+"""A line of a run that an earlier version stored, in the words of this one.
+
+SCHEMA stands in `run.json`, and goes up when a stored meaning changes. Its history:
+
+1, the first.
+2, one meaning a name. `flops` of a token, in `variants`, is `flops_per_token`; `reach` of Transformer-XL is
+`receptive_field`; `verdict` of `gradflow` is `gradient_law`. `forward_time` and `train_time` of `variants` were of
+single calls without a warm-up, which are `forward_call_time` and `train_call_time`, and are of blocks after one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from rnn_vs_attn.records.types import Axes, AxisValue, Record, SampleLine
+
+SCHEMA = 2
+
+_BY_SIZE = {
+    "flops": "flops_per_token",
+    "forward_time": "forward_call_time",
+    "train_time": "train_call_time",
+}
+_NAMES_SINCE_2: Mapping[str, Mapping[str, str]] = {  # by suite: of metrics, what they were called in schema 1
+    "gradflow": {"verdict": "gradient_law"},
+    "variants-albert": _BY_SIZE,
+    "variants-gpt": _BY_SIZE,
+    "variants-transformer-xl": {"reach": "receptive_field"},
+}
+_LATER_AXES: Axes = {"kernel_size": 4, "window": 64}  # no model had a use for them before
+_HAVE_LATER_AXES = ("bench", "gradflow", "decode")
+
+Line = TypeVar("Line", SampleLine, Record)
+
+
+def migrated(line: Line, schema: int) -> Line:
+    """A line that was stored under `schema`, under SCHEMA."""
+    return _with_later_axes(line if schema > 1 else _renamed(line, _NAMES_SINCE_2.get(line.suite, {})))
+
+
+def _renamed(line: Line, names: Mapping[str, str]) -> Line:
+    """With its metric, and that `of` which it was derived, under the names given."""
+    of = line.axes.get("of")
+    axes: dict[str, AxisValue] = {**line.axes, "of": names[of]} if isinstance(of, str) and of in names else line.axes
+    return replace(line, metric=names.get(line.metric, line.metric), axes=axes)
+
+
+def _with_later_axes(line: Line) -> Line:
+    """With the axes that its suite's cases got later, at the values that measured nothing else before."""
+    later = _LATER_AXES if line.suite in _HAVE_LATER_AXES and "num_layers" in line.axes else {}
+    missing = {name: value for name, value in later.items() if name not in line.axes}
+    return replace(line, axes={**line.axes, **missing}) if missing else line
