@@ -21,8 +21,8 @@ import pytest
 from command import PROGRAM, lines_of, run
 from repositories import commit, git, layer, module, repository, state, write
 
-from rnn_vs_attn.ab import versions as sides
-from rnn_vs_attn.cli import app as cli
+from rnn_vs_attn.ab import versions
+from rnn_vs_attn.cli import app
 from rnn_vs_attn.errors import Interrupted
 
 SMALL = "--seq-len 8 --d-model 8 --batch-size 1 --threads 1 --pass forward".split()
@@ -94,7 +94,7 @@ def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         monkeypatch.setattr(sys, "argv", ["rnn-vs-attn", "ab", *words])
         with pytest.raises(SystemExit) as stop:
-            cli.main()
+            app.main()
         shown = capsys.readouterr()
         return subprocess.CompletedProcess(words, stop.value.code, shown.out, shown.err)
 
@@ -510,7 +510,7 @@ def test_an_interruption_does_not_wait_for_what_both_sides_are_doing() -> None:
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.2)
         with pytest.raises(Interrupted):
-            sides.at_once({"baseline": hangs})
+            versions.at_once({"baseline": hangs})
         assert ended == []
     finally:
         signal.signal(signal.SIGALRM, before)

@@ -128,10 +128,10 @@ def check_heads(axes: AxisValues) -> None:
 def least_cases(suite: Suite, axes: AxisValues, **given: list[Any]) -> list[Case]:
     """The cases of the first value of every axis, but for those given, at the shortest length."""
     few = {name: values[:1] for name, values in axes.items()}
-    return cases(suite, few | {"seq_len": [min(axes["seq_len"])]} | given)
+    return cases_of(suite, few | {"seq_len": [min(axes["seq_len"])]} | given)
 
 
-def cases(suite: Suite, axes: AxisValues) -> list[Case]:
+def cases_of(suite: Suite, axes: AxisValues) -> list[Case]:
     """The product of all axes, each case complete."""
     products = itertools.product(*axes.values())
     return suite.axes.select(

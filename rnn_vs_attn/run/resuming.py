@@ -45,7 +45,7 @@ def read(suite: Suite, path: Path) -> Stored:
         )
     try:
         axes = _axes(suite, head.settings["axes"])
-        made, limits = cases.cases(suite, axes), _limits(head.settings["limits"])
+        made, limits = cases.cases_of(suite, axes), _limits(head.settings["limits"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
     if head.settings.get("inputs", 1) != suite.analysis.inputs:

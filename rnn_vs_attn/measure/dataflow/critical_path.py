@@ -86,8 +86,7 @@ class Chains(Recorder):
             given = [tensor for tensor in given if not any(tensor is other for other in operation.written)]
         before = max((self.depth_of(tensor) for tensor in given), default=0)
         reached = any(self.follows(tensor) for tensor in given)
-        out = operation.run()
-        self.witnessed.ran(operation, out)
+        out = self.run(operation)
         if operation.returned_a_view(out):
             return out
         if operation.creates:

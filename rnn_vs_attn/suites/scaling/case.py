@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.registry import LINEAR, RECURRENT, SELF_ATTENTION, USER, ModelSpec, find
+from rnn_vs_attn.models.registry import LINEAR_RECURRENCE, RECURRENT, SELF_ATTENTION, USER, ModelSpec, find
 from rnn_vs_attn.suites.case import LayerCase, fixed, option
 
 LAYER, MIXING, GRAPH, ROUTE = "layer", "mixing", "graph", "route"
@@ -103,7 +103,7 @@ def _graphs(case: ScalingCase) -> Iterator[ScalingCase]:
 
 def crosses(spec: ModelSpec) -> bool:
     """Whether it is asked where attention becomes the dearer one: of recurrences and of a user's own modules."""
-    return spec.layer_type in (RECURRENT, LINEAR) or spec.family == USER
+    return spec.layer_type in (RECURRENT, LINEAR_RECURRENCE) or spec.family == USER
 
 
 def owes(case: ScalingCase) -> tuple[str, ...]:
