@@ -187,6 +187,18 @@ def test_it_is_asked_once_of_a_model_and_in_the_first_round(worker: Worker, monk
     assert len(calls) == 1
 
 
+def test_the_first_sample_of_decode_says_it_and_it_is_asked_once(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    of = batch_independence.of
+    monkeypatch.setattr(batch_independence, "of", lambda *given: calls.append(1) or of(*given))
+    first, *others = worker.cases.measure(Measure(about("decode", "habits:RandomStep"), Turn())).samples
+    assert first.warnings == [RANDOM]
+    assert [sample.warnings for sample in others] == [[] for _ in others]
+    assert len(calls) == 1
+
+
 def test_what_is_no_fault_is_a_word_on_the_row(worker: Worker) -> None:
     assert worker.cases.prepare(Prepare(about("bench", "habits:Centred"), seed=0)).warnings == (MIXES,)
     assert worker.cases.prepare(Prepare(about("bench", "habits:Random"), seed=0)).warnings == (RANDOM,)

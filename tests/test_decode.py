@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import DECODED, Turn
 from rnn_vs_attn.measure.conduct import decoders
-from rnn_vs_attn.measure.conduct.batch_independence import RANDOM
 from rnn_vs_attn.measure.conduct.layers import IN_PLACE, REMEMBERS
 from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.timing import calls, decoding
@@ -181,8 +180,6 @@ def test_nothing_is_to_be_said_of_the_models_of_this_program(name: str) -> None:
 def test_warnings_are_on_the_rows() -> None:
     (first, *_) = measure.measure(habit("DecodesInfinity"), Turn())
     assert "its output holds NaN or infinity" in first.warnings
-    (first, *_) = measure.measure(habit("RandomStep"), Turn())
-    assert first.warnings == [RANDOM]
 
 
 def test_each_timed_step_of_a_layer_that_remembers_computes(monkeypatch: pytest.MonkeyPatch) -> None:
