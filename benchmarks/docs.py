@@ -77,7 +77,7 @@ def option(field: dataclasses.Field[Any]) -> tuple[str, str, str]:
     if isinstance(field.default, bool):
         name, default = (f"{name}/--no-{name[2:]}", "on") if field.default else (name, "off")
     else:
-        default = f"`{meta['sweep'] or field.default}`"
+        default = f"`{meta['typed'] or field.default}`"
     return f"`{name}`", default, safe.markdown(meta["help"] + allowed)
 
 

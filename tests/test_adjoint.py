@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.measure.gradient.flow import Flow, by_chunks, cotangents, direct, float64, flow_of, make_ready
+from rnn_vs_attn.measure.gradient.flow import Flow, by_chunks, cotangents, direct, float64, flow_of, without_dropout
 from rnn_vs_attn.measure.gradient.norms import carried
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
@@ -36,12 +36,12 @@ def _in_float64() -> Iterator[None]:
 
 
 def flow(module: nn.Module, length: int, exact: bool = False) -> Flow:
-    made = make_ready(module.double())
+    made = without_dropout(module.double())
     return flow_of(made, torch.randn(1, length, D), cotangents(4, D, exact, CPU))
 
 
 def built(name: str, num_layers: int = 1) -> nn.Module:
-    return make_ready(build.build(find(name), Shape(1, 64, D, 2, num_layers)).double())
+    return without_dropout(build.build(find(name), Shape(1, 64, D, 2, num_layers)).double())
 
 
 def powers(factor: float, length: int) -> Tensor:
@@ -148,7 +148,7 @@ def jacobian_norms(module: nn.Module, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("in_blocks", [False, True])
 def test_all_cotangents_give_torchs_jacobian(name: str, in_blocks: bool) -> None:
     make = build.build_blocks if in_blocks else build.build
-    module = make_ready(make(find(name), Shape(1, 24, D, 2, 2)).double())
+    module = without_dropout(make(find(name), Shape(1, 24, D, 2, 2)).double())
     x = torch.randn(1, 24, D)
     found = flow_of(module, x, cotangents(1, D, True, CPU))
     assert found.route == ("chunks" if name in RECURRENT else "direct")
@@ -167,7 +167,7 @@ def test_chunks_and_one_piece_agree(name: str, chunk: int) -> None:
 
 @pytest.mark.parametrize("module", [flows.WithStep(D), flows.WithStateArgument(D)])
 def test_stacks_and_blocks_of_users_layers_keep_their_state(module: nn.Module) -> None:
-    stacked = make_ready(Stack(Block(module, D), Block(flows.WithStep(D), D)).double())
+    stacked = without_dropout(Stack(Block(module, D), Block(flows.WithStep(D), D)).double())
     x = torch.randn(1, 40, D)
     found = flow_of(stacked, x, cotangents(1, D, True, CPU))
     assert found.route == "chunks"

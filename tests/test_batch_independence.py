@@ -18,7 +18,7 @@ from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.measure.conduct import batch_independence
 from rnn_vs_attn.measure.conduct.batch_independence import MIXES, RANDOM, Batch
-from rnn_vs_attn.measure.gradient.flow import Flow, cotangents, float64, flow_of, make_ready
+from rnn_vs_attn.measure.gradient.flow import Flow, cotangents, float64, flow_of, without_dropout
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.language import interface
@@ -244,7 +244,7 @@ def in_float64() -> Iterator[None]:
 
 def flow(module: nn.Module) -> Flow:
     probes = cotangents(1, 8, True, torch.device("cpu"))
-    return flow_of(make_ready(module.double()), torch.randn(1, 20, 8), probes)
+    return flow_of(without_dropout(module.double()), torch.randn(1, 20, 8), probes)
 
 
 def test_the_gradient_of_a_layer_that_draws_numbers_is_that_at_the_same_draws(in_float64: None) -> None:

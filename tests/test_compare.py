@@ -196,8 +196,8 @@ def test_a_calibration_kernel_that_moved_unsettles_times_and_not_memory() -> Non
     models = [record("forward_time", values(8)), record("peak_memory", values(8), unit="B")]
 
     def with_peak(factor: float) -> list[Record]:
-        anchor = record("peak_flops", values(8, factor), **peak)
-        return [*models, dataclasses.replace(anchor, axes={"device": "cpu"})]
+        of_machine = record("peak_flops", values(8, factor), **peak)
+        return [*models, dataclasses.replace(of_machine, axes={"device": "cpu"})]
 
     found = {c.metric: c for c in judged(with_peak(1.0), with_peak(0.8))}
     assert found["forward_time"].verdict == UNSURE

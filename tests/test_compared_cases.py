@@ -178,8 +178,8 @@ def test_the_command_knows_the_fields_of_a_case(tmp_path: Path) -> None:
 
 def test_runs_of_a_suite_that_is_not_of_this_version_are_compared_by_the_axes_that_all_records_have() -> None:
     one, other = record("accuracy", values(8), axes={"distance": 4}), record("loss", values(8))
-    anchor = dataclasses.replace(one, axes={"device": "cpu"})
-    assert runs.shared_axes([run_of(one, anchor), run_of(other)]) == ("model", "seq_len")
+    of_machine = dataclasses.replace(one, axes={"device": "cpu"})
+    assert runs.shared_axes([run_of(one, of_machine), run_of(other)]) == ("model", "seq_len")
     assert runs.shared_axes([run_of()]) == ()
     done = run("compare", *[str(REFERENCE / "ab")] * 2)
     assert "missing" not in done.stdout

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure.gradient import way
-from rnn_vs_attn.measure.gradient.flow import by_chunks, cotangents, direct, float64, flow_of, make_ready
+from rnn_vs_attn.measure.gradient.flow import by_chunks, cotangents, direct, float64, flow_of, without_dropout
 from rnn_vs_attn.measure.states import copied, form, tensors, with_tensors
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
@@ -49,7 +49,7 @@ def test_every_model_gives_torchs_whole_jacobian_beyond_a_chunk(
     name: str, num_layers: int, length: int, short_chunks: None
 ) -> None:
     shape = Shape(1, length, D, 2, num_layers, window=20)
-    module = make_ready(build.build(find(name), shape).double())
+    module = without_dropout(build.build(find(name), shape).double())
     x = torch.randn(1, length, D)
     found = flow_of(module, x, cotangents(1, D, True, CPU))
     assert found.warnings == []
@@ -61,7 +61,7 @@ def test_every_model_gives_torchs_whole_jacobian_beyond_a_chunk(
 
 @pytest.mark.parametrize("name", ["gru", "mingru", "conv", "attention-local", "attention-relative"])
 def test_the_same_over_chunks_as_long_as_they_are(name: str) -> None:
-    module = make_ready(build.build(find(name), Shape(1, 300, D, 2, 2, window=150)).double())
+    module = without_dropout(build.build(find(name), Shape(1, 300, D, 2, 2, window=150)).double())
     x = torch.randn(1, 300, D)
     found, expected = flow_of(module, x, cotangents(1, D, True, CPU)), jacobian_norms(module, x)
     near = expected > -math.inf

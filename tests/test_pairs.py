@@ -26,7 +26,16 @@ from rnn_vs_attn.records.timing import Block, Care, Ready
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.bench.suite import BENCH
-from rnn_vs_attn.worker.protocol import MakeReady, Prepare, ReadPeak, Release, Request, Samples, TimeBlock, Warnings
+from rnn_vs_attn.worker.protocol import (
+    MakeReady,
+    Prepare,
+    ReadMachinePeaks,
+    Release,
+    Request,
+    Samples,
+    TimeBlock,
+    Warnings,
+)
 
 CALL = 0.002
 Seconds = Callable[[str, str, str, int], float]
@@ -130,7 +139,7 @@ class FakeSide:
             self.alive = not (isinstance(trouble, CaseFault) and trouble.status == "crashed")
             raise trouble
         answers: dict[type[Request[Any]], Callable[[Any], Any]] = {
-            ReadPeak: self._peak,
+            ReadMachinePeaks: self._peak,
             Prepare: lambda request: Warnings(()),
             MakeReady: self._ready,
             TimeBlock: self._block,
@@ -139,7 +148,7 @@ class FakeSide:
         answer: Reply = answers[type(request)](request)
         return answer
 
-    def _peak(self, request: ReadPeak) -> Samples:
+    def _peak(self, request: ReadMachinePeaks) -> Samples:
         value = self._laboratory.peak(self._side, self._pair)
         return Samples((Sample("peak_flops", value), Sample("product_flops", value, {"by": "mm"})))
 
@@ -402,7 +411,7 @@ def test_what_the_user_can_mend_in_one_case_is_its_fault_too(laboratory: Laborat
 
 
 def test_a_machine_whose_peak_cannot_be_measured_still_compares(laboratory: Laboratory) -> None:
-    laboratory.trouble = lambda side, kind, model: CaseFault("failed", "no peak") if kind is ReadPeak else None
+    laboratory.trouble = lambda side, kind, model: CaseFault("failed", "no peak") if kind is ReadMachinePeaks else None
     pairs = laboratory.pairs("lstm")
     pairs.run()
     pairs.folder.close()

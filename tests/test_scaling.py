@@ -712,7 +712,7 @@ def test_every_row_of_the_table_has_a_model() -> None:
 
 def chosen(**options: Any) -> list[ScalingCase]:
     given = {
-        f.name: [str(f.metadata["sweep"] or f.default)]
+        f.name: [str(f.metadata["typed"] or f.default)]
         for f in dataclasses.fields(ScalingCase)
         if f.metadata.get("help") and not isinstance(f.default, bool)
     }
@@ -749,10 +749,10 @@ def test_a_users_module_is_measured_at_every_cell() -> None:
 
 @pytest.mark.parametrize("name", ["batch_size", "num_layers", "dtype", "kernel_size", "window"])
 def test_what_no_table_tells_apart_takes_one_value(name: str) -> None:
-    sweep = {n: [1] for n in ("batch_size", "num_heads", "num_layers", "dtype", "device", "kernel_size", "window")}
-    check(sweep)
+    values = {n: [1] for n in ("batch_size", "num_heads", "num_layers", "dtype", "device", "kernel_size", "window")}
+    check(values)
     with pytest.raises(UserError, match=f"--{name.replace('_', '-')} 1,3 is several values"):
-        check(sweep | {name: [1, 3]})
+        check(values | {name: [1, 3]})
 
 
 # Tables and figures

@@ -26,7 +26,7 @@ def check(suite: Suite, model: str) -> None:
     """As the command does with `--model` and nothing else."""
     fields = dataclasses.fields(suite.axes.case)
     given: dict[str, Any] = {
-        f.name: f.default if isinstance(f.default, bool) else [str(f.metadata.get("sweep") or f.default)]
+        f.name: f.default if isinstance(f.default, bool) else [str(f.metadata.get("typed") or f.default)]
         for f in fields
     }
     axes = cases.parse(suite, given | {"model": [model], "threads": ["1"]})

@@ -29,7 +29,7 @@ from rnn_vs_attn.models.shapes import GPTShape
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.run.journal import Journal
-from rnn_vs_attn.run.runner import Sweep
+from rnn_vs_attn.run.runner import Runner
 from rnn_vs_attn.run.schedule import Schedule
 from rnn_vs_attn.suites import SUITES, token_passes
 from rnn_vs_attn.suites.case import Case, axes_of
@@ -430,11 +430,11 @@ def test_the_peak_of_training_on_a_few_tokens_is_that_of_the_gradients() -> None
     assert train == pytest.approx(4 * (shape.num_params - shape.pooler_params), rel=0.02)
 
 
-def sweep(machine: FakeMachine, folder: Path, cases: Sequence[Case], limits: Limits) -> Sweep:
+def sweep(machine: FakeMachine, folder: Path, cases: Sequence[Case], limits: Limits) -> Runner:
     """A run that measures nothing but peaks after all else."""
     journal = Journal(PEAKS_LAST, cases, RunFolder.create(folder), ())
     schedule = Schedule.of({}, limits, machine.clock(), start_up=0.0)
-    return Sweep(journal, limits, unfinished_run(), schedule, machine.start, clock=machine.clock)
+    return Runner(journal, limits, unfinished_run(), schedule, machine.start, clock=machine.clock)
 
 
 def test_peaks_are_taken_after_the_times_of_all_cases(tmp_path: Path) -> None:

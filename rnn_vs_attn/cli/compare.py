@@ -52,7 +52,7 @@ class CompareOptions:
     margin: float = option(
         0.03,
         "Worse by no more than this is no slowdown; of times it is widened by the machine's spread from day to day.",
-        sweep="3%",
+        typed="3%",
         parse=read_margin,
         panel=None,
     )

@@ -22,7 +22,7 @@ from rnn_vs_attn.run.estimates import estimates
 from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.options import WHOLE, Part, RunOptions
 from rnn_vs_attn.run.planned import Planned
-from rnn_vs_attn.run.runner import Sweep
+from rnn_vs_attn.run.runner import Runner
 from rnn_vs_attn.run.schedule import Look, Schedule, plans_of
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
@@ -135,9 +135,9 @@ def _run(
     suite, limits, goes_on = planned.suite, planned.limits, head.status != "complete"
     journal = Journal(suite, planned.cases, folder, planned.lines, over=not goes_on)
     plans = plans_of(planned.looked)
-    sweep = Sweep(journal, limits, head, planned.schedule, workers.next, plans, options.retry)
-    code = _measure(planned, sweep, folder, options) if goes_on else DONE
-    run = sweep.result()
+    runner = Runner(journal, limits, head, planned.schedule, workers.next, plans, options.retry)
+    code = _measure(planned, runner, folder, options) if goes_on else DONE
+    run = runner.result()
     if goes_on:
         output.write(suite, run, folder, limits)
     folder.close()
@@ -154,20 +154,20 @@ def _run(
     return UNFINISHED_CASES if any(record.status != "ok" for record in run.records) else DONE
 
 
-def _measure(planned: Planned, sweep: Sweep, folder: RunFolder, options: RunOptions) -> int:
+def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOptions) -> int:
     """All rounds that there is time for; the exit code of an interruption, DONE without one."""
     from rnn_vs_attn.run.progress import Shown
 
     suite, limits, err = planned.suite, planned.limits, Terminal(stderr=True)
-    show_first = output.first_table(suite, limits, err, wanted=sweep.rounds == 0 and not options.as_json)
-    folder.write_run(sweep.head)
+    show_first = output.first_table(suite, limits, err, wanted=runner.rounds == 0 and not options.as_json)
+    folder.write_run(runner.head)
     if not options.quiet:
-        output.announce(suite, planned.cases, limits, folder.path, sweep.head, err)
+        output.announce(suite, planned.cases, limits, folder.path, runner.head, err)
     try:
         with Shown(err, limits, 2 if suite.rounds.afterwards else 1, show_first) as shown:
             if not options.quiet:
-                sweep.progress = shown
-            sweep.run()
+                runner.progress = shown
+            runner.run()
     except Interrupted as stop:
         return stop.exit_code
     return DONE

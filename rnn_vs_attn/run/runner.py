@@ -1,4 +1,4 @@
-"""A sweep from its first case to its records: rounds until they are enough, and what is left out of them. No torch."""
+"""A run from its first case to its records: rounds until they are enough, and what is left out of them. No torch."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from rnn_vs_attn.worker.client import Worker
 
 
 @dataclass
-class Sweep:
+class Runner:
     """One run in progress. `start_worker` and `clock` are the seam at which tests put others.
 
     schedule: its time, by that clock; plans: what a look before the run has fixed. retry: measure cases again that

@@ -26,7 +26,7 @@ VERDICT = Metric("verdict", "text", "none", title="the law that was found, or wh
 # Of the machine
 
 ROUND_METRIC = Metric(ROUND_TIME, "s", "none", title="one round, start-up of its worker aside")
-ANCHORS = (
+MACHINE_PEAKS = (
     Metric("peak_flops", "FLOP/s", "higher", title="the fastest matrix product"),
     Metric("product_flops", "FLOP/s", "higher", title="a matrix product, by the way it takes"),
     Metric("peak_bandwidth", "B/s", "higher", title="a copy, bytes read and written"),

@@ -81,7 +81,7 @@ def _handlers(sandbox: Sandbox) -> Handlers:
     return {
         protocol.ReadEnvironment: questions.environment,
         protocol.ResolveDevice: questions.device,
-        protocol.ReadPeak: questions.peak,
+        protocol.ReadMachinePeaks: questions.machine_peaks,
         protocol.FindOrigin: questions.origin,
         protocol.Check: questions.check,
         protocol.Describe: questions.describe,

@@ -40,7 +40,7 @@ class Questions:
         device.check_dtype(resolved, request.dtype)
         return Device(resolved)
 
-    def peak(self, request: protocol.ReadPeak) -> Samples:
+    def machine_peaks(self, request: protocol.ReadMachinePeaks) -> Samples:
         THREADS.set(request.threads)
         processors.hold(request.threads)
         samples = tuple(machine_peak.samples(torch.device(request.device), device.DTYPES[request.dtype]))

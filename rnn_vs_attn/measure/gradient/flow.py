@@ -51,8 +51,8 @@ def cotangents(num_probes: int, d_model: int, exact: bool, device: torch.device)
     return signs / math.sqrt(num_probes * d_model)
 
 
-def make_ready(module: nn.Module) -> nn.Module:
-    """No dropout; cuDNN's recurrent layers take gradients in training mode only."""
+def without_dropout(module: nn.Module) -> nn.Module:
+    """The module in eval mode, but for recurrent layers, of which cuDNN takes gradients in training mode only."""
     module.eval()
     for layer in module.modules():
         if isinstance(layer, nn.RNNBase) and not layer.dropout:

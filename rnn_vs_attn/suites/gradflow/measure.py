@@ -11,7 +11,7 @@ from torch import nn
 from rnn_vs_attn.errors import CaseFault, first_line
 from rnn_vs_attn.isolation.seeds import seed_all
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.measure.gradient.flow import check, cotangents, float64, flow_of, make_ready
+from rnn_vs_attn.measure.gradient.flow import check, cotangents, float64, flow_of, without_dropout
 from rnn_vs_attn.measure.gradient.norms import Flow
 from rnn_vs_attn.models import build, initialise
 from rnn_vs_attn.models.registry import find
@@ -26,7 +26,7 @@ def module_of(case: GradflowCase) -> nn.Module:
     make = build.build_blocks if case.block else build.build
     module = make(find(case.model), case.shape).double()
     initialise.apply(case.init, module, case.seq_len)
-    return make_ready(module.to(case.device))
+    return without_dropout(module.to(case.device))
 
 
 def probe(case: GradflowCase) -> None:

@@ -27,15 +27,15 @@ class ScalingCase(LayerCase):
     model: str = option(
         "attention",
         "Models: built-in names, entry points, package.module:Class or file.py:Class.",
-        sweep="attention,lstm,conv,attention-local,mingru",
+        typed="attention,lstm,conv,attention-local,mingru",
     )
-    seq_len: int = option(256, "Sequence lengths: 512, or 64:4096 (doubling).", sweep="64:2048", minimum=2)
+    seq_len: int = option(256, "Sequence lengths: 512, or 64:4096 (doubling).", typed="64:2048", minimum=2)
     batch_size: int = option(1, "Sequences a batch.", minimum=1)
-    d_model: int = option(128, "Widths of the input and output: 128, or 64:512 (doubling).", sweep="64:256", minimum=1)
+    d_model: int = option(128, "Widths of the input and output: 128, or 64:512 (doubling).", typed="64:256", minimum=1)
     threads: int = option(
         1,
         "CPU threads; lengths and widths are measured with the fewest of them. 1:0 doubles up to all usable cores.",
-        sweep="1:0",
+        typed="1:0",
         minimum=0,
     )
     part: str = fixed(LAYER)
