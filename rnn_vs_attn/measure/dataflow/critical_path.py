@@ -78,6 +78,7 @@ class Chains(Recorder):
         return bool(self.reached.read(tensor).any())
 
     def depth_of(self, tensor: Tensor) -> int:
+        """How many operations its last element waited for."""
         return int(self.depths.read(tensor).max(initial=0))
 
     def record(self, operation: Operation) -> Any:

@@ -139,6 +139,7 @@ class Routes(Recorder):
         return bool((self.positions.read(tensor) != 0).any())
 
     def mark(self, tensor: Tensor, positions: Any, lengths: Any) -> None:
+        """Note what a tensor depends on, an entry an element, or one for all."""
         self.positions.write(tensor, positions)
         self.lengths.write(tensor, lengths)
 

@@ -180,6 +180,7 @@ class Witnessed:
         self.add([x, *_held(module)])
 
     def add(self, tensors: list[Tensor]) -> None:
+        """What stands in these is known from now on."""
         self._places |= {_place(tensor) for tensor in tensors}
 
     def check(self, operation: Operation) -> None:
