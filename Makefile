@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-.PHONY: help bench test quick lint check clean
+.PHONY: help bench test slow quick lint check clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -12,18 +12,21 @@ help:  ## Show this list.
 bench: $(VENV)/.installed  ## Set up .venv and measure: a table here, the run in results/. ARGS="--seq-len 512" passes options on.
 	$(BIN)/rnn-vs-attn bench $(ARGS)
 
-test: $(VENV)/.installed-dev $(VENV)-otava/.installed  ## Set up .venv with the development extras and run the tests.
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: $(VENV)/.installed-dev $(VENV)-otava/.installed  ## Set up .venv with the development extras and run the tests but the slow ones.
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+slow: $(VENV)/.installed-dev  ## The slow tests: whole commands and programs at their own sizes.
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 quick: $(VENV)/.installed-dev  ## The tests that start no process, for the time between two edits.
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not process"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not process and not slow"
 
 lint: $(VENV)/.installed-dev  ## Format and lint checks (ruff) and types (mypy).
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-check: lint test  ## Everything that a change must pass: lint, types, tests.
+check: lint test slow  ## Everything that a change must pass: lint, types, tests, slow tests.
 
 clean:  ## Remove .venv and what the tools left.
 	rm -rf $(VENV) $(VENV)-otava build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import forked
 
 PROGRAM = [sys.executable, "-m", "rnn_vs_attn"]
 QUICK = "--warm-up 0.01 --case-seconds 0 --block-seconds 0.0005 --min-blocks 1".split()
 TINY = [*QUICK, *"--d-model 16 --batch-size 2 --threads 1".split()]  # two threads wait for each other on a busy machine
 
 
-def run(*words: str, cwd: Path | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
-    """`rnn-vs-attn WORDS`, to its end."""
+def run(
+    *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, encoding: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`rnn-vs-attn WORDS`, to its end; forked where that is the same (see forked.py)."""
+    variables = dict(os.environ if env is None else env)
+    servers = forked.servers()
+    if not servers.fork(variables):
+        return run_process(*words, cwd=cwd, env=variables, encoding=encoding)
+    process = forked.command(servers, words, cwd or Path.cwd(), variables, encoding)
+    output, errors = process.communicate()
+    return subprocess.CompletedProcess([*PROGRAM, *words], process.wait(), output, errors)
+
+
+def begin(*words: str, cwd: Path | None = None) -> forked.Forked:
+    """`rnn-vs-attn WORDS` in the background, forked."""
+    servers = forked.servers()
+    assert servers.fork(os.environ)
+    return forked.command(servers, words, cwd or Path.cwd(), os.environ)
+
+
+def run_process(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """`rnn-vs-attn WORDS`, to its end, in an interpreter of its own: where its start is what a test is about."""
     command = [*PROGRAM, *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600, check=False, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **options)
 
 
 def lines_of(file: Path) -> list[dict[str, Any]]:

@@ -18,7 +18,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from command import PROGRAM, lines_of, run
+from command import begin, lines_of, run
+from forked import Forked
 from repositories import commit, git, layer, module, repository, state, write
 
 from rnn_vs_attn.ab import versions
@@ -440,9 +441,9 @@ def test_a_program_that_is_no_python_is_named(tmp_path: Path) -> None:
 # Interrupted
 
 
-def started(*words: str) -> subprocess.Popen[str]:
+def started(*words: str) -> Forked:
     """A call in the background."""
-    return subprocess.Popen([*PROGRAM, "ab", *FEW, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return begin("ab", *FEW, *words)
 
 
 def without_run(found: dict[str, Any]) -> dict[str, Any]:
@@ -458,7 +459,7 @@ def test_ctrl_c_in_a_pair_keeps_its_samples_and_leaves_no_checkout(root: Path, t
     assert len(list(temporary.glob("rnn-vs-attn-*"))) > 1
     assert without_run(state(root)) == before  # so kill -9 would leave nothing in it either
     running.send_signal(signal.SIGINT)
-    out, err = running.communicate(timeout=600)
+    out, err = running.communicate()
     assert running.returncode == 130
     assert out == ""
     assert "Interrupted before any verdict; the samples so far are in run" in err
@@ -476,7 +477,7 @@ def test_sigterm_while_it_sets_up_ends_what_it_started_and_leaves_no_checkout(
     running = started("main", *MIXER, "--setup", f"(while :; do echo >> '{ticks}'; sleep 0.05; done); true")
     wait_until(ticks.exists)
     running.send_signal(signal.SIGTERM)
-    out, err = running.communicate(timeout=600)
+    out, err = running.communicate()
     assert (running.returncode, out, err) == (143, "", "")
     assert list(temporary.iterdir()) == []
     length = ticks.stat().st_size
@@ -487,12 +488,12 @@ def test_sigterm_while_it_sets_up_ends_what_it_started_and_leaves_no_checkout(
 
 def test_sigterm_while_a_module_is_imported_leaves_no_checkout(root: Path, tmp_path: Path) -> None:
     imported = tmp_path / "imported"
-    write(root, {"mixers.py": f"import time\n\nopen({str(imported)!r}, 'w')\ntime.sleep(60)\n"})
+    write(root, {"mixers.py": f"import time\n\nopen({str(imported)!r}, 'w')\ntime.sleep(600)\n"})
     before = state(root)
     running = started("main", *MIXER)
     wait_until(imported.exists)
     running.send_signal(signal.SIGTERM)
-    assert (*running.communicate(timeout=600), running.returncode) == ("", "", 143)
+    assert (*running.communicate(), running.returncode) == ("", "", 143)
     assert state(root) == before
 
 
@@ -500,7 +501,8 @@ def test_an_interruption_does_not_wait_for_what_both_sides_are_doing() -> None:
     released, ended = threading.Event(), []
 
     def hangs() -> None:
-        released.wait(30)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        released.wait()
         ended.append("baseline")
 
     def interrupt(*_: object) -> None:
@@ -508,7 +510,6 @@ def test_an_interruption_does_not_wait_for_what_both_sides_are_doing() -> None:
 
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        signal.setitimer(signal.ITIMER_REAL, 0.2)
         with pytest.raises(Interrupted):
             versions.at_once({"baseline": hangs})
         assert ended == []

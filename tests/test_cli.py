@@ -13,16 +13,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from command import PROGRAM, QUICK, TINY, run
+from command import PROGRAM, QUICK, TINY, run, run_process
 from rich.console import Console
 
 from rnn_vs_attn.cli import app
 from rnn_vs_attn.cli.models import model_row, print_models
+from rnn_vs_attn.limits import Plan
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.registry import BUILT_IN, find
 from rnn_vs_attn.models.shapes import AlbertShape
+from rnn_vs_attn.records.timing import Block, Ready
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.blocks import timed_samples
+from rnn_vs_attn.suites.case import warnings_for
 
 
 def assert_one_sentence(done: subprocess.CompletedProcess[str], said: str) -> None:
@@ -91,7 +96,7 @@ def test_what_only_the_machine_can_tell_is_refused_before_anything_is_measured(
 def test_cuda_is_refused_where_there_is_none(tmp_path: Path) -> None:
     if environment_has_cuda():
         pytest.skip("there is a CUDA device here")
-    done = run("bench", "--device", "cuda", cwd=tmp_path)
+    done = run("bench", "--device", "cuda", "--threads", "1", cwd=tmp_path)
     assert_one_sentence(done, "device 'cuda' is not available")
     assert "use --device cpu" in done.stderr
 
@@ -175,9 +180,20 @@ def test_dry_run_lists_the_cases_and_measures_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_first_call_under_compile_is_a_sample_of_its_own_and_no_time_of_a_pass() -> None:
+    block = Block(seconds=0.001, backward=0.0005, host=None, wall=0.001)
+    ready = Ready(Plan(loops=1, num_blocks=1), warm_up_seconds=0.1, warm_seconds=0.1, compile_seconds=3.0)
+    samples = timed_samples("train", [block], ready)
+    assert {s.metric: s.value for s in samples} == {"train_time": 0.001, "backward_time": 0.0005, "compile_time": 3.0}
+    assert [s.axes for s in samples if s.metric == "compile_time"] == [{"pass": "train"}]
+    (warning,) = warnings_for(BenchCase("lstm", 8, device="cpu", threads=1, compile=True))
+    assert "not compiled" in warning
+
+
+@pytest.mark.slow
 def test_compile_time_is_apart_and_a_kernel_it_cannot_touch_is_said(tmp_path: Path) -> None:
     words = ["bench", *TINY, "--model", "lstm,attention", "--seq-len", "8", "--rounds", "1", "--compile", "--json"]
-    document = json.loads(run(*words, "--output", str(tmp_path / "run")).stdout)
+    document = json.loads(run_process(*words, "--output", str(tmp_path / "run")).stdout)
     by_model = {r["axes"]["model"]: r for r in document["records"] if r["metric"] == "forward_time"}
     assert "not compiled" in by_model["lstm"]["warnings"][0]
     if by_model["attention"]["status"] == "ok":
@@ -247,7 +263,7 @@ def test_models_says_whether_decode_takes_a_users_module(model: str, decodes: bo
 
 
 def test_doctor_says_what_the_machine_is() -> None:
-    done = run("doctor", "--json", "--threads", "4097")
+    done = run_process("doctor", "--json", "--threads", "4097")
     document = json.loads(done.stdout)
     assert document["environment"]["torch"]
     assert any("4097 threads" in finding["text"] for finding in document["findings"])

@@ -12,17 +12,28 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from command import PROGRAM, TINY, case_of, lines_of, run
+from command import PROGRAM, TINY, begin, case_of, lines_of, run, run_process
+from forked import Forked
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
 
 
-def started(folder: Path, *words: str, models: str = "lstm,attention", rounds: int = 2) -> subprocess.Popen[str]:
-    """A run in the background."""
-    options = [*TINY, "--seq-len", "8,16", "--model", models, "--rounds", str(rounds), "--output", str(folder), *words]
-    return subprocess.Popen([*PROGRAM, "bench", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def options(folder: Path, models: str = "lstm,attention", rounds: int = 2) -> list[str]:
+    return ["bench", *TINY, *f"--seq-len 8,16 --model {models} --rounds {rounds} --output {folder}".split()]
+
+
+def started(folder: Path, **given: Any) -> subprocess.Popen[str]:
+    """A run in the background, as a process of its own."""
+    words = [*PROGRAM, *options(folder, **given)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def endless(folder: Path) -> Forked:
+    """A run in the background that goes on longer than any test."""
+    return begin(*options(folder, rounds=1000), "--max-seconds", "3600")
 
 
 def wait_until(met: Callable[[], object], seconds: float = 600) -> None:
@@ -65,7 +76,7 @@ def test_each_fault_costs_its_own_case_only(tmp_path: Path, monkeypatch: pytest.
         "layers:Raises": "failed",
         "layers:TakesAllMemory": "out_of_memory",
     }
-    words = ["--model", ",".join([*bad, "attention"]), "--seq-len", "32", "--rounds", "2", "--timeout", "10"]
+    words = ["--model", ",".join([*bad, "attention"]), "--seq-len", "32", "--rounds", "2", "--timeout", "20"]
     done = run("bench", *TINY, *words, "--max-memory", "1GiB", "--output", str(tmp_path / "run"))
     assert done.returncode == 4
     assert "Traceback" not in done.stderr
@@ -73,7 +84,7 @@ def test_each_fault_costs_its_own_case_only(tmp_path: Path, monkeypatch: pytest.
     assert {r["axes"]["model"]: r["status"] for r in records} == bad | {"attention": "ok"}
     reasons = {r["axes"]["model"]: r["error"] for r in records}
     assert "signal 6" in reasons["layers:Aborts"]
-    assert "--timeout 10" in reasons["layers:Hangs"]
+    assert "--timeout 20" in reasons["layers:Hangs"]
     assert reasons["layers:Raises"] == "ValueError: this layer cannot do that"
     assert {r["axes"]["model"]: len(r["samples"]) for r in records}["attention"] == 2
     kept = [r for r in lines_of(tmp_path / "run/records.jsonl") if r["metric"] == "forward_time" and r["samples"]]
@@ -88,7 +99,7 @@ def test_a_file_called_copy_that_sets_threads_is_timed_with_the_labels_and_bends
     models = ["copy.py:Mixer", "changes:SetsThreadsInEveryCall", "lstm"]
     words = ["--model", ",".join(models), "--seq-len", "8", "--rounds", "1", "--output", str(tmp_path / "run")]
     paths = os.pathsep.join([os.environ["PYTHONPATH"], str(Path(__file__).parent.parent)])
-    done = run("bench", *TINY, *words, cwd=tmp_path, env=dict(os.environ, PYTHONPATH=paths))
+    done = run_process("bench", *TINY, *words, cwd=tmp_path, env=dict(os.environ, PYTHONPATH=paths))
     assert done.returncode == 4, done.stderr
     records = {r["axes"]["model"]: r for r in lines_of(tmp_path / "run/records.jsonl") if r["metric"] == "forward_time"}
     assert {model: record["status"] for model, record in records.items()} == dict(
@@ -116,10 +127,10 @@ def test_an_interrupted_run_keeps_and_shows_what_is_done_and_resumes(
     number: signal.Signals, code: int, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    running = started(folder)
+    running = started(folder) if number == signal.SIGINT else endless(folder)
     wait_until(measured(folder, 2))
     running.send_signal(number)
-    out, err = running.communicate(timeout=600)
+    out, err = running.communicate()
     assert running.returncode == code
     assert "| model | seq_len |" in out
     assert f"--resume {folder}" in err
@@ -177,7 +188,7 @@ def test_kill_9_of_the_worker_costs_one_case(tmp_path: Path, monkeypatch: pytest
     running = started(folder, models="layers:Hangs,lstm,attention", rounds=1)
     wait_until(lambda: hung.exists() and hung.read_text().endswith("\n"))
     os.kill(int(hung.read_text()), signal.SIGKILL)
-    running.communicate(timeout=600)
+    running.communicate()
     assert running.returncode == 4
     assert set(cases_measured(folder)) >= set(EVERY_CASE)
     records = [r for r in lines_of(folder / "records.jsonl") if r["axes"].get("model") == "layers:Hangs"]
@@ -186,13 +197,13 @@ def test_kill_9_of_the_worker_costs_one_case(tmp_path: Path, monkeypatch: pytest
 
 def test_two_runs_never_write_to_one_folder(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    running = started(folder)
+    running = endless(folder)
     wait_until(measured(folder))
     other = run("bench", "--resume", str(folder))
     assert other.returncode == 2
     assert "being written by another run" in other.stderr
-    running.terminate()
-    running.communicate(timeout=600)
+    running.send_signal(signal.SIGTERM)
+    running.communicate()
 
 
 def test_a_full_disk_leaves_the_run_readable(tmp_path: Path) -> None:
@@ -211,7 +222,9 @@ def test_a_full_disk_leaves_the_run_readable(tmp_path: Path) -> None:
         "3600",
     ]
     limit = (20_000, 20_000)
-    done = run(*words, "--output", str(folder), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+    done = run_process(
+        *words, "--output", str(folder), preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    )
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: cannot write")
     assert f"--resume {folder}" in done.stderr

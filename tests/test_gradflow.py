@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from command import PROGRAM, lines_of, run
+from command import begin, lines_of, run
 from test_cli import assert_one_sentence
 
 from rnn_vs_attn.records.folder import read_run
@@ -98,13 +97,14 @@ def test_dry_run_says_how_long_each_case_takes(tmp_path: Path) -> None:
 def test_a_run_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     """Cut off in its second round at the earliest, and the same numbers as without."""
     words = ["gradflow", *SMALL, "--model", "lstm,gru", "--rounds", "25", "--max-seconds", "3600", "--quiet"]
-    begun = subprocess.Popen([*PROGRAM, *words, "--output", "run"], cwd=tmp_path, stdout=subprocess.DEVNULL)
+    begun = begin(*words, "--output", "run", cwd=tmp_path)
     samples = tmp_path / "run" / "samples.jsonl"
     while not (samples.exists() and "round_time" in samples.read_text()):
         assert begun.poll() is None
         time.sleep(0.01)
     begun.send_signal(signal.SIGINT)
-    assert begun.wait(timeout=600) == 130
+    begun.communicate()
+    assert begun.returncode == 130
     before = [line for line in lines_of(samples) if line["round"] == 0]
 
     done = run("gradflow", "--resume", "run", "--quiet", cwd=tmp_path)

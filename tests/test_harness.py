@@ -92,6 +92,7 @@ report([Figure("size", given.size, ">= 2", given.size >= 2), Figure("no target",
     assert (first["value"], done.returncode, first["met"], second["met"]) == (size, code, met, None)
 
 
+@pytest.mark.slow
 def test_accuracy_has_a_ratio_with_its_interval_for_every_cell() -> None:
     _, document = harness("accuracy.py", "--model", "lstm", "--seq-len", "64", "--alternations", "6")
     assert [cell["model"] for cell in document["details"]] == ["lstm"]
@@ -100,6 +101,7 @@ def test_accuracy_has_a_ratio_with_its_interval_for_every_cell() -> None:
         assert cell["train_low"] <= cell["train"] <= cell["train_high"]
 
 
+@pytest.mark.slow
 def test_a_missed_target_is_exit_1() -> None:
     words = ["--model", "attention", "--seq-len", "16", "--alternations", "1", "--worst-within", "0"]
     code, document = harness("accuracy.py", *words)
@@ -114,6 +116,7 @@ def test_the_peak_of_naive_attention_is_within_5_percent_of_the_arithmetic() -> 
     assert all(row["arithmetic"] > 64 for row in document["details"])
 
 
+@pytest.mark.slow
 def test_the_parts_of_a_round_add_up_to_at_most_its_wall_time() -> None:
     small = "--model lstm --seq-len 16 --rounds 1 --d-model 16 --threads 1".split()
     _, document = harness("cost.py", "--share", "0", "--", *small)
@@ -124,6 +127,7 @@ def test_the_parts_of_a_round_add_up_to_at_most_its_wall_time() -> None:
     assert figures["torch in the parent process"]["met"]
 
 
+@pytest.mark.slow
 def test_gradients_are_compared_with_a_pass_a_distance_and_with_a_bare_pass() -> None:
     """Ratios with their intervals, whatever the machine does meanwhile; seconds are nowhere."""
     _, document = harness("gradient.py", *"--quick --lengths 64 128".split())

@@ -7,6 +7,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -324,10 +325,11 @@ def test_zeros_to_add_to_are_no_state() -> None:
     assert [path(f"{SCALES}:Experts", n) for n in (4, 6, 8)] == [1, 1, 1]
 
 
-def law_of_paths(name: str, **options: Any) -> Record:
-    """The law of a layer's paths, of all that the suite counts of it."""
+@cache
+def law_of_paths(name: str, chains: tuple[int, ...] = CHAIN_LENGTHS, **options: Any) -> Record:
+    """The law of a layer's paths, of all that the suite counts of it. chains: where the chain is counted."""
     routes_of = ScalingCase(name, 4, 1, 8, num_heads=2, device="cpu", part=ROUTE, **options)
-    graphs = [dataclasses.replace(routes_of, seq_len=n, part=GRAPH) for n in CHAIN_LENGTHS]
+    graphs = [dataclasses.replace(routes_of, seq_len=n, part=GRAPH) for n in chains]
     found = []
     for case in (routes_of, *graphs):
         for sample in scaling.measure(case, Turn(0)):
@@ -355,7 +357,7 @@ def test_a_layer_that_takes_no_long_sequence_is_not_said_not_to_reach_over_one()
 
 
 def test_a_path_of_what_looks_both_ways_is_a_lower_bound() -> None:
-    both = law_of_paths(f"{SCALES}:BothWays")
+    both = law_of_paths(f"{SCALES}:BothWays", chains=CHAIN_LENGTHS[:5])  # a recurrence's chains take long
     assert both.details["at_least"]
     assert both.text == "undecided"
     assert "both ways" in both.details["reason"]
@@ -801,10 +803,21 @@ TINY = ("--rounds", "1", "--warm-up", "0.01", "--block-seconds", "0.001", "--min
 SMALL = ("--seq-len", "16:64", "--d-model", "8:32", "--num-heads", "2", "--threads", "1", "--device", "cpu", *TINY)
 
 
-def test_the_command_measures_the_table_and_a_users_module(tmp_path: Path) -> None:
-    models = f"attention,lstm,conv,attention-local,mingru,{SCALES}:Masked,{SCALES}:Outside"
+LAWS = {  # of the chain, of the path
+    "attention": ("1", "1"),
+    "conv": ("1", "log n"),
+    "lstm": ("n", "n"),
+    "attention-local": ("1", "n"),
+    "mingru": ("log n", "n"),
+    f"{SCALES}:Masked": ("1", "n"),
+}
+
+
+@pytest.mark.parametrize("models", [("attention", "conv"), pytest.param(tuple(LAWS), marks=pytest.mark.slow)], ids=len)
+def test_the_command_measures_the_table_and_a_users_module(models: tuple[str, ...], tmp_path: Path) -> None:
     out = tmp_path / "run"
-    done = run("scaling", "--model", models, *SMALL, "--window", "8", "--output", str(out), "--json")
+    every = ",".join([*models, f"{SCALES}:Outside"])
+    done = run("scaling", "--model", every, *SMALL, "--window", "8", "--output", str(out), "--json")
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     laws = {
@@ -812,16 +825,8 @@ def test_the_command_measures_the_table_and_a_users_module(tmp_path: Path) -> No
         for r in document["records"]
         if r["metric"] == "growth"
     }
-    for model, chain_law, path_law in (
-        ("attention", "1", "1"),
-        ("lstm", "n", "n"),
-        ("conv", "1", "log n"),
-        ("attention-local", "1", "n"),
-        ("mingru", "log n", "n"),
-        (f"{SCALES}:Masked", "1", "n"),
-    ):
-        assert laws[model, "sequential_operations"] == chain_law, model
-        assert laws[model, "path_length"] == path_law, model
+    for model in models:
+        assert (laws[model, "sequential_operations"], laws[model, "path_length"]) == LAWS[model], model
     unseen = [r for r in document["records"] if r["axes"].get("model", "").endswith("Outside")]
     assert all(r["median"] is None for r in unseen if r["metric"] == "sequential_operations")
     assert any(r["median"] for r in unseen if r["metric"] == "forward_time")

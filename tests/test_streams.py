@@ -74,7 +74,7 @@ def test_an_interrupted_command_does_not_stay_for_a_reader_who_does_not_read(und
             assert running.poll() is None
             time.sleep(0.02)
         running.terminate()
-        assert running.wait(60) == 143
+        assert running.wait() == 143
     os.close(reading)
 
 
@@ -203,7 +203,7 @@ def test_a_terminal_of_sixty_columns_is_asked_for_its_width(undecided: str) -> N
                 shown += os.read(parent, 1 << 16)
             except OSError:  # the other end is closed
                 break
-        assert running.wait(60) == 0
+        assert running.wait() == 0
     os.close(parent)
     lines = shown.decode().replace("\r", "").split("\n")
     assert lines[0].startswith("┏")

@@ -423,7 +423,7 @@ def test_the_peak_of_training_on_a_few_tokens_is_that_of_the_gradients() -> None
     case = AlbertCase(size="bert-base", seq_len=2, device="cpu", threads=1)
     worker = ChildWorker()
     about = About("variants-albert", axes_of(albert_case.complete(case)), None)
-    answer = worker.ask(Measure(about, Turn(), PEAKS), 120)
+    answer = worker.ask(Measure(about, Turn(), PEAKS), 600)
     worker.close()
     (train,) = (sample.value for sample in answer.samples if sample.axes == {"pass": "train"})
     shape = albert_case.SIZES["bert-base"]
@@ -493,6 +493,7 @@ def test_a_variant_from_the_command_line(name: str, tmp_path: Path) -> None:
     assert again.stdout.count("\n| ") > 2
 
 
+@pytest.mark.slow
 def test_all_variants_after_each_other_in_one_document(tmp_path: Path) -> None:
     """Cut short: what is tested is that all three ran into folders of their own."""
     words = "--max-seconds 0 --rounds 1 --threads 1 --quiet --json".split()

@@ -136,11 +136,11 @@ def about(model: str) -> About:
 
 def timed(worker: ChildWorker, model: str, seed: int = 1) -> list[str]:
     """All that is asked of a worker to time a case; the warnings of its row, but for those about the machine."""
-    warnings = [*worker.ask(Prepare(about(model), seed=seed), 60).warnings]
+    warnings = [*worker.ask(Prepare(about(model), seed=seed), 600).warnings]
     for name in ("forward", "train"):
-        ready = worker.ask(MakeReady(name, BUDGET), 60)
-        worker.ask(TimeBlock(name, ready.plan.loops), 60)
-    warnings += worker.ask(Release(), 60).warnings
+        ready = worker.ask(MakeReady(name, BUDGET), 600)
+        worker.ask(TimeBlock(name, ready.plan.loops), 600)
+    warnings += worker.ask(Release(), 600).warnings
     return [warning for warning in warnings if warning.startswith("it changed")]
 
 
@@ -186,7 +186,7 @@ def test_what_a_file_changes_reaches_no_other_model_and_is_said_on_its_row(worke
     assert differences(reported(worker, folder), before) == {}
     assert timed(worker, "leaky.py:Leaky") == [told]
     assert timed(worker, "lstm") == []
-    samples = worker.ask(Measure(about("leaky.py:Leaky"), Turn(1)), 60).samples
+    samples = worker.ask(Measure(about("leaky.py:Leaky"), Turn(1)), 600).samples
     assert [sample.warnings for sample in samples] == [[told]] * len(samples)
     assert differences(reported(worker, folder), before) == {}
 
@@ -194,13 +194,13 @@ def test_what_a_file_changes_reaches_no_other_model_and_is_said_on_its_row(worke
 @pytest.mark.parametrize("name", ["SetsThreadsWhenBuilt", "SetsThreadsAtFirst"])
 def test_what_is_labelled_threads_1_is_timed_with_one_thread(name: str, worker: ChildWorker, folder: Path) -> None:
     assert timed(worker, f"changes:{name}") == [THREADS]
-    worker.ask(Prepare(about(f"changes:{name}"), seed=1), 60)
+    worker.ask(Prepare(about(f"changes:{name}"), seed=1), 600)
     for pass_name in ("forward", "train"):
-        ready = worker.ask(MakeReady(pass_name, BUDGET), 60)
+        ready = worker.ask(MakeReady(pass_name, BUDGET), 600)
         threads_seen(folder)
-        worker.ask(TimeBlock(pass_name, ready.plan.loops), 60)
+        worker.ask(TimeBlock(pass_name, ready.plan.loops), 600)
         assert set(threads_seen(folder)) == {1}
-    worker.ask(Release(), 60)
+    worker.ask(Release(), 600)
 
 
 @pytest.mark.parametrize("name", ["SetsThreadsInEveryCall", "SetsThreadsAndPutsThemBack"])
@@ -213,26 +213,26 @@ def test_threads_that_are_set_in_every_call_are_a_fault_and_no_wrong_number(name
 
 
 def test_threads_that_change_between_blocks_are_seen_after_the_block(worker: ChildWorker, folder: Path) -> None:
-    worker.ask(Prepare(about("changes:SetsThreadsWhenTold"), seed=0), 60)
-    worker.ask(MakeReady("forward", BUDGET), 60)
-    worker.ask(TimeBlock("forward", loops=1), 60)
+    worker.ask(Prepare(about("changes:SetsThreadsWhenTold"), seed=0), 600)
+    worker.ask(MakeReady("forward", BUDGET), 600)
+    worker.ask(TimeBlock("forward", loops=1), 600)
     write(folder, {"set the threads": ""})
     with pytest.raises(CaseFault, match="in calls that are timed"):
-        worker.ask(TimeBlock("forward", loops=1), 60)
+        worker.ask(TimeBlock("forward", loops=1), 600)
 
 
 def test_a_forward_pass_keeps_its_number_where_training_breaks_the_label(worker: ChildWorker) -> None:
-    worker.ask(Prepare(about("changes:SetsThreadsInTraining"), seed=0), 60)
-    ready = worker.ask(MakeReady("forward", BUDGET), 60)
-    assert worker.ask(TimeBlock("forward", ready.plan.loops), 60).seconds > 0
+    worker.ask(Prepare(about("changes:SetsThreadsInTraining"), seed=0), 600)
+    ready = worker.ask(MakeReady("forward", BUDGET), 600)
+    assert worker.ask(TimeBlock("forward", ready.plan.loops), 600).seconds > 0
     with pytest.raises(CaseFault, match="in calls that are timed"):
-        worker.ask(MakeReady("train", BUDGET), 60)
+        worker.ask(MakeReady("train", BUDGET), 600)
 
 
 def test_steps_that_set_threads_have_no_time(worker: ChildWorker) -> None:
     case = DecodeCase(model="changes:SetsThreadsInSteps", num_layers=1, **SIZE)
     with pytest.raises(CaseFault, match="in calls that are timed"):
-        worker.ask(Measure(About.of(DECODE, case, max_memory=None), Turn()), 60)
+        worker.ask(Measure(About.of(DECODE, case, max_memory=None), Turn()), 600)
 
 
 @pytest.mark.parametrize(
@@ -256,9 +256,9 @@ def test_what_cannot_be_put_back_costs_the_process_and_no_other_row(
 
 def test_a_module_that_is_only_checked_changes_nothing_either(worker: ChildWorker, folder: Path) -> None:
     before = reported(worker, folder)
-    worker.ask(Check(about("leaky.py:Leaky")), 60)
-    worker.ask(Describe("leaky.py:Leaky", Shape(batch_size=1, seq_len=4, d_model=4)), 60)
-    assert worker.ask(FindOrigin("leaky.py:Leaky", forbidden=None), 60).file == str(folder / "leaky.py")
+    worker.ask(Check(about("leaky.py:Leaky")), 600)
+    worker.ask(Describe("leaky.py:Leaky", Shape(batch_size=1, seq_len=4, d_model=4)), 600)
+    assert worker.ask(FindOrigin("leaky.py:Leaky", forbidden=None), 600).file == str(folder / "leaky.py")
     assert differences(reported(worker, folder), before) == {}
 
 
@@ -270,7 +270,7 @@ def test_a_module_that_does_not_fit_leaves_nothing_behind(worker: ChildWorker, f
     )
     for _ in range(2):
         with pytest.raises(UserError, match="no class or function 'Mixer'"):
-            worker.ask(Prepare(about("unfit.py:Mixer"), seed=0), 60)
+            worker.ask(Prepare(about("unfit.py:Mixer"), seed=0), 600)
         assert reported(worker, folder) == before
 
 
@@ -284,9 +284,9 @@ def test_what_is_missing_is_named_to_ab(worker: ChildWorker, folder: Path) -> No
     """It said that there was no module, of one that is there."""
     write(folder, {"package/__init__.py": "import no_such_library\n", "package/layers.py": REPORT})
     with pytest.raises(UserError, match=r"No module named 'no_such_library' .*__init__.py, line 1") as caught:
-        worker.ask(FindOrigin("package.layers:Report", forbidden=None), 60)
+        worker.ask(FindOrigin("package.layers:Report", forbidden=None), 600)
     assert "there is no module" not in str(caught.value)
-    assert worker.ask(FindOrigin("nowhere:Report", forbidden=None), 60).reason == "there is no module nowhere"
+    assert worker.ask(FindOrigin("nowhere:Report", forbidden=None), 600).reason == "there is no module nowhere"
 
 
 def test_this_programs_own_modules_belong_to_no_model(folder: Path) -> None:
@@ -294,7 +294,7 @@ def test_this_programs_own_modules_belong_to_no_model(folder: Path) -> None:
     made = ChildWorker(folder=folder)
     try:
         for model in ("leaky.py:Leaky", "lstm", "attention"):
-            samples = made.ask(Measure(about(model), Turn()), 60).samples
+            samples = made.ask(Measure(about(model), Turn()), 600).samples
             told = {warning for sample in samples for warning in sample.warnings}
             assert (told == set()) == (model != "leaky.py:Leaky")
     finally:
@@ -316,11 +316,11 @@ def other_measure(**more: Any) -> Request[Samples]:
 def test_a_request_that_does_not_fit_is_no_cases_fault(worker: ChildWorker) -> None:
     """It was taken for one, and what `ab` compares exactly vanished without a word."""
     with pytest.raises(Misunderstood, match="there is no request 'Guess'"):
-        worker.ask(Guess(), 60)
+        worker.ask(Guess(), 600)
     with pytest.raises(Misunderstood, match="Measure has no field 'seed'"):
-        worker.ask(other_measure(about=about("lstm"), turn=Turn(), part="measure", seed=0), 60)
+        worker.ask(other_measure(about=about("lstm"), turn=Turn(), part="measure", seed=0), 600)
     with pytest.raises(Misunderstood, match="Measure lacks 'turn'"):
-        worker.ask(other_measure(about=about("lstm"), part="measure"), 60)
+        worker.ask(other_measure(about=about("lstm"), part="measure"), 600)
     with pytest.raises(Misunderstood, match="there is no case of 'bench' with these axes"):
-        worker.ask(Measure(About("bench", {"width": 4}, None), Turn()), 60)
-    assert worker.ask(Measure(about("lstm"), Turn()), 60).samples
+        worker.ask(Measure(About("bench", {"width": 4}, None), Turn()), 600)
+    assert worker.ask(Measure(about("lstm"), Turn()), 600).samples

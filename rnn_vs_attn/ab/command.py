@@ -19,7 +19,7 @@ from rnn_vs_attn.ab.versions import CANDIDATE, Sides
 from rnn_vs_attn.compare.report import Report, document, publish, table
 from rnn_vs_attn.errors import Interrupted, UserError
 from rnn_vs_attn.machine import environment, fitness
-from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.registry import USER, find
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun, finished
 from rnn_vs_attn.records.types import Run
@@ -63,7 +63,7 @@ def _sides(axes: AxisValues, options: AbOptions) -> Sides:
             if getattr(options, name):
                 raise UserError(f"{option_name(name)} is for git references; leave it out")
         return versions.alike() if options.aa else versions.of_interpreters(*pythons)
-    built_in = [name for name in axes["model"] if find(name).family != "user"]
+    built_in = [name for name in axes["model"] if find(name).family != USER]
     if built_in:
         raise UserError(
             f"{built_in[0]!r} is built into this program, so two git references run the same code; name a layer of the "

@@ -13,10 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.machine import environment
@@ -44,6 +44,21 @@ class Worker(Protocol):
 
     def close(self) -> None:
         """End it, whatever it does."""
+
+
+def launch(
+    words: Sequence[str], folder: Path | None, variables: Mapping[str, str], errors: IO[bytes] | None
+) -> subprocess.Popen[bytes]:
+    """The process of a worker, asked and answering through pipes; the terminal's Ctrl-C is its parent's to handle."""
+    return subprocess.Popen(
+        words,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        cwd=folder,
+        env=variables,
+        start_new_session=True,
+    )
 
 
 class ChildWorker:
@@ -80,14 +95,11 @@ class ChildWorker:
         self._printed = 0  # bytes of standard error before the request under way
         self.alive = True
         self._ready = self._spoilt = False
-        self._process = subprocess.Popen(
+        self._process = launch(
             [self._python, "-m", "rnn_vs_attn.worker.server", str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=None if self._debug else self._errors,
-            cwd=self._folder,
-            env=_surroundings(self._variables, self._alone, self._folder or Path.cwd()),
-            start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
+            self._folder,
+            _surroundings(self._variables, self._alone, self._folder or Path.cwd()),
+            None if self._debug else self._errors,
         )
 
     def wait_until_ready(self) -> None:
