@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from rnn_vs_attn.measure.gradient import flow as adjoint
+from rnn_vs_attn.measure.gradient.flow import Flow, cotangents, flow_of, without_dropout
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import find
@@ -16,13 +16,13 @@ D = 8
 CPU = torch.device("cpu")
 
 
-def flow(module: nn.Module, length: int, exact: bool = False) -> adjoint.Flow:
-    made = adjoint.make_ready(module.double())
-    return adjoint.flow(made, torch.randn(1, length, D), adjoint.cotangents(4, D, exact, CPU))
+def flow(module: nn.Module, length: int, exact: bool = False) -> Flow:
+    made = without_dropout(module.double())
+    return flow_of(made, torch.randn(1, length, D), cotangents(4, D, exact, CPU))
 
 
 def built(name: str, num_layers: int = 1) -> nn.Module:
-    return adjoint.make_ready(build.build(find(name), Shape(1, 64, D, 2, num_layers)).double())
+    return without_dropout(build.build(find(name), Shape(1, 64, D, 2, num_layers)).double())
 
 
 def powers(factor: float, length: int) -> Tensor:

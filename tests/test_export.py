@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from paths import ROOT
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from rnn_vs_attn import export as exports
-from rnn_vs_attn.cli import compare as comparing
+from rnn_vs_attn import export
+from rnn_vs_attn.cli import compare
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.folder import RunFolder, read_run
 from rnn_vs_attn.records.types import Record, Run
@@ -46,7 +46,7 @@ def small(started: str = "2026-01-02T03:04:05+00:00", factor: float = 1.0, commi
 
 
 def document(name: str, *runs: Run) -> Any:
-    return json.loads(exports.exported(runs or [small()], name))
+    return json.loads(export.exported(runs or [small()], name))
 
 
 def without(run: Run, metric: str) -> Run:
@@ -70,23 +70,23 @@ def stored(path: Path, run: Run) -> Path:
 
 def test_the_name_of_a_case_does_not_depend_on_what_else_is_in_the_run() -> None:
     record = bench_record("forward_time", "lstm", 64, VALUES, batch_size=8)
-    assert exports.label(record) == "bench/lstm/seq_len=64/batch_size=8/dtype=float32/device=cpu/threads=2"
+    assert export.label(record) == "bench/lstm/seq_len=64/batch_size=8/dtype=float32/device=cpu/threads=2"
     default = bench_record("forward_time", "lstm", 64, VALUES)
-    assert "batch_size" not in exports.label(default)
+    assert "batch_size" not in export.label(default)
 
 
 def test_a_case_alone_has_the_name_that_it_has_among_all() -> None:
     run_read = read_run(CPU)
     whole = document("bencher", run_read)
     for record in run_read.records[::25]:
-        if exports.label(record) + "/" + record.metric in whole:
+        if export.label(record) + "/" + record.metric in whole:
             alone = document("bencher", dataclasses.replace(run_read, records=[record]))
             assert alone.items() <= whole.items()
 
 
 @pytest.mark.parametrize("path", [CPU, GRADFLOW], ids=lambda path: path.name)
 def test_no_two_records_share_a_name(path: Path) -> None:
-    names = [f"{exports.label(r)}/{r.metric}" for r in read_run(path).records]
+    names = [f"{export.label(r)}/{r.metric}" for r in read_run(path).records]
     assert len(set(names)) == len(names)
 
 
@@ -108,7 +108,7 @@ class Entry(Strict):
 
 
 def test_github_action_benchmark_gets_a_list_of_what_is_better_smaller() -> None:
-    found = TypeAdapter(list[Entry]).validate_json(str(exports.exported([small()], "github-action-benchmark")))
+    found = TypeAdapter(list[Entry]).validate_json(str(export.exported([small()], "github-action-benchmark")))
     names = [entry.name.rpartition("/")[2] for entry in found]
     assert names == ["forward_time", "train_time", "saved_bytes"]
     assert found[0].unit == "ms"
@@ -120,13 +120,13 @@ def test_github_action_benchmark_gets_a_list_of_what_is_better_smaller() -> None
 
 def test_github_action_benchmark_has_every_time_and_size_of_the_reference_run() -> None:
     run_read = read_run(CPU)
-    found = TypeAdapter(list[Entry]).validate_json(str(exports.exported([run_read], "github-action-benchmark")))
+    found = TypeAdapter(list[Entry]).validate_json(str(export.exported([run_read], "github-action-benchmark")))
     values = {entry.name: entry.value for entry in found}
     assert len(values) == len(found)
     for record in run_read.records:
         if record.unit in ("s", "B") and record.better == "lower" and record.ok and "model" in record.axes:
             scale = 1e3 if record.unit == "s" else 1
-            assert values[f"{exports.label(record)}/{record.metric}"] == pytest.approx(record.median * scale)
+            assert values[f"{export.label(record)}/{record.metric}"] == pytest.approx(record.median * scale)
 
 
 def test_a_median_without_an_interval_has_no_range() -> None:
@@ -143,9 +143,9 @@ class Measure(Strict):
 
 
 def test_bencher_gets_latencies_in_nanoseconds_with_both_ends() -> None:
-    text = exports.exported([small()], "bencher")
+    text = export.exported([small()], "bencher")
     found = TypeAdapter(dict[str, dict[str, Measure]]).validate_json(text)
-    latency = found[f"{exports.label(small().records[0])}/forward_time"]["latency"]
+    latency = found[f"{export.label(small().records[0])}/forward_time"]["latency"]
     assert latency.value == pytest.approx(statistics.median(VALUES) * 1e9)
     assert latency.lower_value == pytest.approx(0.010 * 1e9)
     assert latency.upper_value == pytest.approx(0.013 * 1e9)
@@ -153,7 +153,7 @@ def test_bencher_gets_latencies_in_nanoseconds_with_both_ends() -> None:
 
 
 def test_bencher_has_every_value_of_the_reference_run_between_its_ends() -> None:
-    text = exports.exported([read_run(CPU)], "bencher")
+    text = export.exported([read_run(CPU)], "bencher")
     found = TypeAdapter(dict[str, dict[str, Measure]]).validate_json(text)
     for measure in (measure for case in found.values() for measure in case.values()):
         if measure.lower_value is not None and measure.upper_value is not None:
@@ -165,7 +165,7 @@ def test_pytest_benchmark_compares_what_it_is_given(tmp_path: Path) -> None:
     pytest.importorskip("pytest_benchmark")
     files = [tmp_path / f"{number:04}_run.json" for number in (1, 2)]
     for file, factor in zip(files, (1.0, 2.0), strict=True):
-        file.write_text(str(exports.exported([small(factor=factor)], "pytest-benchmark")))
+        file.write_text(str(export.exported([small(factor=factor)], "pytest-benchmark")))
     words = [sys.executable, "-m", "pytest_benchmark", "compare", *map(str, files), "--csv", str(tmp_path / "out.csv")]
     done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
@@ -179,14 +179,14 @@ def test_pytest_benchmark_reads_the_reference_run(tmp_path: Path) -> None:
     """By its own command: every name with its median."""
     pytest.importorskip("pytest_benchmark")
     run_read, file = read_run(CPU), tmp_path / "0001_run.json"
-    file.write_text(str(exports.exported([run_read], "pytest-benchmark")))
+    file.write_text(str(export.exported([run_read], "pytest-benchmark")))
     words = [sys.executable, "-m", "pytest_benchmark", "compare", str(file), "--csv", str(tmp_path / "out.csv")]
     done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
     timed = [r for r in run_read.records if r.unit == "s" and r.ok and "model" in r.axes]
     assert {row["name"]: float(row["median"]) for row in rows} == {
-        f"{exports.label(r)}/{r.metric}": pytest.approx(r.median) for r in timed
+        f"{export.label(r)}/{r.metric}": pytest.approx(r.median) for r in timed
     }
 
 
@@ -202,7 +202,7 @@ def test_statistics_of_any_times_are_those_of_numpy_and_of_pytest_benchmark(valu
     theirs = pytest.importorskip("pytest_benchmark.stats").Stats()
     for value in values:
         theirs.update(value)
-    found = exports.statistics_of(values)
+    found = export.statistics_of(values)
     assert set(theirs.fields) <= found.keys()
     for name in ("min", "max", "mean", "stddev", "rounds", "median", "ops", "total"):
         assert found[name] == pytest.approx(getattr(theirs, name), rel=1e-9, abs=1e-12), name
@@ -213,7 +213,7 @@ def test_statistics_of_any_times_are_those_of_numpy_and_of_pytest_benchmark(valu
 
 
 def test_what_lies_far_outside_is_an_outlier() -> None:
-    found = exports.statistics_of([1.0, 1.1, 1.2, 1.3, 9.0])
+    found = export.statistics_of([1.0, 1.1, 1.2, 1.3, 9.0])
     assert (found["outliers"], found["iqr_outliers"], found["stddev_outliers"]) == ("1;1", 1, 1)
     assert (found["ld15iqr"], found["hd15iqr"]) == (1.0, 1.3)
 
@@ -221,21 +221,21 @@ def test_what_lies_far_outside_is_an_outlier() -> None:
 def test_statistics_are_those_of_numpy() -> None:
     import numpy
 
-    found = exports.statistics_of(VALUES)
+    found = export.statistics_of(VALUES)
     assert [found["q1"], found["median"], found["q3"]] == pytest.approx(numpy.percentile(VALUES, [25, 50, 75]))
     assert found["mean"] == pytest.approx(numpy.mean(VALUES))
     assert found["stddev"] == pytest.approx(numpy.std(VALUES, ddof=1))
     assert (found["min"], found["max"], found["rounds"]) == (0.010, 0.013, 6)
-    assert exports.statistics_of([0.5])["stddev"] == 0.0
+    assert export.statistics_of([0.5])["stddev"] == 0.0
 
 
 def test_otava_gets_a_row_a_run_in_the_order_of_time() -> None:
     later, earlier = small("2026-02-01T00:00:00+00:00", commit="b"), small("2026-01-01T00:00:00+00:00", commit="a")
-    rows = list(csv.reader(io.StringIO(str(exports.exported([later, earlier], "otava")))))
+    rows = list(csv.reader(io.StringIO(str(export.exported([later, earlier], "otava")))))
     assert rows[0][:2] == ["time", "commit"]
     assert [row[:2] for row in rows[1:]] == [["2026-01-01T00:00:00+00:00", "a"], ["2026-02-01T00:00:00+00:00", "b"]]
     assert len(rows[0]) == len(rows[1]) == len(set(rows[0])) == 2 + 4
-    text, gaps = exports.otava_configuration([later, earlier], "series.csv")
+    text, gaps = export.otava_configuration([later, earlier], "series.csv")
     assert text.count("direction: -1") == 3  # of the number of parameters neither more nor less is better
     assert 'file: "series.csv"' in text
     assert gaps == []
@@ -245,8 +245,8 @@ def test_otavas_configuration_names_columns_of_its_series() -> None:
     yaml = pytest.importorskip("yaml")
     file = 'a "b"/\U0001f642: #é.csv'
     runs = [read_run(CPU)]
-    test = yaml.safe_load(exports.otava_configuration(runs, file)[0])["tests"]["rnn-vs-attn"]
-    header = next(csv.reader(io.StringIO(str(exports.exported(runs, "otava")))))
+    test = yaml.safe_load(export.otava_configuration(runs, file)[0])["tests"]["rnn-vs-attn"]
+    header = next(csv.reader(io.StringIO(str(export.exported(runs, "otava")))))
     assert (test["type"], test["file"], test["time_column"]) == ("csv", file, "time")
     assert {test["time_column"], *test["attributes"]} <= set(header)
     assert all(metric["column"] in header for metric in test["metrics"].values())
@@ -262,10 +262,10 @@ def test_otavas_configuration_names_columns_of_its_series() -> None:
 
 def test_a_metric_that_one_run_lacks_is_an_empty_cell_and_not_in_otavas_configuration() -> None:
     runs = [small("2026-01-01T00:00:00+00:00"), without(small("2026-01-02T00:00:00+00:00"), "train_time")]
-    rows = list(csv.DictReader(io.StringIO(str(exports.exported(runs, "otava")))))
-    column = exports.label(small().records[1]) + "/train_time"
+    rows = list(csv.DictReader(io.StringIO(str(export.exported(runs, "otava")))))
+    column = export.label(small().records[1]) + "/train_time"
     assert [row[column] for row in rows] == [repr(small().records[1].median), ""]
-    text, gaps = exports.otava_configuration(runs, "series.csv")
+    text, gaps = export.otava_configuration(runs, "series.csv")
     assert gaps == [column]
     assert column not in text
     assert "forward_time" in text
@@ -273,14 +273,14 @@ def test_a_metric_that_one_run_lacks_is_an_empty_cell_and_not_in_otavas_configur
 
 def test_a_run_without_values_is_no_row_of_a_series() -> None:
     interrupted = dataclasses.replace(small(), records=[failed(r) for r in small().records])
-    assert exports.exported([small(), interrupted], "otava") == exports.exported([small()], "otava")
-    assert exports.otava_configuration([small(), interrupted], "x.csv")[1] == []
+    assert export.exported([small(), interrupted], "otava") == export.exported([small()], "otava")
+    assert export.otava_configuration([small(), interrupted], "x.csv")[1] == []
 
 
 def test_otava_is_not_sent_to_a_series_with_nothing_to_judge() -> None:
     runs = [without(small(), "forward_time"), dataclasses.replace(small(), records=small().records[:1])]
     with pytest.raises(UserError, match="otava has nothing to read"):
-        exports.otava_configuration(runs, "x.csv")
+        export.otava_configuration(runs, "x.csv")
 
 
 def test_otava_gets_its_configuration_beside_the_series_and_the_call_is_said(tmp_path: Path) -> None:
@@ -296,12 +296,12 @@ def test_otava_gets_its_configuration_beside_the_series_and_the_call_is_said(tmp
     command = shlex.split(said.partition("now: ")[2])
     assert command == [f"OTAVA_CONFIG={output.with_suffix('.yaml')}", "otava", "analyze", "rnn-vs-attn"]
     runs = [read_run(path) for path in paths]
-    assert output.with_suffix(".yaml").read_text() == exports.otava_configuration(runs, str(output))[0]
+    assert output.with_suffix(".yaml").read_text() == export.otava_configuration(runs, str(output))[0]
 
 
 def test_csv_has_a_line_a_record_at_full_precision() -> None:
     run_read = read_run(CPU)
-    rows = list(csv.DictReader(io.StringIO(str(exports.exported([run_read], "csv")))))
+    rows = list(csv.DictReader(io.StringIO(str(export.exported([run_read], "csv")))))
     assert len(rows) == len(run_read.records)
     for row, record in zip(rows, run_read.records, strict=True):
         assert (row["metric"], row["status"]) == (record.metric, record.status)
@@ -311,7 +311,7 @@ def test_csv_has_a_line_a_record_at_full_precision() -> None:
 
 def test_a_whole_number_stays_one_beside_records_that_have_none() -> None:
     """`seq_len` of a row was 64.0, for the machine's own records are of no length."""
-    rows = list(csv.DictReader(io.StringIO(str(exports.exported([read_run(CPU), read_run(GRADFLOW)], "csv")))))
+    rows = list(csv.DictReader(io.StringIO(str(export.exported([read_run(CPU), read_run(GRADFLOW)], "csv")))))
     assert {row["seq_len"] for row in rows} == {"", "64", "128", "256", "512", "1024"}
     assert {row["threads"] for row in rows} == {"", "1", "2"}
     assert {row["causal"] for row in rows} <= {"", "True", "False"}
@@ -319,20 +319,20 @@ def test_a_whole_number_stays_one_beside_records_that_have_none() -> None:
 
 def test_csv_of_several_runs_tells_them_apart_by_their_beginnings() -> None:
     runs = [small("2026-02-01T00:00:00+00:00"), small("2026-01-01T00:00:00+00:00")]
-    rows = list(csv.DictReader(io.StringIO(str(exports.exported(runs, "csv")))))
+    rows = list(csv.DictReader(io.StringIO(str(export.exported(runs, "csv")))))
     assert [row["started"] for row in rows] == [r.started for r in runs for _ in r.records]
 
 
 def test_csv_has_failed_cases_with_their_reason() -> None:
     run_of_one = dataclasses.replace(small(), records=[failed(small().records[0])])
-    (row,) = csv.DictReader(io.StringIO(str(exports.exported([run_of_one], "csv"))))
+    (row,) = csv.DictReader(io.StringIO(str(export.exported([run_of_one], "csv"))))
     assert (row["status"], row["error"], row["median"], row["samples"]) == ("failed", "no", "", "[]")
 
 
 def test_parquet_without_pyarrow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(UserError, match=r"pip install 'rnn-vs-attn\[parquet\]'"):
-        exports.exported([small()], "parquet")
+        export.exported([small()], "parquet")
 
 
 def test_parquet_is_read_back_by_pandas(tmp_path: Path) -> None:
@@ -349,12 +349,12 @@ def test_parquet_is_read_back_by_pandas(tmp_path: Path) -> None:
     assert [None if pandas.isna(v) else v for v in frame["median"]] == [r.median for r in records]
 
 
-@pytest.mark.parametrize("name", [f.name for f in exports.FORMATS if not f.binary])
+@pytest.mark.parametrize("name", [f.name for f in export.FORMATS if not f.binary])
 def test_the_reference_run_goes_into_every_format(name: str, tmp_path: Path) -> None:
     file = tmp_path / "out"
     done = run("export", str(CPU), "--format", name, "--output", str(file))
     assert done.returncode == 0, done.stderr
-    assert file.read_text() == exports.exported([read_run(CPU)], name)
+    assert file.read_text() == export.exported([read_run(CPU)], name)
     assert done.stdout == ""
 
 
@@ -384,17 +384,17 @@ def test_what_cannot_be_exported_is_one_sentence(words: list[str], said: str) ->
 
 def test_one_format_too_many_runs_is_a_user_error() -> None:
     with pytest.raises(UserError, match=r"those that take several are otava, csv, parquet$"):
-        exports.exported([small(), small()], "github-action-benchmark")
+        export.exported([small(), small()], "github-action-benchmark")
 
 
-@pytest.mark.parametrize("name", [f.name for f in exports.FORMATS if not f.many])
+@pytest.mark.parametrize("name", [f.name for f in export.FORMATS if not f.many])
 @pytest.mark.parametrize("kept", [0, 1], ids=["no records", "a failed one"])
 def test_a_run_without_values_is_a_user_error(name: str, kept: int) -> None:
     nothing = dataclasses.replace(small(), records=[failed(r) for r in small().records[:kept]])
     with pytest.raises(UserError, match="'bench' has no value that this format can hold; try --format csv"):
-        exports.exported([nothing], name)
+        export.exported([nothing], name)
     with pytest.raises(UserError, match="try --format csv"):
-        exports.exported([nothing, nothing], "otava")
+        export.exported([nothing, nothing], "otava")
 
 
 @pytest.mark.parametrize(
@@ -412,7 +412,7 @@ def test_a_damaged_run_is_not_exported(old: str, new: str, said: str, tmp_path: 
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new, 1))
     with pytest.raises(UserError) as error:
-        comparing.export([tmp_path / "run"], "csv", tmp_path / "out.csv")
+        compare.export([tmp_path / "run"], "csv", tmp_path / "out.csv")
     assert f"{file}, {said}" in str(error.value)
     assert not (tmp_path / "out.csv").exists()
 
@@ -440,8 +440,8 @@ def series() -> list[Run]:
 def assert_otava_finds_the_step(runs: list[Run], folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     file, configuration = folder / "series.csv", folder / "otava.yaml"
-    file.write_text(str(exports.exported(runs, "otava")))
-    configuration.write_text(exports.otava_configuration(runs, str(file))[0])
+    file.write_text(str(export.exported(runs, "otava")))
+    configuration.write_text(export.otava_configuration(runs, str(file))[0])
     words = ["analyze", "rnn-vs-attn", "--since", "2026-01-01", "--output", "json"]
     done = subprocess.run(
         [str(OTAVA), *words],

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from repositories import commit, files_of, git, repository, state, write
 
-from rnn_vs_attn.ab import versions as sides
+from rnn_vs_attn.ab import versions
 from rnn_vs_attn.ab.checkouts import Repository
 from rnn_vs_attn.errors import UserError
 
@@ -340,8 +340,8 @@ def test_new_files_are_changes_whatever_git_status_is_set_to_show(setting: str, 
 # Both sides
 
 
-def of_references(baseline: str = "main~1", candidate: str | None = None, setup: str | None = None) -> sides.Sides:
-    return sides.of_references(baseline, candidate, setup, clean=False, debug=False)
+def of_references(baseline: str = "main~1", candidate: str | None = None, setup: str | None = None) -> versions.Sides:
+    return versions.of_references(baseline, candidate, setup, clean=False, debug=False)
 
 
 def test_the_working_tree_is_the_candidate_where_it_has_changes(

@@ -13,8 +13,7 @@ from typing import Any, TypeVar
 import pytest
 from fakes import FAKE, FakeCase, FakeClock, fake_cases, unfinished_run
 
-from rnn_vs_attn.ab import decide as judging
-from rnn_vs_attn.ab import report as ab
+from rnn_vs_attn.ab import decide, report
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.stages import Cell
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES, Presence
@@ -27,7 +26,16 @@ from rnn_vs_attn.records.timing import Block, Care, Ready
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.bench.suite import BENCH
-from rnn_vs_attn.worker.protocol import MakeReady, Prepare, ReadPeak, Release, Request, Samples, TimeBlock, Warnings
+from rnn_vs_attn.worker.protocol import (
+    MakeReady,
+    Prepare,
+    ReadMachinePeaks,
+    Release,
+    Request,
+    Samples,
+    TimeBlock,
+    Warnings,
+)
 
 CALL = 0.002
 Seconds = Callable[[str, str, str, int], float]
@@ -91,7 +99,7 @@ class Laboratory:
         pairs = self.pairs(*models, **rest)
         pairs.run()
         pairs.folder.close()
-        return {str(c.axes["model"]): c for c in judging.judge(pairs, gated) if c.metric == "forward_time"}
+        return {str(c.axes["model"]): c for c in decide.judge(pairs, gated) if c.metric == "forward_time"}
 
     def requests(self, kind: type[Asked]) -> list[tuple[int, str, Asked]]:
         """Of one kind, with the pair and the side that they were asked of."""
@@ -131,7 +139,7 @@ class FakeSide:
             self.alive = not (isinstance(trouble, CaseFault) and trouble.status == "crashed")
             raise trouble
         answers: dict[type[Request[Any]], Callable[[Any], Any]] = {
-            ReadPeak: self._peak,
+            ReadMachinePeaks: self._peak,
             Prepare: lambda request: Warnings(()),
             MakeReady: self._ready,
             TimeBlock: self._block,
@@ -140,7 +148,7 @@ class FakeSide:
         answer: Reply = answers[type(request)](request)
         return answer
 
-    def _peak(self, request: ReadPeak) -> Samples:
+    def _peak(self, request: ReadMachinePeaks) -> Samples:
         value = self._laboratory.peak(self._side, self._pair)
         return Samples((Sample("peak_flops", value), Sample("product_flops", value, {"by": "mm"})))
 
@@ -238,7 +246,7 @@ def test_what_is_to_be_known_of_a_layer_is_noted_once_with_its_side(laboratory: 
     pairs = laboratory.pairs("lstm")
     pairs.run()
     assert pairs.noted == {("lstm", "it works in place"): {CANDIDATE}}
-    assert ab.said_of_models(pairs) == ["lstm, candidate: it works in place"]
+    assert report.said_of_models(pairs) == ["lstm, candidate: it works in place"]
 
 
 def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:
@@ -403,12 +411,12 @@ def test_what_the_user_can_mend_in_one_case_is_its_fault_too(laboratory: Laborat
 
 
 def test_a_machine_whose_peak_cannot_be_measured_still_compares(laboratory: Laboratory) -> None:
-    laboratory.trouble = lambda side, kind, model: CaseFault("failed", "no peak") if kind is ReadPeak else None
+    laboratory.trouble = lambda side, kind, model: CaseFault("failed", "no peak") if kind is ReadMachinePeaks else None
     pairs = laboratory.pairs("lstm")
     pairs.run()
     pairs.folder.close()
     assert pairs.peak_unknown == "no peak"
-    assert {c.verdict for c in judging.judge(pairs, gated=True)} == {SAME}
+    assert {c.verdict for c in decide.judge(pairs, gated=True)} == {SAME}
 
 
 def test_an_interruption_ends_both_processes_and_keeps_the_samples(laboratory: Laboratory) -> None:
@@ -445,10 +453,10 @@ def test_exact_metrics_with_a_better_direction_are_compared_and_noisy_ones_are_n
             sample("peak_memory", 99, **{"pass": "train"}),
         ],
     }
-    found = judging.exact(BENCH, case, sides, 0.03)
+    found = decide.exact(BENCH, case, sides, 0.03)
     assert [(c.metric, c.verdict, c.centre) for c in found] == [("saved_bytes", SLOWER, pytest.approx(1.1))]
     on_cuda = dataclasses.replace(case, device="cuda:0")
-    found = judging.exact(BENCH, on_cuda, sides, 0.03)
+    found = decide.exact(BENCH, on_cuda, sides, 0.03)
     assert {(c.metric, c.verdict) for c in found} == {("saved_bytes", SLOWER), ("peak_memory", SLOWER)}
 
 
@@ -461,7 +469,7 @@ def test_exact_metrics_with_a_better_direction_are_compared_and_noisy_ones_are_n
     ],
 )
 def test_a_model_on_one_side_is_a_row_with_its_reason(presence: Presence, verdict: str, said: str) -> None:
-    found = judging.absent(FAKE, fake_cases("lstm")[0], FAKE.rounds.passes, presence)
+    found = decide.absent(FAKE, fake_cases("lstm")[0], FAKE.rounds.passes, presence)
     assert [(c.metric, c.verdict, c.reason) for c in found] == [
         ("forward_time", verdict, said),
         ("train_time", verdict, said),

@@ -22,8 +22,8 @@ from command import begin, lines_of, run
 from forked import Forked
 from repositories import commit, git, layer, module, repository, state, write
 
-from rnn_vs_attn.ab import versions as sides
-from rnn_vs_attn.cli import app as cli
+from rnn_vs_attn.ab import versions
+from rnn_vs_attn.cli import app
 from rnn_vs_attn.errors import Interrupted
 
 SMALL = "--seq-len 8 --d-model 8 --batch-size 1 --threads 1 --pass forward".split()
@@ -95,7 +95,7 @@ def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         monkeypatch.setattr(sys, "argv", ["rnn-vs-attn", "ab", *words])
         with pytest.raises(SystemExit) as stop:
-            cli.main()
+            app.main()
         shown = capsys.readouterr()
         return subprocess.CompletedProcess(words, stop.value.code, shown.out, shown.err)
 
@@ -511,7 +511,7 @@ def test_an_interruption_does_not_wait_for_what_both_sides_are_doing() -> None:
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         with pytest.raises(Interrupted):
-            sides.at_once({"baseline": hangs})
+            versions.at_once({"baseline": hangs})
         assert ended == []
     finally:
         signal.signal(signal.SIGALRM, before)

@@ -17,9 +17,8 @@ from command import PROGRAM, QUICK, TINY, assert_one_sentence, run, run_process
 from paths import USER_MODULES
 from rich.console import Console
 
-from rnn_vs_attn.cli import app as cli
-from rnn_vs_attn.cli import models as listing
-from rnn_vs_attn.cli.models import model_row
+from rnn_vs_attn.cli import app
+from rnn_vs_attn.cli.models import model_row, print_models
 from rnn_vs_attn.limits import Plan
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.costs import Shape
@@ -65,7 +64,7 @@ def test_a_wrong_option_is_one_sentence_and_exit_2(
     monkeypatch.setattr(sys, "argv", ["rnn-vs-attn", "bench", *words])
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     with pytest.raises(SystemExit) as stop:
-        cli.main()
+        app.main()
     shown = capsys.readouterr()
     assert_one_sentence(subprocess.CompletedProcess(words, stop.value.code, shown.out, shown.err), said)
     assert list(tmp_path.iterdir()) == []
@@ -224,8 +223,8 @@ def test_a_narrow_terminal_shows_every_model_and_all_of_its_facts(monkeypatch: p
     shape = Shape(1, 512, 128, 4, 1)
     rows = [model_row(spec, shape, named=False, debug=False) for spec in BUILT_IN]
     out = Console(file=io.StringIO(), force_terminal=True, width=60, color_system=None)
-    monkeypatch.setattr(listing, "Terminal", lambda: out)
-    listing.print_models(rows, shape)
+    monkeypatch.setattr("rnn_vs_attn.cli.models.Terminal", lambda: out)
+    print_models(rows, shape)
     text = out.file.getvalue()
     assert max(map(len, text.splitlines())) <= 60
     whole = [row["name"] for row in rows] + [f"{row['num_params']:,}" for row in rows] + ["FLOPs (train)", "commands"]

@@ -11,7 +11,7 @@ from command import run
 from paths import REFERENCE
 from planted_runs import record, run_of, stored, values
 
-from rnn_vs_attn.compare import runs as compare
+from rnn_vs_attn.compare import runs, series
 from rnn_vs_attn.compare.runs import Rules
 from rnn_vs_attn.compare.verdicts import FAILED, MISSING, NEW, Comparison
 from rnn_vs_attn.records.folder import RunFolder, read_run
@@ -58,7 +58,7 @@ def left_out(which: Callable[[Record], bool], needed: int = 200) -> Run:
 
 
 def judged(candidate: Run, baseline: Run = CPU) -> list[Comparison]:
-    return compare.judge(baseline, candidate, rules_of(BENCH))
+    return runs.judge(baseline, candidate, rules_of(BENCH))
 
 
 def timed(found: Iterable[Comparison]) -> set[tuple[object, object]]:
@@ -90,7 +90,7 @@ def test_a_fault_of_scaling_costs_the_case_with_its_threads_and_its_part_only() 
     run = read_run(REFERENCE / "scaling")
     cases = {tuple(r.axes.items()) for r in run.records if r.metric == "forward_time"}
     failed = next(iter(cases))
-    found = compare.judge(run, with_fault(run, lambda r: tuple(r.axes.items()) == failed), rules_of(SCALING))
+    found = runs.judge(run, with_fault(run, lambda r: tuple(r.axes.items()) == failed), rules_of(SCALING))
     (row,) = (c for c in found if c.verdict == FAILED)
     assert tuple(row.axes.items()) == failed
     assert {tuple(c.axes.items()) for c in found if c.metric == "forward_time"} == cases - {failed}
@@ -126,7 +126,7 @@ def test_a_run_of_one_length_is_compared_at_that_length() -> None:
 def test_a_case_that_one_run_left_out_is_failed_and_all_others_are_compared(side: str) -> None:
     short = left_out(at("attention-naive", 1024))
     sides = (short, CPU) if side == "baseline" else (CPU, short)
-    report = compare.report(*sides, ("a", "b"), rules_of(BENCH), False, [])
+    report = runs.report_of(*sides, ("a", "b"), rules_of(BENCH), False, [])
     assert rows(report.found, FAILED) == {("attention-naive", 1024, "all metrics")}
     (row,) = (c for c in report.found if c.verdict == FAILED)
     assert row.reason.startswith(f"{side}: timeout: left out: 6 rounds with it do not fit into --max-seconds 165; 200")
@@ -144,7 +144,7 @@ def test_what_is_read_out_of_all_lengths_is_missing_over_those_that_one_run_left
 
 def test_a_case_that_both_runs_left_out_has_no_verdict_and_all_others_are_compared() -> None:
     alike = left_out(at("attention-naive", 1024))
-    report = compare.report(alike, alike, ("a", "b"), rules_of(BENCH), False, [])
+    report = runs.report_of(alike, alike, ("a", "b"), rules_of(BENCH), False, [])
     (row,) = (c for c in report.found if c.verdict == FAILED)
     assert (row.axes["model"], row.axes["seq_len"]) == ("attention-naive", 1024)
     assert row.reason.startswith("on both sides: timeout: left out: ")
@@ -178,9 +178,9 @@ def test_the_command_knows_the_fields_of_a_case(tmp_path: Path) -> None:
 
 def test_runs_of_a_suite_that_is_not_of_this_version_are_compared_by_the_axes_that_all_records_have() -> None:
     one, other = record("accuracy", values(8), axes={"distance": 4}), record("loss", values(8))
-    anchor = dataclasses.replace(one, axes={"device": "cpu"})
-    assert compare.shared_axes([run_of(one, anchor), run_of(other)]) == ("model", "seq_len")
-    assert compare.shared_axes([run_of()]) == ()
+    of_machine = dataclasses.replace(one, axes={"device": "cpu"})
+    assert runs.shared_axes([run_of(one, of_machine), run_of(other)]) == ("model", "seq_len")
+    assert runs.shared_axes([run_of()]) == ()
     done = run("compare", *[str(REFERENCE / "ab")] * 2)
     assert "missing" not in done.stdout
     assert "train_time" in done.stdout
@@ -188,7 +188,7 @@ def test_runs_of_a_suite_that_is_not_of_this_version_are_compared_by_the_axes_th
 
 def test_over_time_a_case_has_one_row_though_one_run_has_no_exponents() -> None:
     plain = changed(CPU, (r for r in CPU.records if r.metric not in DERIVED))
-    table = compare.over_time([CPU, plain, CPU], ["a", "b", "c"], rules_of(BENCH))
+    table = series.over_time([CPU, plain, CPU], ["a", "b", "c"], rules_of(BENCH))
     metric = table.header.index("metric")
     forward = [row for row in table.rows if row[metric] == "forward_time"]
     assert len(forward) == len(CASES)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from planted_runs import MACHINE, RULES, record, run_of, stored, values
 
-from rnn_vs_attn.compare import runs as compare
-from rnn_vs_attn.compare.runs import Rules
+from rnn_vs_attn.compare import machines, series
+from rnn_vs_attn.compare.runs import Rules, judge, report_of
 from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.checks import checked_run
@@ -19,7 +19,7 @@ from rnn_vs_attn.records.types import Record
 
 
 def judged(before: list[Record], after: list[Record], rules: Rules = RULES) -> list[Comparison]:
-    return compare.judge(run_of(*before), run_of(*after), rules)
+    return judge(run_of(*before), run_of(*after), rules)
 
 
 def only(found: list[Comparison]) -> Comparison:
@@ -77,13 +77,13 @@ def test_six_rounds_can_decide_46_cases_and_not_47() -> None:
     found = judged(*cases(47))
     assert {(c.verdict, c.undecidable) for c in found} == {(UNSURE, True)}
     assert "7 in each run can" in found[0].reason
-    report = compare.report(run_of(*cases(47)[0]), run_of(*cases(47)[1]), ("a", "b"), RULES, False, [])
+    report = report_of(run_of(*cases(47)[0]), run_of(*cases(47)[1]), ("a", "b"), RULES, False, [])
     assert report.code == 3
 
 
 def test_two_rounds_are_never_a_pass() -> None:
     before, after = record("forward_time", values(2)), record("forward_time", values(2, seed=1))
-    report = compare.report(run_of(before), run_of(after), ("a", "b"), RULES, False, [])
+    report = report_of(run_of(before), run_of(after), ("a", "b"), RULES, False, [])
     assert report.code == 3
     assert "3 in each run can" in report.found[0].reason
 
@@ -91,7 +91,7 @@ def test_two_rounds_are_never_a_pass() -> None:
 def test_noise_that_reaches_beyond_the_margin_is_unsure_and_passes_unless_strict() -> None:
     before, after = record("forward_time", values(6, sd=0.2)), record("forward_time", values(6, sd=0.2, seed=1))
     for strict, code in ((False, 0), (True, 3)):
-        report = compare.report(run_of(before), run_of(after), ("a", "b"), RULES, strict, [])
+        report = report_of(run_of(before), run_of(after), ("a", "b"), RULES, strict, [])
         assert (report.found[0].verdict, report.code) == (UNSURE, code)
 
 
@@ -123,11 +123,11 @@ def test_cases_of_one_run_only_are_one_row_each() -> None:
     assert [(c.axes["model"], c.verdict, c.metric) for c in found if c.verdict != SAME] == [
         ("gru", MISSING, "all metrics")
     ]
-    assert compare.report(run_of(*lstm, *gru), run_of(*lstm), ("a", "b"), RULES, False, []).code == 3
+    assert report_of(run_of(*lstm, *gru), run_of(*lstm), ("a", "b"), RULES, False, []).code == 3
     found = judged(lstm, [*lstm, *gru])
     assert [(c.axes["model"], c.verdict) for c in found if c.verdict != SAME] == [("gru", NEW)]
-    assert compare.report(run_of(*lstm), run_of(*lstm, *gru), ("a", "b"), RULES, False, []).code == 0
-    assert compare.report(run_of(*lstm), run_of(*gru), ("a", "b"), RULES, False, []).code == 3
+    assert report_of(run_of(*lstm), run_of(*lstm, *gru), ("a", "b"), RULES, False, []).code == 0
+    assert report_of(run_of(*lstm), run_of(*gru), ("a", "b"), RULES, False, []).code == 3
 
 
 @pytest.mark.parametrize("side", ["baseline", "candidate"])
@@ -135,7 +135,7 @@ def test_a_failed_case_is_a_row_with_its_reason_and_no_pass(side: str) -> None:
     well = [record("forward_time", values(8)), record("forward_time", values(8), "gru")]
     ill = [well[0], record("forward_time", [], "gru", status="out_of_memory", error="no room")]
     before, after = (ill, well) if side == "baseline" else (well, ill)
-    report = compare.report(run_of(*before), run_of(*after), ("a", "b"), RULES, False, [])
+    report = report_of(run_of(*before), run_of(*after), ("a", "b"), RULES, False, [])
     row = next(c for c in report.found if c.axes["model"] == "gru")
     assert (row.verdict, row.reason, report.code) == (FAILED, f"{side}: out_of_memory: no room", 3)
 
@@ -163,8 +163,8 @@ def test_a_calibration_kernel_that_moved_unsettles_times_and_not_memory() -> Non
     models = [record("forward_time", values(8)), record("peak_memory", values(8), unit="B")]
 
     def with_peak(factor: float) -> list[Record]:
-        anchor = record("peak_flops", values(8, factor), **peak)
-        return [*models, dataclasses.replace(anchor, axes={"device": "cpu"})]
+        of_machine = record("peak_flops", values(8, factor), **peak)
+        return [*models, dataclasses.replace(of_machine, axes={"device": "cpu"})]
 
     found = {c.metric: c for c in judged(with_peak(1.0), with_peak(0.8))}
     assert found["forward_time"].verdict == UNSURE
@@ -174,15 +174,15 @@ def test_a_calibration_kernel_that_moved_unsettles_times_and_not_memory() -> Non
 
 
 def test_facts_that_must_agree_are_named_with_both_values() -> None:
-    assert compare.unlike(run_of(), run_of()) == []
+    assert machines.unlike(run_of(), run_of()) == []
     other = run_of(environment=MACHINE | {"cpu": "slide rule", "load": 9.0})
-    assert compare.unlike(run_of(), other) == ["cpu: abacus and slide rule"]
+    assert machines.unlike(run_of(), other) == ["cpu: abacus and slide rule"]
 
 
 def test_runs_whose_inputs_are_made_otherwise_are_unlike() -> None:
-    (line,) = compare.unlike(run_of(settings={"inputs": 1}), run_of(settings={"inputs": 2}))
+    (line,) = machines.unlike(run_of(settings={"inputs": 1}), run_of(settings={"inputs": 2}))
     assert line.startswith("inputs: ")
-    assert compare.unlike(run_of(settings={"inputs": 1}), run_of()) == []  # the first version did not write it
+    assert machines.unlike(run_of(settings={"inputs": 1}), run_of()) == []  # the first version did not write it
 
 
 def test_the_spread_between_days_is_that_of_the_medians_of_stored_runs(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_the_spread_between_days_is_that_of_the_medians_of_stored_runs(tmp_path:
     for number, factor in enumerate(factors):
         stored(tmp_path / f"{number}", record("forward_time", [0.01 * factor]))
     stored(tmp_path / "other", record("forward_time", [0.5]), environment=MACHINE | {"cpu": "slide rule"})
-    spread, number = compare.spread_of(tmp_path, run_of())
+    spread, number = machines.spread_of(tmp_path, run_of())
     logs = [math.log(factor) for factor in factors]
     mean = sum(logs) / 5
     assert number == 5
@@ -201,7 +201,7 @@ def test_too_short_a_history_is_refused(tmp_path: Path) -> None:
     for number in range(4):
         stored(tmp_path / f"{number}", record("forward_time", [0.01]))
     with pytest.raises(UserError, match="has 4 complete runs of bench on this machine, of 4; 5 or more are needed"):
-        compare.spread_of(tmp_path, run_of())
+        machines.spread_of(tmp_path, run_of())
 
 
 # Files
@@ -237,6 +237,6 @@ def test_more_than_two_runs_are_a_table_in_the_order_of_time() -> None:
         run_of(record("forward_time", [factor]), record("num_params", [5.0], unit="1", better="none"), started=started)
         for factor, started in ((0.02, "2026-03"), (0.01, "2026-01"), (0.04, "2026-02"))
     ]
-    table = compare.over_time(runs, ["c", "a", "b"], RULES)
+    table = series.over_time(runs, ["c", "a", "b"], RULES)
     assert table.header == ["model", "seq_len", "metric", "a", "b", "c", "last ÷ first"]
     assert table.rows == [["lstm", "64", "forward_time", "10.0 ms", "40.0 ms", "20.0 ms", "2.000"]]

@@ -16,8 +16,8 @@ import typer
 from command import QUICK, run
 from paths import ROOT
 
-from rnn_vs_attn.cli import app as cli
-from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.cli import app
+from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.bench.suite import BENCH
 
@@ -57,7 +57,7 @@ def tree_of_commands(command: Any, path: str = "") -> dict[str, Any]:
     return {name: found for part in (below, *deeper) for name, found in part.items()}
 
 
-COMMANDS = tree_of_commands(typer.main.get_command(cli.app))
+COMMANDS = tree_of_commands(typer.main.get_command(app.app))
 
 
 def test_the_readme_lists_every_command_once() -> None:
@@ -92,15 +92,15 @@ def test_a_command_line_is_understood(line: str) -> None:
     suite = BENCH if name == "ab" else next((suite for suite in SUITES if suite.command == name), None)
     if suite is None or given.get("resume"):
         return
-    axes = sweeps.parse(suite, given)
-    sweeps.check(suite, axes, force=True)
+    axes = cases.parse(suite, given)
+    cases.check(suite, axes, force=True)
     axes["device"] = ["cpu" if device == "auto" else device for device in axes["device"]]
     suite.axes.check(axes)
-    assert sweeps.cases(suite, axes)
+    assert cases.cases_of(suite, axes)
 
 
 def test_every_option_in_the_pages_exists() -> None:
-    every = [*COMMANDS.values(), typer.main.get_command(cli.app)]
+    every = [*COMMANDS.values(), typer.main.get_command(app.app)]
     known = {text for c in every for option in c.params for text in (*option.opts, *option.secondary_opts)}
     others = {"--help", "--index-url", "--benchmark-compare-fail"}  # pip's, pytest-benchmark's
     others |= {"--check", "--quick", "--lengths"}  # of programs in benchmarks/

@@ -80,7 +80,7 @@ class Machine:
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     """Four processors, and control groups under `tmp_path`."""
     made = Machine()
-    monkeypatch.setattr(environment, "_read", made.read)
+    monkeypatch.setattr(environment, "read", made.read)
     monkeypatch.setattr(environment, "cores", lambda: [0, 1, 2, 3])
     for name in ("cpu_quota", "memory_limit", "memory_left", "pauses", "out_of_memory_kills"):
         here = functools.partial(getattr(control_groups, name), root=tmp_path / "root")
@@ -113,7 +113,7 @@ def test_facts_of_this_machine_are_complete() -> None:
 
 
 def test_a_machine_without_any_of_these_files_is_described_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(environment, "_read", lambda path: None)
+    monkeypatch.setattr(environment, "read", lambda path: None)
     facts = describe({}, anonymous=False)
     assert (facts["governor"], facts["cpu_quota"], facts["virtual"], facts["swap_used"]) == (None, None, False, 0)
 

@@ -28,7 +28,7 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, ModelSpec, find
 from rnn_vs_attn.records.timing import Block
 from rnn_vs_attn.suites import layer_passes
-from rnn_vs_attn.suites.bench import measure as bench
+from rnn_vs_attn.suites.bench import measure
 from rnn_vs_attn.suites.bench.case import BenchCase
 
 
@@ -209,7 +209,7 @@ def test_saved_bytes_of_a_known_chain() -> None:
 
 def test_saved_bytes_of_naive_attention_hold_the_weights() -> None:
     case = BenchCase("attention-naive", 256, device="cpu", threads=1)
-    saved = memory.saved_bytes(bench.workload(case, 0))
+    saved = memory.saved_bytes(measure.workload(case, 0))
     square = 4 * 4 * 256 * 256 * 4
     copies = 4 * (4 * 256 * 128 * 4)  # Q scaled, K, V and the mixed values
     assert saved == square + copies + 256 * 256
@@ -328,7 +328,7 @@ def test_flops_are_unknown_at_an_operation_without_a_count() -> None:
 
 def test_the_kernel_that_ran_is_named() -> None:
     case = BenchCase("lstm", 8, device="cpu", threads=1)
-    forward, train = layer_passes.count_operations(bench.workload(case, 0), 128)
+    forward, train = layer_passes.count_operations(measure.workload(case, 0), 128)
     assert forward.kernels == {"mkldnn_rnn_layer": 1}
     assert "mkldnn_rnn_layer_backward" in train.kernels
 
@@ -338,7 +338,7 @@ def test_the_kernel_that_ran_is_named() -> None:
 
 def test_state_size_of_a_users_module_is_read_from_its_steps() -> None:
     module, x = build(find("layers:RunningMean"), Shape(3, 8, 16)), torch.randn(3, 8, 16)
-    assert bench.state_size(module, x, 4096) == 3 * 16 * 4
+    assert measure.state_size(module, x, 4096) == 3 * 16 * 4
 
 
 def test_state_size_that_grows_is_carried_on_to_the_length() -> None:
@@ -349,11 +349,11 @@ def test_state_size_that_grows_is_carried_on_to_the_length() -> None:
         def step(self, x_t: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return x_t, torch.cat([state, x_t[:, None]], 1)
 
-    assert bench.state_size(Cache(), torch.randn(3, 8, 16), 100) == 3 * 100 * 16 * 4
+    assert measure.state_size(Cache(), torch.randn(3, 8, 16), 100) == 3 * 100 * 16 * 4
 
 
 def test_state_size_is_absent_without_steps() -> None:
-    assert bench.state_size(nn.Linear(16, 16), torch.randn(3, 8, 16), 100) is None
+    assert measure.state_size(nn.Linear(16, 16), torch.randn(3, 8, 16), 100) is None
 
 
 def test_the_peak_is_the_fastest_product() -> None:
@@ -437,8 +437,8 @@ def test_a_worker_begins_with_no_more_threads_than_can_compute_at_once(
 
 def test_match_params_gives_the_workload_the_chosen_width() -> None:
     case = BenchCase("lstm", 8, device="cpu", threads=1, match="params")
-    assert bench.workload(case, 0).x.shape[-1] == 90
-    samples = {s.metric: s.value for s in bench.measure(dataclasses.replace(case, seq_len=4), Turn()) if not s.axes}
+    assert measure.workload(case, 0).x.shape[-1] == 90
+    samples = {s.metric: s.value for s in measure.measure(dataclasses.replace(case, seq_len=4), Turn()) if not s.axes}
     assert samples["width"] == 90
 
 
@@ -447,7 +447,7 @@ def test_cuda_blocks_have_device_and_host_time() -> None:
     from rnn_vs_attn.measure.timing.clock import clock_for
 
     case = BenchCase("attention", 256, device="cuda", dtype="bfloat16", threads=1)
-    block = clock_for(torch.device("cuda")).block(bench.workload(case, 0), "train", 5)
+    block = clock_for(torch.device("cuda")).block(measure.workload(case, 0), "train", 5)
     assert 0 < block.backward < block.seconds
     assert block.host > 0
 
@@ -455,8 +455,8 @@ def test_cuda_blocks_have_device_and_host_time() -> None:
 @pytest.mark.cuda
 def test_cuda_graphs_replay_the_same_gradients() -> None:
     case = BenchCase("attention", 256, device="cuda", dtype="float32", threads=1, cuda_graphs=True)
-    graphed = bench.workload(case, 0)
-    plain = bench.workload(dataclasses.replace(case, cuda_graphs=False), 0)
+    graphed = measure.workload(case, 0)
+    plain = measure.workload(dataclasses.replace(case, cuda_graphs=False), 0)
     graphed.backward(graphed.train_forward())
     y = plain.run(plain.x)
     y.backward(plain.grad_output)
@@ -511,5 +511,5 @@ def test_a_graph_without_a_gradient_of_the_input_is_no_training_pass() -> None:
 @pytest.mark.cuda
 def test_cuda_peak_is_exact() -> None:
     case = BenchCase("attention-naive", 1024, device="cuda", threads=1)
-    first, second = ([s.value for s in bench.measure(case, Turn(1, first=False))] for _ in range(2))
+    first, second = ([s.value for s in measure.measure(case, Turn(1, first=False))] for _ in range(2))
     assert first == second

@@ -17,7 +17,7 @@ from torch import nn
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.isolation.keeping import NOTES, Own
-from rnn_vs_attn.models import load as imports
+from rnn_vs_attn.models import load
 from rnn_vs_attn.models.build import build, call
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import ModelSpec, find
@@ -50,9 +50,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.setattr(imports, "_started_in", [Path()])
-    monkeypatch.setattr(imports, "_targets", {})
-    monkeypatch.setattr(imports, "_changed", {})
+    monkeypatch.setattr(load, "_started_in", [Path()])
+    monkeypatch.setattr(load, "_targets", {})
+    monkeypatch.setattr(load, "_changed", {})
     importlib.invalidate_caches()
     before = dict(sys.modules)
     yield tmp_path
@@ -77,7 +77,7 @@ def runs(folder: Path) -> int:
 
 def made(own: Own, name: str) -> nn.Module:
     """A model that is built and called as a case of its own is."""
-    own.enter(imports.source_of(find(name)))
+    own.enter(load.source_of(find(name)))
     try:
         module = build(find(name), SHAPE)
         call(module, torch.randn(1, 8, 16))
@@ -105,8 +105,8 @@ def test_a_file_of_several_classes_is_run_once_however_it_is_named(folder: Path,
     (folder / "link.py").symlink_to("copy.py")
     for name in ("copy.py:Mixer", "copy.py:Other", "./copy.py:Mixer", str(folder / "copy.py:Mixer"), "link.py:Mixer"):
         made(own, name)
-        assert imports.absent(find(name)) == ""
-        assert imports.file_of(find(name)) == str(folder / "copy.py")
+        assert load.absent(find(name)) == ""
+        assert load.file_of(find(name)) == str(folder / "copy.py")
     assert runs(folder) == 1
 
 
@@ -255,7 +255,7 @@ def test_a_file_that_failed_half_way_fails_again_and_is_not_taken_for_whole(fold
 def test_a_file_that_changes_the_folder_is_found_again(folder: Path, own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "elsewhere").mkdir()
     write(folder, {"mixers.py": MIXER + "\nimport os\nos.chdir('elsewhere')\n"})
-    monkeypatch.setattr(imports, "_started_in", [folder])
+    monkeypatch.setattr(load, "_started_in", [folder])
     for _ in range(2):
         made(own, "mixers.py:Mixer")
         assert Path.cwd() == folder
@@ -265,7 +265,7 @@ def test_an_entry_point_may_name_a_class_within_a_class_and_extras(folder: Path,
     write(folder, {"plugin.py": MIXER + "\n\nclass Outer:\n    Inner = Mixer\n"})
     assert isinstance(build(ModelSpec("inner", "user", "plugin:Outer.Inner [fast]", "a package"), SHAPE), nn.Module)
     with pytest.raises(UserError, match="model 'none' names no class: its entry point is 'plugin'"):
-        imports.load(ModelSpec("none", "user", "plugin", "a package"))
+        load.load(ModelSpec("none", "user", "plugin", "a package"))
 
 
 # What is missing
@@ -318,8 +318,8 @@ def test_what_a_module_that_is_there_lacks_is_named_and_not_the_module(
     name: str, said: str, folder: Path, own: Own
 ) -> None:
     write(folder, FILES)
-    for ask in (imports.load, imports.absent, imports.load):
-        own.enter(imports.source_of(find(name)))
+    for ask in (load.load, load.absent, load.load):
+        own.enter(load.source_of(find(name)))
         with pytest.raises(UserError) as caught:
             ask(find(name))
         own.leave()
@@ -346,10 +346,10 @@ def test_what_a_module_that_is_there_lacks_is_named_and_not_the_module(
 )
 def test_what_is_not_there_is_absent_by_its_own_name(name: str, reason: str, folder: Path, own: Own) -> None:
     write(folder, FILES)
-    own.enter(imports.source_of(find(name)))
-    assert imports.absent(find(name)) == reason
+    own.enter(load.source_of(find(name)))
+    assert load.absent(find(name)) == reason
     with pytest.raises(UserError):
-        imports.load(find(name))
+        load.load(find(name))
     own.leave()
 
 

@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 from paths import REFERENCE
 from planted_runs import RULES, record, run_of, stored, values
 
-from rnn_vs_attn.cli import app as cli
-from rnn_vs_attn.compare import runs as compare
+from rnn_vs_attn.cli import app
+from rnn_vs_attn.compare import runs
 from rnn_vs_attn.compare.verdicts import UNSURE
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.records import checks as record_checks
+from rnn_vs_attn.records import checks
 from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.strict_json import parsed
 from rnn_vs_attn.records.types import Record
@@ -41,7 +41,7 @@ def called(*words: str) -> tuple[int, str, str]:
     try:
         sys.argv, signal.signal = ["rnn-vs-attn", *words], lambda *_: None  # type: ignore[assignment]
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as stop:
-            cli.main()
+            app.main()
     finally:
         sys.argv, signal.signal = before
     assert isinstance(stop.value.code, int)
@@ -99,7 +99,7 @@ def test_a_record_that_cannot_be_is_one_sentence(broken: Record, said: str, tmp_
 
 def test_a_rate_and_a_memory_of_0_can_be() -> None:
     for unit in ("B", "1/s", "FLOP/s"):
-        assert record_checks.problem_of(record("x", [0.0] * 6, unit=unit)) == ""
+        assert checks.problem_of(record("x", [0.0] * 6, unit=unit)) == ""
 
 
 @pytest.mark.parametrize("path", sorted(REFERENCE.iterdir()), ids=lambda path: path.name)
@@ -340,7 +340,7 @@ def test_a_table_over_time_says_which_run_was_interrupted(tmp_path: Path) -> Non
 @pytest.mark.parametrize("other", [{"unit": "B"}, {"better": "higher"}, {"scale": "difference"}, {"exact": True}])
 def test_two_runs_that_mean_another_thing_by_a_metric_have_no_verdict(other: dict[str, Any]) -> None:
     before, after = record("x_time", values(8)), record("x_time", values(8, 2.0), **other)
-    made = compare.report(run_of(before), run_of(after), ("a", "b"), RULES, False, [])
+    made = runs.report_of(run_of(before), run_of(after), ("a", "b"), RULES, False, [])
     assert made.code == 3
     assert [(c.verdict, c.reason) for c in made.found] == [(UNSURE, "the two runs do not measure the same by it")]
 

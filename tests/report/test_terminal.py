@@ -12,9 +12,8 @@ from paths import REFERENCE
 from rich.cells import cell_len
 from rich.text import Text
 
-from rnn_vs_attn.cli import app as cli
-from rnn_vs_attn.compare import report as verdict_report
-from rnn_vs_attn.compare import runs as compare
+from rnn_vs_attn.cli import app
+from rnn_vs_attn.compare import report, runs, series
 from rnn_vs_attn.compare.runs import Rules
 from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.records.folder import read_run
@@ -104,7 +103,7 @@ def test_no_help_text_holds_markup_or_a_code_of_an_emoji() -> None:
         own += [getattr(parameter, "help", "") or "" for parameter in getattr(command, "params", ())]
         return own + [text for sub in getattr(command, "commands", {}).values() for text in texts(sub)]
 
-    found = texts(typer.main.get_command(cli.app))
+    found = texts(typer.main.get_command(app.app))
     assert len(found) > 100
     assert [text for text in found if Text.from_markup(text).plain != text] == []
 
@@ -119,15 +118,15 @@ def tables_of(name: str) -> list[Table]:
     for suite in (s for s in SUITES if s.name == run.suite):
         own = [*output.tables_of(suite, run.records, Limits(), 80), *output.summary_of(suite, run.records)]
     names = ["2026-01-01", "2026-01-02", "2026-01-03"]
-    return [*own, compared(run), compare.over_time([run] * 3, names, rules_of(run))]
+    return [*own, compared(run), series.over_time([run] * 3, names, rules_of(run))]
 
 
 def rules_of(run: Run) -> Rules:
-    return Rules(0.03, compare.shared_axes([run]))
+    return Rules(0.03, runs.shared_axes([run]))
 
 
 def compared(run: Run) -> Table:
-    return verdict_report.table(compare.report(run, run, ("a", "b"), rules_of(run), False, []), most=12)
+    return report.table(runs.report_of(run, run, ("a", "b"), rules_of(run), False, []), most=12)
 
 
 def numbers(table: Table, screen: type[Screen]) -> Counter[str]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.machine import control_groups, environment
-from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.bench.suite import BENCH
 
@@ -40,13 +40,13 @@ def fields() -> tuple[dataclasses.Field[Any], ...]:
     return dataclasses.fields(BenchCase)
 
 
-def axes(**options: Any) -> sweeps.AxisValues:
-    return sweeps.parse(BENCH, typed(**options))
+def axes(**options: Any) -> cases.AxisValues:
+    return cases.parse(BENCH, typed(**options))
 
 
-def checked(force: bool = False, **options: Any) -> sweeps.AxisValues:
+def checked(force: bool = False, **options: Any) -> cases.AxisValues:
     found = axes(**options)
-    sweeps.check(BENCH, found, force)
+    cases.check(BENCH, found, force)
     return found
 
 
@@ -117,7 +117,7 @@ def test_what_is_no_length_is_named_with_the_way_out(texts: list[str], sentence:
 
 @pytest.mark.parametrize("name", ["batch_size", "d_model", "num_heads", "num_layers"])
 def test_every_count_begins_at_one(name: str) -> None:
-    assert refusal(**{name: ["0"]}) == f"{sweeps.option_name(name)} must be at least 1, not 0"
+    assert refusal(**{name: ["0"]}) == f"{cases.option_name(name)} must be at least 1, not 0"
 
 
 def test_a_range_cannot_double_from_zero() -> None:
@@ -249,7 +249,7 @@ def test_an_unknown_match_lists_what_is_allowed() -> None:
 
 
 def test_cases_are_the_product_of_all_axes_each_once() -> None:
-    found = sweeps.cases(BENCH, checked(model=["lstm,gru"], seq_len=["8:32"], threads=["1,2"]))
+    found = cases.cases_of(BENCH, checked(model=["lstm,gru"], seq_len=["8:32"], threads=["1,2"]))
     assert len(found) == len(set(found)) == 2 * 3 * 2
     assert {(c.model, c.seq_len, c.threads) for c in found} == {
         (model, length, threads) for model in ("lstm", "gru") for length in (8, 16, 32) for threads in (1, 2)
@@ -257,7 +257,7 @@ def test_cases_are_the_product_of_all_axes_each_once() -> None:
 
 
 def test_what_was_not_typed_is_at_its_default_in_every_case() -> None:
-    (case,) = sweeps.cases(BENCH, checked(model=["gru"], device=["cpu"]))
+    (case,) = cases.cases_of(BENCH, checked(model=["gru"], device=["cpu"]))
     assert case == BenchCase(model="gru", device="cpu", threads=USABLE)
 
 

@@ -31,12 +31,12 @@ from rnn_vs_attn.records.types import ROUND_TIME, Record, Run
 from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.listener import Silence
 from rnn_vs_attn.run.measuring import LATE
-from rnn_vs_attn.run.runner import Sweep
+from rnn_vs_attn.run.runner import Runner
 from rnn_vs_attn.run.schedule import Cost, Look, Schedule, plans_of
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.metrics import PEAK_MEMORY
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite
-from rnn_vs_attn.worker.protocol import MakeReady, Measure, Prepare, ReadPeak, Release, Request, TimeBlock
+from rnn_vs_attn.worker.protocol import MakeReady, Measure, Prepare, ReadMachinePeaks, Release, Request, TimeBlock
 
 MODELS = ("rnn", "gru", "lstm", "attention")
 OWED = {"forward_time", "train_time", "peak_memory"}
@@ -66,13 +66,13 @@ class Laboratory:
         retry: bool = False,
         head: Run | None = None,
         **limits: Any,
-    ) -> Sweep:
+    ) -> Runner:
         """A run in a new folder, or one that goes on with the folder of an earlier one."""
         folder = RunFolder.reopen(self.path) if self.path.exists() else RunFolder.create(self.path)
         folder.write_run(unfinished_run())
         cases, head = cases or fake_cases(*(models or MODELS)), head or unfinished_run()
         journal = Journal(suite, cases, folder, read_samples(self.path), over=head.status == "complete")
-        return Sweep(
+        return Runner(
             journal,
             Limits(**limits),
             head=head,
@@ -157,14 +157,14 @@ def test_the_worker_is_asked_for_each_pass_in_turn(lab: Laboratory) -> None:
     lab.run("lstm", rounds=1)
     blocks = ["TimeBlock forward"] * BLOCKS, ["TimeBlock train"] * BLOCKS
     expected = [
-        "ReadPeak",
+        "ReadMachinePeaks",
         "Prepare",
         "MakeReady forward",
         *blocks[0],
         "MakeReady train",
         *blocks[1],
         "Release",
-        "ReadPeak",
+        "ReadMachinePeaks",
         "Measure",
     ]
     assert [str(request) for request in lab.machine.requests] == expected
@@ -460,7 +460,7 @@ def test_a_worker_that_does_not_start_again_ends_the_run(lab: Laboratory) -> Non
 
 
 def test_a_peak_that_cannot_be_measured_costs_no_case(lab: Laboratory) -> None:
-    lab.machine.trouble = lambda r: CaseFault("crashed", "no") if r.kind is ReadPeak else None
+    lab.machine.trouble = lambda r: CaseFault("crashed", "no") if r.kind is ReadMachinePeaks else None
     sweep, told = lab.sweep(rounds=2), []
     sweep.progress = Silence()
     sweep.progress.note = told.append  # type: ignore[method-assign]
@@ -539,8 +539,8 @@ def test_the_peak_of_the_machine_is_read_before_and_after_the_times_of_each_roun
     run = lab.run(rounds=2)
     setting = {"device": "cpu", "dtype": "float32", "threads": 1}
     kinds = [request.kind for request in lab.machine.requests if request.worker == 0]
-    assert [dataclasses.asdict(request.request) for request in lab.machine.asked(ReadPeak)] == [setting] * 4
-    assert kinds[0] == kinds[kinds.index(Measure) - 1] == ReadPeak
+    assert [dataclasses.asdict(request.request) for request in lab.machine.asked(ReadMachinePeaks)] == [setting] * 4
+    assert kinds[0] == kinds[kinds.index(Measure) - 1] == ReadMachinePeaks
     (peak,) = (r for r in run.records if r.metric == "peak_flops")
     assert (peak.axes, peak.samples) == (setting, [1e11, 1e11])
 

@@ -9,7 +9,7 @@ from fakes import FakeCase, fake_cases
 
 from rnn_vs_attn.limits import Budget, Limits, Plan
 from rnn_vs_attn.run.measuring import replanned
-from rnn_vs_attn.run.schedule import After, Cost, Costs, Schedule, left_out, left_out_words
+from rnn_vs_attn.run.schedule import After, Cost, Costs, Schedule, left_out, said_of_left_out
 
 GRU, LSTM, ATTENTION = fake_cases("gru", "lstm", "attention")
 LENGTHS = (64, 128, 256, 512, 1024)
@@ -99,7 +99,7 @@ def test_however_little_time_there_is_the_cases_that_are_kept_stay_and_one_of_ea
 def test_the_line_names_each_model_once() -> None:
     cases = [dataclasses.replace(GRU, seq_len=n) for n in (1024, 512, 512)] + [dataclasses.replace(LSTM, seq_len=1024)]
     line = "Left out for want of time: gru at seq_len 512, 1024; lstm at seq_len 1024. --max-seconds 400 has them."
-    assert left_out_words(cases, 400) == line
+    assert said_of_left_out(cases, 400) == line
 
 
 # How much of a round

@@ -9,10 +9,10 @@ import pytest
 
 from rnn_vs_attn.ab.options import SUITE
 from rnn_vs_attn.ab.stages import NAME
-from rnn_vs_attn.cli import models as listing
+from rnn_vs_attn.cli import models
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.registry import BUILT_IN, ModelSpec, find
-from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites import SUITES, takers
 from rnn_vs_attn.suites.suite import Suite
 
@@ -26,13 +26,13 @@ def check(suite: Suite, model: str) -> None:
     """As the command does with `--model` and nothing else."""
     fields = dataclasses.fields(suite.axes.case)
     given: dict[str, Any] = {
-        f.name: f.default if isinstance(f.default, bool) else [str(f.metadata.get("sweep") or f.default)]
+        f.name: f.default if isinstance(f.default, bool) else [str(f.metadata.get("typed") or f.default)]
         for f in fields
     }
-    axes = sweeps.parse(suite, given | {"model": [model], "threads": ["1"]})
-    sweeps.check(suite, axes, force=False)
+    axes = cases.parse(suite, given | {"model": [model], "threads": ["1"]})
+    cases.check(suite, axes, force=False)
     suite.axes.check(axes)
-    assert {case.model for case in sweeps.cases(suite, axes)} == {model}
+    assert {case.model for case in cases.cases_of(suite, axes)} == {model}
 
 
 @EVERY
@@ -40,7 +40,7 @@ def check(suite: Suite, model: str) -> None:
 def test_a_command_accepts_what_is_listed_for_it_and_refuses_the_rest_with_a_way_out(
     spec: ModelSpec, command: str
 ) -> None:
-    listed = listing.commands(spec, decodes=True)
+    listed = models.commands(spec, decodes=True)
     if command in listed:
         check(CHOOSING[command], spec.name)
         return
@@ -59,13 +59,13 @@ def test_a_command_without_a_choice_of_model_is_listed_for_those_that_it_measure
     """By the cases that it would run in all of its settings."""
     suite = FIXED[command]
     axes = {f.name: list(f.metadata.get("choices") or (f.default,)) for f in dataclasses.fields(suite.axes.case)}
-    measured = {case.model for case in sweeps.cases(suite, axes)}
-    assert (spec.name in measured) == (command in listing.commands(spec, decodes=True))
+    measured = {case.model for case in cases.cases_of(suite, axes)}
+    assert (spec.name in measured) == (command in models.commands(spec, decodes=True))
 
 
 @EVERY
 def test_every_model_can_be_measured_by_something(spec: ModelSpec) -> None:
-    assert listing.commands(spec, decodes=True)
+    assert models.commands(spec, decodes=True)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_every_model_can_be_measured_by_something(spec: ModelSpec) -> None:
     ],
 )
 def test_the_commands_of_a_model(model: str, commands: list[str]) -> None:
-    assert listing.commands(find(model), decodes=True) == commands
+    assert models.commands(find(model), decodes=True) == commands
 
 
 def test_what_carries_no_state_is_not_decoded() -> None:
-    assert listing.commands(OWN, decodes=False) == ["bench", "gradflow", "scaling", "ab"]
+    assert models.commands(OWN, decodes=False) == ["bench", "gradflow", "scaling", "ab"]

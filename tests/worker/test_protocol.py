@@ -34,7 +34,7 @@ from rnn_vs_attn.worker.protocol import (
     Origin,
     Prepare,
     ReadEnvironment,
-    ReadPeak,
+    ReadMachinePeaks,
     Release,
     Request,
     ResolveDevice,
@@ -51,7 +51,7 @@ ZERO = Sample("gradient_norm", None, zero=True)
 EXCHANGES: list[tuple[Request[Any], Any]] = [
     (ReadEnvironment(), Facts({"torch": "2.6", "gpus": [{"name": "a"}], "cuda": None})),
     (ResolveDevice("auto", "float32"), Device("cpu")),
-    (ReadPeak("cuda:1", "bfloat16", 3), Samples((SAMPLE, ZERO))),
+    (ReadMachinePeaks("cuda:1", "bfloat16", 3), Samples((SAMPLE, ZERO))),
     (FindOrigin("a.py:B", "/x"), Origin("/python", "/torch", "/a.py", strays=("/x/c.py",))),
     (FindOrigin("a.py:B", None), Origin("/python", "/torch", None, "there is no module a")),
     (Check(ABOUT), Done()),

@@ -18,10 +18,10 @@ from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.measure.conduct import batch_independence
 from rnn_vs_attn.measure.conduct.batch_independence import MIXES, RANDOM, Batch
-from rnn_vs_attn.measure.gradient import flow as adjoint
+from rnn_vs_attn.measure.gradient.flow import Flow, cotangents, float64, flow_of, without_dropout
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.language import interface as language
+from rnn_vs_attn.models.language import interface
 from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, ModelSpec, find
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
@@ -122,7 +122,7 @@ def test_the_layers_of_this_program_keep_sequences_apart(spec: ModelSpec) -> Non
 
 def language_models() -> Iterator[nn.Module]:
     for spec in LANGUAGE_MODELS:
-        yield language.build(find(spec.name), LanguageShape(16, 2, 2, vocab_size=11, context_len=20, memory_len=20))
+        yield interface.build(find(spec.name), LanguageShape(16, 2, 2, vocab_size=11, context_len=20, memory_len=20))
     yield Albert(AlbertShape(d_model=16, num_heads=2, num_layers=2, vocab_size=11, context_len=20))
 
 
@@ -187,6 +187,18 @@ def test_it_is_asked_once_of_a_model_and_in_the_first_round(worker: Worker, monk
     assert len(calls) == 1
 
 
+def test_the_first_sample_of_decode_says_it_and_it_is_asked_once(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    of = batch_independence.of
+    monkeypatch.setattr(batch_independence, "of", lambda *given: calls.append(1) or of(*given))
+    first, *others = worker.cases.measure(Measure(about("decode", "habits:RandomStep"), Turn())).samples
+    assert first.warnings == [RANDOM]
+    assert [sample.warnings for sample in others] == [[] for _ in others]
+    assert len(calls) == 1
+
+
 def test_what_is_no_fault_is_a_word_on_the_row(worker: Worker) -> None:
     assert worker.cases.prepare(Prepare(about("bench", "habits:Centred"), seed=0)).warnings == (MIXES,)
     assert worker.cases.prepare(Prepare(about("bench", "habits:Random"), seed=0)).warnings == (RANDOM,)
@@ -226,13 +238,13 @@ def test_among_others_it_costs_its_own_rows(tmp_path: Path) -> None:
 @pytest.fixture
 def in_float64() -> Iterator[None]:
     torch.manual_seed(0)
-    with adjoint.float64():
+    with float64():
         yield
 
 
-def flow(module: nn.Module) -> adjoint.Flow:
-    probes = adjoint.cotangents(1, 8, True, torch.device("cpu"))
-    return adjoint.flow(adjoint.make_ready(module.double()), torch.randn(1, 20, 8), probes)
+def flow(module: nn.Module) -> Flow:
+    probes = cotangents(1, 8, True, torch.device("cpu"))
+    return flow_of(without_dropout(module.double()), torch.randn(1, 20, 8), probes)
 
 
 def test_the_gradient_of_a_layer_that_draws_numbers_is_that_at_the_same_draws(in_float64: None) -> None:

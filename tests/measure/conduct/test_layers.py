@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure import memory
-from rnn_vs_attn.measure.conduct import layers as conduct
+from rnn_vs_attn.measure.conduct import layers
 from rnn_vs_attn.measure.conduct.batch_independence import KEEPS_STATE, MIXES, RANDOM
 from rnn_vs_attn.measure.conduct.differences import GRADIENTS_NOT_FINITE, OUTPUT_NOT_FINITE
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
@@ -97,7 +97,7 @@ def test_what_a_layer_does_to_what_it_is_given_is_seen(kind: type[nn.Module]) ->
 def test_a_layer_that_remembers_inputs_is_marked(kind: type[nn.Module], name: str) -> None:
     found = renew_between_calls(workload(kind(8)), name)
     assert found.care.remembers == (name in REMEMBERING[kind])
-    assert (conduct.REMEMBERS in found.warnings) == (name in REMEMBERING[kind])
+    assert (layers.REMEMBERS in found.warnings) == (name in REMEMBERING[kind])
 
 
 @pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
@@ -118,7 +118,7 @@ def test_nothing_is_to_be_said_of_the_layers_of_this_program(spec: ModelSpec) ->
         (habits.RandomOfNumPy, [RANDOM], []),
         (habits.SkipsAtRandom, [], []),
         (habits.Centred, [MIXES], [f"in training {MIXES}"]),
-        (habits.StaleOutput, [conduct.SAME_OUTPUT], [conduct.SAME_OUTPUT]),
+        (habits.StaleOutput, [layers.SAME_OUTPUT], [layers.SAME_OUTPUT]),
     ],
 )
 def test_what_a_row_has_to_say(kind: type[nn.Module], forward: list[str], train: list[str]) -> None:
@@ -152,7 +152,7 @@ def test_a_layer_whose_first_call_fails_was_timed_with_nothing_said_of_it(name: 
 
 
 def test_a_long_call_is_asked_about_on_fewer_positions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conduct, "BRIEF_CALL", 0.0)
+    monkeypatch.setattr(layers, "BRIEF_CALL", 0.0)
     lengths = []
 
     class Watched(habits.KeepsByValue):
@@ -160,12 +160,12 @@ def test_a_long_call_is_asked_about_on_fewer_positions(monkeypatch: pytest.Monke
             lengths.append(x.shape[1])
             return super().forward(x)
 
-    assert conduct.observe(workload(Watched(8), seq_len=30), "forward").care.remembers
+    assert layers.observe(workload(Watched(8), seq_len=30), "forward").care.remembers
     assert (lengths[0], set(lengths[1:])) == (30, {1})
 
 
 def test_a_layer_that_refuses_few_positions_is_asked_on_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conduct, "BRIEF_CALL", 0.0)
+    monkeypatch.setattr(layers, "BRIEF_CALL", 0.0)
 
     class Particular(habits.KeepsByValue):
         def forward(self, x: Tensor) -> Tensor:
@@ -398,7 +398,7 @@ def test_a_scripted_module_and_one_without_its_sizes_yet_can_be_asked() -> None:
 
 
 def test_the_rows_of_bench_say_it(tmp_path: Path) -> None:
-    models = {"InPlace": conduct.IN_PLACE, "KeepsMany": conduct.REMEMBERS, "NotFinite": OUTPUT_NOT_FINITE, "Plain": ""}
+    models = {"InPlace": layers.IN_PLACE, "KeepsMany": layers.REMEMBERS, "NotFinite": OUTPUT_NOT_FINITE, "Plain": ""}
     words = ["--model", ",".join(f"habits:{name}" for name in models), "--seq-len", "8", "--rounds", "2"]
     done = run("bench", *TINY, *words, "--output", str(tmp_path / "run"))
     assert done.returncode == 0, done.stderr

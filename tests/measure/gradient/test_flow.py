@@ -14,15 +14,14 @@ from torch import nn
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.measure.gradient import flow as adjoint
+from rnn_vs_attn.measure.gradient.flow import by_chunks, cotangents, direct, float64, flow_of, without_dropout
 from rnn_vs_attn.measure.gradient.norms import carried
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import Block, Stack
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.types import Sample
-from rnn_vs_attn.suites.gradflow import measure as gradflow
-from rnn_vs_attn.suites.gradflow import samples
+from rnn_vs_attn.suites.gradflow import measure, samples
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
 RECURRENT = ("rnn", "gru", "lstm", "lstm-cell")
@@ -31,7 +30,7 @@ RECURRENT = ("rnn", "gru", "lstm", "lstm-cell")
 @pytest.fixture(autouse=True)
 def _in_float64() -> Iterator[None]:
     torch.manual_seed(0)
-    with adjoint.float64():
+    with float64():
         yield
 
 
@@ -75,14 +74,14 @@ def test_an_lstm_of_zero_weights_decays_by_its_forget_gate(bias: float, forget: 
     """At x = 0 every cell is 0, and dy_T / dx_(T-k) = 0.5 * 0.5 * forget^k: output gate, input gate, forget gates."""
     module = built("lstm")
     only_the_cell_reads_its_input(module.recurrence, gate=2, forget_bias=bias)
-    found = adjoint.flow(module, torch.zeros(1, 2000, D), adjoint.cotangents(2, D, False, CPU))
+    found = flow_of(module, torch.zeros(1, 2000, D), cotangents(2, D, False, CPU))
     assert distance_between(found.log10, math.log10(0.25) + powers(forget, 2000)) < 1e-9
 
 
 def test_a_gru_of_zero_weights_halves() -> None:
     module = built("gru")
     only_the_cell_reads_its_input(module.recurrence, gate=2)
-    found = adjoint.flow(module, torch.zeros(1, 2000, D), adjoint.cotangents(2, D, False, CPU))
+    found = flow_of(module, torch.zeros(1, 2000, D), cotangents(2, D, False, CPU))
     assert distance_between(found.log10, math.log10(0.5) + powers(0.5, 2000)) < 1e-9
 
 
@@ -124,9 +123,9 @@ def test_attentions_built_from_zeros_is_uniform_too() -> None:
 @pytest.mark.parametrize("in_blocks", [False, True])
 def test_all_cotangents_give_torchs_jacobian(name: str, in_blocks: bool) -> None:
     make = build.build_blocks if in_blocks else build.build
-    module = adjoint.make_ready(make(find(name), Shape(1, 24, D, 2, 2)).double())
+    module = without_dropout(make(find(name), Shape(1, 24, D, 2, 2)).double())
     x = torch.randn(1, 24, D)
-    found = adjoint.flow(module, x, adjoint.cotangents(1, D, True, CPU))
+    found = flow_of(module, x, cotangents(1, D, True, CPU))
     assert found.route == ("chunks" if name in RECURRENT else "direct")
     assert distance_between(found.log10, jacobian_norms(module, x)) < 1e-9
 
@@ -135,28 +134,28 @@ def test_all_cotangents_give_torchs_jacobian(name: str, in_blocks: bool) -> None
 @pytest.mark.parametrize("chunk", [1, 7, 128])
 def test_chunks_and_one_piece_agree(name: str, chunk: int) -> None:
     module, x = built(name, num_layers=2), torch.randn(1, 100, D)
-    probes = adjoint.cotangents(4, D, False, CPU)
-    by_chunks, direct = adjoint.by_chunks(module, x, probes, chunk), adjoint.direct(module, x, probes)
-    assert distance_between(by_chunks.log10, direct.log10) < 1e-9
-    assert by_chunks.beside_identity == pytest.approx(direct.beside_identity, abs=1e-9)
+    probes = cotangents(4, D, False, CPU)
+    in_chunks, in_one = by_chunks(module, x, probes, chunk), direct(module, x, probes)
+    assert distance_between(in_chunks.log10, in_one.log10) < 1e-9
+    assert in_chunks.beside_identity == pytest.approx(in_one.beside_identity, abs=1e-9)
 
 
 @pytest.mark.parametrize("module", [flows.WithStep(D), flows.WithStateArgument(D)])
 def test_stacks_and_blocks_of_users_layers_keep_their_state(module: nn.Module) -> None:
-    stacked = adjoint.make_ready(Stack(Block(module, D), Block(flows.WithStep(D), D)).double())
+    stacked = without_dropout(Stack(Block(module, D), Block(flows.WithStep(D), D)).double())
     x = torch.randn(1, 40, D)
-    found = adjoint.flow(stacked, x, adjoint.cotangents(1, D, True, CPU))
+    found = flow_of(stacked, x, cotangents(1, D, True, CPU))
     assert found.route == "chunks"
     assert distance_between(found.log10, jacobian_norms(stacked, x)) < 1e-9
 
 
 def test_many_cotangents_in_several_groups_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     module, x = built("gru"), torch.randn(1, 60, D)
-    probes = adjoint.cotangents(7, D, False, CPU)
-    whole = [adjoint.by_chunks(module, x, probes).log10, adjoint.direct(module, x, probes).log10]
+    probes = cotangents(7, D, False, CPU)
+    whole = [by_chunks(module, x, probes).log10, direct(module, x, probes).log10]
     for name in ("chunks", "whole"):
         monkeypatch.setattr(f"rnn_vs_attn.measure.gradient.{name}.AT_ONCE", 128)
-    parts = [adjoint.by_chunks(module, x, probes).log10, adjoint.direct(module, x, probes).log10]
+    parts = [by_chunks(module, x, probes).log10, direct(module, x, probes).log10]
     assert distance_between(torch.stack(whole), torch.stack(parts)) < 1e-12
 
 
@@ -172,7 +171,7 @@ def test_probes_scatter_about_the_exact_norm_by_the_predicted_error() -> None:
     squares = []
     for seed in range(300):
         torch.manual_seed(seed)
-        found = adjoint.by_chunks(module, x, adjoint.cotangents(16, D, False, CPU))
+        found = by_chunks(module, x, cotangents(16, D, False, CPU))
         squares.append(D * 10 ** (2 * float(found.log10[1])))
     errors = torch.tensor(squares) - s.trace()
     assert abs(float(errors.mean())) < 4 * predicted / math.sqrt(300)
@@ -180,7 +179,7 @@ def test_probes_scatter_about_the_exact_norm_by_the_predicted_error() -> None:
 
 
 def test_cotangents_are_signs_of_equal_weight() -> None:
-    probes = adjoint.cotangents(5, D, False, CPU)
+    probes = cotangents(5, D, False, CPU)
     assert probes.shape == (5, D)
     assert torch.allclose(probes.abs(), torch.full((5, D), 1 / math.sqrt(5 * D)))
     assert 0 < int((probes > 0).sum()) < 5 * D
@@ -225,7 +224,7 @@ def test_gradient_from_the_future_is_measured() -> None:
 
 @pytest.mark.parametrize("name", [*RECURRENT, "attention", "attention-naive"])
 def test_causal_models_have_no_future(name: str) -> None:
-    assert len(adjoint.direct(built(name), torch.randn(1, 20, D), adjoint.cotangents(2, D, False, CPU)).future) == 0
+    assert len(direct(built(name), torch.randn(1, 20, D), cotangents(2, D, False, CPU)).future) == 0
 
 
 @pytest.mark.parametrize(
@@ -277,14 +276,14 @@ def test_parameters_get_no_gradient() -> None:
 
 def test_a_round_has_weights_and_input_of_its_seed() -> None:
     case = GradflowCase(model="gru", seq_len=33, d_model=D, device="cpu", threads=1)
-    first, again, other = ([s.value for s in gradflow.measure(case, Turn(seed))] for seed in (1, 1, 2))
+    first, again, other = ([s.value for s in measure.measure(case, Turn(seed))] for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
 
 def test_a_round_samples_distances_that_double_and_the_last() -> None:
     case = GradflowCase(model="rnn", seq_len=33, d_model=D, device="cpu", threads=1)
-    samples = list(gradflow.measure(case, Turn(0)))
+    samples = list(measure.measure(case, Turn(0)))
     assert [s.axes["distance"] for s in samples if "distance" in s.axes] == [0, 1, 2, 4, 8, 16, 32]
     assert [s.metric for s in samples[-3:]] == ["reach", "spectral_radius", "largest_singular_value"]
 
@@ -348,7 +347,7 @@ def test_distances_at_which_a_zero_ends_are_shown(nonzero: list[int], length: in
 def of_case(model: str, seed: int = 0, **fields: Any) -> dict[Any, Sample]:
     """Samples of one round, by distance or by metric."""
     case = GradflowCase(model=model, seq_len=40, d_model=D, device="cpu", threads=1, **fields)
-    return {s.axes.get("distance", s.metric): s for s in gradflow.measure(case, Turn(seed))}
+    return {s.axes.get("distance", s.metric): s for s in measure.measure(case, Turn(seed))}
 
 
 def test_all_gradient_at_distance_5_shows_there() -> None:
@@ -370,7 +369,7 @@ def test_the_last_that_arrives_is_the_reach(model: str) -> None:
 
 def test_all_rounds_have_the_distances_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = list(of_case("gaps:RandomDelay"))
-    monkeypatch.setattr(gradflow, "_BESIDE_GRID", {})  # as in a process that goes on with a run
+    monkeypatch.setattr(measure, "_BESIDE_GRID", {})  # as in a process that goes on with a run
     for seed in (3, 4):
         assert list(of_case("gaps:RandomDelay", seed)) == expected
 
@@ -379,15 +378,15 @@ def test_distances_beside_the_grid_that_a_resumed_run_could_not_find_were_left_o
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its first round is taken again in the new process, and may fail there."""
-    take = gradflow._round
+    take = measure._round
 
     def fails_at_first(case: GradflowCase, seed: int) -> Any:
         if seed == 0:
             raise ValueError("not today")
         return take(case, seed)
 
-    monkeypatch.setattr(gradflow, "_BESIDE_GRID", {})
-    monkeypatch.setattr(gradflow, "_round", fails_at_first)
+    monkeypatch.setattr(measure, "_BESIDE_GRID", {})
+    monkeypatch.setattr(measure, "_round", fails_at_first)
     reason = "which failed (ValueError: not today)"
     said = f"no distances beside the grid are shown: they are those of the first round, {reason}"
     for seed in (3, 4):
@@ -404,14 +403,14 @@ def test_a_delay_in_a_block_is_beside_the_identity() -> None:
 
 def test_the_spectrum_is_that_of_the_recurrent_matrix() -> None:
     case = GradflowCase(model="rnn", seq_len=8, d_model=D, init="orthogonal:0.7", device="cpu", threads=1)
-    values = {s.metric: s.value for s in gradflow.measure(case, Turn(0))}
+    values = {s.metric: s.value for s in measure.measure(case, Turn(0))}
     assert values["spectral_radius"] == pytest.approx(0.7, abs=1e-12)
     assert values["largest_singular_value"] == pytest.approx(0.7, abs=1e-12)
 
 
 def test_a_block_shows_the_identitys_share_apart() -> None:
     case = GradflowCase(model="lstm", seq_len=8, d_model=D, block=True, device="cpu", threads=1)
-    values = {s.metric: s.value for s in gradflow.measure(case, Turn(0))}
+    values = {s.metric: s.value for s in measure.measure(case, Turn(0))}
     rest = 10 ** (2 * values["beside_identity_log10"])
     assert values["identity_share"] == pytest.approx(1 / (1 + rest))
 
@@ -420,9 +419,9 @@ def test_a_block_shows_the_identitys_share_apart() -> None:
 @pytest.mark.parametrize("name", [*RECURRENT, "attention", "attention-naive"])
 def test_a_gpu_gives_the_same(name: str) -> None:
     module, x = built(name, num_layers=1), torch.randn(1, 200, D)
-    probes = adjoint.cotangents(4, D, False, CPU)
-    on_cpu = adjoint.flow(module, x, probes)
-    on_cuda = adjoint.flow(module.cuda(), x.cuda(), probes.cuda())
+    probes = cotangents(4, D, False, CPU)
+    on_cpu = flow_of(module, x, probes)
+    on_cuda = flow_of(module.cuda(), x.cuda(), probes.cuda())
     assert on_cuda.route == on_cpu.route
     assert distance_between(on_cuda.log10.cpu(), on_cpu.log10) < 1e-9
 
@@ -464,7 +463,7 @@ def test_fewer_digits_inside_are_refused(kind: type[nn.Module]) -> None:
 
 def test_a_batch_that_is_mixed_is_taken_one_sequence_at_a_time() -> None:
     module, x = flows.MixesTheBatch(D).double(), torch.randn(1, 20, D)
-    found = adjoint.flow(module, x, adjoint.cotangents(4, D, True, CPU))
+    found = flow_of(module, x, cotangents(4, D, True, CPU))
     assert "mixes the sequences" in found.warnings[0]
     assert distance_between(found.log10, jacobian_norms(module, x)) < 1e-9
 
@@ -494,8 +493,8 @@ def test_a_module_may_take_gradients_itself() -> None:
 
 def test_a_module_that_turns_gradients_off_is_measured() -> None:
     case = GradflowCase(model="flows:TurnsGradientsOff", seq_len=20, d_model=D, device="cpu", threads=1)
-    values = [s.value for s in gradflow.measure(case, Turn(0)) if "distance" in s.axes]
+    values = [s.value for s in measure.measure(case, Turn(0)) if "distance" in s.axes]
     assert values[1] == pytest.approx(math.log10(0.9))
     assert torch.is_grad_enabled()
-    values = [s.value for s in gradflow.measure(case, Turn(0)) if "distance" in s.axes]
+    values = [s.value for s in measure.measure(case, Turn(0)) if "distance" in s.axes]
     assert values[1] == pytest.approx(math.log10(0.9))

@@ -13,7 +13,7 @@ import torch
 from gradients import CPU, D, built, distance_between, flow, powers
 from torch import nn
 
-from rnn_vs_attn.measure.gradient import flow as adjoint
+from rnn_vs_attn.measure.gradient.flow import float64, without_dropout
 from rnn_vs_attn.measure.gradient.leaks import leaking_output, ramps
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
@@ -23,7 +23,7 @@ from rnn_vs_attn.models.registry import MODELS, find
 @pytest.fixture(autouse=True)
 def _in_float64() -> Iterator[None]:
     torch.manual_seed(0)
-    with adjoint.float64():
+    with float64():
         yield
 
 
@@ -66,7 +66,7 @@ def test_beside_the_rounding_of_an_fft_a_leak_is_seen() -> None:
 @pytest.mark.parametrize("name", [spec.name for spec in MODELS])
 @pytest.mark.parametrize("num_layers", [1, 3])
 def test_no_causal_model_is_accused(name: str, num_layers: int) -> None:
-    module = adjoint.make_ready(build.build(find(name), Shape(1, 210, D, 2, num_layers)).double())
+    module = without_dropout(build.build(find(name), Shape(1, 210, D, 2, num_layers)).double())
     assert leaking_output(module, torch.randn(1, 210, D), 16) is None
 
 

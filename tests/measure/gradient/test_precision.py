@@ -11,13 +11,13 @@ from gradients import D, flow
 from torch import nn
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.measure.gradient import flow as adjoint
+from rnn_vs_attn.measure.gradient.flow import float64
 
 
 @pytest.fixture(autouse=True)
 def _in_float64() -> Iterator[None]:
     torch.manual_seed(0)
-    with adjoint.float64():
+    with float64():
         yield
 
 

@@ -14,12 +14,10 @@ from gradients import CPU, built, distance_between
 from torch import Tensor, nn
 
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.measure.gradient import flow as adjoint
-from rnn_vs_attn.measure.gradient import rounding
+from rnn_vs_attn.measure.gradient import flow, rounding
 from rnn_vs_attn.measure.gradient.passes import one_hot
 from rnn_vs_attn.measure.gradient.whole import back
-from rnn_vs_attn.suites.gradflow import measure as gradflow
-from rnn_vs_attn.suites.gradflow import samples
+from rnn_vs_attn.suites.gradflow import measure, samples
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
 SAID = "this module's own rounding"
@@ -28,7 +26,7 @@ SAID = "this module's own rounding"
 @pytest.fixture(autouse=True)
 def _in_float64() -> Iterator[None]:
     torch.manual_seed(0)
-    with adjoint.float64():
+    with flow.float64():
         yield
 
 
@@ -76,8 +74,8 @@ def test_the_same_layer_token_by_token_is_right_to_50_digits() -> None:
 @pytest.mark.parametrize("length", [40, 300])
 def test_in_log_space_what_is_printed_is_true_and_the_rest_is_absent(d_model: int, gate: float, length: int) -> None:
     module, other = pair(log_space.InLogSpace, d_model, gate)
-    x, probes = torch.randn(1, length, d_model), adjoint.cotangents(2, d_model, False, CPU)
-    found, expected = adjoint.flow(module, x, probes), truth(other, x, probes)
+    x, probes = torch.randn(1, length, d_model), flow.cotangents(2, d_model, False, CPU)
+    found, expected = flow.flow_of(module, x, probes), truth(other, x, probes)
     lost = found.log10.isnan()
     assert distance_between(found.log10[~lost], expected[~lost]) < 1e-3
     assert bool((found.most[lost] > expected[lost]).all())
@@ -92,7 +90,7 @@ def test_a_decay_of_a_half_is_not_printed_as_one_of_nine_tenths() -> None:
     fast, slow = (
         {
             s.axes.get("distance"): s.value
-            for s in gradflow.measure(GradflowCase(model=f"log_space:{name}", **words), Turn(0))
+            for s in measure.measure(GradflowCase(model=f"log_space:{name}", **words), Turn(0))
         }
         for name in ("InLogSpace", "OneByOne")
     )
@@ -111,8 +109,8 @@ def test_a_right_state_is_used_where_forward_is_rounding(
 ) -> None:
     """It was called detached, or under no_grad."""
     module, other = pair(kind, 8, gate)
-    x, probes = torch.randn(1, length, 8), adjoint.cotangents(2, 8, False, CPU)
-    found, expected = adjoint.flow(module, x, probes), truth(other, x, probes)
+    x, probes = torch.randn(1, length, 8), flow.cotangents(2, 8, False, CPU)
+    found, expected = flow.flow_of(module, x, probes), truth(other, x, probes)
     assert (found.route, found.warnings) == ("chunks", [])
     carried = expected > -280
     assert distance_between(found.log10[carried], expected[carried]) < 1e-8
@@ -121,8 +119,8 @@ def test_a_right_state_is_used_where_forward_is_rounding(
 @pytest.mark.parametrize("length", [2, 90, 300])
 def test_a_detached_state_is_seen_where_forward_is_rounding(length: int) -> None:
     module, other = pair(log_space.WithDetachedStep, 8, 0.0)
-    x, probes = torch.randn(1, length, 8), adjoint.cotangents(2, 8, False, CPU)
-    found, expected = adjoint.flow(module, x, probes), truth(other, x, probes)
+    x, probes = torch.randn(1, length, 8), flow.cotangents(2, 8, False, CPU)
+    found, expected = flow.flow_of(module, x, probes), truth(other, x, probes)
     assert found.route == "direct"
     assert "another gradient" in found.warnings[0]
     lost = found.log10.isnan()
@@ -147,7 +145,7 @@ class Chaotic(nn.Module):
 
 
 def test_a_chaotic_layer_keeps_all_distances_and_is_called_sensitive() -> None:
-    found = adjoint.direct(Chaotic(32), torch.randn(1, 200, 32), adjoint.cotangents(2, 32, False, CPU))
+    found = flow.direct(Chaotic(32), torch.randn(1, 200, 32), flow.cotangents(2, 32, False, CPU))
     assert bool(found.log10.isfinite().all())
     assert float(found.log10[-1]) > 8
     assert [w.split(":")[0] for w in found.warnings] == ["sensitive"]

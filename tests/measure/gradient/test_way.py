@@ -15,20 +15,20 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.measure.gradient import flow as adjoint
 from rnn_vs_attn.measure.gradient import way
+from rnn_vs_attn.measure.gradient.flow import by_chunks, cotangents, direct, float64, flow_of, without_dropout
 from rnn_vs_attn.measure.states import copied, form, tensors, with_tensors
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, find
-from rnn_vs_attn.suites.gradflow import measure as gradflow
+from rnn_vs_attn.suites.gradflow import measure
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
 
 @pytest.fixture(autouse=True)
 def _in_float64() -> Iterator[None]:
     torch.manual_seed(0)
-    with adjoint.float64():
+    with float64():
         yield
 
 
@@ -49,9 +49,9 @@ def test_every_model_gives_torchs_whole_jacobian_beyond_a_chunk(
     name: str, num_layers: int, length: int, short_chunks: None
 ) -> None:
     shape = Shape(1, length, D, 2, num_layers, window=20)
-    module = adjoint.make_ready(build.build(find(name), shape).double())
+    module = without_dropout(build.build(find(name), shape).double())
     x = torch.randn(1, length, D)
-    found = adjoint.flow(module, x, adjoint.cotangents(1, D, True, CPU))
+    found = flow_of(module, x, cotangents(1, D, True, CPU))
     assert found.warnings == []
     expected = jacobian_norms(module, x)
     assert bool(((found.log10 == -math.inf) == (expected == -math.inf)).all())
@@ -61,9 +61,9 @@ def test_every_model_gives_torchs_whole_jacobian_beyond_a_chunk(
 
 @pytest.mark.parametrize("name", ["gru", "mingru", "conv", "attention-local", "attention-relative"])
 def test_the_same_over_chunks_as_long_as_they_are(name: str) -> None:
-    module = adjoint.make_ready(build.build(find(name), Shape(1, 300, D, 2, 2, window=150)).double())
+    module = without_dropout(build.build(find(name), Shape(1, 300, D, 2, 2, window=150)).double())
     x = torch.randn(1, 300, D)
-    found, expected = adjoint.flow(module, x, adjoint.cotangents(1, D, True, CPU)), jacobian_norms(module, x)
+    found, expected = flow_of(module, x, cotangents(1, D, True, CPU)), jacobian_norms(module, x)
     near = expected > -math.inf
     assert bool(((found.log10 > -math.inf) == near).all())
     assert distance_between(found.log10[near], expected[near]) < 1e-9
@@ -77,24 +77,24 @@ def test_windows_reach_as_far_as_their_layers(window: int, num_layers: int) -> N
         model="attention-local", seq_len=512, d_model=8, num_heads=2, num_layers=num_layers, window=window,
         exact=True, device="cpu", threads=1,
     )  # fmt: skip
-    values = {s.metric: s.value for s in gradflow.measure(case, Turn(0))}
+    values = {s.metric: s.value for s in measure.measure(case, Turn(0))}
     assert values["reach"] == num_layers * (window - 1)
 
 
 def test_relative_attention_reaches_from_end_to_end() -> None:
     """43 was printed."""
     case = GradflowCase(model="attention-relative", seq_len=300, d_model=8, num_heads=2, device="cpu", threads=1)
-    assert next(s.value for s in gradflow.measure(case, Turn(0)) if s.metric == "reach") == 299
+    assert next(s.value for s in measure.measure(case, Turn(0)) if s.metric == "reach") == 299
 
 
 @pytest.mark.parametrize("name", ["mingru", "conv"])
 @pytest.mark.parametrize("chunk", [1, 7, 128])
 def test_states_that_are_no_tensors_alone_give_the_same_in_chunks(name: str, chunk: int) -> None:
-    module, x, probes = built(name, 2), torch.randn(1, 40, D), adjoint.cotangents(3, D, False, CPU)
-    by_chunks, direct = adjoint.by_chunks(module, x, probes, chunk), adjoint.direct(module, x, probes)
-    assert bool((by_chunks.log10.isfinite() == direct.log10.isfinite()).all())
-    near = direct.log10.isfinite()
-    assert distance_between(by_chunks.log10[near], direct.log10[near]) < 1e-9
+    module, x, probes = built(name, 2), torch.randn(1, 40, D), cotangents(3, D, False, CPU)
+    in_chunks, in_one = by_chunks(module, x, probes, chunk), direct(module, x, probes)
+    assert bool((in_chunks.log10.isfinite() == in_one.log10.isfinite()).all())
+    near = in_one.log10.isfinite()
+    assert distance_between(in_chunks.log10[near], in_one.log10[near]) < 1e-9
 
 
 # Users' layers

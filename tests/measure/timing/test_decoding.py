@@ -18,14 +18,13 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import DECODED, Turn
-from rnn_vs_attn.measure.conduct import decoders as decoder_conduct
-from rnn_vs_attn.measure.conduct.batch_independence import RANDOM
+from rnn_vs_attn.measure.conduct import decoders
 from rnn_vs_attn.measure.conduct.layers import IN_PLACE, REMEMBERS
 from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.timing import calls, decoding
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.language import interface as language
+from rnn_vs_attn.models.language import interface
 from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.mixer import advance
 from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, find
@@ -33,8 +32,7 @@ from rnn_vs_attn.models.shapes import LanguageShape
 from rnn_vs_attn.records.timing import Care
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.case import axes_of
-from rnn_vs_attn.suites.decode import measure as decode
-from rnn_vs_attn.suites.decode import remarks as decode_words
+from rnn_vs_attn.suites.decode import measure, remarks
 from rnn_vs_attn.suites.decode.analysis import derive, expand
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.decode.suite import DECODE
@@ -53,7 +51,7 @@ def case(model: str, **fields: Any) -> DecodeCase:
 
 
 def test_a_language_model_is_fed_what_it_says_itself() -> None:
-    made = decode.decoder(case("gpt", seq_len=6, dtype="float64"), 0)
+    made = measure.decoder(case("gpt", seq_len=6, dtype="float64"), 0)
     with torch.no_grad():
         token, state = made.prefill()
         found = [token]
@@ -69,7 +67,7 @@ def test_a_language_model_is_fed_what_it_says_itself() -> None:
 def test_steps_of_a_language_model_are_its_forward(name: str) -> None:
     torch.manual_seed(0)
     shape = LanguageShape(16, 2, 2, vocab_size=11, context_len=20, memory_len=20)
-    model = language.build(find(name), shape).double().eval()
+    model = interface.build(find(name), shape).double().eval()
     tokens = torch.randint(11, (3, 20))
     with torch.no_grad():
         whole = model(tokens)
@@ -88,7 +86,7 @@ def test_parameters_of_language_models_are_counted_without_building_them(name: s
     shape = LanguageShape(24, 3, 2, vocab_size=11, context_len=7, memory_len=5)
     shape_of = find(name).language_shape
     assert shape_of is not None
-    assert build.count_parameters(language.build(find(name), shape)) == shape_of(shape).num_params
+    assert build.count_parameters(interface.build(find(name), shape)) == shape_of(shape).num_params
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in MODELS])
@@ -99,7 +97,7 @@ def test_every_layer_decodes_what_its_forward_computes(name: str) -> None:
 
 
 def test_a_module_whose_forward_takes_a_state_is_decoded_by_it() -> None:
-    made = decode.decoder(case(f"{FLOWS}:WithStateArgument", num_layers=1), 0)
+    made = measure.decoder(case(f"{FLOWS}:WithStateArgument", num_layers=1), 0)
     with torch.no_grad():
         given, state = made.prefill()
         assert torch.equal(made.step(given, state)[0], given)
@@ -115,7 +113,7 @@ def test_a_module_whose_forward_takes_a_state_is_decoded_by_it() -> None:
 )
 def test_a_module_that_does_not_decode_its_forward_is_not_measured(module: str, status: str, said: str) -> None:
     with pytest.raises(CaseFault) as fault:
-        decode.decoder(case(f"{FLOWS}:{module}", num_layers=1), 0)
+        measure.decoder(case(f"{FLOWS}:{module}", num_layers=1), 0)
     assert fault.value.status == status
     assert said in fault.value.reason
 
@@ -164,8 +162,8 @@ def habit(name: str, **fields: Any) -> DecodeCase:
     ],
 )
 def test_what_a_step_does_to_what_it_is_given_is_seen(name: str, care: Care, said: list[str]) -> None:
-    made = decode.decoder(habit(name), 0)
-    found = decoder_conduct.renew_between_calls(made)
+    made = measure.decoder(habit(name), 0)
+    found = decoders.renew_between_calls(made)
     assert made.care == care
     assert len(found) == len(said)
     assert all(text.startswith(begin) for text, begin in zip(found, said, strict=True))
@@ -173,23 +171,21 @@ def test_what_a_step_does_to_what_it_is_given_is_seen(name: str, care: Care, sai
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_to_be_said_of_the_models_of_this_program(name: str) -> None:
-    made = decode.decoder(case(name, seq_len=9), 0)
-    assert (decoder_conduct.renew_between_calls(made), made.care) == ([], Care())
-    assert decoder_conduct.not_finite(made) == []
-    samples = list(decode.measure(case(name, seq_len=9), Turn()))
+    made = measure.decoder(case(name, seq_len=9), 0)
+    assert (decoders.renew_between_calls(made), made.care) == ([], Care())
+    assert decoders.not_finite(made) == []
+    samples = list(measure.measure(case(name, seq_len=9), Turn()))
     assert all(sample.warnings == [] for sample in samples)
 
 
 def test_warnings_are_on_the_rows() -> None:
-    (first, *_) = decode.measure(habit("DecodesInfinity"), Turn())
+    (first, *_) = measure.measure(habit("DecodesInfinity"), Turn())
     assert "its output holds NaN or infinity" in first.warnings
-    (first, *_) = decode.measure(habit("RandomStep"), Turn())
-    assert first.warnings == [RANDOM]
 
 
 def test_each_timed_step_of_a_layer_that_remembers_computes(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = decode.decoder(habit("StepKeepsProjection"), 0)
-    decoder_conduct.renew_between_calls(made)
+    made = measure.decoder(habit("StepKeepsProjection"), 0)
+    decoders.renew_between_calls(made)
     calls = {"step": 0, "project": 0}
 
     def counted(name: str, real: Any) -> Any:
@@ -207,10 +203,10 @@ def test_each_timed_step_of_a_layer_that_remembers_computes(monkeypatch: pytest.
 
 
 def test_each_timed_call_of_a_layer_in_place_has_the_same_input() -> None:
-    made = decode.decoder(habit("StepInPlaceOnInput"), 0)
+    made = measure.decoder(habit("StepInPlaceOnInput"), 0)
     assert made.next_input is not None
     context, following = made.context.clone(), made.next_input.clone()
-    decoder_conduct.renew_between_calls(made)
+    decoders.renew_between_calls(made)
     seen = []
     real = made.module.step
     made.module.step = lambda x_t, state: seen.append(x_t.clone()) or real(x_t, state)
@@ -228,7 +224,7 @@ def test_each_timed_call_of_a_layer_in_place_has_the_same_input() -> None:
 @pytest.mark.parametrize("length", [1, 16, 17, 100])
 @pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
 def test_states_of_layers_are_as_large_as_their_closed_form(spec: Any, length: int) -> None:
-    made = decode.decoder(case(spec.name, seq_len=length, batch_size=3), 0)
+    made = measure.decoder(case(spec.name, seq_len=length, batch_size=3), 0)
     with torch.no_grad():
         found = decoding.state_bytes(made.prefill()[1])
     assert found == spec.costs.state_size(Shape(3, length, 16, 2, 2), 4)
@@ -245,7 +241,7 @@ def test_states_of_layers_are_as_large_as_their_closed_form(spec: Any, length: i
     ],
 )
 def test_states_of_language_models(model: str, length: int, expected: int) -> None:
-    made = decode.decoder(case(model, seq_len=length, batch_size=3, memory_len=8), 0)
+    made = measure.decoder(case(model, seq_len=length, batch_size=3, memory_len=8), 0)
     with torch.no_grad():
         assert decoding.state_bytes(made.prefill()[1]) == expected
 
@@ -364,7 +360,7 @@ def test_the_context_from_which_a_bounded_state_is_cheaper() -> None:
 
 def test_without_a_crossing_the_side_is_said() -> None:
     records = records_of(lambda n: 1e-3, 5e-3)
-    said = decode_words.remarks([*records, *derive(records)])
+    said = remarks.remarks([*records, *derive(records)])
     assert "Time a token, lstm-lm and gpt: lstm-lm is slower at every context from 64 to 1024." in said
     assert "State, lstm-lm and gpt: beyond a context of 7.00 lstm-lm carries less (exact)." in said
     assert (
@@ -438,7 +434,7 @@ def test_what_cannot_be_decoded_is_one_sentence(words: list[str], said: str) -> 
 def test_decoding_on_cuda_is_that_of_the_cpu(name: str) -> None:
     found = []
     for device in ("cpu", "cuda"):
-        made = decode.decoder(case(name, seq_len=20, dtype="float64", device="cpu"), 0)
+        made = measure.decoder(case(name, seq_len=20, dtype="float64", device="cpu"), 0)
         made.module, made.context = made.module.to(device), made.context.to(device)
         made.next_input = None if made.next_input is None else made.next_input.to(device)
         with torch.no_grad():

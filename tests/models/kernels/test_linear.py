@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.kernels import linear as products
+from rnn_vs_attn.models.kernels import linear
 from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.shapes import GPTShape
@@ -30,13 +30,13 @@ def test_a_product_is_that_of_torch(number: int, bias: Tensor | None) -> None:
     x = rows()[number]
     with torch.no_grad():
         expected = F.linear(x, WEIGHT, bias)
-        found = products.linear(x, WEIGHT, bias)
+        found = linear.linear(x, WEIGHT, bias)
     assert found.shape == expected.shape
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_it_is_taken_for_few_rows_of_a_large_matrix_without_gradients() -> None:
-    chosen = products.few_rows_of_a_large_matrix
+    chosen = linear.few_rows_of_a_large_matrix
     with torch.no_grad():
         if not chosen(rows()[0], WEIGHT):
             pytest.skip("this build of torch has no oneDNN")
@@ -48,7 +48,7 @@ def test_it_is_taken_for_few_rows_of_a_large_matrix_without_gradients() -> None:
 
 def test_gradients_are_those_of_a_linear_layer() -> None:
     x, weight = rows()[0].clone().requires_grad_(), WEIGHT.clone().requires_grad_()
-    products.linear(x, weight, BIAS).sum().backward()
+    linear.linear(x, weight, BIAS).sum().backward()
     assert x.grad is not None
     torch.testing.assert_close(x.grad[0], WEIGHT.sum(0), rtol=1e-4, atol=1e-4)
 

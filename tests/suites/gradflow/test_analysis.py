@@ -17,8 +17,7 @@ from rnn_vs_attn.records.build import build_record
 from rnn_vs_attn.records.types import Record, SampleLine
 from rnn_vs_attn.report.plots import as_text
 from rnn_vs_attn.suites.case import axes_of
-from rnn_vs_attn.suites.gradflow import figures as gradflow_figures
-from rnn_vs_attn.suites.gradflow import remarks as gradflow_words
+from rnn_vs_attn.suites.gradflow import figures, remarks
 from rnn_vs_attn.suites.gradflow.analysis import Curve, curve_of, derive, settled_law
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
@@ -343,8 +342,8 @@ def test_a_decay_says_up_to_where_it_was_fitted() -> None:
     ]
     (decay,) = [r for r in derive([*records, *norms("flows:Own", exponential(0.99), distances=[64, 127])[1:]]) if r.ok]
     assert decay.median == pytest.approx(0.9, abs=1e-12)
-    assert gradflow_words.decay(decay) == "0.9000 [0.9000, 0.9000] up to 16"
-    assert gradflow_words.decay(read(norms("lstm", exponential(0.9)))["decay"]) == "0.9000 [0.9000, 0.9000]"
+    assert remarks.decay(decay) == "0.9000 [0.9000, 0.9000] up to 16"
+    assert remarks.decay(read(norms("lstm", exponential(0.9)))["decay"]) == "0.9000 [0.9000, 0.9000]"
 
 
 def absent(model: str, distance: int) -> Record:
@@ -436,7 +435,7 @@ def test_cases_are_read_apart() -> None:
 
 
 def said(records: Sequence[Record], *extra: Record) -> str:
-    return "\n".join(gradflow_words.remarks([*records, *derive(records), *extra]))
+    return "\n".join(remarks.remarks([*records, *derive(records), *extra]))
 
 
 @pytest.mark.parametrize(
@@ -598,8 +597,8 @@ def test_the_identity_path_is_shown_apart() -> None:
 
 def test_nothing_measured_is_nothing_said() -> None:
     failed = replace(record("lstm", "gradient_norm_log10", [None]), status="failed", error="no")
-    assert gradflow_words.remarks([]) == []
-    assert gradflow_words.remarks([failed, *derive([failed])]) == []
+    assert remarks.remarks([]) == []
+    assert remarks.remarks([failed, *derive([failed])]) == []
 
 
 @pytest.mark.parametrize(
@@ -612,80 +611,80 @@ def test_nothing_measured_is_nothing_said() -> None:
     ],
 )
 def test_a_reach_to_the_last_distance_may_be_longer(values: list[float], text: str) -> None:
-    assert gradflow_words.reach(record("lstm", "reach", values)) == text
+    assert remarks.reach(record("lstm", "reach", values)) == text
 
 
 def test_cells_of_norms() -> None:
     deep = record("lstm", "gradient_norm_log10", [-890.3] * 6, {"distance": 127})
-    assert gradflow_words.norm(deep, narrow=False) == "5.0e-891 [5.0e-891, 5.0e-891]"
-    assert gradflow_words.norm(deep, narrow=True) == "5.0e-891"
+    assert remarks.norm(deep, narrow=False) == "5.0e-891 [5.0e-891, 5.0e-891]"
+    assert remarks.norm(deep, narrow=True) == "5.0e-891"
 
 
 @pytest.mark.parametrize("narrow", [False, True])
 def test_a_norm_of_exactly_0_is_0(narrow: bool) -> None:
-    assert gradflow_words.norm(nothing("flows:Own", 64), narrow) == "0"
+    assert remarks.norm(nothing("flows:Own", 64), narrow) == "0"
 
 
 def test_an_interval_whose_lower_end_is_0_is_left_out() -> None:
     mostly = nothing("flows:Own", 64, None, -1.0, -2.0, -3.0, -4.0, -5.0, -6.0)
-    assert gradflow_words.norm(mostly, narrow=False) == "1.0e-04"
+    assert remarks.norm(mostly, narrow=False) == "1.0e-04"
 
 
 # Figures
 
 
 def test_a_figure_begins_at_distance_1_and_says_where_float32_ends() -> None:
-    (figure,) = gradflow_figures.figures([*norms("lstm", exponential(0.3)), *norms("attention", lambda k: -3.0)])
+    (figure,) = figures.figures([*norms("lstm", exponential(0.3)), *norms("attention", lambda k: -3.0)])
     assert [line.label for line in figure.series] == ["lstm", "attention"]
     assert figure.series[0].x == DISTANCES
     assert [level.label for level in figure.levels] == ["below: 0 in float32"]
     assert figure.limits()[0] > -50
-    (figure,) = gradflow_figures.figures(norms("lstm", exponential(0.9)))
+    (figure,) = figures.figures(norms("lstm", exponential(0.9)))
     assert figure.levels == []
 
 
 def test_a_curve_ends_where_nothing_arrives_and_leaves_the_future_out() -> None:
     early = record("flows:Own", "gradient_norm_log10", [-1.0] * 6, {"distance": -8})
     records = [early, *norms("flows:Own", exponential(0.9), distances=[1, 2, 4]), nothing("flows:Own", 8)]
-    (figure,) = gradflow_figures.figures(records)
+    (figure,) = figures.figures(records)
     assert [line.x for line in figure.series] == [[1, 2, 4]]
 
 
 def test_a_curve_is_not_drawn_over_a_gap() -> None:
     gap = [nothing("flows:Own", 8), absent("flows:Own", 16)]
     records = [*norms("flows:Own", exponential(0.9), distances=[1, 2, 4, 32, 64]), *gap]
-    (figure,) = gradflow_figures.figures(records)
+    (figure,) = figures.figures(records)
     assert [line.x for line in figure.series] == [[1, 2, 4]]
 
 
 def test_a_curve_has_the_intervals_of_its_norms() -> None:
-    (figure,) = gradflow_figures.figures(by_round("lstm", [lambda k, at=at: at - k for at in range(6)]))
+    (figure,) = figures.figures(by_round("lstm", [lambda k, at=at: at - k for at in range(6)]))
     (line,) = figure.series
     assert (line.low[0], line.y[0], line.high[0]) == (-1, 1.5, 4)
 
 
 def test_curves_of_one_model_are_named_by_what_tells_them_apart() -> None:
-    (figure,) = gradflow_figures.figures([*norms("lstm", exponential(0.9)), *norms("lstm", power(-0.5), init="chrono")])
+    (figure,) = figures.figures([*norms("lstm", exponential(0.9)), *norms("lstm", power(-0.5), init="chrono")])
     assert [line.label for line in figure.series] == ["lstm init default", "lstm init chrono"]
 
 
 def test_one_distance_is_no_curve() -> None:
-    assert gradflow_figures.figures(norms("lstm", exponential(0.9), distances=[1])) == []
+    assert figures.figures(norms("lstm", exponential(0.9), distances=[1])) == []
 
 
 @pytest.mark.parametrize(("deepest", "levels"), [(-44.9, []), (-45.1, [-45.0])])
 def test_the_end_of_float32_is_drawn_where_a_curve_goes_below_it(deepest: float, levels: list[float]) -> None:
-    (figure,) = gradflow_figures.figures(norms("lstm", lambda k: deepest - 0.025 if k == 64 else -1.0))
+    (figure,) = figures.figures(norms("lstm", lambda k: deepest - 0.025 if k == 64 else -1.0))
     assert [level.y for level in figure.levels] == levels
 
 
 def test_no_norms_no_figure() -> None:
-    assert gradflow_figures.figures([]) == []
-    assert gradflow_figures.chart([]) is None
+    assert figures.figures([]) == []
+    assert figures.chart([]) is None
 
 
 def test_a_terminal_sees_both_curves() -> None:
-    figure = gradflow_figures.chart([*norms("lstm", exponential(0.3)), *norms("attention", lambda k: -3.0)])
+    figure = figures.chart([*norms("lstm", exponential(0.3)), *norms("attention", lambda k: -3.0)])
     assert figure is not None
     drawn = as_text(figure, 60)
     assert drawn[-1].split() == ["o", "lstm", "x", "attention"]

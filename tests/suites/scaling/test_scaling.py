@@ -22,25 +22,21 @@ from torch.nn.attention import SDPBackend
 
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.measure.dataflow import critical_path
-from rnn_vs_attn.measure.dataflow import path_length as routes
+from rnn_vs_attn.measure.dataflow import critical_path, path_length
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.layers import attention
-from rnn_vs_attn.models.registry import CONVOLUTIONAL, LINEAR, RECURRENT, RESTRICTED, SELF_ATTENTION, find
+from rnn_vs_attn.models.registry import CONVOLUTIONAL, LINEAR_RECURRENCE, RECURRENT, RESTRICTED, SELF_ATTENTION, find
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.run import cases
 from rnn_vs_attn.stats import growth
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites import layer_passes
 from rnn_vs_attn.suites.bench import measure as bench
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.case import axes_of
-from rnn_vs_attn.suites.scaling import claims, speed_ups
-from rnn_vs_attn.suites.scaling import figures as scaling_figures
+from rnn_vs_attn.suites.scaling import claims, figures, remarks, speed_ups, tables
 from rnn_vs_attn.suites.scaling import measure as scaling
-from rnn_vs_attn.suites.scaling import remarks as scaling_words
-from rnn_vs_attn.suites.scaling import tables as scaling_tables
 from rnn_vs_attn.suites.scaling.analysis import derive
 from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, GRAPH, LAYER, MIXING, ROUTE, ScalingCase, check, select
 from rnn_vs_attn.suites.scaling.suite import SCALING
@@ -239,7 +235,7 @@ def test_a_packed_sequence_is_followed_as_a_whole_one_is() -> None:
         gru = nn.GRU(8, 8, batch_first=True).double()
         return Forward(lambda x: gru(x)[0], gru)
 
-    plain = routes.shortest(make, 1, torch.randn(1, 6, 8, dtype=torch.float64))
+    plain = path_length.shortest(make, 1, torch.randn(1, 6, 8, dtype=torch.float64))
     assert path(f"{SCALES}:PackedGRU", 6) == plain.operations
 
 
@@ -284,7 +280,7 @@ def path(name: str, length: int, **shape: Any) -> int | None:
 
     torch.manual_seed(1)
     x = torch.randn(1, length, 8, dtype=torch.float64)
-    return routes.shortest(make, shape.get("num_layers", 1), x).operations
+    return path_length.shortest(make, shape.get("num_layers", 1), x).operations
 
 
 @pytest.mark.parametrize("name", ["attention", "attention-naive", "attention-relative", f"{SCALES}:Attending"])
@@ -557,7 +553,7 @@ def test_a_fit_that_is_not_straight_is_said() -> None:
     records = timed(lambda m, n, d, t: 1e-9 * (n + 500) * d**2, LSTM, *GRID, noise=0.01)
     found = derive(records)
     assert only(found, "exponent", of="forward_time", **{"in": "seq_len"}).details["bent"][0] < 0.6
-    line = next(line for line in scaling_words.remarks([*records, *found]) if "exponent 1 of seq_len" in line)
+    line = next(line for line in remarks.remarks([*records, *found]) if "exponent 1 of seq_len" in line)
     assert "not straight" in line
 
 
@@ -580,7 +576,7 @@ def test_a_single_length_or_width_is_undecided_and_says_what_to_give() -> None:
     records = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, [512], [64])
     found = [*records, *derive(records)]
     assert verdict(found, "lstm", "exponent of seq_len") == "undecided"
-    lines = scaling_words.remarks(found)
+    lines = remarks.remarks(found)
     assert any("undecided" in line and "give --seq-len 512:2048" in line for line in lines)
     assert any("undecided" in line and "give --d-model 64:256" in line for line in lines)
 
@@ -590,16 +586,16 @@ def test_a_model_that_no_round_came_to_is_undecided() -> None:
     missing = dataclasses.replace(
         found[0], axes=found[0].axes | {"model": "conv"}, status="timeout", samples=[], median=None, low=None, high=None
     )
-    lines = scaling_words.remarks([*found, *derive(found), missing])
+    lines = remarks.remarks([*found, *derive(found), missing])
     assert [line for line in lines if "conv" in line and "undecided" in line and "no pass was timed" in line]
-    assert scaling_tables.tables([*found, *derive(found), missing])
+    assert tables.tables([*found, *derive(found), missing])
 
 
 def test_what_is_to_be_known_of_a_model_stands_under_the_table() -> None:
     found = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, [512], [64])
     said = ["it works in place", "the hypervisor took 9% of processor time during this case"]
     known = [dataclasses.replace(r, warnings=said) if r.metric == "train_time" else r for r in found]
-    (table, *_) = scaling_tables.tables([*known, *derive(known)])
+    (table, *_) = tables.tables([*known, *derive(known)])
     assert [note for note in table.notes if note.startswith("lstm:")] == ["lstm: it works in place"]
 
 
@@ -607,7 +603,7 @@ def test_below_six_rounds_nothing_is_decided() -> None:
     records = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, *GRID, rounds=ROUNDS[:5])
     found = derive(records)
     assert verdict(found, "lstm", "exponent of seq_len") == "undecided"
-    assert any("an interval takes 6 rounds" in line for line in scaling_words.remarks([*records, *found]))
+    assert any("an interval takes 6 rounds" in line for line in remarks.remarks([*records, *found]))
 
 
 def test_crossings_over_widths_are_judged_against_the_width() -> None:
@@ -710,8 +706,8 @@ def test_a_crossing_is_judged_by_its_interval(width: int, low: Any, high: Any, w
 
 def test_every_row_of_the_table_has_a_model() -> None:
     types = {find(name).layer_type for name in ("attention", "lstm", "conv", "attention-local", "mingru")}
-    assert types == {SELF_ATTENTION, RECURRENT, CONVOLUTIONAL, RESTRICTED, LINEAR}
-    assert [row.layer_type for row in claims.ROWS][-1] == LINEAR
+    assert types == {SELF_ATTENTION, RECURRENT, CONVOLUTIONAL, RESTRICTED, LINEAR_RECURRENCE}
+    assert [row.layer_type for row in claims.ROWS][-1] == LINEAR_RECURRENCE
 
 
 # Which cells are measured
@@ -719,13 +715,13 @@ def test_every_row_of_the_table_has_a_model() -> None:
 
 def chosen(**options: Any) -> list[ScalingCase]:
     given = {
-        f.name: [str(f.metadata["sweep"] or f.default)]
+        f.name: [str(f.metadata["typed"] or f.default)]
         for f in dataclasses.fields(ScalingCase)
         if f.metadata.get("help") and not isinstance(f.default, bool)
     }
-    axes = sweeps.parse(SCALING, given | {"causal": True} | {k: [v] for k, v in options.items()})
+    axes = cases.parse(SCALING, given | {"causal": True} | {k: [v] for k, v in options.items()})
     axes["device"] = ["cpu"]
-    return sweeps.cases(SCALING, axes)
+    return cases.cases_of(SCALING, axes)
 
 
 def test_only_the_cells_that_a_claim_needs_are_measured() -> None:
@@ -756,10 +752,10 @@ def test_a_users_module_is_measured_at_every_cell() -> None:
 
 @pytest.mark.parametrize("name", ["batch_size", "num_layers", "dtype", "kernel_size", "window"])
 def test_what_no_table_tells_apart_takes_one_value(name: str) -> None:
-    sweep = {n: [1] for n in ("batch_size", "num_heads", "num_layers", "dtype", "device", "kernel_size", "window")}
-    check(sweep)
+    values = {n: [1] for n in ("batch_size", "num_heads", "num_layers", "dtype", "device", "kernel_size", "window")}
+    check(values)
     with pytest.raises(UserError, match=f"--{name.replace('_', '-')} 1,3 is several values"):
-        check(sweep | {name: [1, 3]})
+        check(values | {name: [1, 3]})
 
 
 # Tables and figures
@@ -769,15 +765,15 @@ def test_tables_and_figures_of_planted_records() -> None:
     models = {"attention": LAYER, "lstm": LAYER}
     records = timed(lambda m, n, d, t: 1e-9 * n * d**2 / t, models, *GRID, threads=[1, 2, 4])
     found = [*records, *derive(records)]
-    titles = [table.caption.split(",")[0] for table in scaling_tables.tables(found)]
+    titles = [table.caption.split(",")[0] for table in tables.tables(found)]
     assert titles == [
         "Table 1 of Vaswani et al. 2017 and what was measured",
         "Where n meets d",
         "Speed-up over threads",
     ]
-    names = [figure.name for figure in scaling_figures.figures(found)]
+    names = [figure.name for figure in figures.figures(found)]
     assert names == ["forward_time_seq_len", "forward_time_d_model", "speed_up"]
-    assert any("lstm, n^1.00" in s.label for s in scaling_figures.figures(found)[0].series)
+    assert any("lstm, n^1.00" in s.label for s in figures.figures(found)[0].series)
 
 
 def test_on_cuda_there_are_kernels_and_shares_of_the_peak_in_place_of_threads() -> None:
@@ -793,13 +789,13 @@ def test_on_cuda_there_are_kernels_and_shares_of_the_peak_in_place_of_threads() 
         records += [made("flops", flops, **{"pass": name}), made("launches", kernels, **{"pass": name})]
     where = {name: axes[name] for name in ("device", "dtype", "threads")}
     records.append(of_rounds(SCALING.metric("peak_flops", where), where, {0: 2e12}))
-    table = next(t for t in scaling_tables.tables(records) if t.caption.startswith("Share of the device's peak"))
+    table = next(t for t in tables.tables(records) if t.caption.startswith("Share of the device's peak"))
     assert table.rows == [["lstm", "64", "128", "50%", "38%", "5", "17"]]
 
 
 def test_threads_are_not_varied_on_cuda() -> None:
-    cases = [ScalingCase("lstm", 128, device="cuda:0", threads=t) for t in (1, 2)]
-    assert {c.threads for c in select(cases)} == {1}
+    both = [ScalingCase("lstm", 128, device="cuda:0", threads=t) for t in (1, 2)]
+    assert {c.threads for c in select(both)} == {1}
 
 
 # The command
@@ -872,7 +868,7 @@ def test_bad_input_is_one_sentence(words: tuple[str, ...], said: str, tmp_path: 
 def test_too_many_threads_say_how_many_there_are() -> None:
     axes = {"model": ["lstm"], "threads": [4096], "d_model": [8], "num_heads": [2]}
     with pytest.raises(UserError, match=r"4096 is more than the .* cores that this process may use; use .* or --force"):
-        sweeps.check(SCALING, axes, force=False)
+        cases.check(SCALING, axes, force=False)
 
 
 @pytest.mark.cuda

@@ -31,27 +31,27 @@ from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.timing import Block
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.run.journal import Journal
-from rnn_vs_attn.run.runner import Sweep
+from rnn_vs_attn.run.runner import Runner
 from rnn_vs_attn.run.schedule import Schedule
 from rnn_vs_attn.suites import SUITES, token_passes
 from rnn_vs_attn.suites.case import Case, axes_of
 from rnn_vs_attn.suites.metrics import FLOPS_PER_TOKEN, NUM_PARAMS, WEIGHTS_SIZE
 from rnn_vs_attn.suites.suite import MEASURE, PEAKS, CaseAxes, Rounds, Suite
-from rnn_vs_attn.suites.variants.albert import analysis as variants_albert_reading
-from rnn_vs_attn.suites.variants.albert import case as variants_albert
-from rnn_vs_attn.suites.variants.albert import remarks as variants_albert_words
+from rnn_vs_attn.suites.variants.albert import analysis as albert_analysis
+from rnn_vs_attn.suites.variants.albert import case as albert_case
+from rnn_vs_attn.suites.variants.albert import remarks as albert_remarks
 from rnn_vs_attn.suites.variants.albert.case import AlbertCase
 from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
-from rnn_vs_attn.suites.variants.gpt import analysis as variants_gpt_reading
-from rnn_vs_attn.suites.variants.gpt import case as variants_gpt
-from rnn_vs_attn.suites.variants.gpt import measure as variants_gpt_measure
-from rnn_vs_attn.suites.variants.gpt import remarks as variants_gpt_words
+from rnn_vs_attn.suites.variants.gpt import analysis as gpt_analysis
+from rnn_vs_attn.suites.variants.gpt import case as gpt_case
+from rnn_vs_attn.suites.variants.gpt import measure as gpt_measure
+from rnn_vs_attn.suites.variants.gpt import remarks as gpt_remarks
 from rnn_vs_attn.suites.variants.gpt.case import GPTCase
 from rnn_vs_attn.suites.variants.gpt.suite import VARIANTS_GPT
-from rnn_vs_attn.suites.variants.transformer_xl import analysis as variants_transformer_xl_reading
-from rnn_vs_attn.suites.variants.transformer_xl import case as variants_transformer_xl
-from rnn_vs_attn.suites.variants.transformer_xl import measure as variants_transformer_xl_measure
-from rnn_vs_attn.suites.variants.transformer_xl import remarks as variants_transformer_xl_words
+from rnn_vs_attn.suites.variants.transformer_xl import analysis as transformer_xl_analysis
+from rnn_vs_attn.suites.variants.transformer_xl import case as transformer_xl_case
+from rnn_vs_attn.suites.variants.transformer_xl import measure as transformer_xl_measure
+from rnn_vs_attn.suites.variants.transformer_xl import remarks as transformer_xl_remarks
 from rnn_vs_attn.suites.variants.transformer_xl.case import TransformerXLCase
 from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL
 from rnn_vs_attn.worker.client import ChildWorker
@@ -61,15 +61,15 @@ HERE: dict[str, Any] = {"device": "cpu", "threads": 1}
 
 
 def gpt(size: str, **fields: Any) -> GPTCase:
-    return variants_gpt.complete(GPTCase(size=size, **(HERE | fields)))
+    return gpt_case.complete(GPTCase(size=size, **(HERE | fields)))
 
 
 def albert(size: str, **fields: Any) -> AlbertCase:
-    return variants_albert.complete(AlbertCase(size=size, **(HERE | fields)))
+    return albert_case.complete(AlbertCase(size=size, **(HERE | fields)))
 
 
 def xl(method: str, seq_len: int, **fields: Any) -> TransformerXLCase:
-    return variants_transformer_xl.complete(TransformerXLCase(method=method, seq_len=seq_len, **(HERE | fields)))
+    return transformer_xl_case.complete(TransformerXLCase(method=method, seq_len=seq_len, **(HERE | fields)))
 
 
 def at(suite: Suite, metric: str, case: Any, values: list[float], **added: Any) -> Record:
@@ -94,12 +94,12 @@ def parameters_of(make: Any) -> int:
 
 @pytest.mark.parametrize("size", ["2x128", "4x256", "1x64", "gpt2", "gpt2-xl"])
 def test_sizes_of_gpt_are_counted_as_they_are_built(size: str) -> None:
-    assert variants_gpt_reading.counts(gpt(size))[NUM_PARAMS] == parameters_of(lambda: GPT(variants_gpt.shape_of(size)))
+    assert gpt_analysis.counts(gpt(size))[NUM_PARAMS] == parameters_of(lambda: GPT(gpt_case.shape_of(size)))
 
 
 def test_published_sizes_of_gpt_have_the_published_parameters() -> None:
     """openai/gpt-2's README: 124M, 355M, 774M, 1.5B."""
-    found = by_size(variants_gpt_reading.derive([at(VARIANTS_GPT, "num_params", gpt("1x64"), [3332224])]), "num_params")
+    found = by_size(gpt_analysis.derive([at(VARIANTS_GPT, "num_params", gpt("1x64"), [3332224])]), "num_params")
     assert found == {
         "gpt2": 124_439_808,
         "gpt2-medium": 354_823_168,
@@ -111,12 +111,10 @@ def test_published_sizes_of_gpt_have_the_published_parameters() -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_size_of_weights_is_that_of_the_modules_tensors(dtype: str) -> None:
     """What is tied or shared is held once."""
-    made: list[tuple[Any, Any]] = [
-        (variants_gpt_reading.counts(gpt("2x128", dtype=dtype)), partial(GPT, GPTShape(2, 128, 2)))
-    ]
+    made: list[tuple[Any, Any]] = [(gpt_analysis.counts(gpt("2x128", dtype=dtype)), partial(GPT, GPTShape(2, 128, 2)))]
     for size in ("albert-base", "bert-base"):
-        shape = variants_albert.SIZES[size]
-        made.append((variants_albert_reading.counts(albert(size, dtype=dtype)), partial(Albert, shape)))
+        shape = albert_case.SIZES[size]
+        made.append((albert_analysis.counts(albert(size, dtype=dtype)), partial(Albert, shape)))
     for counts, make in made:
         with torch.device("meta"):
             module = make().to(getattr(torch, dtype))
@@ -129,16 +127,16 @@ def test_own_sizes_are_layers_by_width_with_heads_of_64() -> None:
     assert (made.num_layers, made.d_model, made.num_heads) == (6, 384, 6)
 
 
-@pytest.mark.parametrize("size", list(variants_albert.SIZES))
+@pytest.mark.parametrize("size", list(albert_case.SIZES))
 def test_sizes_of_albert_are_counted_as_they_are_built(size: str) -> None:
-    shape = variants_albert.SIZES[size]
+    shape = albert_case.SIZES[size]
     assert shape.num_params == parameters_of(lambda: Albert(shape))
 
 
 def test_published_sizes_of_albert_have_the_counted_parameters() -> None:
     """Counted with another library at a vocabulary of 30,000, the pooler included."""
     found = by_size(
-        variants_albert_reading.derive([at(VARIANTS_ALBERT, "forward_time", albert("bert-xlarge"), [1.0])]),
+        albert_analysis.derive([at(VARIANTS_ALBERT, "forward_time", albert("bert-xlarge"), [1.0])]),
         "num_params",
     )
     assert found == {
@@ -151,19 +149,17 @@ def test_published_sizes_of_albert_have_the_counted_parameters() -> None:
     }
 
 
-@pytest.mark.parametrize("table", [variants_albert_reading.EMBEDDINGS, variants_albert_reading.SHARING])
+@pytest.mark.parametrize("table", [albert_analysis.EMBEDDINGS, albert_analysis.SHARING])
 def test_the_papers_tables_of_the_switches_are_those_of_the_model(table: dict[tuple[int, str], float]) -> None:
     """Lan et al. 2020, tables 3 and 4, in whole millions; 1.2 million cover its rounding and its heads."""
     for (embedding_dim, sharing), figure in table.items():
-        shape = variants_albert_reading.shape_at(embedding_dim, sharing)
+        shape = albert_analysis.shape_at(embedding_dim, sharing)
         assert shape.num_params == parameters_of(lambda shape=shape: Albert(shape))
         assert abs(shape.num_params - figure) < 1.2e6, (embedding_dim, sharing)
 
 
 def test_released_sizes_of_transformer_xl() -> None:
-    records = variants_transformer_xl_reading.derive(
-        [at(VARIANTS_TRANSFORMER_XL, "token_time", xl("memory", 8), [1.0])]
-    )
+    records = transformer_xl_analysis.derive([at(VARIANTS_TRANSFORMER_XL, "token_time", xl("memory", 8), [1.0])])
     assert by_size(records, "num_params") == {
         "transformer-xl-wt103-base": 151_107_538,
         "transformer-xl-wt103-large": 285_170_506,
@@ -175,7 +171,7 @@ def test_released_sizes_of_transformer_xl() -> None:
 def test_counts_of_a_size_that_failed_are_there_all_the_same() -> None:
     case = albert("albert-xxlarge")
     failed = dataclasses.replace(at(VARIANTS_ALBERT, "forward_time", case, [1.0]), status="out_of_memory", median=None)
-    assert by_size(variants_albert_reading.derive([failed]), "num_params")["albert-xxlarge"] == 222_595_584
+    assert by_size(albert_analysis.derive([failed]), "num_params")["albert-xxlarge"] == 222_595_584
 
 
 # Receptive fields
@@ -204,7 +200,7 @@ def test_the_receptive_field_with_memory_is_position_and_layers_times_memory(num
     """Dai et al. 2019, section 3.2: O(N x L); without memory the segment's own positions."""
     torch.manual_seed(0)
     case = xl("memory", 16, num_layers=num_layers)
-    found = {s.axes["memory_len"]: s.value for s in variants_transformer_xl_measure._receptive_fields(case)}
+    found = {s.axes["memory_len"]: s.value for s in transformer_xl_measure._receptive_fields(case)}
     assert found == {0: 3, 8: 3 + num_layers * 8}
 
 
@@ -232,7 +228,7 @@ def test_a_long_call_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_training_pass_reaches_every_weight_and_leaves_no_gradient() -> None:
-    module = GPT(dataclasses.replace(variants_gpt.shape_of("1x64"), vocab_size=11))
+    module = GPT(dataclasses.replace(gpt_case.shape_of("1x64"), vocab_size=11))
     workload = TokenWorkload.of_ids(module, torch.randint(11, (2, 5)))
     reached = []
     for parameter in module.parameters():
@@ -248,7 +244,7 @@ def test_a_training_pass_reaches_every_weight_and_leaves_no_gradient() -> None:
 def test_outputs_and_gradients_that_are_not_finite_are_said(factor: float, said: int) -> None:
     """They were timed without a word."""
     case = gpt("1x64", seq_len=4)
-    workload = token_passes.made(lambda: variants_gpt_measure.make(case), case, 0, 11)
+    workload = token_passes.made(lambda: gpt_measure.make(case), case, 0, 11)
     with torch.no_grad():
         next(workload.module.parameters()).mul_(factor)
     found = next(token_passes.times(workload, Turn())).warnings
@@ -274,7 +270,7 @@ def test_passes_are_timed_as_bench_times_them(
     """A call that is thrown away, a warm-up in windows of a quarter, one to calibrate, then blocks."""
     clock, case = ScriptedClock(), gpt("1x64", seq_len=4)
     monkeypatch.setattr(token_passes, "clock_for", lambda device: clock)
-    workload = token_passes.made(lambda: variants_gpt_measure.make(case), case, 0, 11)
+    workload = token_passes.made(lambda: gpt_measure.make(case), case, 0, 11)
     forward, train = token_passes.times(workload, Turn(first=False, enough=share * ENOUGH))
     assert [forward.metric, train.metric] == ["forward_time", "train_time"]
     assert (forward.value, forward.blocks, train.blocks) == (0.010, [0.010] * num_blocks, [0.010] * num_blocks)
@@ -286,7 +282,7 @@ def test_passes_are_timed_as_bench_times_them(
 
 def test_a_token_model_is_timed_by_the_clock_of_layers() -> None:
     """Each call is given the same ids, and a training call leaves no gradient behind."""
-    module = GPT(dataclasses.replace(variants_gpt.shape_of("1x64"), vocab_size=11))
+    module = GPT(dataclasses.replace(gpt_case.shape_of("1x64"), vocab_size=11))
     workload = TokenWorkload.of_ids(module, torch.randint(11, (2, 5)))
     forward, train = (CPUClock().block(workload, name, 2) for name in ("forward", "train"))
     assert forward.seconds > 0
@@ -298,7 +294,7 @@ def test_a_token_model_is_timed_by_the_clock_of_layers() -> None:
 
 @pytest.mark.parametrize("method", ["memory", "window-half", "cache"])
 def test_an_evaluation_that_is_not_finite_is_said(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = variants_transformer_xl_measure._model
+    real = transformer_xl_measure._model
 
     def broken(*given: Any) -> nn.Module:
         module = real(*given)
@@ -307,13 +303,13 @@ def test_an_evaluation_that_is_not_finite_is_said(method: str, monkeypatch: pyte
         return module
 
     case = xl(method, 8, segment_len=4)
-    assert next(variants_transformer_xl_measure.measure(case, Turn())).warnings == []
-    monkeypatch.setattr(variants_transformer_xl_measure, "_model", broken)
-    assert next(variants_transformer_xl_measure.measure(case, Turn())).warnings == ["its output holds NaN or infinity"]
+    assert next(transformer_xl_measure.measure(case, Turn())).warnings == []
+    monkeypatch.setattr(transformer_xl_measure, "_model", broken)
+    assert next(transformer_xl_measure.measure(case, Turn())).warnings == ["its output holds NaN or infinity"]
 
 
 def test_a_filled_module_is_the_same_module_with_other_weights() -> None:
-    made = filled(lambda: Albert(variants_albert.SIZES["albert-base"]), torch.device("cpu"), torch.float64)
+    made = filled(lambda: Albert(albert_case.SIZES["albert-base"]), torch.device("cpu"), torch.float64)
     assert build.count_parameters(made) == 11_683_584
     assert {(float(p.detach().min()), p.dtype) for p in made.parameters()} == {(0.01, torch.float64)}
 
@@ -328,7 +324,7 @@ def test_windows_and_memory_evaluate_as_many_tokens_as_they_are_divided_by() -> 
         ("cache-segment", 10, 4),
     ):
         with torch.no_grad():
-            module, call, tokens = variants_transformer_xl_measure._evaluation(xl(method, length, **small), cpu)
+            module, call, tokens = transformer_xl_measure._evaluation(xl(method, length, **small), cpu)
             made: Any = call()
         assert tokens == expected
         if method == "memory":
@@ -342,9 +338,7 @@ def test_windows_and_memory_evaluate_as_many_tokens_as_they_are_divided_by() -> 
 
 def test_a_segment_after_a_cache_is_the_same_call_again_and_again() -> None:
     with torch.no_grad():
-        _, call, _ = variants_transformer_xl_measure._evaluation(
-            xl("cache-segment", 9, d_model=16), torch.device("cpu")
-        )
+        _, call, _ = transformer_xl_measure._evaluation(xl("cache-segment", 9, d_model=16), torch.device("cpu"))
         first: Any = call()
         again: Any = call()
     assert torch.equal(first, again)
@@ -360,11 +354,11 @@ def test_growth_is_the_exponent_in_the_number_of_parameters() -> None:
         records.append(at(VARIANTS_GPT, "num_params", gpt(size), [params]))
         records.append(at(VARIANTS_GPT, "train_time", gpt(size), [(1 + r / 100) * params**0.8 for r in range(6)]))
         records.append(at(VARIANTS_GPT, "peak_memory", gpt(size), [params**0.5] * 6, **{"pass": "train"}))
-    found = {str(r.axes["of"]): r for r in variants_gpt_reading.exponents(records)}
+    found = {str(r.axes["of"]): r for r in gpt_analysis.exponents(records)}
     assert found["train_time"].median == pytest.approx(0.8)
     assert found["train_time"].low == pytest.approx(0.8)
     assert found["peak_memory"].median == pytest.approx(0.5)
-    said = variants_gpt_words.remarks([*records, *found.values()])
+    said = gpt_remarks.remarks([*records, *found.values()])
     assert said[0] == (
         "Growth with the number of parameters, b in num_params^b, 1x64 to gpt2: train time 0.800 [0.800, 0.800]; "
         "memory of train above the weights 0.500 [0.500, 0.500]."
@@ -379,18 +373,18 @@ def test_a_small_exponent_keeps_its_digits() -> None:
         memory = [params ** (0.001 * (1 + r)) for r in range(6)]
         records.append(at(VARIANTS_GPT, "num_params", gpt(size), [params]))
         records.append(at(VARIANTS_GPT, "peak_memory", gpt(size), memory, **{"pass": "forward"}))
-    said = variants_gpt_words.remarks([*records, *variants_gpt_reading.exponents(records)])
+    said = gpt_remarks.remarks([*records, *gpt_analysis.exponents(records)])
     assert said[0].endswith("memory of forward above the weights 0.00350 [0.00100, 0.00600].")
 
 
 def test_one_size_has_no_growth() -> None:
     records = [at(VARIANTS_GPT, "num_params", gpt("1x64"), [1e6]), at(VARIANTS_GPT, "step_time", gpt("1x64"), [1.0])]
-    assert variants_gpt_reading.exponents(records) == []
+    assert gpt_analysis.exponents(records) == []
 
 
 def test_what_is_only_counted_is_said() -> None:
     records = [at(VARIANTS_GPT, "num_params", gpt("gpt2"), [1.0]), at(VARIANTS_GPT, "step_time", gpt("gpt2"), [1.0])]
-    said = variants_gpt_words.remarks([*records, *variants_gpt_reading.derive(records)])
+    said = gpt_remarks.remarks([*records, *gpt_analysis.derive(records)])
     assert said[-1] == "Counted and not measured: gpt2-medium, gpt2-large, gpt2-xl; --size measures what it names."
 
 
@@ -400,27 +394,27 @@ def test_ratios_to_bert_are_formed_within_rounds() -> None:
     records = [at(VARIANTS_ALBERT, "train_time", albert("bert-base"), slow)]
     records += [at(VARIANTS_ALBERT, "train_time", albert("albert-base"), [0.9 * value for value in slow])]
     records += [at(VARIANTS_ALBERT, "train_time", albert("albert-large"), slow)]  # no BERT of its shape is there
-    (found,) = variants_albert_reading.ratios(records)
+    (found,) = albert_analysis.ratios(records)
     assert (found.median, found.low, found.high) == pytest.approx((0.9, 0.9, 0.9))
     assert found.axes["size"] == "albert-base"
-    said = variants_albert_words.remarks([found])
+    said = albert_remarks.remarks([found])
     assert said[0] == "albert-base against bert-base: 0.9000 [0.9000, 0.9000] of its training time."
     shared = dataclasses.replace(found, axes=found.axes | {"size": "bert-base+shared"})
-    assert variants_albert_words.remarks([shared])[0] == (
+    assert albert_remarks.remarks([shared])[0] == (
         "Sharing saves parameters and memory, not FLOPs; bert-base+shared against bert-base: "
         "0.9000 [0.9000, 0.9000] of its training time."
     )
 
 
 def test_sharing_saves_parameters_and_not_flops() -> None:
-    bert, shared = (variants_albert_reading.counts(albert(size)) for size in ("bert-base", "bert-base+shared"))
+    bert, shared = (albert_analysis.counts(albert(size)) for size in ("bert-base", "bert-base+shared"))
     assert shared[FLOPS_PER_TOKEN] == bert[FLOPS_PER_TOKEN]
     assert shared[NUM_PARAMS] < 0.3 * bert[NUM_PARAMS]
 
 
 def test_counts_that_differ_from_the_papers_are_said() -> None:
-    records = variants_albert_reading.derive([at(VARIANTS_ALBERT, "forward_time", albert("bert-base"), [1.0])])
-    (said,) = [line for line in variants_albert_words.remarks(records) if line.startswith("Parameters, with")]
+    records = albert_analysis.derive([at(VARIANTS_ALBERT, "forward_time", albert("bert-base"), [1.0])])
+    (said,) = [line for line in albert_remarks.remarks(records) if line.startswith("Parameters, with")]
     assert "albert-xxlarge 222,595,584 against 235 M" in said
     assert "albert-base" not in said
 
@@ -430,12 +424,12 @@ def test_windows_are_held_against_the_memory_of_the_same_length() -> None:
     records += [
         at(VARIANTS_TRANSFORMER_XL, "token_time", xl("window-1", n), [n * n * 1e-6 / 2] * 6) for n in (800, 3800)
     ]
-    derived = variants_transformer_xl_reading.derive(records)
+    derived = transformer_xl_analysis.derive(records)
     ratios = {r.axes["seq_len"]: r.median for r in derived if r.metric == "ratio"}
     assert ratios == {800: pytest.approx(400), 3800: pytest.approx(1900)}
-    beside = variants_transformer_xl_reading.expand([*records, *derived])
+    beside = transformer_xl_analysis.expand([*records, *derived])
     assert {r.axes["seq_len"]: r.median for r in beside} == {800: 363, 3800: 1874}  # Dai et al. 2019, table 9
-    said = variants_transformer_xl_words.remarks([*records, *derived])
+    said = transformer_xl_remarks.remarks([*records, *derived])
     assert "400 [400, 400] at 800, 1,900 [1,900, 1,900] at 3,800 times as long" in said[0]
     assert "that is 0.43 to 0.50 throughout (here 0.50)" in said[1]
     assert "no comparison with a decoder that keeps its keys and values" in said[1]
@@ -447,7 +441,7 @@ def test_training_memory_is_held_against_one_long_segment() -> None:
         at(VARIANTS_TRANSFORMER_XL, "peak_memory", xl("memory", 801), [30.0] * 6, **axes, memory_len=400),
         at(VARIANTS_TRANSFORMER_XL, "peak_memory", xl("memory", 801), [60.0] * 6, **axes, memory_len=0),
     ]
-    said = variants_transformer_xl_words.remarks(variants_transformer_xl_reading.derive(records))
+    said = transformer_xl_remarks.remarks(transformer_xl_analysis.derive(records))
     assert said[0] == (
         "Training over 801 tokens: a segment of 401 after a memory of 400, through which no gradient goes, "
         "takes 0.500 [0.500, 0.500] of what one long segment takes."
@@ -471,19 +465,19 @@ def test_the_peak_of_training_on_a_few_tokens_is_that_of_the_gradients() -> None
     """Of all weights but the pooler's, which nothing asks for; the activations of two tokens are next to nothing."""
     case = AlbertCase(size="bert-base", seq_len=2, device="cpu", threads=1)
     worker = ChildWorker()
-    about = About("variants-albert", axes_of(variants_albert.complete(case)), None)
+    about = About("variants-albert", axes_of(albert_case.complete(case)), None)
     answer = worker.ask(Measure(about, Turn(), PEAKS), 600)
     worker.close()
     (train,) = (sample.value for sample in answer.samples if sample.axes == {"pass": "train"})
-    shape = variants_albert.SIZES["bert-base"]
+    shape = albert_case.SIZES["bert-base"]
     assert train == pytest.approx(4 * (shape.num_params - shape.pooler_params), rel=0.02)
 
 
-def sweep(machine: FakeMachine, folder: Path, cases: Sequence[Case], limits: Limits) -> Sweep:
+def sweep(machine: FakeMachine, folder: Path, cases: Sequence[Case], limits: Limits) -> Runner:
     """A run that measures nothing but peaks after all else."""
     journal = Journal(PEAKS_LAST, cases, RunFolder.create(folder), ())
     schedule = Schedule.of({}, limits, machine.clock(), start_up=0.0)
-    return Sweep(journal, limits, unfinished_run(), schedule, machine.start, clock=machine.clock)
+    return Runner(journal, limits, unfinished_run(), schedule, machine.start, clock=machine.clock)
 
 
 def test_peaks_are_taken_after_the_times_of_all_cases(tmp_path: Path) -> None:
@@ -609,6 +603,6 @@ def test_albert_is_measured_by_its_own_command_only() -> None:
 
 def test_a_size_is_named_by_what_it_is() -> None:
     with pytest.raises(UserError):
-        variants_albert.size("albert-base+shared")
-    assert variants_albert_reading.bert_of("bert-large+shared") == "bert-large"
-    assert variants_albert_reading.bert_of("albert-large") == "bert-large"
+        albert_case.size("albert-base+shared")
+    assert albert_analysis.bert_of("bert-large+shared") == "bert-large"
+    assert albert_analysis.bert_of("albert-large") == "bert-large"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_stored_runs import called
+from edited_runs import called
+from paths import TESTS
 
 from rnn_vs_attn import export
 from rnn_vs_attn.compare import runs as compare
@@ -20,7 +21,7 @@ from rnn_vs_attn.records.migrations import SCHEMA
 from rnn_vs_attn.suites import SUITES, metrics, suite_named
 from rnn_vs_attn.suites.suite import Suite
 
-OLD = Path(__file__).resolve().parent / "data/schema_1"
+OLD = TESTS / "data/schema_1"
 BY_SIZE = {"flops": "flops_per_token", "forward_time": "forward_call_time", "train_time": "train_call_time"}
 RENAMED: dict[str, dict[str, str]] = {
     "bench": {},
