@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import command
 import pytest
 import repositories
-from paths import USER_MODULES
+from paths import REFERENCE, USER_MODULES
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded: threads wait for each other on a busy machine
 gc.disable()  # until all tests are collected: a fifth of that time went into looking through what is only loaded
@@ -48,3 +50,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
+
+
+@pytest.fixture
+def gradflow(tmp_path: Path) -> Path:
+    """A copy of a stored run, whole with its samples."""
+    copied = shutil.copytree(REFERENCE / "gradflow", tmp_path / "gradflow", ignore=shutil.ignore_patterns("plots"))
+    return Path(copied)

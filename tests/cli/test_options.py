@@ -14,8 +14,7 @@ from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.cli.compare import CompareOptions
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.limits import Budget, Limits
-from rnn_vs_attn.run.options import CallOptions, GroupOptions, Part, RunOptions, UntimedOptions
+from rnn_vs_attn.run.options import CallOptions, GroupOptions, RunOptions, UntimedOptions
 from rnn_vs_attn.suites.bench.case import BenchCase
 
 EVERY = (RunOptions, CallOptions, UntimedOptions, GroupOptions, AbOptions, CompareOptions)
@@ -106,23 +105,3 @@ def test_a_suite_has_defaults_of_its_own() -> None:
 def test_of_a_case_only_the_axes_that_are_wanted_are_options() -> None:
     call = called(GroupOptions, "--threads 1,2", BenchCase, axes=("device", "threads"))
     assert call.words == {"device": ["auto"], "threads": ["1,2"]}
-
-
-def test_options_at_their_defaults_are_the_limits_of_a_run() -> None:
-    assert RunOptions().limits == Limits()
-
-
-def test_the_longest_warm_up_grows_with_the_one_that_is_asked_for() -> None:
-    limits = RunOptions(warm_up=0.4, block_seconds=0.01, min_blocks=3, case_seconds=0.2).limits
-    assert limits.budget == Budget(warm_up=0.4, max_warm_up=1.2, block=0.01, min_blocks=3, case=0.2)
-
-
-def test_a_part_of_a_command_knows_what_was_asked_for_the_whole() -> None:
-    limits = Part(given=90.0, shared_by=3).of(RunOptions(max_seconds=20.0).limits)
-    assert (limits.max_seconds, limits.asked_seconds) == (20.0, 90.0)
-    assert limits.to_ask(30.0) == 120
-
-
-def test_a_screen_of_too_few_pairs_is_refused() -> None:
-    with pytest.raises(UserError, match="--screen 4 pairs give no interval; use 5 or more"):
-        _ = AbOptions(screen=4).limits

@@ -12,8 +12,6 @@ from fakes import unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnn_vs_attn.ab import power
-from rnn_vs_attn.ab.power import Design
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.records.build import build_record
@@ -181,35 +179,3 @@ def test_a_comparison_and_a_record_are_of_the_metric_that_they_were_made_from() 
     assert told == ("bench", {"model": "lstm"}, UNSURE, "too few rounds", 3, None)
     line = SampleLine("bench", {"model": "lstm"}, "accuracy", 0, 0.5)
     assert build_record(dataclasses.replace(metric, title="of the last token"), [line]).meaning == metric
-
-
-# What could be found
-
-
-def test_the_smallest_slowdown_that_is_found_grows_with_the_noise_and_lies_beyond_the_margin() -> None:
-    found = [power.detectable(noise(8, sd, 0.0), MARGIN, Design(8, 20)) for sd in (0.001, 0.02, 0.09)]
-    assert None not in found
-    quiet, middle, loud = (value or 0.0 for value in found)
-    assert 0.03 < quiet < 0.035
-    assert quiet < middle < loud
-    assert power.detectable(noise(3, 0.01, 0.0), MARGIN, Design(8, 20)) is None
-    assert power.detectable(noise(8, 5.0, 0.0), MARGIN, Design(8, 20)) is None
-
-
-def test_the_smallest_slowdown_that_is_found_is_found_four_times_in_five() -> None:
-    """Against the rule itself on fresh noise of the same kind."""
-    sd = 0.02
-    shift = math.log1p(power.detectable(noise(400, sd, 0.0), MARGIN, Design(8, 20)) or 0.0)
-    hits = 0
-    for seed in range(400):
-        first, second = noise(8, sd, shift, 2 * seed + 1), noise(20, sd, shift, 2 * seed + 2)
-        hits += verdicts.flagged(first, MARGIN) == SLOWER and rank_tests.paired_tail(second, MARGIN) <= verdicts.ALPHA
-    assert 0.72 < hits / 400 < 0.88
-
-
-@pytest.mark.parametrize(("pairs", "alpha"), [(5, 0.2), (8, 0.2), (20, 0.05), (20, 0.05 / 7), (4, 0.05)])
-def test_the_critical_sum_is_where_the_exact_tail_passes_alpha(pairs: int, alpha: float) -> None:
-    critical = power._critical(pairs, alpha)
-    counts = rank_tests.subset_sums(tuple(range(1, pairs + 1)))
-    assert sum(counts[critical:]) / 2**pairs <= alpha
-    assert critical == 0 or sum(counts[critical - 1 :]) / 2**pairs > alpha

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.measure import equivalence
-from rnn_vs_attn.measure.conduct.differences import distance, same
 from rnn_vs_attn.measure.workload import Workload
 
 
@@ -172,21 +171,3 @@ def test_what_is_kept_is_what_the_passes_began_with(tmp_path: Path) -> None:
     kept = torch.load(tmp_path / "outcome.pt", weights_only=True)
     assert torch.equal(kept["weights"]["project.weight"], expected["weight"])
     assert torch.equal(kept["x"], expected["x"])
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "expected"),
-    [
-        ([1.0, 2.0], [1.0, 2.5], 0.2),
-        ([1.0, float("nan")], [1.0, float("nan")], 0.0),
-        ([1.0, float("nan")], [1.0, float("inf")], float("inf")),
-        ([1.0, float("inf")], [1.0, float("-inf")], float("inf")),
-        ([1.0, 0.0], [1.0, float("nan")], float("inf")),
-        ([1 + 1j, 0j], [1 - 1j, 0j], 2**0.5),
-        ([0.0, 0.0], [0.0, 0.0], 0.0),
-    ],
-)
-def test_distances(a: list[float], b: list[float], expected: float) -> None:
-    """Infinities of other signs, and imaginary parts, count."""
-    assert distance(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected)
-    assert same(torch.tensor(a), torch.tensor(b)) == (expected == 0)

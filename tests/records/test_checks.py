@@ -3,67 +3,29 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
 import os
 import shutil
-import signal
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from build_logs import begins_a_command
+from edited_runs import called, edited
 from fakes import unhurried
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from paths import REFERENCE
 from planted_runs import RULES, record, run_of, stored, values
 
-from rnn_vs_attn.cli import app
 from rnn_vs_attn.compare import runs
 from rnn_vs_attn.compare.verdicts import UNSURE
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records import checks
 from rnn_vs_attn.records.checks import checked_run
-from rnn_vs_attn.records.strict_json import parsed
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.run import resuming
-from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
-
-
-def called(*words: str) -> tuple[int, str, str]:
-    """A command in this process: its exit code and both of its streams."""
-    out, err, before = io.StringIO(), io.StringIO(), (sys.argv, signal.signal)
-    try:
-        sys.argv, signal.signal = ["rnn-vs-attn", *words], lambda *_: None  # type: ignore[assignment]
-        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as stop:
-            app.main()
-    finally:
-        sys.argv, signal.signal = before
-    assert isinstance(stop.value.code, int)
-    return stop.value.code, out.getvalue(), err.getvalue()
-
-
-def edited(path: Path, name: str, change: Callable[[Any], Any], line: int = 0) -> Path:
-    """A stored run whose file has another value: of the whole, or of a line counted from 0."""
-    file = path / name
-    lines = [file.read_text()] if name == "run.json" else file.read_text().splitlines()
-    lines[line] = change(json.loads(lines[line]))
-    lines[line] = lines[line] if isinstance(lines[line], str) else json.dumps(lines[line])
-    file.write_text("\n".join(lines) + "\n")
-    return path
-
-
-@pytest.fixture
-def gradflow(tmp_path: Path) -> Path:
-    """A copy of a stored run, whole with its samples."""
-    copied = shutil.copytree(REFERENCE / "gradflow", tmp_path / "gradflow", ignore=shutil.ignore_patterns("plots"))
-    return Path(copied)
-
 
 # What no run can hold
 
@@ -168,51 +130,6 @@ def test_what_is_no_file_of_a_run_is_one_sentence(change: Callable[[Path], None]
     code, out, err = called("compare", str(REFERENCE / "gradflow"), str(gradflow))
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert str(gradflow / name) in err
-
-
-# Resuming
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "said"),
-    [
-        ("run.json", lambda h: h["settings"].pop("axes"), "its settings do not fit"),
-        ("run.json", lambda h: h["settings"].update(limits={"budget": {}, "rounds": "six"}), "its settings do not fit"),
-        ("run.json", lambda h: h["settings"]["limits"].update(timeout=-1), "limits hold -1"),
-        ("run.json", lambda h: h["settings"]["axes"].update(seq_len=[0]), "0 is no value of --seq-len"),
-        ("run.json", lambda h: h["settings"]["axes"].update(seq_len=[True]), "True is no value of --seq-len"),
-        ("run.json", lambda h: h["settings"]["axes"].update(model=["lstmm"]), "did you mean 'lstm'?"),
-        ("run.json", lambda h: h["settings"]["axes"].update(d_model=64), "axes.d_model is no list of values"),
-        ("samples.jsonl", lambda s: s.update(round=10**12), "line 1 is damaged: there is no round 1000000000000"),
-        ("samples.jsonl", lambda s: s.update(round=-1), "there is no round -1"),
-        ("samples.jsonl", lambda s: s.update(metric="tempo"), "gradflow has no metric 'tempo'"),
-        ("samples.jsonl", lambda s: s.update(blocks=[-1.0]), "is -1 s, which cannot be"),
-        ("samples.jsonl", lambda s: s["axes"].update(model="gru-x"), "its model is none that this run has"),
-        ("samples.jsonl", lambda s: s["axes"].pop("seq_len"), "its seq_len is none that this run has"),
-        ("samples.jsonl", lambda s: s["axes"].pop("model"), "it is of no case"),
-        ("samples.jsonl", lambda s: s.update(value="0.5"), "value: Input should be a valid number"),
-    ],
-)
-def test_a_run_that_cannot_be_resumed_is_one_sentence(
-    name: str, change: Callable[[Any], Any], said: str, gradflow: Path
-) -> None:
-    def changed(value: Any) -> Any:
-        change(value)
-        return value
-
-    code, out, err = called("gradflow", "--resume", str(edited(gradflow, name, changed)))
-    assert (code, out, err.count("\n")) == (2, "", 1)
-    assert said in err
-
-
-def test_a_whole_run_is_resumed_as_it_was_asked_for(gradflow: Path) -> None:
-    taken = resuming.read(GRADFLOW, gradflow)
-    assert [case.model for case in taken.cases] == ["rnn", "lstm", "gru", "attention"]
-    assert taken.limits.rounds == 6
-    assert len(taken.lines) == len((gradflow / "samples.jsonl").read_text().splitlines())
-    assert (
-        taken.head.settings["axes"] == json.loads((gradflow / "run.json").read_text())["settings"]["axes"] | taken.axes
-    )
 
 
 # Anything
@@ -348,17 +265,3 @@ def test_two_runs_that_mean_another_thing_by_a_metric_have_no_verdict(other: dic
 def test_runs_that_cannot_be_read_are_user_errors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         checked_run(tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize(("opening", "closing"), ["[]", ('{"a":', "}")])
-def test_json_is_read_down_to_a_depth_and_not_deeper(opening: str, closing: str) -> None:
-    def nested(levels: int) -> bytes:
-        return f"{opening * levels}1{closing * levels}".encode()
-
-    assert json.dumps(parsed(nested(32)), separators=(",", ":")).encode() == nested(32)
-    with pytest.raises(ValueError, match="nested too deeply"):
-        parsed(nested(33))
-
-
-def test_brackets_within_a_text_are_no_depth() -> None:
-    assert parsed(b'{"a":"' + b"[{" * 100 + b'"}') == {"a": "[{" * 100}

@@ -6,14 +6,9 @@ import math
 from collections.abc import Callable
 
 import pytest
-from fakes import record
 
-from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.stats import growth
-from rnn_vs_attn.suites.scaling.analysis import derive
-from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, GRAPH, ROUTE, ROUTE_LENGTHS
-from rnn_vs_attn.suites.scaling.remarks import remarks
-from rnn_vs_attn.suites.scaling.tables import tables
+from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, ROUTE_LENGTHS
 
 Count = Callable[[int], int]
 
@@ -117,70 +112,6 @@ def test_a_chain_that_stays_as_it_is_beyond_a_block_follows_no_law(block: int) -
     assert growth.law(CHAIN_LENGTHS, of_chain(lambda n: 2 * min(n, block) + 2)) is None
     assert growth.law(CHAIN_LENGTHS, of_chain(lambda n: 7 * min(n, block) + 3 * math.ceil(n / block))) is None
     assert growth.law(CHAIN_LENGTHS, of_chain(lambda n: logarithm(min(n, block), 2) + 1)) is None
-
-
-# What is said of paths, which are counted over few positions
-
-
-def found(path: Count, chain: Count | None, last: int = 192, **details: object) -> list[Record]:
-    """What is derived of counts: of routes up to `last` positions, and of chains."""
-    model = "lstm"
-
-    def counted(metric: str, n: int, value: int, part: str, known: dict[str, object]) -> Record:
-        axes = {"model": model, "seq_len": n, "part": part, "threads": 1, "kernel_size": 4}
-        return record(metric, float(value), unit="1", exact=True, details=dict(known), **axes)  # type: ignore[arg-type]
-
-    routes = [counted("path_length", n, path(n), ROUTE, details) for n in ROUTE_LENGTHS if n <= last]
-    graphs = [counted("sequential_operations", n, chain(n), GRAPH, {}) for n in CHAIN_LENGTHS] if chain else []
-    return [*routes, *graphs, *derive([*routes, *graphs])]
-
-
-def path_of(records: list[Record]) -> Record:
-    (law,) = (r for r in records if r.metric == "growth" and r.axes["of"] == "path_length")
-    return law
-
-
-@pytest.mark.parametrize("block", [200, 256, 300])
-def test_a_recurrence_inside_blocks_has_no_path_that_grows_as_n(block: int) -> None:
-    """It was told "at least 191 at n = 192, grows as n", though its own chain stays at 514 beyond 256."""
-    records = found(lambda n: n - 1, lambda n: 2 * min(n, block) + 2, at_least=True, in_chain=True, layers=1)
-    law = path_of(records)
-    assert law.text == "undecided"
-    assert law.details["reason"].startswith("grows as n up to there, but its chain does not follow one law to n = 1024")
-    assert not any("path length" in line and ": holds" in line for line in remarks(records))
-    assert any(
-        "at least 191 at n = 192, growth undecided" in cell for t in tables(records) for r in t.rows for cell in r
-    )
-
-
-def test_a_path_whose_chain_grows_alike_says_up_to_where_it_was_counted() -> None:
-    records = found(lambda n: n, lambda n: 7 * n + 1)
-    assert path_of(records).text == "n"
-    assert any("128, 192: grows as n up to there)" in line for line in remarks(records))
-    assert any("192 at n = 192, grows as n up to there" in cell for t in tables(records) for r in t.rows for cell in r)
-
-
-def test_a_path_is_no_longer_than_the_chain_that_it_is_part_of() -> None:
-    """Eight dilated convolutions reach over 256 positions: log n up to there, and no further."""
-    dilated: tuple[Count, Count] = (lambda n: logarithm(n, 2), lambda n: 17)
-    assert (
-        "no longer than its chain, which is constant"
-        in path_of(found(*dilated, in_chain=True, layers=1)).details["reason"]
-    )
-    assert path_of(found(*dilated, layers=1)).text == "log n"  # of steps, which are not what the chain is counted of
-
-
-def test_a_constant_path_is_undecided_where_the_chain_begins_to_grow_later() -> None:
-    constant: Count = lambda n: 1  # noqa: E731
-    assert path_of(found(constant, lambda n: 3, last=48)).text == "1"
-    assert path_of(found(constant, lambda n: 7 * n, last=48)).text == "1"
-    later = path_of(found(constant, lambda n: 3 + math.ceil(n / 64), last=48))
-    assert later.text == "undecided"
-    assert "begins to grow" in later.details["reason"]
-    assert path_of(found(constant, None)).details["reason"].endswith("its chain is unknown")
-
-
-# Exponents and crossings of counts
 
 
 def test_exponents_of_counts_are_exact_where_they_are_powers_or_polynomials() -> None:

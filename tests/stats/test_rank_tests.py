@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
+from rnn_vs_attn.ab import power
 from rnn_vs_attn.stats import rank_tests
 
 MARGINS = (0.0, 0.02, -0.1)
@@ -178,3 +179,11 @@ def test_unequal_numbers_of_the_same_values_are_no_difference() -> None:
     """A tool was found that called 8 against 12 identical values different."""
     few, many = [1.0, 1.01, 0.99, 1.0] * 2, [1.0, 1.01, 0.99, 1.0] * 3
     assert min(rank_tests.unpaired_tail(few, many, 0.0), rank_tests.unpaired_tail(many, few, 0.0)) > 0.3
+
+
+@pytest.mark.parametrize(("pairs", "alpha"), [(5, 0.2), (8, 0.2), (20, 0.05), (20, 0.05 / 7), (4, 0.05)])
+def test_the_critical_sum_is_where_the_exact_tail_passes_alpha(pairs: int, alpha: float) -> None:
+    critical = power._critical(pairs, alpha)
+    counts = rank_tests.subset_sums(tuple(range(1, pairs + 1)))
+    assert sum(counts[critical:]) / 2**pairs <= alpha
+    assert critical == 0 or sum(counts[critical - 1 :]) / 2**pairs > alpha

@@ -19,12 +19,6 @@ from rnn_vs_attn.measure import memory
 from rnn_vs_attn.measure.conduct import batch_independence
 from rnn_vs_attn.measure.conduct.batch_independence import MIXES, RANDOM, Batch
 from rnn_vs_attn.measure.gradient.flow import Flow, cotangents, float64, flow_of, without_dropout
-from rnn_vs_attn.models import build
-from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.language import interface
-from rnn_vs_attn.models.language.albert import Albert
-from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, ModelSpec, find
-from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
 from rnn_vs_attn.suites import suite_named
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import Cases
@@ -113,22 +107,6 @@ def test_little_of_the_others_is_found_beside_rounding() -> None:
             return y + 1e-4 * y.mean(0, keepdim=True)
 
     assert asked(Little(8)).mixes
-
-
-@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
-def test_the_layers_of_this_program_keep_sequences_apart(spec: ModelSpec) -> None:
-    assert asked(build.build(spec, Shape(3, 12, 8, 2, 2, window=4)), seq_len=12) == APART
-
-
-def language_models() -> Iterator[nn.Module]:
-    for spec in LANGUAGE_MODELS:
-        yield interface.build(find(spec.name), LanguageShape(16, 2, 2, vocab_size=11, context_len=20, memory_len=20))
-    yield Albert(AlbertShape(d_model=16, num_heads=2, num_layers=2, vocab_size=11, context_len=20))
-
-
-@pytest.mark.parametrize("module", list(language_models()), ids=lambda module: type(module).__name__)
-def test_the_language_models_of_this_program_do_too(module: nn.Module) -> None:
-    assert batch_independence.of_ids(module.eval(), 11, 20) == APART
 
 
 def test_a_language_model_over_the_batch_would_be_found() -> None:

@@ -17,15 +17,11 @@ from rnn_vs_attn.measure import memory
 from rnn_vs_attn.measure.conduct import layers
 from rnn_vs_attn.measure.conduct.batch_independence import KEEPS_STATE, MIXES, RANDOM
 from rnn_vs_attn.measure.conduct.differences import GRADIENTS_NOT_FINITE, OUTPUT_NOT_FINITE
-from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.conduct.layers import Conduct, renew_between_calls
 from rnn_vs_attn.measure.timing.clock import PASSES, CPUClock
 from rnn_vs_attn.measure.timing.cuda_graphs import GraphedWorkload
 from rnn_vs_attn.measure.workload import Workload
-from rnn_vs_attn.models.build import build
-from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.registry import MODELS, ModelSpec
 from rnn_vs_attn.records.timing import Care
 from rnn_vs_attn.suites import layer_passes
 
@@ -98,12 +94,6 @@ def test_a_layer_that_remembers_inputs_is_marked(kind: type[nn.Module], name: st
     found = renew_between_calls(workload(kind(8)), name)
     assert found.care.remembers == (name in REMEMBERING[kind])
     assert (layers.REMEMBERS in found.warnings) == (name in REMEMBERING[kind])
-
-
-@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
-def test_nothing_is_to_be_said_of_the_layers_of_this_program(spec: ModelSpec) -> None:
-    made = workload(build(spec, Shape(3, 12, 8, 2, 2, window=4)), seq_len=12, batch_size=3)
-    assert [renew_between_calls(made, name) for name in PASSES] == [Conduct(NOTHING)] * 2
 
 
 @pytest.mark.parametrize(
@@ -358,29 +348,6 @@ def test_bytes_for_the_backward_pass_are_counted_of_a_layer_that_works_in_place(
 
 
 # Fresh inputs, and what a module holds
-
-
-def test_fresh_inputs_share_no_address_no_identity_and_no_values() -> None:
-    inputs = FreshInputs(torch.randn(2, 3, 4))
-    found = [inputs.next() for _ in range(1100)]
-    assert len({x.data_ptr() for x in found}) == len({id(x) for x in found}) == 1100
-    assert len({tuple(x.flatten().tolist()) for x in found}) == 1100
-    assert found[0].shape == (2, 3, 4)
-    assert all(x.is_contiguous() for x in found)
-    assert len({tuple(FreshInputs(found[0]).next().flatten().tolist()) for _ in range(5)}) == 5
-
-
-def test_fresh_token_ids_are_ids() -> None:
-    ids = torch.tensor([[3, 5, 9, 11]])
-    assert set(FreshInputs(ids).next().flatten().tolist()) <= {3, 5, 9, 11}
-
-
-def test_whole_numbers_go_on_counting() -> None:
-    module = habits.Counts(8)
-    held = Holdings(module)
-    module(torch.randn(1, 2, 8))
-    held.put_back()
-    assert int(module.calls) == 1
 
 
 def test_a_scripted_module_and_one_without_its_sizes_yet_can_be_asked() -> None:

@@ -9,51 +9,21 @@ from typing import Any
 
 import pytest
 import torch
+from counted_operations import B, D, L, counted, heads, passes, tokens
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.attention.bias import causal_lower_right, causal_upper_left
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import flop_registry
 
-from rnn_vs_attn.measure.dataflow.shadow_memory import Operation
 from rnn_vs_attn.measure.operations import flops
-from rnn_vs_attn.measure.operations.formulas import flops_of
-from rnn_vs_attn.measure.operations.multiplies import never_multiplies
 
-B, L, D = 2, 5, 4
 T = B * L
 LINEAR = 2 * T * D * D  # of nn.Linear(D, D)
 
 
-def passes(call: Callable[..., Tensor], *inputs: Tensor) -> tuple[flops.OpCount, flops.OpCount]:
-    """What a forward and a training pass run."""
-
-    def train() -> Tensor:
-        y = call(*inputs)
-        y.backward(torch.ones_like(y))
-        return y
-
-    with torch.no_grad():
-        forward = flops.count(lambda: call(*inputs))
-    return forward, flops.count(train)
-
-
-def counted(call: Callable[..., Tensor], *inputs: Tensor) -> tuple[int | None, int | None]:
-    forward, train = passes(call, *inputs)
-    return forward.flops, train.flops
-
-
-def tokens(dtype: torch.dtype = torch.float32) -> Tensor:
-    return torch.randn(B, L, D, dtype=dtype, requires_grad=True)
-
-
-def heads(length: int = L, num_heads: int = 2) -> Tensor:
-    return torch.randn(B, num_heads, length, D, requires_grad=True)
-
-
 # What has no product has no FLOPs, whatever it is called
+
 
 OFFERED = {
     "num_features": D,
@@ -181,56 +151,6 @@ def test_an_elementwise_operation_has_no_flops_and_hides_none(name: str) -> None
 
 # Products, by hand
 
-PRODUCTS: dict[str, tuple[Callable[[Tensor], Tensor], int]] = {
-    "matmul": (lambda x: x @ x.mT, 2 * B * L * L * D),
-    "einsum": (lambda x: torch.einsum("bld,bmd->blm", x, x), 2 * B * L * L * D),
-    "tensordot": (lambda x: torch.tensordot(x, x, dims=([2], [2])), 2 * T * T * D),
-    "inner": (lambda x: torch.inner(x, x), 2 * T * T * D),
-    "addmm": (lambda x: torch.addmm(torch.zeros(L, L), x[0], x[1].T), 2 * L * L * D),
-    "baddbmm into memory without a value": (
-        lambda x: torch.baddbmm(torch.empty(B, L, L), x, x.mT, beta=0),
-        2 * B * L * L * D,
-    ),
-    "addbmm": (lambda x: torch.addbmm(torch.zeros(L, L), x, x.mT), 2 * B * L * L * D),
-    "mv": (lambda x: torch.mv(x[0], x[1, 0]), 2 * L * D),
-    "matrix power": (lambda x: torch.linalg.matrix_power(x[0] @ x[1].T, 2), 2 * L * L * D + 2 * L**3),
-    "vmap": (lambda x: torch.vmap(lambda a: a @ a.T)(x), 2 * B * L * L * D),
-    "complex numbers written as real ones": (
-        lambda x: torch.view_as_real(torch.view_as_complex(x.unflatten(-1, (2, 2))) ** 2).flatten(2) @ x.mT,
-        2 * B * L * L * D,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", PRODUCTS)
-def test_products_are_counted_by_hand(name: str) -> None:
-    call, expected = PRODUCTS[name]
-    train = expected + 2 * expected
-    if name == "mv":  # the gradients of its two factors, of which that of the matrix is no product
-        train = expected + 2 * L * D
-    assert counted(call, tokens()) == (expected, train)
-
-
-@pytest.mark.parametrize("write", ["addmm_", "baddbmm_", "out"])
-def test_products_that_are_written_in_place_are_counted(write: str) -> None:
-    x = torch.randn(B, L, D)
-    calls = {
-        "addmm_": (lambda: torch.zeros(L, L).addmm_(x[0], x[1].T), 2 * L * L * D),
-        "baddbmm_": (lambda: torch.zeros(B, L, L).baddbmm_(x, x.mT), 2 * B * L * L * D),
-        "out": (lambda: torch.mm(x[0], x[1].T, out=torch.empty(L, L)), 2 * L * L * D),
-    }
-    call, expected = calls[write]
-    assert flops.count(call).flops == expected
-
-
-def test_bilinear_is_two_products_one_after_the_other() -> None:
-    """x1 W and then x2; the gradient of W is one product, of what is multiplied element by element before."""
-    layer, out = nn.Bilinear(D, D, 3), 3
-    forward = 2 * T * out * D * D + 2 * T * out * D
-    of_inputs = 2 * (2 * T * out * D * D + 2 * T * D * D) - 2 * T * D * D + 2 * T * out * D
-    of_weight = 2 * T * out * D * D
-    assert counted(lambda x: layer(x, x), tokens()) == (forward, forward + of_inputs + of_weight)
-
 
 def test_inference_mode_hides_nothing() -> None:
     """Without autograd torch leaves `linear` and `lstm` whole."""
@@ -259,102 +179,7 @@ def test_the_form_that_a_module_is_in_changes_nothing(form: str) -> None:
     assert found in ((forward, 3 * forward), (forward, 3 * forward + again))
 
 
-# Complex numbers
-
-
-@pytest.mark.parametrize("name", ["matmul", "einsum", "tensordot", "inner", "addbmm", "vmap"])
-def test_a_multiply_add_of_complex_numbers_is_four_of_real_ones(name: str) -> None:
-    call, of_real = PRODUCTS[name]
-    if name == "addbmm":
-        call = lambda x: torch.addbmm(torch.zeros(L, L, dtype=x.dtype), x, x.mT)  # noqa: E731
-    assert counted(call, tokens(torch.complex64)) == (4 * of_real, 12 * of_real)
-
-
-def test_a_real_factor_that_torch_makes_complex_is_multiplied_as_a_complex_one() -> None:
-    weight = torch.randn(D, D, dtype=torch.complex64, requires_grad=True)
-    forward, train = passes(lambda x: x.to(torch.complex64) @ weight, tokens())
-    assert forward.flops == 4 * LINEAR
-    assert train.flops == 3 * 4 * LINEAR
-
-
-@pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize("kind", [nn.Conv1d, nn.ConvTranspose1d])
-def test_a_complex_convolution_is_four_real_ones(kind: type[nn.Module], groups: int) -> None:
-    """torch makes three of it, with more additions, which is its own affair."""
-    found = []
-    for dtype in (torch.complex64, torch.float32):
-        layer = kind(D, 6, 3, groups=groups, dtype=dtype)
-        found.append(counted(lambda x, layer=layer: layer(x.mT), tokens(dtype)))  # type: ignore[misc]
-    (forward, train), (of_real, _) = found
-    assert forward == 4 * of_real
-    assert train == 3 * forward
-
-
-def test_a_complex_convolution_gives_what_it_gives() -> None:
-    layer, x = nn.Conv1d(D, 6, 3, padding=1, stride=2, dtype=torch.complex128), tokens(torch.complex128)
-    found: list[Tensor] = []
-    flops.count(lambda: found.append(layer(x.mT)) or found[0])  # type: ignore[func-returns-value]
-    torch.testing.assert_close(found[0], layer(x.mT))
-
-
-def test_a_linear_recurrence_with_a_complex_state() -> None:
-    """An LRU: B and C are complex and real parts are taken of C h; its state is multiplied element by element."""
-    width = 6
-    b, c = (nn.Parameter(torch.randn(*size, dtype=torch.complex64)) for size in ((D, width), (width, D)))
-    decay = nn.Parameter(torch.rand(width, dtype=torch.complex64) / 2)
-
-    def call(x: Tensor) -> Tensor:
-        drive, h = x.to(torch.complex64) @ b, torch.zeros(B, width, dtype=torch.complex64)
-        states = []
-        for t in range(L):
-            h = decay * h + drive[:, t]
-            states.append(h)
-        return (torch.stack(states, 1) @ c).real
-
-    forward = 8 * T * D * width * 2
-    assert counted(call, tokens()) == (forward, 3 * forward)
-
-
 # Attention that is asked of torch
-
-KERNELS = ["its choice", "dropout", "math"]
-
-
-@pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize(("num_queries", "num_keys", "pairs"), [(5, 5, 15), (5, 7, 15), (5, 3, 12), (1, 4, 1)])
-def test_causal_attention_has_the_pairs_up_to_each_position_in_every_kernel(
-    kernel: str, num_queries: int, num_keys: int, pairs: int
-) -> None:
-    """With dropout torch's unfused kernel runs, which multiplies the future and masks it."""
-
-    def call(q: Tensor, k: Tensor) -> Tensor:
-        rate = 0.1 if kernel == "dropout" else 0.0
-        if kernel == "math":
-            with sdpa_kernel(SDPBackend.MATH):
-                return F.scaled_dot_product_attention(q, k, k, is_causal=True)
-        return F.scaled_dot_product_attention(q, k, k, dropout_p=rate, is_causal=True)
-
-    forward, train = passes(call, heads(num_queries), heads(num_keys))
-    assert (forward.flops, train.flops) == (2 * 2 * 2 * B * pairs * D, 3 * 2 * 2 * 2 * B * pairs * D)
-    assert ("bmm" in train.kernels) == (kernel != "its choice")
-
-
-@pytest.mark.parametrize(("bias", "pairs"), [(causal_lower_right, 25), (causal_upper_left, 15)])
-def test_torchs_causal_biases_have_their_pairs(bias: Callable[[int, int], Tensor], pairs: int) -> None:
-    mask = bias(5, 7)
-    found = counted(lambda q, k: F.scaled_dot_product_attention(q, k, k, attn_mask=mask), heads(5), heads(7))
-    assert found == (8 * B * pairs * D, 24 * B * pairs * D)
-
-
-def test_attention_under_a_mask_that_is_a_tensor_multiplies_all_pairs() -> None:
-    mask = torch.ones(L, L, dtype=torch.bool).tril()
-    found = counted(lambda q: F.scaled_dot_product_attention(q, q, q, attn_mask=mask), heads())
-    assert found == (8 * B * L * L * D, 24 * B * L * L * D)
-
-
-def test_heads_that_share_keys_multiply_for_each_of_them() -> None:
-    found = counted(lambda q, k: F.scaled_dot_product_attention(q, k, k, enable_gqa=True), heads(), heads(7, 1))
-    assert found == (8 * B * L * 7 * D, 24 * B * L * 7 * D)
 
 
 @pytest.mark.parametrize("causal", [True, False])
@@ -419,6 +244,7 @@ def test_the_counter_leaves_torchs_fused_layers_on() -> None:
 
 # Recurrences
 
+
 GATES = {nn.RNN: 1, nn.GRU: 3, nn.LSTM: 4}
 
 
@@ -444,28 +270,6 @@ def test_the_gradient_of_a_first_state_is_counted_where_it_is_learned(kind: type
     forward = 2 * product * T
     assert counted(lambda x: layer(x)[0], tokens()) == (forward, 3 * forward - product * B)
     assert counted(lambda x: layer(x, state)[0], tokens()) == (forward, 3 * forward)
-
-
-@pytest.mark.parametrize("asked", [True, False])
-@pytest.mark.parametrize("packed", [True, False])
-def test_cudnns_recurrence_by_hand(packed: bool, asked: bool) -> None:
-    """Two LSTM layers, both ways, of 6 inputs and 4 outputs each way; a packed sequence has no axis of time."""
-    gates, inputs, total = 4 * D, 6, 8 if packed else T
-    of_layer = [[(gates, n), (gates, D), (gates,), (gates,)] for n in (inputs, inputs, 2 * D, 2 * D)]
-    weights = [torch.empty(size, device="meta") for layer in of_layer for size in layer]
-    x = torch.empty((total, inputs) if packed else (L, B, inputs), device="meta")
-    h = torch.empty(4, B, D, device="meta")
-    rest = (2, D, 0, 2, False, 0.0, True, True, [2, 2, 2, 1, 1] if packed else [], None)
-    forward = Operation(torch.ops.aten._cudnn_rnn.default, (x, weights, 4, None, h, h, *rest), {})
-    mask = [asked, asked, False, True]
-    gradients = (h, h, h, h, *rest, h, mask)
-    backward = Operation(torch.ops.aten._cudnn_rnn_backward.default, (x, weights, 4, h, h, h, *gradients), {})
-    first, second = 2 * gates * inputs, 2 * gates * 2 * D  # both ways
-    recurrent = 4 * gates * D
-    expected = 2 * total * (first + second + recurrent)
-    assert flops_of(forward, (x,)) == expected
-    skipped = 0 if asked else 2 * total * first + 2 * B * recurrent
-    assert flops_of(backward, (x,)) == 2 * expected - skipped
 
 
 # Unknown, and never too low
@@ -530,60 +334,3 @@ def test_a_module_that_does_not_run_under_the_counter_has_unknown_flops_and_goes
         raise RuntimeError("not with a mode")
 
     assert "not with a mode" in flops.count(call).reason
-
-
-REVIEWED = """
-_addmm_activation _cdist_backward _cdist_forward _cholesky_solve_helper _compute_linear_combination _conv_depthwise2d
-_convolution _cslt_sparse_mm _cudnn_rnn _cudnn_rnn_backward _dyn_quant_matmul_4bit _efficient_attention_backward
-_efficient_attention_forward _embedding_bag _embedding_bag_per_sample_weights_backward _euclidean_dist _fft_c2c
-_fft_c2r _fft_r2c _flash_attention_backward _flash_attention_forward _foreach_mm _grouped_mm _int_mm _linalg_det
-_linalg_eigh _linalg_eigvals _linalg_slogdet _linalg_solve_ex _linalg_svd _lstm_mps _mixed_dtypes_linear
-_mps_convolution _native_multi_head_attention _nnpack_spatial_convolution _pdist_backward _pdist_forward
-_scaled_dot_product_cudnn_attention _scaled_dot_product_efficient_attention _scaled_dot_product_flash_attention
-_scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention_for_cpu_backward
-_scaled_dot_product_fused_attention_overrideable _scaled_grouped_mm _scaled_mm _slow_conv2d_backward
-_slow_conv2d_forward _sparse_addmm _sparse_mm_reduce_impl _sparse_semi_structured_addmm
-_sparse_semi_structured_apply_dense _sparse_semi_structured_linear _sparse_semi_structured_mm _sparse_sparse_matmul
-_spsolve _transformer_encoder_layer_fwd _trilinear _triton_multi_head_attention _triton_scaled_dot_attention
-_weight_int4pack_mm _weight_int8pack_mm addbmm addmm addmv addr affine_grid_generator baddbmm bmm cholesky
-cholesky_inverse cholesky_solve conv_depthwise3d conv_tbc convolution convolution_backward cudnn_convolution
-cudnn_convolution_add_relu dot geqrf hspmm linalg_cholesky_ex linalg_eig linalg_eigvals linalg_householder_product
-linalg_inv_ex linalg_ldl_factor_ex linalg_ldl_solve linalg_lstsq linalg_lu linalg_lu_factor_ex linalg_lu_solve
-linalg_matrix_exp linalg_pinv linalg_qr linalg_solve_triangular linear linear_backward matmul_backward
-miopen_convolution miopen_rnn mkldnn_convolution mkldnn_linear mkldnn_linear_backward mkldnn_rnn_layer
-mkldnn_rnn_layer_backward mm mv ormqr quantized_gru quantized_lstm slow_conv3d_forward slow_conv_dilated2d
-slow_conv_transpose2d sparse_sampled_addmm sspaddmm triangular_solve vdot
-""".split()
-TAKES_ELEMENTS = """
-_adaptive_avg_pool2d_backward _ctc_loss _ctc_loss_backward _foreach_add_ _foreach_addcmul _fused_rms_norm
-_index_put_impl_ _log_softmax_backward_data _native_batch_norm_legit _prelu_kernel_backward _softmax
-_softmax_backward_data _thnn_fused_gru_cell _thnn_fused_lstm_cell_backward_impl _unsafe_index_put
-_weight_norm_interface_backward adaptive_max_pool2d_backward addcmul avg_pool2d_backward batch_norm_backward
-binary_cross_entropy_backward cat copy_ cumprod cumsum elu_backward fractional_max_pool2d gelu_backward glu_backward
-grid_sampler_2d_backward hardswish_backward huber_loss index_add_ index_copy index_put_ lerp linalg_cross
-linalg_vector_norm log_sigmoid_backward logcumsumexp masked_scatter max_pool2d_with_indices_backward max_unpool2d
-mish_backward mse_loss_backward native_group_norm_backward native_layer_norm_backward nll_loss_backward polar put
-reflection_pad1d_backward replication_pad2d_backward scatter_add_ scatter_reduce searchsorted segment_reduce
-sigmoid_backward slice_scatter softplus_backward softshrink_backward stack tanh_backward threshold_backward
-unfold_backward upsample_bicubic2d_backward upsample_linear1d_backward where
-""".split()
-
-
-def forms(names: list[str]) -> Iterator[tuple[str, Any]]:
-    for name in names:
-        packet = getattr(torch.ops.aten, name, None)
-        for overload in packet.overloads() if packet is not None else []:
-            yield name, getattr(packet, overload)
-
-
-def test_no_operation_that_may_multiply_is_taken_for_one_that_does_not() -> None:
-    """All that were found among torch's some 1,700 operators, and all that torch has a formula for."""
-    assert {name for name, func in forms(REVIEWED) if never_multiplies(func)} == set()
-    known = [packet for packet in flop_registry if hasattr(packet, "overloads")]
-    assert len(known) > 15
-    for packet in known:
-        assert not any(never_multiplies(getattr(packet, overload)) for overload in packet.overloads()), packet
-
-
-def test_operations_that_take_elements_are_told_by_their_tags_arguments_and_kind() -> None:
-    assert {name for name, func in forms(TAKES_ELEMENTS) if not never_multiplies(func)} == set()

@@ -4,52 +4,18 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import replace
-from statistics import median
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from fakes import bench_record, of_rounds
+from planted_bench import DRIFT, LENGTHS, by_round, failed, planted, said, times
 
-from rnn_vs_attn import units
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.bench.analysis import derive, expand, least_bytes
-from rnn_vs_attn.suites.bench.figures import figures
-from rnn_vs_attn.suites.bench.remarks import remarks
 from rnn_vs_attn.suites.bench.suite import BENCH
 
-LENGTHS = (64, 128, 256, 512, 1024)
-LINEAR = 1e-6  # seconds a token of the recurrence
-MIB = 1 << 20
-DRIFT = [1.0, 1.7, 0.6, 2.9, 1.2, 4.0]  # how slow the machine is in each round
-STEADY = [1.0] * 6
 ANCHOR = {"device": "cpu", "dtype": "float32", "threads": 2}
-
-
-def planted(crossing: float) -> Callable[[str, int], float]:
-    """Seconds: c1 * L for a recurrence, c2 * L^1.5 for attention, equal at `crossing`."""
-
-    def seconds(model: str, length: int) -> float:
-        return LINEAR / math.sqrt(crossing) * length**1.5 if model == "attention" else LINEAR * length
-
-    return seconds
-
-
-def times(
-    seconds: Callable[[str, int], float],
-    rounds: Sequence[float] = DRIFT,
-    models: Sequence[str] = ("lstm", "attention"),
-    metric: str = "train_time",
-    lengths: Sequence[int] = LENGTHS,
-    **case: Any,
-) -> list[Record]:
-    """Times of models over lengths; every round is slower or faster as a whole."""
-    return [
-        bench_record(metric, model, length, [seconds(model, length) * r for r in rounds], **case)
-        for model in models
-        for length in lengths
-    ]
 
 
 def noisy(crossing: float, num_rounds: int, noise: float = 0.03) -> list[Record]:
@@ -64,12 +30,6 @@ def noisy(crossing: float, num_rounds: int, noise: float = 0.03) -> list[Record]
 
 def only(records: Sequence[Record], metric: str, **axes: Any) -> Record:
     (found,) = (r for r in records if r.metric == metric and axes.items() <= r.axes.items())
-    return found
-
-
-def said(records: Sequence[Record], beginning: str) -> str:
-    """The one remark that begins so."""
-    (found,) = (line for line in remarks([*records, *derive(records)]) if line.startswith(beginning))
     return found
 
 
@@ -126,10 +86,6 @@ def test_one_length_has_neither_exponent_nor_crossing() -> None:
     assert derive(times(planted(256), lengths=[64])) == []
 
 
-def failed(record: Record) -> Record:
-    return replace(record, status="out_of_memory", error="too large", samples=[], median=None, low=None, high=None)
-
-
 def test_a_failed_length_is_left_out() -> None:
     records = times(planted(256))
     made = derive([*records[:-1], failed(records[-1])])
@@ -139,38 +95,6 @@ def test_a_failed_length_is_left_out() -> None:
 
 
 # What is said of crossings
-
-
-def test_a_crossing_says_who_is_faster_beyond_it() -> None:
-    line = said(times(planted(256)), "Crossing, train")
-    assert line == "Crossing, train, lstm and attention: beyond seq_len 256 [256, 256] lstm is faster."
-
-
-def test_a_crossing_the_other_way_round_says_so() -> None:
-    exact = planted(256)
-    swapped = {"lstm": "attention", "attention": "lstm"}
-    line = said(times(lambda model, length: exact(swapped[model], length)), "Crossing, train")
-    assert line == "Crossing, train, lstm and attention: beyond seq_len 256 [256, 256] attention is faster."
-
-
-def test_a_crossing_above_the_range_is_said_to_be_outside() -> None:
-    line = said(times(planted(9000)), "Crossing, train")
-    assert line.endswith("outside the measured range; lstm is slower at every seq_len from 64 to 1024.")
-
-
-def test_a_crossing_below_the_range_is_said_to_be_outside() -> None:
-    line = said(times(planted(9)), "Crossing, train")
-    assert line.endswith("outside the measured range; lstm is faster at every seq_len from 64 to 1024.")
-
-
-def by_round(*crossings: float) -> list[Record]:
-    """Rounds whose curves cross at different lengths."""
-    curves = [planted(at) for at in crossings]
-    return [
-        bench_record("train_time", model, length, [curve(model, length) for curve in curves])
-        for model in ("lstm", "attention")
-        for length in LENGTHS
-    ]
 
 
 def test_a_crossing_that_half_of_the_rounds_show_is_undecided() -> None:
@@ -233,119 +157,6 @@ def test_few_rounds_have_a_crossing_and_no_interval() -> None:
 def test_growth_is_said_for_every_model() -> None:
     line = said(times(planted(256)), "Growth of training time")
     assert "from 64 to 1024: lstm 1.00 [1.00, 1.00]; attention 1.50 [1.50, 1.50]." in line
-
-
-# Claims
-
-
-def test_attention_trains_faster_up_to_the_crossing_and_not_beyond() -> None:
-    line = said(times(planted(200)), 'Claim "attention trains faster than lstm"')
-    assert line.endswith(": holds at seq_len 64, 128; does not hold here at seq_len 256, 512, 1024.")
-
-
-def test_a_ratio_whose_interval_holds_one_is_undecided() -> None:
-    line = said(by_round(100, 300, 100, 300, 100, 300), 'Claim "attention trains faster than lstm"')
-    assert line.endswith(
-        ": holds at seq_len 64; does not hold here at seq_len 512, 1024; undecided at seq_len 128, 256."
-    )
-
-
-def test_unequal_numbers_of_rounds_of_the_same_times_decide_nothing() -> None:
-    chance = random.Random(5)
-    values = [chance.uniform(1e-3, 2e-3) for _ in range(12)]
-    records = [
-        bench_record("train_time", model, length, values[:num_rounds])
-        for model, num_rounds in (("lstm", 8), ("attention", 12))
-        for length in LENGTHS
-    ]
-    line = said(records, 'Claim "attention trains faster than lstm"')
-    assert line.endswith(": undecided at seq_len 64, 128, 256, 512, 1024.")
-    assert "undecided" in said(records, "Claim \"attention's time grows faster")
-
-
-def test_growth_is_decided_by_intervals_that_do_not_touch() -> None:
-    claim = "Claim \"attention's time grows faster with length than lstm's\""
-    assert said(times(planted(256)), claim).startswith(f"{claim}: holds (1.50 [")
-    exact = planted(256)
-    swapped = {"lstm": "attention", "attention": "lstm"}
-    other_way = times(lambda model, length: exact(swapped[model], length))
-    assert said(other_way, claim).startswith(f"{claim}: does not hold here (1.00 [")
-    alike = times(lambda model, length: LINEAR * length)
-    assert said(alike, claim).startswith(f"{claim}: undecided (")
-
-
-def test_growth_is_decided_over_the_lengths_that_a_model_has_where_its_longest_was_left_out() -> None:
-    """The claim vanished without a word."""
-    short = times(planted(256), models=["lstm"], lengths=LENGTHS[:-1])
-    records = [*short, *times(planted(256), models=["gru", "attention"])]
-    for model in ("lstm", "gru"):
-        claim = f"Claim \"attention's time grows faster with length than {model}'s\""
-        assert said(records, claim).startswith(f"{claim}: holds (1.50 [")
-    assert said(records, "Growth of training time, b in seq_len^b from 64 to 512").endswith(
-        ": lstm 1.00 [1.00, 1.00]; attention 1.50 [1.50, 1.50]."
-    )
-
-
-def test_growth_whose_intervals_touch_is_undecided_whatever_the_medians() -> None:
-    growth = (1.4, 0.9, 1.5, 0.8, 1.3, 1.2)
-    attention = [bench_record("train_time", "attention", n, [1e-6 * n**b for b in growth]) for n in LENGTHS]
-    records = [*times(planted(256), rounds=STEADY, models=["lstm"]), *attention]
-    line = said(records, "Claim \"attention's time grows faster with length than lstm's\"")
-    assert ": undecided (1.25 [0.800, 1.50] against 1.00 [1.00, 1.00])" in line
-
-
-def memory(exponent: float, rounds: Sequence[float] = STEADY) -> list[Record]:
-    return [
-        bench_record(
-            "peak_memory", "attention", n, [4 * MIB * (n / 256) ** exponent * r for r in rounds], {"pass": "train"}
-        )
-        for n in LENGTHS
-    ]
-
-
-@pytest.mark.parametrize(("exponent", "verdict"), [(2.0, "holds"), (1.0, "does not hold here"), (1.5, "undecided")])
-def test_memory_grows_with_the_square_or_not(exponent: float, verdict: str) -> None:
-    records = [*times(planted(256)), *memory(exponent)]
-    line = said(records, 'Claim "attention needs memory that grows with seq_len^2"')
-    assert f", attention: {verdict} (exponent {exponent:.2f} [" in line
-    assert line.endswith("512 to 1024).")
-
-
-def test_memory_that_is_too_small_to_tell_claims_nothing() -> None:
-    small = [bench_record("peak_memory", "attention", n, [100.0 * n] * 6, {"pass": "train"}) for n in LENGTHS]
-    assert not any("needs memory" in line for line in remarks([*times(planted(256)), *small]))
-
-
-@pytest.mark.parametrize(("gain", "verdict"), [(1.8, "gains"), (0.8, "loses"), (1.0, "undecided")])
-def test_threads_that_gain_or_lose(gain: float, verdict: str) -> None:
-    one = times(planted(256), threads=1)
-    four = times(lambda model, length: planted(256)(model, length) / gain, threads=4)
-    line = said([*one, *four], "Parallelism, lstm")
-    assert f" at seq_len 1024, 1 to 4 threads: {verdict}, speed-up {units.significant(gain)} [" in line
-
-
-def test_a_loop_over_cells_is_compared_with_the_same_lstm_and_makes_no_claim() -> None:
-    exact = planted(256)
-    records = times(
-        lambda model, length: exact(model, length) * (30 if model == "lstm-cell" else 1),
-        models=("lstm", "lstm-cell", "attention"),
-    )
-    assert "takes 30.0 [30.0, 30.0] times as long at seq_len 1024" in said(records, "The same LSTM as a Python loop")
-    assert not any(line.startswith("Claim") and "lstm-cell" in line for line in remarks([*records, *derive(records)]))
-
-
-def test_below_six_rounds_no_claim_is_decided_and_that_is_said() -> None:
-    records = times(planted(256), rounds=[1.0] * 5)
-    assert said(records, "No claim is decided") == (
-        "No claim is decided: that takes intervals, and they take 6 rounds."
-    )
-    assert not any(line.startswith("Claim") for line in remarks([*records, *derive(records)]))
-
-
-def test_a_run_without_numbers_claims_nothing() -> None:
-    nothing = ["No claim is decided: that takes intervals, and they take 6 rounds."]
-    assert remarks([]) == nothing
-    assert remarks([failed(record) for record in times(planted(256))]) == nothing
 
 
 # Rates
@@ -433,55 +244,3 @@ def test_a_product_of_torch_that_is_far_from_the_peak_is_said_to_be(rate: float,
     line = said([peak("peak_flops", {0: 2e11}), product], "Peak of this machine")
     assert ("torch's own product (mm)" in line) == told
     assert ("reaches 100 GFLOP/s" in line) == told
-
-
-# Figures
-
-
-def shown(records: Sequence[Record]) -> dict[str, Any]:
-    return {figure.name: figure for figure in figures([*records, *derive(records)])}
-
-
-def test_a_figure_has_a_line_a_model_and_a_mark_at_the_crossing() -> None:
-    figure = shown(times(planted(200)))["train_time"]
-    assert [series.label for series in figure.series] == ["lstm", "attention"]
-    assert figure.series[0].x == list(LENGTHS)
-    (mark,) = figure.marks
-    assert mark.label == "lstm = attention at 200"
-    assert mark.x == pytest.approx(200)
-    assert mark.y == pytest.approx(LINEAR * 200 * median(DRIFT))
-
-
-def test_a_mark_lies_on_the_line_of_attention() -> None:
-    (mark,) = shown(times(planted(200), rounds=STEADY))["train_time"].marks
-    assert mark.y == pytest.approx(LINEAR * 200)
-
-
-def test_lines_have_their_intervals() -> None:
-    (line, _) = shown(times(planted(200), lengths=[64, 128]))["train_time"].series
-    assert line.low == pytest.approx([LINEAR * n * min(DRIFT) for n in (64, 128)])
-    assert line.high == pytest.approx([LINEAR * n * max(DRIFT) for n in (64, 128)])
-
-
-def test_curves_that_differ_in_more_than_the_model_say_in_what() -> None:
-    records = [*times(planted(200), threads=1), *times(planted(200), threads=2)]
-    labels = [series.label for series in shown(records)["train_time"].series]
-    assert labels == ["lstm threads 1", "attention threads 1", "lstm threads 2", "attention threads 2"]
-
-
-def test_crossings_are_marked_under_several_settings_too() -> None:
-    records = [*times(planted(200), threads=1), *times(planted(500), threads=2)]
-    assert sorted(mark.x for mark in shown(records)["train_time"].marks) == pytest.approx([200, 500])
-
-
-def test_only_what_was_measured_is_drawn() -> None:
-    assert list(shown(times(planted(200)))) == ["train_time"]
-    assert list(shown(memory(2.0))) == ["peak_memory_train"]
-    assert shown([]) == {}
-
-
-def test_a_call_that_needs_no_memory_is_not_drawn_at_zero() -> None:
-    records = [
-        bench_record("peak_memory", "attention", n, [m] * 6, {"pass": "train"}) for n, m in ((64, 0), (128, MIB))
-    ]
-    assert shown(records)["peak_memory_train"].series[0].x == [128]
