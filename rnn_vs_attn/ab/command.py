@@ -20,7 +20,7 @@ from rnn_vs_attn.compare import report as verdict_report
 from rnn_vs_attn.compare.report import Report
 from rnn_vs_attn.errors import Interrupted, UserError
 from rnn_vs_attn.machine import environment, fitness
-from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.registry import USER, find
 from rnn_vs_attn.records import head as heads
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.types import Run
@@ -65,7 +65,7 @@ def _sides(axes: AxisValues, options: AbOptions) -> Sides:
             if getattr(options, name):
                 raise UserError(f"{option_name(name)} is for git references; leave it out")
         return sides.alike() if options.aa else sides.of_interpreters(*pythons)
-    built_in = [name for name in axes["model"] if find(name).family != "user"]
+    built_in = [name for name in axes["model"] if find(name).family != USER]
     if built_in:
         raise UserError(
             f"{built_in[0]!r} is built into this program, so two git references run the same code; name a layer of the "

@@ -18,7 +18,7 @@ from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import PairLimits, Turn
-from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.registry import USER, find
 from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.run.cases import AxisValues
 from rnn_vs_attn.suites.case import Case
@@ -98,7 +98,7 @@ def _devices(workers: Mapping[str, ChildWorker], axes: AxisValues, limits: PairL
 def _check_modules(both: Sides, workers: dict[str, ChildWorker], prelude: Prelude, limits: PairLimits) -> None:
     """Build and call the user's modules at their least shape. UserError where one fits on neither side."""
     for name, presence in prelude.presence.items():
-        if not presence.on_both or find(name).family != "user":
+        if not presence.on_both or find(name).family != USER:
             continue
         for case in sweeps.least_cases(SUITE, prelude.axes, model=[name]):
             request = Check(About.of(SUITE, case, limits.max_memory))

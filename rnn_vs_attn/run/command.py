@@ -11,7 +11,7 @@ from rnn_vs_attn import units
 from rnn_vs_attn.errors import DONE, UNFINISHED_CASES, CaseFault, Interrupted, UserError
 from rnn_vs_attn.limits import LOOKS, Limits
 from rnn_vs_attn.machine import environment
-from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.registry import USER, find
 from rnn_vs_attn.records import head as heads
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.types import Run
@@ -121,7 +121,7 @@ def _probe(suite: Suite, axes: AxisValues, limits: Limits, workers: Workers) -> 
 
 def _users_modules(suite: Suite, axes: AxisValues) -> list[Case]:
     """One case of each of the user's own modules and each width, at the shortest length."""
-    names = [name for name in axes["model"] if find(name).family == "user"]
+    names = [name for name in axes["model"] if find(name).family == USER]
     least = sweeps.least_cases(suite, axes, model=names, d_model=axes["d_model"])
     return [case for case in least if not suite.only_counts(case)]
 

@@ -18,7 +18,7 @@ from rnn_vs_attn.measure.conduct.batch_independence import Batch
 from rnn_vs_attn.measure.timing.clock import Clock
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models import load as imports
-from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.registry import USER, find
 from rnn_vs_attn.suites.case import ITEMSIZE, Case
 from rnn_vs_attn.units import size
 from rnn_vs_attn.worker.readings import Readings
@@ -106,7 +106,7 @@ class Sandbox:
 def _load_built_in(model: str) -> None:
     """Import a model's code while there is memory for it; a user's own module is imported within the limit."""
     spec = find(model)
-    if spec.family != "user":
+    if spec.family != USER:
         imports.load(spec)
 
 
