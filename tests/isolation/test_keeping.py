@@ -122,7 +122,7 @@ TORCH: list[tuple[Callable[[], Any], Callable[[], Any], str]] = [
         "autograd's threads",
     ),
     (B.disable_global_flags, B.flags_frozen, "torch.backends' global flags from on to off"),
-    (gc.disable if gc.isenabled() else gc.enable, gc.isenabled, "garbage collection from"),
+    (lambda: (gc.disable if gc.isenabled() else gc.enable)(), gc.isenabled, "garbage collection from"),
     (lambda: gc.set_threshold(3), gc.get_threshold, "thresholds of garbage collection from"),
     (lambda: sys.setswitchinterval(1.0), sys.getswitchinterval, "Python's switch interval from"),
 ]
