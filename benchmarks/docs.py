@@ -24,7 +24,7 @@ from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.case import untaken
 from rnn_vs_attn.suites.suite import Suite
-from rnn_vs_attn.text import safe as safe_text
+from rnn_vs_attn.text import safe
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "results" / "reference"
@@ -67,7 +67,7 @@ def options(suite: Suite) -> str:
     values = {name: " or ".join(dict.fromkeys(str(getattr(case, name)) for case in cases)) for name in held}
     told = [f"{name} {value}" for name, value in values.items()]
     told += [f"{name} (follows from the others)" for name in suite.axes.implied]
-    beside = f"\n\nAxes that are no options: {safe_text.markdown(', '.join(told))}." if told else ""
+    beside = f"\n\nAxes that are no options: {safe.markdown(', '.join(told))}." if told else ""
     return table_of(("option", "default", "what"), rows) + beside
 
 
@@ -77,14 +77,14 @@ def option(field: dataclasses.Field[Any]) -> tuple[str, str, str]:
     if isinstance(field.default, bool):
         name, default = (f"{name}/--no-{name[2:]}", "on") if field.default else (name, "off")
     else:
-        default = f"`{meta['sweep'] or field.default}`"
-    return f"`{name}`", default, safe_text.markdown(meta["help"] + allowed)
+        default = f"`{meta['typed'] or field.default}`"
+    return f"`{name}`", default, safe.markdown(meta["help"] + allowed)
 
 
 def metrics(suite: Suite) -> str:
     """What the records of a suite hold, a metric a line."""
     rows = [
-        (f"`{m.name}`", m.unit, m.better, "yes" if m.exact else "no", safe_text.markdown(m.title) or "–")
+        (f"`{m.name}`", m.unit, m.better, "yes" if m.exact else "no", safe.markdown(m.title) or "–")
         for m in (row.metric for row in suite.metrics)
     ]
     return table_of(("metric", "unit", "better", "exact", "what"), rows)

@@ -50,3 +50,12 @@ def lines_of(file: Path) -> list[dict[str, Any]]:
 
 def case_of(line: dict[str, Any]) -> tuple[str, int]:
     return line["axes"]["model"], line["axes"]["seq_len"]
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess[str], said: str) -> None:
+    """Exit 2, nothing on standard output, and one line that names the value and the way out."""
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr

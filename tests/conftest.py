@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import command
 import pytest
+import repositories
+from paths import REFERENCE, USER_MODULES
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded: threads wait for each other on a busy machine
-MODULES = Path(__file__).parent / "user_modules"
 gc.disable()  # until all tests are collected: a fifth of that time went into looking through what is only loaded
 
 
 @pytest.fixture(autouse=True)
 def _user_modules_importable(monkeypatch: pytest.MonkeyPatch) -> None:
     """`layers:Name` is a user's own module in the workers too."""
-    monkeypatch.setenv("PYTHONPATH", str(MODULES))
+    monkeypatch.setenv("PYTHONPATH", str(USER_MODULES))
 
 
 def starts_processes(module: object) -> bool:
     """Whether a file of tests runs commands or workers, or other programs."""
-    starting = (subprocess, command.run, command.run_process, command.begin)
+    starting = (subprocess, command.run, command.run_process, command.begin, repositories.git)
     return any(
         any(value is each for each in starting) or getattr(value, "__name__", "") == "ChildWorker"
         for value in vars(module).values()
@@ -48,3 +50,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
+
+
+@pytest.fixture
+def gradflow(tmp_path: Path) -> Path:
+    """A copy of a stored run, whole with its samples."""
+    copied = shutil.copytree(REFERENCE / "gradflow", tmp_path / "gradflow", ignore=shutil.ignore_patterns("plots"))
+    return Path(copied)

@@ -18,13 +18,13 @@ from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.blocks import timed_samples
 from rnn_vs_attn.suites.case import Case, axes_of, option
-from rnn_vs_attn.suites.metrics import ANCHORS, BACKWARD_TIME, FORWARD_TIME, PEAK_MEMORY, TRAIN_TIME
+from rnn_vs_attn.suites.metrics import BACKWARD_TIME, FORWARD_TIME, MACHINE_PEAKS, PEAK_MEMORY, TRAIN_TIME
 from rnn_vs_attn.suites.suite import CaseAxes, Measured, Rounds, Suite, rows
 from rnn_vs_attn.worker.protocol import (
     MakeReady,
     Measure,
     Prepare,
-    ReadPeak,
+    ReadMachinePeaks,
     Release,
     Request,
     Samples,
@@ -51,13 +51,13 @@ class FakeCase(Case):
 FAKE = Suite(
     name="fake",
     help="Measures nothing.",
-    axes=CaseAxes(FakeCase, anchor=("device", "dtype", "threads")),
+    axes=CaseAxes(FakeCase, machine=("device", "dtype", "threads")),
     metrics=(
         Measured(FORWARD_TIME, owed=True, precise=True),
         *rows(BACKWARD_TIME),
         Measured(TRAIN_TIME, owed=True, precise=True),
         Measured(PEAK_MEMORY, owed=True),
-        *rows(*ANCHORS),
+        *rows(*MACHINE_PEAKS),
     ),
     rounds=Rounds(passes=("forward", "train"), timed_samples=timed_samples),
 )
@@ -165,7 +165,7 @@ class FakeWorker:
         if isinstance(request, Prepare | Measure):
             self._case = request.about.axes
             self._round = request.seed if isinstance(request, Prepare) else request.turn.seed
-        about = self._case if not isinstance(request, ReadPeak) else None
+        about = self._case if not isinstance(request, ReadMachinePeaks) else None
         asked = Asked(self._number, request, timeout, about, self._round)
         self._machine.requests.append(asked)
         trouble = self._machine.trouble(asked)
@@ -173,7 +173,7 @@ class FakeWorker:
             self.alive = not (isinstance(trouble, CaseFault) and trouble.status in KILLS_ITS_WORKER)
             raise trouble
         answers: dict[type[Request[Any]], Callable[[Any], Any]] = {
-            ReadPeak: self._peak,
+            ReadMachinePeaks: self._peak,
             Prepare: lambda request: Warnings(tuple(self._machine.warnings)),
             MakeReady: self._ready,
             TimeBlock: self._block,
@@ -189,8 +189,8 @@ class FakeWorker:
     def close(self) -> None:
         self.alive = False
 
-    def _peak(self, request: ReadPeak) -> Samples:
-        value = self._machine.peak(len(self._machine.asked(ReadPeak)) - 1)
+    def _peak(self, request: ReadMachinePeaks) -> Samples:
+        value = self._machine.peak(len(self._machine.asked(ReadMachinePeaks)) - 1)
         return Samples(tuple(Sample(name, value) for name in ("peak_flops", "python_loop_time")))
 
     def _ready(self, request: MakeReady) -> Ready:

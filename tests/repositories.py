@@ -75,3 +75,16 @@ def state(folder: Path) -> dict[str, Any]:
     """All that a user could find changed in a repository: every file of it, `.git` included, and what git says."""
     asked = (("status", "--porcelain"), ("worktree", "list"), ("stash", "list"), ("for-each-ref",))
     return {" ".join(words): git(folder, *words) for words in asked} | {"files": files_of(folder, ignored=())}
+
+
+FILES = {
+    "mixers.py": "first\n",
+    "package/layers.py": "layers\n",
+    "package/deep/er.py": "deeper\n",
+    "old.py": "old\n",
+    ".gitignore": "*.pyc\nbuild/\n",
+}
+
+
+def as_bytes(files: dict[str, str]) -> dict[str, bytes]:
+    return {name: text.encode() for name, text in files.items()}

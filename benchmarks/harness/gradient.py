@@ -25,7 +25,7 @@ from alternating import ratio, seconds
 from reporting import Figure, at_least, at_most, parsed, parser, report
 
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.measure.gradient import flow as adjoint
+from rnn_vs_attn.measure.gradient import flow
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 from rnn_vs_attn.suites.gradflow.measure import module_of
@@ -80,18 +80,18 @@ class Sides:
 
     def __post_init__(self) -> None:
         case = case_of(self.seq_len)
-        with adjoint.float64():
+        with flow.float64():
             self.module = module_of(case)
             self.x = torch.randn(1, case.seq_len, case.d_model)
-            self.probes = adjoint.cotangents(case.probes, case.d_model, False, self.x.device)
+            self.probes = flow.cotangents(case.probes, case.d_model, False, self.x.device)
 
     def ours(self) -> None:
-        with adjoint.float64():
-            adjoint.flow(self.module, self.x, self.probes)
+        with flow.float64():
+            flow.flow_of(self.module, self.x, self.probes)
 
     def bare(self) -> None:
         """One forward and one backward pass, from the last output to all inputs."""
-        with adjoint.float64():
+        with flow.float64():
             inputs = self.x.expand(len(self.probes), -1, -1).clone().requires_grad_()
             torch.autograd.grad(self.module(inputs)[:, -1], inputs, self.probes)
 
@@ -104,7 +104,7 @@ def speed_up(sides: Sides, turns: int, a_turn: int) -> intervals.Estimate:
 def pass_a_distance(sides: Sides, a_turn: int) -> float:
     """Seconds of the rival at all distances, from one forward pass and `a_turn` of its backward passes."""
     length = sides.seq_len
-    with adjoint.float64():
+    with flow.float64():
         tokens = [token.expand(len(sides.probes), -1).clone().requires_grad_() for token in sides.x[0]]
         begun = perf_counter()
         y = sides.module(torch.stack(tokens, dim=1))[:, -1]

@@ -5,8 +5,8 @@ python benchmarks/peers/transformer_xl_oracle.py [--output tests/data/transforme
 Makes an environment of its own for it (later versions crash or lack the model; it wants an older huggingface_hub),
 which sees this environment's torch. Three small models, of one cluster and of several, with u and v shared and untied,
 on three segments with memory, in float32 (its mask overflows in float64). Weights are sines of their place and not
-random numbers, so that the file holds shapes and answers only; tests/test_transformer_xl.py computes the same with
-ours.
+random numbers, so that the file holds shapes and answers only;
+tests/models/language/test_transformer_xl.py computes the same with ours.
 """
 
 from __future__ import annotations

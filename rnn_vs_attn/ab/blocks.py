@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rnn_vs_attn.ab.processes import Processes, turn
+from rnn_vs_attn.ab.processes import Processes, both_from
 from rnn_vs_attn.ab.stages import Cell
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES
 from rnn_vs_attn.limits import Deadline, PairLimits, Plan, deadline
@@ -68,7 +68,7 @@ class CaseBlocks:
         begun = self._clock()
         until = deadline(begun, self._limits.timeout, "pair")
         warnings: dict[str, list[str]] = {}
-        for side in turn(start):
+        for side in both_from(start):
             request = Prepare(About.of(self._suite, case, self._limits.max_memory), seed=index)
             warnings[side] = list(self._processes.ask(side, request, until).warnings)
             self._note(case, side, warnings[side])
@@ -90,7 +90,7 @@ class CaseBlocks:
     def _ready(self, cell: Cell, start: str, until: Deadline, warnings: dict[str, list[str]]) -> Plan:
         """Make a pass ready on both sides. How many calls a block has is fixed by the baseline in the first pair."""
         known = self._plans.get(cell)
-        for side in SIDES if known is None else turn(start):
+        for side in SIDES if known is None else both_from(start):
             request = MakeReady(cell.name, self._limits.budget, known, self._cares.get((side, cell)))
             ready = self._processes.ask(side, request, until)
             self._cares.setdefault((side, cell), ready.care)
@@ -107,7 +107,7 @@ class CaseBlocks:
         blocks: dict[str, list[Block]] = {side: [] for side in SIDES}
         seconds = 0.0
         for number in range(plan.num_blocks):
-            for side in turn(start) if number % 2 == 0 else reversed(turn(start)):
+            for side in both_from(start) if number % 2 == 0 else reversed(both_from(start)):
                 if seconds < _UNDISTURBED:  # else a block after the other side's is slower than one after its own
                     self._processes.ask(side, TimeBlock(cell.name, loops=1), until)
                 block = self._processes.ask(side, TimeBlock(cell.name, plan.loops), until)

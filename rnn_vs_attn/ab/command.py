@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.ab import versions as sides
+from rnn_vs_attn.ab import versions
 from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude, look_at
 from rnn_vs_attn.ab.progress import PairsShown
@@ -16,25 +16,23 @@ from rnn_vs_attn.ab.report import described, nothing_to_compare, report_of, said
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.ab.versions import CANDIDATE, Sides
-from rnn_vs_attn.compare import report as verdict_report
-from rnn_vs_attn.compare.report import Report
+from rnn_vs_attn.compare.report import Report, document, publish, table
 from rnn_vs_attn.errors import Interrupted, UserError
 from rnn_vs_attn.machine import environment, fitness
 from rnn_vs_attn.models.registry import USER, find
-from rnn_vs_attn.records import head as heads
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
+from rnn_vs_attn.records.head import begun, finished
 from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report.terminal import Terminal
-from rnn_vs_attn.run import cases as sweeps
-from rnn_vs_attn.run.cases import AxisValues, option_name
+from rnn_vs_attn.run.cases import AxisValues, cases_of, check, option_name
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.text.streams import say
 
 
 def run(axes: AxisValues, options: AbOptions) -> int:
     """The whole command; its exit code."""
-    begun = time.monotonic()
-    sweeps.check(SUITE, axes, options.force)
+    started = time.monotonic()
+    check(SUITE, axes, options.force)
     limits = options.limits
     if options.output is not None:
         check_folder(options.output, resumable=False)
@@ -42,11 +40,11 @@ def run(axes: AxisValues, options: AbOptions) -> int:
         both.debug = options.debug
         if both.same_tree:
             return _publish(nothing_to_compare(both, options.anonymous), options)
-        return _compare(both, look_at(both, axes, limits), options, begun)
+        return _compare(both, look_at(both, axes, limits), options, started)
 
 
 def _publish(report: Report, options: AbOptions) -> int:
-    verdict_report.publish(report, options.markdown, options.junit, options.as_json)
+    publish(report, options.markdown, options.junit, options.as_json)
     return report.code
 
 
@@ -64,19 +62,19 @@ def _sides(axes: AxisValues, options: AbOptions) -> Sides:
         for name in ("setup", "require_clean"):
             if getattr(options, name):
                 raise UserError(f"{option_name(name)} is for git references; leave it out")
-        return sides.alike() if options.aa else sides.of_interpreters(*pythons)
+        return versions.alike() if options.aa else versions.of_interpreters(*pythons)
     built_in = [name for name in axes["model"] if find(name).family != USER]
     if built_in:
         raise UserError(
             f"{built_in[0]!r} is built into this program, so two git references run the same code; name a layer of the "
             "repository, or compare environments with --baseline-python and --candidate-python"
         )
-    return sides.of_references(baseline, candidate, options.setup, options.require_clean, options.debug)
+    return versions.of_references(baseline, candidate, options.setup, options.require_clean, options.debug)
 
 
-def _compare(both: Sides, prelude: Prelude, options: AbOptions, begun: float) -> int:
+def _compare(both: Sides, prelude: Prelude, options: AbOptions, started: float) -> int:
     """Measure both and say what came of it; the exit code."""
-    every = sweeps.cases(SUITE, prelude.axes)
+    every = cases_of(SUITE, prelude.axes)
     cases = [case for case in every if prelude.presence[case.model].on_both]
     if options.require_equal and prelude.differ:
         cases = []  # what computes something else need not be timed
@@ -91,8 +89,8 @@ def _compare(both: Sides, prelude: Prelude, options: AbOptions, begun: float) ->
         say(f"Interrupted before any verdict; the samples so far are in {folder.path}")
         return stop.exit_code
     report = report_of(both, prelude, pairs, options)
-    report.facts["seconds"] = round(time.monotonic() - begun, 1)
-    _write(folder, report, heads.finished(head))
+    report.facts["seconds"] = round(time.monotonic() - started, 1)
+    _write(folder, report, finished(head))
     _publish(report, options)
     if not options.quiet:
         say(f"Written to {folder.path}")
@@ -125,7 +123,7 @@ def _head(both: Sides, prelude: Prelude, options: AbOptions) -> Run:
         "sides": described(both, options.anonymous),
         "inputs": SUITE.analysis.inputs,
     }
-    return heads.begun(NAME, settings, prelude.facts[CANDIDATE], options.anonymous)
+    return begun(NAME, settings, prelude.facts[CANDIDATE], options.anonymous)
 
 
 def _announce(
@@ -154,7 +152,7 @@ def _announce(
 
 
 def _write(folder: RunFolder, report: Report, head: Run) -> None:
-    folder.write("verdicts.json", json.dumps(verdict_report.document(report), allow_nan=False, indent=2) + "\n")
-    folder.write("table.md", verdict_report.table(report).markdown())
+    folder.write("verdicts.json", json.dumps(document(report), allow_nan=False, indent=2) + "\n")
+    folder.write("table.md", table(report).markdown())
     folder.write_run(head)
     folder.close()

@@ -75,7 +75,7 @@ class PairOptions:
     """How the two are judged, how long that may take, and where verdicts go to."""
 
     margin: float = option(
-        _PAIRS.margin, "Slower by no more than this is no slowdown.", sweep="3%", parse=read_margin, panel=_HOW
+        _PAIRS.margin, "Slower by no more than this is no slowdown.", typed="3%", parse=read_margin, panel=_HOW
     )
     strict: bool = option(False, STRICT, panel=_HOW)
     screen: int = option(_PAIRS.screen, "Pairs of processes for all cases.", minimum=1, panel=_HOW)

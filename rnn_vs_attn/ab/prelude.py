@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rnn_vs_attn.ab import decide as judging
-from rnn_vs_attn.ab import versions as sides
+from rnn_vs_attn.ab import decide, versions
 from rnn_vs_attn.ab.options import SUITE
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Presence, Sides
 from rnn_vs_attn.compare import verdicts
@@ -19,7 +18,7 @@ from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import PairLimits, Turn
 from rnn_vs_attn.models.registry import USER, find
-from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.run import cases
 from rnn_vs_attn.run.cases import AxisValues
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.worker.client import ChildWorker
@@ -53,25 +52,25 @@ def look_at(both: Sides, axes: AxisValues, limits: PairLimits) -> Prelude:
     """Ask both sides what they are, prove that they differ, compare what they compute and what has no noise."""
     workers = both.start()
     try:
-        told = sides.at_once({name: _asking(workers[name], ReadEnvironment(), limits) for name in workers})
+        told = versions.at_once({name: _asking(workers[name], ReadEnvironment(), limits) for name in workers})
         facts = {name: answer.facts for name, answer in told.items()}
         axes = axes | {"device": _devices(workers, axes, limits)}
         SUITE.axes.check(axes)
-        presence = sides.prove(both, workers, axes["model"], limits.timeout)
+        presence = versions.prove(both, workers, axes["model"], limits.timeout)
         prelude = Prelude(facts, axes, presence)
         _check_modules(both, workers, prelude, limits)
         with tempfile.TemporaryDirectory(prefix="rnn-vs-attn-") as home:
             for name, found in presence.items():
                 if not found.on_both:
                     continue
-                for case in sweeps.cases(SUITE, axes | {"model": [name]}):
+                for case in cases.cases_of(SUITE, axes | {"model": [name]}):
                     prelude.outcomes[case] = _outcome(both, workers, case, limits, Path(home) / "outcome.pt")
                     try:
                         prelude.exact += _exact(both, workers, case, limits)
                     except (CaseFault, UserError) as error:
                         prelude.not_exact.setdefault(name, f"at seq_len {case.seq_len}: {error}")
                 if both.repository is not None:  # again, for what is imported when a module is called
-                    sides.prove(both, workers, [name], limits.timeout)
+                    versions.prove(both, workers, [name], limits.timeout)
         return prelude
     finally:
         end(*workers.values())
@@ -100,7 +99,7 @@ def _check_modules(both: Sides, workers: dict[str, ChildWorker], prelude: Prelud
     for name, presence in prelude.presence.items():
         if not presence.on_both or find(name).family != USER:
             continue
-        for case in sweeps.least_cases(SUITE, prelude.axes, model=[name]):
+        for case in cases.least_cases(SUITE, prelude.axes, model=[name]):
             request = Check(About.of(SUITE, case, limits.max_memory))
             for side in both:
                 try:
@@ -133,5 +132,5 @@ def _exact(both: Sides, workers: dict[str, ChildWorker], case: Case, limits: Pai
     """What has no noise, on both sides at once. CaseFault or UserError where one of them cannot."""
     request = Measure(About.of(SUITE, case, limits.max_memory), Turn())
     awake = {name: both.awake(workers, name) for name in (BASELINE, CANDIDATE)}
-    found = sides.at_once({name: _asking(worker, request, limits) for name, worker in awake.items()})
-    return judging.exact(SUITE, case, {name: answer.samples for name, answer in found.items()}, limits.margin)
+    found = versions.at_once({name: _asking(worker, request, limits) for name, worker in awake.items()})
+    return decide.exact(SUITE, case, {name: answer.samples for name, answer in found.items()}, limits.margin)

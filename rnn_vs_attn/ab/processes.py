@@ -66,6 +66,6 @@ class Processes:
             raise Fault(side, CaseFault("failed", str(error))) from None
 
 
-def turn(start: str) -> list[str]:
+def both_from(start: str) -> list[str]:
     """Both sides, beginning with that one."""
     return [BASELINE, CANDIDATE] if start == BASELINE else [CANDIDATE, BASELINE]

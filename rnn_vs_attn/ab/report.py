@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn import units
-from rnn_vs_attn.ab import decide as judging
+from rnn_vs_attn.ab import decide
 from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Sides
-from rnn_vs_attn.compare import report as verdict_report
-from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.compare import report, verdicts
 from rnn_vs_attn.compare.report import Report
 from rnn_vs_attn.machine import environment
-from rnn_vs_attn.run import cases as sweeps
+from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites.case import axes_of
 
 
@@ -34,18 +33,18 @@ def nothing_to_compare(both: Sides, anonymous: bool) -> Report:
 
 def report_of(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions) -> Report:
     gated = not any((options.baseline_python, options.candidate_python))
-    found = [*judging.judge(pairs, gated), *prelude.exact]
-    for case in sweeps.cases(SUITE, prelude.axes):
+    found = [*decide.judge(pairs, gated), *prelude.exact]
+    for case in cases.cases_of(SUITE, prelude.axes):
         if not prelude.presence[case.model].on_both:
-            found += judging.absent(SUITE, case, pairs.passes, prelude.presence[case.model])
+            found += decide.absent(SUITE, case, pairs.passes, prelude.presence[case.model])
     refused = options.require_equal and bool(prelude.differ)
     code = verdicts.exit_code(found, options.strict, new_counts=True)
     if refused and code == verdicts.NO_SLOWER:
         code = verdicts.NO_VERDICT
     if options.aa and code == verdicts.NO_SLOWER and any(c.verdict == verdicts.FASTER for c in found):
         code = verdicts.SLOWER_FOUND
-    calibrations = judging.calibrations(pairs)
-    notes = [*_notes(both, prelude, pairs, calibrations, gated), verdict_report.geometric_mean(found)]
+    calibrations = decide.calibrations(pairs)
+    notes = [*_notes(both, prelude, pairs, calibrations, gated), report.geometric_mean(found)]
     facts = {
         "sides": described(both, options.anonymous),
         "environment": _environment(prelude, options.anonymous),
@@ -66,7 +65,7 @@ def _title(both: Sides, options: AbOptions) -> str:
 
 
 def _notes(
-    both: Sides, prelude: Prelude, pairs: Pairs, calibrations: Sequence[judging.Calibration], gated: bool
+    both: Sides, prelude: Prelude, pairs: Pairs, calibrations: Sequence[decide.Calibration], gated: bool
 ) -> list[str]:
     first, second = pairs.stages
     margin = units.percent(pairs.limits.margin)

@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from rnn_vs_attn.ab.blocks import CaseBlocks, Taken
-from rnn_vs_attn.ab.processes import Fault, Processes, turn
+from rnn_vs_attn.ab.processes import Fault, Processes, both_from
 from rnn_vs_attn.ab.stages import CYCLES, NAME, RATIO, Cell, Observation, Progress, Silence, Stage
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES
 from rnn_vs_attn.compare import verdicts
@@ -26,11 +26,12 @@ from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Axes, Key, Metric, Record, Sample, SampleLine
 from rnn_vs_attn.suites.case import Case, axes_of
 from rnn_vs_attn.suites.suite import Suite
-from rnn_vs_attn.worker import peaks
+from rnn_vs_attn.worker import machine_peaks
 from rnn_vs_attn.worker.client import Worker
-from rnn_vs_attn.worker.protocol import ReadPeak
+from rnn_vs_attn.worker.protocol import ReadMachinePeaks
 
-Peaks = dict[ReadPeak, dict[str, dict[str, float]]]  # of each setting and side the machine's own peaks by their name
+# Of each setting and side the machine's own peaks by their name.
+MachinePeaks = dict[ReadMachinePeaks, dict[str, dict[str, float]]]
 
 
 @dataclass
@@ -107,14 +108,14 @@ class Pairs:
 
     def _stage(self, stage: Stage, cells: Sequence[Cell]) -> None:
         starts = {cell.case: self._starts(stage, str(axes_of(cell.case))) for cell in cells}
-        anchor_starts = self._starts(stage, "anchor")
+        peak_starts = self._starts(stage, "machine peaks")
         for number in range(stage.wanted):
             left = [cell for cell in cells if cell.case not in self.faults]
             if not left:
                 return
             begun = self.clock()
             self.progress.pair_begins(stage, len({cell.case for cell in left}))
-            self._pair(stage, number, left, {c: s[number] for c, s in starts.items()}, anchor_starts[number])
+            self._pair(stage, number, left, {c: s[number] for c, s in starts.items()}, peak_starts[number])
             stage.pairs += 1
             self.folder.write_records(self.records())
             self.progress.pair_ends(stage, self.clock() - begun)
@@ -125,14 +126,12 @@ class Pairs:
         random.Random(f"{self.limits.seed}-{stage.number}-{of}").shuffle(order)
         return order
 
-    def _pair(
-        self, stage: Stage, number: int, cells: Sequence[Cell], starts: dict[Case, str], anchor_start: str
-    ) -> None:
+    def _pair(self, stage: Stage, number: int, cells: Sequence[Cell], starts: dict[Case, str], peak_start: str) -> None:
         begun = self.clock()
         self._check_time()
         index = number if stage.number == 1 else self.limits.screen + number
         self._processes.start(index, max(cell.case.threads for cell in cells))
-        before = self._peaks(cells, turn(anchor_start))
+        before = self._machine_peaks(cells, both_from(peak_start))
         self._start_up.append(self.clock() - begun)
         cases = list(dict.fromkeys(cell.case for cell in cells))
         random.Random(f"{self.limits.seed}-{stage.number}-{number}").shuffle(cases)
@@ -140,7 +139,7 @@ class Pairs:
             self._check_time()
             self.progress.case_begins(case, done)
             self._case(stage, index, case, [cell.name for cell in cells if cell.case == case], starts[case])
-        self._calibrate(stage, index, [before, self._peaks(cells, turn(anchor_start)[::-1])])
+        self._calibrate(stage, index, [before, self._machine_peaks(cells, both_from(peak_start)[::-1])])
         self._processes.end()
 
     def _check_time(self) -> None:
@@ -149,10 +148,10 @@ class Pairs:
 
     # The machine's own peak
 
-    def _peaks(self, cells: Sequence[Cell], order: Sequence[str]) -> Peaks:
+    def _machine_peaks(self, cells: Sequence[Cell], order: Sequence[str]) -> MachinePeaks:
         """As each side's process finds it, for every setting that cells run under."""
-        found: Peaks = {}
-        for setting in peaks.settings(self.suite, {cell.case for cell in cells}):
+        found: MachinePeaks = {}
+        for setting in machine_peaks.settings(self.suite, {cell.case for cell in cells}):
             for side in order:
                 if self._processes.alive(side):
                     until = deadline(self.clock(), self.limits.timeout, "pair")
@@ -165,14 +164,14 @@ class Pairs:
                     found.setdefault(setting, {})[side] = plain
         return found
 
-    def _calibrate(self, stage: Stage, index: int, readings: Sequence[Peaks]) -> None:
+    def _calibrate(self, stage: Stage, index: int, readings: Sequence[MachinePeaks]) -> None:
         """One observation of each kernel: the best of a side's readings at the beginning and end of a pair."""
         for setting in readings[0]:
-            axes = peaks.axes_of_setting(setting)
+            axes = machine_peaks.axes_of_setting(setting)
             both = [found[setting] for found in readings if len(found.get(setting, {})) == len(SIDES)]
             for name in both[0][BASELINE] if both else ():
                 metric = self.suite.metric(name, axes)
-                best = {side: peaks.best(metric, [found[side][name] for found in both]) for side in SIDES}
+                best = {side: machine_peaks.best(metric, [found[side][name] for found in both]) for side in SIDES}
                 for side, value in best.items():
                     self._append({**axes, "side": side}, index, Sample(name, value))
                 key = " ".join([name, *map(str, axes.values())])

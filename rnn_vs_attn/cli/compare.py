@@ -9,15 +9,13 @@ from typing import Annotated
 
 import typer
 
-from rnn_vs_attn import export as exports
 from rnn_vs_attn.ab.options import JUNIT, MARKDOWN, STRICT, SUITE, AbOptions, read_margin
 from rnn_vs_attn.cli.options import Call, command
-from rnn_vs_attn.compare import report as verdict_report
-from rnn_vs_attn.compare import runs as compare
-from rnn_vs_attn.compare import verdicts
-from rnn_vs_attn.compare.report import Report
-from rnn_vs_attn.compare.runs import Rules
+from rnn_vs_attn.compare import machines, series, verdicts
+from rnn_vs_attn.compare.report import Report, publish, write
+from rnn_vs_attn.compare.runs import Rules, report_of, shared_axes
 from rnn_vs_attn.errors import DONE, UserError, unknown
+from rnn_vs_attn.export import FORMATS, exported, named, otava_configuration
 from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report.terminal import Terminal, print_table
@@ -31,14 +29,14 @@ from rnn_vs_attn.text.streams import print_document, print_json, say
 
 
 def _ab(call: Call[AbOptions]) -> int:
-    from rnn_vs_attn.ab import command as ab  # with what draws a bar: --help has no use for it
+    from rnn_vs_attn.ab.command import run  # with what draws a bar: --help has no use for it
 
     words = call.words
     if not words["model"]:
         if not call.options.aa:
             raise UserError("--model is missing: name what to compare, such as --model mypackage.layers:MyMixer")
         words = {**words, "model": ["lstm,attention"]}
-    return ab.run(cases.parse(SUITE, words), call.options)
+    return run(cases.parse(SUITE, words), call.options)
 
 
 ab_command = command(_ab, AbOptions, SUITE.axes.case, defaults={"model": "", "seq_len": "128,512", "threads": "1"})
@@ -54,7 +52,7 @@ class CompareOptions:
     margin: float = option(
         0.03,
         "Worse by no more than this is no slowdown; of times it is widened by the machine's spread from day to day.",
-        sweep="3%",
+        typed="3%",
         parse=read_margin,
         panel=None,
     )
@@ -87,19 +85,19 @@ def run(options: CompareOptions) -> int:
     if len(runs) > 2:
         return _over_time(runs, rules, options)
     baseline, candidate = runs
-    differing = compare.unlike(baseline, candidate)
+    differing = machines.unlike(baseline, candidate)
     names = str(paths[0]), str(paths[1])
     if differing and not options.any_machine:
         return _refuse(names, differing, options)
     if options.history is not None:
-        spread, number = compare.spread_of(options.history, candidate)
+        spread, number = machines.spread_of(options.history, candidate)
         rules = replace(rules, spread=spread, source=f"from {number} runs in {options.history}")
-    report = compare.report(baseline, candidate, names, rules, options.strict, differing)
+    report = report_of(baseline, candidate, names, rules, options.strict, differing)
     return _publish(report, options)
 
 
 def _publish(report: Report, options: CompareOptions) -> int:
-    verdict_report.publish(report, options.markdown, options.junit, options.as_json)
+    publish(report, options.markdown, options.junit, options.as_json)
     return report.code
 
 
@@ -115,7 +113,7 @@ def _rules(margin: float, runs: list[Run]) -> Rules:
     """How runs of one suite are judged."""
     suite = next((s for s in SUITES if s.name == runs[0].suite), None)
     if suite is None:
-        return Rules(margin, compare.shared_axes(runs), calibration=CALIBRATION)
+        return Rules(margin, shared_axes(runs), calibration=CALIBRATION)
     axes = tuple(field.name for field in fields(suite.axes.case))
     return Rules(margin, axes, calibration=CALIBRATION, echoes=frozenset(suite.echoes))
 
@@ -132,12 +130,12 @@ def _refuse(names: tuple[str, str], differing: list[str], options: CompareOption
 
 def _over_time(runs: list[Run], rules: Rules, options: CompareOptions) -> int:
     if options.as_json:
-        print_json({"runs": compare.as_documents(runs)})
+        print_json({"runs": series.as_documents(runs)})
         return DONE
-    table = compare.over_time(runs, [path.name for path in options.runs], rules)
+    table = series.over_time(runs, [path.name for path in options.runs], rules)
     print_table(table, Terminal())
     if options.markdown is not None:
-        verdict_report.write(options.markdown, table.markdown(), "--markdown")
+        write(options.markdown, table.markdown(), "--markdown")
     return DONE
 
 
@@ -146,7 +144,7 @@ def _over_time(runs: list[Run], rules: Rules, options: CompareOptions) -> int:
 
 def export_command(
     runs: Annotated[list[Path], typer.Argument(help="Run folders; otava, csv and parquet take several.")],
-    format: Annotated[str, typer.Option(help=f"One of {', '.join(f.name for f in exports.FORMATS)}.")],
+    format: Annotated[str, typer.Option(help=f"One of {', '.join(f.name for f in FORMATS)}.")],
     output: Annotated[Path | None, typer.Option(help="File to write.", show_default="standard output")] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> int:
@@ -156,29 +154,29 @@ def export_command(
 
 def export(paths: list[Path], name: str, output: Path | None) -> int:
     """`export`; its exit code."""
-    names = [chosen.name for chosen in exports.FORMATS]
+    names = [chosen.name for chosen in FORMATS]
     if name not in names:
         raise unknown("format", name, names)
-    if output is None and exports.named(name).binary:
+    if output is None and named(name).binary:
         raise UserError(f"--format {name} is binary; give a file with --output")
     if name == "otava" and output is not None and output.suffix == ".yaml":
         raise UserError(f"--output {output} is where otava's configuration goes; give a name that ends in .csv")
     runs = [checked_run(path) for path in paths]
-    document = exports.exported(runs, name)
+    document = exported(runs, name)
     if output is None:
         print_document(str(document))
         return DONE
-    series = exports.otava_configuration(runs, str(output)) if name == "otava" else None
-    verdict_report.write(output, document, "--output")
-    if series is not None:
-        _configure(output, *series)
+    written = otava_configuration(runs, str(output)) if name == "otava" else None
+    write(output, document, "--output")
+    if written is not None:
+        _configure(output, *written)
     return DONE
 
 
 def _configure(output: Path, text: str, gaps: list[str]) -> None:
     """Otava's configuration beside the series, and how to call it."""
     configuration = output.with_suffix(".yaml")
-    verdict_report.write(configuration, text, "--output")
+    write(configuration, text, "--output")
     if gaps:
         more = f" and {len(gaps) - 1} more" if len(gaps) > 1 else ""
         say(f"note: not in {configuration}, as some run lacks it: {gaps[0]}{more}")

@@ -99,7 +99,7 @@ def _of_option(field: Field[Any], kind: Any, instead: Any) -> inspect.Parameter:
     if isinstance(default, tuple):
         kind, default = list[str], [",".join(default)]
     elif meta["parse"]:
-        kind, default = (str | None, None) if default is None else (str, meta["sweep"] or str(default))
+        kind, default = (str | None, None) if default is None else (str, meta["typed"] or str(default))
     shown = default[0] if isinstance(default, list) else meta["shown"] if instead is None and meta["shown"] else True
     info = typer.Option(
         meta["flag"] or option_name(field.name),

@@ -45,7 +45,7 @@ def command_of_all(suites: Sequence[Suite]) -> Callable[..., int | None]:
             if call.names:
                 raise UserError(f"{option_name(call.names[0])} goes after {call.subcommand}, not before it")
             return None
-        sweeps = [(s, cases.parse(s, {**cases.defaults(s.axes.case), **call.words})) for s in suites]
-        return group.start_all(sweeps, call.options)
+        runs = [(s, cases.parse(s, {**cases.defaults(s.axes.case), **call.words})) for s in suites]
+        return group.start_all(runs, call.options)
 
     return command(run, GroupOptions, suites[0].axes.case, axes=_OF_ALL)

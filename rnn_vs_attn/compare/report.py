@@ -19,7 +19,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.types import AxisValue
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
-from rnn_vs_attn.text import safe as safe_text
+from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.streams import print_json
 
 MOST_ROWS = 50  # in Markdown; a job summary may have 1 MiB
@@ -169,16 +169,16 @@ def junit(report: Report) -> str:
     counts = {"tests": len(report.found), "failures": number["failure"], "errors": number["error"]}
     attributes = {name: str(value) for name, value in (counts | {"skipped": number["skipped"]}).items()}
     suites = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(suites, "testsuite", {"name": safe_text.xml(report.title), "time": "0"} | attributes)
+    suite = ElementTree.SubElement(suites, "testsuite", {"name": safe.xml(report.title), "time": "0"} | attributes)
     names = varying([c.axes for c in report.found])
     for c in report.ordered:
         label = " ".join([*(f"{name}={c.axes[name]}" for name in names if name in c.axes), c.metric])
         case = ElementTree.SubElement(
             suite,
             "testcase",
-            {"name": safe_text.xml(label), "classname": safe_text.xml(f"rnn_vs_attn.{c.suite}"), "time": "0"},
+            {"name": safe.xml(label), "classname": safe.xml(f"rnn_vs_attn.{c.suite}"), "time": "0"},
         )
-        text = safe_text.xml(_sentence(c))
+        text = safe.xml(_sentence(c))
         if c.verdict in kinds:
             element = ElementTree.SubElement(case, kinds[c.verdict], {"type": c.verdict, "message": text})
             element.text = text
@@ -198,7 +198,7 @@ def annotation(report: Report) -> str:
     kind = {0: "notice", 1: "error"}.get(report.code, "warning")
     worst = [_one(c) for c in report.ordered if c.verdict in (SLOWER, FAILED, MISSING)][:3]
     text = report.headline + "".join(f"; {line}" for line in worst)
-    return f"::{kind} title=rnn-vs-attn::{safe_text.annotation(text)}"
+    return f"::{kind} title=rnn-vs-attn::{safe.annotation(text)}"
 
 
 def _one(c: Comparison) -> str:
@@ -230,7 +230,7 @@ def distribute(report: Report, markdown_file: Path | None, junit_file: Path | No
 
 def write(path: Path, document: str | bytes, option: str, mode: str = "w") -> None:
     """Write a file that an option names. UserError where that cannot be."""
-    content = safe_text.encodable(document).encode() if isinstance(document, str) else document
+    content = safe.encodable(document).encode() if isinstance(document, str) else document
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open(mode + "b") as file:

@@ -1,4 +1,4 @@
-"""`compare`: two stored runs, joined on suite, metric and axes, to verdicts; more than two to a table over time.
+"""`compare`: two stored runs, joined on suite, metric and axes, to verdicts.
 
 Rounds of two runs are not pairs, so the tests are rank-sum tests; and between two days a machine changes by more than
 any test within a run can see, so the margin of times is widened by that spread, and unlike machines are refused.
@@ -6,17 +6,15 @@ any test within a run can see, so the margin of times is widened by that spread,
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from statistics import stdev
 from typing import Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.compare import verdicts
-from rnn_vs_attn.compare.report import Report, geometric_mean, varying
+from rnn_vs_attn.compare.machines import DEFAULT_SPREAD
+from rnn_vs_attn.compare.report import Report, geometric_mean
 from rnn_vs_attn.compare.verdicts import (
     ALPHA,
     FAILED,
@@ -30,16 +28,10 @@ from rnn_vs_attn.compare.verdicts import (
     UNSURE,
     Comparison,
 )
-from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.machine import environment
-from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.query import Group
-from rnn_vs_attn.records.types import ROUND_TIME, Key, Record, Run
-from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.stats import rank_tests
 
-DEFAULT_SPREAD = 0.04  # standard deviation of a machine from day to day where no history tells it
-LEAST_HISTORY = 5
 _ONE_SIDED = 1.645  # standard normal quantile at .95
 _TIMED = ("s", "1/s", "FLOP/s", "B/s")  # units in which the machine of the day has a part
 _WHOLE_CASE = "all metrics"
@@ -71,48 +63,10 @@ class Rules:
         return verdicts.margin_of(self.widened if timed else self.margin, record.scale)
 
 
-# Two machines, or one
-
-
-def unlike(baseline: Run, candidate: Run) -> list[str]:
-    """Facts that must agree and do not, each with both values."""
-    sides = [environment.hard_keys(run.environment) | {"inputs": _inputs(run)} for run in (baseline, candidate)]
-    return [f"{key}: {sides[0][key]} and {sides[1][key]}" for key in sides[0] if sides[0][key] != sides[1][key]]
-
-
 def shared_axes(runs: Sequence[Run]) -> tuple[str, ...]:
     """What all records of models have: it stands for the fields of a case of a suite that this version has not."""
     records = [record for run in runs for record in run.records if "model" in record.axes]
     return tuple(name for name in (records[0].axes if records else ()) if all(name in r.axes for r in records))
-
-
-def _inputs(run: Run) -> str:
-    """Which workload a case's fields stand for: the suite, and the version of how it makes weights and inputs."""
-    return environment.digest({"suite": run.suite, "inputs": run.settings.get("inputs", 1)})[:16]
-
-
-def spread_of(folder: Path, like: Run) -> tuple[float, int]:
-    """The standard deviation of a machine between runs, from those under `folder` that are of the same kind as `like`.
-
-    The root mean square over all timed cases of that of the logarithms of their medians; and the number of runs.
-    UserError where there are too few.
-    """
-    found = [checked_run(file.parent) for file in sorted(folder.glob("*/run.json"))]
-    alike = [run for run in found if run.suite == like.suite and run.status == "complete" and not unlike(run, like)]
-    if len(alike) < LEAST_HISTORY:
-        raise UserError(
-            f"--history {folder} has {len(alike)} complete runs of {like.suite} on this machine, of {len(found)}; "
-            f"{LEAST_HISTORY} or more are needed, or leave it out for the default of {units.percent(DEFAULT_SPREAD)}"
-        )
-    medians: dict[Key, list[float]] = {}
-    for run in alike:
-        for record in run.records:
-            if record.ok and record.unit == "s" and record.median and record.metric != ROUND_TIME:
-                medians.setdefault(record.key, []).append(math.log(record.median))
-    squares = [stdev(values) ** 2 for values in medians.values() if len(values) >= LEAST_HISTORY]
-    if not squares:
-        raise UserError(f"--history {folder} has no timed case in {LEAST_HISTORY} runs; leave it out for the default")
-    return math.sqrt(sum(squares) / len(squares)), len(alike)
 
 
 # Judging
@@ -120,7 +74,7 @@ def spread_of(folder: Path, like: Run) -> tuple[float, int]:
 
 def judge(baseline: Run, candidate: Run, rules: Rules) -> list[Comparison]:
     """A verdict for every metric that two runs share, and a row for every case that only one has or that failed."""
-    before, after = (_by_case(run, rules) for run in (baseline, candidate))
+    before, after = (by_case(run, rules) for run in (baseline, candidate))
     found: list[Comparison] = []
     both: list[tuple[Record, Record]] = []
     for case, records in before.items():
@@ -138,7 +92,7 @@ def judge(baseline: Run, candidate: Run, rules: Rules) -> list[Comparison]:
     return found + _judged(shared, rules, _moved(baseline, candidate, rules))
 
 
-def _by_case(run: Run, rules: Rules) -> dict[Group, dict[Any, Record]]:
+def by_case(run: Run, rules: Rules) -> dict[Group, dict[Any, Record]]:
     """Records of models by the axes of their case, then by metric and added axes.
 
     What is read out of several cases, such as an exponent over lengths, lacks an axis of theirs: it stands in a group
@@ -285,7 +239,7 @@ def _row(record: Record, verdict: str, reason: str, **rest: Any) -> Comparison:
 # The report
 
 
-def report(
+def report_of(
     baseline: Run, candidate: Run, names: tuple[str, str], rules: Rules, strict: bool, differing: Sequence[str]
 ) -> Report:
     """Verdicts and exit code of two runs; differing: hard keys that do not agree, under which nothing is a verdict."""
@@ -321,53 +275,3 @@ def report(
 def interrupted(runs: Sequence[Run], names: Sequence[str]) -> list[str]:
     """The names of runs that were cut off, each once."""
     return list(dict.fromkeys(name for run, name in zip(runs, names, strict=True) if run.status != "complete"))
-
-
-def over_time(runs: Sequence[Run], names: Sequence[str], rules: Rules) -> Table:
-    """Medians of more than two runs side by side, in the order in which they began, and the last against the first."""
-    order = sorted(range(len(runs)), key=lambda i: runs[i].started)
-    cells = [_by_case(runs[i], rules) for i in order]
-    keys = list(dict.fromkeys((case, metric) for run in cells for case, records in run.items() for metric in records))
-    rows = []
-    axes = [dict(case) | dict(metric[1]) for case, metric in keys]
-    shown = varying(axes)
-    for (case, metric), own in zip(keys, axes, strict=True):
-        records = [run.get(case, {}).get(metric) for run in cells]
-        known = next(r for r in records if r is not None)
-        if known.better == "none":
-            continue
-        alike = [r if r is not None and r.ok and r.meaning == known.meaning else None for r in records]
-        medians = [r.median if r is not None else None for r in alike]
-        written = ["–" if m is None else units.of_unit(m, known.unit) for m in medians]
-        rows.append([*(str(own.get(name, "–")) for name in shown), metric[0], *written, _growth(medians, known)])
-    header = [*shown, "metric", *(names[i] for i in order), "last ÷ first"]
-    notes = [
-        "medians; no verdict: give two runs for one, or export --format otava for change points in a long series",
-        *(f"{name} was interrupted and is not whole" for name in interrupted(runs, names)),
-    ]
-    return Table(f"{runs[0].suite}, {len(runs)} runs", header, rows, notes, grouped=False, heads=len(shown) + 1)
-
-
-def _growth(medians: Sequence[float | None], record: Record) -> str:
-    first, last = medians[0], medians[-1]
-    if first is None or last is None:
-        return "–"
-    if record.scale != "ratio":
-        return f"{last - first:+.4g}"
-    return f"{last / first:.3f}" if first > 0 else "–"
-
-
-def as_documents(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """Several runs for `--json`: of each when it began and its medians."""
-    return [
-        {
-            "started": run.started,
-            "status": run.status,
-            "suite": run.suite,
-            "records": [
-                {k: v for k, v in dataclasses.asdict(r).items() if k in ("axes", "metric", "unit", "status", "median")}
-                for r in run.records
-            ],
-        }
-        for run in runs
-    ]

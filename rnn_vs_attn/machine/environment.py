@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn.machine import control_groups
-from rnn_vs_attn.machine.control_groups import read as _read
+from rnn_vs_attn.machine.control_groups import read
 from rnn_vs_attn.units import counted
 
 # Facts that must agree before two runs may be compared; moving readings (clocks, load, free memory) never are.
@@ -70,7 +70,7 @@ def describe(torch_facts: dict[str, Any], anonymous: bool) -> dict[str, Any]:
         "kernel": platform.release(),
         "architecture": platform.machine(),
         "virtual": "hypervisor" in _cpuinfo("flags").split(),
-        "governor": _read(_CPUS / "cpu0/cpufreq/scaling_governor"),
+        "governor": read(_CPUS / "cpu0/cpufreq/scaling_governor"),
         "load": _load(),
         "swap_used": _meminfo("SwapTotal") - _meminfo("SwapFree"),
         "host": socket.gethostname(),
@@ -196,9 +196,9 @@ class CPUState:
 
 def cpu_state() -> CPUState:
     """Ticks stolen by the hypervisor, all ticks, the mean clock where the system tells it, and pauses by quotas."""
-    words = (_read(Path("/proc/stat")) or "").splitlines()[:1]
+    words = (read(Path("/proc/stat")) or "").splitlines()[:1]
     ticks = [int(word) for word in words[0].split()[1:]] if words else []
-    clocks = [_read(cpu / "cpufreq/scaling_cur_freq") for cpu in sorted(_CPUS.glob("cpu[0-9]*"))]
+    clocks = [read(cpu / "cpufreq/scaling_cur_freq") for cpu in sorted(_CPUS.glob("cpu[0-9]*"))]
     known = [int(clock) / 1e3 for clock in clocks if clock]
     return CPUState(
         steal=ticks[7] if len(ticks) > 7 else None,
@@ -240,7 +240,7 @@ def out_of_memory_kills() -> int | None:
     killed = control_groups.out_of_memory_kills()
     if killed is not None:
         return killed
-    for line in (_read(Path("/proc/vmstat")) or "").splitlines():
+    for line in (read(Path("/proc/vmstat")) or "").splitlines():
         if line.startswith("oom_kill "):
             return int(line.split()[1])
     return None
@@ -253,7 +253,7 @@ def _cpu_name() -> str:
 
 
 def _cpuinfo(name: str) -> str:
-    for line in (_read(Path("/proc/cpuinfo")) or "").splitlines():
+    for line in (read(Path("/proc/cpuinfo")) or "").splitlines():
         key, _, value = line.partition(":")
         if key.strip() == name:
             return value.strip()
@@ -262,7 +262,7 @@ def _cpuinfo(name: str) -> str:
 
 def _meminfo(name: str) -> int:
     """Bytes of one entry of /proc/meminfo, 0 where there is none."""
-    for line in (_read(Path("/proc/meminfo")) or "").splitlines():
+    for line in (read(Path("/proc/meminfo")) or "").splitlines():
         if line.startswith(name + ":"):
             return int(line.split()[1]) * 1024
     return 0

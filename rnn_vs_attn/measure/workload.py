@@ -45,6 +45,7 @@ class Workload:
 
     @classmethod
     def of(cls, module: nn.Module, x: Tensor, compiled: bool = False) -> Workload:
+        """Calls of a module with x (B, L, D), and a random gradient of its output for the backward pass."""
         target = torch.compile(module) if compiled else module
         return cls(module, lambda inputs: build.call(target, inputs), x.requires_grad_(), torch.randn_like(x))
 
@@ -53,9 +54,11 @@ class Workload:
         return self.run(self.given)
 
     def train_forward(self) -> Tensor:
+        """The output (B, L, D), with what its backward pass needs."""
         return self.run(self.given)
 
     def backward(self, y: Tensor) -> None:
+        """The gradients of the input and of all parameters."""
         y.backward(self.gradient)
 
     def clear_gradients(self) -> None:

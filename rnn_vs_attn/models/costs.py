@@ -31,6 +31,7 @@ class Shape:
 
     @property
     def tokens(self) -> int:
+        """Of all sequences of a batch."""
         return self.batch_size * self.seq_len
 
 
@@ -43,19 +44,24 @@ class Flops:
 
     @property
     def train(self) -> int:
+        """FLOPs of a forward pass and its backward pass."""
         return self.forward + self.backward
 
 
 class Costs(Protocol):
-    """Closed forms of one model. least_memory: what no call can do without, above its inputs and parameters."""
+    """Closed forms of one model."""
 
-    def num_params(self, shape: Shape) -> int: ...
+    def num_params(self, shape: Shape) -> int:
+        """Elements of all parameters."""
 
-    def flops(self, shape: Shape) -> Flops: ...
+    def flops(self, shape: Shape) -> Flops:
+        """Of the matrix products of one call, a multiply-add being two."""
 
-    def state_size(self, shape: Shape, itemsize: int) -> int: ...
+    def state_size(self, shape: Shape, itemsize: int) -> int:
+        """Bytes that are carried on after `seq_len` tokens. itemsize: bytes of a number."""
 
-    def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int: ...
+    def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
+        """Bytes that no call can do without, above its inputs and parameters."""
 
 
 @dataclass(frozen=True)

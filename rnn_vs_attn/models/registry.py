@@ -53,7 +53,7 @@ class ModelSpec:
     """A model by name.
 
     target: `package.module:Class` or `file.py:Class`, imported in the worker only.
-    layer_type: the row of Table 1 of Vaswani et al. 2017 that is about it, or LINEAR, which it lacks.
+    layer_type: the row of Table 1 of Vaswani et al. 2017 that is about it, or LINEAR_RECURRENCE, which it lacks.
     language_shape: of a language model, its own shape out of what all of them share.
     """
 
@@ -73,7 +73,7 @@ class ModelSpec:
 
 SELF_ATTENTION, RECURRENT = "self-attention", "recurrent"
 CONVOLUTIONAL, RESTRICTED = "convolutional", "self-attention (restricted)"
-LINEAR = "recurrent, linear in its state"
+LINEAR_RECURRENCE = "recurrent, linear in its state"
 
 # Families
 RECURRENCE, CONVOLUTION = "recurrent", "convolution"
@@ -137,7 +137,7 @@ MODELS = (
         name="mingru",
         family=RECURRENCE,
         target="rnn_vs_attn.models.layers.mingru:MinGRU",
-        layer_type=LINEAR,
+        layer_type=LINEAR_RECURRENCE,
         source="Feng et al. 2024 (minGRU), section 3.1",
         complexity=Complexity("O(n d²)", "O(n d)", "O(log n)", "O(n)"),
         costs=costs.LinearRecurrence(),

@@ -60,7 +60,7 @@ class GPTShape:
         return rows * self.d_model + self.non_embedding_params
 
     def forward_flops(self, batch_size: int, seq_len: int) -> int:
-        """Matrix products of one forward pass, the output layer included; a multiply-add is two, pairs j <= i only."""
+        """FLOPs of one forward pass, the output layer included; a multiply-add is two, pairs j <= i only."""
         tokens = batch_size * seq_len
         of_block = (4 * self.d_model + 2 * self.inner_width) * self.d_model
         products = tokens * (self.num_layers * of_block + self.vocab_size * self.d_model)
@@ -168,7 +168,7 @@ class AlbertShape:
         return self.num_params - self.pooler_params + self.head_params
 
     def forward_flops(self, batch_size: int, seq_len: int) -> int:
-        """Matrix products of the layers in one forward pass; sharing changes nothing of it."""
+        """FLOPs of the matrix products of the layers in one forward pass; sharing changes nothing of it."""
         tokens = batch_size * seq_len
         layers = self.num_layers * self.inner_layers
         products = tokens * layers * (4 * self.d_model + 2 * self.inner_width) * self.d_model

@@ -87,7 +87,7 @@ def interval(record: Record | intervals.Estimate, write: Callable[[float], str] 
 UNSETTLED = "too nearly parallel, or too noisy, to tell which one is faster at any of them"
 
 
-def crossing_words(record: Record, name: str, at: str, lengths: str) -> str:
+def said_of_crossing(record: Record, name: str, at: str, lengths: str) -> str:
     """What is said of where `name` and another model cross; at, lengths: what stands before a length, and for several.
 
     What is not settled is undecided, with what is: over which lengths it is settled which of them is faster.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from rnn_vs_attn import units
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.stats.intervals import LEVEL, MIN_ROUNDS
-from rnn_vs_attn.text import safe as safe_text
+from rnn_vs_attn.text import safe
 
 FAULT_WORDS = {"out_of_memory": "out of memory"}
 
@@ -78,10 +78,10 @@ class Table:
 
     def markdown(self) -> str:
         """A GitHub-style table with its caption above and its notes below."""
-        lines = [safe_text.markdown(self.caption), ""]
+        lines = [safe.markdown(self.caption), ""]
         if self.rows:
             lines += [_pipes(self.header), "| --- " * len(self.header) + "|", *(_pipes(row) for row in self.rows)]
-        return "\n".join([*lines, "", *(f"- {safe_text.markdown(note)}" for note in self.notes)]).rstrip() + "\n"
+        return "\n".join([*lines, "", *(f"- {safe.markdown(note)}" for note in self.notes)]).rstrip() + "\n"
 
 
 def rows_of(records: Iterable[Record], case_axes: Sequence[str]) -> list[Row]:
@@ -226,21 +226,21 @@ def _cell(row: Row, column: Column, precision: float | None, notes: _Notes) -> s
 
 
 def _pipes(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(safe_text.markdown(cell).replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(safe.markdown(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
 def to_csv(records: Sequence[Record], case_axes: Sequence[str]) -> str:
     """One line a case: axes, then median, low and high of every metric at full precision, status, error, warnings."""
     rows = rows_of(records, case_axes)
     names = list(dict.fromkeys(key for row in rows for key in row.records))
-    titles = [safe_text.spreadsheet("_".join([metric, *(str(v) for _, v in added)])) for metric, added in names]
+    titles = [safe.spreadsheet("_".join([metric, *(str(v) for _, v in added)])) for metric, added in names]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     ends = ("", "_low", "_high")
     writer.writerow([*case_axes, *(t + end for t in titles for end in ends), "rounds", "status", "error", "warnings"])
     for row in rows:
         line = _csv_line(row, names)
-        writer.writerow([safe_text.spreadsheet(cell) if isinstance(cell, str) else cell for cell in line])
+        writer.writerow([safe.spreadsheet(cell) if isinstance(cell, str) else cell for cell in line])
     return out.getvalue()
 
 

@@ -17,7 +17,7 @@ from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
 
 Words = Mapping[str, Sequence[str] | bool]  # what was typed of each option of a case; bool where it is a switch
-AxisValues = dict[str, list[Any]]  # the values of every axis of a sweep
+AxisValues = dict[str, list[Any]]  # the values of every axis of a run
 ALL_THREADS = "1:0"  # doubling up to all usable cores, for which 0 stands
 
 
@@ -45,7 +45,7 @@ def defaults(case: type[Case]) -> dict[str, list[str] | bool]:
 
 def default_words(field: dataclasses.Field[Any]) -> list[str] | bool:
     """The words of one option of a case where none is typed."""
-    return field.default if isinstance(field.default, bool) else [str(field.metadata["sweep"] or field.default)]
+    return field.default if isinstance(field.default, bool) else [str(field.metadata["typed"] or field.default)]
 
 
 def _values(field: dataclasses.Field[Any], texts: Sequence[str]) -> list[Any]:
@@ -128,10 +128,10 @@ def check_heads(axes: AxisValues) -> None:
 def least_cases(suite: Suite, axes: AxisValues, **given: list[Any]) -> list[Case]:
     """The cases of the first value of every axis, but for those given, at the shortest length."""
     few = {name: values[:1] for name, values in axes.items()}
-    return cases(suite, few | {"seq_len": [min(axes["seq_len"])]} | given)
+    return cases_of(suite, few | {"seq_len": [min(axes["seq_len"])]} | given)
 
 
-def cases(suite: Suite, axes: AxisValues) -> list[Case]:
+def cases_of(suite: Suite, axes: AxisValues) -> list[Case]:
     """The product of all axes, each case complete."""
     products = itertools.product(*axes.values())
     return suite.axes.select(

@@ -13,18 +13,17 @@ from rnn_vs_attn.errors import DONE, UNFINISHED_CASES, CaseFault, Interrupted, U
 from rnn_vs_attn.limits import LOOKS, Limits
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import USER, find
-from rnn_vs_attn.records import head as heads
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
+from rnn_vs_attn.records.head import begun
 from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report.terminal import Terminal
-from rnn_vs_attn.run import cases as sweeps
 from rnn_vs_attn.run import dry_run, output, resuming
-from rnn_vs_attn.run.cases import AxisValues
+from rnn_vs_attn.run.cases import AxisValues, cases_of, check, least_cases
 from rnn_vs_attn.run.estimates import estimates
 from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.options import WHOLE, Part, RunOptions
 from rnn_vs_attn.run.planned import Planned
-from rnn_vs_attn.run.runner import Sweep
+from rnn_vs_attn.run.runner import Runner
 from rnn_vs_attn.run.schedule import Look, Schedule, plans_of
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
@@ -35,8 +34,8 @@ from rnn_vs_attn.worker.protocol import About, Check, ReadEnvironment
 
 def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOLE) -> int:
     """Measure the product of all axes, or list it; the exit code."""
-    begun = time.monotonic()
-    sweeps.check(suite, axes, options.force)
+    started = time.monotonic()
+    check(suite, axes, options.force)
     limits = part.of(options.limits)
     if not suite.precise and limits.rounds is None:
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
@@ -45,9 +44,9 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
     with Workers(suite.timed, options.debug, axes["threads"]) as workers:
         facts = _probe(suite, axes, limits, workers)
         suite.axes.check(axes)
-        cases = sweeps.cases(suite, axes)
+        cases = cases_of(suite, axes)
         looked = estimates(workers.asked, suite, cases, limits)
-        planned = Planned(suite, cases, limits, looked, Schedule.of(looked, limits, begun, workers.start_up))
+        planned = Planned(suite, cases, limits, looked, Schedule.of(looked, limits, started, workers.start_up))
         if not part.after_others:
             _check_starts(planned, workers.start_up)
         if options.dry_run:
@@ -55,7 +54,7 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
             return DONE
         folder = RunFolder.create(options.output) if options.output else new_folder(suite.name)
         settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
-        head = heads.begun(suite.name, settings, facts, options.anonymous)
+        head = begun(suite.name, settings, facts, options.anonymous)
         return _run(planned, folder, head, workers, options, part)
 
 
@@ -79,7 +78,7 @@ def _check_starts(planned: Planned, start_up: float) -> None:
 
 def resume(suite: Suite, options: RunOptions) -> int:
     """Go on with the run in `options.resume`, under its own settings; the exit code."""
-    begun, path = time.monotonic(), options.resume
+    started, path = time.monotonic(), options.resume
     assert path is not None
     stored = resuming.read(suite, path, options.retry)
     if stored.over:
@@ -97,7 +96,7 @@ def resume(suite: Suite, options: RunOptions) -> int:
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
             looked = estimates(workers.asked, suite, stored.cases, limits)
-        schedule = Schedule.of(looked, limits, begun, workers.start_up)
+        schedule = Schedule.of(looked, limits, started, workers.start_up)
         planned = Planned(suite, stored.cases, limits, looked, schedule, lines)
         return _run(planned, RunFolder.reopen(path), head, workers, options)
 
@@ -125,7 +124,7 @@ def _probe(suite: Suite, axes: AxisValues, limits: Limits, workers: Workers) -> 
 def _users_modules(suite: Suite, axes: AxisValues) -> list[Case]:
     """One case of each of the user's own modules and each width, at the shortest length."""
     names = [name for name in axes["model"] if find(name).family == USER]
-    least = sweeps.least_cases(suite, axes, model=names, d_model=axes["d_model"])
+    least = least_cases(suite, axes, model=names, d_model=axes["d_model"])
     return [case for case in least if not suite.only_counts(case)]
 
 
@@ -139,9 +138,9 @@ def _run(
     suite, limits, goes_on = planned.suite, planned.limits, head.status != "complete"
     journal = Journal(suite, planned.cases, folder, planned.lines, over=not goes_on)
     plans = plans_of(planned.looked)
-    sweep = Sweep(journal, limits, head, planned.schedule, workers.next, plans, options.retry)
-    code = _measure(planned, sweep, folder, options) if goes_on else DONE
-    run = sweep.result()
+    runner = Runner(journal, limits, head, planned.schedule, workers.next, plans, options.retry)
+    code = _measure(planned, runner, folder, options) if goes_on else DONE
+    run = runner.result()
     if goes_on:
         output.write(suite, run, folder, limits)
     folder.close()
@@ -165,20 +164,20 @@ def _tell(
     return UNFINISHED_CASES if any(record.status != "ok" for record in run.records) else DONE
 
 
-def _measure(planned: Planned, sweep: Sweep, folder: RunFolder, options: RunOptions) -> int:
+def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOptions) -> int:
     """All rounds that there is time for; the exit code of an interruption, DONE without one."""
     from rnn_vs_attn.run.progress import Shown
 
     suite, limits, err = planned.suite, planned.limits, Terminal(stderr=True)
-    show_first = output.first_table(suite, limits, err, wanted=sweep.rounds == 0 and not options.as_json)
-    folder.write_run(sweep.head)
+    show_first = output.first_table(suite, limits, err, wanted=runner.rounds == 0 and not options.as_json)
+    folder.write_run(runner.head)
     if not options.quiet:
-        output.announce(suite, planned.cases, limits, folder.path, sweep.head, err)
+        output.announce(suite, planned.cases, limits, folder.path, runner.head, err)
     try:
         with Shown(err, limits, 2 if suite.rounds.afterwards else 1, show_first) as shown:
             if not options.quiet:
-                sweep.progress = shown
-            sweep.run()
+                runner.progress = shown
+            runner.run()
     except Interrupted as stop:
         return stop.exit_code
     return DONE

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rnn_vs_attn import units
 from rnn_vs_attn.limits import LOOKS
 from rnn_vs_attn.run.planned import Planned
-from rnn_vs_attn.run.schedule import After, left_out_words
+from rnn_vs_attn.run.schedule import After, said_of_left_out
 from rnn_vs_attn.suites.case import Case, axes_of
 from rnn_vs_attn.text.streams import print_json, show
 
@@ -32,7 +32,7 @@ def tell(planned: Planned, as_json: bool) -> None:
     for case in timed:
         _tell_case(case, units.duration(seconds[case]) if case in planned.looked else "unknown")
     if surplus:
-        show(left_out_words(surplus, limits.to_ask(schedule.needed(0, now, cases))))
+        show(said_of_left_out(surplus, limits.to_ask(schedule.needed(0, now, cases))))
     if counted:
         print(f"{len(counted)} counts beside them")
     _tell_total(timed, sum(seconds.values()), totals)

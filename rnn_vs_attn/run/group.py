@@ -17,19 +17,19 @@ from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text.streams import print_json, say
 
 
-def start_all(sweeps: Sequence[tuple[Suite, AxisValues]], options: GroupOptions) -> int:
+def start_all(runs: Sequence[tuple[Suite, AxisValues]], options: GroupOptions) -> int:
     """Run all suites until one is interrupted; the exit code is that of the last one that did not simply end well.
 
     What one leaves of its time goes to those after it.
     """
-    suites = [suite for suite, _ in sweeps]
+    suites = [suite for suite, _ in runs]
     folders = [options.output and options.output / _short(suite) for suite in suites]
     for folder in filter(None, folders):
         check_folder(folder)
     deadline = time.monotonic() + options.max_seconds
     documents: list[Any] = []
     code = DONE
-    for done, (suite, axes) in enumerate(sweeps):
+    for done, (suite, axes) in enumerate(runs):
         remaining = len(suites) - done
         left = max(0.0, deadline - time.monotonic()) / remaining
         own = dataclasses.replace(options, max_seconds=left, output=folders[done])

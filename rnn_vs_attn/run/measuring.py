@@ -19,7 +19,7 @@ from rnn_vs_attn.run.listener import Progress, Silence
 from rnn_vs_attn.run.schedule import Schedule
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import MEASURE, PEAKS
-from rnn_vs_attn.worker import peaks
+from rnn_vs_attn.worker import machine_peaks
 from rnn_vs_attn.worker.client import Worker
 from rnn_vs_attn.worker.pool import OneAtATime
 from rnn_vs_attn.worker.protocol import About, MakeReady, Measure, Prepare, Release, Request, TimeBlock
@@ -173,17 +173,17 @@ class Measuring:
 
     # The machine's own peak
 
-    def peaks(self, cases: Sequence[Case]) -> list[SampleLine]:
+    def machine_peaks(self, cases: Sequence[Case]) -> list[SampleLine]:
         """A reading of it for each setting that the cases run under."""
         suite, found = self.journal.suite, []
-        for setting in peaks.settings(suite, cases):
+        for setting in machine_peaks.settings(suite, cases):
             self.deadline = deadline(self.clock(), self.limits.timeout, "round")
             try:
                 samples = self._ask(setting).samples
             except CaseFault as error:  # a machine whose peak cannot be measured still runs the cases
                 self._note_once(f"the machine's own peak could not be read: {error}")
                 continue
-            axes, number = peaks.axes_of_setting(setting), self.journal.rounds
+            axes, number = machine_peaks.axes_of_setting(setting), self.journal.rounds
             found += [SampleLine.of(suite.name, axes, number, sample) for sample in samples]
         return found
 
@@ -195,7 +195,7 @@ class Measuring:
         for lines in by_key.values():
             first = lines[0]
             metric = self.journal.suite.metric(first.metric, first.axes)
-            value = peaks.best(metric, [line.value for line in lines if line.value is not None])
+            value = machine_peaks.best(metric, [line.value for line in lines if line.value is not None])
             self.journal.append(SampleLine(first.suite, first.axes, first.metric, first.round, value))
 
     def _note_once(self, text: str) -> None:

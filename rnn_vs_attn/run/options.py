@@ -62,7 +62,7 @@ class EffortOptions:
     precision: float = option(
         _LIMITS.precision,
         "Stop when half of every time's 95 % interval is within this part of its median.",
-        sweep="5%",
+        typed="5%",
         parse=read_precision,
         panel=EFFORT,
     )

@@ -17,10 +17,10 @@ from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.report import layout, plots, tables
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
-from rnn_vs_attn.run.schedule import left_out_words
+from rnn_vs_attn.run.schedule import said_of_left_out
 from rnn_vs_attn.suites.case import Case, untaken
 from rnn_vs_attn.suites.suite import Suite
-from rnn_vs_attn.text import safe as safe_text
+from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.streams import say
 
 _WIDE = 165  # columns of a terminal that shows every column of a table
@@ -99,7 +99,7 @@ def _said_of_left_out(suite: Suite, records: Sequence[Record]) -> list[str]:
     fields: list[dict[str, Any]] = [{name: record.axes[name] for name in _axes_of(suite)} for record in found]
     cases = [suite.axes.case(**given) for given in fields]
     needed = max(int(record.details["needed_seconds"]) for record in found)
-    return [left_out_words(list(dict.fromkeys(cases)), needed)]
+    return [said_of_left_out(list(dict.fromkeys(cases)), needed)]
 
 
 def _axes_of(suite: Suite) -> list[str]:
@@ -113,7 +113,7 @@ def write(suite: Suite, run: Run, folder: RunFolder, limits: Limits) -> None:
     """Tables and plots into the run's folder."""
     shown = [*run.records, *suite.analysis.expand(run.records)]
     folder.write("table.csv", tables.to_csv(shown, _axes_of(suite)))
-    words = "".join(f"- {safe_text.markdown(line)}\n" for line in remarks(suite, run))
+    words = "".join(f"- {safe.markdown(line)}\n" for line in remarks(suite, run))
     every = [table.markdown() for table in tables_of(suite, run.records, limits)]
     summary = [table.markdown() for table in summary_of(suite, run.records)]
     folder.write("table.md", "\n".join([*summary, words, *every] if summary else [*every, words]))

@@ -18,7 +18,7 @@ from rnn_vs_attn.run import cases
 from rnn_vs_attn.run.cases import AxisValues, option_name
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.case import Case
-from rnn_vs_attn.suites.metrics import ANCHORS
+from rnn_vs_attn.suites.metrics import MACHINE_PEAKS
 from rnn_vs_attn.suites.suite import Suite
 
 _MOST_ROUNDS = 100_000
@@ -45,7 +45,7 @@ def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
     head = _head(suite, path)
     try:
         axes = _axes(suite, head.settings["axes"])
-        made, limits = cases.cases(suite, axes), _limits(head.settings["limits"])
+        made, limits = cases.cases_of(suite, axes), _limits(head.settings["limits"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
     if head.settings.get("inputs", 1) != suite.analysis.inputs:
@@ -148,8 +148,8 @@ def _problem(suite: Suite, line: SampleLine, models: set[str]) -> str:
 def _problem_of_case(suite: Suite, line: SampleLine, models: set[str]) -> str:
     """What cannot be in a sample of a case; those of the machine have no model."""
     if "model" not in line.axes:
-        needed = set() if line.metric == ROUND_TIME else set(suite.axes.anchor)
-        of_machine = line.metric == ROUND_TIME or line.metric in {anchor.name for anchor in ANCHORS}
+        needed = set() if line.metric == ROUND_TIME else set(suite.axes.machine)
+        of_machine = line.metric == ROUND_TIME or line.metric in {metric.name for metric in MACHINE_PEAKS}
         return "" if of_machine and line.axes.keys() >= needed else "it is of no case, and does not measure the machine"
     fields = dataclasses.fields(suite.axes.case)
     wrong = next((f.name for f in fields if f.name not in line.axes or not _fits(f, line.axes[f.name])), "")

@@ -39,9 +39,9 @@ class Rounds:
         if self.suite.timed:  # what is not timed does not depend on the process, and a start takes seconds
             self.measuring.start_worker()
         begun = self.clock()
-        readings = self.measuring.peaks(cases)
+        readings = self.measuring.machine_peaks(cases)
         self._time(self._timed(cases), number)
-        self.measuring.keep_best(readings + self.measuring.peaks(cases))
+        self.measuring.keep_best(readings + self.measuring.machine_peaks(cases))
         self._measure_afterwards(number, self._after(number))
         if self.suite.timed:
             self.measuring.end_worker()

@@ -1,4 +1,4 @@
-"""A sweep from its first case to its records: rounds until they are enough, and what is left out of them. No torch."""
+"""A run from its first case to its records: rounds until they are enough, and what is left out of them. No torch."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rnn_vs_attn.run.journal import Journal, same
 from rnn_vs_attn.run.listener import Progress, Silence
 from rnn_vs_attn.run.measuring import Measuring
 from rnn_vs_attn.run.rounds import Rounds
-from rnn_vs_attn.run.schedule import Schedule, left_out_words
+from rnn_vs_attn.run.schedule import Schedule, said_of_left_out
 from rnn_vs_attn.suites.case import Case, axes_of
 from rnn_vs_attn.units import counted
 from rnn_vs_attn.worker.client import Worker
 
 
 @dataclass
-class Sweep:
+class Runner:
     """One run in progress. `start_worker` and `clock` are the seam at which tests put others.
 
     schedule: its time, by that clock; plans: what a look before the run has fixed. retry: measure cases again that
@@ -104,7 +104,7 @@ class Sweep:
         needed = self.limits.to_ask(self.schedule.needed(self.rounds, moment, alive))
         rounds, given = counted(self.limits.wanted_rounds, "round"), self.limits.asked_seconds
         reason = f"left out: {rounds} with it do not fit into --max-seconds {given:g}; {needed} has it"
-        self.progress.note(left_out_words(surplus, needed))
+        self.progress.note(said_of_left_out(surplus, needed))
         for case in surplus:
             fault = CaseFault("timeout", reason)
             self.journal.fault(case, self.rounds, fault, suite.owed(case), needed_seconds=needed)

@@ -102,7 +102,7 @@ def left_out(
     return found
 
 
-def left_out_words(cases: Sequence[Case], needed: int) -> str:
+def said_of_left_out(cases: Sequence[Case], needed: int) -> str:
     """Which cases are missing, and what has them."""
     lengths: dict[str, set[int]] = {}
     for case in cases:

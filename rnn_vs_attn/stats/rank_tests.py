@@ -29,6 +29,7 @@ class Shift:
         return self.low is not None and self.high is not None and -margin < self.low and self.high < margin
 
     def excludes_zero(self) -> bool:
+        """Whether the whole interval lies on one side of 0."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 

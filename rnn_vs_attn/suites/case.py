@@ -19,7 +19,7 @@ def option(
     default: Any,
     help: str,
     *,
-    sweep: str | None = None,
+    typed: str | None = None,
     minimum: float | None = None,
     choices: Sequence[str] = (),
     parse: Callable[[str], Any] | None = None,
@@ -29,11 +29,11 @@ def option(
 ) -> Any:
     """A field of a case, or of a command's options, that is a command-line option.
 
-    sweep: the words that the command takes where none are typed, where they are not those of `default`. parse: from one
+    typed: the words that the command takes where none are typed, where they are not those of `default`. parse: from one
     word to a value, UserError where it cannot be; without it by the type of the default. flag: what is typed, where not
     the field's name; shown: the default in words; panel: the heading in the help text.
     """
-    metadata = {"help": help, "sweep": sweep, "minimum": minimum, "choices": tuple(choices), "parse": parse}
+    metadata = {"help": help, "typed": typed, "minimum": minimum, "choices": tuple(choices), "parse": parse}
     return field(default=default, metadata=metadata | {"flag": flag, "shown": shown, "panel": panel})
 
 
@@ -54,9 +54,9 @@ class Case:
     model: str = option(
         "attention",
         "Models: built-in names, entry points, package.module:Class or file.py:Class.",
-        sweep="rnn,gru,lstm,lstm-cell,attention,attention-naive",
+        typed="rnn,gru,lstm,lstm-cell,attention,attention-naive",
     )
-    seq_len: int = option(64, "Sequence lengths: 512, or 64:4096 (doubling).", sweep="64:1024", minimum=1)
+    seq_len: int = option(64, "Sequence lengths: 512, or 64:4096 (doubling).", typed="64:1024", minimum=1)
     batch_size: int = option(4, "Sequences a batch.", minimum=1)
     d_model: int = option(128, "Width of the input and output.", minimum=1)
     num_heads: int = option(4, "Attention heads; d_model must be divisible by it.", minimum=1)

@@ -21,6 +21,7 @@ class Measurement:
     probe: CaseFault where a user's own module cannot be measured at all; asked before the run.
     trains: whether a round's memory must do for a training pass.
     least_memory: bytes that a case cannot do without, where its model's costs do not say.
+    says_batch: whether the first sample says how a layer treats a batch; elsewhere its blocks do, or `measure` itself.
     """
 
     measure: Callable[[Any, Turn], Iterator[Sample]]
@@ -29,3 +30,4 @@ class Measurement:
     probe: Callable[[Any], None] | None = None
     trains: bool = True
     least_memory: Callable[[Any], int] | None = None
+    says_batch: bool = False

@@ -36,7 +36,7 @@ BANDWIDTH_FRACTION = Metric("bandwidth_fraction", "1", "higher", title="bytes_pe
 # Of the machine
 
 ROUND_METRIC = Metric(ROUND_TIME, "s", "none", title="one round, start-up of its worker aside")
-ANCHORS = (
+MACHINE_PEAKS = (
     Metric("peak_flops", "FLOP/s", "higher", title="the fastest matrix product"),
     Metric("product_flops", "FLOP/s", "higher", title="a matrix product, by the way it takes"),
     Metric("peak_bandwidth", "B/s", "higher", title="a copy, bytes read and written"),

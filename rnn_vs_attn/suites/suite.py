@@ -44,7 +44,7 @@ class CaseAxes:
     row: those that always head a row of the table.
     implied: those that follow from these, and stand in table.csv only.
     compared: axes whose values are compared within a round; cases that differ in them alone are timed in a row.
-    anchor: those that the machine's own peak depends on.
+    machine: those that the machine's own peaks depend on; none where they are not measured.
     complete: fills in the fields of a case that follow from others.
     check: UserError where the values that were given for the axes exclude each other.
     select: which cases of the product of all axes are measured, and what stands beside them.
@@ -57,7 +57,7 @@ class CaseAxes:
     row: tuple[str, ...] = ("model", "seq_len")
     implied: tuple[str, ...] = ()
     compared: tuple[str, ...] = ("model",)
-    anchor: tuple[str, ...] = ()
+    machine: tuple[str, ...] = ()
     complete: Callable[[Any], Any] = lambda case: case
     check: Callable[[Mapping[str, Sequence[Any]]], None] = lambda values: None
     select: Callable[[list[Any]], list[Any]] = lambda cases: cases

@@ -14,7 +14,7 @@ import torch
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.isolation.threads import THREADS
 from rnn_vs_attn.machine import environment, processors
-from rnn_vs_attn.models import load as imports
+from rnn_vs_attn.models import load
 from rnn_vs_attn.worker import protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import Cases
@@ -72,7 +72,7 @@ def _set_torch_up() -> None:
     if usable < environment.affinity_cores():  # torch.compile starts a process for each of those, quota or not
         os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(usable))
     THREADS.watch()
-    imports.start_in(Path.cwd())
+    load.start_in(Path.cwd())
 
 
 def _handlers(sandbox: Sandbox) -> Handlers:
@@ -81,7 +81,7 @@ def _handlers(sandbox: Sandbox) -> Handlers:
     return {
         protocol.ReadEnvironment: questions.environment,
         protocol.ResolveDevice: questions.device,
-        protocol.ReadPeak: questions.peak,
+        protocol.ReadMachinePeaks: questions.machine_peaks,
         protocol.FindOrigin: questions.origin,
         protocol.Check: questions.check,
         protocol.Describe: questions.describe,

@@ -102,7 +102,7 @@ class Cases:
     def measure(self, request: protocol.Measure) -> Samples:
         case, turn, measurement = self._enter(request.about), request.turn, MEASUREMENTS[request.about.suite]
         with kept():
-            self._batches.of_case(case, turn.first)
+            batch = self._batches.of_case(case, turn.first)
         self._sandbox.refuse_what_cannot_fit(case, measurement.trains)
         if measurement.least_memory is not None:
             self._sandbox.refuse(measurement.least_memory(case), measurement.trains)
@@ -113,6 +113,8 @@ class Cases:
         processors.hold(case.threads)
         with kept():
             samples = list(take(case, turn))
+        if measurement.says_batch:
+            samples[0] = replace(samples[0], warnings=[*samples[0].warnings, *batch.warnings])
         told = self._sandbox.leave()
         return Samples(tuple(replace(sample, warnings=[*sample.warnings, *told]) for sample in samples))
 

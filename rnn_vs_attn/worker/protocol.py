@@ -124,7 +124,7 @@ class ResolveDevice(Request[Device]):
 
 
 @dataclass(frozen=True)
-class ReadPeak(Request[Samples]):
+class ReadMachinePeaks(Request[Samples]):
     """The machine's own peak in this round."""
 
     device: str
@@ -219,7 +219,7 @@ REQUESTS: Mapping[str, type[Request[Any]]] = {
     for kind in (
         ReadEnvironment,
         ResolveDevice,
-        ReadPeak,
+        ReadMachinePeaks,
         FindOrigin,
         Check,
         Describe,

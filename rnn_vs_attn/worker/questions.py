@@ -13,8 +13,7 @@ from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.isolation.threads import THREADS
 from rnn_vs_attn.machine import environment, processors
 from rnn_vs_attn.measure import device, machine_peak, memory
-from rnn_vs_attn.models import build
-from rnn_vs_attn.models import load as imports
+from rnn_vs_attn.models import build, load
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import has_state
 from rnn_vs_attn.models.registry import find
@@ -41,7 +40,7 @@ class Questions:
         device.check_dtype(resolved, request.dtype)
         return Device(resolved)
 
-    def peak(self, request: protocol.ReadPeak) -> Samples:
+    def machine_peaks(self, request: protocol.ReadMachinePeaks) -> Samples:
         THREADS.set(request.threads)
         processors.hold(request.threads)
         samples = tuple(machine_peak.samples(torch.device(request.device), device.DTYPES[request.dtype]))
@@ -52,10 +51,10 @@ class Questions:
         spec = find(request.model)
         here = str(Path(sys.executable).resolve()), str(Path(torch.__file__).resolve())
         with self._sandbox.visit(request.model):
-            reason = imports.absent(spec)
+            reason = load.absent(spec)
             if reason:
                 return Origin(*here, None, reason)
-            return Origin(*here, imports.file_of(spec), strays=tuple(imports.loaded_from(request.forbidden)))
+            return Origin(*here, load.file_of(spec), strays=tuple(load.loaded_from(request.forbidden)))
 
     def describe(self, request: protocol.Describe) -> Description:
         spec = find(request.model)
@@ -80,8 +79,9 @@ class Questions:
         CaseFault where it runs over the batch.
         """
         module = build.build(find(name), shape)
+        x = torch.randn(shape.batch_size, shape.seq_len, shape.d_model)  # kept, or another input is at its address
         try:
-            build.call(module, torch.randn(shape.batch_size, shape.seq_len, shape.d_model))
+            build.call(module, x)
             self._batches.of(name, shape, module).refuse()
         except UserError as error:
             raise UserError(f"model {name!r} does not fit: {error}") from None

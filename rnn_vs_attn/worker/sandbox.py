@@ -17,7 +17,7 @@ from rnn_vs_attn.measure import device, memory
 from rnn_vs_attn.measure.conduct.batch_independence import Batch
 from rnn_vs_attn.measure.timing.clock import Clock
 from rnn_vs_attn.measure.workload import Workload
-from rnn_vs_attn.models import load as imports
+from rnn_vs_attn.models import load
 from rnn_vs_attn.models.registry import USER, find
 from rnn_vs_attn.suites.case import ITEMSIZE, Case
 from rnn_vs_attn.units import size
@@ -54,7 +54,7 @@ class Sandbox:
         if self.case is not None:
             self.leave()
         _load_built_in(case.model)
-        self._own.enter(imports.source_of(find(case.model)), case.model)
+        self._own.enter(load.source_of(find(case.model)), case.model)
         THREADS.set(case.threads)
         device.set_precision(getattr(case, "tf32", False))
         on_cpu = case.device == "cpu"
@@ -79,7 +79,7 @@ class Sandbox:
     @contextmanager
     def visit(self, model: str) -> Iterator[None]:
         """Code of a model runs within, for no row; nothing of it stays."""
-        self._own.enter(imports.source_of(find(model)), model)
+        self._own.enter(load.source_of(find(model)), model)
         try:
             with keeping.kept():
                 yield
@@ -107,7 +107,7 @@ def _load_built_in(model: str) -> None:
     """Import a model's code while there is memory for it; a user's own module is imported within the limit."""
     spec = find(model)
     if spec.family != USER:
-        imports.load(spec)
+        load.load(spec)
 
 
 def collect() -> None:

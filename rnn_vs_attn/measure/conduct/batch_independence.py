@@ -48,6 +48,7 @@ class Batch:
 
     @property
     def warnings(self) -> list[str]:
+        """Sentences for the row of a module that treats a batch so."""
         said = [(self.mixes, MIXES), (self.random, RANDOM), (self.keeps_state, KEEPS_STATE)]
         unknown = f"whether it keeps the sequences of a batch apart could not be asked ({self.unknown})"
         return [text for met, text in (*said, (bool(self.unknown), unknown)) if met]

@@ -214,6 +214,7 @@ def remembers_fresh(call: Callable[[Tensor], Any], fresh: FreshInputs) -> bool:
 
 
 def said_of(care: Care) -> list[str]:
+    """Sentences for the row of a module that must be treated so."""
     said = [(care.in_place, IN_PLACE), (care.gradient_in_place, GRADIENT_IN_PLACE), (care.remembers, REMEMBERS)]
     changes = [f"{said_of_changes(care.changes)}, outside of what is timed"] if care.changes else []
     return [text for met, text in said if met] + changes

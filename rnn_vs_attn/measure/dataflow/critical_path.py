@@ -78,6 +78,7 @@ class Chains(Recorder):
         return bool(self.reached.read(tensor).any())
 
     def depth_of(self, tensor: Tensor) -> int:
+        """How many operations its last element waited for."""
         return int(self.depths.read(tensor).max(initial=0))
 
     def record(self, operation: Operation) -> Any:
@@ -86,8 +87,7 @@ class Chains(Recorder):
             given = [tensor for tensor in given if not any(tensor is other for other in operation.written)]
         before = max((self.depth_of(tensor) for tensor in given), default=0)
         reached = any(self.follows(tensor) for tensor in given)
-        out = operation.run()
-        self.witnessed.ran(operation, out)
+        out = self.run(operation)
         if operation.returned_a_view(out):
             return out
         if operation.creates:

@@ -23,11 +23,11 @@ from typing import Any
 import numpy
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure.dataflow.critical_path import SCANS, sequential_forms
-from rnn_vs_attn.measure.dataflow.shadow_memory import Exits, Operation, Recorder, Shadows, tensors_of
+from rnn_vs_attn.measure.dataflow.rerun import SIZES, Rerun
+from rnn_vs_attn.measure.dataflow.shadow_memory import Exits, Operation, Recorder, Shadows
 from rnn_vs_attn.measure.decoder import step
 from rnn_vs_attn.measure.states import differentiable, tensors
 from rnn_vs_attn.measure.timing import decoding
@@ -38,8 +38,6 @@ _BEFORE, _FIRST = 1, 2  # the state before the sequence and the first position, 
 _ZEROS = ("zeros", "new_zeros", "zeros_like")  # what a recurrence begins with in a forward pass
 _TRIES = 3  # inputs more, where no gradient is seen at the first
 _NEVER = 1 << 30  # of what the first position has not come to
-_SIZES = (1.0, 1e12, -1e12)  # of what is added to an input: a weight may be so small that only a large value shows,
-# and of a maximum only one that is larger
 
 
 @dataclass(frozen=True)
@@ -141,6 +139,7 @@ class Routes(Recorder):
         return bool((self.positions.read(tensor) != 0).any())
 
     def mark(self, tensor: Tensor, positions: Any, lengths: Any) -> None:
+        """Note what a tensor depends on, an entry an element, or one for all."""
         self.positions.write(tensor, positions)
         self.lengths.write(tensor, lengths)
 
@@ -161,15 +160,14 @@ class Routes(Recorder):
         known = [(self.positions.read(tensor), self.lengths.read(tensor)) for tensor in operation.given]
         kinds = _kinds(known)
         is_scan = operation.name.rstrip("_") in SCANS and bool(kinds)
-        again = _Again(operation) if len(kinds) > 1 and not is_scan else None
+        again = Rerun(operation) if len(kinds) > 1 and not is_scan else None
         masks = {kind: _masks(known, kind) for kind in kinds} if again else {}
         scanned = self._scanned(operation) if is_scan else None
         self.scans = self.scans or is_scan
-        out = operation.run()
-        self.witnessed.ran(operation, out)
+        out = self.run(operation)
         if operation.returned_a_view(out):
             return out
-        self.runs += 1 + len(_SIZES) * len(masks)
+        self.runs += 1 + len(SIZES) * len(masks)
         results = operation.results(out)
         if again is not None:
             changed = {kind: again.changed(mask) for kind, mask in masks.items()}
@@ -182,8 +180,7 @@ class Routes(Recorder):
 
     def _copied(self, operation: Operation) -> Any:
         """Each element depends on what the one that is written there does, and on nothing that stood there."""
-        source, out = operation.named["src"], operation.run()
-        self.witnessed.ran(operation, out)
+        source, out = operation.named["src"], self.run(operation)
         self.runs += 1
         positions = numpy.bitwise_or.reduce(self.positions.read(source), axis=-1)
         lengths = self.lengths.read(source).min(axis=-1)
@@ -260,58 +257,3 @@ def _joined(positions: Any, of: int, state: bool) -> Any:
 def _is_first(joined: dict[tuple[int, int], Any], depends: dict[tuple[int, int], Any]) -> bool:
     """Whether any element joins the state before the sequence."""
     return any(bool((joined[kind] & depends[kind]).any()) for kind in joined if kind[0] == _BEFORE)
-
-
-class _Again:
-    """An operation with a copy of what it was given, to be run again with some of it changed."""
-
-    def __init__(self, operation: Operation) -> None:
-        self._func = operation.func
-        leaves, self._spec = tree_flatten((operation.args, operation.kwargs))
-        self._written = [next(i for i, leaf in enumerate(leaves) if leaf is tensor) for tensor in operation.written]
-        self._draws = torch.Tag.nondeterministic_seeded in operation.func.tags
-        self._leaves = [_copy(leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
-        self._noise = [_noise(leaf) if isinstance(leaf, Tensor) else None for leaf in leaves]
-        self._expected = self._run(self._leaves)
-
-    def changed(self, masks: list[Any]) -> list[Any]:
-        """For each result, which of its elements are others when the masked elements of the tensors given are."""
-        found: list[Any] = [False] * len(self._expected)
-        for size in _SIZES:
-            left = iter(masks)
-            pairs = zip(self._leaves, self._noise, strict=True)
-            leaves = [_other(x, next(left), size, noise) if isinstance(x, Tensor) else x for x, noise in pairs]
-            for i, (a, b) in enumerate(zip(self._run(leaves), self._expected, strict=True)):
-                found[i] = found[i] | numpy.asarray((a != b) & ~((a != a) & (b != b)))
-        return found
-
-    def _run(self, leaves: list[Any]) -> list[Tensor]:
-        """What it makes of the leaves, which stay as they are, and what it writes."""
-        if self._written:
-            leaves = [_copy(leaf) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
-        args, kwargs = tree_unflatten(leaves, self._spec)
-        if self._draws:
-            torch.default_generator.manual_seed(0)  # the same numbers again; of the CPU alone, which is quick
-        return [*tensors_of(self._func(*args, **kwargs)), *(leaves[i] for i in self._written)]
-
-
-def _copy(tensor: Tensor) -> Tensor:
-    return tensor.detach().clone()
-
-
-def _noise(tensor: Tensor) -> Tensor | None:
-    if not differentiable(tensor):
-        return None
-    return torch.randn(tensor.shape, dtype=tensor.dtype)
-
-
-def _other(tensor: Tensor, mask: Any, size: float, noise: Tensor | None) -> Tensor:
-    """The tensor with other values where the mask is. CaseFault where positions have become whole numbers."""
-    if not mask.any():
-        return tensor
-    where = torch.from_numpy(mask)
-    if tensor.dtype == torch.bool:
-        return tensor ^ where
-    if noise is None:
-        raise CaseFault("unsupported", "it computes indices from its input, along which no route can be followed")
-    return torch.where(where, tensor + size * noise, tensor)

@@ -138,6 +138,12 @@ class Recorder(TorchDispatchMode):
             raise CaseFault("unsupported", f"the operation {operation.name} hides what it does with the sequence")
         return self.record(operation)
 
+    def run(self, operation: Operation) -> Any:
+        """What an operation returns. CaseFault where it read what was never written."""
+        out = operation.run()
+        self.witnessed.ran(operation, out)
+        return out
+
     def follows(self, tensor: Tensor) -> bool:
         """Whether anything of the input came to it."""
         raise NotImplementedError
@@ -174,6 +180,7 @@ class Witnessed:
         self.add([x, *_held(module)])
 
     def add(self, tensors: list[Tensor]) -> None:
+        """What stands in these is known from now on."""
         self._places |= {_place(tensor) for tensor in tensors}
 
     def check(self, operation: Operation) -> None:

@@ -85,6 +85,7 @@ class Adjoint:
 
     @property
     def length(self) -> float:
+        """The Euclidean norm of the state's part, also where its squares are too large for a float."""
         leaves = [leaf.abs() for leaf in self.state if leaf is not None and leaf.numel()]
         most = max((float(leaf.amax()) for leaf in leaves), default=0.0)
         if most == 0 or not math.isfinite(most):

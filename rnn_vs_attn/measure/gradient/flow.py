@@ -51,8 +51,8 @@ def cotangents(num_probes: int, d_model: int, exact: bool, device: torch.device)
     return signs / math.sqrt(num_probes * d_model)
 
 
-def make_ready(module: nn.Module) -> nn.Module:
-    """No dropout; cuDNN's recurrent layers take gradients in training mode only."""
+def without_dropout(module: nn.Module) -> nn.Module:
+    """The module in eval mode, but for recurrent layers, of which cuDNN takes gradients in training mode only."""
     module.eval()
     for layer in module.modules():
         if isinstance(layer, nn.RNNBase) and not layer.dropout:
@@ -60,17 +60,17 @@ def make_ready(module: nn.Module) -> nn.Module:
     return module
 
 
-def flow(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
+def flow_of(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
     """G at all distances for x (1, L, D), within `float64`. CaseFault where the module has no gradient to give."""
     try:
-        return _flow(module.requires_grad_(False), x, cotangents)
+        return _in_float64(module.requires_grad_(False), x, cotangents)
     except RuntimeError as error:
         if isinstance(error, torch.OutOfMemoryError):
             raise
-        return _flow(module.requires_grad_(True), x, cotangents)  # it takes gradients itself
+        return _in_float64(module.requires_grad_(True), x, cotangents)  # it takes gradients itself
 
 
-def _flow(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
+def _in_float64(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
     with torch.enable_grad(), kept():
         changes = changed_by_a_call(module, x)
         warnings = [said_of_changes(changes)] if changes else []

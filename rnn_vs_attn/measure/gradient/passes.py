@@ -38,6 +38,7 @@ def advance(module: nn.Module, x: Tensor, state: Any) -> tuple[Tensor, Any]:
 
 
 def initial_state(module: nn.Module, rows: int) -> Any:
+    """A state of its own that stands before the sequence, of `rows` sequences."""
     standing.put_back(module)
     return copied(mixer.initial_state(module, rows))
 
@@ -55,6 +56,7 @@ def output(module: nn.Module, x: Tensor) -> Tensor:
 
 
 def too_few_digits(dtype: torch.dtype) -> CaseFault:
+    """Why a module that computes in this format has no gradient here, as a fault of its case."""
     name = str(dtype).removeprefix("torch.")
     text = f"it computes in {name} inside, and gradients are measured in float64; let it follow its input's dtype"
     return CaseFault("unsupported", text)

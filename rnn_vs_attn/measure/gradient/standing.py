@@ -38,6 +38,7 @@ def put_back(module: nn.Module) -> None:
 
 
 def names_held(module: nn.Module) -> Sequence[str]:
+    """What of a module is put back before each call; none outside of `held`."""
     return _HELD[module][1] if module in _HELD else ()
 
 

@@ -27,11 +27,14 @@ _CONVOLUTIONS = tuple(f"conv{kind}{n}d" for kind in ("", "_transpose") for n in 
 class Counter(Protocol):
     """What is told of the products that are counted here, and counts none of those that run `aside`."""
 
-    def add(self, flops: int, factors: Sequence[Tensor]) -> None: ...
+    def add(self, flops: int, factors: Sequence[Tensor]) -> None:
+        """A product of these tensors took so many FLOPs."""
 
-    def give_up(self, reason: str) -> None: ...
+    def give_up(self, reason: str) -> None:
+        """There is no number any more."""
 
-    def aside(self) -> AbstractContextManager[None]: ...
+    def aside(self) -> AbstractContextManager[None]:
+        """Within, nothing is counted."""
 
 
 @contextmanager

@@ -62,6 +62,7 @@ class OpCount(TorchDispatchMode):
 
     @property
     def flops(self) -> int | None:
+        """FLOPs of all that was counted; None where something could not be."""
         if not self.counted:
             self.give_up("no matrix product was seen")
         return None if self.reason else self.counted

@@ -23,6 +23,8 @@ _NANO = 1e-9
 
 
 class Clock(Protocol):
+    """How a block of calls is timed on a device; all times in seconds."""
+
     def block(self, workload: Workload, name: str, loops: int) -> Block:
         """Time `loops` calls of the pass `name`."""
 
@@ -119,6 +121,7 @@ class CUDAClock:
 
 
 def clock_for(device: torch.device) -> Clock:
+    """The clock of a CPU or of a CUDA device."""
     return CUDAClock(device) if device.type == "cuda" else CPUClock()
 
 

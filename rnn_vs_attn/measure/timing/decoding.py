@@ -109,10 +109,12 @@ class Steps:
 
     @property
     def median(self) -> float:
+        """Seconds."""
         return median(self.seconds)
 
     @property
     def percentile_95(self) -> float:
+        """Seconds that 95% of the steps take at most."""
         return quantiles(self.seconds, n=20, method="inclusive")[-1]
 
 

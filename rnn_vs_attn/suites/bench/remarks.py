@@ -8,8 +8,8 @@ from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import ATTENTION, BASELINE, PYTHON_LOOPS, RECURRENCE, ModelSpec, find
 from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.report.curves import by_round, crossing_words, curves, interval, named, seq_len_of, unvaried
-from rnn_vs_attn.stats import intervals as stats
+from rnn_vs_attn.report.curves import by_round, curves, interval, named, said_of_crossing, seq_len_of, unvaried
+from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.bench.analysis import expand
 
@@ -59,7 +59,7 @@ def _crossing_lines(records: Sequence[Record]) -> Iterator[str]:
         axes = record.axes
         what = f"{_pass(str(axes['of']))}, {named(axes, *skip)} and {BASELINE}"
         outside = "outside the measured range; " if record.details.get("everywhere") else ""
-        yield f"Crossing, {what}: {outside}{crossing_words(record, str(axes['model']), 'seq_len', 'seq_len')}."
+        yield f"Crossing, {what}: {outside}{said_of_crossing(record, str(axes['model']), 'seq_len', 'seq_len')}."
 
 
 def _exponent_lines(records: Sequence[Record]) -> Iterator[str]:
@@ -73,7 +73,7 @@ def _exponent_lines(records: Sequence[Record]) -> Iterator[str]:
 
 def _claims(records: Sequence[Record]) -> Iterator[str]:
     if not any(r.low is not None for r in measured(records, "train_time")):
-        yield f"No claim is decided: that takes intervals, and they take {stats.MIN_ROUNDS} rounds."
+        yield f"No claim is decided: that takes intervals, and they take {intervals.MIN_ROUNDS} rounds."
         return
     yield from _claim_faster(records)
     yield from _claim_growth(records)
@@ -100,7 +100,7 @@ def _claim_faster(records: Sequence[Record]) -> Iterator[str]:
         sides: dict[str, list[str]] = {"above": [], "below": [], "undecided": []}
         for record in curve:
             result = Estimate(record.median or 0, record.low, record.high, len(record.samples))
-            sides[stats.side_of(result, 1.0)].append(str(record.axes["seq_len"]))
+            sides[intervals.side_of(result, 1.0)].append(str(record.axes["seq_len"]))
         words = (("above", "holds"), ("below", "does not hold here"), ("undecided", "undecided"))
         parts = [f"{word} at seq_len {', '.join(sides[side])}" for side, word in words if sides[side]]
         yield f'Claim "attention trains faster than {named(dict(group), *skip)}": {"; ".join(parts)}.'
@@ -137,8 +137,8 @@ def _claim_memory(records: Sequence[Record]) -> Iterator[str]:
         last = curve[-2:]
         if _spec(curve[0]).family != ATTENTION or len(last) < 2 or min(r.median or 0 for r in last) < 4 * units.MIB:
             continue
-        growth = stats.exponents([seq_len_of(r) for r in last], by_round(last))
-        result = stats.estimate(growth)
+        growth = intervals.exponents([seq_len_of(r) for r in last], by_round(last))
+        result = intervals.estimate(growth)
         verdict = "undecided"
         if result.low is not None and result.high is not None:
             low, high = result.low, result.high
@@ -163,11 +163,11 @@ def _claim_parallel(records: Sequence[Record]) -> Iterator[str]:
         pairs.setdefault(without(record.axes, "threads"), {})[int(record.axes["threads"] or 0)] = record
     for group, by_threads in pairs.items():
         if few in by_threads and many in by_threads:
-            result = stats.ratio(by_threads[few].samples, by_threads[many].samples)
+            result = intervals.ratio(by_threads[few].samples, by_threads[many].samples)
             if result is not None:
                 words = {"above": "gains", "below": "loses", "undecided": "undecided"}
                 what = f"{named(dict(group), 'threads', *skip)} at seq_len {longest:.0f}, {few} to {many} threads"
-                verdict = words[stats.side_of(result, 1.0)]
+                verdict = words[intervals.side_of(result, 1.0)]
                 yield f"Parallelism, {what}: {verdict}, speed-up {interval(result)}."
 
 
@@ -179,7 +179,7 @@ def _claim_loop(records: Sequence[Record]) -> Iterator[str]:
         loops = sorted(measured(records, "train_time", model=spec.name), key=seq_len_of)
         for loop in loops[-1:]:
             fused = times.get(without(loop.axes, "model"))
-            result = stats.ratio(loop.samples, fused.samples) if fused else None
+            result = intervals.ratio(loop.samples, fused.samples) if fused else None
             if result is not None:
                 yield (
                     f"The same {same.upper()} as a Python loop over cells ({spec.name}) takes {interval(result)} times "

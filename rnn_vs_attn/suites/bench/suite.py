@@ -13,13 +13,13 @@ from rnn_vs_attn.suites.bench.case import BenchCase, check
 from rnn_vs_attn.suites.blocks import timed_samples
 from rnn_vs_attn.suites.columns import FORWARD, TRAIN
 from rnn_vs_attn.suites.metrics import (
-    ANCHORS,
     BACKWARD_TIME,
     CROSSING,
     EXPONENT,
     FLOPS,
     FORWARD_TIME,
     HOST_TIME,
+    MACHINE_PEAKS,
     NUM_PARAMS,
     PEAK_MEMORY,
     STATE_SIZE,
@@ -52,14 +52,14 @@ COLUMNS = (
 BENCH = Suite(
     name="bench",
     help="Time and memory of forward, backward and training passes over sequence lengths.",
-    axes=CaseAxes(BenchCase, anchor=("device", "dtype", "threads"), check=check),
+    axes=CaseAxes(BenchCase, machine=("device", "dtype", "threads"), check=check),
     metrics=(
         Measured(FORWARD_TIME, owed=True, precise=True),
         Measured(BACKWARD_TIME, owed=True, precise=True, echo=True),
         Measured(TRAIN_TIME, owed=True, precise=True),
         Measured(PEAK_MEMORY, owed=True),
         Measured(HOST_TIME, echo=True),
-        *rows(COMPILE_TIME, SAVED_BYTES, NUM_PARAMS, WIDTH, FLOPS, STATE_SIZE, *ANCHORS, EXPONENT, CROSSING),
+        *rows(COMPILE_TIME, SAVED_BYTES, NUM_PARAMS, WIDTH, FLOPS, STATE_SIZE, *MACHINE_PEAKS, EXPONENT, CROSSING),
     ),
     rounds=Rounds(
         passes=("forward", "train"),

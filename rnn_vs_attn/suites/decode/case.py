@@ -15,9 +15,9 @@ class DecodeCase(LayerCase):
         "gpt",
         "Language models (gpt, transformer-xl, lstm-lm) and layers: built-in names, entry points, "
         "package.module:Class or file.py:Class with initial_state and step.",
-        sweep="lstm,attention,attention-relative,lstm-lm,gpt,transformer-xl",
+        typed="lstm,attention,attention-relative,lstm-lm,gpt,transformer-xl",
     )
-    seq_len: int = option(64, "Context lengths: 512, or 64:4096 (doubling).", sweep="64,256,1024,4096", minimum=1)
+    seq_len: int = option(64, "Context lengths: 512, or 64:4096 (doubling).", typed="64,256,1024,4096", minimum=1)
     batch_size: int = option(1, "Sequences decoded together.", minimum=1)
     d_model: int = option(256, "Width of the model.", minimum=1)
     threads: int = option(

@@ -10,13 +10,12 @@ from torch import nn
 
 from rnn_vs_attn.isolation.seeds import seed_all
 from rnn_vs_attn.limits import DECODED, Turn
-from rnn_vs_attn.measure.conduct import batch_independence
-from rnn_vs_attn.measure.conduct import decoders as decoder_conduct
+from rnn_vs_attn.measure.conduct import batch_independence, decoders
 from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.device import DTYPES, set_precision
 from rnn_vs_attn.measure.timing import decoding
 from rnn_vs_attn.models import build
-from rnn_vs_attn.models.language import interface as language
+from rnn_vs_attn.models.language import interface
 from rnn_vs_attn.models.registry import LANGUAGE, find
 from rnn_vs_attn.models.shapes import LanguageShape
 from rnn_vs_attn.records.types import Sample
@@ -47,7 +46,7 @@ def module_of(case: DecodeCase) -> nn.Module:
     if spec.family == LANGUAGE:
         room = case.seq_len + DECODED
         size = (case.d_model, case.num_heads, case.num_layers, case.vocab_size)
-        return language.build(spec, LanguageShape(*size, context_len=room, memory_len=case.memory_len))
+        return interface.build(spec, LanguageShape(*size, context_len=room, memory_len=case.memory_len))
     return build.build(spec, case.shape)
 
 
@@ -60,9 +59,9 @@ def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
     """One round: prefills, then steps; the sizes, which have no noise, in the first."""
     with torch.no_grad():
         made = decoder(case, turn.seed)
-        said = decoder_conduct.renew_between_calls(made)
+        said = decoders.renew_between_calls(made)
         if turn.first:
-            said += [*_of_batch(case, made.module).warnings, *decoder_conduct.not_finite(made)]
+            said += [*_said_of_batch(case, made.module), *decoders.not_finite(made)]
         prefills, after = decoding.prefills(made, turn.enough)
         yield Sample("prefill_time", median(prefills), blocks=prefills, warnings=said)
         if turn.first:
@@ -73,13 +72,15 @@ def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
         yield Sample("step_time_p95", steps.percentile_95)
 
 
-def _of_batch(case: DecodeCase, module: nn.Module) -> batch_independence.Batch:
-    """How the module treats a batch. CaseFault where a language model runs over it; of layers that is asked before."""
+def _said_of_batch(case: DecodeCase, module: nn.Module) -> list[str]:
+    """What the row says of how a language model treats a batch. CaseFault where it runs over it; of layers the worker
+    asks that.
+    """
     if find(case.model).family != LANGUAGE:
-        return batch_independence.of(module, case.batch_size, case.seq_len, case.d_model)
+        return []
     found = batch_independence.of_ids(module, case.vocab_size, case.seq_len)
     found.refuse()
-    return found
+    return found.warnings
 
 
-MEASUREMENT = Measurement(measure, probe=probe, trains=False)
+MEASUREMENT = Measurement(measure, probe=probe, trains=False, says_batch=True)

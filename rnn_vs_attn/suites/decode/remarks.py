@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rnn_vs_attn import units
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.report.curves import crossing_words, curves, named, seq_len_of, unvaried
+from rnn_vs_attn.report.curves import curves, named, said_of_crossing, seq_len_of, unvaried
 from rnn_vs_attn.suites.decode.analysis import base_of, bounded, growth
 
 
@@ -21,7 +21,7 @@ def _times(records: Sequence[Record]) -> Iterator[str]:
     for record in (r for r in records if r.metric == "crossing" and r.axes["of"] == "step_time"):
         axes = record.axes
         name, base = named(axes, *skip), base_of(str(axes["model"]))
-        yield f"Time a token, {name} and {base}: {crossing_words(record, name, 'a context of', 'context')}."
+        yield f"Time a token, {name} and {base}: {said_of_crossing(record, name, 'a context of', 'context')}."
 
 
 def _states(records: Sequence[Record]) -> Iterator[str]:

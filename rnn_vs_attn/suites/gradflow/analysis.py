@@ -15,7 +15,7 @@ from typing import Any
 
 from rnn_vs_attn.records.query import Group, derived, measured, without
 from rnn_vs_attn.records.types import Metric, Record
-from rnn_vs_attn.stats import intervals as stats
+from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import Estimate
 
 DECAY = Metric("decay", "1", "none", title="factor a token, from the exponential fit")
@@ -91,22 +91,22 @@ def _laws(suite: str, axes: dict[str, Any], curve: Curve, word: str, upto: dict[
     """The decay, up to where it was fitted if that is not the last distance, and what belongs to the law."""
     slopes = [fit.slope for fit in exponential_fits(curve)]
     factors = [10**slope for slope in slopes]
-    yield derived(DECAY, suite, axes, factors, stats.estimate(factors), **upto)
+    yield derived(DECAY, suite, axes, factors, intervals.estimate(factors), **upto)
     if word == "vanishing":
         lives = [-math.log10(2) / slope if slope < 0 else math.inf for slope in slopes]
-        yield derived(HALF_LIFE, suite, axes, lives, stats.estimate(lives))
+        yield derived(HALF_LIFE, suite, axes, lives, intervals.estimate(lives))
     if word == "polynomial":
         exponents = [fit.slope for fit in power_fits(curve)]
-        yield derived(POWER_EXPONENT, suite, axes, exponents, stats.estimate(exponents))
+        yield derived(POWER_EXPONENT, suite, axes, exponents, intervals.estimate(exponents))
 
 
-def exponential_fits(curve: Curve) -> list[stats.Line]:
-    return [stats.line(curve.distances, values) for values in curve.rounds]
+def exponential_fits(curve: Curve) -> list[intervals.Line]:
+    return [intervals.line(curve.distances, values) for values in curve.rounds]
 
 
-def power_fits(curve: Curve) -> list[stats.Line]:
+def power_fits(curve: Curve) -> list[intervals.Line]:
     logs = [math.log10(distance) for distance in curve.distances]
-    return [stats.line(logs, values) for values in curve.rounds]
+    return [intervals.line(logs, values) for values in curve.rounds]
 
 
 def settled_law(curve: Curve) -> tuple[str, str]:
@@ -119,14 +119,14 @@ def settled_law(curve: Curve) -> tuple[str, str]:
     """
     if len(curve.distances) < LEAST_POINTS:
         return "undecided", f"fewer than {LEAST_POINTS} distances from 1 on have a value"
-    if stats.interval_ranks(len(curve.rounds)) is None:
-        return "undecided", f"{len(curve.rounds)} of the {stats.MIN_ROUNDS} rounds that an interval needs"
+    if intervals.interval_ranks(len(curve.rounds)) is None:
+        return "undecided", f"{len(curve.rounds)} of the {intervals.MIN_ROUNDS} rounds that an interval needs"
     word, reason = law(curve)
     if word in ("flat", "undecided"):
         return word, reason
     fits = power_fits if word == "polynomial" else exponential_fits
     near = Curve(*_near(curve))
-    ratios = stats.estimate([n.slope / w.slope for n, w in zip(fits(near), fits(curve), strict=True)])
+    ratios = intervals.estimate([n.slope / w.slope for n, w in zip(fits(near), fits(curve), strict=True)])
     times, part, shorter_part = _ALIKE[word == "polynomial"]
     if not 1 / times < ratios.median < times:
         return (
@@ -148,7 +148,7 @@ def _near(curve: Curve) -> tuple[list[float], list[list[float]]]:
     return curve.distances[:count], [values[:count] for values in curve.rounds]
 
 
-def _explained(fit: stats.Line, values: Sequence[float]) -> float:
+def _explained(fit: intervals.Line, values: Sequence[float]) -> float:
     """R^2: the part of the variance that a fit explains."""
     return 1 - fit.residual / max(_scatter(values) ** 2 * (len(values) - 1), _NOISE)
 
@@ -163,19 +163,19 @@ def law(curve: Curve) -> tuple[str, str]:
     exponential, power = exponential_fits(curve), power_fits(curve)
     span = curve.distances[-1] - curve.distances[0]
     decades = math.log10(curve.distances[-1] / curve.distances[0])
-    by_exponential = stats.estimate([fit.slope * span for fit in exponential])
-    by_power = stats.estimate([fit.slope * decades for fit in power])
-    scatter = stats.estimate([_scatter(values) for values in curve.rounds])
+    by_exponential = intervals.estimate([fit.slope * span for fit in exponential])
+    by_power = intervals.estimate([fit.slope * decades for fit in power])
+    scatter = intervals.estimate([_scatter(values) for values in curve.rounds])
     if all(_within_band(change) for change in (by_exponential, by_power, scatter)):
         return "flat", ""
-    ahead = stats.estimate(
+    ahead = intervals.estimate(
         [math.log((e.residual + _NOISE) / (p.residual + _NOISE)) for e, p in zip(exponential, power, strict=True)]
     )
-    side = stats.side_of(ahead, 0.0)
+    side = intervals.side_of(ahead, 0.0)
     if side == "undecided":
         return "undecided", "neither an exponential nor a power law fits better, and its scatter or trend is not flat"
     change = by_exponential if side == "below" else by_power
-    direction = {"above": 1, "below": -1}.get(stats.side_of(change, BAND if change.median > 0 else -BAND), 0)
+    direction = {"above": 1, "below": -1}.get(intervals.side_of(change, BAND if change.median > 0 else -BAND), 0)
     if direction * change.median <= 0:
         return "undecided", "the change over the range is not clearly more than a factor of 2"
     if side == "above":

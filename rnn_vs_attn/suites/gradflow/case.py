@@ -30,7 +30,7 @@ class GradflowCase(LayerCase):
     model: str = option(
         "lstm",
         "Models: built-in names, entry points, package.module:Class or file.py:Class.",
-        sweep="rnn,lstm,gru,attention",
+        typed="rnn,lstm,gru,attention",
     )
     seq_len: int = option(
         1024, "Sequence lengths: 512, or 64:4096 (doubling); the last distance is one less.", minimum=2

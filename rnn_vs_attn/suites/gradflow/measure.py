@@ -11,7 +11,7 @@ from torch import nn
 from rnn_vs_attn.errors import CaseFault, first_line
 from rnn_vs_attn.isolation.seeds import seed_all
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.measure.gradient import flow as adjoint
+from rnn_vs_attn.measure.gradient.flow import check, cotangents, float64, flow_of, without_dropout
 from rnn_vs_attn.measure.gradient.norms import Flow
 from rnn_vs_attn.models import build, initialise
 from rnn_vs_attn.models.registry import find
@@ -26,14 +26,14 @@ def module_of(case: GradflowCase) -> nn.Module:
     make = build.build_blocks if case.block else build.build
     module = make(find(case.model), case.shape).double()
     initialise.apply(case.init, module, case.seq_len)
-    return adjoint.make_ready(module.to(case.device))
+    return without_dropout(module.to(case.device))
 
 
 def probe(case: GradflowCase) -> None:
     """CaseFault where a module has no gradient to give; an error of its own is a fault too."""
-    with adjoint.float64():
+    with float64():
         x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
-        adjoint.check(module_of(case), x)
+        check(module_of(case), x)
 
 
 def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
@@ -56,11 +56,11 @@ def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
 
 def _round(case: GradflowCase, seed: int) -> tuple[nn.Module, Flow]:
     seed_all(seed)
-    with adjoint.float64():
+    with float64():
         module = module_of(case)
         x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
-        cotangents = adjoint.cotangents(case.probes, case.d_model, case.exact, x.device)
-        return module, adjoint.flow(module, x, cotangents)
+        probes = cotangents(case.probes, case.d_model, case.exact, x.device)
+        return module, flow_of(module, x, probes)
 
 
 # Distances beside the grid, past and future, of each case: those of its first round, so that all rounds have the same;

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.models import initialisation as initialisations
+from rnn_vs_attn.models import initialisation
 from rnn_vs_attn.models.registry import ATTENTION, BASELINE, RECURRENCE, find
 from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.stats import intervals as stats
+from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.gradflow.analysis import norms_of
 
@@ -74,8 +74,8 @@ def _named(records: Sequence[Record], axes: Group) -> str:
 
 def _definitions(records: Sequence[Record]) -> Iterator[str]:
     inits = dict.fromkeys(str(r.axes["init"]).partition(":")[0] for r in records if "init" in r.axes)
-    for init in initialisations.INITIALISATIONS:
-        if init.name in inits and init.name != initialisations.DEFAULT:
+    for init in initialisation.INITIALISATIONS:
+        if init.name in inits and init.name != initialisation.DEFAULT:
             yield f"init {init.name}: {init.source}."
 
 
@@ -134,7 +134,7 @@ def _overtaken(records: Sequence[Record]) -> Iterator[str]:
 
 def _side(ours: Record, theirs: Record) -> str:
     ratios = [a - b for a, b in zip(ours.samples, theirs.samples, strict=False) if a is not None and b is not None]
-    return stats.side_of(stats.estimate(ratios) if ratios else None, 0.0)
+    return intervals.side_of(intervals.estimate(ratios) if ratios else None, 0.0)
 
 
 def _vanished(records: Sequence[Record]) -> Iterator[str]:
@@ -155,7 +155,7 @@ def _pascanu(records: Sequence[Record]) -> Iterator[str]:
         if largest is None or not largest.ok:  # an edited run may lack it
             continue
         low, high = (None if end is None else round(end, 9) for end in (largest.low, largest.high))  # 1 + 2e-16 is 1
-        side = stats.side_of(Estimate(largest.median or 0, low, high, len(largest.samples)), 1.0)
+        side = intervals.side_of(Estimate(largest.median or 0, low, high, len(largest.samples)), 1.0)
         side = "at" if low == high == 1 else side
         applies = {
             "below": "below 1, which is sufficient for vanishing",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.registry import LINEAR, RECURRENT, SELF_ATTENTION, USER, ModelSpec, find
+from rnn_vs_attn.models.registry import LINEAR_RECURRENCE, RECURRENT, SELF_ATTENTION, USER, ModelSpec, find
 from rnn_vs_attn.suites.case import LayerCase, fixed, option
 
 LAYER, MIXING, GRAPH, ROUTE = "layer", "mixing", "graph", "route"
@@ -27,15 +27,15 @@ class ScalingCase(LayerCase):
     model: str = option(
         "attention",
         "Models: built-in names, entry points, package.module:Class or file.py:Class.",
-        sweep="attention,lstm,conv,attention-local,mingru",
+        typed="attention,lstm,conv,attention-local,mingru",
     )
-    seq_len: int = option(256, "Sequence lengths: 512, or 64:4096 (doubling).", sweep="64:2048", minimum=2)
+    seq_len: int = option(256, "Sequence lengths: 512, or 64:4096 (doubling).", typed="64:2048", minimum=2)
     batch_size: int = option(1, "Sequences a batch.", minimum=1)
-    d_model: int = option(128, "Widths of the input and output: 128, or 64:512 (doubling).", sweep="64:256", minimum=1)
+    d_model: int = option(128, "Widths of the input and output: 128, or 64:512 (doubling).", typed="64:256", minimum=1)
     threads: int = option(
         1,
         "CPU threads; lengths and widths are measured with the fewest of them. 1:0 doubles up to all usable cores.",
-        sweep="1:0",
+        typed="1:0",
         minimum=0,
     )
     part: str = fixed(LAYER)
@@ -103,7 +103,7 @@ def _graphs(case: ScalingCase) -> Iterator[ScalingCase]:
 
 def crosses(spec: ModelSpec) -> bool:
     """Whether it is asked where attention becomes the dearer one: of recurrences and of a user's own modules."""
-    return spec.layer_type in (RECURRENT, LINEAR) or spec.family == USER
+    return spec.layer_type in (RECURRENT, LINEAR_RECURRENCE) or spec.family == USER
 
 
 def owes(case: ScalingCase) -> tuple[str, ...]:

@@ -9,13 +9,13 @@ from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.blocks import timed_samples
 from rnn_vs_attn.suites.columns import FORWARD, TRAIN
 from rnn_vs_attn.suites.metrics import (
-    ANCHORS,
     BACKWARD_TIME,
     CROSSING,
     EXPONENT,
     FLOPS,
     FORWARD_TIME,
     HOST_TIME,
+    MACHINE_PEAKS,
     NUM_PARAMS,
     TRAIN_TIME,
 )
@@ -56,7 +56,7 @@ SCALING = Suite(
         ScalingCase,
         row=("model", "seq_len", "d_model", "part"),
         compared=("model", "part"),
-        anchor=("device", "dtype", "threads"),
+        machine=("device", "dtype", "threads"),
         check=check,
         select=select,
         run_defaults={"rounds": 6, "warm_up": 0.05, "min_blocks": 2, "case_seconds": 0.02},
@@ -66,7 +66,7 @@ SCALING = Suite(
         Measured(BACKWARD_TIME, echo=True),
         Measured(TRAIN_TIME, owed=True, precise=True),
         Measured(HOST_TIME, echo=True),
-        *rows(FLOPS, PROJECTION_FLOPS, NUM_PARAMS, SEQUENTIAL_OPERATIONS, PATH_LENGTH, LAUNCHES, *ANCHORS),
+        *rows(FLOPS, PROJECTION_FLOPS, NUM_PARAMS, SEQUENTIAL_OPERATIONS, PATH_LENGTH, LAUNCHES, *MACHINE_PEAKS),
         *rows(EXPONENT, LAW, CROSSING, FLOP_CROSSING),
         Measured(SPEED_UP, echo=True),
         Measured(EFFICIENCY, echo=True),

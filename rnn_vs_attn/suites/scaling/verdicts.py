@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnn_vs_attn.models.registry import LINEAR, RECURRENT, find
+from rnn_vs_attn.models.registry import LINEAR_RECURRENCE, RECURRENT, find
 from rnn_vs_attn.records.query import derived
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
 from rnn_vs_attn.stats import growth
@@ -50,7 +50,7 @@ def _of_lesson(mine: Sequence[Record]) -> Iterator[Record]:
     """ "A recurrence cannot be parallelised over the sequence", of its chain; "attention gains from threads"."""
     spec = spec_of(mine[0])
     law = law_of(mine, "sequential_operations")
-    if spec.layer_type in (RECURRENT, LINEAR) and law is not None:
+    if spec.layer_type in (RECURRENT, LINEAR_RECURRENCE) and law is not None:
         yield _verdict(mine[0], "a recurrence is sequential", claims.of_law(growth.LINEAR, _decided(law)), "n", law)
     gained = most_threads(mine, "train_time")
     if gained is not None and spec.layer_type:

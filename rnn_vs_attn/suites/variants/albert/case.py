@@ -49,7 +49,7 @@ class AlbertCase(Case):
         "albert-base",
         "Sizes to measure: albert- or bert-, then base, large, xlarge or xxlarge; bert-base+factorised and "
         "bert-base+shared have one of ALBERT's switches on. The published ones are counted anyway.",
-        sweep="albert-base,bert-base,bert-base+factorised,bert-base+shared",
+        typed="albert-base,bert-base,bert-base+factorised,bert-base+shared",
         parse=size,
     )
 

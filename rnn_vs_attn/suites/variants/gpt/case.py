@@ -51,7 +51,7 @@ class GPTCase(Case):
         "gpt2",
         f"Sizes to measure: {', '.join(GPT_SIZES)}, or layers x width with heads of {HEAD_DIM}, such as 4x256; "
         f"the published ones are counted anyway.",
-        sweep="2x128,4x256,6x384,8x512,gpt2",
+        typed="2x128,4x256,6x384,8x512,gpt2",
         parse=size,
     )
 

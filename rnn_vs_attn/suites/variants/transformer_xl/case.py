@@ -20,7 +20,7 @@ class TransformerXLCase(Case):
 
     model: str = fixed("transformer-xl")
     seq_len: int = option(
-        800, "Attention lengths; those of the paper's Table 9.", sweep="800,1800,2800,3800", minimum=2
+        800, "Attention lengths; those of the paper's Table 9.", typed="800,1800,2800,3800", minimum=2
     )
     batch_size: int = option(1, "Sequences a batch.", minimum=1)
     d_model: int = option(128, "Width of both models; feed-forwards are four times as wide.", minimum=1)
@@ -31,7 +31,7 @@ class TransformerXLCase(Case):
         MEMORY,
         "Segments with a memory; a window that is computed anew for each token, or for each half of it; a cache of "
         "keys and values, one token at a time or a segment.",
-        sweep=",".join(METHODS),
+        typed=",".join(METHODS),
         choices=METHODS,
     )
     vocab_size: int = option(256, "Token ids; 256 are bytes.", minimum=2)

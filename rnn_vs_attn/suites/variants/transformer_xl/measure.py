@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.limits import DECODED, Turn
-from rnn_vs_attn.measure.conduct import decoders as decoder_conduct
+from rnn_vs_attn.measure.conduct import decoders
 from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, finite
 from rnn_vs_attn.measure.dataflow.receptive_field import receptive_field
 from rnn_vs_attn.measure.decoder import Decoder
@@ -18,7 +18,7 @@ from rnn_vs_attn.measure.device import DTYPES
 from rnn_vs_attn.measure.timing import calls, decoding
 from rnn_vs_attn.measure.workload import TokenWorkload, filled
 from rnn_vs_attn.models import build
-from rnn_vs_attn.models.language import interface as language
+from rnn_vs_attn.models.language import interface
 from rnn_vs_attn.models.language.transformer_xl import TransformerXL
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.shapes import LanguageShape
@@ -52,7 +52,7 @@ def measure(case: TransformerXLCase, turn: Turn) -> Iterator[Sample]:
     with torch.no_grad():
         if case.method == "cache":
             made = _cached(case, device)
-            said = decoder_conduct.not_finite(made) if turn.first else []
+            said = decoders.not_finite(made) if turn.first else []
             steps = decoding.steps(made, made.prefill(), turn.enough)
             yield Sample("token_time", steps.median, details={"steps": len(steps.seconds)}, warnings=said)
             module = made.module
@@ -73,7 +73,7 @@ def _said_of(made: Any) -> list[str]:
 
 
 def _model(case: TransformerXLCase, context_len: int, memory_len: int, device: torch.device) -> nn.Module:
-    made = language.build(find(case.model), language_shape(case, context_len, memory_len))
+    made = interface.build(find(case.model), language_shape(case, context_len, memory_len))
     return made.to(device=device, dtype=DTYPES[case.dtype]).eval()
 
 
@@ -167,7 +167,7 @@ def peaks(case: TransformerXLCase, turn: Turn) -> Iterator[Sample]:
 
 
 def _maker(case: TransformerXLCase, memory_len: int) -> Callable[[], nn.Module]:
-    return lambda: language.build(find(TransformerXLCase.model), language_shape(case, 0, memory_len))
+    return lambda: interface.build(find(TransformerXLCase.model), language_shape(case, 0, memory_len))
 
 
 def _with_memory(module: nn.Module, memory: list[Tensor] | None) -> Callable[[Tensor], Tensor]:

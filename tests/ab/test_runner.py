@@ -1,0 +1,143 @@
+"""The pairs of `ab` and what is judged from them, with a clock that stands still and workers that measure nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FAKE, fake_cases
+from planted_pairs import Laboratory, slower
+
+from rnn_vs_attn.ab import decide, report
+from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Presence
+from rnn_vs_attn.compare.verdicts import FAILED, MISSING, NEW, SAME, SLOWER
+from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.records.folder import read_samples
+from rnn_vs_attn.records.timing import Care
+from rnn_vs_attn.worker.protocol import (
+    MakeReady,
+    Prepare,
+    ReadMachinePeaks,
+    Release,
+    Request,
+    TimeBlock,
+)
+
+# Order
+
+
+def test_nothing_flagged_is_eight_pairs_of_fresh_processes_and_no_more(laboratory: Laboratory) -> None:
+    found = laboratory.judged("lstm", "gru")
+    assert {c.verdict for c in found.values()} == {SAME}
+    assert {(c.stage, c.values) for c in found.values()} == {(1, 8)}
+    assert len(laboratory.workers) == 16
+
+
+def test_flagged_cases_alone_are_measured_again_on_twenty_fresh_pairs(laboratory: Laboratory) -> None:
+    laboratory.seconds = slower("gru", 1.10)
+    found = laboratory.judged("lstm", "gru")
+    assert (found["gru"].verdict, found["gru"].stage, found["gru"].values) == (SLOWER, 2, 20)
+    assert (found["lstm"].verdict, found["lstm"].stage, found["lstm"].values) == (SAME, 1, 8)
+    assert len(laboratory.workers) == 2 * 28
+    late = [model for pair, model in laboratory.prepared() if pair >= 8]
+    assert set(late) == {"gru"}
+    seeds = [request.seed for _, side, request in laboratory.requests(Prepare) if side == BASELINE]
+    assert sorted(set(seeds)) == list(range(28))
+
+
+def test_what_each_side_needs_renewed_is_seen_in_the_first_pair_and_sent_in_all_later_ones(
+    laboratory: Laboratory,
+) -> None:
+    laboratory.judged("lstm")
+    cares = {(pair, side): ready.care for pair, side, ready in laboratory.requests(MakeReady)}
+    assert cares == {
+        (pair, side): Care(in_place=side == CANDIDATE) if pair else None
+        for pair in range(8)
+        for side in (BASELINE, CANDIDATE)
+    }
+
+
+def test_what_is_to_be_known_of_a_layer_is_noted_once_with_its_side(laboratory: Laboratory) -> None:
+    laboratory.seen = lambda side: ["it works in place"] if side == CANDIDATE else []
+    pairs = laboratory.pairs("lstm")
+    pairs.run()
+    assert pairs.noted == {("lstm", "it works in place"): {CANDIDATE}}
+    assert report.said_of_models(pairs) == ["lstm, candidate: it works in place"]
+
+
+def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:
+    def order(name: str, seed: int) -> list[tuple[int, str, str, Any]]:
+        laboratory = Laboratory(tmp_path / name)
+        laboratory.judged("lstm", "gru", "rnn", seed=seed)
+        return [(pair, side, type(request).__name__, model) for pair, side, request, model in laboratory.asked]
+
+    assert order("a", 1) == order("b", 1) != order("c", 2)
+
+
+# Faults
+
+
+@pytest.mark.parametrize("status", ["crashed", "failed", "out_of_memory", "timeout"])
+@pytest.mark.parametrize("kind", [Prepare, MakeReady, TimeBlock, Release])
+def test_a_fault_of_one_side_costs_its_case_only(laboratory: Laboratory, status: str, kind: type[Request[Any]]) -> None:
+    laboratory.trouble = lambda side, asked, model: (
+        CaseFault(status, "its reason") if (side, asked, model) == (CANDIDATE, kind, "gru") else None
+    )
+    found = laboratory.judged("lstm", "gru", "rnn")
+    assert found["gru"].verdict == FAILED
+    assert found["gru"].reason.startswith(f"candidate: {status}: ")
+    assert (found["lstm"].verdict, found["rnn"].verdict) == (SAME, SAME)
+    assert found["lstm"].values == 8
+    lines = [line for line in read_samples(laboratory.path) if line.status != "ok"]
+    assert {(line.status, line.axes["model"], line.axes["side"]) for line in lines} == {(status, "gru", CANDIDATE)}
+
+
+def test_what_the_user_can_mend_in_one_case_is_its_fault_too(laboratory: Laboratory) -> None:
+    laboratory.trouble = lambda side, asked, model: (
+        UserError("it maps (1, 2) to (3,)") if (side, asked) == (BASELINE, Prepare) else None
+    )
+    row = laboratory.judged("lstm")["lstm"]
+    assert row.verdict == FAILED
+    assert row.reason == "baseline: failed: it maps (1, 2) to (3,)"
+
+
+def test_a_machine_whose_peak_cannot_be_measured_still_compares(laboratory: Laboratory) -> None:
+    laboratory.trouble = lambda side, kind, model: CaseFault("failed", "no peak") if kind is ReadMachinePeaks else None
+    pairs = laboratory.pairs("lstm")
+    pairs.run()
+    pairs.folder.close()
+    assert pairs.peak_unknown == "no peak"
+    assert {c.verdict for c in decide.judge(pairs, gated=True)} == {SAME}
+
+
+def test_an_interruption_ends_both_processes_and_keeps_the_samples(laboratory: Laboratory) -> None:
+    def trouble(side: str, kind: type[Request[Any]], model: str) -> BaseException | None:
+        return KeyboardInterrupt() if kind is TimeBlock and len(laboratory.workers) == 6 else None
+
+    laboratory.trouble = trouble
+    pairs = laboratory.pairs("lstm")
+    with pytest.raises(KeyboardInterrupt):
+        pairs.run()
+    pairs.folder.close()
+    assert not any(worker.alive for worker in laboratory.workers)
+    assert {line.round for line in read_samples(laboratory.path) if line.metric == "ratio"} == {0, 1}
+
+
+# What is not timed
+
+
+@pytest.mark.parametrize(
+    ("presence", "verdict", "said"),
+    [
+        (Presence({BASELINE: "there is no module a.b"}, {}), NEW, "there is no module a.b"),
+        (Presence({CANDIDATE: "a.b has no class"}, {}), MISSING, "a.b has no class"),
+        (Presence({}, {CANDIDATE: "SyntaxError"}), FAILED, "candidate: SyntaxError"),
+    ],
+)
+def test_a_model_on_one_side_is_a_row_with_its_reason(presence: Presence, verdict: str, said: str) -> None:
+    found = decide.absent(FAKE, fake_cases("lstm")[0], FAKE.rounds.passes, presence)
+    assert [(c.metric, c.verdict, c.reason) for c in found] == [
+        ("forward_time", verdict, said),
+        ("train_time", verdict, said),
+    ]

@@ -1,0 +1,188 @@
+"""Small versions of the harness programs: what they print, and that a missed target is exit 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from paths import ROOT
+
+BENCHMARKS = ROOT / "benchmarks"
+HARNESS = BENCHMARKS / "harness"
+LIBRARIES = {"alternating", "reporting", "resampling", "transformer_xl_oracle"}  # and what makes a file of answers
+
+# Asks every program for its help, in one process.
+HELP = """
+import contextlib, importlib, inspect, io, json, sys
+names = sys.argv[1:]
+found = {}
+for name in names:
+    program, said = importlib.import_module(name), io.StringIO()
+    sys.argv = [name, "--help"]
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(said):
+        program.main()
+    found[name] = [said.getvalue(), inspect.isgeneratorfunction(program.figures)]
+print(json.dumps(found))
+"""
+
+# A program that dies over its second figure, without writing out what it still holds back.
+DIES = """
+import os
+from reporting import Figure, parsed, parser, report
+def figures():
+    yield Figure("first", 1.0, "< 2", True)
+    os._exit(7)
+report(figures(), [], parsed(parser("")))
+"""
+
+
+def harness(program: str, *words: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and document of a program run with --json."""
+    command = [sys.executable, str(HARNESS / program), "--json", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Code that finds the programs by their names."""
+    paths = [str(BENCHMARKS.parent), str(HARNESS), str(BENCHMARKS / "peers")]
+    surroundings = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": ""}
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=surroundings)
+
+
+def test_every_program_says_what_it_takes_and_makes_its_figures_one_by_one() -> None:
+    programs = {file.stem for folder in ("harness", "peers") for file in (BENCHMARKS / folder).glob("*.py")}
+    done = python(HELP, *sorted(programs - LIBRARIES))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) == programs - LIBRARIES
+    for name, (said, one_by_one) in found.items():
+        assert "--json" in said, name
+        assert "With --quick targets are shown and not judged" in said, name
+        assert one_by_one, name
+
+
+@pytest.mark.parametrize(("words", "mark"), [([], "met   "), (["--quick"], "-     ")])
+def test_a_figure_is_there_before_the_next_one_is_made(words: list[str], mark: str) -> None:
+    done = python(DIES, *words)
+    assert done.returncode == 7
+    assert done.stdout == f"{mark}  first: 1 (target < 2{', not judged' * bool(words)})\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "size", "code", "met"),
+    [("", 1, 1, False), ("--size 3", 3, 0, True), ("--quick", 2, 0, None), ("--quick --size 1", 1, 0, None)],
+)
+def test_a_target_is_judged_unless_it_is_quick(words: str, size: int, code: int, met: bool | None) -> None:
+    made = """
+from reporting import Figure, parsed, parser, report
+options = parser("")
+options.add_argument("--size", type=int, default=1)
+given = parsed(options, size=2)
+report([Figure("size", given.size, ">= 2", given.size >= 2), Figure("no target", 5)], [], given)
+"""
+    done = python(made, "--json", *words.split())
+    first, second = json.loads(done.stdout)["figures"]
+    assert (first["value"], done.returncode, first["met"], second["met"]) == (size, code, met, None)
+
+
+@pytest.mark.slow
+def test_accuracy_has_a_ratio_with_its_interval_for_every_cell() -> None:
+    _, document = harness("accuracy.py", "--model", "lstm", "--seq-len", "64", "--alternations", "6")
+    assert [cell["model"] for cell in document["details"]] == ["lstm"]
+    for cell in document["details"]:
+        assert cell["forward_low"] <= cell["forward"] <= cell["forward_high"]
+        assert cell["train_low"] <= cell["train"] <= cell["train_high"]
+
+
+@pytest.mark.slow
+def test_a_missed_target_is_exit_1() -> None:
+    words = ["--model", "attention", "--seq-len", "16", "--alternations", "1", "--worst-within", "0"]
+    code, document = harness("accuracy.py", *words)
+    assert code == 1
+    assert not document["figures"][1]["met"]
+
+
+def test_the_peak_of_naive_attention_is_within_5_percent_of_the_arithmetic() -> None:
+    code, document = harness("memory.py", "--model", "attention-naive", "--at-most", "1024")
+    assert code == 0
+    assert {row["pass"] for row in document["details"]} == {"forward", "train"}
+    assert all(row["arithmetic"] > 64 for row in document["details"])
+
+
+@pytest.mark.slow
+def test_the_parts_of_a_round_add_up_to_at_most_its_wall_time() -> None:
+    small = "--model lstm --seq-len 16 --rounds 1 --d-model 16 --threads 1".split()
+    _, document = harness("cost.py", "--share", "0", "--", *small)
+    spent = document["details"][0]
+    assert spent["rounds"] == 1
+    assert 0 < spent["timed"] < spent["measured"] <= 1
+    figures = {figure["name"]: figure for figure in document["figures"]}
+    assert figures["torch in the parent process"]["met"]
+
+
+@pytest.mark.slow
+def test_gradients_are_compared_with_a_pass_a_distance_and_with_a_bare_pass() -> None:
+    """Ratios with their intervals, whatever the machine does meanwhile; seconds are nowhere."""
+    _, document = harness("gradient.py", *"--quick --lengths 64 128".split())
+    keys = ("speed_up", "bare_passes", "longer")
+    for key, found in zip(keys, document["details"], strict=False):
+        assert found["low"] <= found[key] <= found["high"]
+    assert 0 < document["details"][3]["peak_gib"] < 1
+    assert document["figures"][1]["name"] == "gradflow ÷ a bare pass (lstm, seq_len 64, 8 probes)"
+    assert "seconds" not in str(document)
+
+
+def test_crossings_of_planted_curves_are_seldom_wrong() -> None:
+    code, document = harness("simulation.py", "--of", "crossings", "--runs", "2")
+    assert code == 0
+    wrong = {f["name"]: f["value"] for f in document["figures"] if f["name"].endswith("wrong")}
+    assert len(wrong) == 16
+    assert max(wrong.values()) <= 0.07
+    asked = [f for f in document["figures"] if f["target"] == ">= 0.9"]
+    assert len(asked) == 4
+    assert all(f["value"] >= 0.9 for f in asked)
+
+
+def test_sides_are_taken_in_turn_and_the_first_turn_does_not_count() -> None:
+    done = python(
+        """
+import json
+from alternating import flipped, in_turn, ratio
+said, order = iter(range(100)), []
+def side(name):
+    def call():
+        order.append(name)
+        return float(next(said))
+    return call
+found = in_turn({"a": side("a"), "b": side("b")}, 3)
+twice = ratio(iter([9.0, 2.0, 6.0]).__next__, iter([1.0, 1.0, 2.0]).__next__, 2)
+print(json.dumps([order, found, twice.median, list(flipped("xyz", 2))]))
+"""
+    )
+    order, found, twice, orders = json.loads(done.stdout)
+    assert order == ["a", "b", "b", "a", "a", "b", "b", "a"]
+    assert found == {"a": [3, 4, 7], "b": [2, 5, 6]}
+    assert (twice, orders) == (2.5, ["xyz", "zyx"])
+
+
+def test_resampled_calls_find_what_is_planted_and_no_more() -> None:
+    done = python(
+        """
+import json, random
+from resampling import PAIRS, resampled
+draw = random.Random(0)
+pairs = [{f"pass {i}": draw.gauss(0, 0.02) for i in range(3)} for _ in range(40)]
+print(json.dumps([PAIRS.screen, PAIRS.confirm, resampled(pairs, 30, 0.03), resampled(pairs, 30, 0.03, 0.1)]))
+"""
+    )
+    screen, confirm, alike, slowed = json.loads(done.stdout)
+    assert (screen, confirm) == (8, 20)
+    assert (alike[0], slowed[0]) == (0, 1)
+    assert alike[1][0] == 0 < alike[1][1] < slowed[1][0] < slowed[1][1] == 1

@@ -1,0 +1,21 @@
+"""Help texts hold no markup."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from rnn_vs_attn.cli import app
+
+
+def test_no_help_text_holds_markup_or_a_code_of_an_emoji() -> None:
+    """The command line's own texts go through a console that would take it for such."""
+    import typer
+
+    def texts(command: object) -> list[str]:
+        own = [getattr(command, "help", "") or "", getattr(command, "epilog", "") or ""]
+        own += [getattr(parameter, "help", "") or "" for parameter in getattr(command, "params", ())]
+        return own + [text for sub in getattr(command, "commands", {}).values() for text in texts(sub)]
+
+    found = texts(typer.main.get_command(app.app))
+    assert len(found) > 100
+    assert [text for text in found if Text.from_markup(text).plain != text] == []

@@ -1,0 +1,144 @@
+"""Peaks of memory against arithmetic; limits."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure import memory
+from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.suites.bench import measure
+from rnn_vs_attn.suites.bench.case import BenchCase
+
+# Memory
+
+
+def run_alone(code: str) -> str:
+    """Code in a process of its own: the precise allocator cannot be undone."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")
+def test_peak_is_what_a_known_call_takes_also_after_the_heap_has_holes() -> None:
+    code = """
+import torch
+from rnn_vs_attn.measure import memory
+junk = [torch.ones(3000 + 7 * i) for i in range(4000)]
+del junk[::2]
+def call():
+    a = torch.ones(24 << 18)
+    b = a + 1
+    del a
+    return torch.ones(4 << 18)
+call()
+print(*memory.peaks([call, call], torch.device("cpu")))
+"""
+    for peak in map(int, run_alone(code).split()):
+        assert peak == pytest.approx(48 << 20, rel=0.02)
+
+
+@pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")
+@pytest.mark.parametrize(("model", "seq_len"), [("attention-naive", 1024), ("attention", 4096)])
+def test_attentions_peak_agrees_with_the_arithmetic(model: str, seq_len: int) -> None:
+    code = f"""
+import torch
+from rnn_vs_attn.measure import memory
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.measure import measure
+torch.set_num_threads(2)
+case = BenchCase({model!r}, {seq_len}, device="cpu", threads=2)
+for _ in range(2):
+    print(*(sample.value for sample in measure(case, Turn(1, first=False))))
+"""
+    forward, _, train = map(int, run_alone(code).splitlines()[-1].split())
+    costs, shape = find(model).costs, BenchCase(model, seq_len).shape
+    assert forward == pytest.approx(costs.least_memory(shape, 4, train=False), rel=0.05)
+    assert train == pytest.approx(costs.least_memory(shape, 4, train=True), rel=0.05)
+
+
+@pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")
+def test_the_peak_of_a_compiled_pass_is_not_that_of_its_compilation() -> None:
+    """Each mode is compiled at its first call; that of inference was the one whose peak was taken: 32 MiB."""
+    code = """
+import torch
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.measure import measure
+def compiled(module):
+    seen = set()
+    def call(x):
+        if torch.is_grad_enabled() not in seen:
+            seen.add(torch.is_grad_enabled())
+            torch.ones(8 << 20)
+        return module(x)
+    return call
+torch.compile = compiled
+torch.set_num_threads(1)
+case = BenchCase("lstm", 8, d_model=16, device="cpu", threads=1, compile=True)
+print(*(sample.value for sample in measure(case, Turn(1, first=False))))
+"""
+    forward, backward, train = map(int, run_alone(code).split())
+    assert max(forward, backward, train) < 1 << 20
+
+
+def test_saved_bytes_of_a_known_chain() -> None:
+    """exp keeps its output, sin its input: the same tensor, counted once; the module's input is not counted."""
+    workload = Workload.of(nn.Identity(), torch.randn(2, 4, 8))
+    workload.run = lambda x: x.exp().sin()
+    assert memory.saved_bytes(workload) == 2 * 4 * 8 * 4
+
+
+def test_saved_bytes_of_naive_attention_hold_the_weights() -> None:
+    case = BenchCase("attention-naive", 256, device="cpu", threads=1)
+    saved = memory.saved_bytes(measure.workload(case, 0))
+    square = 4 * 4 * 256 * 256 * 4
+    copies = 4 * (4 * 256 * 128 * 4)  # Q scaled, K, V and the mixed values
+    assert saved == square + copies + 256 * 256
+
+
+def test_a_limit_turns_a_large_allocation_into_an_error() -> None:
+    code = """
+import torch
+from rnn_vs_attn.measure import memory
+memory.limit(64 << 20)
+try:
+    torch.ones(256 << 20)
+    print("taken")
+except RuntimeError as error:
+    print("refused")
+memory.limit(None)
+torch.ones(64 << 20)
+"""
+    assert run_alone(code) == "refused"
+
+
+def test_a_limit_that_the_user_set_holds_and_comes_back() -> None:
+    code = """
+import resource
+import torch
+from rnn_vs_attn.measure import memory
+own = memory._proc_status("VmData") + (128 << 20)
+resource.setrlimit(resource.RLIMIT_DATA, (own, resource.RLIM_INFINITY))
+found = []
+for most in (16 << 20, 1 << 40, None):
+    memory.limit(most)
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    found.append(soft < own if most == 16 << 20 else (soft, hard) == (own, resource.RLIM_INFINITY))
+print(found)
+"""
+    assert run_alone(code) == "[True, True, True]"
+
+
+@pytest.mark.cuda
+def test_cuda_peak_is_exact() -> None:
+    case = BenchCase("attention-naive", 1024, device="cuda", threads=1)
+    first, second = ([s.value for s in measure.measure(case, Turn(1, first=False))] for _ in range(2))
+    assert first == second

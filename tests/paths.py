@@ -1,0 +1,10 @@
+"""Where things lie in a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
+REFERENCE = ROOT / "results/reference"
+USER_MODULES = TESTS / "user_modules"

@@ -1,0 +1,138 @@
+"""An interrupted run taken up again, as it was asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from edited_runs import called, edited
+from fakes import (
+    BLOCKS,
+    CALL,
+    fault,
+)
+from laboratory import MODELS, Laboratory, faults, found, in_the_third_round, num_rounds, seconds_for
+
+from rnn_vs_attn.limits import Plan
+from rnn_vs_attn.records.folder import read_run
+from rnn_vs_attn.records.types import ROUND_TIME, Run
+from rnn_vs_attn.run import resuming
+from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
+from rnn_vs_attn.worker.protocol import MakeReady, Measure, Prepare, Release, TimeBlock
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("run.json", lambda h: h["settings"].pop("axes"), "its settings do not fit"),
+        ("run.json", lambda h: h["settings"].update(limits={"budget": {}, "rounds": "six"}), "its settings do not fit"),
+        ("run.json", lambda h: h["settings"]["limits"].update(timeout=-1), "limits hold -1"),
+        ("run.json", lambda h: h["settings"]["axes"].update(seq_len=[0]), "0 is no value of --seq-len"),
+        ("run.json", lambda h: h["settings"]["axes"].update(seq_len=[True]), "True is no value of --seq-len"),
+        ("run.json", lambda h: h["settings"]["axes"].update(model=["lstmm"]), "did you mean 'lstm'?"),
+        ("run.json", lambda h: h["settings"]["axes"].update(d_model=64), "axes.d_model is no list of values"),
+        ("samples.jsonl", lambda s: s.update(round=10**12), "line 1 is damaged: there is no round 1000000000000"),
+        ("samples.jsonl", lambda s: s.update(round=-1), "there is no round -1"),
+        ("samples.jsonl", lambda s: s.update(metric="tempo"), "gradflow has no metric 'tempo'"),
+        ("samples.jsonl", lambda s: s.update(blocks=[-1.0]), "is -1 s, which cannot be"),
+        ("samples.jsonl", lambda s: s["axes"].update(model="gru-x"), "its model is none that this run has"),
+        ("samples.jsonl", lambda s: s["axes"].pop("seq_len"), "its seq_len is none that this run has"),
+        ("samples.jsonl", lambda s: s["axes"].pop("model"), "it is of no case"),
+        ("samples.jsonl", lambda s: s.update(value="0.5"), "value: Input should be a valid number"),
+    ],
+)
+def test_a_run_that_cannot_be_resumed_is_one_sentence(
+    name: str, change: Callable[[Any], Any], said: str, gradflow: Path
+) -> None:
+    def changed(value: Any) -> Any:
+        change(value)
+        return value
+
+    code, out, err = called("gradflow", "--resume", str(edited(gradflow, name, changed)))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+
+
+def test_a_whole_run_is_resumed_as_it_was_asked_for(gradflow: Path) -> None:
+    taken = resuming.read(GRADFLOW, gradflow)
+    assert [case.model for case in taken.cases] == ["rnn", "lstm", "gru", "attention"]
+    assert taken.limits.rounds == 6
+    assert len(taken.lines) == len((gradflow / "samples.jsonl").read_text().splitlines())
+    assert (
+        taken.head.settings["axes"] == json.loads((gradflow / "run.json").read_text())["settings"]["axes"] | taken.axes
+    )
+
+
+def test_resume_repeats_the_unfinished_round_whole_and_no_finished_one(lab: Laboratory) -> None:
+    lab.interrupt(at=in_the_third_round, rounds=4)
+    lab.resume(rounds=4)
+    for kind in (Prepare, Measure):
+        assert {request.round for request in lab.machine.asked(kind)} == {2, 3}
+        assert sorted(lab.machine.models(kind, round=2)) == sorted(MODELS)
+
+
+def test_resume_ends_with_the_same_cases_and_rounds_as_an_undisturbed_run(lab: Laboratory, tmp_path: Path) -> None:
+    lab.interrupt(at=in_the_third_round, rounds=4)
+    resumed = lab.resume(rounds=4)
+    undisturbed = Laboratory(tmp_path / "undisturbed").run(rounds=4)
+    assert resumed.status == "complete"
+    assert summary(read_run(lab.path)) == summary(resumed) == summary(undisturbed)
+
+
+def summary(run: Run) -> set[tuple[Any, ...]]:
+    return {(r.key, r.status, tuple(r.samples) if r.metric != ROUND_TIME else len(r.samples)) for r in run.records}
+
+
+def test_resume_takes_its_plans_from_the_samples(lab: Laboratory) -> None:
+    lab.interrupt(at=in_the_third_round, rounds=4)
+    lab.resume(rounds=4)
+    plans = [request.request.plan for request in lab.machine.asked(MakeReady)]
+    assert plans == [Plan(40, BLOCKS)] * len(plans)
+    assert {request.request.loops for request in lab.machine.asked(TimeBlock)} == {40}
+
+
+def test_resume_of_a_run_without_a_finished_round_begins_again(lab: Laboratory) -> None:
+    lab.interrupt(at=lambda request: str(request) == "TimeBlock train", rounds=2)
+    resumed = lab.resume(rounds=2)
+    assert {request.round for request in lab.machine.asked(Prepare)} == {0, 1}
+    assert resumed.status == "complete"
+    assert faults(resumed) == []
+
+
+def test_resume_does_not_try_a_failed_case_again(lab: Laboratory) -> None:
+    gru_crashes = fault("crashed", "no", Prepare, "gru", number=0)
+    lab.interrupt(at=lambda request: request.round == 1, trouble=gru_crashes, rounds=3)
+    resumed = lab.resume(rounds=3)
+    assert "gru" not in lab.machine.models(Prepare)
+    assert {record.axes["model"] for record in faults(resumed)} == {"gru"}
+
+
+def test_a_fault_in_a_round_that_was_repeated_without_it_does_not_stay(lab: Laboratory) -> None:
+    """gru crashes in a round that is cut off; when that round is repeated it runs, and has to run on from there."""
+    gru_crashes = fault("crashed", "no", Prepare, "gru", number=0)
+    lab.interrupt(at=lambda request: request.kind is Measure, trouble=gru_crashes, rounds=3)
+    lab.interrupt(at=lambda request: request.round == 1, rounds=3)
+    assert "gru" in lab.machine.models(Release, round=0)
+    resumed = lab.resume(rounds=3)
+    assert found(resumed, "train_time", "gru").samples == [pytest.approx(CALL)] * 3
+    assert faults(resumed) == []
+
+
+def test_a_resumed_run_that_had_enough_measures_nothing(lab: Laboratory) -> None:
+    lab.run(rounds=2)
+    resumed = lab.resume(rounds=2)
+    assert lab.machine.requests == []
+    assert (num_rounds(resumed), resumed.status) == (2, "complete")
+
+
+def test_a_run_whose_first_round_takes_longer_than_it_may_is_complete_after_a_few_resumes(lab: Laboratory) -> None:
+    """A record of a case that was not reached says: --resume goes on."""
+    limits = {"rounds": 1, "max_seconds": seconds_for(1.5)}
+    run = lab.run(**limits)
+    for _ in range(2 * len(MODELS)):
+        run = lab.resume(**limits)
+    assert run.status == "complete"
+    assert faults(run) == []

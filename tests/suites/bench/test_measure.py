@@ -1,0 +1,53 @@
+"""What the worker measures of a case of `bench`: states, widths, blocks."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.models.build import build
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.suites.bench import measure
+from rnn_vs_attn.suites.bench.case import BenchCase
+
+
+def test_state_size_of_a_users_module_is_read_from_its_steps() -> None:
+    module, x = build(find("layers:RunningMean"), Shape(3, 8, 16)), torch.randn(3, 8, 16)
+    assert measure.state_size(module, x, 4096) == 3 * 16 * 4
+
+
+def test_state_size_that_grows_is_carried_on_to_the_length() -> None:
+    class Cache(nn.Module):
+        def initial_state(self, batch_size: int) -> torch.Tensor:
+            return torch.zeros(batch_size, 0, 16)
+
+        def step(self, x_t: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return x_t, torch.cat([state, x_t[:, None]], 1)
+
+    assert measure.state_size(Cache(), torch.randn(3, 8, 16), 100) == 3 * 100 * 16 * 4
+
+
+def test_state_size_is_absent_without_steps() -> None:
+    assert measure.state_size(nn.Linear(16, 16), torch.randn(3, 8, 16), 100) is None
+
+
+def test_match_params_gives_the_workload_the_chosen_width() -> None:
+    case = BenchCase("lstm", 8, device="cpu", threads=1, match="params")
+    assert measure.workload(case, 0).x.shape[-1] == 90
+    samples = {s.metric: s.value for s in measure.measure(dataclasses.replace(case, seq_len=4), Turn()) if not s.axes}
+    assert samples["width"] == 90
+
+
+@pytest.mark.cuda
+def test_cuda_blocks_have_device_and_host_time() -> None:
+    from rnn_vs_attn.measure.timing.clock import clock_for
+
+    case = BenchCase("attention", 256, device="cuda", dtype="bfloat16", threads=1)
+    block = clock_for(torch.device("cuda")).block(measure.workload(case, 0), "train", 5)
+    assert 0 < block.backward < block.seconds
+    assert block.host > 0

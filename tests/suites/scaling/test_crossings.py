@@ -1,0 +1,92 @@
+"""From which length attention takes longer or has more FLOPs, planted and by formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from fakes import of_rounds
+from planted_scaling import ROUNDS, only, timed
+
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.suites import layer_passes
+from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.suites.scaling import measure as scaling
+from rnn_vs_attn.suites.scaling.analysis import derive
+from rnn_vs_attn.suites.scaling.case import LAYER, ScalingCase
+from rnn_vs_attn.suites.scaling.suite import SCALING
+
+# FLOPs, counted on the modules themselves
+
+
+def counted_records(names: list[str], lengths: list[int], widths: list[int]) -> list[Record]:
+    """FLOPs by the counter of operations alone, of built-in models too."""
+    found = []
+    for case in (ScalingCase(m, n, 1, d, device="cpu") for m in names for n in lengths for d in widths):
+        counters = layer_passes.count_operations(scaling.workload(case, 0), None)
+        for name, counter in zip(SCALING.rounds.passes, counters, strict=True):
+            axes = axes_of(case) | {"pass": name}
+            found.append(of_rounds(SCALING.metric("flops", axes), axes, {0: counter.flops}))
+    return found
+
+
+def test_flops_cross_at_four_times_the_width_by_formula_and_by_count() -> None:
+    """8 n d^2 + 2 n (n + 1) d against 16 n d^2: equal at n + 1 = 4 d, so n = 4 d is the first with more."""
+    records = counted_records(["attention", "lstm"], [64, 128, 256, 512], [16, 32])
+    found = {
+        (r.axes["d_model"], r.axes["pass"], r.axes["by"]): r.median
+        for r in derive(records)
+        if r.metric == "flop_crossing"
+    }
+    assert found[16, "forward", "formula"] == found[16, "forward", "count"] == 64
+    assert found[32, "forward", "formula"] == found[32, "forward", "count"] == 128
+    for width in (16, 32):
+        ours, theirs = find("attention").costs, find("lstm").costs
+        above = [
+            n for n in range(1, 400) if ours.flops(Shape(1, n, width)).train > theirs.flops(Shape(1, n, width)).train
+        ]
+        assert found[width, "train", "formula"] == found[width, "train", "count"] == above[0]
+
+
+GRID = ([64, 128, 256, 512, 1024, 2048], [64, 128, 256])
+
+
+def test_crossings_over_widths_are_judged_against_the_width() -> None:
+    def time(model: str, n: int, d: int, threads: int) -> float:
+        return 1e-9 * n * n * d if model == "attention" else 1e-9 * n * d**2 * (2 if d < 200 else 0.75)
+
+    records = timed(time, {"attention": LAYER, "lstm": LAYER}, *GRID)
+    found = derive(records)
+    for width, expected, word in ((128, 256, "holds"), (256, 192, "does not hold here")):
+        record = only(found, "crossing", of="forward_time", d_model=width)
+        assert record.median == pytest.approx(expected)
+        claim = "cheaper while n < d, crossing, forward_time"
+        assert only(found, "verdict", claim=claim, d_model=width).text == word
+
+
+def crossed(at: Callable[[int], float], lengths: list[int], width: int, rounds: int = len(ROUNDS)) -> str:
+    """The verdict where attention takes at(n) and lstm n."""
+    records = timed(
+        lambda m, n, d, t: 1e-6 * (at(n) if m == "attention" else n),
+        {"attention": LAYER, "lstm": LAYER},
+        lengths,
+        [width],
+        rounds=ROUNDS[:rounds],
+    )
+    found = derive(records)
+    return only(found, "verdict", claim="cheaper while n < d, crossing, forward_time", d_model=width).text
+
+
+def test_a_crossing_is_a_claim_about_what_lies_below_it() -> None:
+    lengths = [128, 256, 512, 1024, 2048]
+    assert crossed(lambda n: n * n / 600, lengths, 512) == "holds"
+    assert crossed(lambda n: n * n / 300, lengths, 512) == "does not hold here"
+    assert crossed(lambda n: 600, lengths, 512) == "does not hold here"  # slower below 600, and faster beyond
+    assert crossed(lambda n: n * n / 600, lengths, 64) == "undecided"  # no length below d
+    assert crossed(lambda n: n / 2, lengths, 64) == "undecided"
+    assert crossed(lambda n: n / 2, lengths, 1024) == "holds"
+    assert crossed(lambda n: 2 * n, lengths, 1024) == "does not hold here"
+    assert crossed(lambda n: n / 2, lengths, 1024, rounds=5) == "undecided"
+    assert crossed(lambda n: 300 if n < 1024 else n * 2, lengths, 2048) == "undecided"  # more than one crossing
