@@ -17,6 +17,7 @@ import os
 import random
 import runpy
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -96,6 +97,7 @@ class Children:
             os.kill(pid, signal.SIGKILL)
         for pid in self._asked:
             os.waitpid(pid, 0)
+        shutil.rmtree(Path(self._listener.getsockname()).parent, ignore_errors=True)  # a killed test could not
         os._exit(0)
 
 

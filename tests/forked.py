@@ -11,7 +11,6 @@ import atexit
 import json
 import os
 import select
-import shutil
 import signal
 import socket
 import struct
@@ -140,7 +139,6 @@ def launch(
 def servers() -> Servers:
     """Those of this process, started when first asked for. They end with it: their standard input does then."""
     folder = Path(tempfile.mkdtemp(prefix="forked-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     variables = {name: value for name, value in os.environ.items() if name not in _READ_LATE}
     for kind in ("commands", "workers"):
         with socket.socket(socket.AF_UNIX) as listener:

@@ -38,7 +38,7 @@ class Stored:
     over: bool = False
 
 
-def read(suite: Suite, path: Path, retry: bool) -> Stored:
+def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
     """The run of a suite in folder `path`. UserError where it is another suite's, damaged, or of other inputs, or where
     it is to go on with other metrics. retry: whether it goes on with what failed.
     """
