@@ -181,7 +181,7 @@ def test_a_metric_has_one_definition() -> None:
     """In all suites that have one of its name, and where it is of two it stands in suites/metrics.py."""
     owners: dict[str, list[Suite]] = {}
     shared = {metric.name: metric for metric in vars(metrics).values() if isinstance(metric, metrics.Metric)}
-    shared |= {anchor.name: anchor for anchor in metrics.ANCHORS}
+    shared |= {peak.name: peak for peak in metrics.MACHINE_PEAKS}
     for suite in SUITES:
         names = [row.metric.name for row in suite.metrics]
         assert len(names) == len(set(names))
