@@ -13,7 +13,7 @@ from edited_runs import called
 from paths import TESTS
 
 from rnn_vs_attn import export
-from rnn_vs_attn.compare import runs as compare
+from rnn_vs_attn.compare import runs
 from rnn_vs_attn.compare.verdicts import MISSING, NEW
 from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.folder import RunFolder, has_other_names, read_run, read_samples
@@ -120,8 +120,8 @@ def test_single_calls_are_never_held_against_blocks() -> None:
     old = checked_run(OLD / "variants-gpt")
     names = {"forward_call_time": "forward_time", "train_call_time": "train_time"}
     new = replace(old, records=[replace(r, metric=names.get(r.metric, r.metric)) for r in old.records])
-    rules = compare.Rules(0.03, tuple(old.records[0].axes))
-    found = compare.judge(old, new, rules)
+    rules = runs.Rules(0.03, tuple(old.records[0].axes))
+    found = runs.judge(old, new, rules)
     verdicts = {(row.metric, row.verdict) for row in found}
     assert verdicts >= {(name, MISSING) for name in names} | {(name, NEW) for name in names.values()}
     assert not {row.metric for row in found if row.verdict not in (MISSING, NEW)} & {*names, *names.values()}
