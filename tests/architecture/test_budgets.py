@@ -127,7 +127,7 @@ NAMESAKES = Counter(file.stem for file in FILES)  # modules of one name
 
 
 def renamed(tree: ast.Module) -> list[str]:
-    """What is imported of this project under another name, but where a name is that of several and told by its folder."""
+    """What is imported of this project under another name, but where several have that name and a folder tells them."""
     found = [(node, alias) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names]
     return [
         f"{node.module}.{alias.name} as {alias.asname}"
