@@ -18,7 +18,7 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.case import axes_of
-from rnn_vs_attn.suites.scaling import measure as scaling
+from rnn_vs_attn.suites.scaling import measure
 from rnn_vs_attn.suites.scaling.case import ScalingCase
 from rnn_vs_attn.suites.scaling.suite import SCALING
 
@@ -46,7 +46,7 @@ def exact_records(names: list[str], lengths: list[int], widths: list[int]) -> li
         for length in lengths:
             for width in widths:
                 case = ScalingCase(name, length, 1, width, device="cpu", window=16)
-                for sample in scaling.measure(case, Turn(0)):
+                for sample in measure.measure(case, Turn(0)):
                     axes = axes_of(case) | sample.axes
                     found.append(of_rounds(SCALING.metric(sample.metric, axes), axes, {0: sample.value}))
     return found

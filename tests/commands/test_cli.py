@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import signal
@@ -12,24 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from command import PROGRAM, QUICK, TINY, assert_one_sentence, run, run_process
 from paths import USER_MODULES
-from rich.console import Console
 
 from rnn_vs_attn.cli import app
-from rnn_vs_attn.cli.models import model_row, print_models
-from rnn_vs_attn.limits import Plan
 from rnn_vs_attn.machine import environment
-from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.language.albert import Albert
-from rnn_vs_attn.models.registry import BUILT_IN, find
-from rnn_vs_attn.models.shapes import AlbertShape
+from rnn_vs_attn.models.registry import BUILT_IN
 from rnn_vs_attn.records.migrations import SCHEMA
-from rnn_vs_attn.records.timing import Block, Ready
-from rnn_vs_attn.suites.bench.case import BenchCase
-from rnn_vs_attn.suites.blocks import timed_samples
-from rnn_vs_attn.suites.case import warnings_for
 
 
 @pytest.mark.parametrize(
@@ -173,16 +161,6 @@ def test_dry_run_lists_the_cases_and_measures_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_first_call_under_compile_is_a_sample_of_its_own_and_no_time_of_a_pass() -> None:
-    block = Block(seconds=0.001, backward=0.0005, host=None, wall=0.001)
-    ready = Ready(Plan(loops=1, num_blocks=1), warm_up_seconds=0.1, warm_seconds=0.1, compile_seconds=3.0)
-    samples = timed_samples("train", [block], ready)
-    assert {s.metric: s.value for s in samples} == {"train_time": 0.001, "backward_time": 0.0005, "compile_time": 3.0}
-    assert [s.axes for s in samples if s.metric == "compile_time"] == [{"pass": "train"}]
-    (warning,) = warnings_for(BenchCase("lstm", 8, device="cpu", threads=1, compile=True))
-    assert "not compiled" in warning
-
-
 @pytest.mark.slow
 def test_compile_time_is_apart_and_a_kernel_it_cannot_touch_is_said(tmp_path: Path) -> None:
     words = ["bench", *TINY, "--model", "lstm,attention", "--seq-len", "8", "--rounds", "1", "--compile", "--json"]
@@ -208,27 +186,6 @@ def test_models_lists_every_model_with_its_facts() -> None:
     assert unknown == {(name, "train_flops") for name in ("lstm-lm", "gpt", "transformer-xl", "albert")}
     assert [row["name"] for row in rows if not row["decodes"]] == ["albert"]
     assert {row["name"]: row["commands"] for row in rows}["albert"] == ["variants albert"]
-
-
-@pytest.mark.parametrize(("d_model", "num_layers"), [(64, 1), (128, 3)])
-def test_parameters_of_albert_are_those_of_the_module(d_model: int, num_layers: int) -> None:
-    row = model_row(find("albert"), Shape(1, 48, d_model, 4, num_layers), named=True, debug=False)
-    with torch.device("meta"):
-        module = Albert(AlbertShape(num_layers, d_model, 4, vocab_size=256, context_len=48))
-    assert row["num_params"] == sum(parameter.numel() for parameter in module.parameters())
-
-
-def test_a_narrow_terminal_shows_every_model_and_all_of_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At 60 columns, by rich as on a terminal: names and numbers whole, and every line within the width."""
-    shape = Shape(1, 512, 128, 4, 1)
-    rows = [model_row(spec, shape, named=False, debug=False) for spec in BUILT_IN]
-    out = Console(file=io.StringIO(), force_terminal=True, width=60, color_system=None)
-    monkeypatch.setattr("rnn_vs_attn.cli.models.Terminal", lambda: out)
-    print_models(rows, shape)
-    text = out.file.getvalue()
-    assert max(map(len, text.splitlines())) <= 60
-    whole = [row["name"] for row in rows] + [f"{row['num_params']:,}" for row in rows] + ["FLOPs (train)", "commands"]
-    assert [word for word in whole if word not in text] == []
 
 
 def test_models_describes_a_users_module_and_shows_a_broken_plug_in(tmp_path: Path) -> None:

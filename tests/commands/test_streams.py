@@ -17,8 +17,6 @@ import pytest
 from command import PROGRAM, TINY, run
 from planted_runs import record, stored, values
 
-from rnn_vs_attn.text import streams
-
 PLAIN = " ".join(PROGRAM)
 ASCII = {"PYTHONIOENCODING": "ascii"}
 POSIX = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -148,12 +146,6 @@ def test_a_name_that_is_no_text_here_is_one_sentence(tmp_path: Path) -> None:
     assert "use a locale of UTF-8" in done.stderr
 
 
-def test_a_sign_without_a_likeness_stands_as_its_escape() -> None:
-    assert streams.in_letters_of("ascii", "±5% ÷ – é\ud800") == r"+/-5% / - \xe9\ud800"
-    assert streams.in_letters_of("latin-1", "±5% ÷ – é") == "±5% ÷ - é"
-    assert streams.in_letters_of("utf-8", "±5% ÷ – é") == "±5% ÷ – é"
-
-
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_what_is_written_is_there_before_the_process_ends(unbuffered: str) -> None:
     """The first table came a round late where PYTHONUNBUFFERED is set, as it is in many containers."""
@@ -165,30 +157,6 @@ def test_what_is_written_is_there_before_the_process_ends(unbuffered: str) -> No
 
 
 # One by one
-
-
-def test_a_stream_takes_all_after_its_reader_has_gone() -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    taker = streams._Takes(writing)
-    assert taker.write(b"abc") == 3
-    assert isinstance(taker.error, BrokenPipeError)
-    assert taker.write(memoryview(b"de")) == 2
-    os.close(writing)
-
-
-def test_a_terminal_that_does_not_wait_gets_every_byte() -> None:
-    """A pipe that is full says so in place of waiting; it is emptied from another process."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with subprocess.Popen(["wc", "-c"], stdin=reading, stdout=subprocess.PIPE, text=True) as counter:
-        os.close(reading)
-        taker = streams._Takes(writing)
-        assert taker.write(b"x" * (1 << 20)) == 1 << 20
-        os.close(writing)
-        counted, _ = counter.communicate()
-    assert taker.error is None
-    assert int(counted) == 1 << 20
 
 
 def test_a_terminal_of_sixty_columns_is_asked_for_its_width(undecided: str) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planted_runs import MACHINE, RULES, record, run_of, stored, values
+from planted_runs import RULES, record, run_of, stored, values
 
-from rnn_vs_attn.compare import machines, series
 from rnn_vs_attn.compare.runs import Rules, judge, report_of
 from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.errors import UserError
@@ -173,37 +172,6 @@ def test_a_calibration_kernel_that_moved_unsettles_times_and_not_memory() -> Non
     assert {c.verdict for c in judged(with_peak(1.0), with_peak(1.0))} == {SAME}
 
 
-def test_facts_that_must_agree_are_named_with_both_values() -> None:
-    assert machines.unlike(run_of(), run_of()) == []
-    other = run_of(environment=MACHINE | {"cpu": "slide rule", "load": 9.0})
-    assert machines.unlike(run_of(), other) == ["cpu: abacus and slide rule"]
-
-
-def test_runs_whose_inputs_are_made_otherwise_are_unlike() -> None:
-    (line,) = machines.unlike(run_of(settings={"inputs": 1}), run_of(settings={"inputs": 2}))
-    assert line.startswith("inputs: ")
-    assert machines.unlike(run_of(settings={"inputs": 1}), run_of()) == []  # the first version did not write it
-
-
-def test_the_spread_between_days_is_that_of_the_medians_of_stored_runs(tmp_path: Path) -> None:
-    factors = [1.0, 1.05, 0.97, 1.02, 0.99]
-    for number, factor in enumerate(factors):
-        stored(tmp_path / f"{number}", record("forward_time", [0.01 * factor]))
-    stored(tmp_path / "other", record("forward_time", [0.5]), environment=MACHINE | {"cpu": "slide rule"})
-    spread, number = machines.spread_of(tmp_path, run_of())
-    logs = [math.log(factor) for factor in factors]
-    mean = sum(logs) / 5
-    assert number == 5
-    assert spread == pytest.approx(math.sqrt(sum((v - mean) ** 2 for v in logs) / 4))
-
-
-def test_too_short_a_history_is_refused(tmp_path: Path) -> None:
-    for number in range(4):
-        stored(tmp_path / f"{number}", record("forward_time", [0.01]))
-    with pytest.raises(UserError, match="has 4 complete runs of bench on this machine, of 4; 5 or more are needed"):
-        machines.spread_of(tmp_path, run_of())
-
-
 # Files
 
 
@@ -230,13 +198,3 @@ def test_a_record_that_stands_twice_is_refused(tmp_path: Path) -> None:
     path = stored(tmp_path / "run", well, record("train_time", [0.5]), well)
     with pytest.raises(UserError, match="line 3 repeats line 1: forward_time"):
         checked_run(path)
-
-
-def test_more_than_two_runs_are_a_table_in_the_order_of_time() -> None:
-    runs = [
-        run_of(record("forward_time", [factor]), record("num_params", [5.0], unit="1", better="none"), started=started)
-        for factor, started in ((0.02, "2026-03"), (0.01, "2026-01"), (0.04, "2026-02"))
-    ]
-    table = series.over_time(runs, ["c", "a", "b"], RULES)
-    assert table.header == ["model", "seq_len", "metric", "a", "b", "c", "last ÷ first"]
-    assert table.rows == [["lstm", "64", "forward_time", "10.0 ms", "40.0 ms", "20.0 ms", "2.000"]]

@@ -15,7 +15,7 @@ from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, ModelSpec
 from rnn_vs_attn.records.timing import Care
-from rnn_vs_attn.suites.decode import measure as decode
+from rnn_vs_attn.suites.decode import measure
 from rnn_vs_attn.suites.decode.case import DecodeCase
 
 
@@ -30,8 +30,8 @@ def test_nothing_is_to_be_said_of_the_layers_of_this_program(spec: ModelSpec) ->
 def test_nothing_is_to_be_said_of_the_models_of_this_program(spec: ModelSpec) -> None:
     small = {"d_model": 16, "num_heads": 2, "num_layers": 2, "vocab_size": 11, "device": "cpu", "threads": 1}
     case = DecodeCase(model=spec.name, seq_len=9, **small)
-    made = decode.decoder(case, 0)
+    made = measure.decoder(case, 0)
     assert (decoders.renew_between_calls(made), made.care) == ([], Care())
     assert decoders.not_finite(made) == []
-    samples = list(decode.measure(case, Turn()))
+    samples = list(measure.measure(case, Turn()))
     assert all(sample.warnings == [] for sample in samples)

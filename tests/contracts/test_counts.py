@@ -17,7 +17,7 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, ModelSpec, find
 from rnn_vs_attn.models.shapes import LanguageShape
 from rnn_vs_attn.suites import layer_passes
-from rnn_vs_attn.suites.decode import measure as decode
+from rnn_vs_attn.suites.decode import measure
 from rnn_vs_attn.suites.decode.case import DecodeCase
 
 
@@ -159,7 +159,7 @@ def test_parameters_of_models_of_tokens_are_counted_without_building_them(spec: 
 @LAYERS
 def test_states_of_layers_are_as_large_as_their_closed_form(spec: ModelSpec, length: int) -> None:
     small = {"d_model": 16, "num_heads": 2, "num_layers": 2, "vocab_size": 11, "device": "cpu", "threads": 1}
-    made = decode.decoder(DecodeCase(model=spec.name, seq_len=length, batch_size=3, **small), 0)
+    made = measure.decoder(DecodeCase(model=spec.name, seq_len=length, batch_size=3, **small), 0)
     with torch.no_grad():
         found = state_bytes(made.prefill()[1])
     assert found == spec.costs.state_size(Shape(3, length, 16, 2, 2), 4)

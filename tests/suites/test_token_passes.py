@@ -13,7 +13,7 @@ from torch import nn
 from rnn_vs_attn.limits import ENOUGH, Turn
 from rnn_vs_attn.records.timing import Block
 from rnn_vs_attn.suites import token_passes
-from rnn_vs_attn.suites.variants.albert import analysis as albert_analysis
+from rnn_vs_attn.suites.variants.albert import analysis
 from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
 from rnn_vs_attn.suites.variants.gpt import measure as gpt_measure
 from rnn_vs_attn.suites.variants.transformer_xl import measure as transformer_xl_measure
@@ -24,7 +24,7 @@ from rnn_vs_attn.suites.variants.transformer_xl import measure as transformer_xl
 def test_counts_of_a_size_that_failed_are_there_all_the_same() -> None:
     case = albert("albert-xxlarge")
     failed = dataclasses.replace(at(VARIANTS_ALBERT, "forward_time", case, [1.0]), status="out_of_memory", median=None)
-    assert by_size(albert_analysis.derive([failed]), "num_params")["albert-xxlarge"] == 222_595_584
+    assert by_size(analysis.derive([failed]), "num_params")["albert-xxlarge"] == 222_595_584
 
 
 @pytest.mark.parametrize(("factor", "said"), [(1.0, 0), (float("nan"), 2)])

@@ -18,7 +18,7 @@ from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.stats import growth
-from rnn_vs_attn.suites.scaling import measure as scaling
+from rnn_vs_attn.suites.scaling import measure
 from rnn_vs_attn.suites.scaling.case import ROUTE, ScalingCase
 
 SCALES = str(USER_MODULES / "scales.py")
@@ -195,7 +195,7 @@ def test_what_torch_does_not_see_has_neither_chain_nor_route(name: str) -> None:
     with pytest.raises(CaseFault, match=r"did not see|hides|not seen"):
         chain(name, 16)
     case = ScalingCase(name, 4, 1, 8, num_heads=2, device="cpu", part=ROUTE)
-    assert [sample.value for sample in scaling.measure(case, Turn(0))] == [None]
+    assert [sample.value for sample in measure.measure(case, Turn(0))] == [None]
 
 
 def test_a_chain_of_parameters_is_one_too() -> None:

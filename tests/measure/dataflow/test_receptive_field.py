@@ -8,7 +8,7 @@ from planted_variants import xl
 from torch import Tensor, nn
 
 from rnn_vs_attn.measure.dataflow.receptive_field import receptive_field
-from rnn_vs_attn.suites.variants.transformer_xl import measure as transformer_xl_measure
+from rnn_vs_attn.suites.variants.transformer_xl import measure
 
 
 class Window(nn.Module):
@@ -34,5 +34,5 @@ def test_the_receptive_field_with_memory_is_position_and_layers_times_memory(num
     """Dai et al. 2019, section 3.2: O(N x L); without memory the segment's own positions."""
     torch.manual_seed(0)
     case = xl("memory", 16, num_layers=num_layers)
-    found = {s.axes["memory_len"]: s.value for s in transformer_xl_measure._receptive_fields(case)}
+    found = {s.axes["memory_len"]: s.value for s in measure._receptive_fields(case)}
     assert found == {0: 3, 8: 3 + num_layers * 8}

@@ -13,7 +13,7 @@ from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites import layer_passes
 from rnn_vs_attn.suites.case import axes_of
-from rnn_vs_attn.suites.scaling import measure as scaling
+from rnn_vs_attn.suites.scaling import measure
 from rnn_vs_attn.suites.scaling.analysis import derive
 from rnn_vs_attn.suites.scaling.case import LAYER, ScalingCase
 from rnn_vs_attn.suites.scaling.suite import SCALING
@@ -25,7 +25,7 @@ def counted_records(names: list[str], lengths: list[int], widths: list[int]) -> 
     """FLOPs by the counter of operations alone, of built-in models too."""
     found = []
     for case in (ScalingCase(m, n, 1, d, device="cpu") for m in names for n in lengths for d in widths):
-        counters = layer_passes.count_operations(scaling.workload(case, 0), None)
+        counters = layer_passes.count_operations(measure.workload(case, 0), None)
         for name, counter in zip(SCALING.rounds.passes, counters, strict=True):
             axes = axes_of(case) | {"pass": name}
             found.append(of_rounds(SCALING.metric("flops", axes), axes, {0: counter.flops}))

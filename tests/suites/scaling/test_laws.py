@@ -17,7 +17,7 @@ from planted_scaling import only
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.case import axes_of
-from rnn_vs_attn.suites.scaling import measure as scaling
+from rnn_vs_attn.suites.scaling import measure
 from rnn_vs_attn.suites.scaling.analysis import derive
 from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, GRAPH, ROUTE, ROUTE_LENGTHS, ScalingCase
 from rnn_vs_attn.suites.scaling.remarks import remarks
@@ -33,7 +33,7 @@ def law_of_paths(name: str, chains: tuple[int, ...] = CHAIN_LENGTHS, **options: 
     graphs = [dataclasses.replace(routes_of, seq_len=n, part=GRAPH) for n in chains]
     found = []
     for case in (routes_of, *graphs):
-        for sample in scaling.measure(case, Turn(0)):
+        for sample in measure.measure(case, Turn(0)):
             axes = axes_of(case) | sample.axes
             status = {"status": "ok" if sample.value is not None else "unsupported", "exact": True}
             extra = {"details": sample.details, "warnings": sample.warnings}
@@ -70,15 +70,15 @@ def test_a_path_of_what_looks_both_ways_is_a_lower_bound() -> None:
 
 def test_a_length_that_a_module_refuses_costs_only_itself() -> None:
     case = ScalingCase(f"{SCALES}:WholeBlocks", 4, 1, 8, num_heads=2, device="cpu", part=ROUTE)
-    found = {s.axes["seq_len"]: s.value for s in scaling.measure(case, Turn(0))}
+    found = {s.axes["seq_len"]: s.value for s in measure.measure(case, Turn(0))}
     assert found == {n: n for n in (8, 16, 24, 32, 48, 64, 96, 128, 192)}
 
 
 def test_a_module_that_refuses_short_sequences_and_float64_is_counted_over_longer_ones() -> None:
     case = ScalingCase(f"{SCALES}:Particular", 4, 1, 8, num_heads=2, device="cpu", part=ROUTE)
-    found = {s.axes["seq_len"]: s.value for s in scaling.measure(case, Turn(0))}
+    found = {s.axes["seq_len"]: s.value for s in measure.measure(case, Turn(0))}
     assert found == {n: n for n in (24, 32, 48, 64, 96, 128, 192)}
-    (short,) = scaling.measure(dataclasses.replace(case, seq_len=16, part=GRAPH), Turn(0))
+    (short,) = measure.measure(dataclasses.replace(case, seq_len=16, part=GRAPH), Turn(0))
     assert short.value is None
     assert "not this one" in short.warnings[0]
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.suites.variants.albert import analysis as albert_analysis
-from rnn_vs_attn.suites.variants.albert import case as albert_case
+from rnn_vs_attn.suites.variants.albert import analysis, case
 
 
 def test_a_size_is_named_by_what_it_is() -> None:
     with pytest.raises(UserError):
-        albert_case.size("albert-base+shared")
-    assert albert_analysis.bert_of("bert-large+shared") == "bert-large"
-    assert albert_analysis.bert_of("albert-large") == "bert-large"
+        case.size("albert-base+shared")
+    assert analysis.bert_of("bert-large+shared") == "bert-large"
+    assert analysis.bert_of("albert-large") == "bert-large"

@@ -8,8 +8,7 @@ import pytest
 from planted_variants import albert, at
 
 from rnn_vs_attn.suites.metrics import FLOPS_PER_TOKEN, NUM_PARAMS
-from rnn_vs_attn.suites.variants.albert import analysis as albert_analysis
-from rnn_vs_attn.suites.variants.albert import remarks as albert_remarks
+from rnn_vs_attn.suites.variants.albert import analysis, remarks
 from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
 
 
@@ -19,19 +18,19 @@ def test_ratios_to_bert_are_formed_within_rounds() -> None:
     records = [at(VARIANTS_ALBERT, "train_time", albert("bert-base"), slow)]
     records += [at(VARIANTS_ALBERT, "train_time", albert("albert-base"), [0.9 * value for value in slow])]
     records += [at(VARIANTS_ALBERT, "train_time", albert("albert-large"), slow)]  # no BERT of its shape is there
-    (found,) = albert_analysis.ratios(records)
+    (found,) = analysis.ratios(records)
     assert (found.median, found.low, found.high) == pytest.approx((0.9, 0.9, 0.9))
     assert found.axes["size"] == "albert-base"
-    said = albert_remarks.remarks([found])
+    said = remarks.remarks([found])
     assert said[0] == "albert-base against bert-base: 0.9000 [0.9000, 0.9000] of its training time."
     shared = dataclasses.replace(found, axes=found.axes | {"size": "bert-base+shared"})
-    assert albert_remarks.remarks([shared])[0] == (
+    assert remarks.remarks([shared])[0] == (
         "Sharing saves parameters and memory, not FLOPs; bert-base+shared against bert-base: "
         "0.9000 [0.9000, 0.9000] of its training time."
     )
 
 
 def test_sharing_saves_parameters_and_not_flops() -> None:
-    bert, shared = (albert_analysis.counts(albert(size)) for size in ("bert-base", "bert-base+shared"))
+    bert, shared = (analysis.counts(albert(size)) for size in ("bert-base", "bert-base+shared"))
     assert shared[FLOPS_PER_TOKEN] == bert[FLOPS_PER_TOKEN]
     assert shared[NUM_PARAMS] < 0.3 * bert[NUM_PARAMS]

@@ -6,10 +6,10 @@ import pytest
 from planted_variants import parameters_of
 
 from rnn_vs_attn.models.language.albert import Albert
-from rnn_vs_attn.suites.variants.albert import case as albert_case
+from rnn_vs_attn.suites.variants.albert import case
 
 
-@pytest.mark.parametrize("size", list(albert_case.SIZES))
+@pytest.mark.parametrize("size", list(case.SIZES))
 def test_sizes_of_albert_are_counted_as_they_are_built(size: str) -> None:
-    shape = albert_case.SIZES[size]
+    shape = case.SIZES[size]
     assert shape.num_params == parameters_of(lambda: Albert(shape))

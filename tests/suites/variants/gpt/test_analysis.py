@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from planted_variants import at, gpt
 
-from rnn_vs_attn.suites.variants.gpt import analysis as gpt_analysis
-from rnn_vs_attn.suites.variants.gpt import remarks as gpt_remarks
+from rnn_vs_attn.suites.variants.gpt import analysis, remarks
 from rnn_vs_attn.suites.variants.gpt.suite import VARIANTS_GPT
 
 
@@ -17,11 +16,11 @@ def test_growth_is_the_exponent_in_the_number_of_parameters() -> None:
         records.append(at(VARIANTS_GPT, "num_params", gpt(size), [params]))
         records.append(at(VARIANTS_GPT, "train_time", gpt(size), [(1 + r / 100) * params**0.8 for r in range(6)]))
         records.append(at(VARIANTS_GPT, "peak_memory", gpt(size), [params**0.5] * 6, **{"pass": "train"}))
-    found = {str(r.axes["of"]): r for r in gpt_analysis.exponents(records)}
+    found = {str(r.axes["of"]): r for r in analysis.exponents(records)}
     assert found["train_time"].median == pytest.approx(0.8)
     assert found["train_time"].low == pytest.approx(0.8)
     assert found["peak_memory"].median == pytest.approx(0.5)
-    said = gpt_remarks.remarks([*records, *found.values()])
+    said = remarks.remarks([*records, *found.values()])
     assert said[0] == (
         "Growth with the number of parameters, b in num_params^b, 1x64 to gpt2: train time 0.800 [0.800, 0.800]; "
         "memory of train above the weights 0.500 [0.500, 0.500]."
@@ -36,10 +35,10 @@ def test_a_small_exponent_keeps_its_digits() -> None:
         memory = [params ** (0.001 * (1 + r)) for r in range(6)]
         records.append(at(VARIANTS_GPT, "num_params", gpt(size), [params]))
         records.append(at(VARIANTS_GPT, "peak_memory", gpt(size), memory, **{"pass": "forward"}))
-    said = gpt_remarks.remarks([*records, *gpt_analysis.exponents(records)])
+    said = remarks.remarks([*records, *analysis.exponents(records)])
     assert said[0].endswith("memory of forward above the weights 0.00350 [0.00100, 0.00600].")
 
 
 def test_one_size_has_no_growth() -> None:
     records = [at(VARIANTS_GPT, "num_params", gpt("1x64"), [1e6]), at(VARIANTS_GPT, "step_time", gpt("1x64"), [1.0])]
-    assert gpt_analysis.exponents(records) == []
+    assert analysis.exponents(records) == []

@@ -7,13 +7,12 @@ from planted_variants import gpt, parameters_of
 
 from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.suites.metrics import NUM_PARAMS
-from rnn_vs_attn.suites.variants.gpt import analysis as gpt_analysis
-from rnn_vs_attn.suites.variants.gpt import case as gpt_case
+from rnn_vs_attn.suites.variants.gpt import analysis, case
 
 
 @pytest.mark.parametrize("size", ["2x128", "4x256", "1x64", "gpt2", "gpt2-xl"])
 def test_sizes_of_gpt_are_counted_as_they_are_built(size: str) -> None:
-    assert gpt_analysis.counts(gpt(size))[NUM_PARAMS] == parameters_of(lambda: GPT(gpt_case.shape_of(size)))
+    assert analysis.counts(gpt(size))[NUM_PARAMS] == parameters_of(lambda: GPT(case.shape_of(size)))
 
 
 def test_own_sizes_are_layers_by_width_with_heads_of_64() -> None:

@@ -18,8 +18,7 @@ from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.metrics import WEIGHTS_SIZE
 from rnn_vs_attn.suites.suite import PEAKS
 from rnn_vs_attn.suites.variants.albert import analysis as albert_analysis
-from rnn_vs_attn.suites.variants.albert import case as albert_case
-from rnn_vs_attn.suites.variants.albert.case import AlbertCase
+from rnn_vs_attn.suites.variants.albert.case import SIZES, AlbertCase, complete
 from rnn_vs_attn.suites.variants.gpt import analysis as gpt_analysis
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.protocol import About, Measure
@@ -32,7 +31,7 @@ def test_the_size_of_weights_is_that_of_the_modules_tensors(dtype: str) -> None:
     """What is tied or shared is held once."""
     made: list[tuple[Any, Any]] = [(gpt_analysis.counts(gpt("2x128", dtype=dtype)), partial(GPT, GPTShape(2, 128, 2)))]
     for size in ("albert-base", "bert-base"):
-        shape = albert_case.SIZES[size]
+        shape = SIZES[size]
         made.append((albert_analysis.counts(albert(size, dtype=dtype)), partial(Albert, shape)))
     for counts, make in made:
         with torch.device("meta"):
@@ -46,9 +45,9 @@ def test_the_peak_of_training_on_a_few_tokens_is_that_of_the_gradients() -> None
     """Of all weights but the pooler's, which nothing asks for; the activations of two tokens are next to nothing."""
     case = AlbertCase(size="bert-base", seq_len=2, device="cpu", threads=1)
     worker = ChildWorker()
-    about = About("variants-albert", axes_of(albert_case.complete(case)), None)
+    about = About("variants-albert", axes_of(complete(case)), None)
     answer = worker.ask(Measure(about, Turn(), PEAKS), 600)
     worker.close()
     (train,) = (sample.value for sample in answer.samples if sample.axes == {"pass": "train"})
-    shape = albert_case.SIZES["bert-base"]
+    shape = SIZES["bert-base"]
     assert train == pytest.approx(4 * (shape.num_params - shape.pooler_params), rel=0.02)

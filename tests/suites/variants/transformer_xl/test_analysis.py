@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from planted_variants import at, xl
 
-from rnn_vs_attn.suites.variants.transformer_xl import analysis as transformer_xl_analysis
-from rnn_vs_attn.suites.variants.transformer_xl import remarks as transformer_xl_remarks
+from rnn_vs_attn.suites.variants.transformer_xl import analysis, remarks
 from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL
 
 
@@ -15,12 +14,12 @@ def test_windows_are_held_against_the_memory_of_the_same_length() -> None:
     records += [
         at(VARIANTS_TRANSFORMER_XL, "token_time", xl("window-1", n), [n * n * 1e-6 / 2] * 6) for n in (800, 3800)
     ]
-    derived = transformer_xl_analysis.derive(records)
+    derived = analysis.derive(records)
     ratios = {r.axes["seq_len"]: r.median for r in derived if r.metric == "ratio"}
     assert ratios == {800: pytest.approx(400), 3800: pytest.approx(1900)}
-    beside = transformer_xl_analysis.expand([*records, *derived])
+    beside = analysis.expand([*records, *derived])
     assert {r.axes["seq_len"]: r.median for r in beside} == {800: 363, 3800: 1874}  # Dai et al. 2019, table 9
-    said = transformer_xl_remarks.remarks([*records, *derived])
+    said = remarks.remarks([*records, *derived])
     assert "400 [400, 400] at 800, 1,900 [1,900, 1,900] at 3,800 times as long" in said[0]
     assert "that is 0.43 to 0.50 throughout (here 0.50)" in said[1]
     assert "no comparison with a decoder that keeps its keys and values" in said[1]

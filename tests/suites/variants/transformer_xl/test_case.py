@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from planted_variants import at, by_size, xl
 
-from rnn_vs_attn.suites.variants.transformer_xl import analysis as transformer_xl_analysis
+from rnn_vs_attn.suites.variants.transformer_xl import analysis
 from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL
 
 
 def test_released_sizes_of_transformer_xl() -> None:
-    records = transformer_xl_analysis.derive([at(VARIANTS_TRANSFORMER_XL, "token_time", xl("memory", 8), [1.0])])
+    records = analysis.derive([at(VARIANTS_TRANSFORMER_XL, "token_time", xl("memory", 8), [1.0])])
     assert by_size(records, "num_params") == {
         "transformer-xl-wt103-base": 151_107_538,
         "transformer-xl-wt103-large": 285_170_506,

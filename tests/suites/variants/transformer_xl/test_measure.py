@@ -8,7 +8,7 @@ import torch
 from planted_variants import xl
 
 from rnn_vs_attn.models import build
-from rnn_vs_attn.suites.variants.transformer_xl import measure as transformer_xl_measure
+from rnn_vs_attn.suites.variants.transformer_xl import measure
 
 
 def test_windows_and_memory_evaluate_as_many_tokens_as_they_are_divided_by() -> None:
@@ -21,7 +21,7 @@ def test_windows_and_memory_evaluate_as_many_tokens_as_they_are_divided_by() -> 
         ("cache-segment", 10, 4),
     ):
         with torch.no_grad():
-            module, call, tokens = transformer_xl_measure._evaluation(xl(method, length, **small), cpu)
+            module, call, tokens = measure._evaluation(xl(method, length, **small), cpu)
             made: Any = call()
         assert tokens == expected
         if method == "memory":
@@ -35,7 +35,7 @@ def test_windows_and_memory_evaluate_as_many_tokens_as_they_are_divided_by() -> 
 
 def test_a_segment_after_a_cache_is_the_same_call_again_and_again() -> None:
     with torch.no_grad():
-        _, call, _ = transformer_xl_measure._evaluation(xl("cache-segment", 9, d_model=16), torch.device("cpu"))
+        _, call, _ = measure._evaluation(xl("cache-segment", 9, d_model=16), torch.device("cpu"))
         first: Any = call()
         again: Any = call()
     assert torch.equal(first, again)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from planted_variants import at, xl
 
-from rnn_vs_attn.suites.variants.transformer_xl import analysis as transformer_xl_analysis
-from rnn_vs_attn.suites.variants.transformer_xl import remarks as transformer_xl_remarks
+from rnn_vs_attn.suites.variants.transformer_xl import analysis, remarks
 from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL
 
 
@@ -15,7 +14,7 @@ def test_training_memory_is_held_against_one_long_segment() -> None:
         at(VARIANTS_TRANSFORMER_XL, "peak_memory", xl("memory", 801), [30.0] * 6, **axes, memory_len=400),
         at(VARIANTS_TRANSFORMER_XL, "peak_memory", xl("memory", 801), [60.0] * 6, **axes, memory_len=0),
     ]
-    said = transformer_xl_remarks.remarks(transformer_xl_analysis.derive(records))
+    said = remarks.remarks(analysis.derive(records))
     assert said[0] == (
         "Training over 801 tokens: a segment of 401 after a memory of 400, through which no gradient goes, "
         "takes 0.500 [0.500, 0.500] of what one long segment takes."

@@ -1,0 +1,40 @@
+"""Streams take everything, whoever reads."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from rnn_vs_attn.text import streams
+
+# Letters
+
+
+def test_a_sign_without_a_likeness_stands_as_its_escape() -> None:
+    assert streams.in_letters_of("ascii", "±5% ÷ – é\ud800") == r"+/-5% / - \xe9\ud800"
+    assert streams.in_letters_of("latin-1", "±5% ÷ – é") == "±5% ÷ - é"
+    assert streams.in_letters_of("utf-8", "±5% ÷ – é") == "±5% ÷ – é"
+
+
+def test_a_stream_takes_all_after_its_reader_has_gone() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    taker = streams._Takes(writing)
+    assert taker.write(b"abc") == 3
+    assert isinstance(taker.error, BrokenPipeError)
+    assert taker.write(memoryview(b"de")) == 2
+    os.close(writing)
+
+
+def test_a_terminal_that_does_not_wait_gets_every_byte() -> None:
+    """A pipe that is full says so in place of waiting; it is emptied from another process."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with subprocess.Popen(["wc", "-c"], stdin=reading, stdout=subprocess.PIPE, text=True) as counter:
+        os.close(reading)
+        taker = streams._Takes(writing)
+        assert taker.write(b"x" * (1 << 20)) == 1 << 20
+        os.close(writing)
+        counted, _ = counter.communicate()
+    assert taker.error is None
+    assert int(counted) == 1 << 20
