@@ -84,8 +84,11 @@ def _axes(suite: Suite, stored: Mapping[str, Any]) -> AxisValues:
         for value in values:
             if not _fits(known[name], value):
                 raise ValueError(f"{value!r} is no value of {option_name(name)}")
+    absent = next((field.name for field in dataclasses.fields(Case) if field.name not in stored), None)
+    if absent is not None:
+        raise ValueError(f"axes.{absent} is not there")
     axes = dict(stored)
-    cases.check_heads({"model": [], "d_model": [], "num_heads": []} | axes)
+    cases.check_heads(axes)
     return axes
 
 

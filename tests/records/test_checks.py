@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import os
 import shutil
@@ -26,6 +27,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records import checks
 from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.suites.case import Case
 
 # What no run can hold
 
@@ -168,6 +170,18 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
         kept = [line for line in lines if json.loads(line)["axes"].get("distance", 1) in (1, 2, 4, 8, 16, 32)]
         (path / name).write_text("\n".join(kept) + "\n")
     return path
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Case)])
+def test_a_run_whose_settings_lack_an_axis_is_damaged(small: Path, tmp_path: Path, name: str) -> None:
+    path = Path(shutil.copytree(small, tmp_path / "run"))
+    edited(path, "run.json", lambda head: replaced(head, ("settings", "axes", name), ...))
+    code, _, err = called("gradflow", "--resume", str(path))
+    assert code == 2
+    assert (
+        err
+        == f"error: {path / 'run.json'} is damaged: its settings do not fit (ValueError: axes.{name} is not there)\n"
+    )
 
 
 @settings(parent=unhurried, max_examples=25)

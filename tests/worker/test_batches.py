@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import habits  # noqa: F401  what is patched here before a model's file is loaded passes for that file's own change
@@ -75,13 +78,25 @@ def test_it_is_asked_once_of_a_model_and_in_the_first_round(worker: Worker, monk
     assert len(calls) == 1
 
 
-def test_the_first_sample_of_decode_says_it_and_it_is_asked_once(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls = []
-    of = batch_independence.of
-    monkeypatch.setattr(batch_independence, "of", lambda *given: calls.append(1) or of(*given))
-    first, *others = worker.cases.measure(Measure(about("decode", "habits:RandomStep"), Turn())).samples
+@contextmanager
+def counted(function: Any) -> Iterator[list[str]]:
+    """A string for each call of it within; it stays as it is, as what is replaced is found and put back."""
+    calls: list[str] = []
+
+    def seen(frame: FrameType, event: str, argument: object) -> None:
+        if event == "call" and frame.f_code is function.__code__:
+            calls.append(event)
+
+    sys.setprofile(seen)
+    try:
+        yield calls
+    finally:
+        sys.setprofile(None)
+
+
+def test_the_first_sample_of_decode_says_it_and_it_is_asked_once(worker: Worker) -> None:
+    with counted(batch_independence.of) as calls:
+        first, *others = worker.cases.measure(Measure(about("decode", "habits:RandomStep"), Turn())).samples
     assert first.warnings == [RANDOM]
     assert [sample.warnings for sample in others] == [[] for _ in others]
     assert len(calls) == 1
