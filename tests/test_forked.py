@@ -62,6 +62,7 @@ def told(done: subprocess.CompletedProcess[str], folder: Path) -> Any:
     return done.returncode, kept, [line for line in errors if not line.startswith("note: the load")]
 
 
+@pytest.mark.slow
 def test_a_forked_command_and_its_workers_record_what_real_ones_do(tmp_path: Path) -> None:
     (tmp_path / "layers_here.py").write_text(LAYERS)
     models = "gru,attention,layers_here:Twice,layers_here:Killed"

@@ -6,8 +6,8 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,7 @@ def source_of(name: str) -> str:
     return modules()[name].read_text(encoding="utf-8")
 
 
+@cache
 def imported(source: str, at_top_only: bool = False) -> set[str]:
     """Full names that a source imports, `from a import b` as a.b; what is only there for type checkers is left out."""
     found: set[str] = set()
@@ -96,7 +97,9 @@ def others(names: set[str]) -> set[str]:
     return {name.split(".")[0] for name in names} - {PACKAGE}
 
 
-ALL = pytest.mark.parametrize("name", sorted(modules()))
+def offenders(wrong: Callable[[str], set[str]]) -> dict[str, set[str]]:
+    """What is wrong with each module of which something is."""
+    return {name: found for name in modules() if (found := wrong(name))}
 
 
 # One way
@@ -111,13 +114,15 @@ def test_every_folder_has_its_place() -> None:
     assert {top(name) for name in modules() if name != "."} == set(ORDER)
 
 
-@ALL
-def test_imports_go_one_way(name: str) -> None:
+def of_later_folders(name: str) -> set[str]:
     if name == ".":
-        return
+        return set()
     before = set(ORDER[: ORDER.index(top(name)) + 1]) | {""}
-    wrong = {target for target in own(imported(source_of(name))) if top(target) not in before}
-    assert wrong == set(), f"{name} imports {sorted(wrong)} of a later folder"
+    return {target for target in own(imported(source_of(name))) if top(target) not in before}
+
+
+def test_imports_go_one_way() -> None:
+    assert offenders(of_later_folders) == {}
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
@@ -192,29 +197,41 @@ def test_names_are_those_of_the_modules_that_hold_them() -> None:
 # Without torch
 
 
-@ALL
-def test_torch_is_imported_at_the_top_in_the_workers_modules_only(name: str) -> None:
-    if name in WITHOUT_TORCH or not name.startswith(BEGINS_WITH_TORCH):
-        assert "torch" not in others(imported(source_of(name), at_top_only=True))
+def torch_at_the_top(name: str) -> set[str]:
+    if name not in WITHOUT_TORCH and name.startswith(BEGINS_WITH_TORCH):
+        return set()
+    return others(imported(source_of(name), at_top_only=True)) & {"torch"}
 
 
-@ALL
-def test_no_function_imports_torch(name: str) -> None:
-    """Nor any of our modules that begin with it: it stands at the top, or nowhere."""
-    if name in LATE:
-        return
+def test_torch_is_imported_at_the_top_in_the_workers_modules_only() -> None:
+    assert offenders(torch_at_the_top) == {}
+
+
+def of_torch(names: set[str], ours: Sequence[str]) -> set[str]:
+    """What begins with torch among imported names, itself or modules of ours."""
+    found = {target for target in own(names) if target.startswith(tuple(ours)) and target not in WITHOUT_TORCH}
+    return found | (others(names) & {"torch"})
+
+
+def torch_in_functions(name: str) -> set[str]:
     source = source_of(name)
     late = imported(source) - imported(source, at_top_only=True)
-    assert "torch" not in others(late)
-    assert not [target for target in own(late) if target.startswith(BEGINS_WITH_TORCH) and target not in WITHOUT_TORCH]
+    return set() if name in LATE else of_torch(late, BEGINS_WITH_TORCH)
 
 
-@ALL
-def test_the_parent_imports_no_module_that_begins_with_torch(name: str) -> None:
+def test_no_function_imports_torch() -> None:
+    """Nor any of our modules that begin with it: it stands at the top, or nowhere."""
+    assert offenders(torch_in_functions) == {}
+
+
+def of_the_worker(name: str) -> set[str]:
     if name.startswith(RUNS_IN_THE_WORKER) and name not in WITHOUT_TORCH:
-        return
-    found = [target for target in own(imported(source_of(name))) if target.startswith(RUNS_IN_THE_WORKER)]
-    assert [target for target in found if target not in WITHOUT_TORCH] == []
+        return set()
+    return of_torch(imported(source_of(name)), RUNS_IN_THE_WORKER)
+
+
+def test_the_parent_imports_no_module_that_begins_with_torch() -> None:
+    assert offenders(of_the_worker) == {}
 
 
 def test_suites_are_in_both_lists() -> None:
@@ -228,10 +245,13 @@ def test_suites_are_in_both_lists() -> None:
         assert (measurement.peaks is not None) == suite.rounds.peaks
 
 
-@ALL
-def test_heavy_packages_are_imported_late(name: str) -> None:
+def heavy_at_the_top(name: str) -> set[str]:
     heavy = set(HEAVY) - ({"torch", "numpy"} if name.startswith(BEGINS_WITH_TORCH) else {"torch"})  # torch brings it
-    assert others(imported(source_of(name), at_top_only=True)) & heavy == set()
+    return others(imported(source_of(name), at_top_only=True)) & heavy
+
+
+def test_heavy_packages_are_imported_late() -> None:
+    assert offenders(heavy_at_the_top) == {}
 
 
 def test_what_a_call_does_is_seen_without_a_clock() -> None:

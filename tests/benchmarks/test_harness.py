@@ -56,6 +56,7 @@ def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=surroundings)
 
 
+@pytest.mark.slow
 def test_every_program_says_what_it_takes_and_makes_its_figures_one_by_one() -> None:
     programs = {file.stem for folder in ("harness", "peers") for file in (BENCHMARKS / folder).glob("*.py")}
     done = python(HELP, *sorted(programs - LIBRARIES))
@@ -109,6 +110,7 @@ def test_a_missed_target_is_exit_1() -> None:
     assert not document["figures"][1]["met"]
 
 
+@pytest.mark.slow
 def test_the_peak_of_naive_attention_is_within_5_percent_of_the_arithmetic() -> None:
     code, document = harness("memory.py", "--model", "attention-naive", "--at-most", "1024")
     assert code == 0
@@ -139,6 +141,7 @@ def test_gradients_are_compared_with_a_pass_a_distance_and_with_a_bare_pass() ->
     assert "seconds" not in str(document)
 
 
+@pytest.mark.slow
 def test_crossings_of_planted_curves_are_seldom_wrong() -> None:
     code, document = harness("simulation.py", "--of", "crossings", "--runs", "2")
     assert code == 0

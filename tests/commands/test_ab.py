@@ -183,6 +183,7 @@ def slower(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"done": done, "home": home, "root": root, "before": before, "after": state(root)}
 
 
+@pytest.mark.slow
 def test_a_slower_working_tree_is_slower(slower: dict[str, Any]) -> None:
     found = document(slower["done"])
     row = timed(found)["mixers:Mixer"]
@@ -198,6 +199,7 @@ def test_a_slower_working_tree_is_slower(slower: dict[str, Any]) -> None:
     assert any("equal" in note and "same weights and inputs" in note for note in found["notes"])
 
 
+@pytest.mark.slow
 def test_the_document_says_what_was_compared_and_where(slower: dict[str, Any]) -> None:
     found, root = document(slower["done"]), slower["root"]
     assert found["sides"]["baseline"]["commit"] == git(root, "rev-parse", "main")
@@ -210,12 +212,14 @@ def test_the_document_says_what_was_compared_and_where(slower: dict[str, Any]) -
     assert found["margin"] == 0.9
 
 
+@pytest.mark.slow
 def test_what_has_no_noise_is_compared_too(slower: dict[str, Any]) -> None:
     """Where a worker is asked for it wrongly it vanishes without a word."""
     exact = {c["metric"]: c["verdict"] for c in document(slower["done"])["comparisons"] if c["exact"]}
     assert exact["saved_bytes"] == "same"
 
 
+@pytest.mark.slow
 def test_the_run_lies_in_the_folder_in_which_it_was_called(slower: dict[str, Any]) -> None:
     found = document(slower["done"])
     folder = slower["root"] / "work" / found["folder"]
@@ -230,6 +234,7 @@ def test_the_run_lies_in_the_folder_in_which_it_was_called(slower: dict[str, Any
     assert {s["axes"]["side"] for s in samples} == {"baseline", "candidate"}
 
 
+@pytest.mark.slow
 def test_the_repository_is_as_before_but_for_a_run_that_git_does_not_see(slower: dict[str, Any]) -> None:
     before, after = slower["before"], slower["after"]
     run_of = {name for name in after["files"] if name.startswith("work/results/")}
@@ -238,10 +243,12 @@ def test_the_repository_is_as_before_but_for_a_run_that_git_does_not_see(slower:
     assert "results" not in after["status --porcelain"]
 
 
+@pytest.mark.slow
 def test_no_temporary_folder_stays_behind(slower: dict[str, Any]) -> None:
     assert list((slower["home"] / "temporary").glob("rnn-vs-attn-*")) == []
 
 
+@pytest.mark.slow
 def test_the_verdict_reaches_every_place_that_was_asked_for(slower: dict[str, Any]) -> None:
     home, done = slower["home"], slower["done"]
     if timed(document(done))["mixers:Mixer"]["verdict"] != "slower":
