@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatc
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.isolation.keeping import HELD, NOTES, OWN, Own, kept
+from rnn_vs_attn.isolation.patches import NAMESPACES, Namespaces
 from rnn_vs_attn.isolation.settings import same
 from rnn_vs_attn.measure.timing import calls
 from rnn_vs_attn.measure.timing.clock import CPUClock
@@ -30,6 +31,8 @@ ENTERED: list[Any] = []  # what is entered and never left, and not forgotten eit
 def _nothing_stays() -> Iterator[None]:
     """After each test every setting is what it was, by its own reading."""
     torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False  # as torch begins
+    vars(NAMESPACES).update(vars(Namespaces()))  # a test may have been the first to look, with a function replaced
+    NAMESPACES.see()
     settings = [setting for setting in (*HELD, *OWN) if setting.name != "environment variables"]  # pytest has its own
     before = [setting.read() for setting in settings]
     NOTES.tell()

@@ -69,15 +69,6 @@ def test_every_suite_refuses_its_cases_among_others(suite: str, model: str, work
             worker.cases.prepare(Prepare(about(suite, model), seed=0))
 
 
-def test_it_is_asked_once_of_a_model_and_in_the_first_round(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
-    of = batch_independence.of
-    monkeypatch.setattr(batch_independence, "of", lambda *given: calls.append(1) or of(*given))
-    for seed in (1, 0, 0):
-        worker.cases.prepare(Prepare(about("bench", "lstm"), seed))
-    assert len(calls) == 1
-
-
 @contextmanager
 def counted(function: Any) -> Iterator[list[str]]:
     """A string for each call of it within; it stays as it is, as what is replaced is found and put back."""
@@ -92,6 +83,13 @@ def counted(function: Any) -> Iterator[list[str]]:
         yield calls
     finally:
         sys.setprofile(None)
+
+
+def test_it_is_asked_once_of_a_model_and_in_the_first_round(worker: Worker) -> None:
+    with counted(batch_independence.of) as calls:
+        for seed in (1, 0, 0):
+            worker.cases.prepare(Prepare(about("bench", "lstm"), seed))
+    assert len(calls) == 1
 
 
 def test_the_first_sample_of_decode_says_it_and_it_is_asked_once(worker: Worker) -> None:
