@@ -8,7 +8,7 @@ from typing import Any
 
 from rnn_vs_attn.models.shapes import AlbertShape, GPTShape
 from rnn_vs_attn.records.query import derived, measured
-from rnn_vs_attn.records.types import AxisValue, Metric, Record
+from rnn_vs_attn.records.types import Axes, Metric, Record
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.case import ITEMSIZE, Case, axes_of
 from rnn_vs_attn.suites.metrics import FLOPS_PER_TOKEN, NUM_PARAMS, WEIGHTS_SIZE
@@ -30,7 +30,7 @@ def least_memory(num_params: int, case: Case) -> int:
     return 2 * num_params * ITEMSIZE[case.dtype]
 
 
-def exact(metric: Metric, suite: str, axes: Mapping[str, AxisValue], value: float, **details: Any) -> Record:
+def exact(metric: Metric, suite: str, axes: Axes, value: float, **details: Any) -> Record:
     """A record of what was counted and not measured."""
     return derived(metric, suite, dict(axes), [value], intervals.estimate([value], exact=True), **details)
 

@@ -9,6 +9,7 @@ from rnn_vs_attn.models import initialisation
 from rnn_vs_attn.models.registry import ATTENTION, BASELINE, RECURRENCE, find
 from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.report import curves
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.gradflow.analysis import norms_of
@@ -18,10 +19,7 @@ FLOAT32_ZERO = -45.0  # log10: below float32's least number, 1.4e-45, it has onl
 
 def interval(record: Record, write: Callable[[float], str]) -> str:
     """ "1.23 [1.20, 1.27]", or the median alone."""
-    assert record.median is not None
-    if record.low is None or record.high is None:
-        return write(record.median)
-    return f"{write(record.median)} [{write(record.low)}, {write(record.high)}]"
+    return curves.interval(record, write, lacking="")
 
 
 def norm(record: Record, narrow: bool) -> str:
