@@ -10,6 +10,7 @@ from rnn_vs_attn.records.types import Axes, AxisValue, Metric, Record
 from rnn_vs_attn.stats.intervals import Estimate, estimate, ratio
 
 Group = tuple[tuple[str, AxisValue], ...]
+OF_MACHINE = ("device", "dtype", "threads")  # axes that the machine's own peaks depend on
 
 
 def without(axes: Axes, *names: str) -> Group:
@@ -61,8 +62,9 @@ def record_at(records: Sequence[Record], metric: str, axes: Axes) -> Record | No
     return next((r for r in records if r.metric == metric and r.axes == axes), None)
 
 
-def share(speed: Record, peak: Record | None, metric: Metric) -> Iterator[Record]:
-    """A rate as a part of the machine's own peak in the same round; nothing where that is not known."""
+def share(speed: Record, records: Sequence[Record], name: str, metric: Metric) -> Iterator[Record]:
+    """A rate as a part of the machine's own peak of that name in the same round; nothing where that is not known."""
+    peak = record_at(records, name, {axis: speed.axes[axis] for axis in OF_MACHINE})
     result = ratio(speed.samples, peak.samples) if peak else None
     if result is not None:
         yield derived(metric, speed.suite, speed.axes, [], result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
@@ -31,6 +31,16 @@ def by_round(curve: Sequence[Record]) -> list[list[float]]:
     """The curve of each round that measured all of its points."""
     rounds = zip(*(record.samples for record in curve), strict=False)
     return [[v for v in values if v is not None] for values in rounds if None not in values]
+
+
+def beside(records: Iterable[Record], base: str) -> Iterator[tuple[list[Record], list[Record]]]:
+    """The curve of each other model and that of `base` with all else equal, where there is one."""
+    found = curves(records)
+    bases = {without(dict(group), "model"): curve for group, curve in found.items() if dict(group)["model"] == base}
+    for group, curve in found.items():
+        theirs = bases.get(without(dict(group), "model"))
+        if theirs is not None and theirs is not curve:
+            yield curve, theirs
 
 
 def crossing(metric: Metric, curve: Sequence[Record], base: Sequence[Record]) -> Record | None:

@@ -10,7 +10,7 @@ from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.suites import sizes
 from rnn_vs_attn.suites.metrics import NUM_PARAMS
-from rnn_vs_attn.suites.ratios import like, ratio_record
+from rnn_vs_attn.suites.ratios import like, ratio_to
 from rnn_vs_attn.suites.variants.albert.case import SIZES, AlbertCase
 
 # Lan et al. 2020, table 1
@@ -67,14 +67,13 @@ COMPARED = ("num_params", "flops_per_token", "forward_time", "train_time", "peak
 
 def ratios(records: Sequence[Record]) -> list[Record]:
     """Every measured size divided by BERT of its shape, within rounds."""
-    found = []
+    found: list[Record] = []
     for metric in COMPARED:
         mine = measured(records, metric)
         for record in mine:
             own = str(record.axes["size"])
             baseline = like(record, mine, "size", size=bert_of(own)) if own != bert_of(own) else None
-            made = ratio_record(record, baseline) if baseline is not None else None
-            found += [] if made is None else [made]
+            found += ratio_to(baseline, record)
     return found
 
 
