@@ -11,10 +11,9 @@ from fakes import of_rounds
 from rnn_vs_attn.models import build
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.suites.sizes import complete
 from rnn_vs_attn.suites.suite import Suite
-from rnn_vs_attn.suites.variants.albert import case as albert_case
 from rnn_vs_attn.suites.variants.albert.case import AlbertCase
-from rnn_vs_attn.suites.variants.gpt import case as gpt_case
 from rnn_vs_attn.suites.variants.gpt.case import GPTCase
 from rnn_vs_attn.suites.variants.transformer_xl import case as transformer_xl_case
 from rnn_vs_attn.suites.variants.transformer_xl.case import TransformerXLCase
@@ -23,11 +22,11 @@ HERE: dict[str, Any] = {"device": "cpu", "threads": 1}
 
 
 def gpt(size: str, **fields: Any) -> GPTCase:
-    return gpt_case.complete(GPTCase(size=size, **(HERE | fields)))
+    return complete(GPTCase(size=size, **(HERE | fields)))
 
 
 def albert(size: str, **fields: Any) -> AlbertCase:
-    return albert_case.complete(AlbertCase(size=size, **(HERE | fields)))
+    return complete(AlbertCase(size=size, **(HERE | fields)))
 
 
 def xl(method: str, seq_len: int, **fields: Any) -> TransformerXLCase:

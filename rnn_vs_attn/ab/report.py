@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median, stdev
 from typing import Any
 
 from rnn_vs_attn import units
@@ -132,8 +133,6 @@ def said_of_models(pairs: Pairs) -> list[str]:
 
 def _said_of_spread(pairs: Pairs) -> list[str]:
     """How far pairs scatter, for the middle cell: what this machine is like."""
-    from statistics import median, stdev
-
     spreads = [stdev(d) for cell in pairs.stages[0].observed if len(d := pairs.stages[0].differences(cell)) > 1]
     if not spreads:
         return []

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rnn_vs_attn.records.types import AxisValue, Metric, Record
+from rnn_vs_attn.records.types import Axes, AxisValue, Metric, Record
 from rnn_vs_attn.stats import rank_tests
 from rnn_vs_attn.stats.rank_tests import Shift
 
@@ -66,9 +66,7 @@ class Comparison:
     details: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, metric: Metric, suite: str, axes: Mapping[str, AxisValue], verdict: str, reason: str = "", **rest: Any
-    ) -> Comparison:
+    def of(cls, metric: Metric, suite: str, axes: Axes, verdict: str, reason: str = "", **rest: Any) -> Comparison:
         """The comparison of a metric; rest: its other fields."""
         return cls(
             suite=suite,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.folder import read_head, read_run
-from rnn_vs_attn.records.types import AxisValue, Record, Run
+from rnn_vs_attn.records.types import Axes, Record, Run
 
 BETTER, SCALES, ENDINGS = ("lower", "higher", "none"), ("ratio", "difference"), ("complete", "interrupted")
 _RANGES = {  # of a unit the least that is measured, the most, and whether 0 is
@@ -80,7 +80,7 @@ def problem_of(record: Record) -> str:
     )
 
 
-def problem_of_axes(axes: Mapping[str, AxisValue]) -> str:
+def problem_of_axes(axes: Axes) -> str:
     """What cannot be a field of a case, "" where nothing."""
     for name, value in axes.items():
         if not name.isidentifier() or name == _STARTED:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rnn_vs_attn.records.build import finite
-from rnn_vs_attn.records.types import AxisValue, Metric, Record
+from rnn_vs_attn.records.types import Axes, AxisValue, Metric, Record
 from rnn_vs_attn.stats.intervals import Estimate, estimate, ratio
 
 Group = tuple[tuple[str, AxisValue], ...]
+OF_MACHINE = ("device", "dtype", "threads")  # axes that the machine's own peaks depend on
 
 
-def without(axes: Mapping[str, AxisValue], *names: str) -> Group:
+def without(axes: Axes, *names: str) -> Group:
     """Axes as a value that can be looked up, some left out."""
     return tuple((k, v) for k, v in axes.items() if k not in names)
 
@@ -56,13 +57,14 @@ def rate(time: Record, metric: Metric, amount: float) -> Record:
     return derived(metric, time.suite, time.axes, samples, estimate(values))
 
 
-def record_at(records: Sequence[Record], metric: str, axes: Mapping[str, AxisValue]) -> Record | None:
+def record_at(records: Sequence[Record], metric: str, axes: Axes) -> Record | None:
     """The record of a metric at exactly these axes."""
     return next((r for r in records if r.metric == metric and r.axes == axes), None)
 
 
-def share(speed: Record, peak: Record | None, metric: Metric) -> Iterator[Record]:
-    """A rate as a part of the machine's own peak in the same round; nothing where that is not known."""
+def share(speed: Record, records: Sequence[Record], name: str, metric: Metric) -> Iterator[Record]:
+    """A rate as a part of the machine's own peak of that name in the same round; nothing where that is not known."""
+    peak = record_at(records, name, {axis: speed.axes[axis] for axis in OF_MACHINE})
     result = ratio(speed.samples, peak.samples) if peak else None
     if result is not None:
         yield derived(metric, speed.suite, speed.axes, [], result)

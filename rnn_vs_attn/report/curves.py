@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from statistics import median
 from typing import Any
 
@@ -31,6 +31,16 @@ def by_round(curve: Sequence[Record]) -> list[list[float]]:
     """The curve of each round that measured all of its points."""
     rounds = zip(*(record.samples for record in curve), strict=False)
     return [[v for v in values if v is not None] for values in rounds if None not in values]
+
+
+def beside(records: Iterable[Record], base: str) -> Iterator[tuple[list[Record], list[Record]]]:
+    """The curve of each other model and that of `base` with all else equal, where there is one."""
+    found = curves(records)
+    bases = {without(dict(group), "model"): curve for group, curve in found.items() if dict(group)["model"] == base}
+    for group, curve in found.items():
+        theirs = bases.get(without(dict(group), "model"))
+        if theirs is not None and theirs is not curve:
+            yield curve, theirs
 
 
 def crossing(metric: Metric, curve: Sequence[Record], base: Sequence[Record]) -> Record | None:
@@ -76,11 +86,15 @@ def _crossing_details(found: crossings.Crossing) -> dict[str, Any]:
 SETTINGS = ("batch_size", "d_model", "num_heads", "num_layers", "dtype", "device", "threads")
 
 
-def interval(record: Record | intervals.Estimate, write: Callable[[float], str] = units.significant) -> str:
-    """ "1.23 [1.20, 1.27]", or the median and why it has no interval."""
+def interval(
+    record: Record | intervals.Estimate,
+    write: Callable[[float], str] = units.significant,
+    lacking: str = " (no interval)",
+) -> str:
+    """ "1.23 [1.20, 1.27]"; lacking: what stands behind a median without an interval."""
     assert record.median is not None
     if record.low is None or record.high is None:
-        return f"{write(record.median)} (no interval)"
+        return f"{write(record.median)}{lacking}"
     return f"{write(record.median)} [{write(record.low)}, {write(record.high)}]"
 
 
@@ -127,7 +141,7 @@ def unvaried(records: Sequence[Record]) -> tuple[str, ...]:
     return tuple(n for n in SETTINGS if len({r.axes.get(n) for r in records if n in r.axes}) < 2)
 
 
-def named(axes: Mapping[str, AxisValue], *leave_out: str) -> str:
+def named(axes: Axes, *leave_out: str) -> str:
     """The model, with the settings that tell its curves apart."""
     shown = [f"{name} {value}" for name, value in axes.items() if name in SETTINGS and name not in leave_out]
     return f"{axes['model']} ({', '.join(shown)})" if shown else str(axes["model"])

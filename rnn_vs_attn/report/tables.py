@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rnn_vs_attn import units
-from rnn_vs_attn.records.types import AxisValue, Record
+from rnn_vs_attn.records.query import Group
+from rnn_vs_attn.records.types import Axes, AxisValue, Record
 from rnn_vs_attn.stats.intervals import LEVEL, MIN_ROUNDS
 from rnn_vs_attn.text import safe
 
@@ -22,7 +23,7 @@ class Column:
     title: str
     metric: str
     format: Callable[[float], str]
-    axes: Mapping[str, AxisValue] = field(default_factory=dict)
+    axes: Axes = field(default_factory=dict)
     interval: str = ""  # "percent": ± half of the interval; "ends": both ends; "": none
     precise: bool = False  # marked where wider than the precision asked for
     spare: bool = False  # left out where there is little room; table.md and table.csv have it always
@@ -45,9 +46,9 @@ class Row:
     """A case: its axes, and its records by (metric, added axes)."""
 
     axes: dict[str, AxisValue]
-    records: dict[tuple[str, tuple[tuple[str, AxisValue], ...]], Record]
+    records: dict[tuple[str, Group], Record]
 
-    def record(self, metric: str, axes: Mapping[str, AxisValue]) -> Record | None:
+    def record(self, metric: str, axes: Axes) -> Record | None:
         return self.records.get((metric, tuple(sorted(axes.items()))))
 
     def owes(self, metric: str) -> bool:
@@ -244,7 +245,7 @@ def to_csv(records: Sequence[Record], case_axes: Sequence[str]) -> str:
     return out.getvalue()
 
 
-def _csv_line(row: Row, names: Sequence[tuple[str, tuple[tuple[str, AxisValue], ...]]]) -> list[object]:
+def _csv_line(row: Row, names: Sequence[tuple[str, Group]]) -> list[object]:
     values: list[object] = list(row.axes.values())
     for name in names:
         record = row.records.get(name)

@@ -15,6 +15,7 @@ from rnn_vs_attn.run.options import GroupOptions, Part
 from rnn_vs_attn.stats.intervals import MIN_ROUNDS
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text.streams import print_json, say
+from rnn_vs_attn.units import counted
 
 
 def start_all(runs: Sequence[tuple[Suite, AxisValues]], options: GroupOptions) -> int:
@@ -52,5 +53,5 @@ def _short(suite: Suite) -> str:
 
 def _no_intervals(suites: Sequence[Suite], rounds: int) -> str:
     alone = ", ".join(_short(suite) for suite in suites)
-    many = f"{rounds} round{'s' * (rounds != 1)} of each"
+    many = f"{counted(rounds, 'round')} of each"
     return f"note: {many}, so no intervals; each alone ({suites[0].group} {alone}) takes {MIN_ROUNDS} rounds or more"

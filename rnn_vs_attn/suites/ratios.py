@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rnn_vs_attn.records.query import derived, rate, without
 from rnn_vs_attn.records.types import AxisValue, Record
@@ -10,17 +10,17 @@ from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.metrics import DECODED_TOKENS_PER_SECOND, RATIO
 
 
-def ratio_record(candidate: Record, baseline: Record) -> Record | None:
-    """candidate / baseline within rounds, at the candidate's axes with `of`; None where no round has both."""
-    found = intervals.ratio(candidate.samples, baseline.samples)
+def ratio_to(baseline: Record | None, candidate: Record) -> Iterator[Record]:
+    """candidate / baseline within rounds, at the candidate's axes with `of`; nothing where no round has both."""
+    theirs = baseline.samples if baseline else []
+    found = intervals.ratio(candidate.samples, theirs)
     if found is None:
-        return None
+        return
     if candidate.exact:
         found = intervals.estimate([found.median], exact=True)
-    pairs = zip(candidate.samples, baseline.samples, strict=False)
-    samples = [c / b if c is not None and b else None for c, b in pairs]
+    samples = [c / b if c is not None and b else None for c, b in zip(candidate.samples, theirs, strict=False)]
     axes = candidate.axes | {"of": candidate.metric}
-    return derived(RATIO, candidate.suite, axes, samples, found)
+    yield derived(RATIO, candidate.suite, axes, samples, found)
 
 
 def like(record: Record, others: Sequence[Record], *apart: str, **axes: AxisValue) -> Record | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.timing import Block, Ready
-from rnn_vs_attn.records.types import ROUND_TIME, AxisValue, Metric, Record, Sample
+from rnn_vs_attn.records.types import ROUND_TIME, Axes, AxisValue, Metric, Record, Sample
 from rnn_vs_attn.report.plots import Figure
 from rnn_vs_attn.report.tables import Column, Pivot, Table
 from rnn_vs_attn.suites.case import Case, axes_of
@@ -184,7 +184,7 @@ class Suite:
         """Whether a case beside those that were asked for is counted once and not timed."""
         return self.rounds.owes is not None and not self.times(case)
 
-    def metric(self, name: str, axes: Mapping[str, AxisValue]) -> Metric:
+    def metric(self, name: str, axes: Axes) -> Metric:
         """The metric of that name. CUDA's peak memory is the allocator's and exact; a CPU's has noise like a time."""
         if name == ROUND_TIME:
             return ROUND_METRIC

@@ -19,13 +19,12 @@ from rnn_vs_attn.measure.timing.clock import PASSES, clock_for
 from rnn_vs_attn.measure.timing.warm_up import make_ready
 from rnn_vs_attn.measure.workload import TokenWorkload, drawn, filled, mode
 from rnn_vs_attn.models import build
-from rnn_vs_attn.models.shapes import AlbertShape, GPTShape
 from rnn_vs_attn.records.timing import Block, Ready
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites.blocks import timed_samples
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.metrics import NUM_PARAMS
-from rnn_vs_attn.suites.sizes import counts
+from rnn_vs_attn.suites.sizes import SizedCase, counts
 
 WARM = 2  # tokens of the pass that loads libraries before memory is read
 _BUDGET = Budget()  # that of `bench`
@@ -45,9 +44,9 @@ def made(make: Callable[[], torch.nn.Module], case: Case, seed: int, vocab_size:
     return TokenWorkload.of_ids(module, torch.randint(vocab_size, (case.batch_size, case.seq_len), device=device))
 
 
-def sizes(shape: AlbertShape | GPTShape, case: Case, module: torch.nn.Module) -> Iterator[Sample]:
-    """The same as samples; parameters are counted in the module itself."""
-    found = counts(shape, case) | {NUM_PARAMS: build.count_parameters(module)}
+def sizes(case: SizedCase, module: torch.nn.Module) -> Iterator[Sample]:
+    """What is counted of a case; its parameters in the module itself."""
+    found = counts(case) | {NUM_PARAMS: build.count_parameters(module)}
     yield from (Sample(metric.name, value) for metric, value in found.items())
 
 

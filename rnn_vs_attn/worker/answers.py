@@ -94,6 +94,13 @@ def _handlers(sandbox: Sandbox) -> Handlers:
     }
 
 
+_NO_MEMORY = (
+    "allocate memory",
+    "not enough memory",
+    "out of memory",
+    "bad_alloc",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+)
 _UNSUPPORTED = (
     "not implemented for",
     "could not create a primitive",
@@ -110,14 +117,7 @@ def _fault(error: Exception) -> tuple[str, str]:
     if isinstance(error, CaseFault):
         return error.status, error.reason
     text = str(error)
-    no_memory = (
-        "allocate memory",
-        "not enough memory",
-        "out of memory",
-        "bad_alloc",
-        "CUBLAS_STATUS_ALLOC_FAILED",
-    )
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in text for words in no_memory):
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in text for words in _NO_MEMORY):
         return "out_of_memory", first_line(error)
     if isinstance(error, NotImplementedError) or any(words in text for words in _UNSUPPORTED):
         return "unsupported", first_line(error)

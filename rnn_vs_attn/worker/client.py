@@ -33,8 +33,11 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 class Worker(Protocol):
     """What the runner needs of a worker; the seam at which tests put another one."""
 
-    alive: bool
     start_up: float  # seconds until it could be asked
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked."""
 
     def ask(self, request: Request[Reply], timeout: float) -> Reply:
         """The answer. CaseFault where the case has no number for it, UserError where the user can mend it."""
@@ -59,6 +62,84 @@ def launch(
         env=variables,
         start_new_session=True,
     )
+
+
+class Process:
+    """One process of a worker, from its start to its end: what goes through its pipes, and why it has ended."""
+
+    def __init__(self, words: Sequence[str], folder: Path | None, variables: Mapping[str, str], debug: bool) -> None:
+        self._debug = debug
+        self._errors = tempfile.TemporaryFile()
+        self._kills = environment.out_of_memory_kills()
+        self._buffer = b""
+        self._printed = 0  # bytes of standard error before the request under way
+        self.alive = True
+        self._process = launch(words, folder, variables, None if debug else self._errors)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def write(self, line: str) -> None:
+        """Ask it. CaseFault where it has ended."""
+        assert self._process.stdin is not None
+        self._printed = self._errors.seek(0, os.SEEK_END)
+        try:
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise self._death() from None
+
+    def read(self, timeout: float) -> dict[str, Any]:
+        """Its next line. CaseFault where it ends or hangs first."""
+        assert self._process.stdout is not None
+        output = self._process.stdout.fileno()
+        deadline = time.monotonic() + timeout
+        while b"\n" not in self._buffer:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([output], [], [], left)[0]:
+                self.close()
+                raise CaseFault("timeout", f"no answer within {duration(timeout)}")
+            chunk = os.read(output, 1 << 16)
+            if not chunk:
+                raise self._death()
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        reply: dict[str, Any] = json.loads(line)
+        return reply
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+        self.alive = False
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                try:
+                    stream.close()
+                except OSError:
+                    continue
+        self._errors.close()
+
+    def _death(self) -> CaseFault:
+        """Why the process ended by itself."""
+        code = self._process.wait()
+        last_words = self._last_words()
+        self.close()
+        kills = environment.out_of_memory_kills()
+        if code == -9 and kills is not None and self._kills is not None and kills > self._kills:
+            return CaseFault("out_of_memory", "the system killed the measuring process because memory ended")
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return CaseFault("crashed", f"the measuring process {how}{last_words}")
+
+    def _last_words(self) -> str:
+        if self._debug:
+            return ""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(self._printed, size - 4000))
+        lines = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines() if line.strip()]
+        return f"; its last line was: {lines[-1][:200]}" if lines else ""
 
 
 class ChildWorker:
@@ -89,18 +170,10 @@ class ChildWorker:
             self.wait_until_ready()
 
     def _start(self) -> None:
-        self._errors = tempfile.TemporaryFile()
-        self._kills = environment.out_of_memory_kills()
-        self._buffer = b""
-        self._printed = 0  # bytes of standard error before the request under way
-        self.alive = True
         self._ready = self._spoilt = False
-        self._process = launch(
-            [self._python, "-m", "rnn_vs_attn.worker.server", str(os.getpid())],
-            self._folder,
-            _surroundings(self._variables, self._alone, self._folder or Path.cwd()),
-            None if self._debug else self._errors,
-        )
+        words = [self._python, "-m", "rnn_vs_attn.worker.server", str(os.getpid())]
+        variables = _surroundings(self._variables, self._alone, self._folder or Path.cwd())
+        self._process = Process(words, self._folder, variables, self._debug)
 
     def wait_until_ready(self) -> None:
         """DoesNotStart where it ends or hangs first."""
@@ -109,7 +182,7 @@ class ChildWorker:
         self._ready = True
         started = time.monotonic()
         try:
-            self._read(START_UP_TIMEOUT)
+            self._process.read(START_UP_TIMEOUT)
         except CaseFault as fault:
             self.close()
             which = "" if self._python == sys.executable else f" under {self._python}"
@@ -117,6 +190,10 @@ class ChildWorker:
                 f"the measuring process does not start{which}: {fault.reason}; --debug shows more"
             ) from None
         self.start_up = time.monotonic() - started
+
+    @property
+    def alive(self) -> bool:
+        return self._process.alive
 
     @property
     def pid(self) -> int:
@@ -134,14 +211,8 @@ class ChildWorker:
     def ask(self, request: Request[Reply], timeout: float) -> Reply:
         if self._spoilt:
             self._renew()
-        assert self._process.stdin is not None
-        self._printed = self._errors.seek(0, os.SEEK_END)
-        try:
-            self._process.stdin.write(dump(protocol.written(request)).encode() + b"\n")
-            self._process.stdin.flush()
-        except OSError:
-            raise self._death() from None
-        reply = self._read(timeout)
+        self._process.write(dump(protocol.written(request)))
+        reply = self._process.read(timeout)
         self._spoilt = reply.get("spoilt", False)
         if "misunderstood" in reply:  # a fault of this program, not of a case
             raise Misunderstood(reply["misunderstood"])
@@ -161,53 +232,7 @@ class ChildWorker:
             self.pin(self._cores)
 
     def close(self) -> None:
-        self.alive = False
-        if self._process.poll() is None:
-            self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                try:
-                    stream.close()
-                except OSError:
-                    continue
-        self._errors.close()
-
-    def _read(self, timeout: float) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        output = self._process.stdout.fileno()
-        deadline = time.monotonic() + timeout
-        while b"\n" not in self._buffer:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([output], [], [], left)[0]:
-                self.close()
-                raise CaseFault("timeout", f"no answer within {duration(timeout)}")
-            chunk = os.read(output, 1 << 16)
-            if not chunk:
-                raise self._death()
-            self._buffer += chunk
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        reply: dict[str, Any] = json.loads(line)
-        return reply
-
-    def _death(self) -> CaseFault:
-        """Why the process ended by itself."""
-        code = self._process.wait()
-        last_words = self._last_words()
-        self.close()
-        kills = environment.out_of_memory_kills()
-        if code == -9 and kills is not None and self._kills is not None and kills > self._kills:
-            return CaseFault("out_of_memory", "the system killed the measuring process because memory ended")
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-        return CaseFault("crashed", f"the measuring process {how}{last_words}")
-
-    def _last_words(self) -> str:
-        if self._debug:
-            return ""
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(self._printed, size - 4000))
-        lines = [line.strip() for line in self._errors.read().decode(errors="replace").splitlines() if line.strip()]
-        return f"; its last line was: {lines[-1][:200]}" if lines else ""
+        self._process.close()
 
 
 def _surroundings(variables: Mapping[str, str], alone: bool, folder: Path) -> dict[str, str]:

@@ -27,7 +27,6 @@ MANY_FIELDS = {
     "models/shapes.py AlbertShape": 15,  # as its configuration is published
     "models/shapes.py TransformerXLShape": 13,  # as its configuration is published
     "records/types.py Record": 16,  # a record: a line of records.jsonl
-    "worker/client.py ChildWorker": 15,  # six that are given, and the process with its pipes
 }
 MANY_PARAMETERS = {
     "measure/operations/definitions.py _attend": 9,  # those of torch's own attention

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.query import Group, derived, measured, rate, record_at, share, without
 from rnn_vs_attn.records.types import Axes, Record
-from rnn_vs_attn.report.curves import by_round, crossing, curves, seq_len_of
+from rnn_vs_attn.report.curves import beside, by_round, crossing, curves, seq_len_of
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.case import ITEMSIZE
 from rnn_vs_attn.suites.metrics import (
@@ -54,14 +54,10 @@ def _parts(group: Group, curve: Sequence[Record], every: Mapping[Group, Sequence
 
 
 def _crossings(records: Sequence[Record], metric: str) -> Iterator[Record]:
-    found = curves(measured(records, metric))
-    baselines = {without(dict(g), "model"): curve for g, curve in found.items() if dict(g)["model"] == BASELINE}
-    for group, curve in found.items():
-        base = baselines.get(without(dict(group), "model"))
-        if base is not None and dict(group)["model"] != BASELINE:
-            record = crossing(CROSSING, curve, base)
-            if record is not None:
-                yield record
+    for curve, base in beside(measured(records, metric), BASELINE):
+        record = crossing(CROSSING, curve, base)
+        if record is not None:
+            yield record
 
 
 # For the table: rates and ratios
@@ -82,15 +78,14 @@ def _rates(records: Sequence[Record]) -> Iterator[Record]:
             continue
         speed = rate(time, FLOPS_PER_SECOND, flops.median)
         yield speed
-        where = {name: axes[name] for name in ("device", "dtype", "threads")}
-        yield from share(speed, record_at(records, "peak_flops", where), FLOPS_FRACTION)
+        yield from share(speed, records, "peak_flops", FLOPS_FRACTION)
         num_params = record_at(records, "num_params", axes)
         if num_params is not None and num_params.median is not None:
             width = record_at(records, "width", axes)
             used = axes | {"d_model": width.median} if width and width.median else axes
             moved = least_bytes(used, num_params.median)
             bandwidth = rate(time, BYTES_PER_SECOND, moved)
-            yield from share(bandwidth, record_at(records, "peak_bandwidth", where), BANDWIDTH_FRACTION)
+            yield from share(bandwidth, records, "peak_bandwidth", BANDWIDTH_FRACTION)
 
 
 def least_bytes(axes: Axes, num_params: float) -> float:

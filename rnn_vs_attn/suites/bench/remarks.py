@@ -10,7 +10,6 @@ from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import by_round, curves, interval, named, said_of_crossing, seq_len_of, unvaried
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.bench.analysis import expand
 
 _LINEAR, _QUADRATIC = 1.0, 2.0
@@ -99,8 +98,7 @@ def _claim_faster(records: Sequence[Record]) -> Iterator[str]:
     for group, curve in curves(ratios).items():
         sides: dict[str, list[str]] = {"above": [], "below": [], "undecided": []}
         for record in curve:
-            result = Estimate(record.median or 0, record.low, record.high, len(record.samples))
-            sides[intervals.side_of(result, 1.0)].append(str(record.axes["seq_len"]))
+            sides[intervals.side_of(record.estimate, 1.0)].append(str(record.axes["seq_len"]))
         words = (("above", "holds"), ("below", "does not hold here"), ("undecided", "undecided"))
         parts = [f"{word} at seq_len {', '.join(sides[side])}" for side, word in words if sides[side]]
         yield f'Claim "attention trains faster than {named(dict(group), *skip)}": {"; ".join(parts)}.'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import ATTENTION, BASELINE, find
+from rnn_vs_attn.records.query import OF_MACHINE
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.stats.intervals import MIN_ROUNDS
@@ -52,7 +53,7 @@ COLUMNS = (
 BENCH = Suite(
     name="bench",
     help="Time and memory of forward, backward and training passes over sequence lengths.",
-    axes=CaseAxes(BenchCase, machine=("device", "dtype", "threads"), check=check),
+    axes=CaseAxes(BenchCase, machine=OF_MACHINE, check=check),
     metrics=(
         Measured(FORWARD_TIME, owed=True, precise=True),
         Measured(BACKWARD_TIME, owed=True, precise=True, echo=True),

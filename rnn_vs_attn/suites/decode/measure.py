@@ -8,11 +8,9 @@ from statistics import median
 import torch
 from torch import nn
 
-from rnn_vs_attn.isolation.seeds import seed_all
 from rnn_vs_attn.limits import DECODED, Turn
 from rnn_vs_attn.measure.conduct import batch_independence, decoders
 from rnn_vs_attn.measure.decoder import Decoder
-from rnn_vs_attn.measure.device import DTYPES, set_precision
 from rnn_vs_attn.measure.timing import decoding
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.language import interface
@@ -21,15 +19,14 @@ from rnn_vs_attn.models.shapes import LanguageShape
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.measurement import Measurement
+from rnn_vs_attn.suites.token_passes import place
 
 CHECKED = 16  # tokens on which a layer's steps are held against its forward
 
 
 def decoder(case: DecodeCase, seed: int) -> Decoder:
     """The module of a case with the weights and the context of `seed`. CaseFault where it cannot decode."""
-    set_precision(tf32=False)
-    seed_all(seed)
-    device, dtype = torch.device(case.device), DTYPES[case.dtype]
+    device, dtype = place(case, seed)
     module = build.cast(module_of(case).to(device), dtype).eval()
     if find(case.model).family == LANGUAGE:
         ids = torch.randint(case.vocab_size, (case.batch_size, case.seq_len), device=device)

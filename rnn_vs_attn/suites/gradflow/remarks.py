@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models import initialisation
 from rnn_vs_attn.models.registry import ATTENTION, BASELINE, RECURRENCE, find
 from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.report import curves
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.gradflow.analysis import norms_of
 
 FLOAT32_ZERO = -45.0  # log10: below float32's least number, 1.4e-45, it has only 0
@@ -18,10 +19,7 @@ FLOAT32_ZERO = -45.0  # log10: below float32's least number, 1.4e-45, it has onl
 
 def interval(record: Record, write: Callable[[float], str]) -> str:
     """ "1.23 [1.20, 1.27]", or the median alone."""
-    assert record.median is not None
-    if record.low is None or record.high is None:
-        return write(record.median)
-    return f"{write(record.median)} [{write(record.low)}, {write(record.high)}]"
+    return curves.interval(record, write, lacking="")
 
 
 def norm(record: Record, narrow: bool) -> str:
@@ -155,7 +153,7 @@ def _pascanu(records: Sequence[Record]) -> Iterator[str]:
         if largest is None or not largest.ok:  # an edited run may lack it
             continue
         low, high = (None if end is None else round(end, 9) for end in (largest.low, largest.high))  # 1 + 2e-16 is 1
-        side = intervals.side_of(Estimate(largest.median or 0, low, high, len(largest.samples)), 1.0)
+        side = intervals.side_of(replace(largest, low=low, high=high).estimate, 1.0)
         side = "at" if low == high == 1 else side
         applies = {
             "below": "below 1, which is sufficient for vanishing",

@@ -37,7 +37,6 @@ def expand(records: Sequence[Record]) -> list[Record]:
             if flops is None or not flops.median:
                 continue
             speed = rate(time, FLOPS_PER_SECOND, flops.median)
-            where = {axis: time.axes[axis] for axis in ("device", "dtype", "threads")}
-            parts = share(speed, record_at(records, "peak_flops", where), FLOPS_FRACTION)
+            parts = share(speed, records, "peak_flops", FLOPS_FRACTION)
             found += [replace(part, axes=part.axes | {"pass": name}) for part in parts]
     return found

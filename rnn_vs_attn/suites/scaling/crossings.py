@@ -9,7 +9,7 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import BASELINE, find
 from rnn_vs_attn.records.query import derived, without
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
-from rnn_vs_attn.report.curves import crossing, curves
+from rnn_vs_attn.report.curves import beside, crossing
 from rnn_vs_attn.stats import growth, intervals
 from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling.case import LAYER, crosses
@@ -23,27 +23,20 @@ MOST_POSITIONS = 1 << 30
 
 def time_crossings(records: Sequence[Record]) -> Iterator[Record]:
     for metric in TIMES:
-        found = curves(alone(records, metric, LAYER))
-        bases = {without(dict(g), "model"): curve for g, curve in found.items() if dict(g)["model"] == BASELINE}
-        for group, curve in found.items():
-            base = bases.get(without(dict(group), "model"))
-            if base is not None and crosses(spec_of(curve[0])):
-                record = crossing(CROSSING, curve, base)
-                if record is not None:
-                    yield record
+        for curve, base in beside(alone(records, metric, LAYER), BASELINE):
+            record = crossing(CROSSING, curve, base) if crosses(spec_of(curve[0])) else None
+            if record is not None:
+                yield record
 
 
 def flop_crossings(records: Sequence[Record]) -> Iterator[Record]:
     for name in PASSES:
-        found = curves(alone(records, "flops", LAYER, **{"pass": name}))
-        bases = {without(dict(g), "model"): curve for g, curve in found.items() if dict(g)["model"] == BASELINE}
-        for group, curve in found.items():
-            base = bases.get(without(dict(group), "model"))
-            if base is None or not crosses(spec_of(curve[0])):
+        for curve, base in beside(alone(records, "flops", LAYER, **{"pass": name}), BASELINE):
+            if not crosses(spec_of(curve[0])):
                 continue
             for way, value in (("formula", _by_formula(curve[0], name)), ("count", _by_count(curve, base))):
                 if value is not None:
-                    axes: dict[str, AxisValue] = dict(group) | {"by": way}
+                    axes: dict[str, AxisValue] = dict(without(curve[0].axes, "seq_len")) | {"by": way}
                     result = intervals.estimate([float(value)], exact=True)
                     yield derived(FLOP_CROSSING, curve[0].suite, axes, [float(value)], result)
 

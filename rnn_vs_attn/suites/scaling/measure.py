@@ -109,15 +109,11 @@ def _routes(case: ScalingCase) -> Iterator[Sample]:
             continue
         try:
             route = _route(case, length)
-        except CaseFault as fault:
-            reason = fault.reason
-            break
-        except NotImplementedError:
-            reason = "it runs an operator or a kind of tensor that torch cannot record"
-            break
-        except Exception as error:  # it may take other lengths
-            reason = first_line(error)
-            continue
+        except Exception as error:
+            reason = _reason(error)
+            if isinstance(error, CaseFault | NotImplementedError):
+                break
+            continue  # it may take other lengths
         if route.operations is None:
             reason = "no gradient reaches the first input from the last output, through one layer or a stack of them"
             if found or length > _LONG_ENOUGH:
@@ -192,12 +188,17 @@ def _exact(metric: str, count: Callable[[], int], length: int) -> Sample:
     """A count, or none with the reason."""
     try:
         return Sample(metric, count(), {"seq_len": length})
-    except CaseFault as fault:
-        return _unknown(metric, fault.reason, length)
-    except NotImplementedError:
-        return _unknown(metric, "it runs an operator or a kind of tensor that torch cannot record", length)
     except Exception as error:
-        return _unknown(metric, first_line(error), length)
+        return _unknown(metric, _reason(error), length)
+
+
+def _reason(error: Exception) -> str:
+    """Why an operation of a module could not be counted."""
+    if isinstance(error, CaseFault):
+        return error.reason
+    if isinstance(error, NotImplementedError):
+        return "it runs an operator or a kind of tensor that torch cannot record"
+    return first_line(error)
 
 
 def _unknown(metric: str, reason: str, length: int) -> Sample:

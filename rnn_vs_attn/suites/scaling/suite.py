@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnn_vs_attn import units
+from rnn_vs_attn.records.query import OF_MACHINE
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
@@ -56,7 +57,7 @@ SCALING = Suite(
         ScalingCase,
         row=("model", "seq_len", "d_model", "part"),
         compared=("model", "part"),
-        machine=("device", "dtype", "threads"),
+        machine=OF_MACHINE,
         check=check,
         select=select,
         run_defaults={"rounds": 6, "warm_up": 0.05, "min_blocks": 2, "case_seconds": 0.02},

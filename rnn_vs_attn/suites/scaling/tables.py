@@ -125,9 +125,7 @@ def _speed_ups(records: Sequence[Record]) -> list[Table]:
         "efficiency, train",
         "serial fraction",
     ]
-    notes = [
-        f"over {fewest} thread{'s' * (fewest != 1)}; Amdahl's serial fraction takes three numbers of threads or more"
-    ]
+    notes = [f"over {units.counted(fewest, 'thread')}; Amdahl's serial fraction takes three numbers of threads or more"]
     title = f"Speed-up over threads, seq_len {at['seq_len']}, d_model {at['d_model']}"
     return [Table(title, header, rows, notes, heads=2)]
 

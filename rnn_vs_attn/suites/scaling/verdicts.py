@@ -8,7 +8,6 @@ from rnn_vs_attn.models.registry import LINEAR_RECURRENCE, RECURRENT, find
 from rnn_vs_attn.records.query import derived
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
 from rnn_vs_attn.stats import growth
-from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling import claims
 from rnn_vs_attn.suites.scaling.choosing import spec_of
@@ -35,8 +34,8 @@ def verdicts(records: Sequence[Record]) -> Iterator[Record]:
 def _of_row(mine: Sequence[Record], row: claims.Row) -> Iterator[Record]:
     for axis, claimed in row.exponents.items():
         found = table_exponent(mine, axis)
-        result = None if found is None or found.median is None else _estimate(found)
-        yield _verdict(mine[0], f"exponent of {axis}", claims.of_exponent(claimed, result), f"{claimed:g}", found)
+        verdict = claims.of_exponent(claimed, found.estimate if found else None)
+        yield _verdict(mine[0], f"exponent of {axis}", verdict, f"{claimed:g}", found)
     for metric, law in (("sequential_operations", row.sequential_law), ("path_length", row.path_law)):
         grows = law_of(mine, metric)
         yield _verdict(mine[0], metric, claims.of_law(law, _decided(grows)), law, grows)
@@ -56,7 +55,7 @@ def _of_lesson(mine: Sequence[Record]) -> Iterator[Record]:
     if gained is not None and spec.layer_type:
         gains = spec.layer_type not in (RECURRENT,)
         word = "gains from threads" if gains else "gains nothing from threads"
-        yield _verdict(mine[0], word, claims.of_gain(gains, _estimate(gained)), "", gained)
+        yield _verdict(mine[0], word, claims.of_gain(gains, gained.estimate), "", gained)
 
 
 def _of_crossing(record: Record) -> Record:
@@ -78,7 +77,3 @@ def _verdict(about: Record, claim: str, verdict: str, claimed: str, found: Recor
     if found is not None and found.metric in (CROSSING.name, FLOP_CROSSING.name):
         axes["d_model"] = found.axes["d_model"]
     return derived(VERDICT, about.suite, axes, [], None, text=verdict, claimed=claimed)
-
-
-def _estimate(record: Record) -> Estimate:
-    return Estimate(record.median or 0.0, record.low, record.high, len(record.samples))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.records.query import measured, without
+from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.report import curves
 from rnn_vs_attn.report.plots import Figure, Series
+from rnn_vs_attn.suites import sizes
 
-_OF_A_SIZE = ("size", "d_model", "num_heads", "num_layers")
 _TIMES = ("forward_time", "train_time", "prefill_time", "step_time")
 
 
@@ -23,7 +23,7 @@ def over_length(records: Sequence[Record]) -> list[Figure]:
 
 def over_size(records: Sequence[Record]) -> list[Figure]:
     """A line a time of `variants gpt`, and a line a pass of its memory."""
-    params = {r.axes["size"]: r.median or 0.0 for r in measured(records, "num_params")}
+    params = sizes.num_params(records)
     times = [line for metric in _TIMES for line in _lines(measured(records, metric), params)]
     peaks = _lines(measured(records, "peak_memory"), params)
     found = [
@@ -35,16 +35,13 @@ def over_size(records: Sequence[Record]) -> list[Figure]:
 
 def _lines(records: Sequence[Record], params: dict[AxisValue, float]) -> list[Series]:
     """One a group of records that differ in size only; what tells the groups apart is in the label."""
-    groups: dict[object, list[Record]] = {}
-    for record in (r for r in records if r.axes["size"] in params and r.median):
-        groups.setdefault(without(record.axes, *_OF_A_SIZE), []).append(record)
-    return [_line(curve, records, params) for curve in groups.values()]
+    found = sizes.curves((record for record in records if record.median), params)
+    return [_line(curve, records, params) for curve in found.values()]
 
 
 def _line(curve: list[Record], records: Sequence[Record], params: dict[AxisValue, float]) -> Series:
-    curve.sort(key=lambda record: params[record.axes["size"]])
     axes = curve[0].axes
-    varying = [n for n in axes if n not in _OF_A_SIZE and len({r.axes.get(n) for r in records}) > 1]
+    varying = [n for n in axes if n not in ("size", *sizes.IMPLIED) and len({r.axes.get(n) for r in records}) > 1]
     label = " ".join([curve[0].metric.replace("_", " "), *(f"{n} {axes[n]}" for n in varying)])
     x = [params[record.axes["size"]] for record in curve]
     medians = [record.median or 0.0 for record in curve]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn.records.query import measured
-from rnn_vs_attn.records.types import AxisValue, Record
+from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.curves import unvaried
 
 _SETTINGS = ("seq_len", "batch_size", "dtype", "device", "threads")
 
 
-def where(axes: Mapping[str, AxisValue], records: Sequence[Record]) -> str:
+def where(axes: Axes, records: Sequence[Record]) -> str:
     """ " (seq_len 64)": the settings of a case that differ among `records`; "" where none does."""
     skip = (*unvaried(records), *(() if len({r.axes["seq_len"] for r in records}) > 1 else ("seq_len",)))
     settings = [f"{name} {axes[name]}" for name in _SETTINGS if name in axes and name not in skip]

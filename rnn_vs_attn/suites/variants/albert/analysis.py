@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from rnn_vs_attn.models.shapes import AlbertShape
 from rnn_vs_attn.records.query import measured
-from rnn_vs_attn.records.types import AxisValue, Metric, Record
+from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.suites import sizes
 from rnn_vs_attn.suites.metrics import NUM_PARAMS
-from rnn_vs_attn.suites.ratios import like, ratio_record
-from rnn_vs_attn.suites.variants.albert.case import SIZES, AlbertCase, complete
+from rnn_vs_attn.suites.ratios import like, ratio_to
+from rnn_vs_attn.suites.variants.albert.case import SIZES, AlbertCase
 
 # Lan et al. 2020, table 1
 PUBLISHED = {
@@ -48,18 +48,13 @@ SHARING = {
 
 def derive(records: Sequence[Record]) -> list[Record]:
     """The published sizes that were not measured, counted; ratios to BERT; the paper's two tables of the switches."""
-    others = sizes.counted(records, AlbertCase, list(PUBLISHED), complete, counts)
+    others = sizes.counted(records, AlbertCase, PUBLISHED)
     return [*others, *ratios(records), *ablations(records)]
 
 
 def expand(records: Sequence[Record]) -> list[Record]:
     """The published counts."""
     return sizes.published(records, PUBLISHED)
-
-
-def counts(case: AlbertCase) -> dict[Metric, float]:
-    """What is counted from the definition."""
-    return sizes.counts(SIZES[case.size], case)
 
 
 def bert_of(size: str) -> str:
@@ -72,14 +67,13 @@ COMPARED = ("num_params", "flops_per_token", "forward_time", "train_time", "peak
 
 def ratios(records: Sequence[Record]) -> list[Record]:
     """Every measured size divided by BERT of its shape, within rounds."""
-    found = []
+    found: list[Record] = []
     for metric in COMPARED:
         mine = measured(records, metric)
         for record in mine:
             own = str(record.axes["size"])
             baseline = like(record, mine, "size", size=bert_of(own)) if own != bert_of(own) else None
-            made = ratio_record(record, baseline) if baseline is not None else None
-            found += [] if made is None else [made]
+            found += ratio_to(baseline, record)
     return found
 
 

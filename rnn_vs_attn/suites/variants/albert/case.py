@@ -8,7 +8,8 @@ from typing import Any
 
 from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.models.shapes import ALBERT_SIZES, AlbertShape
-from rnn_vs_attn.suites.case import Case, fixed, option
+from rnn_vs_attn.suites.case import fixed, option
+from rnn_vs_attn.suites.sizes import SizedCase
 
 _ALBERTS = {name.removeprefix("albert-"): shape for name, shape in ALBERT_SIZES.items() if name.startswith("albert-")}
 
@@ -34,16 +35,11 @@ def size(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class AlbertCase(Case):
+class AlbertCase(SizedCase):
     """Token ids to hidden states; what the two switches are set to follows from the size."""
 
     model: str = fixed("albert")
     seq_len: int = option(64, "Tokens of a pass.", minimum=1)
-    batch_size: int = option(1, "Sequences a batch.", minimum=1)
-    d_model: int = fixed(AlbertShape.d_model)
-    num_heads: int = fixed(AlbertShape.num_heads)
-    num_layers: int = fixed(AlbertShape.num_layers)
-    threads: int = option(1, "CPU threads; 0 takes all usable cores.", minimum=0)
     causal: bool = fixed(False)
     size: str = option(
         "albert-base",
@@ -54,13 +50,8 @@ class AlbertCase(Case):
     )
 
     @property
-    def label(self) -> str:
-        return self.size
-
-
-def complete(case: AlbertCase) -> AlbertCase:
-    shape = SIZES[case.size]
-    return replace(case, d_model=shape.d_model, num_heads=shape.num_heads, num_layers=shape.num_layers)
+    def definition(self) -> AlbertShape:
+        return SIZES[self.size]
 
 
 def check(values: Mapping[str, Sequence[Any]]) -> None:

@@ -12,11 +12,11 @@ from rnn_vs_attn.models.shapes import AlbertShape
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites import sizes, token_passes
 from rnn_vs_attn.suites.measurement import Measurement
-from rnn_vs_attn.suites.variants.albert.case import SIZES, AlbertCase
+from rnn_vs_attn.suites.variants.albert.case import AlbertCase
 
 
 def make(case: AlbertCase) -> nn.Module:
-    return Albert(SIZES[case.size])
+    return Albert(case.definition)
 
 
 def measure(case: AlbertCase, turn: Turn) -> Iterator[Sample]:
@@ -24,7 +24,7 @@ def measure(case: AlbertCase, turn: Turn) -> Iterator[Sample]:
     workload = token_passes.made(lambda: make(case), case, turn.seed, AlbertShape.vocab_size)
     yield from token_passes.times(workload, turn)
     if turn.first:
-        yield from token_passes.sizes(SIZES[case.size], case, workload.module)
+        yield from token_passes.sizes(case, workload.module)
 
 
 def peaks(case: AlbertCase, turn: Turn) -> Iterator[Sample]:
@@ -32,9 +32,4 @@ def peaks(case: AlbertCase, turn: Turn) -> Iterator[Sample]:
     return token_passes.peaks(lambda: make(case), case, AlbertShape.vocab_size)
 
 
-def least_memory(case: AlbertCase) -> int:
-    """Bytes of the weights and of their gradients."""
-    return sizes.least_memory(SIZES[case.size].num_params, case)
-
-
-MEASUREMENT = Measurement(measure, peaks=peaks, least_memory=least_memory)
+MEASUREMENT = Measurement(measure, peaks=peaks, least_memory=sizes.least_memory)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn.models.shapes import ALBERT_SIZES, AlbertShape
-from rnn_vs_attn.records.query import measured, without
+from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import AxisValue, Record
-from rnn_vs_attn.suites.columns import factor, whole
+from rnn_vs_attn.report.curves import interval
+from rnn_vs_attn.suites.columns import factor, millions, whole
 from rnn_vs_attn.suites.variants.albert.analysis import PUBLISHED, bert_of
 from rnn_vs_attn.suites.variants.remarks import only_counted, where
 
-_Group = tuple[tuple[str, AxisValue], ...]
 _NAMED = {
     ("num_params", None): "of its parameters",
     ("peak_memory", "train"): "of the memory of a training pass",
@@ -32,7 +32,7 @@ def remarks(records: Sequence[Record]) -> list[str]:
 def _ratios(records: Sequence[Record]) -> Iterator[str]:
     """A line a size, and the sentence about sharing with the numbers of a size that shares and does nothing else."""
     found = [r for r in records if r.metric == "ratio"]
-    groups: dict[_Group, dict[tuple[AxisValue, AxisValue], Record]] = {}
+    groups: dict[Group, dict[tuple[AxisValue, AxisValue], Record]] = {}
     for record in found:
         group = groups.setdefault(without(record.axes, "of", "pass"), {})
         group[(record.axes["of"], record.axes.get("pass"))] = record
@@ -54,12 +54,8 @@ _CLAIM = "Sharing saves parameters and memory, not FLOPs"
 
 def _value(record: Record) -> str:
     """A ratio with its interval; what is exact needs none."""
-    text = factor(record.median or 0.0)
-    if record.axes["of"] in ("num_params", "flops_per_token"):
-        return text
-    if record.low is None or record.high is None:
-        return f"{text} (no interval)"
-    return f"{text} [{factor(record.low)}, {factor(record.high)}]"
+    exact = record.axes["of"] in ("num_params", "flops_per_token")
+    return factor(record.median or 0.0) if exact else interval(record, factor)
 
 
 def _counts(records: Sequence[Record]) -> Iterator[str]:
@@ -68,7 +64,7 @@ def _counts(records: Sequence[Record]) -> Iterator[str]:
     for record in measured(records, "num_params"):
         name, value = str(record.axes.get("size")), record.median or 0.0
         figure = PUBLISHED.get(name)
-        text = f"{name} {whole(value)} against {(figure or 0) / 1e6:.0f} M"
+        text = f"{name} {whole(value)} against {millions(figure or 0)}"
         if figure is not None and abs(value - figure) > _ROUNDING + 0.01 * figure and text not in parts:
             parts.append(text)
     if parts:
@@ -87,7 +83,7 @@ def _tables(records: Sequence[Record]) -> Iterator[str]:
         rows = [r for r in records if r.axes.get("table") == number]
         parts = [
             f"E {r.axes['embedding_dim']}, {r.axes['sharing']}: {(r.median or 0) / 1e6:.1f} M "
-            f"({float(r.details['published']) / 1e6:.0f} M)"
+            f"({millions(r.details['published'])})"
             for r in rows
         ]
         if parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rnn_vs_attn.report.tables import Column
-from rnn_vs_attn.suites import columns
+from rnn_vs_attn.suites import columns, sizes
 from rnn_vs_attn.suites.metrics import (
     FLOPS_PER_TOKEN,
     FORWARD_TIME,
@@ -15,7 +15,7 @@ from rnn_vs_attn.suites.metrics import (
 )
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, View, rows
 from rnn_vs_attn.suites.variants.albert import analysis, remarks
-from rnn_vs_attn.suites.variants.albert.case import AlbertCase, check, complete
+from rnn_vs_attn.suites.variants.albert.case import AlbertCase, check
 
 
 def _ratio(title: str, of: str, interval: str = "ends", **axes: str) -> Column:
@@ -38,9 +38,9 @@ VARIANTS_ALBERT = Suite(
     axes=CaseAxes(
         AlbertCase,
         row=("size", "seq_len"),
-        implied=("d_model", "num_heads", "num_layers"),
-        compared=("size", "d_model", "num_heads", "num_layers"),
-        complete=complete,
+        implied=sizes.IMPLIED,
+        compared=("size", *sizes.IMPLIED),
+        complete=sizes.complete,
         check=check,
     ),
     metrics=(

@@ -5,45 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnn_vs_attn.models.shapes import GPT_SIZES
-from rnn_vs_attn.records.query import Group, derived, measured, without
-from rnn_vs_attn.records.types import Metric, Record
+from rnn_vs_attn.records.query import derived, measured
+from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import by_round
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites import sizes
 from rnn_vs_attn.suites.metrics import EXPONENT
 from rnn_vs_attn.suites.ratios import decoded_tokens
-from rnn_vs_attn.suites.variants.gpt.case import GPTCase, complete, shape_of
+from rnn_vs_attn.suites.variants.gpt.case import GPTCase
 
 GROWING = ("flops_per_token", "forward_time", "train_time", "prefill_time", "step_time", "peak_memory")
 
 # Names in openai/gpt-2's README, which say that the counts first given (117M, 345M) were wrong
 PUBLISHED = {"gpt2": 124e6, "gpt2-medium": 355e6, "gpt2-large": 774e6, "gpt2-xl": 1.5e9}
 
-_OF_A_SIZE = ("size", "d_model", "num_heads", "num_layers")
-
 
 def derive(records: Sequence[Record]) -> list[Record]:
     """The published sizes that were not measured, counted; growth with the number of parameters."""
-    others = sizes.counted(records, GPTCase, list(GPT_SIZES), complete, counts)
+    others = sizes.counted(records, GPTCase, GPT_SIZES)
     return [*others, *exponents(records)]
-
-
-def counts(case: GPTCase) -> dict[Metric, float]:
-    """What is counted from the definition."""
-    return sizes.counts(shape_of(case.size), case)
 
 
 def exponents(records: Sequence[Record]) -> list[Record]:
     """b of each growing metric over the measured sizes, formed within rounds; none with fewer than two sizes."""
-    params = {r.axes["size"]: r.median or 0.0 for r in measured(records, "num_params")}
+    params = sizes.num_params(records)
     found = []
     for metric in GROWING:
-        curves: dict[Group, list[Record]] = {}
-        for record in measured(records, metric):
-            if record.axes["size"] in params:
-                curves.setdefault(without(record.axes, *_OF_A_SIZE), []).append(record)
-        for group, curve in curves.items():
-            curve.sort(key=lambda record: params[record.axes["size"]])
+        for group, curve in sizes.curves(measured(records, metric), params).items():
             x = [params[record.axes["size"]] for record in curve]
             rounds = by_round(curve)
             if len(set(x)) < 2 or not rounds or min(map(min, rounds)) <= 0:

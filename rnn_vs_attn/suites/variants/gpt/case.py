@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import DECODED
 from rnn_vs_attn.models.shapes import GPT_SIZES, GPTShape
-from rnn_vs_attn.suites.case import Case, fixed, option
+from rnn_vs_attn.suites.case import fixed, option
+from rnn_vs_attn.suites.sizes import SizedCase
 
 HEAD_DIM = 64  # of every size, as published
 _OWN_SIZE = re.compile(r"([1-9][0-9]{0,2})x([1-9][0-9]{0,4})")
@@ -36,16 +37,11 @@ def shape_of(size: str) -> GPTShape:
 
 
 @dataclass(frozen=True)
-class GPTCase(Case):
+class GPTCase(SizedCase):
     """seq_len is the length of a pass, and the context that stands before the tokens that are decoded."""
 
     model: str = fixed("gpt")
     seq_len: int = option(64, "Tokens of a pass, and of the context before decoded ones.", minimum=1)
-    batch_size: int = option(1, "Sequences a batch.", minimum=1)
-    d_model: int = fixed(GPTShape.d_model)
-    num_heads: int = fixed(GPTShape.num_heads)
-    num_layers: int = fixed(GPTShape.num_layers)
-    threads: int = option(1, "CPU threads; 0 takes all usable cores.", minimum=0)
     causal: bool = fixed(True)
     size: str = option(
         "gpt2",
@@ -56,13 +52,8 @@ class GPTCase(Case):
     )
 
     @property
-    def label(self) -> str:
-        return self.size
-
-
-def complete(case: GPTCase) -> GPTCase:
-    shape = shape_of(case.size)
-    return replace(case, d_model=shape.d_model, num_heads=shape.num_heads, num_layers=shape.num_layers)
+    def definition(self) -> GPTShape:
+        return shape_of(self.size)
 
 
 def check(values: Mapping[str, Sequence[Any]]) -> None:

@@ -16,11 +16,11 @@ from rnn_vs_attn.models.shapes import GPTShape
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites import sizes, token_passes
 from rnn_vs_attn.suites.measurement import Measurement
-from rnn_vs_attn.suites.variants.gpt.case import GPTCase, shape_of
+from rnn_vs_attn.suites.variants.gpt.case import GPTCase
 
 
 def make(case: GPTCase) -> nn.Module:
-    return GPT(shape_of(case.size))
+    return GPT(case.definition)
 
 
 def measure(case: GPTCase, turn: Turn) -> Iterator[Sample]:
@@ -33,7 +33,7 @@ def measure(case: GPTCase, turn: Turn) -> Iterator[Sample]:
         yield Sample("prefill_time", median(prefills), blocks=prefills)
         yield Sample("step_time", decoding.steps(decoder, after, turn.enough).median)
     if turn.first:
-        yield from token_passes.sizes(shape_of(case.size), case, workload.module)
+        yield from token_passes.sizes(case, workload.module)
 
 
 def peaks(case: GPTCase, turn: Turn) -> Iterator[Sample]:
@@ -41,9 +41,4 @@ def peaks(case: GPTCase, turn: Turn) -> Iterator[Sample]:
     return token_passes.peaks(lambda: make(case), case, GPTShape.vocab_size)
 
 
-def least_memory(case: GPTCase) -> int:
-    """Bytes of the weights and of their gradients."""
-    return sizes.least_memory(shape_of(case.size).num_params, case)
-
-
-MEASUREMENT = Measurement(measure, peaks=peaks, least_memory=least_memory)
+MEASUREMENT = Measurement(measure, peaks=peaks, least_memory=sizes.least_memory)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.shapes import GPTShape
-from rnn_vs_attn.records.query import measured, without
-from rnn_vs_attn.records.types import AxisValue, Record
+from rnn_vs_attn.records.query import Group, measured, without
+from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.suites.variants.remarks import only_counted, where
 
@@ -19,7 +19,7 @@ def remarks(records: Sequence[Record]) -> list[str]:
 
 def _growth(records: Sequence[Record]) -> Iterator[str]:
     found = [r for r in records if r.metric == "exponent"]
-    groups: dict[tuple[tuple[str, AxisValue], ...], list[Record]] = {}
+    groups: dict[Group, list[Record]] = {}
     for record in found:
         groups.setdefault(without(record.axes, "of", "pass"), []).append(record)
     for group, mine in groups.items():

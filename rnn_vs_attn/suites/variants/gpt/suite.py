@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rnn_vs_attn import units
 from rnn_vs_attn.report.tables import Column
-from rnn_vs_attn.suites import columns
+from rnn_vs_attn.suites import columns, sizes
 from rnn_vs_attn.suites.metrics import (
     EXPONENT,
     FLOPS_PER_TOKEN,
@@ -19,7 +19,7 @@ from rnn_vs_attn.suites.metrics import (
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, View, rows
 from rnn_vs_attn.suites.variants import figures
 from rnn_vs_attn.suites.variants.gpt import analysis, remarks
-from rnn_vs_attn.suites.variants.gpt.case import GPTCase, check, complete
+from rnn_vs_attn.suites.variants.gpt.case import GPTCase, check
 
 COLUMNS = (
     *columns.SIZE_COLUMNS,
@@ -35,8 +35,8 @@ VARIANTS_GPT = Suite(
     axes=CaseAxes(
         GPTCase,
         row=("size", "seq_len"),
-        implied=("d_model", "num_heads", "num_layers"),
-        complete=complete,
+        implied=sizes.IMPLIED,
+        complete=sizes.complete,
         check=check,
     ),
     metrics=(

@@ -9,7 +9,7 @@ from rnn_vs_attn.models.shapes import TRANSFORMER_XL_SIZES
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.suites.metrics import NUM_PARAMS
-from rnn_vs_attn.suites.ratios import like, ratio_record
+from rnn_vs_attn.suites.ratios import like, ratio_to
 from rnn_vs_attn.suites.sizes import exact
 from rnn_vs_attn.suites.variants.transformer_xl.case import MEMORY
 
@@ -31,21 +31,19 @@ def derive(records: Sequence[Record]) -> list[Record]:
 
 
 def _ratios(records: Sequence[Record]) -> list[Record]:
-    found, times = [], measured(records, "token_time")
+    found: list[Record] = []
+    times = measured(records, "token_time")
     for record in (r for r in times if r.axes["method"] != MEMORY):
-        baseline = like(record, times, "method", "model", method=MEMORY)
-        made = ratio_record(record, baseline) if baseline is not None else None
-        found += [] if made is None else [made]
+        found += ratio_to(like(record, times, "method", "model", method=MEMORY), record)
     return found
 
 
 def _training(records: Sequence[Record]) -> list[Record]:
     """Memory of training in halves with a memory, divided by that of one long segment."""
-    found, peaks = [], measured(records, "peak_memory")
+    found: list[Record] = []
+    peaks = measured(records, "peak_memory")
     for record in (r for r in peaks if r.axes.get("memory_len")):
-        baseline = like(record, peaks, "memory_len", memory_len=0)
-        made = ratio_record(record, baseline) if baseline is not None else None
-        found += [] if made is None else [made]
+        found += ratio_to(like(record, peaks, "memory_len", memory_len=0), record)
     return found
 
 

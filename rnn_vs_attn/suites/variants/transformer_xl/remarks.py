@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from rnn_vs_attn import units
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.suites.columns import factor, whole
+from rnn_vs_attn.report.curves import interval
+from rnn_vs_attn.suites.columns import factor, millions, whole
 from rnn_vs_attn.suites.variants.transformer_xl.analysis import TABLE_9
 
 _TELLS_APART = (
@@ -68,10 +69,7 @@ def _span(values: Sequence[float]) -> str:
 
 
 def _value(record: Record) -> str:
-    text = factor(record.median or 0.0)
-    if record.low is None or record.high is None:
-        return text
-    return f"{text} [{factor(record.low)}, {factor(record.high)}]"
+    return interval(record, factor, lacking="")
 
 
 def _case(record: Record, found: Sequence[Record]) -> str:
@@ -110,7 +108,7 @@ def _training(records: Sequence[Record]) -> Iterator[str]:
 
 def _sizes(records: Sequence[Record]) -> Iterator[str]:
     parts = [
-        f"{record.axes['size']} {whole(record.median or 0)} ({float(record.details['published']) / 1e6:.0f} M)"
+        f"{record.axes['size']} {whole(record.median or 0)} ({millions(record.details['published'])})"
         for record in measured(records, "num_params")
         if "size" in record.axes
     ]

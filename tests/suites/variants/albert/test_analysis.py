@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 from planted_variants import albert, at
 
+from rnn_vs_attn.suites import sizes
 from rnn_vs_attn.suites.metrics import FLOPS_PER_TOKEN, NUM_PARAMS
 from rnn_vs_attn.suites.variants.albert import analysis, remarks
 from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
@@ -31,6 +32,6 @@ def test_ratios_to_bert_are_formed_within_rounds() -> None:
 
 
 def test_sharing_saves_parameters_and_not_flops() -> None:
-    bert, shared = (analysis.counts(albert(size)) for size in ("bert-base", "bert-base+shared"))
+    bert, shared = (sizes.counts(albert(size)) for size in ("bert-base", "bert-base+shared"))
     assert shared[FLOPS_PER_TOKEN] == bert[FLOPS_PER_TOKEN]
     assert shared[NUM_PARAMS] < 0.3 * bert[NUM_PARAMS]

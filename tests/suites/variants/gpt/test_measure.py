@@ -16,10 +16,9 @@ from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.shapes import GPTShape
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.metrics import WEIGHTS_SIZE
+from rnn_vs_attn.suites.sizes import complete, counts
 from rnn_vs_attn.suites.suite import PEAKS
-from rnn_vs_attn.suites.variants.albert import analysis as albert_analysis
-from rnn_vs_attn.suites.variants.albert.case import SIZES, AlbertCase, complete
-from rnn_vs_attn.suites.variants.gpt import analysis as gpt_analysis
+from rnn_vs_attn.suites.variants.albert.case import SIZES, AlbertCase
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.protocol import About, Measure
 
@@ -29,15 +28,15 @@ from rnn_vs_attn.worker.protocol import About, Measure
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_the_size_of_weights_is_that_of_the_modules_tensors(dtype: str) -> None:
     """What is tied or shared is held once."""
-    made: list[tuple[Any, Any]] = [(gpt_analysis.counts(gpt("2x128", dtype=dtype)), partial(GPT, GPTShape(2, 128, 2)))]
+    made: list[tuple[Any, Any]] = [(counts(gpt("2x128", dtype=dtype)), partial(GPT, GPTShape(2, 128, 2)))]
     for size in ("albert-base", "bert-base"):
         shape = SIZES[size]
-        made.append((albert_analysis.counts(albert(size, dtype=dtype)), partial(Albert, shape)))
-    for counts, make in made:
+        made.append((counts(albert(size, dtype=dtype)), partial(Albert, shape)))
+    for values, make in made:
         with torch.device("meta"):
             module = make().to(getattr(torch, dtype))
         held = sum(parameter.numel() * parameter.element_size() for parameter in module.parameters())
-        assert counts[WEIGHTS_SIZE] == held
+        assert values[WEIGHTS_SIZE] == held
 
 
 @pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")
