@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import command
@@ -50,6 +51,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What is put back after a module is what stands before a test, and never what the test replaces."""
+    patches = sys.modules.get("rnn_vs_attn.isolation.patches")
+    if patches is not None:
+        patches.NAMESPACES.see()
 
 
 @pytest.fixture
