@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import command
@@ -66,3 +67,15 @@ def gradflow(tmp_path: Path) -> Path:
     """A copy of a stored run, whole with its samples."""
     copied = shutil.copytree(REFERENCE / "gradflow", tmp_path / "gradflow", ignore=shutil.ignore_patterns("plots"))
     return Path(copied)
+
+
+@pytest.fixture
+def in_float64() -> Iterator[None]:
+    """What a test makes is float64, and drawn from seed 0."""
+    import torch
+
+    from rnn_vs_attn.measure.gradient.flow import float64
+
+    torch.manual_seed(0)
+    with float64():
+        yield
