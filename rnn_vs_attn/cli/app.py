@@ -60,7 +60,10 @@ def main() -> NoReturn:
                 f"this is a fault of rnn-vs-attn: {first_line(error)}; --debug shows where, please report it",
                 debug,
             )
-        _fail(f"{error.format_message().rstrip('.')}; rnn-vs-attn --help lists what is allowed", debug)
+        sentence = error.format_message().rstrip(".")
+        if not sentence:  # nothing was typed, and the help was printed
+            _exit(WRONG_CALL)
+        _fail(f"{sentence}; rnn-vs-attn --help lists what is allowed", debug)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -138,13 +138,18 @@ class Schedule:
     # Before a round
 
     def surplus(self, number: int, now: float, cases: Sequence[Case], kept: Callable[[Case], bool]) -> list[Case]:
-        """The cases that have to be left out before round `number`, so that the rounds still fit."""
+        """The cases that have to be left out before round `number`, so that the rounds still fit.
+
+        None where they would not fit even so, once a round is there: what was measured is shown, and nothing is won.
+        """
         left = self._left(number)
         if not left:
             return []
         most = len(cases) // MOST_LEFT_OUT if number == 0 else len(cases)
         seconds = self.ends - now - left * median_low(self._between)
-        return left_out(cases, self.costs, left, seconds / _SPARE, kept, most)
+        found = left_out(cases, self.costs, left, seconds / _SPARE, kept, most)
+        fit = self.costs.least([case for case in cases if case not in found], left) <= seconds
+        return found if fit or number == 0 else []
 
     def fewest(self, cases: Sequence[Case], kept: Callable[[Case], bool]) -> list[Case]:
         """What stays of the cases however little time there is."""

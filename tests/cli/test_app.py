@@ -1,7 +1,8 @@
-"""Help texts hold no markup."""
+"""The command line as a whole."""
 
 from __future__ import annotations
 
+from edited_runs import called
 from rich.text import Text
 
 from rnn_vs_attn.cli import app
@@ -19,3 +20,11 @@ def test_no_help_text_holds_markup_or_a_code_of_an_emoji() -> None:
     found = texts(typer.main.get_command(app.app))
     assert len(found) > 100
     assert [text for text in found if Text.from_markup(text).plain != text] == []
+
+
+def test_nothing_typed_is_the_help_and_no_empty_sentence() -> None:
+    """It ended with "error: ; rnn-vs-attn --help lists what is allowed"."""
+    code, out, err = called()
+    assert code == 2
+    assert "Usage: " in out + err
+    assert "error" not in err

@@ -59,7 +59,21 @@ def test_at_most_a_fifth_goes_before_the_first_round() -> None:
     cases = sweep("rnn", "gru", "lstm", "lstm-cell", "attention", "attention-naive")
     schedule = Schedule(by_length(cases, **dict.fromkeys({c.model for c in cases}, 1.0)), 6, 0.0, 165.0)
     assert len(schedule.surplus(0, 0.0, cases, kept)) == 6
-    assert len(schedule.surplus(1, 0.0, cases, kept)) > 6
+
+
+def test_more_than_a_fifth_goes_later_where_the_rest_fits_then() -> None:
+    cases = sweep("rnn", "gru", "lstm", "lstm-cell", "attention", "attention-naive")
+    costs = by_length(cases, **dict.fromkeys({c.model for c in cases}, 1.0))
+    fewest = costs.least(Schedule(costs, 6, 0.0, 0.0).fewest(cases, kept), 5)
+    assert len(Schedule(costs, 6, 0.0, 1.2 * fewest).surplus(1, 0.0, cases, kept)) > 6
+
+
+@pytest.mark.parametrize("now", [0.0, 160.0, 170.0])
+def test_nothing_is_left_out_of_a_run_whose_last_rounds_do_not_fit_without_it_either(now: float) -> None:
+    """The table lost half of its ratios, and there was no sixth round all the same."""
+    cases = sweep("rnn", "gru", "lstm", "attention")
+    costs = by_length(cases, rnn=0.02, gru=0.02, lstm=0.02, attention=0.02)
+    assert Schedule(costs, 6, 0.0, 165.0).surplus(1, now, cases, kept) == []
 
 
 def test_nothing_is_left_out_once_the_rounds_that_an_interval_takes_are_done() -> None:
