@@ -9,11 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import command
 import pytest
 import repositories
 from paths import REFERENCE, USER_MODULES
+
+if TYPE_CHECKING:
+    from rnn_vs_attn.isolation.keeping import Own
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded: threads wait for each other on a busy machine
 gc.disable()  # until all tests are collected: a fifth of that time went into looking through what is only loaded
@@ -79,3 +83,12 @@ def in_float64() -> Iterator[None]:
     torch.manual_seed(0)
     with float64():
         yield
+
+
+@pytest.fixture
+def own() -> Iterator[Own]:
+    from rnn_vs_attn.isolation.keeping import Own
+
+    made = Own()
+    yield made
+    sys.meta_path.remove(made._modules)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
 import torch
 
-from rnn_vs_attn.isolation.keeping import HELD, NOTES, OWN, Own
+from rnn_vs_attn.isolation.keeping import HELD, NOTES, OWN
 from rnn_vs_attn.isolation.settings import same
 
 
@@ -23,10 +22,3 @@ def _nothing_stays() -> Iterator[None]:
     NOTES.tell()
     NOTES.spoilt = False
     assert [s.name for s, value in zip(settings, before, strict=True) if not same(s.read(), value)] == []
-
-
-@pytest.fixture
-def own() -> Iterator[Own]:
-    made = Own()
-    yield made
-    sys.meta_path.remove(made._modules)
