@@ -6,12 +6,18 @@ import gc
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import command
 import pytest
 import repositories
 from paths import REFERENCE, USER_MODULES
+
+if TYPE_CHECKING:
+    from rnn_vs_attn.isolation.keeping import Own
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch is loaded: threads wait for each other on a busy machine
 gc.disable()  # until all tests are collected: a fifth of that time went into looking through what is only loaded
@@ -52,8 +58,37 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What is put back after a module is what stands before a test, and never what the test replaces."""
+    patches = sys.modules.get("rnn_vs_attn.isolation.patches")
+    if patches is not None:
+        patches.NAMESPACES.see()
+
+
 @pytest.fixture
 def gradflow(tmp_path: Path) -> Path:
     """A copy of a stored run, whole with its samples."""
     copied = shutil.copytree(REFERENCE / "gradflow", tmp_path / "gradflow", ignore=shutil.ignore_patterns("plots"))
     return Path(copied)
+
+
+@pytest.fixture
+def in_float64() -> Iterator[None]:
+    """What a test makes is float64, and drawn from seed 0."""
+    import torch
+
+    from rnn_vs_attn.measure.gradient.flow import float64
+
+    torch.manual_seed(0)
+    with float64():
+        yield
+
+
+@pytest.fixture
+def own() -> Iterator[Own]:
+    from rnn_vs_attn.isolation.keeping import Own
+
+    made = Own()
+    yield made
+    sys.meta_path.remove(made._modules)

@@ -38,6 +38,8 @@ CALL = 0.002  # seconds of a call that nothing else is said of
 WARM_UP = 0.25
 BLOCKS = 3
 KILLS_ITS_WORKER = ("crashed", "timeout")
+TIME = Metric("train_time", "s")
+LINE = SampleLine("bench", {"model": "lstm", "seq_len": 64}, "train_time", 0, 0.5)
 Reply = TypeVar("Reply")
 
 

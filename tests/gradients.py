@@ -19,6 +19,7 @@ from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
 D = 8
 CPU = torch.device("cpu")
+RECURRENT = ("rnn", "gru", "lstm", "lstm-cell")
 
 
 def flow(module: nn.Module, length: int, exact: bool = False) -> Flow:

@@ -31,6 +31,7 @@ from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
 
 MODELS = ("rnn", "gru", "lstm", "attention")
+OWED = {"forward_time", "train_time", "peak_memory"}
 Trigger = Callable[[Asked], bool]
 Trouble = Callable[[Asked], BaseException | None]
 

@@ -8,3 +8,4 @@ TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 REFERENCE = ROOT / "results/reference"
 USER_MODULES = TESTS / "user_modules"
+SCALES = str(USER_MODULES / "scales.py")

@@ -19,7 +19,7 @@ from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.scaling import measure
-from rnn_vs_attn.suites.scaling.case import ScalingCase
+from rnn_vs_attn.suites.scaling.case import LAYER, ScalingCase
 from rnn_vs_attn.suites.scaling.suite import SCALING
 
 # Maximum path length
@@ -56,6 +56,8 @@ def exact_records(names: list[str], lengths: list[int], widths: list[int]) -> li
 
 
 ROUNDS = (1.0, 1.02, 0.97, 1.01, 0.99, 1.03)
+LSTM = {"lstm": LAYER}
+GRID = ([64, 128, 256, 512, 1024, 2048], [64, 128, 256])
 
 
 def timed(

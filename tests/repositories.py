@@ -84,6 +84,7 @@ FILES = {
     "old.py": "old\n",
     ".gitignore": "*.pyc\nbuild/\n",
 }
+SECOND = {name: text for name, text in FILES.items() if name != "old.py"} | {"mixers.py": "second\n", "new.py": "new\n"}
 
 
 def as_bytes(files: dict[str, str]) -> dict[str, bytes]:

@@ -8,6 +8,8 @@ import re
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 
+MARKUP = "w.py:Llama: :llama: [bold]red[/bold] [link=http://x]y[/] [not a tag]"
+
 
 class Screen(io.StringIO):
     """Where a terminal draws."""

@@ -47,7 +47,6 @@ while end == "never":
     signal.pause()
 os.kill(os.getpid(), signal.SIGTERM)
 """
-SECONDS = re.compile(r"([\d.]+ (us|ms|s|min|h)\b ?)+")
 TIMED = ("samples", "median", "low", "high", "warnings", "details")
 
 

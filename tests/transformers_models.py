@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.models.shapes import AlbertShape, GPTShape
 
+SMALL_GPT = (GPTShape(2, 24, 3, 61, 40), GPTShape(3, 32, 4, 97, 24), GPTShape(1, 16, 1, 50, 64))
+SMALL_ALBERT = (AlbertShape(3, 32, 4, 12, "all", 71, 40), AlbertShape(2, 24, 2, 24, "all", 50, 33))
+
 
 def tokens(shape: GPTShape | AlbertShape, batch_size: int = 2, length: int = 17) -> Tensor:
     """Never 0, which transformers takes for padding: the gradient of its row is left out."""

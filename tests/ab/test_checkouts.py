@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from repositories import FILES, as_bytes, commit, files_of, git, repository, state, write
+from repositories import FILES, SECOND, as_bytes, commit, files_of, git, repository, state, write
 
 from rnn_vs_attn.ab.checkouts import Repository
 from rnn_vs_attn.errors import UserError
 
-
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary folders are made."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
-
-
-SECOND = {name: text for name, text in FILES.items() if name != "old.py"} | {"mixers.py": "second\n", "new.py": "new\n"}
+pytestmark = pytest.mark.usefixtures("temporary")
 
 
 def checked_out(folder: Path, reference: str, to: Path) -> dict[str, bytes]:

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 from command import run
-from paths import USER_MODULES
+from paths import SCALES
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites.scaling.case import GRAPH
 from rnn_vs_attn.suites.scaling.suite import SCALING
 
-SCALES = str(USER_MODULES / "scales.py")
 TINY = ("--rounds", "1", "--warm-up", "0.01", "--block-seconds", "0.001", "--min-blocks", "1", "--case-seconds", "0")
 SMALL = ("--seq-len", "16:64", "--d-model", "8:32", "--num-heads", "2", "--threads", "1", "--device", "cpu", *TINY)
 LAWS = {  # of the chain, of the path

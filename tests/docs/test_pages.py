@@ -117,7 +117,9 @@ def test_targets_of_make_exist() -> None:
 
 
 def test_what_a_python_example_imports_exists() -> None:
-    for code in re.findall(r"^```python\n(.*?)^```$", "".join(PAGES.values()), re.DOTALL | re.MULTILINE):
+    examples = re.findall(r"^```python\n(.*?)^```$", "".join(PAGES.values()), re.DOTALL | re.MULTILINE)
+    assert any("rnn_vs_attn" in code for code in examples)
+    for code in examples:
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.ImportFrom) and str(node.module).startswith("rnn_vs_attn"):
                 file = ROOT / f"{str(node.module).replace('.', '/')}.py"

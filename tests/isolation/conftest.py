@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
+import torch
 
-from rnn_vs_attn.isolation.keeping import Own
+from rnn_vs_attn.isolation.keeping import HELD, NOTES, OWN
+from rnn_vs_attn.isolation.settings import same
 
 
-@pytest.fixture
-def own() -> Iterator[Own]:
-    made = Own()
-    yield made
-    sys.meta_path.remove(made._modules)
+@pytest.fixture(autouse=True)
+def _nothing_stays() -> Iterator[None]:
+    """After each test every setting is what it was, by its own reading."""
+    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False  # as torch begins
+    settings = [setting for setting in (*HELD, *OWN) if setting.name != "environment variables"]  # pytest has its own
+    before = [setting.read() for setting in settings]
+    NOTES.tell()
+    yield
+    NOTES.tell()
+    NOTES.spoilt = False
+    assert [s.name for s, value in zip(settings, before, strict=True) if not same(s.read(), value)] == []

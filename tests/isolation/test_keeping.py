@@ -6,7 +6,7 @@ import gc
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,29 +17,12 @@ from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode_stack
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.isolation.keeping import HELD, NOTES, OWN, Own, kept
-from rnn_vs_attn.isolation.patches import NAMESPACES, Namespaces
-from rnn_vs_attn.isolation.settings import same
+from rnn_vs_attn.isolation.keeping import NOTES, Own, kept
 from rnn_vs_attn.measure.timing import calls
 from rnn_vs_attn.measure.timing.clock import CPUClock
 from rnn_vs_attn.measure.workload import Workload
 
 ENTERED: list[Any] = []  # what is entered and never left, and not forgotten either
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays() -> Iterator[None]:
-    """After each test every setting is what it was, by its own reading."""
-    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False  # as torch begins
-    vars(NAMESPACES).update(vars(Namespaces()))  # a test may have been the first to look, with a function replaced
-    NAMESPACES.see()
-    settings = [setting for setting in (*HELD, *OWN) if setting.name != "environment variables"]  # pytest has its own
-    before = [setting.read() for setting in settings]
-    NOTES.tell()
-    yield
-    NOTES.tell()
-    NOTES.spoilt = False
-    assert [s.name for s, value in zip(settings, before, strict=True) if not same(s.read(), value)] == []
 
 
 def enter(context: Any) -> None:

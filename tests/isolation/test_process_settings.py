@@ -6,7 +6,6 @@ import locale
 import os
 import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,24 +13,10 @@ import torch
 from changed_settings import timed
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.isolation.keeping import HELD, NOTES, OWN, Own, kept
-from rnn_vs_attn.isolation.settings import same
+from rnn_vs_attn.isolation.keeping import NOTES, Own, kept
 from rnn_vs_attn.isolation.threads import THREADS
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="threads are read from /proc, and processors are chosen")
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays() -> Iterator[None]:
-    """After each test every setting is what it was, by its own reading."""
-    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False  # as torch begins
-    settings = [setting for setting in (*HELD, *OWN) if setting.name != "environment variables"]  # pytest has its own
-    before = [setting.read() for setting in settings]
-    NOTES.tell()
-    yield
-    NOTES.tell()
-    NOTES.spoilt = False
-    assert [s.name for s, value in zip(settings, before, strict=True) if not same(s.read(), value)] == []
 
 
 # Labels

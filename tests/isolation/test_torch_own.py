@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,7 @@ from changed_settings import attribute, bent, set_of
 from torch import nn
 from torch.nn import functional as F
 
-from rnn_vs_attn.isolation.keeping import HELD, NOTES, OWN, Own, note_import
-from rnn_vs_attn.isolation.settings import same
-
-
-@pytest.fixture(autouse=True)
-def _nothing_stays() -> Iterator[None]:
-    """After each test every setting is what it was, by its own reading."""
-    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False  # as torch begins
-    settings = [setting for setting in (*HELD, *OWN) if setting.name != "environment variables"]  # pytest has its own
-    before = [setting.read() for setting in settings]
-    NOTES.tell()
-    yield
-    NOTES.tell()
-    NOTES.spoilt = False
-    assert [s.name for s, value in zip(settings, before, strict=True) if not same(s.read(), value)] == []
+from rnn_vs_attn.isolation.keeping import NOTES, Own, note_import
 
 
 def nothing(*_: Any, **__: Any) -> None:

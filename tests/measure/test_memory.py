@@ -40,8 +40,7 @@ def call():
 call()
 print(*memory.peaks([call, call], torch.device("cpu")))
 """
-    for peak in map(int, run_alone(code).split()):
-        assert peak == pytest.approx(48 << 20, rel=0.02)
+    assert [int(peak) for peak in run_alone(code).split()] == [pytest.approx(48 << 20, rel=0.02)] * 2
 
 
 @pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.measure.gradient.flow import float64
 from rnn_vs_attn.measure.states import copied, form, tensors, with_tensors
 
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with float64():
-        yield
+pytestmark = pytest.mark.usefixtures("in_float64")
 
 
 @dataclass

@@ -63,13 +63,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     NOTES.tell()
 
 
-@pytest.fixture
-def own() -> Iterator[Own]:
-    made = Own()
-    yield made
-    sys.meta_path.remove(made._modules)
-
-
 def runs(folder: Path) -> int:
     """How often a file has run."""
     return len((folder / "runs").read_text().splitlines())

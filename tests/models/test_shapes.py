@@ -8,12 +8,12 @@ import pytest
 import torch
 from planted_variants import albert, at, by_size, gpt
 from torch import nn
-from transformers_models import tokens
+from transformers_models import SMALL_GPT, tokens
 
 from rnn_vs_attn.models.language.albert import Albert, MaskedLanguageModel
 from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.language.transformer_xl import TransformerXL
-from rnn_vs_attn.models.shapes import ALBERT_SIZES, GPT_SIZES, TRANSFORMER_XL_SIZES, AlbertShape, GPTShape
+from rnn_vs_attn.models.shapes import ALBERT_SIZES, GPT_SIZES, TRANSFORMER_XL_SIZES, AlbertShape
 from rnn_vs_attn.suites.variants.albert import analysis as albert_analysis
 from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
 from rnn_vs_attn.suites.variants.gpt import analysis as gpt_analysis
@@ -47,7 +47,6 @@ def test_published_sizes_of_albert_have_the_counted_parameters() -> None:
     }
 
 
-SMALL_GPT = (GPTShape(2, 24, 3, 61, 40), GPTShape(3, 32, 4, 97, 24), GPTShape(1, 16, 1, 50, 64))
 GPT_COUNTS = {"gpt2": 124_439_808, "gpt2-medium": 354_823_168, "gpt2-large": 774_030_080, "gpt2-xl": 1_557_611_200}
 ALBERT_COUNTS = {  # with pooler; masked language model without it
     "albert-base": (11_683_584, 11_221_680),

@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from fakes import record, unfinished_run
+from fakes import LINE, TIME, record, unfinished_run
 
 from rnn_vs_attn.records.build import build_record
 from rnn_vs_attn.records.folder import RunFolder, read_run, read_samples
 from rnn_vs_attn.records.types import Metric, SampleLine
 from rnn_vs_attn.stats.intervals import Estimate
-
-TIME = Metric("train_time", "s")
-LINE = SampleLine("bench", {"model": "lstm", "seq_len": 64}, "train_time", 0, 0.5)
-
 
 # From samples to records
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import record, unfinished_run, unhurried
+from fakes import LINE, TIME, record, unfinished_run, unhurried
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,10 +22,8 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.build import build_record, group_lines
 from rnn_vs_attn.records.folder import SCHEMA, RunFolder, StorageError, read_head, read_run, read_samples
 from rnn_vs_attn.records.strict_json import dump
-from rnn_vs_attn.records.types import STATUSES, Metric, Record, SampleLine
+from rnn_vs_attn.records.types import STATUSES, Record, SampleLine
 
-TIME = Metric("train_time", "s")
-LINE = SampleLine("bench", {"model": "lstm", "seq_len": 64}, "train_time", 0, 0.5)
 names = st.text(max_size=12)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 axes = st.dictionaries(names, st.none() | st.booleans() | st.integers(-(10**12), 10**12) | numbers | names, max_size=4)

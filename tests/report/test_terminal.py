@@ -7,14 +7,11 @@ import re
 
 import pytest
 from rich.cells import cell_len
-from screens import OldScreen, Screen, drawn
+from screens import MARKUP, OldScreen, Screen, drawn
 
 from rnn_vs_attn.report import layout
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
-
-MARKUP = "w.py:Llama: :llama: [bold]red[/bold] [link=http://x]y[/] [not a tag]"
-
 
 # Texts
 

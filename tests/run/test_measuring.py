@@ -16,6 +16,7 @@ from fakes import (
 )
 from laboratory import (
     MODELS,
+    OWED,
     Laboratory,
     faults,
     found,
@@ -27,9 +28,6 @@ from rnn_vs_attn.limits import Budget, Plan
 from rnn_vs_attn.records.folder import read_samples
 from rnn_vs_attn.records.timing import Care
 from rnn_vs_attn.worker.protocol import MakeReady, Measure, Prepare, Release, Request, TimeBlock
-
-OWED = {"forward_time", "train_time", "peak_memory"}
-
 
 # What goes wrong in one case
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 
-from screens import Screen
+from screens import MARKUP, Screen
 
 from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run import progress
-
-MARKUP = "w.py:Llama: :llama: [bold]red[/bold] [link=http://x]y[/] [not a tag]"
 
 
 def test_the_bar_of_progress_shows_a_name_as_it_is() -> None:

@@ -20,7 +20,7 @@ from fakes import (
     fault,
     unfinished_run,
 )
-from laboratory import MODELS, Laboratory, faults, found, lengths
+from laboratory import MODELS, OWED, Laboratory, faults, found, lengths
 
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.limits import Budget, Limits
@@ -63,9 +63,6 @@ def test_a_case_that_failed_has_no_peaks(tmp_path: Path) -> None:
     sweep(machine, tmp_path / "run", fake_cases("rnn", "gru"), limits).run()
     peaks = [request.model for request in machine.asked(Measure) if request.request.part == PEAKS]
     assert peaks == ["rnn"]
-
-
-OWED = {"forward_time", "train_time", "peak_memory"}
 
 
 # Rounds

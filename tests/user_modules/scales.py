@@ -359,17 +359,6 @@ class Growing(nn.Module):
         return found[None] + y
 
 
-class ComplexDecay(nn.Module):
-    """A complex parameter whose imaginary part counts."""
-
-    def __init__(self, d_model: int) -> None:
-        super().__init__()
-        self.decay = nn.Parameter(torch.full((d_model,), 1j))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x * self.decay.imag
-
-
 class PackedGRU(nn.Module):
     """torch's GRU over a packed sequence."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,21 +13,18 @@ from repositories import write
 from rnn_vs_attn.worker.client import ChildWorker
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("users")
     write(made, {"leaky.py": LEAKY, "copy.py": REPORT, "torch.py": REPORT})
     return made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def worker(folder: Path) -> Iterator[ChildWorker]:
-    before = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = str(USER_MODULES)
-    made = ChildWorker(folder=folder, variables={"THREADS_SEEN": str(folder / "threads")})
+    """One for the tests of all files here: no case of it is to be met by what another one did."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(USER_MODULES))
+        made = ChildWorker(folder=folder, variables={"THREADS_SEEN": str(folder / "threads")})
     yield made
     made.close()
-    if before is None:
-        del os.environ["PYTHONPATH"]
-    else:
-        os.environ["PYTHONPATH"] = before

@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import habits
-import pytest
 import torch
 
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
-
-
-@pytest.fixture(autouse=True)
-def _forgotten() -> Iterator[None]:
-    habits.KeepsInTheClass.kept.clear()
-    yield
-    habits.KeepsInTheClass.kept.clear()
 
 
 def test_fresh_inputs_share_no_address_no_identity_and_no_values() -> None:

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import habits
-import pytest
 import torch
 
 from rnn_vs_attn.measure.conduct.holdings import Holdings
-
-
-@pytest.fixture(autouse=True)
-def _forgotten() -> Iterator[None]:
-    habits.KeepsInTheClass.kept.clear()
-    yield
-    habits.KeepsInTheClass.kept.clear()
 
 
 def test_whole_numbers_go_on_counting() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +60,6 @@ REMEMBERING = {
     habits.KeepsRows: PASSES,
     habits.KeepsByFirstNumber: ("forward",),
 }
-
-
-@pytest.fixture(autouse=True)
-def _forgotten() -> Iterator[None]:
-    habits.KeepsInTheClass.kept.clear()
-    yield
-    habits.KeepsInTheClass.kept.clear()
 
 
 def workload(module: nn.Module, *, seq_len: int = 6, width: int = 8, batch_size: int = 4) -> Workload:
@@ -216,6 +208,7 @@ def given(made: Workload, name: str, loops: int) -> list[Tensor]:
     handle = made.module.register_forward_pre_hook(lambda module, args: found.append(args[0]))
     CPUClock().block(made, name, loops)
     handle.remove()
+    assert len(found) == loops
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from paths import USER_MODULES
+from paths import SCALES
 from planted_scaling import path
 from torch import nn
 
@@ -21,7 +21,6 @@ from rnn_vs_attn.stats import growth
 from rnn_vs_attn.suites.scaling import measure
 from rnn_vs_attn.suites.scaling.case import ROUTE, ScalingCase
 
-SCALES = str(USER_MODULES / "scales.py")
 LENGTHS = [16, 32, 64, 128, 256, 512]
 
 

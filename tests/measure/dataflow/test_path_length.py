@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from paths import USER_MODULES
+from paths import SCALES
 from planted_scaling import path
-
-SCALES = str(USER_MODULES / "scales.py")
 
 
 @pytest.mark.parametrize("name", ["attention", "attention-naive", "attention-relative", f"{SCALES}:Attending"])

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import flows
 import pytest
 import torch
-from gradients import CPU, D, built, distance_between, flow, jacobian_norms
+from gradients import CPU, RECURRENT, D, built, distance_between, flow, jacobian_norms
 from torch import nn
 
-from rnn_vs_attn.measure.gradient.flow import by_chunks, cotangents, direct, float64, flow_of, without_dropout
+from rnn_vs_attn.measure.gradient.flow import by_chunks, cotangents, direct, flow_of, without_dropout
 from rnn_vs_attn.models.mixer import Block, Stack
-
-RECURRENT = ("rnn", "gru", "lstm", "lstm-cell")
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with float64():
-        yield
-
 
 # Against autograd
 

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import flows
 import pytest
 import torch
-from gradients import CPU, D, built, distance_between, flow, jacobian_norms, powers
+from gradients import CPU, RECURRENT, D, built, distance_between, flow, jacobian_norms, powers
 from torch import nn
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.measure.gradient.flow import cotangents, direct, float64, flow_of, without_dropout
+from rnn_vs_attn.measure.gradient.flow import cotangents, direct, flow_of, without_dropout
 from rnn_vs_attn.measure.gradient.norms import carried
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.suites.gradflow import measure
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
-
-RECURRENT = ("rnn", "gru", "lstm", "lstm-cell")
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with float64():
-        yield
-
 
 # Closed forms
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import flows
 import gaps
@@ -13,19 +12,11 @@ import torch
 from gradients import CPU, D, built, distance_between, flow, powers
 from torch import nn
 
-from rnn_vs_attn.measure.gradient.flow import float64, without_dropout
+from rnn_vs_attn.measure.gradient.flow import without_dropout
 from rnn_vs_attn.measure.gradient.leaks import leaking_output, ramps
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, find
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with float64():
-        yield
-
 
 LAYERS = (
     lambda: built("attention"),

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import flows
 import pytest
 import torch
 from gradients import D, distance_between, flow, powers
 
-from rnn_vs_attn.measure.gradient.flow import float64
 from rnn_vs_attn.measure.gradient.norms import carried
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with float64():
-        yield
-
 
 # What there is not
 

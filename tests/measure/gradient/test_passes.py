@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
 from gradients import CPU, D, built
 
-from rnn_vs_attn.measure.gradient.flow import by_chunks, cotangents, float64
+from rnn_vs_attn.measure.gradient.flow import by_chunks, cotangents
 from rnn_vs_attn.models import build
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with float64():
-        yield
 
 
 def test_probes_scatter_about_the_exact_norm_by_the_predicted_error() -> None:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import digits
 import pytest
-import torch
 from gradients import D, flow
 from torch import nn
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.measure.gradient.flow import float64
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with float64():
-        yield
 
 
 @pytest.mark.parametrize("kind", digits.REFUSED)

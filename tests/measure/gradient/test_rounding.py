@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import flows
 import log_space
@@ -21,13 +20,6 @@ from rnn_vs_attn.suites.gradflow import measure, samples
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
 SAID = "this module's own rounding"
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with flow.float64():
-        yield
 
 
 def pair(kind: type[log_space.InLogSpace], d_model: int, gate: float) -> tuple[nn.Module, nn.Module]:

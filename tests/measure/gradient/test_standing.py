@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 
 import drifts
 import flows
@@ -16,13 +15,6 @@ from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.gradient import flow
 
 LENGTH = 60
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with flow.float64():
-        yield
 
 
 def all_norms(module: nn.Module, x: torch.Tensor) -> flow.Flow:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import states
@@ -13,19 +12,12 @@ from torch import nn
 
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure.gradient import way
-from rnn_vs_attn.measure.gradient.flow import by_chunks, cotangents, direct, float64, flow_of, without_dropout
+from rnn_vs_attn.measure.gradient.flow import by_chunks, cotangents, direct, flow_of, without_dropout
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS, find
 from rnn_vs_attn.suites.gradflow import measure
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with float64():
-        yield
 
 
 @pytest.fixture

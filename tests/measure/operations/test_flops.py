@@ -275,10 +275,6 @@ def test_the_gradient_of_a_first_state_is_counted_where_it_is_learned(kind: type
 # Unknown, and never too low
 
 
-def hides_in_numpy(x: Tensor) -> Tensor:
-    return x + torch.from_numpy(x.detach().numpy() @ x[0].detach().numpy().T)[..., :D]
-
-
 HIDING: dict[str, tuple[Callable[[Tensor], Tensor], str]] = {
     "inverse": (lambda x: torch.linalg.inv(x[:, :D]), "aten::linalg_inv_ex"),
     "solve": (lambda x: torch.linalg.solve_triangular(x[:, :D], x[:, :D], upper=True), "aten::linalg_solve_triangular"),

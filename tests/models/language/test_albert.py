@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from transformers_models import assert_equal_logits_and_gradients, tokens, with_biases
+from transformers_models import SMALL_ALBERT, assert_equal_logits_and_gradients, tokens, with_biases
 
 from rnn_vs_attn.models.language import pretrained
 from rnn_vs_attn.models.language.albert import Albert, MaskedLanguageModel
 from rnn_vs_attn.models.shapes import SHARINGS, AlbertShape
 
 transformers = pytest.importorskip("transformers", reason="the extra [hf] is not installed")
-SMALL_ALBERT = (AlbertShape(3, 32, 4, 12, "all", 71, 40), AlbertShape(2, 24, 2, 24, "all", 50, 33))
 SMALL_BERT = (
     AlbertShape(2, 32, 4, None, "none", 71, 40, activation="gelu"),
     AlbertShape(3, 24, 3, None, "none", 50, 33, activation="gelu"),

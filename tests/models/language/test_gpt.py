@@ -6,17 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from transformers_models import assert_equal_logits_and_gradients, tokens, with_biases
+from transformers_models import SMALL_ALBERT, SMALL_GPT, assert_equal_logits_and_gradients, tokens, with_biases
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.language import pretrained
 from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.language.gpt import GPT, choose
-from rnn_vs_attn.models.shapes import GPT_SIZES, AlbertShape, GPTShape
+from rnn_vs_attn.models.shapes import GPT_SIZES, GPTShape
 
 transformers = pytest.importorskip("transformers", reason="the extra [hf] is not installed")
-SMALL_GPT = (GPTShape(2, 24, 3, 61, 40), GPTShape(3, 32, 4, 97, 24), GPTShape(1, 16, 1, 50, 64))
-SMALL_ALBERT = (AlbertShape(3, 32, 4, 12, "all", 71, 40), AlbertShape(2, 24, 2, 24, "all", 50, 33))
 
 
 def their_gpt(shape: GPTShape) -> Any:

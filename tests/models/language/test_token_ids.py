@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from transformers_models import tokens
+from transformers_models import SMALL_GPT, tokens
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.language.gpt import GPT
-from rnn_vs_attn.models.shapes import GPTShape
-
-SMALL_GPT = (GPTShape(2, 24, 3, 61, 40), GPTShape(3, 32, 4, 97, 24), GPTShape(1, 16, 1, 50, 64))
 
 
 @pytest.mark.parametrize(("wrong", "said"), [(61, "token id 61 is out of range"), (-1, "token id -1 is out of range")])

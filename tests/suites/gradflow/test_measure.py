@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
-from gradients import CPU, D, built, distance_between, of_case
+from gradients import CPU, RECURRENT, D, built, distance_between, of_case
 
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.measure.gradient.flow import cotangents, float64, flow_of
+from rnn_vs_attn.measure.gradient.flow import cotangents, flow_of
 from rnn_vs_attn.suites.gradflow import measure, samples
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
-RECURRENT = ("rnn", "gru", "lstm", "lstm-cell")
-
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with float64():
-        yield
+pytestmark = pytest.mark.usefixtures("in_float64")
 
 
 def test_a_round_has_weights_and_input_of_its_seed() -> None:

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import torch
 from gradients import D, of_case
 
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.measure.gradient.flow import float64
 from rnn_vs_attn.suites.gradflow import measure, samples
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
-
-@pytest.fixture(autouse=True)
-def _in_float64() -> Iterator[None]:
-    torch.manual_seed(0)
-    with float64():
-        yield
+pytestmark = pytest.mark.usefixtures("in_float64")
 
 
 def test_a_round_samples_distances_that_double_and_the_last() -> None:

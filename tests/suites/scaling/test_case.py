@@ -6,15 +6,12 @@ import dataclasses
 from typing import Any
 
 import pytest
-from paths import USER_MODULES
+from paths import SCALES
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites.scaling.case import GRAPH, LAYER, MIXING, ROUTE, ScalingCase, check, select
 from rnn_vs_attn.suites.scaling.suite import SCALING
-
-SCALES = str(USER_MODULES / "scales.py")
-
 
 # Which cells are measured
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from fakes import of_rounds
-from planted_scaling import ROUNDS, only, timed
+from planted_scaling import GRID, ROUNDS, only, timed
 
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import find
@@ -48,9 +48,6 @@ def test_flops_cross_at_four_times_the_width_by_formula_and_by_count() -> None:
             n for n in range(1, 400) if ours.flops(Shape(1, n, width)).train > theirs.flops(Shape(1, n, width)).train
         ]
         assert found[width, "train", "formula"] == found[width, "train", "count"] == above[0]
-
-
-GRID = ([64, 128, 256, 512, 1024, 2048], [64, 128, 256])
 
 
 def test_crossings_over_widths_are_judged_against_the_width() -> None:

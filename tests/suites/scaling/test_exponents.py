@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from paths import USER_MODULES
-from planted_scaling import exact_records, only, timed, verdict
+from paths import SCALES
+from planted_scaling import GRID, LSTM, exact_records, only, timed, verdict
 
 from rnn_vs_attn.suites.scaling import remarks
 from rnn_vs_attn.suites.scaling.analysis import derive
 from rnn_vs_attn.suites.scaling.case import LAYER, MIXING
-
-SCALES = str(USER_MODULES / "scales.py")
-
 
 # FLOPs, counted on the modules themselves
 
@@ -23,10 +20,6 @@ def test_work_that_grows_with_a_power_has_that_exponent() -> None:
 
 
 # Times, planted
-
-
-LSTM = {"lstm": LAYER}
-GRID = ([64, 128, 256, 512, 1024, 2048], [64, 128, 256])
 
 
 def test_exponents_of_time_are_found_over_the_upper_octaves() -> None:

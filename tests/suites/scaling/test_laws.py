@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fakes import record
 from fakes import record as planted
-from paths import USER_MODULES
+from paths import SCALES
 from planted_scaling import only
 
 from rnn_vs_attn.limits import Turn
@@ -22,8 +22,6 @@ from rnn_vs_attn.suites.scaling.analysis import derive
 from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, GRAPH, ROUTE, ROUTE_LENGTHS, ScalingCase
 from rnn_vs_attn.suites.scaling.remarks import remarks
 from rnn_vs_attn.suites.scaling.tables import tables
-
-SCALES = str(USER_MODULES / "scales.py")
 
 
 @cache

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from planted_scaling import ROUNDS, timed, verdict
+from planted_scaling import GRID, LSTM, ROUNDS, timed, verdict
 
 from rnn_vs_attn.suites.scaling import remarks, tables
 from rnn_vs_attn.suites.scaling.analysis import derive
-from rnn_vs_attn.suites.scaling.case import LAYER
-
-LSTM = {"lstm": LAYER}
-GRID = ([64, 128, 256, 512, 1024, 2048], [64, 128, 256])
 
 
 def test_a_model_that_no_round_came_to_is_undecided() -> None:

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from fakes import of_rounds
-from planted_scaling import timed
+from planted_scaling import GRID, LSTM, timed
 
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.case import axes_of
@@ -16,10 +16,6 @@ from rnn_vs_attn.suites.scaling.case import LAYER, ScalingCase
 from rnn_vs_attn.suites.scaling.suite import SCALING
 
 # Times, planted
-
-
-LSTM = {"lstm": LAYER}
-GRID = ([64, 128, 256, 512, 1024, 2048], [64, 128, 256])
 
 
 def test_what_is_to_be_known_of_a_model_stands_under_the_table() -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from planted_scaling import timed, verdict
+from planted_scaling import GRID, LSTM, timed, verdict
 
 from rnn_vs_attn.suites.scaling import remarks
 from rnn_vs_attn.suites.scaling.analysis import derive
-from rnn_vs_attn.suites.scaling.case import LAYER
-
-LSTM = {"lstm": LAYER}
-GRID = ([64, 128, 256, 512, 1024, 2048], [64, 128, 256])
 
 
 def test_another_exponent_does_not_hold_here_and_noise_is_undecided() -> None:
