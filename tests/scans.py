@@ -1,4 +1,4 @@
-"""Output and gradients of a function of tensors, and how far a scan may be rounded."""
+"""Output and gradients of a function of tensors, how far a scan may be rounded, and its longest chain."""
 
 from __future__ import annotations
 
@@ -27,3 +27,15 @@ def rounding(length: int) -> float:
     """
     levels = math.ceil(math.log(max(length, RADIX), RADIX))
     return 4 * RADIX * levels * 2.0**-24
+
+
+def scan_chain(positions: int, radix: int = 8) -> int:
+    """Of the scan by its definition. Below two chunks one position after another. Else what each chunk does to a state,
+    a copy and the other positions; those of all chunks scanned; their states moved on by one chunk, and all positions
+    within the chunks. The last chunk's state is not waited for where it comes by itself.
+    """
+    if positions < 2 * radix:
+        return positions
+    chunks = positions // radix
+    over_chunks = chunks - 1 if chunks < 2 * radix else scan_chain(chunks)
+    return radix + over_chunks + 1 + radix

@@ -65,7 +65,6 @@ TESTED_ELSEWHERE = {
     "suites/scaling/analysis.py": "suites/scaling/test_verdicts.py",
     "suites/scaling/choosing.py": "suites/scaling/test_tables.py",
     "suites/scaling/figures.py": "suites/scaling/test_tables.py",
-    "suites/sizes.py": "suites/variants/albert/test_analysis.py",
     "suites/suite.py": "run/test_rounds.py",
     "suites/variants/albert/measure.py": "commands/test_variants.py",
     "suites/variants/albert/suite.py": "suites/variants/albert/test_analysis.py",

@@ -95,8 +95,9 @@ report([Figure("size", given.size, ">= 2", given.size >= 2), Figure("no target",
 
 @pytest.mark.slow
 def test_accuracy_has_a_ratio_with_its_interval_for_every_cell() -> None:
-    _, document = harness("accuracy.py", "--model", "lstm", "--seq-len", "64", "--alternations", "6")
-    assert [cell["model"] for cell in document["details"]] == ["lstm"]
+    words = "--model lstm --seq-len 64 --size 1x64 --alternations 6".split()
+    _, document = harness("accuracy.py", *words)
+    assert [cell["model"] for cell in document["details"]] == ["lstm", "1x64"]
     for cell in document["details"]:
         assert cell["forward_low"] <= cell["forward"] <= cell["forward_high"]
         assert cell["train_low"] <= cell["train"] <= cell["train_high"]
@@ -104,7 +105,7 @@ def test_accuracy_has_a_ratio_with_its_interval_for_every_cell() -> None:
 
 @pytest.mark.slow
 def test_a_missed_target_is_exit_1() -> None:
-    words = ["--model", "attention", "--seq-len", "16", "--alternations", "1", "--worst-within", "0"]
+    words = "--model attention --seq-len 16 --size --alternations 1 --worst-within 0".split()
     code, document = harness("accuracy.py", *words)
     assert code == 1
     assert not document["figures"][1]["met"]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from paths import REFERENCE
+from scans import scan_chain
 
 from rnn_vs_attn.records.folder import read_run, read_samples
 from rnn_vs_attn.records.types import Axes
@@ -109,6 +110,52 @@ def test_exact_values_are_those_of_a_formula(run: str, metric: str, number: int)
     lines = [line for line in read_samples(REFERENCE / run) if line.metric == metric]
     assert len(lines) >= number
     assert [line for line in lines if line.value != FORMULAS[metric](line.axes)] == []
+
+
+# Operations of `scaling`, by the definitions of its layers: what waits for what, and how far it is from end to end
+
+CHAINS: dict[str, Callable[[int], int]] = {
+    "attention": lambda n: 3,  # Q, K and V at once; attention; the output
+    "lstm": lambda n: 7 * n + 1,  # all inputs at once; product, sum, gate, product, sum, tanh, product
+    "conv": lambda n: 2,  # the padding, the convolution
+    "attention-local": lambda n: 9,
+    "mingru": lambda n: 3 + scan_chain(n),
+}
+ROUTES: dict[str, Callable[[int], int]] = {
+    "attention": lambda n: 1,
+    "lstm": lambda n: n,
+    "conv": lambda n: next(layers for layers in range(99) if 4**layers >= n),
+    "attention-local": lambda n: -((n - 1) // -3),  # a window of 4 is 3 back
+    "mingru": lambda n: n,
+}
+
+
+@pytest.mark.parametrize(
+    ("metric", "formulas", "number"), [("sequential_operations", CHAINS, 40), ("path_length", ROUTES, 51)]
+)
+def test_chains_and_routes_are_those_of_a_formula(
+    metric: str, formulas: dict[str, Callable[[int], int]], number: int
+) -> None:
+    records = [r for r in read_run(REFERENCE / "scaling").records if r.metric == metric]
+    assert len(records) == number
+    for record in records:
+        model, length = str(record.axes["model"]), record.axes["seq_len"]
+        assert isinstance(length, int)
+        assert record.median == formulas[model](length), (model, length)
+
+
+def test_where_n_meets_d_in_flops_is_where_the_formulas_do() -> None:
+    records = [r for r in read_run(REFERENCE / "scaling").records if r.metric == "flop_crossing"]
+    assert len(records) == 24
+    for record in records:
+        first = next(n for n in range(1, 5000) if more_flops(record.axes, n))
+        assert record.median == first, record.axes
+
+
+def more_flops(axes: Axes, length: int) -> bool:
+    """Whether attention has more of them than the model at these axes, at another length."""
+    other = {**axes, "seq_len": length}
+    return flops({**other, "model": "attention"}) > flops(other)
 
 
 @pytest.mark.parametrize("run", ["cpu", "decode", "scaling"])

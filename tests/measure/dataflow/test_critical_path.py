@@ -9,6 +9,7 @@ import pytest
 import torch
 from paths import SCALES
 from planted_scaling import path
+from scans import scan_chain
 from torch import nn
 
 from rnn_vs_attn.errors import CaseFault
@@ -69,18 +70,6 @@ def test_the_chain_of_an_lstm_is_its_definition() -> None:
     the sum of the two, tanh of the cell, its product with the output's gate: seven. Before it the input's product.
     """
     assert [chain("lstm", n) for n in (16, 64)] == [7 * 16 + 1, 7 * 64 + 1]
-
-
-def scan_chain(positions: int, radix: int = 8) -> int:
-    """Of the scan by its definition. Below two chunks one position after another. Else what each chunk does to a state,
-    a copy and the other positions; those of all chunks scanned; their states moved on by one chunk, and all positions
-    within the chunks. The last chunk's state is not waited for where it comes by itself.
-    """
-    if positions < 2 * radix:
-        return positions
-    chunks = positions // radix
-    over_chunks = chunks - 1 if chunks < 2 * radix else scan_chain(chunks)
-    return radix + over_chunks + 1 + radix
 
 
 def test_the_chain_of_mingru_is_its_definition() -> None:

@@ -1,0 +1,94 @@
+"""Figures in the text that no table has are formed here from the stored runs, and stand there as they come out."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from paths import REFERENCE, ROOT
+from scipy.stats import chi2
+
+
+def text(page: str) -> str:
+    return re.sub(r"\s+", " ", (ROOT / "docs" / page).read_text())
+
+
+def stored(run: str, metric: str, **axes: Any) -> list[dict[str, Any]]:
+    lines = (REFERENCE / run / "records.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    return [r for r in records if r["metric"] == metric and axes.items() <= r["axes"].items()]
+
+
+def only(run: str, metric: str, **axes: Any) -> dict[str, Any]:
+    (found,) = stored(run, metric, **axes)
+    return found
+
+
+def seconds(run: str) -> float:
+    head = json.loads((REFERENCE / run / "run.json").read_text())
+    begun, ended = (datetime.fromisoformat(head[name]) for name in ("started", "finished"))
+    return (ended - begun).total_seconds()
+
+
+def test_how_far_rounds_are_apart() -> None:
+    times = [r for name in ("forward_time", "backward_time", "train_time") for r in stored("cpu", name)]
+    apart = {}
+    for record in times:
+        values = [value for value in record["samples"] if value is not None]
+        apart[record["axes"]["model"], record["metric"], record["axes"]["seq_len"]] = max(values) / min(values)
+    most = max(apart, key=lambda case: apart[case])
+    assert most == ("attention-naive", "forward_time", 512)
+    assert f"differ by up to {apart[most]:.1f} times** (`attention-naive`, forward, 512 tokens)" in text("bench.md")
+
+
+def test_how_much_more_gradient_a_recurrence_passes_on_near_by() -> None:
+    rnn, attention = (
+        only("gradflow", "gradient_norm_log10", model=model, distance=1)["median"] for model in ("rnn", "attention")
+    )
+    times = round(10 ** (rnn - attention), -1)
+    assert f"by some {times:.0f} times at distance 1 (`rnn`)" in text("gradflow.md")
+
+
+def test_how_low_the_median_of_eight_probes_lies() -> None:
+    """Lowest where all of the gradient is along one direction, whose square is a chi-squared of one degree a probe."""
+    low = 1 - np.sqrt(chi2.median(8) / 8)
+    assert f"(of 8 by {100 * low:.0f} % at most)" in text("gradflow.md")
+
+
+def test_how_the_slope_of_mingru_rises() -> None:
+    slopes = []
+    for length in (128, 1024):
+        axes = {"model": "mingru", "d_model": 128, "threads": 1, "part": "layer"}
+        once, twice = (only("scaling", "forward_time", seq_len=n, **axes)["samples"] for n in (length, 2 * length))
+        slopes.append(np.median(np.log2(np.divide(twice, once))))
+    assert "rises from {:.2f} between 128 and 256 tokens to {:.2f} between".format(*slopes) in text("scaling.md")
+
+
+def test_what_weights_are_read_at() -> None:
+    """Of four LSTM layers, and of GPT's blocks: without its embeddings, of which a token reads one row."""
+    width, page = 256, text("decode.md")
+    for model, weights in (("lstm", 4 * 8 * (width**2 + width)), ("gpt", 4 * (12 * width**2 + 13 * width) + 2 * width)):
+        taken = only("decode", "step_time", model=model, seq_len=64)["median"]
+        assert f"{4e-6 * weights:.1f} MB" in page
+        assert f"{1e3 * taken:.3f} ms" in page
+        assert f"{4e-9 * weights / taken:.0f} GB/s" in page
+
+
+def test_how_long_the_stored_runs_took() -> None:
+    assert f"in {seconds('scaling'):.0f} seconds on two cores" in text("scaling.md")
+    assert seconds("gradflow") == 10
+    assert "in about ten seconds on two cores" in text("gradflow.md")
+
+
+def test_machines_are_named_where_they_are_others() -> None:
+    """accuracy.md names that of all runs but two."""
+    cpu = {
+        file.parent.name: json.loads(file.read_text())["environment"]["cpu"] for file in REFERENCE.glob("*/run.json")
+    }
+    others = {name for name, found in cpu.items() if "AMD EPYC" not in found}
+    assert others == {"variants-albert", "variants-gpt"}
+    assert all("Intel(R) Xeon(R)" in cpu[name] for name in others)
+    assert "two cores of an Intel Xeon" in text("variants.md")

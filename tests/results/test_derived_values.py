@@ -1,0 +1,316 @@
+"""Every derived value of the stored runs, formed anew from their samples with numpy alone."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from paths import REFERENCE
+
+RUNS = ("cpu", "decode", "gradflow", "scaling", "variants-albert", "variants-gpt", "variants-transformer-xl")
+EACH = pytest.mark.parametrize("run", RUNS)
+LATER = {"kernel_size", "window"}  # axes that lines of some runs have and others do not
+Axes = dict[str, Any]
+Line = dict[str, Any]
+Floats = NDArray[np.float64]
+NAN = float("nan")
+
+
+@cache
+def stored(run: str, file: str) -> tuple[Line, ...]:
+    return tuple(json.loads(line) for line in (REFERENCE / run / file).read_text().splitlines())
+
+
+def key(metric: str, axes: Axes) -> str:
+    return json.dumps([metric, sorted((n, v) for n, v in axes.items() if n not in LATER)])
+
+
+@cache
+def sampled(run: str) -> dict[str, Floats]:
+    """By metric and axes one value a round, nan where a round has none."""
+    found: dict[str, dict[int, float]] = {}
+    for line in stored(run, "samples.jsonl"):
+        assert line["status"] == "ok"
+        found.setdefault(key(line["metric"], line["axes"]), {})[line["round"]] = line["value"]
+    return {k: np.array([by_round.get(i, NAN) for i in range(max(by_round) + 1)]) for k, by_round in found.items()}
+
+
+def of_metric(run: str, *metrics: str) -> list[Line]:
+    return [record for record in stored(run, "records.jsonl") if record["metric"] in metrics]
+
+
+def ends(values: Floats) -> tuple[int, int]:
+    """Ranks of the ends of the 95 % interval of a median: as few as can be left out on each side of n values, by the
+    binomial distribution of how many lie below it.
+    """
+    n = len(values)
+    outside = [2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n for k in range(n)]
+    k = sum(share <= 0.05 for share in outside) - 1
+    return k, n - 1 - k
+
+
+def assert_holds(record: Line, values: Any, exact: bool = False) -> None:
+    """The median of rounds and the order-statistic interval; an exact value is one."""
+    found = np.sort(np.asarray(values, float)[~np.isnan(values)])
+    low, high = (0, 0) if exact else ends(found)
+    expected = [float(np.median(found)), found[low], found[high]]
+    assert [record["median"], record["low"], record["high"]] == pytest.approx(expected, rel=1e-9), record
+
+
+def slopes(x: Sequence[float], rounds: Floats) -> Floats:
+    """By least squares in logarithms, one a round that has all points; rounds (rounds, points)."""
+    return np.polyfit(np.log(x), np.log(rounds[~np.isnan(rounds).any(axis=1)]).T, 1)[0]
+
+
+def table(columns: Sequence[Floats]) -> Floats:
+    """(rounds, columns), of the rounds that all of them have got to."""
+    return np.array([column[: min(map(len, columns))] for column in columns]).T
+
+
+# Medians
+
+
+@EACH
+def test_what_was_measured_is_the_median_of_its_rounds(run: str) -> None:
+    values, seen = sampled(run), set()
+    for record in stored(run, "records.jsonl"):
+        name = key(record["metric"], record["axes"])
+        if name in values:
+            seen.add(name)
+            kept = [NAN if value is None else value for value in record["samples"]]
+            assert np.array_equal(kept, values[name], equal_nan=True)
+            assert_holds(record, values[name], record["exact"])
+    assert seen == {*values}
+
+
+@EACH
+def test_a_sample_is_the_median_of_its_blocks(run: str) -> None:
+    """Where its blocks are kept."""
+    timed = [line for line in stored(run, "samples.jsonl") if line["blocks"]]
+    assert timed or run == "gradflow"
+    assert all(line["value"] == pytest.approx(np.median(line["blocks"]), rel=1e-9) for line in timed)
+
+
+# Ratios
+
+
+def bert(axes: Axes) -> Axes:
+    shape = axes["size"].removeprefix("al").partition("+")[0]
+    return axes | {"size": shape}
+
+
+def memory(axes: Axes) -> Axes:
+    if "memory_len" in axes:
+        return axes | {"memory_len": 0}
+    return axes | {"method": "memory", "model": "transformer-xl"}
+
+
+@pytest.mark.parametrize(
+    ("run", "baseline", "number"), [("variants-albert", bert, 18), ("variants-transformer-xl", memory, 17)]
+)
+def test_ratios_are_formed_within_rounds(run: str, baseline: Callable[[Axes], Axes], number: int) -> None:
+    values, records = sampled(run), of_metric(run, "ratio")
+    assert len(records) == number
+    for record in records:
+        axes = {name: value for name, value in record["axes"].items() if name != "of"}
+        own, other = (values[key(record["axes"]["of"], at)] for at in (axes, baseline(axes)))
+        both = table([own, other])
+        assert_holds(record, both[:, 0] / both[:, 1], exact=len(both) == 1)
+
+
+def test_speed_ups_are_formed_within_rounds() -> None:
+    values, records = sampled("scaling"), of_metric("scaling", "speed_up", "efficiency")
+    assert len(records) == 20
+    for record in records:
+        axes = {name: value for name, value in record["axes"].items() if name != "of"}
+        one, two = (values[key(record["axes"]["of"], axes | {"threads": threads})] for threads in (1, 2))
+        assert axes["threads"] == 2
+        assert_holds(record, one / two / (2 if record["metric"] == "efficiency" else 1))
+
+
+# Exponents
+
+
+def points(run: str, record: Line, axis: str, ends: tuple[str, str], *drop: str) -> list[tuple[float, Floats]]:
+    """All values of what an exponent or a crossing is of, over an axis, those between both ends."""
+    fixed = {n: v for n, v in record["axes"].items() if n not in {"of", *ends, *drop}}
+    found = []
+    for line in {key(s["metric"], s["axes"]): s for s in stored(run, "samples.jsonl")}.values():
+        mine = {name: value for name, value in line["axes"].items() if name != axis}
+        if line["metric"] == record["axes"]["of"] and key("", mine) == key("", fixed):
+            found.append((line["axes"][axis], sampled(run)[key(line["metric"], line["axes"])]))
+    low, high = (record["axes"][end] for end in ends)
+    return sorted((at, values) for at, values in found if low <= at <= high)
+
+
+def test_exponents_of_bench_are_least_squares_in_logarithms() -> None:
+    records = of_metric("cpu", "exponent")
+    assert len(records) == 18
+    for record in records:
+        x, columns = zip(*points("cpu", record, "seq_len", ("seq_len_from", "seq_len_to")), strict=True)
+        assert x == (64, 128, 256, 512, 1024)
+        assert_holds(record, slopes(x, table(columns)))
+
+
+def test_exponents_of_scaling_are_least_squares_in_logarithms() -> None:
+    records = [r for r in of_metric("scaling", "exponent") if r["axes"]["of"].endswith("_time")]
+    assert len(records) == 20
+    for record in records:
+        x, columns = zip(*points("scaling", record, record["axes"]["in"], ("from", "to"), "in"), strict=True)
+        assert x == ((256, 512, 1024, 2048) if record["axes"]["in"] == "seq_len" else (64, 128, 256))
+        assert_holds(record, slopes(x, table(columns)))
+
+
+def test_exponents_of_counts_are_the_degrees_of_their_formulas() -> None:
+    """8 n d^2 of projections and, between them, 2 n (n + 1) d or n d; what is recurrent, or a convolution, n d^2. The
+    sum of two degrees in d is no power of it, and its exponent a fit, which the record says.
+    """
+    degrees = {"flops": (1, 2), "projection_flops": (1, 2), "mixing_flops": (1, 1)}
+    records = [r for r in of_metric("scaling", "exponent") if not r["axes"]["of"].endswith("_time")]
+    assert len(records) == 24
+    fitted = [r for r in records if r["details"].get("fitted")]
+    assert {(r["axes"]["model"], r["axes"]["of"], r["axes"]["in"]) for r in fitted} == {
+        (model, "flops", "d_model") for model in ("attention", "attention-local")
+    }
+    for record in records:
+        model, of, axis = (record["axes"][name] for name in ("model", "of", "in"))
+        expected = float(
+            degrees[of][axis == "d_model"] + (model == "attention" and of != "projection_flops" and axis == "seq_len")
+        )
+        if record in fitted:
+            n, pairs = 2048, 2048 * 2049 / 2 if model == "attention" else 64 * 2048 - 64 * 63 / 2
+            d = np.array([64.0, 128.0, 256.0])
+            expected = np.polyfit(np.log(d), np.log(8 * n * d**2 + 4 * pairs * d), 1)[0]
+        assert [record["median"], record["low"], record["high"]] == pytest.approx([expected] * 3, rel=1e-9), record
+
+
+def test_exponents_of_gpt_are_least_squares_in_logarithms() -> None:
+    records = of_metric("variants-gpt", "exponent")
+    assert len(records) == 7
+    sizes = ("2x128", "4x256", "6x384", "8x512", "gpt2")
+    for record in records:
+        fixed = {n: v for n, v in record["axes"].items() if n not in ("of", "size_from", "size_to")}
+        of = {record["axes"]["of"]: [], "num_params": []}  # type: dict[str, list[Floats]]
+        for metric, columns in of.items():
+            at = fixed if metric != "num_params" else {n: v for n, v in fixed.items() if n != "pass"}
+            for size, heads in zip(sizes, (2, 4, 6, 8, 12), strict=True):
+                layers = int(size.partition("x")[0]) if size != "gpt2" else 12
+                shape = {"size": size, "d_model": 64 * heads, "num_heads": heads, "num_layers": layers}
+                columns.append(sampled("variants-gpt")[key(metric, at | shape)])
+        params = [float(column[0]) for column in of["num_params"]]
+        values = table(of[record["axes"]["of"]])
+        assert_holds(record, slopes(params, values), exact=len(values) == 1)
+
+
+# Crossings
+
+DENSE = 400  # points between two lengths
+
+
+def readings(x: Floats, gaps: Floats) -> tuple[Floats, Floats]:
+    """Logarithms of lengths, and (readings, rounds, points) of the gaps between them: along straight lines, and along
+    the parabolas and the cubic through neighbours. x (lengths,), gaps (rounds, lengths).
+    """
+    at, found = [], []
+    for i in range(len(x) - 1):
+        inner = np.linspace(x[i], x[i + 1], DENSE)
+        starts = [(i, 2), *((min(max(s, 0), len(x) - n), n) for s, n in ((i - 1, 3), (i, 3), (i - 1, 4)))]
+        fits = [np.polyfit(x[s : s + n] - x[i], gaps[:, s : s + n].T, n - 1) for s, n in starts]
+        found.append([[np.polyval(fit, inner - x[i]) for fit in each.T] for each in fits])
+        at.append(inner)
+    return np.concatenate(at), np.concatenate(np.array(found), axis=2)
+
+
+@pytest.mark.parametrize(("run", "number"), [("cpu", 15), ("scaling", 12), ("decode", 3)])
+def test_crossings_are_where_the_interval_of_the_ratio_of_times_leaves_1_out(run: str, number: int) -> None:
+    records = [r for r in of_metric(run, "crossing") if r["axes"]["of"] != "state_size"]
+    assert len(records) == number
+    for record in records:
+        baseline = "gpt" if record["axes"]["model"] in ("lstm-lm", "transformer-xl") else "attention"
+        other = record | {"axes": record["axes"] | {"model": baseline}}
+        curves = [points(run, of, "seq_len", ("seq_len_from", "seq_len_to")) for of in (record, other)]
+        lengths = [length for length, _ in curves[0]]
+        assert [length for length, _ in curves[1]] == lengths
+        both = table([values for curve in curves for _, values in curve])
+        both = both[~np.isnan(both).any(axis=1)]
+        x, read = readings(np.log(lengths), np.log(both[:, : len(lengths)] / both[:, len(lengths) :]))
+        first, last = ends(both[:, 0])
+        ordered = np.sort(read, axis=1)
+        low, high = ordered[:, first].min(axis=0), ordered[:, last].max(axis=0)
+        at = np.exp(x)
+        settled = np.where(high < 0, "faster", np.where(low > 0, "slower", ""))
+        told = np.full(len(at), "", dtype=settled.dtype)
+        for word, start, end in record["details"]["stretches"]:
+            told[(at >= start * 0.998) & (at <= end * 1.002)] = word
+        measured = np.isin(at.round(6), lengths)
+        assert np.array_equal(told[measured], settled[measured])
+        assert np.mean(told == settled) > 0.98, record
+        ends_settled = settled[0] and settled[-1] and settled[0] != settled[-1]
+        assert (record["median"] is not None) == bool(ends_settled)
+        if ends_settled:
+            middle = np.median(read[-1], axis=0)
+            assert record["median"] == pytest.approx(at[np.argmax(middle * middle[0] < 0)], rel=0.01)
+            assert record["low"] == pytest.approx(at[np.argmax(settled == "")], rel=0.01)
+            assert record["high"] == pytest.approx(at[len(at) - np.argmax(settled[::-1] == "")], rel=0.01)
+
+
+def test_states_are_as_large_as_each_other_where_the_formulas_say() -> None:
+    """A cache has two vectors a layer and token; an LSTM's h and c are two a layer, Transformer-XL keeps three of each
+    of 256 positions.
+    """
+    crossings = [r for r in of_metric("decode", "crossing") if r["axes"]["of"] == "state_size"]
+    found = {r["axes"]["model"]: r["median"] for r in crossings}
+    assert found == {"lstm": 2 / 2, "lstm-lm": 2 / 2, "transformer-xl": 3 * 256 / 2}
+
+
+# Laws of gradients
+
+
+def test_decay_and_half_life_are_those_of_an_exponential_fit() -> None:
+    norms: dict[str, list[tuple[float, Floats]]] = {}
+    for line in {key(s["metric"], s["axes"]): s for s in stored("gradflow", "samples.jsonl")}.values():
+        if line["metric"] == "gradient_norm_log10" and line["axes"]["distance"] >= 1:
+            values = sampled("gradflow")[key(line["metric"], line["axes"])]
+            norms.setdefault(line["axes"]["model"], []).append((line["axes"]["distance"], values))
+    records = of_metric("gradflow", "decay", "half_life")
+    assert len(records) == 7
+    for record in records:
+        x, columns = zip(*sorted(norms[record["axes"]["model"]]), strict=True)
+        slope = np.polyfit(x, table(columns).T, 1)[0]
+        assert_holds(record, 10**slope if record["metric"] == "decay" else -np.log10(2) / slope)
+
+
+def test_laws_are_those_that_leave_the_smaller_residuals_in_every_round() -> None:
+    told = {r["axes"]["model"]: r["details"]["text"] for r in of_metric("gradflow", "verdict", "gradient_law")}
+    assert told == {"rnn": "vanishing", "lstm": "vanishing", "gru": "vanishing", "attention": "flat"}
+    for model, law in told.items():
+        lines = [s for s in stored("gradflow", "samples.jsonl") if s["axes"].get("model") == model]
+        norms = {(s["axes"]["distance"], s["round"]): s["value"] for s in lines if s["axes"].get("distance", 0) >= 1}
+        x = np.array(sorted({distance for distance, _ in norms}), float)
+        for number in range(6):
+            y = np.array([norms[distance, number] for distance in x])
+            if law == "flat":
+                assert np.std(y, ddof=1) < np.log10(2)
+                continue
+            fits = [np.polyfit(at, y, 1, full=True) for at in (x, np.log10(x))]
+            assert fits[0][1] < fits[1][1]
+            assert fits[0][0][0] * (x[-1] - x[0]) < -np.log10(2)
+
+
+def test_reach_lies_between_the_norms_that_are_stored() -> None:
+    """The last that is a thousandth of the largest, and the first beyond which none is."""
+    samples = stored("gradflow", "samples.jsonl")
+    reaches = [line for line in samples if line["metric"] == "reach"]
+    assert len(reaches) == 24
+    for line in reaches:
+        mine = [s for s in samples if s["round"] == line["round"] and s["axes"].get("model") == line["axes"]["model"]]
+        norms = {s["axes"]["distance"]: s["value"] for s in mine if s["axes"].get("distance", 0) >= 1}
+        inside = [distance for distance, norm in norms.items() if norm >= max(norms.values()) - 3]
+        beyond = [distance for distance in norms if distance > max(inside)]
+        assert max(inside) <= line["value"] < min(beyond, default=1024)
