@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+export PYTHONDONTWRITEBYTECODE :=  # tests start many processes, which load what the first one has compiled
 
 .PHONY: help bench test slow quick lint check clean
 
@@ -18,8 +19,8 @@ test: $(VENV)/.installed-dev $(VENV)-otava/.installed  ## Set up .venv with the 
 slow: $(VENV)/.installed-dev  ## The slow tests: whole commands and programs at their own sizes.
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
-quick: $(VENV)/.installed-dev  ## The tests that start no process, for the time between two edits.
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not process and not slow"
+quick: $(VENV)/.installed-dev  ## The short tests that start no process, for the time between two edits.
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not process and not slow and not long"
 
 lint: $(VENV)/.installed-dev  ## Format and lint checks (ruff) and types (mypy).
 	$(BIN)/ruff format --check .

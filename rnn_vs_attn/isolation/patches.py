@@ -47,7 +47,7 @@ class Namespaces:
                 self._seen[id(place)] = (place, dict(vars(place)))
 
     def patches(self) -> Patches:
-        """Names that stand for something else now; in a class also those that are new."""
+        """Names that stand for something else now; in a class also new ones that hide another."""
         found: Patches = {}
         for number, (place, before) in self._seen.items():
             now = vars(place)
@@ -78,14 +78,25 @@ class Namespaces:
     def _counts(self, place: Any, name: str, value: Any, first: Any) -> bool:
         if f"{place.__name__}.{name}" in _BY_TORCH:
             return False
-        if first is _ABSENT:  # Python and torch note things in classes: __annotations_cache__, ___needs_...
-            return callable(value) and not name.startswith("___")
+        if first is _ABSENT:
+            return callable(value) and _bends(place, name)
         return callable(first) or isinstance(first, property | classmethod | staticmethod)
 
 
 def _is_looked_up(place: Any) -> bool:
     """Whether a new name hides one that is found elsewhere: in a class above, or in torch's own library."""
     return isinstance(place, type) or place.__name__ == "torch._VF"
+
+
+def _bends(place: Any, name: str) -> bool:
+    """Whether a new name changes what other code finds there: it hides another one, or Python itself asks for it.
+
+    Packages put helpers of their own into torch's classes (transformers: Module.smart_apply), which others of their
+    modules then need. Python and torch note things in classes: __annotations_cache__, ___needs_...
+    """
+    if name.startswith("__"):
+        return not name.startswith("___")
+    return not isinstance(place, type) or any(name in vars(base) for base in place.__mro__[1:])
 
 
 def _places() -> Iterator[Any]:

@@ -78,6 +78,7 @@ def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:
 # Faults
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", ["crashed", "failed", "out_of_memory", "timeout"])
 @pytest.mark.parametrize("kind", [Prepare, MakeReady, TimeBlock, Release])
 def test_a_fault_of_one_side_costs_its_case_only(laboratory: Laboratory, status: str, kind: type[Request[Any]]) -> None:

@@ -268,6 +268,7 @@ def test_the_verdict_reaches_every_place_that_was_asked_for(slower: dict[str, An
 # Other verdicts
 
 
+@pytest.mark.slow
 def test_a_model_that_crashes_in_the_candidate_costs_its_own_verdict_only(root: Path) -> None:
     commit(root, {"mixers.py": module(layer("Steady"), layer("Crashes"))})
     commit(root, {"mixers.py": module(layer("Steady", output="2 * y"), layer("Crashes", output="os.abort()"))})
@@ -336,6 +337,7 @@ def test_require_equal_is_no_verdict_where_outputs_differ_and_nothing_is_timed(r
     assert git(root, "status", "--porcelain") == before["status --porcelain"]
 
 
+@pytest.mark.slow
 def test_the_same_code_twice_measures_this_machine(root: Path) -> None:
     done = ab("--aa", *MIXER, "--json", "--output", "run")
     assert done.returncode in (0, 1), done.stderr
@@ -379,6 +381,7 @@ def test_an_editable_install_that_hides_the_checkout_is_refused(
     assert not (root / "results").exists()
 
 
+@pytest.mark.slow
 def test_a_helper_of_the_users_own_folder_is_refused_also_where_it_is_imported_in_a_call(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -411,6 +414,7 @@ def environment(folder: Path, files: dict[str, str], bare: bool = False) -> str:
     return str(folder / "bin/python")
 
 
+@pytest.mark.slow
 def test_two_environments_with_versions_of_their_own_are_compared(tmp_path: Path) -> None:
     old = environment(tmp_path / "old", {"mixers.py": module()})
     new = environment(tmp_path / "new", {"mixers.py": DIFFERENT, "added.py": module()})

@@ -67,6 +67,7 @@ def cases_measured(folder: Path) -> dict[tuple[str, int], int]:
 EVERY_CASE = {(model, seq_len): 2 for model in ("lstm", "attention") for seq_len in (8, 16)}
 
 
+@pytest.mark.slow
 @linux
 def test_each_fault_costs_its_own_case_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HANGS_IN", str(tmp_path / "run"))  # not in its own check, nor in the look before
@@ -93,6 +94,7 @@ def test_each_fault_costs_its_own_case_only(tmp_path: Path, monkeypatch: pytest.
     assert all(word in done.stdout for word in ("crashed", "timeout", "failed", "out of memory"))
 
 
+@pytest.mark.slow
 def test_a_file_called_copy_that_sets_threads_is_timed_with_the_labels_and_bends_no_other_row(tmp_path: Path) -> None:
     """It was timed with two threads under the label `threads 1`, and stood in the place of Python's own copy."""
     mixer = "from changes import Notes\n\nimport torch\n\ntorch.set_num_threads(2)\n\n\nclass Mixer(Notes): ...\n"
@@ -182,6 +184,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_kill_9_of_the_worker_costs_one_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder, hung = tmp_path / "run", tmp_path / "hung"
     monkeypatch.setenv("HANGS_IN", str(folder))

@@ -19,6 +19,7 @@ from rnn_vs_attn.suites.decode import measure
 from rnn_vs_attn.suites.decode.case import DecodeCase
 
 
+@pytest.mark.long
 @LAYERS
 def test_nothing_is_to_be_said_of_the_layers_of_this_program(spec: ModelSpec) -> None:
     torch.manual_seed(0)
@@ -26,6 +27,7 @@ def test_nothing_is_to_be_said_of_the_layers_of_this_program(spec: ModelSpec) ->
     assert [renew_between_calls(made, name) for name in PASSES] == [Conduct(Care())] * 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spec", [*MODELS, *LANGUAGE_MODELS], ids=lambda spec: spec.name)
 def test_nothing_is_to_be_said_of_the_models_of_this_program(spec: ModelSpec) -> None:
     small = {"d_model": 16, "num_heads": 2, "num_layers": 2, "vocab_size": 11, "device": "cpu", "threads": 1}

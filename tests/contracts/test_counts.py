@@ -27,6 +27,7 @@ def test_parameters_follow_the_closed_form(spec: ModelSpec) -> None:
     assert count_parameters(module) == spec.costs.num_params(SHAPE)
 
 
+@pytest.mark.long
 @LAYERS
 @pytest.mark.parametrize("causal", [True, False])
 def test_flops_equal_torchs_counter_on_the_sequential_form(spec: ModelSpec, causal: bool) -> None:
@@ -81,6 +82,7 @@ def test_flops_of_attention_are_of_the_pairs_that_its_definition_needs(name: str
     assert spec.costs.mixing(shape).forward == shape.num_layers * mixing
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", EDGES, ids=str)
 @pytest.mark.parametrize("name", [spec.name for spec in MODELS if spec.name not in PAIRWISE])
 def test_flops_at_the_edges_equal_torchs_counter(name: str, shape: Shape) -> None:
@@ -155,6 +157,7 @@ def test_parameters_of_models_of_tokens_are_counted_without_building_them(spec: 
     assert count_parameters(of_tokens(spec, shape)[0]) == shape_of(spec, shape).num_params
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("length", [1, 16, 17, 100])
 @LAYERS
 def test_states_of_layers_are_as_large_as_their_closed_form(spec: ModelSpec, length: int) -> None:
@@ -165,6 +168,7 @@ def test_states_of_layers_are_as_large_as_their_closed_form(spec: ModelSpec, len
     assert found == spec.costs.state_size(Shape(3, length, 16, 2, 2), 4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("causal", [True, False])
 @LAYERS
 def test_counted_flops_equal_the_closed_form_on_the_devices_own_kernels(spec: ModelSpec, causal: bool) -> None:

@@ -39,6 +39,7 @@ def prefixes(module: nn.Module, x: Tensor) -> Tensor:
     return torch.stack([call(module, x[:, : t + 1])[:, -1] for t in range(x.shape[1])], 1)
 
 
+@pytest.mark.long
 @LAYERS
 @pytest.mark.parametrize("length", [1, 8, 37])
 def test_a_loop_over_positions_is_the_whole_with_all_gradients(spec: ModelSpec, length: int) -> None:

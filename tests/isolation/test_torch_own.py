@@ -65,6 +65,7 @@ OWNED: list[tuple[Callable[[], Any], Callable[[], Any], str]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("change", "look", "said"), OWNED)
 def test_what_a_file_changes_for_itself_does_not_reach_the_next_model(
     change: Callable[[], Any], look: Callable[[], Any], said: str, own: Own
@@ -102,3 +103,15 @@ def test_what_one_model_of_a_file_changes_is_not_there_for_the_others_nor_on_the
     assert "OF_ONE" in os.environ
     own.leave()
     NOTES.tell()
+
+
+def test_a_helper_that_a_package_puts_into_a_class_of_torch_is_there_for_its_other_modules(own: Own) -> None:
+    """As transformers does when it is first imported; it hides nothing, so nobody else's layer computes otherwise."""
+    own.enter("first")
+    nn.Module.helper_of_a_package = nothing
+    own.leave()
+    own.enter("second")
+    assert nn.Module.helper_of_a_package is nothing
+    own.leave()
+    del nn.Module.helper_of_a_package
+    assert NOTES.tell() == []

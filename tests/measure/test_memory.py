@@ -63,6 +63,7 @@ for _ in range(2):
     assert train == pytest.approx(costs.least_memory(shape, 4, train=True), rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")
 def test_the_peak_of_a_compiled_pass_is_not_that_of_its_compilation() -> None:
     """Each mode is compiled at its first call; that of inference was the one whose peak was taken: 32 MiB."""

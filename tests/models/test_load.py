@@ -82,6 +82,7 @@ def made(own: Own, name: str) -> nn.Module:
 # A file
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stem", ["copy", "torch", "random", "json", "types", "numpy", "my-layer", "3d", "mixer"])
 def test_a_file_called_as_another_module_takes_no_modules_place(stem: str, folder: Path, own: Own) -> None:
     write(folder, {f"{stem}.py": MIXER})
@@ -154,6 +155,7 @@ def test_what_a_file_asks_of_its_own_module_is_answered(folder: Path, own: Own) 
     assert runs(folder) == 1
 
 
+@pytest.mark.long
 def test_torch_compiles_what_stands_in_such_a_file(folder: Path, own: Own) -> None:
     compiled = """\
         import torch
@@ -306,6 +308,7 @@ MISSING = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "said"), MISSING)
 def test_what_a_module_that_is_there_lacks_is_named_and_not_the_module(
     name: str, said: str, folder: Path, own: Own
@@ -322,6 +325,7 @@ def test_what_a_module_that_is_there_lacks_is_named_and_not_the_module(
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "reason"),
     [

@@ -68,6 +68,7 @@ def count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", GPT_SIZES)
 def test_every_size_of_gpt_has_the_published_count(name: str) -> None:
     with torch.device("meta"):
@@ -75,6 +76,7 @@ def test_every_size_of_gpt_has_the_published_count(name: str) -> None:
     assert count(model) == GPT_SIZES[name].num_params == GPT_COUNTS[name]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ALBERT_SIZES)
 def test_every_size_of_albert_and_bert_has_the_published_count(name: str) -> None:
     shape = ALBERT_SIZES[name]
@@ -84,6 +86,7 @@ def test_every_size_of_albert_and_bert_has_the_published_count(name: str) -> Non
     assert (shape.num_params, shape.masked_lm_params) == ALBERT_COUNTS[name]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", TRANSFORMER_XL_SIZES)
 def test_every_size_of_transformer_xl_has_the_released_count(name: str) -> None:
     for untied in (False, True):

@@ -36,6 +36,7 @@ def damaged(**fields: Any) -> Record:
     return replace(record("forward_time", [0.5] * 6), **fields)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
@@ -74,6 +75,7 @@ def test_every_reference_run_is_read(path: Path) -> None:
 DEEP = '{"a":' * 1000 + "1" + "}" * 1000
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -125,6 +127,7 @@ def as_zeros(file: Path) -> None:
     file.write_bytes(b"\0" * 100 + b"\n")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["run.json", "records.jsonl"])
 @pytest.mark.parametrize("change", [as_utf_16, as_folder, as_loop, as_pipe, as_device, as_zeros])
 def test_what_is_no_file_of_a_run_is_one_sentence(change: Callable[[Path], None], name: str, gradflow: Path) -> None:
@@ -172,6 +175,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Case)])
 def test_a_run_whose_settings_lack_an_axis_is_damaged(small: Path, tmp_path: Path, name: str) -> None:
     path = Path(shutil.copytree(small, tmp_path / "run"))
@@ -184,6 +188,7 @@ def test_a_run_whose_settings_lack_an_axis_is_damaged(small: Path, tmp_path: Pat
     )
 
 
+@pytest.mark.long
 @settings(parent=unhurried, max_examples=25)
 @given(st.data())
 def test_no_edit_of_a_run_is_a_fault_of_the_program(small: Path, data: st.DataObject) -> None:

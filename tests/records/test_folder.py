@@ -84,6 +84,7 @@ def as_line(item: SampleLine | Record, **changes: Any) -> str:
 # What is written can be read
 
 
+@pytest.mark.long
 @unhurried
 @given(st.lists(whole_records, max_size=3))
 def test_records_are_read_as_they_were_written(tmp_path_factory: pytest.TempPathFactory, made: list[Record]) -> None:
@@ -97,6 +98,7 @@ def types_of(found: dict[str, Any]) -> dict[str, type]:
     return {name: type(value) for name, value in found.items()}
 
 
+@pytest.mark.long
 @unhurried
 @given(st.lists(sample_lines, max_size=3))
 def test_samples_are_read_as_they_were_written(

@@ -53,6 +53,7 @@ def numbers(table: Table, screen: type[Screen]) -> Counter[str]:
     return Counter(w.rstrip(",") for cell in cells for w in out.safe(cell).split() if re.search(r"\d", w))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(path.name for path in REFERENCE.iterdir()))
 def test_no_number_is_cut_and_no_line_too_long(name: str) -> None:
     for table in tables_of(name):

@@ -54,12 +54,14 @@ def points(document: str, colour: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in re.findall(r"[ML] (\S+) (\S+)", path)]
 
 
+@pytest.mark.long
 def test_a_figure_is_an_svg_and_a_png() -> None:
     assert sorted(rendered()) == ["png", "svg"]
     assert rendered()["png"].startswith(b"\x89PNG\r\n")
     assert ElementTree.fromstring(rendered()["svg"]).tag == "{http://www.w3.org/2000/svg}svg"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["svg", "png"])
 def test_the_same_records_give_the_same_bytes(kind: str) -> None:
     assert plots.render(FIGURE)[kind] == rendered()[kind]
@@ -127,6 +129,7 @@ def test_more_lines_than_colours_can_be_drawn() -> None:
     assert {f"model {i}" for i in range(11)} <= set(texts(svg(many)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("label", ["<a&b>.py:Net", "_mine:Net", "$x$.py:Net"])
 def test_a_model_of_the_users_own_stands_in_the_legend_under_its_name(label: str) -> None:
     assert label in texts(svg(dataclasses.replace(FIGURE, series=[line(label, [1.0, 2.0, 4.0, 8.0])])))

@@ -158,6 +158,7 @@ def test_exponents_of_bench_are_least_squares_in_logarithms() -> None:
         assert_holds(record, slopes(x, table(columns)))
 
 
+@pytest.mark.long
 def test_exponents_of_scaling_are_least_squares_in_logarithms() -> None:
     records = [r for r in of_metric("scaling", "exponent") if r["axes"]["of"].endswith("_time")]
     assert len(records) == 20
@@ -227,6 +228,7 @@ def readings(x: Floats, gaps: Floats) -> tuple[Floats, Floats]:
     return np.concatenate(at), np.concatenate(np.array(found), axis=2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("run", "number"), [("cpu", 15), ("scaling", 12), ("decode", 3)])
 def test_crossings_are_where_the_interval_of_the_ratio_of_times_leaves_1_out(run: str, number: int) -> None:
     records = [r for r in of_metric(run, "crossing") if r["axes"]["of"] != "state_size"]

@@ -91,6 +91,7 @@ FORMULAS: dict[str, Callable[[Axes], int]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("run", "metric", "number"),
     [
@@ -144,6 +145,7 @@ def test_chains_and_routes_are_those_of_a_formula(
         assert record.median == formulas[model](length), (model, length)
 
 
+@pytest.mark.long
 def test_where_n_meets_d_in_flops_is_where_the_formulas_do() -> None:
     records = [r for r in read_run(REFERENCE / "scaling").records if r.metric == "flop_crossing"]
     assert len(records) == 24

@@ -62,6 +62,7 @@ def test_a_fault_is_one_record_of_each_metric_owed_with_its_reason(lab: Laborato
     assert {(r.status, r.error, r.median, tuple(r.samples)) for r in lost} == {(status, told, None, ())}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [Prepare, MakeReady, TimeBlock, Release, Measure])
 @pytest.mark.parametrize("status", ["crashed", "failed"])
 def test_a_fault_is_not_tried_again(lab: Laboratory, kind: type[Request[Any]], status: str) -> None:

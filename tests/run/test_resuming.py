@@ -24,6 +24,7 @@ from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
 from rnn_vs_attn.worker.protocol import MakeReady, Measure, Prepare, Release, TimeBlock
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [

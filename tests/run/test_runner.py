@@ -253,6 +253,7 @@ def test_cases_that_do_not_fit_are_rows_with_their_reason_and_the_time_that_has_
     assert num_rounds(run) == 6
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("max_seconds", "a_case"), [(60, 2.0), (100, 3.0), (250, 8.0)])
 def test_the_time_that_is_said_to_have_what_was_left_out_has_it(
     max_seconds: int, a_case: float, tmp_path: Path

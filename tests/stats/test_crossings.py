@@ -141,6 +141,7 @@ def test_the_order_of_rounds_and_of_the_two_curves_does_not_matter() -> None:
 # How often an interval misses
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rounds", [6, 12])
 @pytest.mark.parametrize("slope", [0.1, 1.0])
 @pytest.mark.parametrize("noise", [0.02, 0.2])

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
-from planted_variants import gpt
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnn_vs_attn.models.shapes import AlbertShape, GPTShape
+from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.suites import sizes
 from rnn_vs_attn.suites.metrics import FLOPS_PER_TOKEN, NUM_PARAMS, WEIGHTS_SIZE
 
 B, L = 3, 10  # sequences, tokens of each
-CASE = gpt("1x64", batch_size=B, seq_len=L)
 OF_GPT = GPTShape(2, 24, 3, 61, 40)
 OF_ALBERT = AlbertShape(3, 32, 4, 12, "all", 71, 40)
 OF_BERT = AlbertShape(3, 24, 3, None, "none", 50, 33)
 
 
+@dataclass(frozen=True)
+class CaseOf(sizes.SizedCase):
+    """A case of any size: that of its `shape`."""
+
+    shape: Any = None
+
+    @property
+    def definition(self) -> Any:
+        return self.shape
+
+
+def counts(shape: Any, dtype: str = "float32") -> dict[Metric, float]:
+    return sizes.counts(CaseOf(model="any", batch_size=B, seq_len=L, dtype=dtype, shape=shape))
+
+
 def flops_a_token(shape: Any) -> float:
-    return sizes.counts(shape, CASE)[FLOPS_PER_TOKEN]
+    return counts(shape)[FLOPS_PER_TOKEN]
 
 
 def test_flops_a_token_of_gpt_are_those_of_its_products() -> None:
@@ -37,7 +52,7 @@ def test_flops_a_token_of_albert_are_those_of_its_products(shape: AlbertShape, w
 
 
 def test_a_weight_is_as_large_as_its_number_format() -> None:
-    found = sizes.counts(OF_GPT, gpt("1x64", dtype="bfloat16"))
+    found = counts(OF_GPT, "bfloat16")
     assert found[WEIGHTS_SIZE] == 2 * found[NUM_PARAMS]
 
 

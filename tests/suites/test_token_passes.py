@@ -27,6 +27,7 @@ def test_counts_of_a_size_that_failed_are_there_all_the_same() -> None:
     assert by_size(analysis.derive([failed]), "num_params")["albert-xxlarge"] == 222_595_584
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("factor", "said"), [(1.0, 0), (float("nan"), 2)])
 def test_outputs_and_gradients_that_are_not_finite_are_said(factor: float, said: int) -> None:
     """They were timed without a word."""
@@ -67,6 +68,7 @@ def test_passes_are_timed_as_bench_times_them(
     assert len([name for name, _ in clock.asked if name == "train"]) == 1 + 1 + num_blocks
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("method", ["memory", "window-half", "cache"])
 def test_an_evaluation_that_is_not_finite_is_said(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     real = transformer_xl_measure._model

@@ -36,6 +36,7 @@ def test_what_a_step_does_to_what_it_is_given_is_seen(name: str, care: Care, sai
     assert all(text.startswith(begin) for text, begin in zip(found, said, strict=True))
 
 
+@pytest.mark.long
 def test_each_timed_step_of_a_layer_that_remembers_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     made = measure.decoder(habit("StepKeepsProjection"), 0)
     decoders.renew_between_calls(made)
@@ -55,6 +56,7 @@ def test_each_timed_step_of_a_layer_that_remembers_computes(monkeypatch: pytest.
     assert calls["step"] == calls["project"] > 24 + decoding.LEAST_STEPS
 
 
+@pytest.mark.long
 def test_each_timed_call_of_a_layer_in_place_has_the_same_input() -> None:
     made = measure.decoder(habit("StepInPlaceOnInput"), 0)
     assert made.next_input is not None

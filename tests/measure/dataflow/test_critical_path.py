@@ -49,6 +49,7 @@ def test_the_chain_of_attention_is_known() -> None:
     assert chain("conv", 64, num_layers=3) == 3 * chain("conv", 64)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ["rnn", "gru", "lstm", "lstm-cell", *(f"{SCALES}:{c}" for c in ("Loop", "Wrapped", "Rotating"))]
 )
@@ -178,6 +179,7 @@ def test_a_sum_into_a_place_waits_for_what_stood_there() -> None:
 UNSEEN = ["Outside", "HalfOutside", "ByItem", "ByNumbers", "Solving", "Unwritten"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [*(f"{SCALES}:{name}" for name in UNSEEN), "registered:Registered"])
 def test_what_torch_does_not_see_has_neither_chain_nor_route(name: str) -> None:
     with pytest.raises(CaseFault, match=r"did not see|hides|not seen"):
@@ -190,6 +192,7 @@ def test_a_chain_of_parameters_is_one_too() -> None:
     assert growth.law(LENGTHS, counted(f"{SCALES}:Powers")) == "n"
 
 
+@pytest.mark.long
 def test_a_packed_sequence_is_followed_as_a_whole_one_is() -> None:
     """torch writes the lengths of its sequences by pointer, and reads how many are left at each step."""
     packed, whole = ([chain(name, n) for n in (16, 32, 64)] for name in (f"{SCALES}:PackedGRU", "gru"))
@@ -204,6 +207,7 @@ def test_a_packed_sequence_is_followed_as_a_whole_one_is() -> None:
     assert path(f"{SCALES}:PackedGRU", 6) == plain.operations
 
 
+@pytest.mark.long
 def test_a_buffer_that_grows_in_place_is_followed() -> None:
     assert growth.law(LENGTHS, counted(f"{SCALES}:Growing")) == "n"
 

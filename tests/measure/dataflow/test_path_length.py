@@ -9,11 +9,13 @@ from paths import SCALES
 from planted_scaling import path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["attention", "attention-naive", "attention-relative", f"{SCALES}:Attending"])
 def test_attention_takes_one_operation_from_end_to_end(name: str) -> None:
     assert [path(name, n) for n in (4, 8, 16)] == [1, 1, 1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", ["rnn", "gru", "lstm", "lstm-cell", "mingru", *(f"{SCALES}:{c}" for c in ("Loop", "Wrapped", "Rotating"))]
 )
@@ -21,6 +23,7 @@ def test_a_recurrence_takes_one_operation_a_position(name: str) -> None:
     assert [path(name, n) for n in (2, 4, 8, 16)] == [2, 4, 8, 16]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kernel_size", [2, 3, 4])
 def test_dilated_convolutions_take_a_logarithm(kernel_size: int) -> None:
     lengths = (4, 8, 9, 16, 27, 32)
@@ -28,10 +31,12 @@ def test_dilated_convolutions_take_a_logarithm(kernel_size: int) -> None:
     assert [path("conv", n, kernel_size=kernel_size) for n in lengths] == levels
 
 
+@pytest.mark.long
 def test_a_users_dilated_convolutions_take_a_logarithm() -> None:
     assert [path(f"{SCALES}:Dilated", n) for n in (4, 8, 16, 27, 32)] == [2, 2, 3, 3, 4]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("window", [2, 3, 4])
 def test_restricted_attention_takes_one_layer_a_window(window: int) -> None:
     lengths = (4, 8, 16)

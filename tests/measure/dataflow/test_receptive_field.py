@@ -29,6 +29,7 @@ def test_the_receptive_field_is_the_last_distance_and_no_gap_before_it() -> None
     assert receptive_field(lambda ids: torch.zeros(1), tokens, 7) == -1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 def test_the_receptive_field_with_memory_is_position_and_layers_times_memory(num_layers: int) -> None:
     """Dai et al. 2019, section 3.2: O(N x L); without memory the segment's own positions."""

@@ -14,6 +14,7 @@ from rnn_vs_attn.models.mixer import Block, Stack
 # Against autograd
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", RECURRENT)
 @pytest.mark.parametrize("chunk", [1, 7, 128])
 def test_chunks_and_one_piece_agree(name: str, chunk: int) -> None:

@@ -23,6 +23,7 @@ from rnn_vs_attn.suites.gradflow.case import GradflowCase
 # Closed forms
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [flows.LinearRNN, flows.KeepsLength, flows.Grows])
 def test_a_gain_times_an_orthogonal_matrix_is_the_gain_to_the_distance(kind: type[flows.LinearRNN]) -> None:
     found = flow(kind(D), 2001)
@@ -37,6 +38,7 @@ def test_a_state_in_any_form_gives_the_same(kind: type[flows.LinearRNN]) -> None
     assert distance_between(found.log10, powers(0.9, 400)) < 1e-9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "length"), [(flows.StrongDecay, 300), (flows.StrongGrowth, 10), (flows.WithStep, 8000)]
 )
@@ -55,6 +57,7 @@ def only_the_cell_reads_its_input(layer: nn.RNNBase, gate: int, forget_bias: flo
         layer.bias_ih_l0[D : 2 * D] = forget_bias if isinstance(layer, nn.LSTM) else 0.0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("bias", "forget"), [(0.0, 0.5), (1.0, 0.7310585786300049), (math.log(99), 0.99)])
 def test_an_lstm_of_zero_weights_decays_by_its_forget_gate(bias: float, forget: float) -> None:
     """At x = 0 every cell is 0, and dy_T / dx_(T-k) = 0.5 * 0.5 * forget^k: output gate, input gate, forget gates."""
@@ -64,6 +67,7 @@ def test_an_lstm_of_zero_weights_decays_by_its_forget_gate(bias: float, forget: 
     assert distance_between(found.log10, math.log10(0.25) + powers(forget, 2000)) < 1e-9
 
 
+@pytest.mark.long
 def test_a_gru_of_zero_weights_halves() -> None:
     module = built("gru")
     only_the_cell_reads_its_input(module.recurrence, gate=2)
@@ -105,6 +109,7 @@ def test_attentions_built_from_zeros_is_uniform_too() -> None:
 # Against autograd
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [*RECURRENT, "attention", "attention-naive"])
 @pytest.mark.parametrize("in_blocks", [False, True])
 def test_all_cotangents_give_torchs_jacobian(name: str, in_blocks: bool) -> None:

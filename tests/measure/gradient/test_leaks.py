@@ -27,6 +27,7 @@ LAYERS = (
 )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize(("output", "later"), [(0, 1), (17, 18), (191, 192), (200, 203), (298, 299), (3, 250)])
 def test_a_leak_at_one_position_is_seen_wherever_it_is(layer: object, output: int, later: int) -> None:
@@ -34,6 +35,7 @@ def test_a_leak_at_one_position_is_seen_wherever_it_is(layer: object, output: in
     assert leaking_output(module, torch.randn(1, 300, D), 32) == output
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("output", range(40))
 def test_every_position_of_a_short_sequence_is_asked(output: int) -> None:
     module = gaps.LeaksOnce(built("attention"), output, output + 1, part=0.3)
@@ -54,6 +56,7 @@ def test_beside_the_rounding_of_an_fft_a_leak_is_seen() -> None:
     assert leaking_output(gaps.LeaksOnce(flows.ByFourier(D), 90, 91), x, 64) == 90
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [spec.name for spec in MODELS])
 @pytest.mark.parametrize("num_layers", [1, 3])
 def test_no_causal_model_is_accused(name: str, num_layers: int) -> None:

@@ -12,6 +12,7 @@ from rnn_vs_attn.measure.gradient.flow import by_chunks, cotangents
 from rnn_vs_attn.models import build
 
 
+@pytest.mark.long
 def test_probes_scatter_about_the_exact_norm_by_the_predicted_error() -> None:
     """Var of v^T S v for Rademacher v is 2 (||S||_F^2 - sum S_ii^2), S = J J^T (Avron and Toledo 2011, lemma 9)."""
     module, x = built("lstm"), torch.randn(1, 6, D)

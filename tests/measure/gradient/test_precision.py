@@ -10,6 +10,7 @@ from torch import nn
 from rnn_vs_attn.errors import CaseFault
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", digits.REFUSED)
 def test_fewer_digits_are_refused_at_whatever_depth(kind: type[nn.Module]) -> None:
     """A float32 operation before 3,000 others was not noticed; nor one of a module that is taken in chunks and refuses
@@ -20,6 +21,7 @@ def test_fewer_digits_are_refused_at_whatever_depth(kind: type[nn.Module]) -> No
     assert fault.value.status == "unsupported"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", digits.MEASURED)
 def test_what_is_beside_the_gradients_way_may_have_few(kind: type[nn.Module]) -> None:
     found = flow(kind(D), 50)

@@ -61,6 +61,7 @@ def test_the_same_layer_token_by_token_is_right_to_50_digits() -> None:
             assert float(found[distance]) == pytest.approx(float(expected), abs=1e-10)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("d_model", [1, 8, 40])
 @pytest.mark.parametrize("gate", [-5.0, -2.0, 0.0, 3.0])
 @pytest.mark.parametrize("length", [40, 300])
@@ -93,6 +94,7 @@ def test_a_decay_of_a_half_is_not_printed_as_one_of_nine_tenths() -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [log_space.WithRightStep, log_space.FromAState])
 @pytest.mark.parametrize("gate", [-2.0, 0.0, 3.0])
 @pytest.mark.parametrize("length", [2, 90, 300])

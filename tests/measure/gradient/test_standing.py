@@ -21,6 +21,7 @@ def all_norms(module: nn.Module, x: torch.Tensor) -> flow.Flow:
     return flow.flow_of(module, x, flow.cotangents(4, D, True, CPU))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", drifts.DRIFTING)
 def test_a_module_whose_calls_change_it_has_the_norms_of_its_first_call(kind: type[nn.Module]) -> None:
     """A running mean or a counter had moved on by some hundred passes before the gradient was taken."""

@@ -30,6 +30,7 @@ def short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 # The built-in layers
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("length", [48, 53])
 @pytest.mark.parametrize("num_layers", [1, 2])
 @pytest.mark.parametrize("name", [spec.name for spec in MODELS])
@@ -47,6 +48,7 @@ def test_every_model_gives_torchs_whole_jacobian_beyond_a_chunk(
     assert distance_between(found.log10[near], expected[near]) < 1e-9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["gru", "mingru", "conv", "attention-local", "attention-relative"])
 def test_the_same_over_chunks_as_long_as_they_are(name: str) -> None:
     module = without_dropout(build.build(find(name), Shape(1, 300, D, 2, 2, window=150)).double())
@@ -57,6 +59,7 @@ def test_the_same_over_chunks_as_long_as_they_are(name: str) -> None:
     assert distance_between(found.log10[near], expected[near]) < 1e-9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("window", [50, 64, 200])
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_windows_reach_as_far_as_their_layers(window: int, num_layers: int) -> None:

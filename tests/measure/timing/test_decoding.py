@@ -75,6 +75,7 @@ def test_steps_are_timed_one_by_one_after_the_untimed_ones(counted: Decoder) -> 
     assert found.percentile_95 == pytest.approx((4 + 0.95 * 16) * 1e-3)
 
 
+@pytest.mark.long
 def test_fast_steps_begin_again_at_the_end_of_the_context(counted: Decoder) -> None:
     counted.context = counted.context[:, :8]
     counted.module.unit = 1_000  # ns: sixteen in a row are far from enough

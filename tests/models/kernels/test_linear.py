@@ -53,6 +53,7 @@ def test_gradients_are_those_of_a_linear_layer() -> None:
     torch.testing.assert_close(x.grad[0], WEIGHT.sum(0), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["rnn", "gru", "lstm", "attention", "attention-relative"])
 def test_wide_layers_decode_what_their_forward_computes(name: str) -> None:
     torch.manual_seed(0)

@@ -59,6 +59,7 @@ HONOURED: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "fields"), HONOURED, ids=str)
 def test_a_configuration_gives_the_logits_of_transformers(kind: str, fields: dict[str, Any], tmp_path: Path) -> None:
     theirs = made(kind, tmp_path, **fields)
@@ -80,6 +81,7 @@ def assert_decoding(ours: GPT) -> None:
     torch.testing.assert_close(torch.cat(found, 1), whole, rtol=0, atol=1e-10 * float(whole.abs().max()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_an_activation_is_theirs_or_refused(name: str, tmp_path: Path) -> None:
     for kind, field in (("gpt2", "activation_function"), ("albert", "hidden_act")):
@@ -142,6 +144,7 @@ def test_what_is_absent_has_the_default_of_transformers(kind: str) -> None:
 OTHER = {int: 3, float: 0.25, str: "silu", type(None): 2, list: [7]}
 
 
+@pytest.mark.long
 @each_kind
 def test_no_field_of_transformers_class_is_ignored_where_it_changes_the_logits(kind: str, tmp_path: Path) -> None:
     """Every field, one at a time, with another value than it has: equal logits, or the refusal that names it."""
@@ -205,6 +208,7 @@ def test_fields_of_older_released_files_are_known(kind: str, tmp_path: Path) -> 
     assert_logits(LOAD[kind](tmp_path), theirs)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "fields", "said"),
     [

@@ -131,6 +131,7 @@ def test_weights_that_are_not_of_the_dtype_that_is_said_are_refused(tmp_path: Pa
         pretrained.load_gpt(tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "change", "said"),
     [

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from rnn_vs_attn.models.layers.mingru import MinGRU
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("length", [1, 8, 37, 256, 1000])
 @pytest.mark.parametrize("gate", [0.0, 1000.0, -1000.0])
 def test_mingru_has_three_forms_that_agree(length: int, gate: float) -> None:

@@ -57,6 +57,7 @@ def test_a_module_that_does_not_decode_its_forward_is_not_measured(module: str, 
 # What a row has to say, and what its calls are given
 
 
+@pytest.mark.long
 def test_warnings_are_on_the_rows() -> None:
     (first, *_) = measure.measure(habit("DecodesInfinity"), Turn())
     assert "its output holds NaN or infinity" in first.warnings

@@ -39,6 +39,7 @@ def law_of_paths(name: str, chains: tuple[int, ...] = CHAIN_LENGTHS, **options: 
     return only(derive(found), "growth", of="path_length")
 
 
+@pytest.mark.slow
 def test_a_path_is_constant_only_where_it_is_at_lengths_beyond_those_counted() -> None:
     assert law_of_paths("attention").text == "1"
     assert law_of_paths(f"{SCALES}:Blocks").text == "undecided"
@@ -47,6 +48,7 @@ def test_a_path_is_constant_only_where_it_is_at_lengths_beyond_those_counted() -
     assert "does not over 1024" in law_of_paths(f"{SCALES}:Window").details["reason"]
 
 
+@pytest.mark.long
 def test_a_layer_that_takes_no_long_sequence_is_not_said_not_to_reach_over_one() -> None:
     """A fault at 1,024 positions was told as "what reaches over 16 positions does not over 1024"."""
     found = law_of_paths(f"{SCALES}:TakesFew")
@@ -55,6 +57,7 @@ def test_a_layer_that_takes_no_long_sequence_is_not_said_not_to_reach_over_one()
     assert "does not over" not in found.details["reason"]
 
 
+@pytest.mark.long
 def test_a_path_of_what_looks_both_ways_is_a_lower_bound() -> None:
     both = law_of_paths(f"{SCALES}:BothWays", chains=CHAIN_LENGTHS[:5])  # a recurrence's chains take long
     assert both.details["at_least"]

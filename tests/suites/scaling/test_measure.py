@@ -20,6 +20,7 @@ from rnn_vs_attn.suites.scaling.case import LAYER, MIXING, ScalingCase
 # FLOPs, counted on the modules themselves
 
 
+@pytest.mark.long
 def test_flop_exponents_are_those_of_the_table() -> None:
     records = exact_records(
         ["attention", "lstm", "conv", "attention-local", "mingru"], [64, 128, 256, 512], [16, 32, 64, 128]
