@@ -156,6 +156,8 @@ def _problem_of_case(suite: Suite, line: SampleLine, models: set[str]) -> str:
         return "" if of_machine and line.axes.keys() >= needed else "it is of no case, and does not measure the machine"
     fields = dataclasses.fields(suite.axes.case)
     wrong = next((f.name for f in fields if f.name not in line.axes or not _fits(f, line.axes[f.name])), "")
+    added = (pivot.axis for pivot in suite.view.pivots if pivot.axis in line.axes)  # a column each, in their order
+    wrong = wrong or next((name for name in added if type(line.axes[name]) is not int), "")
     if wrong or line.axes["model"] not in models:
         return f"its {wrong or 'model'} is none that this run has"
     timed = line.status == "ok" and line.metric in {f"{name}_time" for name in suite.rounds.passes}

@@ -20,6 +20,7 @@ from rnn_vs_attn.suites.bench.suite import BENCH
 # Verdicts
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("factor", "verdict"), [(1.10, SLOWER), (0.90, FASTER), (1.01, SAME)])
 def test_a_change_is_named_by_its_side_of_the_margin(laboratory: Laboratory, factor: float, verdict: str) -> None:
     laboratory.seconds = slower("lstm", factor)
@@ -73,6 +74,7 @@ def test_two_environments_are_not_held_to_the_same_calibration(tmp_path: Path) -
     assert laboratory.judged("lstm", gated=False)["lstm"].verdict == SAME
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("clocks", "verdict", "said"),
     [

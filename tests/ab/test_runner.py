@@ -66,6 +66,7 @@ def test_what_is_to_be_known_of_a_layer_is_noted_once_with_its_side(laboratory: 
     assert report.said_of_models(pairs) == ["lstm, candidate: it works in place"]
 
 
+@pytest.mark.long
 def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:
     def order(name: str, seed: int) -> list[tuple[int, str, str, Any]]:
         laboratory = Laboratory(tmp_path / name)

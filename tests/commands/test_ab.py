@@ -319,6 +319,7 @@ def test_a_model_on_neither_side_is_refused(root: Path) -> None:
     assert_refused(ab("main", "--model", "nowhere:Mixer"), "'nowhere:Mixer' exists on neither side", "nowhere")
 
 
+@pytest.mark.slow
 def test_require_equal_is_no_verdict_where_outputs_differ_and_nothing_is_timed(root: Path) -> None:
     """In a checkout whose module only --setup makes importable, by a file in its environment."""
     commit(root, {"lib/inner.py": module()})
@@ -371,6 +372,7 @@ sys.meta_path.insert(0, Finder)
 """
 
 
+@pytest.mark.slow
 def test_an_editable_install_that_hides_the_checkout_is_refused(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

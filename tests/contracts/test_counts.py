@@ -115,6 +115,7 @@ def test_parameters_and_state_at_the_edges(spec: ModelSpec, shape: Shape) -> Non
     assert state_bytes(state) == spec.costs.state_size(shape, 8)
 
 
+@pytest.mark.long
 @LAYERS
 def test_no_pass_is_refused_for_memory_that_it_does_not_need(spec: ModelSpec) -> None:
     """A layer more takes at least what autograd keeps of it: attention-naive was said to take a tensor more."""

@@ -51,6 +51,7 @@ def test_a_loop_over_positions_is_the_whole_with_all_gradients(spec: ModelSpec, 
         torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.long
 @LAYERS
 @pytest.mark.parametrize("cut", [1, 8, 13, 36])
 def test_a_sequence_in_two_pieces_is_the_whole(spec: ModelSpec, cut: int) -> None:

@@ -20,6 +20,7 @@ def test_shape_is_kept(spec: ModelSpec, batch_size: int, seq_len: int, d_model: 
     assert call(module, x).shape == x.shape == (batch_size, seq_len, d_model)
 
 
+@pytest.mark.long
 @LAYERS
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_dtype_is_kept(spec: ModelSpec, dtype: torch.dtype) -> None:

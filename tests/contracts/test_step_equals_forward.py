@@ -15,6 +15,7 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import ModelSpec
 
 
+@pytest.mark.long
 @LAYERS
 @pytest.mark.parametrize("num_layers", [1, 3])
 def test_steps_equal_forward(spec: ModelSpec, num_layers: int) -> None:

@@ -114,6 +114,7 @@ TORCH: list[tuple[Callable[[], Any], Callable[[], Any], str]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("change", "look", "said"), TORCH)
 def test_what_a_call_leaves_changed_is_put_back_before_the_next_and_said(
     change: Callable[[], Any], look: Callable[[], Any], said: str

@@ -359,6 +359,7 @@ def resumed(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path
 OTHER = {"cpu": "another", "cpu_quota": 1.5, "usable_cores": 999, "affinity_cores": 999, "torch": "1.0"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("key", OTHER)
 def test_a_run_is_not_gone_on_with_on_another_machine(
     key: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -220,6 +220,7 @@ def test_no_edit_of_a_run_is_a_fault_of_the_program(small: Path, data: st.DataOb
 EVIL = "w.py:A\n" + "::error file=a::gone\n" * 14 + "##[error]x\x1b[31m\x9b\u202e|`<script>`[bold]$x$\r::add-mask::a"
 
 
+@pytest.mark.long
 def test_a_name_is_no_command_and_no_markup_wherever_it_comes_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +250,7 @@ def cut_off(path: Path) -> Path:
     return edited(path, "run.json", lambda head: head | {"status": "interrupted", "finished": None})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("side", ["baseline", "candidate"])
 @pytest.mark.parametrize("factor", [1.0, 2.0])
 def test_an_interrupted_run_is_said_and_no_verdict(side: str, factor: float, tmp_path: Path) -> None:

@@ -96,6 +96,7 @@ def test_nothing_of_a_run_of_bench_is_named_otherwise() -> None:
     assert not has_other_names(OLD / "bench")
 
 
+@pytest.mark.long
 @EACH
 def test_a_run_of_now_is_read_as_it_is(name: str, tmp_path: Path) -> None:
     """A forward_time of blocks stays one."""

@@ -67,6 +67,7 @@ def test_the_same_records_give_the_same_bytes(kind: str) -> None:
     assert plots.render(FIGURE)[kind] == rendered()[kind]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["svg", "png"])
 def test_other_numbers_give_another_figure(kind: str) -> None:
     other = dataclasses.replace(FIGURE, series=FIGURE.series[:1])
@@ -89,6 +90,7 @@ def test_text_of_the_figure_is_text() -> None:
     assert {"Training pass: time over seq_len", "seq_len (tokens)", "ms", "lstm", "attention"} <= set(shown)
 
 
+@pytest.mark.long
 def test_a_crossing_is_labelled() -> None:
     assert "lstm = attention at 128" in texts(svg())
     assert "lstm = attention at 128" not in texts(svg(dataclasses.replace(FIGURE, marks=[])))
@@ -98,6 +100,7 @@ def test_every_length_is_a_tick_in_plain_numbers() -> None:
     assert {"64", "128", "256", "512"} <= set(texts(svg()))
 
 
+@pytest.mark.long
 def test_base_units_are_scaled_to_those_of_the_label() -> None:
     marks = [dataclasses.replace(mark, y=mark.y * 1e3) for mark in FIGURE.marks]
     series = [
@@ -108,6 +111,7 @@ def test_base_units_are_scaled_to_those_of_the_label() -> None:
     assert svg(dataclasses.replace(FIGURE, scale=1.0)) != svg()
 
 
+@pytest.mark.long
 def test_intervals_are_bands_and_their_absence_is_none() -> None:
     bare = dataclasses.replace(FIGURE, series=[dataclasses.replace(s, low=NONE, high=NONE) for s in FIGURE.series])
     assert svg().count("fill-opacity: 0.2") == 2
@@ -124,6 +128,7 @@ def test_one_length_alone_can_be_drawn() -> None:
     assert {"64", "lstm"} <= set(texts(svg(single)))
 
 
+@pytest.mark.long
 def test_more_lines_than_colours_can_be_drawn() -> None:
     many = dataclasses.replace(FIGURE, series=[line(f"model {i}", [i + 1.0] * 4) for i in range(11)])
     assert {f"model {i}" for i in range(11)} <= set(texts(svg(many)))
@@ -135,6 +140,7 @@ def test_a_model_of_the_users_own_stands_in_the_legend_under_its_name(label: str
     assert label in texts(svg(dataclasses.replace(FIGURE, series=[line(label, [1.0, 2.0, 4.0, 8.0])])))
 
 
+@pytest.mark.long
 def test_figures_are_saved_whole_under_their_names(tmp_path: Path) -> None:
     folder = tmp_path / "plots"
     plots.save([FIGURE], folder)
@@ -182,6 +188,7 @@ def test_a_figure_as_text() -> None:
     ]
 
 
+@pytest.mark.long
 def test_the_ticks_of_logarithms_are_powers_of_ten() -> None:
     shown = texts(svg(logs(0.0, -12.0, -30.0)))
     assert {"1e+0", "1e-10", "1e-20", "1e-30", "1", "2", "4", "deep", "here"} <= set(shown)
@@ -192,11 +199,13 @@ def test_no_tick_is_a_fraction_of_a_power_of_ten() -> None:
     assert shown == ["1e-1", "1e+0"]
 
 
+@pytest.mark.long
 def test_what_is_beyond_the_bound_has_no_tick() -> None:
     shown = [float(text) for text in texts(svg(logs(-1.0, -400.0, -900.0))) if text.startswith("1e")]
     assert 1e-50 < min(shown) <= 1e-40
 
 
+@pytest.mark.long
 def test_a_level_is_one_dotted_line() -> None:
     dotted = "stroke-dasharray: 1,1.65"
     assert svg(logs(0.0, -12.0, -30.0)).count(dotted) == 1

@@ -76,6 +76,7 @@ def table(columns: Sequence[Floats]) -> Floats:
 # Medians
 
 
+@pytest.mark.long
 @EACH
 def test_what_was_measured_is_the_median_of_its_rounds(run: str) -> None:
     values, seen = sampled(run), set()
@@ -149,6 +150,7 @@ def points(run: str, record: Line, axis: str, ends: tuple[str, str], *drop: str)
     return sorted((at, values) for at, values in found if low <= at <= high)
 
 
+@pytest.mark.long
 def test_exponents_of_bench_are_least_squares_in_logarithms() -> None:
     records = of_metric("cpu", "exponent")
     assert len(records) == 18

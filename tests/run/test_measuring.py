@@ -41,6 +41,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("status", "reason"), FAULTS)
 def test_a_fault_costs_its_own_case_only(lab: Laboratory, status: str, reason: str) -> None:
     lab.machine.trouble = fault(status, reason, Prepare, "gru")
@@ -52,6 +53,7 @@ def test_a_fault_costs_its_own_case_only(lab: Laboratory, status: str, reason: s
     assert run.status == "complete"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("status", "reason"), FAULTS)
 def test_a_fault_is_one_record_of_each_metric_owed_with_its_reason(lab: Laboratory, status: str, reason: str) -> None:
     lab.machine.trouble = fault(status, reason, Prepare, "gru")

@@ -41,6 +41,7 @@ from rnn_vs_attn.worker.protocol import MakeReady, Measure, Prepare, Release, Ti
         ("samples.jsonl", lambda s: s.update(blocks=[-1.0]), "is -1 s, which cannot be"),
         ("samples.jsonl", lambda s: s["axes"].update(model="gru-x"), "its model is none that this run has"),
         ("samples.jsonl", lambda s: s["axes"].pop("seq_len"), "its seq_len is none that this run has"),
+        ("samples.jsonl", lambda s: s["axes"].update(distance="x"), "its distance is none that this run has"),
         ("samples.jsonl", lambda s: s["axes"].pop("model"), "it is of no case"),
         ("samples.jsonl", lambda s: s.update(value="0.5"), "value: Input should be a valid number"),
     ],
@@ -75,6 +76,7 @@ def test_resume_repeats_the_unfinished_round_whole_and_no_finished_one(lab: Labo
         assert sorted(lab.machine.models(kind, round=2)) == sorted(MODELS)
 
 
+@pytest.mark.long
 def test_resume_ends_with_the_same_cases_and_rounds_as_an_undisturbed_run(lab: Laboratory, tmp_path: Path) -> None:
     lab.interrupt(at=in_the_third_round, rounds=4)
     resumed = lab.resume(rounds=4)
@@ -129,6 +131,7 @@ def test_a_resumed_run_that_had_enough_measures_nothing(lab: Laboratory) -> None
     assert (num_rounds(resumed), resumed.status) == (2, "complete")
 
 
+@pytest.mark.long
 def test_a_run_whose_first_round_takes_longer_than_it_may_is_complete_after_a_few_resumes(lab: Laboratory) -> None:
     """A record of a case that was not reached says: --resume goes on."""
     limits = {"rounds": 1, "max_seconds": seconds_for(1.5)}

@@ -117,6 +117,7 @@ def orders_of(path: Path, seed: int) -> list[str]:
     return lab.machine.models(Prepare) + lab.machine.models(Measure)
 
 
+@pytest.mark.long
 def test_the_order_of_cases_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
     first = orders_of(tmp_path / "1", seed=7)
     assert orders_of(tmp_path / "2", seed=7) == first

@@ -56,6 +56,7 @@ def test_a_steady_machine_is_enough_after_six_rounds(lab: Laboratory) -> None:
     assert found(run, "train_time", "lstm").low == found(run, "train_time", "lstm").high
 
 
+@pytest.mark.long
 def test_a_machine_that_never_settles_stops_at_twelve(lab: Laboratory) -> None:
     lab.machine.seconds = lambda model, name, number: CALL * (1 + number % 2)
     run = lab.run()
@@ -90,6 +91,7 @@ def test_less_precision_needs_fewer_rounds(lab: Laboratory) -> None:
     assert num_rounds(lab.run(precision=0.5)) == 6
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rounds", [1, 2, 7, 13])
 def test_rounds_given_are_the_rounds_made(lab: Laboratory, rounds: int) -> None:
     lab.machine.seconds = lambda model, name, number: CALL * (1 + number % 2)

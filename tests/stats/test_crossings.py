@@ -155,6 +155,7 @@ def power_law_gap(slope: float, at: float) -> Curve:
     return lambda n: slope * math.log(n / at)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rounds", [6, 9, 12])
 @pytest.mark.parametrize("at", [100, 300, 600])
 def test_curves_that_are_not_nearly_parallel_get_an_answer(at: float, rounds: int) -> None:
@@ -164,6 +165,7 @@ def test_curves_that_are_not_nearly_parallel_get_an_answer(at: float, rounds: in
     assert sum(misses(one, at) for one in found) <= 7
 
 
+@pytest.mark.long
 def test_the_crossing_of_nearly_parallel_curves_is_not_pushed_to_the_right() -> None:
     """True crossing 300, slopes 0.1 apart, noise 0.1 a point, 12 rounds: the last change of sign gave 532."""
     draw = random.Random(2)
@@ -172,6 +174,7 @@ def test_the_crossing_of_nearly_parallel_curves_is_not_pushed_to_the_right() -> 
     assert 250 < at[len(at) // 2] < 360
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("at", [70, 900])
 def test_noise_never_puts_a_crossing_near_an_end_outside_of_the_range(at: float) -> None:
     draw = random.Random(at)
@@ -180,6 +183,7 @@ def test_noise_never_puts_a_crossing_near_an_end_outside_of_the_range(at: float)
     assert sum(misses(one, at) for one in found) <= 0.07 * len(found)
 
 
+@pytest.mark.long
 def test_noise_that_a_round_shares_and_curves_of_two_terms_do_not_make_it_miss() -> None:
     draw = random.Random(8)
     found = [noisy(lambda n: math.log(0.5 * n / 150 + 0.5), 0.02, 9, draw, shared=0.1) for _ in range(300)]

@@ -70,6 +70,7 @@ def logarithm(n: int, base: int) -> int:
     return next(m for m in range(64) if base**m >= n)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("a", [1, 2, 3])
 @pytest.mark.parametrize("add", [0, 3])
 @pytest.mark.parametrize("rounded", [math.ceil, math.floor, round])

@@ -74,6 +74,7 @@ def test_a_tail_without_any_difference_speaks_for_nothing() -> None:
     assert rank_tests.unpaired_tail([1.0] * 6, [1.0] * 6, 0.0) == 1.0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("level", [0.90, 0.95])
 @unhurried
 @given(values=distinct)

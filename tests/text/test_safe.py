@@ -129,6 +129,7 @@ def test_an_annotation_keeps_line_breaks_as_github_codes_them() -> None:
     assert annotation("50%\r\n::error::\x1b\u202e") == "50%25%0D%0A::error::\\x1b\\u202e"
 
 
+@pytest.mark.long
 @unhurried
 @given(texts)
 def test_any_text_is_an_attribute_of_xml(text: str) -> None:

@@ -87,6 +87,7 @@ def test_what_is_labelled_threads_1_is_timed_with_one_thread(name: str, worker: 
     worker.ask(Release(), 600)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said"),
     [

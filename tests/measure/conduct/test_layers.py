@@ -357,6 +357,7 @@ def test_a_scripted_module_and_one_without_its_sizes_yet_can_be_asked() -> None:
 # In a run
 
 
+@pytest.mark.slow
 def test_the_rows_of_bench_say_it(tmp_path: Path) -> None:
     models = {"InPlace": layers.IN_PLACE, "KeepsMany": layers.REMEMBERS, "NotFinite": OUTPUT_NOT_FINITE, "Plain": ""}
     words = ["--model", ",".join(f"habits:{name}" for name in models), "--seq-len", "8", "--rounds", "2"]

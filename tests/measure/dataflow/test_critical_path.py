@@ -35,6 +35,7 @@ def counted(name: str, **shape: Any) -> list[int]:
     return [chain(name, length, **shape) for length in LENGTHS]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["attention", "attention-naive", "attention-relative", "conv"])
 def test_chains_of_attention_and_convolution_are_constant(name: str) -> None:
     assert growth.law(LENGTHS, counted(name)) == "1"
@@ -73,6 +74,7 @@ def test_the_chain_of_an_lstm_is_its_definition() -> None:
     assert [chain("lstm", n) for n in (16, 64)] == [7 * 16 + 1, 7 * 64 + 1]
 
 
+@pytest.mark.long
 def test_the_chain_of_mingru_is_its_definition() -> None:
     """The product with the input, the gate's sigmoid and its product with the candidate; then the scan."""
     lengths = [4, 8, 16, 32, 64, 128, 256, 1024, 2048]
@@ -80,6 +82,7 @@ def test_the_chain_of_mingru_is_its_definition() -> None:
     assert (chain("mingru", 1024), chain("mingru", 2048)) == (55, 57)
 
 
+@pytest.mark.long
 def test_the_chain_of_mingru_is_logarithmic_and_of_its_loop_linear() -> None:
     lengths = [1 << i for i in range(4, 13)]
     found = [chain("mingru", n) for n in lengths]
@@ -188,6 +191,7 @@ def test_what_torch_does_not_see_has_neither_chain_nor_route(name: str) -> None:
     assert [sample.value for sample in measure.measure(case, Turn(0))] == [None]
 
 
+@pytest.mark.long
 def test_a_chain_of_parameters_is_one_too() -> None:
     assert growth.law(LENGTHS, counted(f"{SCALES}:Powers")) == "n"
 

@@ -45,6 +45,7 @@ def test_restricted_attention_takes_one_layer_a_window(window: int) -> None:
     ]
 
 
+@pytest.mark.long
 def test_a_users_windows_by_a_mask_are_seen() -> None:
     assert [path(f"{SCALES}:Masked", n) for n in (3, 5, 9)] == [1, 2, 4]
 

@@ -34,6 +34,7 @@ def test_stacks_and_blocks_of_users_layers_keep_their_state(module: nn.Module) -
     assert distance_between(found.log10, jacobian_norms(stacked, x)) < 1e-9
 
 
+@pytest.mark.long
 def test_many_cotangents_in_several_groups_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     module, x = built("gru"), torch.randn(1, 60, D)
     probes = cotangents(7, D, False, CPU)

@@ -31,6 +31,7 @@ def test_a_gain_times_an_orthogonal_matrix_is_the_gain_to_the_distance(kind: typ
     assert distance_between(found.log10, powers(kind.gain, 2001)) < 1e-9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [flows.WithStep, flows.StepInPlace, flows.WithStateArgument])
 def test_a_state_in_any_form_gives_the_same(kind: type[flows.LinearRNN]) -> None:
     found = flow(kind(D), 400)
@@ -194,6 +195,7 @@ def test_parameters_get_no_gradient() -> None:
 # What a user's module may hide
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [flows.NoGradStep, flows.DetachedState])
 def test_a_state_without_gradient_is_said_and_not_used(kind: type[flows.LinearRNN]) -> None:
     found = flow(kind(D), 100)
@@ -202,6 +204,7 @@ def test_a_state_without_gradient_is_said_and_not_used(kind: type[flows.LinearRN
     assert distance_between(found.log10, powers(0.9, 100)) < 1e-9
 
 
+@pytest.mark.long
 def test_a_state_that_differs_late_is_said_and_not_used() -> None:
     found = flow(flows.DiffersLate(D), 400)
     assert "differs from its forward" in found.warnings[0]
@@ -209,6 +212,7 @@ def test_a_state_that_differs_late_is_said_and_not_used() -> None:
     assert bool((found.log10[200:] == -math.inf).all())
 
 
+@pytest.mark.long
 def test_what_is_lost_beside_another_part_of_the_state_is_absent_and_no_zero() -> None:
     found = flow(flows.Outlived(D), 1200)
     assert found.route == "chunks"

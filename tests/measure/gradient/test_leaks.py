@@ -42,6 +42,7 @@ def test_every_position_of_a_short_sequence_is_asked(output: int) -> None:
     assert leaking_output(module, torch.randn(1, 41, D), 8) == output
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", [1.0, 0.1, 1e-9])
 def test_a_leak_may_be_as_small_as_its_surroundings_are(part: float) -> None:
     """From output 60 to input 100, forty positions, it need not be large; to the next one a tenth is enough."""

@@ -14,6 +14,7 @@ from rnn_vs_attn.measure.gradient.norms import carried
 # What there is not
 
 
+@pytest.mark.long
 def test_what_float64_does_not_carry_is_absent_and_said() -> None:
     found = flow(flows.Halves(D), 1200)
     first = int(found.log10.isnan().nonzero()[0])

@@ -77,6 +77,7 @@ def test_in_log_space_what_is_printed_is_true_and_the_rest_is_absent(d_model: in
     assert any(SAID in warning for warning in found.warnings) == bool(lost.any())
 
 
+@pytest.mark.long
 def test_a_decay_of_a_half_is_not_printed_as_one_of_nine_tenths() -> None:
     """0.88 a token was printed, undecided, and 2.5e-15 at distance 255."""
     words = {"seq_len": 256, "d_model": 16, "device": "cpu", "threads": 1}
@@ -110,6 +111,7 @@ def test_a_right_state_is_used_where_forward_is_rounding(
     assert distance_between(found.log10[carried], expected[carried]) < 1e-8
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("length", [2, 90, 300])
 def test_a_detached_state_is_seen_where_forward_is_rounding(length: int) -> None:
     module, other = pair(log_space.WithDetachedStep, 8, 0.0)

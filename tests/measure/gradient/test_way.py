@@ -78,6 +78,7 @@ def test_relative_attention_reaches_from_end_to_end() -> None:
     assert next(s.value for s in measure.measure(case, Turn(0)) if s.metric == "reach") == 299
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["mingru", "conv"])
 @pytest.mark.parametrize("chunk", [1, 7, 128])
 def test_states_that_are_no_tensors_alone_give_the_same_in_chunks(name: str, chunk: int) -> None:
@@ -91,6 +92,7 @@ def test_states_that_are_no_tensors_alone_give_the_same_in_chunks(name: str, chu
 # Users' layers
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", states.FOLLOWED)
 def test_a_state_of_any_make_is_followed(kind: type[nn.Module], short_chunks: None) -> None:
     found = flow(kind(D), 70)
@@ -98,6 +100,7 @@ def test_a_state_of_any_make_is_followed(kind: type[nn.Module], short_chunks: No
     assert distance_between(found.log10, powers(0.9, 70)) < 1e-9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "said"), states.NOT_FOLLOWED)
 def test_what_a_gradient_cannot_be_followed_through_is_named_and_not_used(
     kind: type[nn.Module], said: str, short_chunks: None

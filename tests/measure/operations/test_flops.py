@@ -100,6 +100,7 @@ def after_linear(module: nn.Module) -> Callable[[Tensor], Tensor] | None:
     return None
 
 
+@pytest.mark.long
 def test_no_module_of_torchs_without_a_product_has_flops_of_its_own() -> None:
     """softplus_backward made minGRU's and Mamba's unknown; log_sigmoid, elu, glu, poolings and padding would have."""
     seen, wrong = set(), {}

@@ -84,6 +84,7 @@ def test_fast_steps_begin_again_at_the_end_of_the_context(counted: Decoder) -> N
     assert sum(found) == pytest.approx(0.2, rel=1e-3)
 
 
+@pytest.mark.long
 def test_positions_are_decoded_up_to_those_that_suites_keep_free(counted: Decoder) -> None:
     """`variants gpt` kept 68 of them free and `decode` 67."""
     counted.module.unit = 1_000

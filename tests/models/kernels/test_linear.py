@@ -61,6 +61,7 @@ def test_wide_layers_decode_what_their_forward_computes(name: str) -> None:
     assert_decodes(module, torch.randn(2, 8, 1024), 1e-4)
 
 
+@pytest.mark.long
 def test_a_wide_gpt_decodes_the_logits_of_its_forward() -> None:
     torch.manual_seed(0)
     model = GPT(GPTShape(2, 512, 8, vocab_size=3000)).eval()

@@ -39,6 +39,7 @@ def their_albert(shape: AlbertShape) -> Any:
     return with_biases(transformers.AlbertForMaskedLM(config))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [*SMALL_ALBERT, *SMALL_BERT])
 def test_albert_and_bert_are_theirs(shape: AlbertShape, saved: Any) -> None:
     theirs = their_albert(shape)

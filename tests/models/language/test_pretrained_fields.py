@@ -93,6 +93,7 @@ def test_an_activation_is_theirs_or_refused(name: str, tmp_path: Path) -> None:
             assert_logits(LOAD[kind](tmp_path), theirs)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "fields"),
     [

@@ -49,6 +49,7 @@ def test_names_of_other_releases_are_the_same_tensors(kind: str, tmp_path: Path)
     assert_logits(LOAD[kind](tmp_path), theirs)
 
 
+@pytest.mark.long
 @each_kind
 def test_a_tied_matrix_may_have_either_name_or_both(kind: str, tmp_path: Path) -> None:
     theirs = made(kind, tmp_path)
@@ -63,6 +64,7 @@ def test_a_tied_matrix_may_have_either_name_or_both(kind: str, tmp_path: Path) -
     assert not torch.equal(ours(IDS), before)
 
 
+@pytest.mark.long
 @each_kind
 def test_an_output_matrix_of_its_own_is_not_dropped(kind: str, tmp_path: Path) -> None:
     made(kind, tmp_path)
@@ -78,6 +80,7 @@ def test_an_output_matrix_of_its_own_is_not_dropped(kind: str, tmp_path: Path) -
     assert_logits(LOAD[kind](tmp_path), type(made(kind, tmp_path / "other")).from_pretrained(tmp_path))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.float32])
 def test_the_mask_among_old_weights_is_known_as_long_as_it_is_causal(dtype: torch.dtype, tmp_path: Path) -> None:
     theirs = made("gpt2", tmp_path)
@@ -90,6 +93,7 @@ def test_the_mask_among_old_weights_is_known_as_long_as_it_is_causal(dtype: torc
         pretrained.load_gpt(tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["bert", "albert"])
 def test_position_ids_among_old_weights_are_known_as_long_as_they_are_in_order(kind: str, tmp_path: Path) -> None:
     theirs = made(kind, tmp_path)
@@ -101,6 +105,7 @@ def test_position_ids_among_old_weights_are_known_as_long_as_they_are_in_order(k
         LOAD[kind](tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
 @pytest.mark.parametrize("said", [True, False])
 def test_weights_of_other_precisions_keep_every_digit(dtype: str, said: bool, tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ def test_steps_are_the_whole_where_the_memory_covers_it() -> None:
     torch.testing.assert_close(torch.stack(found, 1), whole, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("memory_len", [0, 1, 5, 20])
 def test_steps_after_a_context_are_those_with_the_memory_of_hidden_states(memory_len: int) -> None:
     """Keys and values kept in place of hidden states, over several times the memory's length."""

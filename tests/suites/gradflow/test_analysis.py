@@ -59,6 +59,7 @@ def test_less_than_a_factor_of_2_over_all_distances_is_flat() -> None:
     assert read(norms("attention", lambda k: -0.9 * k / 127))["gradient_law"].text == "vanishing"
 
 
+@pytest.mark.long
 @unhurried
 @given(st.floats(0.01, 100), st.sampled_from([-1, 1]), st.floats(-900, 900))
 def test_a_planted_factor_a_token_is_found(steepness: float, sign: int, level: float) -> None:
@@ -67,6 +68,7 @@ def test_a_planted_factor_a_token_is_found(steepness: float, sign: int, level: f
     assert math.log10(found["decay"].median or 0) == pytest.approx(sign * steepness, abs=1e-9)
 
 
+@pytest.mark.long
 @unhurried
 @given(st.floats(0.2, 5), st.sampled_from([-1, 1]), st.floats(-900, 900))
 def test_a_planted_exponent_is_found(steepness: float, sign: int, level: float) -> None:

@@ -16,6 +16,7 @@ from rnn_vs_attn.suites.gradflow.case import GradflowCase
 pytestmark = pytest.mark.usefixtures("in_float64")
 
 
+@pytest.mark.long
 def test_a_round_has_weights_and_input_of_its_seed() -> None:
     case = GradflowCase(model="gru", seq_len=33, d_model=D, device="cpu", threads=1)
     first, again, other = ([s.value for s in measure.measure(case, Turn(seed))] for seed in (1, 1, 2))

@@ -32,6 +32,7 @@ def counted_records(names: list[str], lengths: list[int], widths: list[int]) -> 
     return found
 
 
+@pytest.mark.long
 def test_flops_cross_at_four_times_the_width_by_formula_and_by_count() -> None:
     """8 n d^2 + 2 n (n + 1) d against 16 n d^2: equal at n + 1 = 4 d, so n = 4 d is the first with more."""
     records = counted_records(["attention", "lstm"], [64, 128, 256, 512], [16, 32])

@@ -13,6 +13,7 @@ from rnn_vs_attn.suites.scaling.case import LAYER, MIXING
 # FLOPs, counted on the modules themselves
 
 
+@pytest.mark.long
 def test_work_that_grows_with_a_power_has_that_exponent() -> None:
     records = exact_records([f"{SCALES}:PowerOfLength"], [256, 512, 1024, 2048], [8])
     (found,) = (r for r in derive(records) if r.metric == "exponent" and r.axes["of"] == "flops")

@@ -69,12 +69,14 @@ def test_a_path_of_what_looks_both_ways_is_a_lower_bound() -> None:
     assert "at_least" not in law_of_paths("attention").details
 
 
+@pytest.mark.long
 def test_a_length_that_a_module_refuses_costs_only_itself() -> None:
     case = ScalingCase(f"{SCALES}:WholeBlocks", 4, 1, 8, num_heads=2, device="cpu", part=ROUTE)
     found = {s.axes["seq_len"]: s.value for s in measure.measure(case, Turn(0))}
     assert found == {n: n for n in (8, 16, 24, 32, 48, 64, 96, 128, 192)}
 
 
+@pytest.mark.long
 def test_a_module_that_refuses_short_sequences_and_float64_is_counted_over_longer_ones() -> None:
     case = ScalingCase(f"{SCALES}:Particular", 4, 1, 8, num_heads=2, device="cpu", part=ROUTE)
     found = {s.axes["seq_len"]: s.value for s in measure.measure(case, Turn(0))}

@@ -12,6 +12,7 @@ from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
 # Counts
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("table", [analysis.EMBEDDINGS, analysis.SHARING])
 def test_the_papers_tables_of_the_switches_are_those_of_the_model(table: dict[tuple[int, str], float]) -> None:
     """Lan et al. 2020, tables 3 and 4, in whole millions; 1.2 million cover its rounding and its heads."""

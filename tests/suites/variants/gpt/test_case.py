@@ -11,6 +11,7 @@ from rnn_vs_attn.suites.sizes import counts
 from rnn_vs_attn.suites.variants.gpt import case
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", ["2x128", "4x256", "1x64", "gpt2", "gpt2-xl"])
 def test_sizes_of_gpt_are_counted_as_they_are_built(size: str) -> None:
     assert counts(gpt(size))[NUM_PARAMS] == parameters_of(lambda: GPT(case.shape_of(size)))
