@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.models import build
+from rnn_vs_attn.models.catalogue.language import ENCODERS, LANGUAGE_MODELS
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.load import load
-from rnn_vs_attn.models.registry import ENCODERS, LANGUAGE_MODELS, MODELS, ModelSpec
+from rnn_vs_attn.models.registry import MODELS
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
+from rnn_vs_attn.models.spec import ModelSpec
 
 SHAPE = Shape(batch_size=2, seq_len=13, d_model=24, num_heads=4, num_layers=2, kernel_size=3, window=5)
 LANGUAGE_SHAPE = LanguageShape(24, 4, 2, vocab_size=11, context_len=20, memory_len=20)

@@ -19,7 +19,8 @@ from rnn_vs_attn.ab.versions import CANDIDATE, Sides
 from rnn_vs_attn.compare.report import Report, document, publish, table
 from rnn_vs_attn.errors import Interrupted, UserError
 from rnn_vs_attn.machine import environment, fitness
-from rnn_vs_attn.models.registry import USER, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import USER
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun, finished
 from rnn_vs_attn.records.types import Run

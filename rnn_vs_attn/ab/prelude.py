@@ -17,7 +17,8 @@ from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import PairLimits, Turn
-from rnn_vs_attn.models.registry import USER, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import USER
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.run.cases import AxisValues
 from rnn_vs_attn.suites.case import Case

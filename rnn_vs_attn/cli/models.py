@@ -13,8 +13,9 @@ from rnn_vs_attn.ab.options import SUITE
 from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.registry import BUILT_IN, ENCODER, LANGUAGE, Complexity, ModelSpec, find, plug_ins
+from rnn_vs_attn.models.registry import BUILT_IN, find, plug_ins
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
+from rnn_vs_attn.models.spec import ENCODER, LANGUAGE, Complexity, ModelSpec
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.cases import check_heads

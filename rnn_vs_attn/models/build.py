@@ -15,7 +15,8 @@ from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.mixer import Block, Stack, output_of
-from rnn_vs_attn.models.registry import BASELINE, ModelSpec, find
+from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.models.spec import ModelSpec
 
 
 def build_blocks(spec: ModelSpec, shape: Shape) -> nn.Module:

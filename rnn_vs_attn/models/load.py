@@ -24,7 +24,7 @@ from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.isolation.modules import PRIVATE, Again
 from rnn_vs_attn.isolation.settings import Change
-from rnn_vs_attn.models.registry import ModelSpec
+from rnn_vs_attn.models.spec import ModelSpec
 
 _targets: dict[tuple[str, str], Any] = {}
 _changed: dict[str, list[Change]] = {}  # what a module changed when it was first imported, which every case of it says

@@ -12,7 +12,8 @@ from rnn_vs_attn import units
 from rnn_vs_attn.errors import DONE, UNFINISHED_CASES, CaseFault, Interrupted, UserError
 from rnn_vs_attn.limits import LOOKS, Limits
 from rnn_vs_attn.machine import environment
-from rnn_vs_attn.models.registry import USER, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import USER
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun
 from rnn_vs_attn.records.types import Run

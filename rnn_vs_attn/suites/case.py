@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnn_vs_attn.models.costs import KERNEL_SIZE, WINDOW, Shape
-from rnn_vs_attn.models.registry import USER, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import USER
 from rnn_vs_attn.records.types import AxisValue, Record
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")

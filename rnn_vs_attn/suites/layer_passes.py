@@ -13,7 +13,7 @@ from rnn_vs_attn.measure.operations import flops
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.registry import ModelSpec
+from rnn_vs_attn.models.spec import ModelSpec
 from rnn_vs_attn.suites.case import Case
 
 _KERNEL_POSITIONS = 32  # of the sequence beyond a window, that a built-in model is called on to see its kernels

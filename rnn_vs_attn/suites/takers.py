@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from rnn_vs_attn.models.registry import ENCODER, LANGUAGE, ModelSpec
+from rnn_vs_attn.models.spec import ENCODER, LANGUAGE, ModelSpec
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
 

@@ -10,7 +10,8 @@ from rnn_vs_attn.measure.conduct import batch_independence
 from rnn_vs_attn.measure.conduct.batch_independence import Batch
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.registry import ENCODER, LANGUAGE, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import ENCODER, LANGUAGE
 from rnn_vs_attn.suites.case import Case
 
 

@@ -18,7 +18,8 @@ from rnn_vs_attn.measure.conduct.batch_independence import Batch
 from rnn_vs_attn.measure.timing.clock import Clock
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models import load
-from rnn_vs_attn.models.registry import USER, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import USER
 from rnn_vs_attn.suites.case import ITEMSIZE, Case
 from rnn_vs_attn.units import size
 from rnn_vs_attn.worker.readings import Readings

@@ -9,7 +9,7 @@ from rnn_vs_attn.measure.conduct import batch_independence
 from rnn_vs_attn.measure.conduct.batch_independence import Batch
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.registry import ModelSpec
+from rnn_vs_attn.models.spec import ModelSpec
 
 APART = Batch()
 

@@ -12,8 +12,10 @@ from rnn_vs_attn.measure.conduct.layers import Conduct, renew_between_calls
 from rnn_vs_attn.measure.timing.clock import PASSES
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models.build import build
+from rnn_vs_attn.models.catalogue.language import LANGUAGE_MODELS
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS, ModelSpec
+from rnn_vs_attn.models.registry import MODELS
+from rnn_vs_attn.models.spec import ModelSpec
 from rnn_vs_attn.records.timing import Care
 from rnn_vs_attn.suites.decode import measure
 from rnn_vs_attn.suites.decode.case import DecodeCase

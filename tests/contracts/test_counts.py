@@ -14,8 +14,9 @@ from rnn_vs_attn.measure.timing.decoding import state_bytes
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models.build import build, call, count_parameters
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.registry import MODELS, ModelSpec, find
+from rnn_vs_attn.models.registry import MODELS, find
 from rnn_vs_attn.models.shapes import LanguageShape
+from rnn_vs_attn.models.spec import ModelSpec
 from rnn_vs_attn.suites import layer_passes
 from rnn_vs_attn.suites.decode import measure
 from rnn_vs_attn.suites.decode.case import DecodeCase

@@ -7,7 +7,7 @@ from registry_models import LAYERS, OF_TOKENS, layer, of_tokens, outputs
 from torch import Tensor
 
 from rnn_vs_attn.models.build import call
-from rnn_vs_attn.models.registry import ModelSpec
+from rnn_vs_attn.models.spec import ModelSpec
 
 
 def assert_arrived(*tensors: Tensor) -> None:

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from rnn_vs_attn.models.build import build, call
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import advance, initial_state
-from rnn_vs_attn.models.registry import PYTHON_LOOPS, ModelSpec, find
+from rnn_vs_attn.models.registry import PYTHON_LOOPS, find
+from rnn_vs_attn.models.spec import ModelSpec
 
 SHAPE = Shape(2, 37, 8, 2, 2, kernel_size=3, window=5)
 

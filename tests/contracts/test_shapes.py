@@ -9,7 +9,7 @@ import torch
 from registry_models import LANGUAGE_SHAPE, LAYERS, OF_TOKENS, SHAPE, layer, of_tokens, outputs
 
 from rnn_vs_attn.models.build import call, cast
-from rnn_vs_attn.models.registry import ModelSpec
+from rnn_vs_attn.models.spec import ModelSpec
 
 
 @LAYERS

@@ -12,7 +12,7 @@ from steps import assert_decodes
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.build import call
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.registry import ModelSpec
+from rnn_vs_attn.models.spec import ModelSpec
 
 
 @pytest.mark.long

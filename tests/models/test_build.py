@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.models.build import build, call, cast, matched_shape, value
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.registry import ModelSpec, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import ModelSpec
 
 
 class WritesAndTakesGradients(nn.Linear):

@@ -20,7 +20,8 @@ from rnn_vs_attn.isolation.keeping import NOTES, Own
 from rnn_vs_attn.models import load
 from rnn_vs_attn.models.build import build, call
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.registry import ModelSpec, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import ModelSpec
 
 SHAPE = Shape(1, 8, 16)
 MIXER = """\

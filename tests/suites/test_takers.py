@@ -11,7 +11,8 @@ from rnn_vs_attn.ab.options import SUITE
 from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.cli import models
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.registry import BUILT_IN, ModelSpec, find
+from rnn_vs_attn.models.registry import BUILT_IN, find
+from rnn_vs_attn.models.spec import ModelSpec
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites import SUITES, takers
 from rnn_vs_attn.suites.suite import Suite

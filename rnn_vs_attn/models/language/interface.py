@@ -12,8 +12,8 @@ from typing import Any
 from torch import nn
 
 from rnn_vs_attn.models.load import load
-from rnn_vs_attn.models.registry import ModelSpec
 from rnn_vs_attn.models.shapes import LanguageShape
+from rnn_vs_attn.models.spec import ModelSpec
 
 
 def build(spec: ModelSpec, shape: LanguageShape) -> nn.Module:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.models.registry import ATTENTION, BASELINE, PYTHON_LOOPS, RECURRENCE, ModelSpec, find
+from rnn_vs_attn.models.registry import BASELINE, PYTHON_LOOPS, find
+from rnn_vs_attn.models.spec import ATTENTION, RECURRENCE, ModelSpec
 from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import by_round, curves, interval, named, said_of_crossing, seq_len_of, unvaried

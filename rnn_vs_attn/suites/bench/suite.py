@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rnn_vs_attn import units
-from rnn_vs_attn.models.registry import ATTENTION, BASELINE, find
+from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.models.spec import ATTENTION
 from rnn_vs_attn.records.query import OF_MACHINE
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnn_vs_attn.models.registry import BASELINE, LANGUAGE, LANGUAGE_BASELINE, find
+from rnn_vs_attn.models.registry import BASELINE, LANGUAGE_BASELINE, find
+from rnn_vs_attn.models.spec import LANGUAGE
 from rnn_vs_attn.records.query import Group, derived, measured
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.report.curves import crossing, curves, seq_len_of

@@ -14,8 +14,9 @@ from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.timing import decoding
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.language import interface
-from rnn_vs_attn.models.registry import LANGUAGE, find
+from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.shapes import LanguageShape
+from rnn_vs_attn.models.spec import LANGUAGE
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.measurement import Measurement

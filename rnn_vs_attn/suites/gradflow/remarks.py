@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models import initialisation
-from rnn_vs_attn.models.registry import ATTENTION, BASELINE, RECURRENCE, find
+from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.models.spec import ATTENTION, RECURRENCE
 from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report import curves

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.registry import LINEAR_RECURRENCE, RECURRENT, SELF_ATTENTION, USER, ModelSpec, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT, SELF_ATTENTION, USER, ModelSpec
 from rnn_vs_attn.suites.case import LayerCase, fixed, option
 
 LAYER, MIXING, GRAPH, ROUTE = "layer", "mixing", "graph", "route"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rnn_vs_attn.models.registry import ModelSpec, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import ModelSpec
 from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.scaling import claims

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rnn_vs_attn.models.registry import CONVOLUTIONAL, LINEAR_RECURRENCE, RECURRENT, RESTRICTED, SELF_ATTENTION
+from rnn_vs_attn.models.spec import CONVOLUTIONAL, LINEAR_RECURRENCE, RECURRENT, RESTRICTED, SELF_ATTENTION
 from rnn_vs_attn.stats.growth import CONSTANT, LINEAR, LOGARITHMIC
 from rnn_vs_attn.stats.intervals import Estimate
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rnn_vs_attn.models.registry import RESTRICTED, SELF_ATTENTION
+from rnn_vs_attn.models.spec import RESTRICTED, SELF_ATTENTION
 from rnn_vs_attn.records.query import derived, record_at, without
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.report.curves import by_round

@@ -16,7 +16,9 @@ from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure.dataflow import critical_path, path_length
 from rnn_vs_attn.measure.operations import launches
 from rnn_vs_attn.measure.workload import Workload
-from rnn_vs_attn.models import build, costs
+from rnn_vs_attn.models import build
+from rnn_vs_attn.models.catalogue import attention
+from rnn_vs_attn.models.costs import Flops
 from rnn_vs_attn.models.layers.attention import Attention, Mixing
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.types import AxisValue, Sample
@@ -75,12 +77,12 @@ def _counts(case: ScalingCase) -> Iterator[Sample]:
         yield Sample("num_params", build.count_parameters(made.module))
 
 
-def _defined(case: ScalingCase) -> costs.Flops | None:
+def _defined(case: ScalingCase) -> Flops | None:
     """FLOPs of a built-in layer, or of what it does between its projections."""
     forms = find(case.model).costs
     if case.part != MIXING:
         return forms.flops(case.shape) if forms else None
-    assert isinstance(forms, costs.Attention)
+    assert isinstance(forms, attention.Attention)
     return forms.mixing(case.shape)
 
 

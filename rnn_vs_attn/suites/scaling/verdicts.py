@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnn_vs_attn.models.registry import LINEAR_RECURRENCE, RECURRENT, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT
 from rnn_vs_attn.records.query import derived
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
 from rnn_vs_attn.stats import growth

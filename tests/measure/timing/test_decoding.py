@@ -15,8 +15,9 @@ from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import DECODED
 from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.timing import decoding
+from rnn_vs_attn.models.catalogue.language import LANGUAGE_MODELS
 from rnn_vs_attn.models.mixer import advance
-from rnn_vs_attn.models.registry import LANGUAGE_MODELS, MODELS
+from rnn_vs_attn.models.registry import MODELS
 from rnn_vs_attn.suites.decode import measure
 
 NAMES = [spec.name for spec in (*MODELS, *LANGUAGE_MODELS)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rnn_vs_attn.models.registry import CONVOLUTIONAL, LINEAR_RECURRENCE, RECURRENT, RESTRICTED, SELF_ATTENTION, find
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import CONVOLUTIONAL, LINEAR_RECURRENCE, RECURRENT, RESTRICTED, SELF_ATTENTION
 from rnn_vs_attn.suites.scaling import claims
 
 

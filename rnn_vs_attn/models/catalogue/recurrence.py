@@ -1,0 +1,117 @@
+"""Recurrences: one matrix a step and torch's kernels, and those that are linear in their state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rnn_vs_attn.models.costs import Flops, Shape
+from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENCE, RECURRENT, Complexity, ModelSpec, Traits
+
+
+@dataclass(frozen=True)
+class Recurrent:
+    """RNN (1 gate), GRU (3) and LSTM (4): torch's modules, with two bias vectors a layer."""
+
+    gates: int
+    states: int = 1
+
+    def num_params(self, shape: Shape) -> int:
+        return shape.num_layers * self.gates * (2 * shape.d_model**2 + 2 * shape.d_model)
+
+    def flops(self, shape: Shape) -> Flops:
+        """Forward: W_ih x_t and W_hh h_(t-1). Backward: both products twice, but no gradient of the initial state."""
+        product = 2 * shape.batch_size * self.gates * shape.d_model**2
+        steps = shape.num_layers * shape.seq_len
+        return Flops(2 * product * steps, product * (4 * steps - shape.num_layers))
+
+    def state_size(self, shape: Shape, itemsize: int) -> int:
+        """Bytes, whatever the length: h, and c for the LSTM."""
+        return self.states * shape.num_layers * shape.batch_size * shape.d_model * itemsize
+
+    def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
+        """Bytes that no kernel can do without: the output, and for training the gates and the input's gradient."""
+        kept = (self.gates + 1) * shape.num_layers + 1 if train else 1
+        return kept * shape.tokens * shape.d_model * itemsize
+
+
+@dataclass(frozen=True)
+class LinearRecurrence:
+    """minGRU: one product for candidate and gate; the scan is no matrix product."""
+
+    def num_params(self, shape: Shape) -> int:
+        return shape.num_layers * 2 * (shape.d_model**2 + shape.d_model)
+
+    def flops(self, shape: Shape) -> Flops:
+        forward = shape.num_layers * 2 * shape.tokens * 2 * shape.d_model**2
+        return Flops(forward, 2 * forward)
+
+    def state_size(self, shape: Shape, itemsize: int) -> int:
+        """Bytes of h, whatever the length; float32 at least."""
+        return shape.num_layers * shape.batch_size * shape.d_model * max(itemsize, 4)
+
+    def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
+        """Bytes of candidate, gate and output; for training also of both coefficients, once a layer."""
+        kept = 5 * shape.num_layers if train else 3
+        return kept * shape.tokens * shape.d_model * itemsize
+
+
+_RECURRENT = Complexity("O(n d²)", "O(n d)", "O(n)", "O(n)")
+_OF_LSTMS = ("orthogonal", "forget-bias-1", "chrono")
+
+RECURRENCES = (
+    ModelSpec(
+        name="rnn",
+        family=RECURRENCE,
+        target="rnn_vs_attn.models.layers.recurrent:RNN",
+        layer_type=RECURRENT,
+        source="Elman 1990; torch.nn.RNN",
+        complexity=_RECURRENT,
+        costs=Recurrent(gates=1),
+        always_causal=True,
+        traits=Traits(kernel_of_its_own=True, recurrent_matrix=True, initialisations=("orthogonal", "identity")),
+    ),
+    ModelSpec(
+        name="gru",
+        family=RECURRENCE,
+        target="rnn_vs_attn.models.layers.recurrent:GRU",
+        layer_type=RECURRENT,
+        source="Cho et al. 2014; torch.nn.GRU",
+        complexity=_RECURRENT,
+        costs=Recurrent(gates=3),
+        always_causal=True,
+        traits=Traits(kernel_of_its_own=True, initialisations=("orthogonal",)),
+    ),
+    ModelSpec(
+        name="lstm",
+        family=RECURRENCE,
+        target="rnn_vs_attn.models.layers.recurrent:LSTM",
+        layer_type=RECURRENT,
+        source="Hochreiter and Schmidhuber 1997; torch.nn.LSTM",
+        complexity=_RECURRENT,
+        costs=Recurrent(gates=4, states=2),
+        always_causal=True,
+        traits=Traits(kept=True, kernel_of_its_own=True, initialisations=_OF_LSTMS),
+    ),
+    ModelSpec(
+        name="lstm-cell",
+        family=RECURRENCE,
+        target="rnn_vs_attn.models.layers.recurrent:LSTMCellLoop",
+        layer_type=RECURRENT,
+        source="the same LSTM; torch.nn.LSTMCell",
+        complexity=_RECURRENT,
+        costs=Recurrent(gates=4, states=2),
+        always_causal=True,
+        note="a Python loop over cells: launch overhead, not recurrence",
+        traits=Traits(loop_of="lstm", initialisations=_OF_LSTMS),
+    ),
+    ModelSpec(
+        name="mingru",
+        family=RECURRENCE,
+        target="rnn_vs_attn.models.layers.mingru:MinGRU",
+        layer_type=LINEAR_RECURRENCE,
+        source="Feng et al. 2024 (minGRU), section 3.1",
+        complexity=Complexity("O(n d²)", "O(n d)", "O(log n)", "O(n)"),
+        costs=LinearRecurrence(),
+        always_causal=True,
+    ),
+)

@@ -1,0 +1,78 @@
+"""What a model is to this program: where its code is, what it costs, what commands ask of it; no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rnn_vs_attn.models.costs import Costs
+from rnn_vs_attn.models.shapes import GPTShape, LanguageShape, TransformerXLShape
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """Growth in n = seq_len and d = d_model, as in Table 1 of Vaswani et al. 2017, projections included."""
+
+    time: str
+    memory: str
+    sequential_operations: str
+    path_length: str
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What commands ask of a model.
+
+    baseline: whether it is the one that others like it, layers or language models, are held against.
+    kept: whether it is never left out for want of time, as others are compared with it.
+    kernel_of_its_own: whether torch.compile breaks the graph there.
+    loop_of: the model that computes the same in the device's own kernel, where this one is a Python loop.
+    recurrent_matrix: whether a step is one matrix and a nonlinearity, which Pascanu's conditions are about.
+    separable: whether what it does between its projections can run alone.
+    takes: those of kernel_size and window that it takes, which most models know nothing of.
+    initialisations: those that apply to it beside its own.
+    """
+
+    baseline: bool = False
+    kept: bool = False
+    kernel_of_its_own: bool = False
+    loop_of: str = ""
+    recurrent_matrix: bool = False
+    separable: bool = False
+    takes: tuple[str, ...] = ()
+    initialisations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model by name.
+
+    target: `package.module:Class` or `file.py:Class`, imported in the worker only.
+    layer_type: the row of Table 1 of Vaswani et al. 2017 that is about it, or LINEAR_RECURRENCE, which it lacks.
+    language_shape: of a language model, its own shape out of what all of them share.
+    """
+
+    name: str
+    family: str
+    target: str
+    source: str
+    complexity: Complexity | None = None
+    costs: Costs | None = None
+    always_causal: bool = False
+    uses_heads: bool = False
+    layer_type: str = ""
+    note: str = ""
+    traits: Traits = Traits()
+    language_shape: Callable[[LanguageShape], GPTShape | TransformerXLShape | LanguageShape] | None = None
+
+
+SELF_ATTENTION, RECURRENT = "self-attention", "recurrent"
+CONVOLUTIONAL, RESTRICTED = "convolutional", "self-attention (restricted)"
+LINEAR_RECURRENCE = "recurrent, linear in its state"
+
+# Families
+RECURRENCE, CONVOLUTION = "recurrent", "convolution"
+ATTENTION, RESTRICTED_ATTENTION = "attention", "restricted attention"
+LANGUAGE = "language model"  # takes token ids
+ENCODER = "encoder"  # takes token ids and predicts none
+USER = "user"  # an entry point or an import path
