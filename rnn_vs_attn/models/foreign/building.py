@@ -26,7 +26,7 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     UserError where it is not clear what the target is called with.
     """
     if isinstance(target, nn.Module):
-        return _copies(spec, target, shape.num_layers)
+        return _copies(spec, target, shape)
     call = _call(spec, target, shape)
     with keeping.kept(seeds.SEED_OF_WEIGHTS):
         count = 1 if _has_all_layers(spec, target, shape, call) else shape.num_layers
@@ -35,19 +35,19 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
         if not isinstance(layer, nn.Module):
             raise UserError(f"model {spec.name!r} builds a {type(layer).__name__}; it must be a torch.nn.Module")
     if not call.plain:
-        keeping.NOTES.built_as(spec.name, str(call))
+        keeping.NOTES.built_as(str(call), shape.seq_len)
     return layers
 
 
-def _copies(spec: ModelSpec, module: nn.Module, count: int) -> list[nn.Module]:
+def _copies(spec: ModelSpec, module: nn.Module, shape: Shape) -> list[nn.Module]:
     """A module that is there already, with its own weights, as often as there are layers."""
     if spec.arguments:
         raise UserError(
             f"model {spec.name!r} is a {type(module).__name__} that is built already and takes no arguments; "
             "give its class, or a function that returns it"
         )
-    keeping.NOTES.built_as(spec.name, f"a copy of a {type(module).__name__} with its own weights, whatever the shape")
-    return [copy.deepcopy(module) for _ in range(count)]
+    keeping.NOTES.built_as(f"a copy of the {type(module).__name__} that stands there, with its weights", shape.seq_len)
+    return [copy.deepcopy(module) for _ in range(shape.num_layers)]
 
 
 def _call(spec: ModelSpec, target: Callable[..., Any], shape: Shape) -> Filled:
