@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.foreign.calling import fitted
 from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.mixer import Block, Stack, output_of
 from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.models.spec import ModelSpec
+from rnn_vs_attn.models.spec import USER, ModelSpec
 
 
 def build_blocks(spec: ModelSpec, shape: Shape) -> nn.Module:
@@ -44,6 +45,8 @@ def build(spec: ModelSpec, shape: Shape) -> nn.Module:
     for layer in layers:
         if not isinstance(layer, nn.Module):
             raise UserError(f"model {spec.name!r} builds a {type(layer).__name__}; it must be a torch.nn.Module")
+    if spec.family == USER:
+        layers = [fitted(layer, shape.d_model, causal=shape.causal, seq_len=shape.seq_len) for layer in layers]
     return layers[0] if copies == 1 else Stack(*layers)
 
 
