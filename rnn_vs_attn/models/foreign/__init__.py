@@ -1,1 +1,1 @@
-"""Layers of other people as mixers: how they are built, called, and carried on from a state."""
+"""Layers of other people: how they are named, built and called."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.models.foreign import batch_axis, causality, states, trial
-from rnn_vs_attn.models.foreign.arguments import parameters_of
+from rnn_vs_attn.models.foreign.call_arguments import parameters_of
 from rnn_vs_attn.models.foreign.companions import Kept
 from rnn_vs_attn.models.foreign.convention import Caller, Convention
 from rnn_vs_attn.models.foreign.states import Carried
@@ -87,7 +87,7 @@ def fitted(
 ) -> nn.Module:
     """The layer itself where it has this program's own conventions, else in a module around it that calls it.
 
-    seq_len: a length that it is sure to take, beside small ones. batch_first: the order of its axes, where the user says
+    seq_len: a length that it takes, beside small ones. batch_first: the order of its axes, where the user says
     it. UserError where no way to call it is found, or its batch cannot be told from its sequence.
     """
     if has_own_conventions(module):

@@ -1,4 +1,4 @@
-"""A causal mask for a layer that sees the future and takes one: the form of it is found by what the outputs depend on."""
+"""A causal mask for a layer that sees the future and takes one: its form is found by what the outputs depend on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from rnn_vs_attn.models.foreign.arguments import optional, parameters_of
+from rnn_vs_attn.models.foreign.call_arguments import optional, parameters_of
 from rnn_vs_attn.models.foreign.axes import looks_ahead, seen_by_last
 from rnn_vs_attn.models.foreign.companions import CAUSAL_MASKS, Companion, Constant
 from rnn_vs_attn.models.foreign.convention import Caller

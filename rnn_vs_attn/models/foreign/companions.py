@@ -78,6 +78,16 @@ CAUSAL_MASKS = tuple(
 
 
 @dataclass(frozen=True)
+class OpenMask(Companion):
+    """A mask that hides nothing, (1, 1, L, L) of 0, for a layer that adds one to its scores whatever it is."""
+
+    said = "hides nothing"
+
+    def made(self, x: Tensor) -> Tensor:
+        return x.new_zeros(1, 1, x.shape[1], x.shape[1])
+
+
+@dataclass(frozen=True)
 class Constant(Companion):
     """The same for every input."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from rnn_vs_attn.models.foreign import outputs
-from rnn_vs_attn.models.foreign.arguments import Arguments
+from rnn_vs_attn.models.foreign.call_arguments import Arguments
 from rnn_vs_attn.models.foreign.companions import Companion, Kept
 
 

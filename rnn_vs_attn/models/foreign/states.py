@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from rnn_vs_attn.models.foreign import outputs
-from rnn_vs_attn.models.foreign.arguments import optional, parameters_of, words
+from rnn_vs_attn.models.foreign.call_arguments import optional, parameters_of, words
 from rnn_vs_attn.models.foreign.convention import Caller
 
 _STATES = set("state states hx hc h h0 c0 hidden hiddens carry prev past cache caches memory memories mem mems".split())
@@ -21,7 +21,7 @@ _NO_STATES = set("mask encoder cross context attn attention not age".split())
 _ASKS = set("return output use".split())
 _SAID = _STATES - {"past", "memory", "memories", "mem", "mems"}  # whose names leave no doubt what they are
 _FIRST_STATES = "initial_state init_state zero_state empty_state initial_cache init_cache initial_hidden init_hidden"
-_SAME = {torch.float64: 1e-9}  # of the largest output: how far two parts may be from the whole
+_SAME = {torch.float64: 1e-6}  # of the largest output: two forms may differ by what keeps a division from being by 0
 _SAME_IN_FEWER_DIGITS = 1e-4
 
 

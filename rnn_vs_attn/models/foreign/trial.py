@@ -1,4 +1,4 @@
-"""Calling a layer for the first time: on a copy, with each of the arguments that its signature allows, until one fits."""
+"""Calling a layer for the first time: on a copy, with each of the arguments that its signature allows in turn."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError, first_line
-from rnn_vs_attn.models.foreign import arguments, outputs, refusals
-from rnn_vs_attn.models.foreign.arguments import Arguments
+from rnn_vs_attn.models.foreign import call_arguments, outputs, refusals
+from rnn_vs_attn.models.foreign.call_arguments import Arguments
 from rnn_vs_attn.models.foreign.companions import Kept
 from rnn_vs_attn.models.foreign.convention import Caller, Convention, Layout
 
@@ -55,7 +55,7 @@ def _lengths(d_model: int, seq_len: int | None) -> Iterator[int]:
 
 def _ways(probe: nn.Module, d_model: int) -> Iterator[tuple[Layout, Arguments]]:
     for layout in Layout:
-        for given in arguments.attempts(probe, d_model):
+        for given in call_arguments.attempts(probe, d_model):
             yield layout, given
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from rnn_vs_attn.models.foreign.companions import Companion, Constant, Positions, rotary_of
+from rnn_vs_attn.models.foreign.companions import Companion, Constant, OpenMask, Positions, rotary_of
 
 _TRIPLES = (("query", "key", "value"), ("q", "k", "v"), ("queries", "keys", "values"))
 _POSITIONS = ("position_ids", "positions", "position", "pos", "cache_position", "pos_ids")
@@ -59,17 +59,28 @@ def attempts(module: nn.Module, d_model: int) -> Iterator[Arguments]:
     plain = _plain(parameters, module, d_model)
     if plain is None:
         return
-    yield plain
-    positions = next((name for name in _POSITIONS if name in parameters and name not in plain.beside), None)
-    rotary = next((name for name in _ROTARY if name in parameters and name not in plain.beside), None)
-    angles = {rotary: rotary_of(module, d_model)} if rotary else {}
+    masks: dict[str, Companion] = {name: OpenMask() for name in plain.beside if "mask" in words(name)}
+    for open_masks in ({}, masks) if masks else ({},):
+        for more in _positions(parameters, plain, module, d_model):
+            yield plain.with_beside(**{**open_masks, **more})
+
+
+def _positions(
+    parameters: Mapping[str, Parameter], plain: Arguments, module: nn.Module, d_model: int
+) -> Iterator[dict[str, Companion]]:
+    """The positions that a forward takes and does not say that it needs: none, angles, numbers, both."""
+    angles: dict[str, Companion] = {
+        name: rotary_of(module, d_model) for name in _ROTARY if name in parameters and name not in plain.beside
+    }
+    numbers = [name for name in _POSITIONS if name in parameters and name not in plain.beside]
+    yield {}
     if angles:
-        yield plain.with_beside(**angles)
+        yield angles
     for batched in (True, False):
-        if positions:
-            yield plain.with_beside(**{positions: Positions(batched)})
+        if numbers:
+            yield {numbers[0]: Positions(batched)}
             if angles:
-                yield plain.with_beside(**{positions: Positions(batched)}, **angles)
+                yield {numbers[0]: Positions(batched), **angles}
 
 
 def unknown(module: nn.Module) -> list[str]:
