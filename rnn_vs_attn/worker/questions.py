@@ -62,7 +62,7 @@ class Questions:
         with self._sandbox.visit(request.model):
             module = build.build(spec, request.shape)
             flops = train_flops(spec, request.shape)
-            note = "; ".join(keeping.NOTES.built())
+            note = "; ".join(keeping.NOTES.last_built())
             return Description(build.count_parameters(module), flops, has_state(module), note)
 
     def check(self, request: protocol.Check) -> Warnings:
@@ -73,7 +73,7 @@ class Questions:
             probe = MEASUREMENTS[request.about.suite].probe
             if probe is not None:
                 probe(case)
-            return Warnings(tuple(keeping.NOTES.built(case.seq_len)))
+            return Warnings(tuple(keeping.NOTES.last_built(case.seq_len)))
 
     def _try(self, name: str, shape: Shape) -> None:
         """What the module raises itself when it is called is left to its case's record.

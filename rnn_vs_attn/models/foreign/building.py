@@ -40,10 +40,9 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     except UserError as error:
         raise UserError(f"model {spec.name!r} does not fit: {error}") from None
     called = wrapped_call(fit[0]).removesuffix(", [0] of its result")
-    if built_as:
-        keeping.NOTES.built_as(
-            built_as + (f", called as {called}" if called not in ("", "forward(x)") else ""), shape.seq_len
-        )
+    told = [f"built as {built_as}"] * bool(built_as) + [f"called as {called}"] * (called not in ("", "forward(x)"))
+    if told:
+        keeping.NOTES.built(", ".join(told), shape.seq_len)
     return fit
 
 
