@@ -8,13 +8,14 @@ from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.models.catalogue.attention import ATTENTIONS
 from rnn_vs_attn.models.catalogue.convolution import CONVOLUTIONS
 from rnn_vs_attn.models.catalogue.language import ENCODERS, LANGUAGE_MODELS
+from rnn_vs_attn.models.catalogue.linear_attention import LINEAR_ATTENTIONS
 from rnn_vs_attn.models.catalogue.recurrence import RECURRENCES
 from rnn_vs_attn.models.spec import USER, ModelSpec
 from rnn_vs_attn.text.safe import encodable
 
 ENTRY_POINTS = "rnn_vs_attn.models"
 
-MODELS = (*RECURRENCES, *CONVOLUTIONS, *ATTENTIONS)  # layers
+MODELS = (*RECURRENCES, *LINEAR_ATTENTIONS, *CONVOLUTIONS, *ATTENTIONS)  # layers
 BASELINE = next(spec.name for spec in MODELS if spec.traits.baseline)  # of layers
 PYTHON_LOOPS = tuple(spec for spec in MODELS if spec.traits.loop_of)
 LANGUAGE_BASELINE = next(spec.name for spec in LANGUAGE_MODELS if spec.traits.baseline)

@@ -4,8 +4,9 @@ S_t = g_t S_(t-1) + k_t v_t^T and o_t = q_t S_t, with one decay g_t in [0, 1] fo
 asked, the normaliser n_t = g_t n_(t-1) + k_t and q_t n_t. Within a chunk positions are multiplied with each other, as
 in attention, and the states before all chunks come from a scan over chunks; all positions are done at once. Decays are
 given as logarithms, and those of a chunk are summed in float64, since it is small differences of large sums that are
-raised. Source: Hua et al. 2022 (FLASH), section 3.3; Dao and Gu 2024 (Mamba-2), section 6; gradients of the decays as in
-Yang et al. 2024 (GLA), appendix C. B batch, L sequence, H heads, N chunks, C positions of one, E width of q and k, F of v.
+raised. Source: Hua et al. 2022 (FLASH), section 3.3; Dao and Gu 2024 (Mamba-2), section 6; gradients of the decays as
+in Yang et al. 2024 (GLA), appendix C. B batch, L sequence, H heads, N chunks, C positions of one, E width of q and k, F
+of v.
 """
 
 from __future__ import annotations
@@ -23,10 +24,17 @@ CHUNK = 64
 LEAST_LOG = -2000.0  # of a decay: its exponential is 0 in every dtype, and the sum of a chunk keeps its digits
 
 
+def state_dtype(dtype: torch.dtype) -> torch.dtype:
+    """In which states and decays are computed: float32 where numbers have fewer digits, as sums of many would lose
+    them.
+    """
+    return dtype if dtype.itemsize > 2 else torch.float32
+
+
 @dataclass(frozen=True)
 class Read:
-    """values: what positions read, q S (B, L, H, F). matrix: S after the last (B, H, E, F). weights, normaliser: q n (B,
-    L, H) and n (B, H, E), where there is one.
+    """values: what positions read, q S (B, L, H, F). matrix: S after the last (B, H, E, F). weights, normaliser: q n
+    (B, L, H) and n (B, H, E), where there is one.
     """
 
     values: Tensor
