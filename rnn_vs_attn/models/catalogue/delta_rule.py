@@ -90,7 +90,7 @@ class GeneralisedDeltaRule:
 
 
 _COMPLEXITY = Complexity("O(n d²)", "O(n d)", "O(n)", "O(n)")
-_NOTE = "FLOPs are those of its recurrence, whatever its kernel adds in chunks of {} positions, which wait for each other"
+_NOTE = "FLOPs are those of its recurrence, whatever its kernel adds; chunks of {} positions wait for each other"
 
 DELTA_RULES = (
     ModelSpec(

@@ -1,7 +1,7 @@
 """Matrix states over a sequence in chunks, where a chunk maps the state S before it to keep S + add.
 
-Each chunk's `keep` and `add` are computed for all chunks at once; what is left in order is one product a chunk. B batch,
-L sequence, H heads, N chunks, C positions of one, E width of keys, F of values.
+Each chunk's `keep` and `add` are computed for all chunks at once; what is left in order is one product a chunk.
+B batch, L sequence, H heads, N chunks, C positions of one, E width of keys, F of values.
 """
 
 from __future__ import annotations

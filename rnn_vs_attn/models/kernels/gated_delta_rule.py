@@ -42,9 +42,7 @@ def chunked(
     return joined(y, length), after
 
 
-def sequential(
-    q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, b: Tensor, state: Tensor
-) -> tuple[Tensor, Tensor]:
+def sequential(q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, b: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """The same by its definition, one position after another: slow, and what `chunked` is held against."""
     found = []
     for given in zip(*(t.unbind(1) for t in (q, k, v, log_a, b)), strict=True):

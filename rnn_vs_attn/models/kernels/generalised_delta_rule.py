@@ -1,12 +1,12 @@
 """S_t = (diag(w_t) - c_t n_t^T) S_(t-1) + k_t v_t^T and y_t = S_t^T r_t over a whole sequence, in chunks.
 
-S has a row for each channel of the keys: it is the paper's transposed. n_t is what is removed (of length 1), c_t = a_t *
-n_t, with a rate a_t for each channel. Like kernels.gated_delta_rule, but the decay is a vector, so that those between
-two positions cannot be multiplied to products of keys afterwards: keys are divided by the product of all w since the
-chunk began, and queries multiplied with it. With w >= exp(-exp(-1/2)) = 0.545, as RWKV-7 has it, that product is at
-least exp(-0.607 C): over 32 positions 4e-9, whose inverse float32 holds with all digits; a decay between two positions
-has a relative error of at most 2 * 0.607 C times that of a float. Smaller w are not for this function. Source: Peng et
-al. 2025 (RWKV-7), section 4 and appendix on parallel training; Yang et al. 2024 (DeltaNet), section 3.2, for the system.
+S has a row for each channel of the keys: it is the paper's transposed. n_t is what is removed (of length 1), c_t = a_t
+n_t with a rate a_t for each channel. It is computed like kernels.gated_delta_rule, but the decay is a vector, so that a
+decay between two positions is no factor of a product of keys: keys are divided by the product of all w since the chunk
+began, and what reads them is multiplied with it. With w >= exp(-exp(-1/2)) = 0.545, as RWKV-7 has it, that product is
+at least exp(-0.607 C), 4e-9 over 32 positions, and its inverse is far from what float32 holds; each of the two has a
+relative error of at most 0.607 C times that of a number. Smaller w are not for this function. Source: Peng et al. 2025
+(RWKV-7), section 4; Yang et al. 2024 (DeltaNet), section 3.2, for the system of a chunk.
 B batch, L sequence, H heads, N chunks, C positions of one, E channels of a head.
 """
 
@@ -59,9 +59,7 @@ def sequential(
     return torch.stack(found, dim=1), state
 
 
-def step(
-    r: Tensor, log_w: Tensor, k: Tensor, v: Tensor, n: Tensor, c: Tensor, state: Tensor
-) -> tuple[Tensor, Tensor]:
+def step(r: Tensor, log_w: Tensor, k: Tensor, v: Tensor, n: Tensor, c: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
     """One position: all (B, H, E), S (B, H, E, E) -> y (B, H, E) and S."""
     removed = n.unsqueeze(-2) @ state  # (B, H, 1, E)
     state = log_w.exp().unsqueeze(-1) * state - c.unsqueeze(-1) @ removed + k.unsqueeze(-1) @ v.unsqueeze(-2)
