@@ -8,7 +8,9 @@ from importlib.metadata import EntryPoint, entry_points
 from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.models.catalogue.attention import ATTENTIONS
 from rnn_vs_attn.models.catalogue.convolution import CONVOLUTIONS
+from rnn_vs_attn.models.catalogue.delta_rule import DELTA_RULES
 from rnn_vs_attn.models.catalogue.language import ENCODERS, LANGUAGE_MODELS
+from rnn_vs_attn.models.catalogue.linear_attention import LINEAR_ATTENTIONS
 from rnn_vs_attn.models.catalogue.recurrence import RECURRENCES
 from rnn_vs_attn.models.catalogue.state_space import STATE_SPACES
 from rnn_vs_attn.models.foreign.naming import split
@@ -17,7 +19,7 @@ from rnn_vs_attn.text.safe import encodable
 
 ENTRY_POINTS = "rnn_vs_attn.models"
 
-MODELS = (*RECURRENCES, *STATE_SPACES, *CONVOLUTIONS, *ATTENTIONS)  # layers
+MODELS = (*RECURRENCES, *STATE_SPACES, *LINEAR_ATTENTIONS, *DELTA_RULES, *CONVOLUTIONS, *ATTENTIONS)  # layers
 BASELINE = next(spec.name for spec in MODELS if spec.traits.baseline)  # of layers
 PYTHON_LOOPS = tuple(spec for spec in MODELS if spec.traits.loop_of)
 LANGUAGE_BASELINE = next(spec.name for spec in LANGUAGE_MODELS if spec.traits.baseline)
