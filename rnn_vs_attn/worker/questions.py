@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.isolation import keeping
 from rnn_vs_attn.isolation.threads import THREADS
 from rnn_vs_attn.machine import environment, processors
 from rnn_vs_attn.measure import device, machine_peak, memory
@@ -22,7 +23,7 @@ from rnn_vs_attn.worker import protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import case_of
 from rnn_vs_attn.worker.measurements import MEASUREMENTS
-from rnn_vs_attn.worker.protocol import Description, Device, Done, Facts, Origin, Samples
+from rnn_vs_attn.worker.protocol import Description, Device, Facts, Origin, Samples, Warnings
 from rnn_vs_attn.worker.sandbox import Sandbox
 
 
@@ -61,9 +62,10 @@ class Questions:
         with self._sandbox.visit(request.model):
             module = build.build(spec, request.shape)
             flops = train_flops(spec, request.shape)
-            return Description(build.count_parameters(module), flops, has_state(module))
+            note = "; ".join(keeping.NOTES.built())
+            return Description(build.count_parameters(module), flops, has_state(module), note)
 
-    def check(self, request: protocol.Check) -> Done:
+    def check(self, request: protocol.Check) -> Warnings:
         case, limit = case_of(request.about), request.about.max_memory
         memory.limit(limit if limit is not None else environment.available_memory())
         with self._sandbox.visit(case.model):
@@ -71,7 +73,7 @@ class Questions:
             probe = MEASUREMENTS[request.about.suite].probe
             if probe is not None:
                 probe(case)
-        return Done()
+            return Warnings(tuple(keeping.NOTES.built(case.seq_len)))
 
     def _try(self, name: str, shape: Shape) -> None:
         """What the module raises itself when it is called is left to its case's record.
