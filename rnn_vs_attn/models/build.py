@@ -46,8 +46,15 @@ def build(spec: ModelSpec, shape: Shape) -> nn.Module:
         if not isinstance(layer, nn.Module):
             raise UserError(f"model {spec.name!r} builds a {type(layer).__name__}; it must be a torch.nn.Module")
     if spec.family == USER:
-        layers = [fitted(layer, shape.d_model, causal=shape.causal, seq_len=shape.seq_len) for layer in layers]
+        layers = [_fitted(spec, layer, shape) for layer in layers]
     return layers[0] if copies == 1 else Stack(*layers)
+
+
+def _fitted(spec: ModelSpec, layer: nn.Module, shape: Shape) -> nn.Module:
+    try:
+        return fitted(layer, shape.d_model, causal=shape.causal, seq_len=shape.seq_len)
+    except UserError as error:
+        raise UserError(f"model {spec.name!r} does not fit: {error}") from None
 
 
 def _accepted(spec: ModelSpec, target: Callable[..., nn.Module], offered: dict[str, Any]) -> dict[str, Any]:
