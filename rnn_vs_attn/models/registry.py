@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 
 from rnn_vs_attn.errors import UserError, unknown
+from rnn_vs_attn.models import configured
 from rnn_vs_attn.models.catalogue.attention import ATTENTIONS
 from rnn_vs_attn.models.catalogue.convolution import CONVOLUTIONS
 from rnn_vs_attn.models.catalogue.language import ENCODERS, LANGUAGE_MODELS
@@ -22,7 +23,10 @@ BUILT_IN = (*MODELS, *LANGUAGE_MODELS, *ENCODERS)
 
 
 def find(name: str) -> ModelSpec:
-    """The model of that name: built in, an entry point, or an import path. UserError where it is none of them."""
+    """The model of that name: built in, an entry point, an import path, or a configuration of transformers (hf:...).
+
+    UserError where it is none of them.
+    """
     if encodable(name) != name:
         way = "use a locale of UTF-8, such as LC_ALL=C.UTF-8"
         raise UserError(f"model {name!r} has letters that are none in the encoding of this terminal; {way}")
@@ -32,6 +36,8 @@ def find(name: str) -> ModelSpec:
     for point in plug_ins():
         if point.name == name:
             return ModelSpec(name, USER, point.value, _distribution(point))
+    if name.startswith(configured.PREFIX):
+        return configured.spec_of(name)
     if ":" in name:
         module, _, attribute = name.rpartition(":")
         if not module or not attribute.isidentifier():

@@ -88,11 +88,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class Description:
-    """Of a model at a shape. train_flops: of a training pass, None where they cannot be counted."""
+    """Of a model at a shape. train_flops: of a training pass, None where they cannot be counted. note: what else is to
+    be known of it, in words.
+    """
 
     num_params: int
     train_flops: int | None
     decodes: bool
+    note: str = ""
 
 
 @dataclass(frozen=True)

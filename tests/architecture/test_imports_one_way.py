@@ -42,6 +42,7 @@ BEGINS_WITH_TORCH = (
     "suites.measurement",
     "suites.layer_passes",
     "suites.token_passes",
+    "suites.configured_passes",
     "suites.gradflow.samples",
     *(f"suites.{folder}.measure" for folder in SUITE_FOLDERS),
     "worker.measurements",
