@@ -142,7 +142,10 @@ def build_pivot(records: Sequence[Record], case_axes: Sequence[str], pivot: Pivo
     """One metric over one added axis, 0 upwards and then what is below it; cases side by side."""
     rows = [row for row in rows_of(records, case_axes) if row.owes(pivot.metric)]
     varying = [n for n in case_axes if n != "model" and len({row.axes[n] for row in rows}) > 1]
-    labels = [" ".join([str(row.axes["model"]), *(f"{n} {row.axes[n]}" for n in varying if row.axes[n] is not None)]) for row in rows]
+    labels = [
+        " ".join([str(row.axes["model"]), *(f"{n} {row.axes[n]}" for n in varying if row.axes[n] is not None)])
+        for row in rows
+    ]
     values = {r.axes[pivot.axis] for r in records if r.metric == pivot.metric and pivot.axis in r.axes}
     ordered = sorted((float(v) for v in values if isinstance(v, int | float)), key=lambda v: (v < 0, abs(v)))
     cells = [

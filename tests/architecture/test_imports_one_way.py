@@ -148,7 +148,10 @@ def test_suites_do_not_import_each_other(part: str) -> None:
         assert strangers == [], f"{name} imports {strangers}"
 
 
-SHARED_BY_LANGUAGE_MODELS = "interface token_ids pretrained pretrained_fields pretrained_tensors pretrained_tokenizers"
+SHARED_BY_LANGUAGE_MODELS = (
+    "interface token_ids pretrained pretrained_fields pretrained_tensors pretrained_tokenizers transformers_configs "
+    "transformers_models"
+)
 
 
 def test_layers_import_no_language_model_and_these_not_each_other() -> None:
