@@ -39,7 +39,6 @@ class Workload:
     def __post_init__(self) -> None:
         self.given = self.leaf = self.x  # what the next call is given, and the leaf that its gradient goes to
         self.gradient = self.grad_output
-        self.said: tuple[str, ...] = ()  # of what it is, for its row
         self._given: deque[Tensor] = deque(maxlen=_KEPT)
         self._fresh: FreshInputs | None = None
         self._holdings: Holdings | None = None

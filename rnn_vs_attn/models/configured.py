@@ -6,10 +6,10 @@ whether or not its folder is there, or the package: records of a run can be read
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.models.foreign.naming import split
 from rnn_vs_attn.models.spec import CONFIGURED, ModelSpec
 
 PREFIX = "hf:"
@@ -21,45 +21,29 @@ _NONE = (
 
 
 def spec_of(name: str) -> ModelSpec:
-    """The model of a name that begins with `hf:`. UserError where nothing stands behind it, or no fields in brackets.
+    """The model of a name that begins with `hf:`. UserError where nothing stands behind it.
 
     >>> spec_of("hf:mamba(num_hidden_layers=4)").family
     'transformers'
     """
-    source_of(name)
-    fields_of(name)
+    if not source_of(name):
+        raise UserError(_NONE)
     return ModelSpec(name, CONFIGURED, _TARGET, "transformers, from a configuration")
 
 
 def source_of(name: str) -> str:
-    """The model type, folder or file of a name. UserError where there is none.
+    """The model type, folder or file of a name.
 
     >>> source_of("hf:mamba(num_hidden_layers=4)")
     'mamba'
     """
-    source = name.removeprefix(PREFIX).partition("(")[0].strip()
-    if not source:
-        raise UserError(_NONE)
-    return source
+    return split(name)[0].removeprefix(PREFIX).strip()
 
 
 def fields_of(name: str) -> dict[str, Any]:
-    """The fields of the configuration that a name sets. UserError where they are no NAME=VALUE of Python's literals.
+    """The fields of the configuration that a name sets.
 
     >>> fields_of("hf:mamba(num_hidden_layers=4, tie_word_embeddings=False)")
     {'num_hidden_layers': 4, 'tie_word_embeddings': False}
     """
-    _, bracket, text = name.partition("(")
-    if not bracket:
-        return {}
-    wrong = UserError(f"model {name!r}: what stands in brackets must be NAME=VALUE, such as (num_hidden_layers=4)")
-    try:
-        call = ast.parse(f"fields({text}", mode="eval").body
-    except SyntaxError:
-        raise wrong from None
-    if not isinstance(call, ast.Call) or call.args or not all(keyword.arg for keyword in call.keywords):
-        raise wrong
-    try:
-        return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-    except ValueError:
-        raise wrong from None
+    return split(name)[1]

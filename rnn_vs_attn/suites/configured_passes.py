@@ -29,12 +29,10 @@ def model_of(case: Case, seed: int, length: int) -> TokenModel:
 
 
 def made(case: Case, seed: int) -> TokenWorkload:
-    """A case with the weights and the token ids of `seed`, ready to be timed, and what its row says."""
+    """A case with the weights and the token ids of `seed`, ready to be timed."""
     model = model_of(case, seed, case.seq_len).eval()
     ids = torch.randint(model.vocab_size, (case.batch_size, case.seq_len), device=case.device)
-    workload = TokenWorkload.of_ids(model, ids)
-    workload.said = tuple(model.sentences)
-    return workload
+    return TokenWorkload.of_ids(model, ids)
 
 
 def exact(workload: TokenWorkload, model: str) -> Iterator[Sample]:

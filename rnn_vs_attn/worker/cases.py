@@ -52,7 +52,7 @@ class Cases:
         clock = clock_for(torch.device(case.device))
         self._sandbox.prepared = Prepared(workload, clock, batch, Readings.of(case.device))
         processors.hold(case.threads)
-        return Warnings((*workload.said, *warnings_for(case), *batch.warnings))
+        return Warnings((*warnings_for(case), *batch.warnings))
 
     def make_ready(self, request: protocol.MakeReady) -> Ready:
         case, prepared = self._held()

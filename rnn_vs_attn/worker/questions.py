@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.isolation import keeping
 from rnn_vs_attn.isolation.threads import THREADS
 from rnn_vs_attn.machine import environment, processors
 from rnn_vs_attn.measure import device, machine_peak, memory
@@ -25,7 +26,7 @@ from rnn_vs_attn.worker import protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import case_of
 from rnn_vs_attn.worker.measurements import MEASUREMENTS
-from rnn_vs_attn.worker.protocol import Description, Device, Done, Facts, Origin, Samples
+from rnn_vs_attn.worker.protocol import Description, Device, Facts, Origin, Samples, Warnings
 from rnn_vs_attn.worker.sandbox import Sandbox
 
 
@@ -66,15 +67,17 @@ class Questions:
                 return self._described(request)
             module = build.build(spec, request.shape)
             flops = train_flops(spec, request.shape)
-            return Description(build.count_parameters(module), flops, has_state(module))
+            note = "; ".join(keeping.NOTES.built())
+            return Description(build.count_parameters(module), flops, has_state(module), note)
 
     def _described(self, request: protocol.Describe) -> Description:
         """A model of transformers; its FLOPs where it takes so many positions."""
         module, flops = configured_passes.describe(request.model, request.shape.batch_size, request.shape.seq_len)
         train = None if flops is None else flops.train
-        return Description(build.count_parameters(module), train, module.decodes, module.sentence)
+        note = "; ".join(keeping.NOTES.built())
+        return Description(build.count_parameters(module), train, module.decodes, note)
 
-    def check(self, request: protocol.Check) -> Done:
+    def check(self, request: protocol.Check) -> Warnings:
         case, limit = case_of(request.about), request.about.max_memory
         memory.limit(limit if limit is not None else environment.available_memory())
         with self._sandbox.visit(case.model):
@@ -85,7 +88,7 @@ class Questions:
             probe = MEASUREMENTS[request.about.suite].probe
             if probe is not None:
                 probe(case)
-        return Done()
+            return Warnings(tuple(keeping.NOTES.built(case.seq_len)))
 
     def _try(self, name: str, shape: Shape) -> None:
         """What the module raises itself when it is called is left to its case's record.

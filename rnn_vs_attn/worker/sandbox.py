@@ -67,8 +67,11 @@ class Sandbox:
             memory.limit(self._max_memory)
 
     def leave(self) -> list[str]:
-        """End with a case, if there is one: nothing of it stays. What its module changed, for its row."""
+        """End with a case, if there is one: nothing of it stays. How its module was built, and what it changed, for
+        its row.
+        """
         processors.let_go()
+        seq_len = self.case.seq_len if self.case is not None else None
         with keeping.kept():  # a module may have something to do when it goes
             self.case = self.prepared = None
             memory.limit(None)
@@ -76,7 +79,7 @@ class Sandbox:
         self._own.leave()
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
-        return keeping.NOTES.tell()
+        return keeping.NOTES.tell(seq_len)
 
     @contextmanager
     def visit(self, model: str) -> Iterator[None]:

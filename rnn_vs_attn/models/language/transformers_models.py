@@ -19,7 +19,7 @@ from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.language.transformers_configs import CAUSAL, Configuration, library, read
 
-_FROM_EMBEDDINGS = "its inputs stand in the place of token embeddings, its outputs are the hidden states of its head"
+_FROM_EMBEDDINGS = "inputs stand in the place of token embeddings, outputs are the hidden states of its head"
 _CACHES = ("past_key_values", "cache", "cache_params", "state")  # names of what decoding carries on, by model
 
 
@@ -83,21 +83,15 @@ class TokenModel(nn.Module):
         return bool(self.cache) and self.predicts == CAUSAL
 
     @property
-    def sentences(self) -> list[str]:
-        """What a row says of it."""
-        slow = ", ".join(self.stand_ins)
-        packages = f"slow stand-ins of transformers run for {slow}, whose packages are not installed"
-        return [self.sentence, *[packages] * bool(slow)]
-
-    @property
-    def sentence(self) -> str:
-        """What a row says of where the model came from."""
-        weights = "with the weights that lie there" if self.has_own_weights else "random weights"
+    def built_as(self) -> str:
+        """Where it came from, in words."""
+        weights = "the weights that lie there" if self.has_own_weights else "random weights"
         attention = f", {_attention(self.model)} attention" if _attention(self.model) else ""
+        slow = f"; slow stand-ins run for {', '.join(self.stand_ins)}, whose packages are not installed"
         return (
-            f"{type(self.model).__name__} of transformers {library().__version__} from {self.said}, "
-            f"{weights}{attention}; its configuration says width ({self.d_model}), heads, layers and token ids, and "
-            "options for these are not applied"
+            f"{type(self.model).__name__} of transformers {library().__version__} from {self.said}, {weights}"
+            f"{attention}; width ({self.d_model}), heads, layers and token ids are its configuration's, and options "
+            f"for them are not applied{slow if self.stand_ins else ''}"
         )
 
 
@@ -113,7 +107,7 @@ class HiddenStates(nn.Module):
             kind = type(whole.model).__name__
             raise CaseFault("unsupported", f"{kind} takes no inputs_embeds, so no gradient goes back to its embeddings")
         self._whole = {"use_cache": False} if "use_cache" in names else {}
-        self.sentences = [*whole.sentences, _FROM_EMBEDDINGS]
+        keeping.NOTES.built_as(f"{whole.built_as}; {_FROM_EMBEDDINGS}", seq_len=0)
 
     def forward(self, x: Tensor) -> Tensor:
         """Embeddings (B, L, D) -> the hidden states that the head is given, (B, L, D)."""
@@ -128,6 +122,7 @@ def build(name: str) -> TokenModel:
         model = _loaded(made) if made.weights is not None else _drawn(made)
     found = TokenModel(model, made).eval()
     found.stand_ins = stand_ins(found)
+    keeping.NOTES.built_as(found.built_as, seq_len=0)
     return found
 
 
@@ -135,7 +130,9 @@ def on_paper(name: str) -> TokenModel:
     """The same without memory for its weights: what can be said of it before it is built."""
     made = read(name)
     with torch.device("meta"):
-        return TokenModel(_drawn(made), made)
+        found = TokenModel(_drawn(made), made)
+    keeping.NOTES.built_as(found.built_as, seq_len=0)
+    return found
 
 
 def _auto(made: Configuration) -> Any:

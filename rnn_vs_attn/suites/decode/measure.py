@@ -70,11 +70,7 @@ def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
         made = decoder(case, turn.seed)
         said = decoders.renew_between_calls(made)
         if turn.first:
-            said += [
-                *getattr(made.module, "sentences", ()),
-                *_said_of_batch(case, made.module),
-                *decoders.not_finite(made),
-            ]
+            said += [*_said_of_batch(case, made.module), *decoders.not_finite(made)]
         prefills, after = decoding.prefills(made, turn.enough)
         yield Sample("prefill_time", median(prefills), blocks=prefills, warnings=said)
         if turn.first:

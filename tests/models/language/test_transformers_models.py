@@ -97,8 +97,8 @@ def test_a_folder_with_weights_has_those(tmp_path: Path) -> None:
     ours = transformers_models.build(f"hf:{tmp_path}")
     with torch.no_grad():
         assert torch.equal(ours(ids()), theirs(ids()).logits)
-    assert "with the weights that lie there, sdpa attention" in ours.sentence
-    assert "random weights" in made("gpt2", tmp_path).sentence
+    assert "the weights that lie there, sdpa attention" in ours.built_as
+    assert "random weights" in made("gpt2", tmp_path).built_as
 
 
 def test_a_folder_that_lacks_weights_is_refused(tmp_path: Path) -> None:
