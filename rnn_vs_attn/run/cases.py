@@ -13,7 +13,7 @@ from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.foreign.naming import names_in, with_arguments
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import USER
+from rnn_vs_attn.models.spec import CONFIGURED, USER
 from rnn_vs_attn.suites import takers
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
@@ -42,7 +42,7 @@ def parse(suite: Suite, given: Words) -> AxisValues:
 
 def with_model_arguments(models: Sequence[str], texts: Sequence[str]) -> list[str]:
     """The models with what each --model-arg gives those that are not built in. UserError where one is for none."""
-    return with_arguments(models, [name for name in models if texts and find(name).family == USER], texts)
+    return with_arguments(models, [name for name in models if texts and find(name).family in (USER, CONFIGURED)], texts)
 
 
 def defaults(case: type[Case]) -> dict[str, list[str] | bool]:
@@ -142,6 +142,5 @@ def least_cases(suite: Suite, axes: AxisValues, **given: list[Any]) -> list[Case
 def cases_of(suite: Suite, axes: AxisValues) -> list[Case]:
     """The product of all axes, each case complete."""
     products = itertools.product(*axes.values())
-    return suite.axes.select(
-        [suite.axes.complete(suite.axes.case(**dict(zip(axes, values, strict=True)))) for values in products]
-    )
+    made = (suite.axes.complete(suite.axes.case(**dict(zip(axes, values, strict=True)))) for values in products)
+    return suite.axes.select(list(dict.fromkeys(made)))  # those that differ in what a model does not take are one
