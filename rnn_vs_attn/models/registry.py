@@ -9,6 +9,7 @@ from rnn_vs_attn.models.catalogue.attention import ATTENTIONS
 from rnn_vs_attn.models.catalogue.convolution import CONVOLUTIONS
 from rnn_vs_attn.models.catalogue.language import ENCODERS, LANGUAGE_MODELS
 from rnn_vs_attn.models.catalogue.recurrence import RECURRENCES
+from rnn_vs_attn.models.pattern import pattern
 from rnn_vs_attn.models.spec import USER, ModelSpec
 from rnn_vs_attn.text.safe import encodable
 
@@ -22,7 +23,9 @@ BUILT_IN = (*MODELS, *LANGUAGE_MODELS, *ENCODERS)
 
 
 def find(name: str) -> ModelSpec:
-    """The model of that name: built in, an entry point, or an import path. UserError where it is none of them."""
+    """The model of that name: built in, an entry point, a pattern of layers or an import path. UserError where it is
+    none of them.
+    """
     if encodable(name) != name:
         way = "use a locale of UTF-8, such as LC_ALL=C.UTF-8"
         raise UserError(f"model {name!r} has letters that are none in the encoding of this terminal; {way}")
@@ -32,6 +35,9 @@ def find(name: str) -> ModelSpec:
     for point in plug_ins():
         if point.name == name:
             return ModelSpec(name, USER, point.value, _distribution(point))
+    stack = pattern(name, MODELS, _names())
+    if stack is not None:
+        return stack
     if ":" in name:
         module, _, attribute = name.rpartition(":")
         if not module or not attribute.isidentifier():
@@ -39,8 +45,11 @@ def find(name: str) -> ModelSpec:
                 f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName"
             )
         return ModelSpec(name, USER, name, "your own module")
-    names = [spec.name for spec in BUILT_IN] + [point.name for point in plug_ins()]
-    raise unknown("model", name, names, "rnn-vs-attn models lists all; your own is package.module:ClassName")
+    raise unknown("model", name, _names(), "rnn-vs-attn models lists all; your own is package.module:ClassName")
+
+
+def _names() -> list[str]:
+    return [spec.name for spec in BUILT_IN] + [point.name for point in plug_ins()]
 
 
 def plug_ins() -> list[EntryPoint]:

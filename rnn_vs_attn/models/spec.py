@@ -29,7 +29,7 @@ class Traits:
     loop_of: the model that computes the same in the device's own kernel, where this one is a Python loop.
     recurrent_matrix: whether a step is one matrix and a nonlinearity, which Pascanu's conditions are about.
     separable: whether what it does between its projections can run alone.
-    takes: those of kernel_size and window that it takes, which most models know nothing of.
+    takes: those of kernel_size, window, num_kv_heads and positions that it takes, which most models know nothing of.
     initialisations: those that apply to it beside its own.
     """
 
@@ -50,6 +50,7 @@ class ModelSpec:
     target: `package.module:Class` or `file.py:Class`, imported in the worker only.
     layer_type: the row of Table 1 of Vaswani et al. 2017 that is about it, or LINEAR_RECURRENCE, which it lacks.
     language_shape: of a language model, its own shape out of what all of them share.
+    layers: of a pattern, those that stand in its place; it has no target then.
     """
 
     name: str
@@ -64,15 +65,20 @@ class ModelSpec:
     note: str = ""
     traits: Traits = Traits()
     language_shape: Callable[[LanguageShape], GPTShape | TransformerXLShape | LanguageShape] | None = None
+    layers: tuple[ModelSpec, ...] = ()
 
 
 SELF_ATTENTION, RECURRENT = "self-attention", "recurrent"
 CONVOLUTIONAL, RESTRICTED = "convolutional", "self-attention (restricted)"
 LINEAR_RECURRENCE = "recurrent, linear in its state"
 
+# What few models take, as `takes` has it
+KERNEL_SIZE, WINDOW, NUM_KV_HEADS, POSITIONS = "kernel_size", "window", "num_kv_heads", "positions"
+
 # Families
 RECURRENCE, CONVOLUTION = "recurrent", "convolution"
 ATTENTION, RESTRICTED_ATTENTION = "attention", "restricted attention"
 LANGUAGE = "language model"  # takes token ids
 ENCODER = "encoder"  # takes token ids and predicts none
+PATTERN = "pattern"  # a stack of layers of several families
 USER = "user"  # an entry point or an import path
