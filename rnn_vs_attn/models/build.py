@@ -21,15 +21,15 @@ from rnn_vs_attn.models.spec import POSITIONS, ModelSpec
 
 def build_blocks(spec: ModelSpec, shape: Shape) -> nn.Module:
     """num_layers residual blocks with a mixer of one layer in each; of a pattern that many of each of its layers."""
-    single, layers = replace(shape, num_layers=1), spec.layers or (spec,)
+    single, layers = replace(shape, num_layers=1), spec.traits.layers or (spec,)
     return Stack(*(Block(build(layer, single), shape.d_model) for _ in range(shape.num_layers) for layer in layers))
 
 
 def build(spec: ModelSpec, shape: Shape) -> nn.Module:
     """The module for `shape`; a class that takes no num_layers is stacked. UserError where d_model does not fit it."""
-    if spec.layers:  # of a pattern
+    if spec.traits.layers:  # of a pattern
         single = replace(shape, num_layers=1)
-        return Stack(*(build(layer, single) for _ in range(shape.num_layers) for layer in spec.layers))
+        return Stack(*(build(layer, single) for _ in range(shape.num_layers) for layer in spec.traits.layers))
     target = load(spec)
     offered = {
         "num_heads": shape.num_heads,

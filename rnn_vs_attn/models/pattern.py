@@ -79,7 +79,6 @@ def _stack(name: str, layers: Sequence[ModelSpec]) -> ModelSpec:
         always_causal=all(spec.always_causal for spec in layers),
         uses_heads=any(spec.uses_heads for spec in layers),
         traits=_traits(layers),
-        layers=tuple(layers),
     )
 
 
@@ -92,4 +91,5 @@ def _traits(layers: Sequence[ModelSpec]) -> Traits:
         initialisations=tuple(
             name for name in every[0].initialisations if all(name in traits.initialisations for traits in every)
         ),
+        layers=tuple(layers),
     )

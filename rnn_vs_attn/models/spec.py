@@ -31,6 +31,7 @@ class Traits:
     separable: whether what it does between its projections can run alone.
     takes: those of kernel_size, window, num_kv_heads and positions that it takes, which most models know nothing of.
     initialisations: those that apply to it beside its own.
+    layers: of a pattern, those that it is a stack of.
     """
 
     baseline: bool = False
@@ -41,6 +42,7 @@ class Traits:
     separable: bool = False
     takes: tuple[str, ...] = ()
     initialisations: tuple[str, ...] = ()
+    layers: tuple[ModelSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,6 @@ class ModelSpec:
     target: `package.module:Class` or `file.py:Class`, imported in the worker only.
     layer_type: the row of Table 1 of Vaswani et al. 2017 that is about it, or LINEAR_RECURRENCE, which it lacks.
     language_shape: of a language model, its own shape out of what all of them share.
-    layers: of a pattern, those that stand in its place; it has no target then.
     """
 
     name: str
@@ -65,7 +66,6 @@ class ModelSpec:
     note: str = ""
     traits: Traits = Traits()
     language_shape: Callable[[LanguageShape], GPTShape | TransformerXLShape | LanguageShape] | None = None
-    layers: tuple[ModelSpec, ...] = ()
 
 
 SELF_ATTENTION, RECURRENT = "self-attention", "recurrent"

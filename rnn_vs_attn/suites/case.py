@@ -126,7 +126,7 @@ def _takes(spec: ModelSpec, name: str) -> bool:
 
 
 def _has_its_own_positions(spec: ModelSpec) -> bool:
-    return any(of.family == ATTENTION and POSITIONS not in of.traits.takes for of in (spec, *spec.layers))
+    return any(of.family == ATTENTION and POSITIONS not in of.traits.takes for of in (spec, *spec.traits.layers))
 
 
 def axes_of(case: Case) -> dict[str, AxisValue]:

@@ -108,7 +108,7 @@ def _load_built_in(model: str) -> None:
     """Import a model's code while there is memory for it; a user's own module is imported within the limit."""
     spec = find(model)
     if spec.family != USER:
-        for layer in spec.layers or (spec,):
+        for layer in spec.traits.layers or (spec,):
             load.load(layer)
 
 

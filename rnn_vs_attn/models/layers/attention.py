@@ -17,7 +17,7 @@ from torch.nn.attention.bias import causal_lower_right
 from rnn_vs_attn.models.costs import NO_POSITIONS
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.layers.positions import positions as positions_of
+from rnn_vs_attn.models.layers.positions import positions_of_kind
 from rnn_vs_attn.models.layers.relative_attention import RelativeAttention, RelativeMemory, by_distance
 from rnn_vs_attn.models.mixer import SequenceMixer
 
@@ -34,7 +34,7 @@ class Attention(SequenceMixer):
             raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
         self.num_heads = self.num_kv_heads = num_heads
         self.causal = causal
-        self.positions = positions_of(positions, num_heads, d_model // num_heads)
+        self.positions = positions_of_kind(positions, num_heads, d_model // num_heads)
         self.in_proj = Linear(d_model, 3 * d_model)
         self.out_proj = Linear(d_model, d_model)
         self.backends: dict[bool, SDPBackend] = {}  # by torch.is_grad_enabled(); empty: torch's own choice

@@ -50,9 +50,7 @@ class LocalAttention(Attention):
         return torch.cat(mixed, dim=2)
 
     def _masks(self, block: int, q: Tensor) -> tuple[Tensor, Tensor]:
-        """What is added to the scores of a block, for all heads and sequences, (C, C + W - 1), or by heads, of (1, H)
-        and then of (B H, 1) before that.
-        """
+        """What is added to the scores of a block: of queries (B, H, C, E), and of many blocks of (B H, blocks, C, E)."""
         band = _band(block, self.window, q)
         bias = self.positions.bias(block, block + self.window - 1, q, causal=True)
         if bias is None:

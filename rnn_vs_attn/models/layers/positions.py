@@ -83,7 +83,7 @@ class Alibi(Positions):
         return line[:, here - num_keys + 1 : here + num_queries].unfold(-1, num_keys, 1)
 
 
-def positions(kind: str, num_heads: int, head_dim: int) -> Positions:
+def positions_of_kind(kind: str, num_heads: int, head_dim: int) -> Positions:
     """Those of a kind, one of KINDS_OF_POSITIONS. ValueError for another, and where a head cannot have them."""
     if kind == NO_POSITIONS:
         return Positions()
