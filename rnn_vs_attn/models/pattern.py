@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.models.costs import Costs, Flops, Shape
 from rnn_vs_attn.models.spec import PATTERN, ModelSpec, Traits
-
-_PLUS = re.compile(r"\+(?![^(]*\))")  # one that is in no parentheses
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ def pattern(name: str, layers: Sequence[ModelSpec], others: Iterable[str]) -> Mo
     layers: of the registry. others: names that are models and no such layers. UserError where a part is no layer of the
     registry. A path of a module of the user's own may have a `+` in it.
     """
-    parts, known = _PLUS.split(name), {spec.name: spec for spec in layers}
+    parts, known = name.split("+"), {spec.name: spec for spec in layers}
     if len(parts) == 1 or (":" in name and not any(part in known for part in parts)):
         return None
     wrong = next((part for part in parts if part not in known), None)

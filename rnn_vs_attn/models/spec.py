@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from rnn_vs_attn.models.costs import Costs
+from rnn_vs_attn.models.foreign.naming import split
 from rnn_vs_attn.models.shapes import GPTShape, LanguageShape, TransformerXLShape
 
 
@@ -67,13 +69,17 @@ class ModelSpec:
     traits: Traits = Traits()
     language_shape: Callable[[LanguageShape], GPTShape | TransformerXLShape | LanguageShape] | None = None
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Of a layer that is not this program's: what its name says that it is built with beside the shape."""
+        return split(self.name)[1]
+
 
 SELF_ATTENTION, RECURRENT = "self-attention", "recurrent"
 CONVOLUTIONAL, RESTRICTED = "convolutional", "self-attention (restricted)"
 LINEAR_RECURRENCE = "recurrent, linear in its state"
 
-# What few models take, as `takes` has it
-KERNEL_SIZE, WINDOW, NUM_KV_HEADS, POSITIONS = "kernel_size", "window", "num_kv_heads", "positions"
+NUM_KV_HEADS, POSITIONS = "num_kv_heads", "positions"  # what attention takes
 
 # Families
 RECURRENCE, CONVOLUTION = "recurrent", "convolution"

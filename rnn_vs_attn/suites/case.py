@@ -109,6 +109,7 @@ class LayerCase(Case):
         return dataclasses.replace(super().shape, **taken)
 
 
+_OF_ANYBODY = ("kernel_size", "window")  # what layers of the user's own are given, among these:
 OF_FEW_MODELS = ("kernel_size", "window", "num_kv_heads", "positions")
 
 
@@ -121,8 +122,8 @@ def untaken(records: Sequence[Record]) -> tuple[str, ...]:
 
 
 def _takes(spec: ModelSpec, name: str) -> bool:
-    """Whether a model has a use for an axis; one of the user's own may, but for `positions`, which it is not given."""
-    return name in spec.traits.takes or (spec.family == USER and name != POSITIONS)
+    """Whether a model has a use for an axis; one of the user's own may have it for those that it is given."""
+    return name in spec.traits.takes or (spec.family == USER and name in _OF_ANYBODY)
 
 
 def _has_its_own_positions(spec: ModelSpec) -> bool:

@@ -12,7 +12,6 @@ from rnn_vs_attn.models.spec import (
     RESTRICTED,
     RESTRICTED_ATTENTION,
     SELF_ATTENTION,
-    WINDOW,
     Complexity,
     ModelSpec,
     Traits,
@@ -164,7 +163,7 @@ ATTENTIONS = (
         always_causal=True,
         uses_heads=True,
         note="r is --window; its path is that of a stack of layers, as many as it takes",
-        traits=Traits(separable=True, takes=(WINDOW, POSITIONS)),
+        traits=Traits(separable=True, takes=("window", POSITIONS)),
     ),
     ModelSpec(
         name="attention-naive",

@@ -50,7 +50,7 @@ class LocalAttention(Attention):
         return torch.cat(mixed, dim=2)
 
     def _masks(self, block: int, q: Tensor) -> tuple[Tensor, Tensor]:
-        """What is added to the scores of a block: of queries (B, H, C, E), and of many blocks of (B H, blocks, C, E)."""
+        """What is added to scores of queries (B, H, C, E), and of those of many blocks, (B H, blocks, C, E)."""
         band = _band(block, self.window, q)
         bias = self.positions.bias(block, block + self.window - 1, q, causal=True)
         if bias is None:

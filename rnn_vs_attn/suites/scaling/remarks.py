@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.models.spec import KERNEL_SIZE, WINDOW
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import UNSETTLED, interval, span
@@ -91,7 +90,7 @@ def _counts(mine: Sequence[Record], metric: str) -> str:
     least = "at least " if law.details.get("at_least") else ""
     listed = f"{least}{', '.join(map(str, counts))} at n = {', '.join(map(str, lengths))}"
     stack = ""
-    reaches = [name for name in (KERNEL_SIZE, WINDOW) if name in find(str(law.axes["model"])).traits.takes]
+    reaches = [name for name in ("kernel_size", "window") if name in find(str(law.axes["model"])).traits.takes]
     if metric == "path_length" and counts[-1] > counts[0] and reaches:
         given = " and ".join(f"{name} {law.axes[name]}" for name in reaches)
         stack = f", through as many layers as it takes, {given}"
