@@ -30,14 +30,14 @@ class Notes:
         self._changes: dict[str, Change] = {}
         self._built: list[tuple[int, str]] = []
 
-    def built(self, text: str, seq_len: int) -> None:
-        """Remember how a module was built for a length, and how it is called."""
+    def built_as(self, text: str, seq_len: int) -> None:
+        """Remember how a module was built for a length, in one line of Python or in words."""
         self._built.append((seq_len, text))
 
-    def last_built(self, seq_len: int | None = None) -> list[str]:
+    def built(self, seq_len: int | None = None) -> list[str]:
         """How the last module was built, of those for a length where there are any; [] where none was."""
         of_length = [text for length, text in self._built if length == seq_len] or [text for _, text in self._built]
-        return of_length[-1:]
+        return [f"built as {text}" for text in of_length[-1:]]
 
     def add(self, changes: Sequence[Change]) -> None:
         self.spoilt = self.spoilt or not all(change.back for change in changes)
@@ -51,7 +51,7 @@ class Notes:
         """
         back = [text for text, change in self._changes.items() if change.back]
         lost = [text for text, change in self._changes.items() if not change.back]
-        found = self.last_built(seq_len)
+        found = self.built(seq_len)
         if back:
             several = len(back) > 1 or ", " in back[0]
             found.append(f"it changed {'; '.join(back)}, which {'were' if several else 'was'} put back")
