@@ -135,5 +135,9 @@ app.command(
     help="Two stored runs of one machine: what changed, with intervals. ab finds smaller changes.",
 )(compare_command)
 app.command("export", epilog=EXIT_CODES)(export_command)
-app.command("models", epilog=EXIT_CODES)(models_command)
+app.command(
+    "models",
+    epilog=EXIT_CODES,
+    help="What can be measured and by which commands: family, parameters, FLOPs, complexity, decoding, source.",
+)(models_command)
 app.command("doctor", epilog=EXIT_CODES)(doctor_command)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.ab.options import SUITE
 from rnn_vs_attn.ab.stages import NAME
+from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.models.costs import Shape, default_kv_heads
 from rnn_vs_attn.models.foreign.naming import names_in
@@ -21,6 +20,7 @@ from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.cases import check_heads, with_model_arguments
 from rnn_vs_attn.suites import takers
+from rnn_vs_attn.suites.case import option
 from rnn_vs_attn.text.streams import print_json
 from rnn_vs_attn.worker.pool import ask_once
 from rnn_vs_attn.worker.protocol import Describe
@@ -29,28 +29,41 @@ VOCAB_SIZE = 256  # bytes
 _GROWTHS = tuple(field.name for field in dataclasses.fields(Complexity))
 
 
-def models_command(
-    model: Annotated[list[str] | None, typer.Option(help="Only these; your own by import path.")] = None,
-    model_arg: Annotated[list[str] | None, typer.Option(help="NAME=VALUE or MODEL:NAME=VALUE, as for bench.")] = None,
-    seq_len: Annotated[int, typer.Option(min=1)] = 512,
-    batch_size: Annotated[int, typer.Option(min=1)] = 1,
-    d_model: Annotated[int, typer.Option(min=1)] = 128,
-    num_heads: Annotated[int, typer.Option(min=1)] = 4,
-    num_layers: Annotated[int, typer.Option(min=1)] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
-) -> None:
-    """What can be measured and by which commands: family, parameters, FLOPs, complexity, decoding, source."""
-    shape = Shape(batch_size, seq_len, d_model, num_heads, num_layers, num_kv_heads=default_kv_heads(num_heads))
-    names = with_model_arguments([name for text in model or [] for name in names_in(text)], model_arg or [])
+@dataclasses.dataclass(frozen=True)
+class ListOptions:
+    """Which models are listed, and at which shape."""
+
+    model: tuple[str, ...] = option((), "Only these; your own by import path.", panel=None)
+    model_arg: tuple[str, ...] = option((), "NAME=VALUE or MODEL:NAME=VALUE, as for bench.", panel=None)
+    seq_len: int = option(512, "Tokens.", minimum=1, panel=None)
+    batch_size: int = option(1, "Sequences a batch.", minimum=1, panel=None)
+    d_model: int = option(128, "Width.", minimum=1, panel=None)
+    num_heads: int = option(4, "Attention heads.", minimum=1, panel=None)
+    num_layers: int = option(1, "Layers stacked.", minimum=1, panel=None)
+    as_json: bool = option(False, "One JSON document on standard output.", flag="--json", panel=None)
+    debug: bool = option(False, "Show stack traces.", panel=None)
+
+    @property
+    def shape(self) -> Shape:
+        """What models are counted at."""
+        size = self.batch_size, self.seq_len, self.d_model, self.num_heads, self.num_layers
+        return Shape(*size, num_kv_heads=default_kv_heads(self.num_heads))
+
+
+def _models(call: Call[ListOptions]) -> None:
+    options, shape = call.options, call.options.shape
+    names = with_model_arguments([name for text in options.model for name in names_in(text)], options.model_arg)
     every = [*BUILT_IN, *(find(point.name) for point in plug_ins())]
     specs = [find(name) for name in names] if names else every
-    check_heads({"model": [s.name for s in specs], "d_model": [d_model], "num_heads": [num_heads]})
-    rows = [model_row(spec, shape, bool(names), debug) for spec in specs]
-    if as_json:
+    check_heads({"model": [s.name for s in specs], "d_model": [shape.d_model], "num_heads": [shape.num_heads]})
+    rows = [model_row(spec, shape, bool(names), options.debug) for spec in specs]
+    if options.as_json:
         print_json({"shape": dataclasses.asdict(shape), "models": rows})
         return
     print_models(rows, shape)
+
+
+models_command = command(_models, ListOptions)
 
 
 def model_row(spec: ModelSpec, shape: Shape, named: bool, debug: bool) -> dict[str, Any]:
