@@ -17,10 +17,7 @@ RADIX = 8
 
 
 def scan(a: Tensor, b: Tensor, state: Tensor) -> Tensor:
-    """a, b (B, L, D) and the state before them (B, D) -> h (B, L, D); gradients of all three.
-
-    D may be several axes, and a of one element on those on which all have the same.
-    """
+    """a, b (B, L, D) and the state before them (B, D) -> h (B, L, D); gradients of all three."""
     h: Tensor = _Scan.apply(a, b, state)
     return h
 
@@ -49,10 +46,10 @@ class _Scan(torch.autograd.Function):
         (grad_h,) = gradients
         following = torch.cat([a[:, 1:], torch.zeros_like(a[:, :1])], dim=1)
         grad_b = _scan_into(torch.empty_like(h), following, grad_h, torch.zeros_like(state), backwards=True)
-        grad_a = torch.empty_like(h)
+        grad_a = torch.empty_like(a)
         torch.mul(grad_b[:, 1:], h[:, :-1], out=grad_a[:, 1:])
         torch.mul(grad_b[:, 0], state, out=grad_a[:, 0])
-        return grad_a.sum_to_size(a.shape), grad_b, a[:, 0] * grad_b[:, 0]
+        return grad_a, grad_b, a[:, 0] * grad_b[:, 0]
 
 
 def _scan_into(h: Tensor, a: Tensor, b: Tensor, state: Tensor, backwards: bool) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rnn_vs_attn.models.costs import SSD_CHUNK
-from rnn_vs_attn.models.kernels.scan import scan
+from rnn_vs_attn.models.kernels.doubling_scan import doubling_scan
 
 
 def ssd(x: Tensor, log_a: Tensor, b: Tensor, c: Tensor, state: Tensor, chunk: int = SSD_CHUNK) -> tuple[Tensor, Tensor]:
@@ -33,7 +33,7 @@ def ssd(x: Tensor, log_a: Tensor, b: Tensor, c: Tensor, state: Tensor, chunk: in
     until_end = torch.exp(since[:, :, -1:] - since).to(x.dtype)
     added = b.transpose(-1, -2) @ (x * until_end.unsqueeze(-1)).flatten(-2)  # (B, J, N, H E)
     kept = torch.exp(since[:, :, -1]).to(x.dtype)[:, :, None, :, None]
-    after = scan(kept, added.unflatten(-1, x.shape[-2:]), state)  # (B, J, N, H, E)
+    after = doubling_scan(kept, added.unflatten(-1, x.shape[-2:]), state)  # (B, J, N, H, E)
     before = torch.cat([state.unsqueeze(1), after[:, :-1]], dim=1)
     carried = (c @ before.flatten(-2)).unflatten(-1, x.shape[-2:])  # (B, J, Q, H, E)
     y = torch.addcmul(within, carried, torch.exp(since).to(x.dtype).unsqueeze(-1))
