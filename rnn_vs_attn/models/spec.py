@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from rnn_vs_attn.models.costs import Costs
+from rnn_vs_attn.models.foreign.naming import split
 from rnn_vs_attn.models.shapes import GPTShape, LanguageShape, TransformerXLShape
 
 
@@ -65,6 +67,11 @@ class ModelSpec:
     traits: Traits = Traits()
     language_shape: Callable[[LanguageShape], GPTShape | TransformerXLShape | LanguageShape] | None = None
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Of a layer that is not this program's: what its name says that it is built with beside the shape."""
+        return split(self.name)[1]
+
 
 SELF_ATTENTION, RECURRENT = "self-attention", "recurrent"
 CONVOLUTIONAL, RESTRICTED = "convolutional", "self-attention (restricted)"
@@ -76,3 +83,4 @@ ATTENTION, RESTRICTED_ATTENTION = "attention", "restricted attention"
 LANGUAGE = "language model"  # takes token ids
 ENCODER = "encoder"  # takes token ids and predicts none
 USER = "user"  # an entry point or an import path
+CONFIGURED = "transformers"  # that package's own, by its configuration; takes token ids
