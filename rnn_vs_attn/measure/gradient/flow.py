@@ -29,7 +29,7 @@ from rnn_vs_attn.measure.gradient.precision import look_at_few, refuse_fewer_dig
 from rnn_vs_attn.measure.gradient.standing import changed_by_a_call, held
 from rnn_vs_attn.measure.gradient.way import TRIED, Way, way
 from rnn_vs_attn.measure.gradient.whole import SENSITIVE, direct
-from rnn_vs_attn.models.mixer import has_state
+from rnn_vs_attn.models.mixer import has_state, refused_state
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def _of_held(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
 
 def _in_its_way(module: nn.Module, x: Tensor, cotangents: Tensor, at_once: int, random: bool) -> Flow:
     """In chunks where it has a state that carries its gradient, else in one piece, said where a state is not used."""
-    taken = way(module, x) if has_state(module) and not random else Way(None)
+    taken = way(module, x) if has_state(module) and not random else Way(None, refused_state(module))
     if taken.chunk is not None:
         refuse_fewer_digits(module, x[:, :TRIED])
         try:

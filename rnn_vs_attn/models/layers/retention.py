@@ -11,7 +11,7 @@ from rnn_vs_attn.models.kernels.linear import Linear
 from rnn_vs_attn.models.mixer import SequenceMixer
 
 LONGEST_WAVE = 10000.0  # in radians, of the slowest pair
-EPSILON = 1e-5  # of the norm
+EPSILON = 1e-6  # of the norm, as in the authors' code
 State = tuple[Tensor, int]  # S (B, H, E, E), and the positions before
 
 
