@@ -1,42 +1,49 @@
-"""A layer at once, by its definition and step by step: outputs, all gradients, and a state that is handed over."""
+"""A recurrent layer in its three forms: all positions at once, its definition, and step by step."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.measure.states import tensors, with_tensors
 
-def assert_three_forms_agree(module: nn.Module, width: int, length: int) -> None:
-    """`forward`, `sequential`, `step` after `step`, and two calls of `advance`, in float64 to 1e-9."""
-    x = torch.randn(2, length, width, dtype=torch.float64)
-    whole = _with_gradients(module, module, x)
-    for form in (module.sequential, lambda given: _steps(module, given), lambda given: _in_two(module, given)):
-        for found, expected in zip(_with_gradients(module, form, x), whole, strict=True):
+
+def assert_forms_agree(module: nn.Module, x: Tensor, tolerance: float = 1e-9) -> None:
+    """Outputs and the gradients of the input and of all parameters, finite."""
+    from_nothing = module.initial_state(len(x))
+    parallel = _with_gradients(module, x, module)
+    for form in (module.sequential, lambda given: stepped(module, given, from_nothing)):
+        for found, expected in zip(parallel, _with_gradients(module, x, form), strict=True):
             assert found.isfinite().all()
-            torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9 * max(1.0, float(expected.abs().max())))
+            torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
 
 
-def _with_gradients(module: nn.Module, form: object, x: Tensor) -> list[Tensor]:
-    """The output, and the gradients of the input and of all parameters."""
-    x = x.clone().requires_grad_()
-    y = form(x)  # type: ignore[operator]
-    grad = torch.randn(y.shape, generator=torch.Generator().manual_seed(7), dtype=y.dtype)
-    return [y.detach(), *torch.autograd.grad(y, (x, *module.parameters()), grad)]
+def assert_gradients_of_the_state_agree(module: nn.Module, x: Tensor, tolerance: float = 1e-9) -> None:
+    """Of the state before a sequence, through all positions at once and through steps."""
+    empty = module.initial_state(len(x))
+    before = [torch.randn_like(t, requires_grad=True) for t in tensors(empty)]
+    at_once, _ = module.advance(x, with_tensors(empty, before))
+    outputs = (at_once, stepped(module, x, with_tensors(empty, before)))
+    found, expected = (torch.autograd.grad(y.square().sum(), before) for y in outputs)
+    for mine, theirs in zip(found, expected, strict=True):
+        assert mine.abs().max() > 0
+        torch.testing.assert_close(mine, theirs, rtol=tolerance, atol=tolerance)
 
 
-def _steps(module: nn.Module, x: Tensor) -> Tensor:
-    state, found = module.initial_state(len(x)), []
+def stepped(module: nn.Module, x: Tensor, state: Any) -> Tensor:
+    """(B, L, D) one step after another."""
+    found = []
     for x_t in x.unbind(1):
         y_t, state = module.step(x_t, state)
         found.append(y_t)
     return torch.stack(found, 1)
 
 
-def _in_two(module: nn.Module, x: Tensor) -> Tensor:
-    cut = max(1, x.shape[1] // 3)
-    pieces, state = [], module.initial_state(len(x))
-    for piece in (x[:, :cut], x[:, cut:]):
-        if piece.shape[1]:
-            y, state = module.advance(piece, state)
-            pieces.append(y)
-    return torch.cat(pieces, 1)
+def _with_gradients(module: nn.Module, x: Tensor, form: Callable[[Tensor], Tensor]) -> tuple[Tensor, ...]:
+    inputs = x.detach().clone().requires_grad_()
+    y = form(inputs)
+    grad = torch.randn(y.shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64).to(y.dtype)
+    return (y.detach(), *torch.autograd.grad(y, (inputs, *module.parameters()), grad))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from rnn_vs_attn.errors import UserError, unknown
+from rnn_vs_attn.models import configured
 from rnn_vs_attn.models.catalogue.attention import ATTENTIONS
 from rnn_vs_attn.models.catalogue.convolution import CONVOLUTIONS
 from rnn_vs_attn.models.catalogue.delta_rule import DELTA_RULES
@@ -14,7 +15,7 @@ from rnn_vs_attn.models.catalogue.linear_attention import LINEAR_ATTENTIONS
 from rnn_vs_attn.models.catalogue.recurrence import RECURRENCES
 from rnn_vs_attn.models.catalogue.state_space import STATE_SPACES
 from rnn_vs_attn.models.foreign.naming import split
-from rnn_vs_attn.models.spec import USER, ModelSpec
+from rnn_vs_attn.models.spec import CONFIGURED, USER, ModelSpec
 from rnn_vs_attn.text.safe import encodable
 
 ENTRY_POINTS = "rnn_vs_attn.models"
@@ -27,7 +28,10 @@ BUILT_IN = (*MODELS, *LANGUAGE_MODELS, *ENCODERS)
 
 
 def find(name: str) -> ModelSpec:
-    """The model of that name: built in, an entry point, or an import path. UserError where it is none of them."""
+    """The model of that name: built in, an entry point, an import path, or a configuration of transformers (hf:...).
+
+    UserError where it is none of them.
+    """
     if encodable(name) != name:
         way = "use a locale of UTF-8, such as LC_ALL=C.UTF-8"
         raise UserError(f"model {name!r} has letters that are none in the encoding of this terminal; {way}")
@@ -35,7 +39,7 @@ def find(name: str) -> ModelSpec:
     spec = _named(path)
     if not arguments:
         return spec
-    if spec.family != USER:
+    if spec.family not in (USER, CONFIGURED):
         raise UserError(f"model {path!r} is built in and takes no arguments, so {name!r} is none; leave them out")
     return replace(spec, name=name)
 
@@ -47,6 +51,8 @@ def _named(name: str) -> ModelSpec:
     for point in plug_ins():
         if point.name == name:
             return ModelSpec(name, USER, point.value, _distribution(point))
+    if name.startswith(configured.PREFIX):
+        return configured.spec_of(name)
     if ":" in name:
         module, _, attribute = name.rpartition(":")
         if not module or not attribute.isidentifier():

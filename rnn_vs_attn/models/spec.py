@@ -83,3 +83,4 @@ ATTENTION, RESTRICTED_ATTENTION = "attention", "restricted attention"
 LANGUAGE = "language model"  # takes token ids
 ENCODER = "encoder"  # takes token ids and predicts none
 USER = "user"  # an entry point or an import path
+CONFIGURED = "transformers"  # that package's own, by its configuration; takes token ids

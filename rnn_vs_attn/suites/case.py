@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from rnn_vs_attn.models.costs import KERNEL_SIZE, WINDOW, Shape
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import USER
+from rnn_vs_attn.models.spec import CONFIGURED, USER
 from rnn_vs_attn.records.types import AxisValue, Record
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -93,6 +93,19 @@ class LayerCase(Case):
     @property
     def shape(self) -> Shape:
         return dataclasses.replace(super().shape, kernel_size=self.kernel_size, window=self.window)
+
+
+_CONFIGURED = ("d_model", "num_heads", "num_layers", "causal", "vocab_size", "memory_len")
+AnyCase = TypeVar("AnyCase", bound=Case)
+
+
+def as_configured(case: AnyCase) -> AnyCase:
+    """The case, without the axes that its model's configuration decides, where it is one of transformers."""
+    if find(case.model).family != CONFIGURED:
+        return case
+    names = [f.name for f in dataclasses.fields(case) if f.name in _CONFIGURED and not f.metadata.get("fixed")]
+    nothing: dict[str, Any] = dict.fromkeys(names)
+    return dataclasses.replace(case, **nothing)
 
 
 _OF_FEW_MODELS = ("kernel_size", "window")

@@ -12,8 +12,8 @@ from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENCE, Complexity, M
 class StateSpace:
     """Mamba-2: projections in and out, and between them four products in chunks of positions.
 
-    width: N, numbers of state of each of the `expand` D channels inside. chunk: positions; the zeros that fill the last
-    one are multiplied too.
+    width: N, numbers of state of each of the `expand` D channels inside. chunk: positions, at most half of a sequence;
+    the zeros that fill the last one are multiplied too.
     """
 
     width: int = 64
@@ -30,7 +30,7 @@ class StateSpace:
     def flops(self, shape: Shape) -> Flops:
         """Projections; C B^T, its product with x, B^T x of each chunk, and C with the states before the chunks."""
         projections = shape.tokens * shape.d_model * (self._projected(shape) + self._inner(shape))
-        chunk, inner = min(self.chunk, shape.seq_len), self._inner(shape)
+        chunk, inner = min(self.chunk, (shape.seq_len + 1) // 2), self._inner(shape)
         positions = shape.batch_size * -(-shape.seq_len // chunk) * chunk
         mixing = positions * (chunk * (self.width + inner) + 2 * self.width * inner)
         forward = shape.num_layers * 2 * (projections + mixing)

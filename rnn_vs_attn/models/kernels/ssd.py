@@ -16,16 +16,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from rnn_vs_attn.models.costs import SSD_CHUNK
-from rnn_vs_attn.models.kernels.scan import scan
+from rnn_vs_attn.models.kernels.doubling_scan import doubling_scan
 
 
 def ssd(x: Tensor, log_a: Tensor, b: Tensor, c: Tensor, state: Tensor, chunk: int = SSD_CHUNK) -> tuple[Tensor, Tensor]:
     """x (B, L, H, E), log_a (B, L, H), b and c (B, L, N), state (B, N, H, E) -> y (B, L, H, E) and the state after it.
 
-    Positions that are missing from the last chunk keep the state and add nothing to it.
+    A chunk is half of a shorter sequence. Positions that are missing from the last one keep the state as it is.
     """
     length = x.shape[1]
-    chunk = min(chunk, length)
+    chunk = min(chunk, (length + 1) // 2)
     x, log_a, b, c = (_in_chunks(t, chunk) for t in (x, log_a, b, c))
     since = log_a.double().cumsum(2)  # (B, J, Q, H), log of the decay since before the chunk
     weights = _Weights.apply(c @ b.transpose(-1, -2), since)
@@ -33,7 +33,7 @@ def ssd(x: Tensor, log_a: Tensor, b: Tensor, c: Tensor, state: Tensor, chunk: in
     until_end = torch.exp(since[:, :, -1:] - since).to(x.dtype)
     added = b.transpose(-1, -2) @ (x * until_end.unsqueeze(-1)).flatten(-2)  # (B, J, N, H E)
     kept = torch.exp(since[:, :, -1]).to(x.dtype)[:, :, None, :, None]
-    after = scan(kept, added.unflatten(-1, x.shape[-2:]), state)  # (B, J, N, H, E)
+    after = doubling_scan(kept, added.unflatten(-1, x.shape[-2:]), state)  # (B, J, N, H, E)
     before = torch.cat([state.unsqueeze(1), after[:, :-1]], dim=1)
     carried = (c @ before.flatten(-2)).unflatten(-1, x.shape[-2:])  # (B, J, Q, H, E)
     y = torch.addcmul(within, carried, torch.exp(since).to(x.dtype).unsqueeze(-1))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from layer_forms import assert_three_forms_agree
+from layer_forms import assert_forms_agree, assert_gradients_of_the_state_agree
 from torch import nn
 
 from rnn_vs_attn.models.kernels.gated_delta_rule import chunked
@@ -15,7 +15,9 @@ from rnn_vs_attn.models.layers.gated_deltanet import GatedDeltaNet
 @pytest.mark.parametrize("length", [1, 32, 37, 100])
 def test_its_three_forms_agree_with_all_gradients(length: int) -> None:
     torch.manual_seed(0)
-    assert_three_forms_agree(GatedDeltaNet(12, 3).double(), 12, length)
+    module, x = GatedDeltaNet(12, 3).double(), torch.randn(2, length, 12, dtype=torch.float64)
+    assert_forms_agree(module, x)
+    assert_gradients_of_the_state_agree(module, x)
 
 
 @pytest.mark.long
@@ -28,7 +30,7 @@ def test_gates_that_are_shut_or_open_are_finite_and_right(decay: float, rate: fl
     with torch.no_grad():
         module.in_proj.weight[-6:-3] *= decay
         module.in_proj.weight[-3:] *= rate
-    assert_three_forms_agree(module, 12, 40)
+    assert_forms_agree(module, torch.randn(2, 40, 12, dtype=torch.float64))
 
 
 @pytest.mark.long

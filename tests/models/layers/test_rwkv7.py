@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from layer_forms import assert_three_forms_agree
+from layer_forms import assert_forms_agree, assert_gradients_of_the_state_agree
 from torch import Tensor
 
 from rnn_vs_attn.models.layers.rwkv7 import RWKV7
@@ -16,7 +16,9 @@ from rnn_vs_attn.models.layers.rwkv7 import RWKV7
 @pytest.mark.parametrize("length", [1, 32, 37, 100])
 def test_its_three_forms_agree_with_all_gradients(length: int) -> None:
     torch.manual_seed(0)
-    assert_three_forms_agree(RWKV7(12, 3).double(), 12, length)
+    module, x = RWKV7(12, 3).double(), torch.randn(2, length, 12, dtype=torch.float64)
+    assert_forms_agree(module, x)
+    assert_gradients_of_the_state_agree(module, x)
 
 
 @pytest.mark.long
@@ -29,7 +31,7 @@ def test_gates_at_their_ends_are_finite_and_right(decay: float, rate: float) -> 
     with torch.no_grad():
         module.decay.up.bias.fill_(decay)
         module.rate.up.bias.fill_(rate)
-    assert_three_forms_agree(module, 12, 70)
+    assert_forms_agree(module, torch.randn(2, 70, 12, dtype=torch.float64))
 
 
 @pytest.mark.long
