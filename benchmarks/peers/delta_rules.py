@@ -1,7 +1,7 @@
 """Gated DeltaNet and RWKV-7 of others, with the weights of ours and so with its outputs.
 
-transformers has the whole layer of Gated DeltaNet, as Qwen3-Next's. Of RWKV-7 PyPI has kernels for a GPU, a loop without
-gradients, and fla-core's naive chunks of the generalised delta rule, which run between our projections.
+transformers has the whole layer of Gated DeltaNet, as Qwen3-Next's. Of RWKV-7 PyPI has kernels for a GPU, a loop
+without gradients, and fla-core's naive chunks of the generalised delta rule, which run between our projections.
 """
 
 from __future__ import annotations

@@ -75,7 +75,8 @@ def one_token(module: RWKV7, x_t: Tensor, last: Tensor, matrices: list[Tensor]) 
     a = sigmoid(a @ weights["rate.down.weight"] @ weights["rate.up.weight"] + module.rate.up.bias)
     g = sigmoid(g @ weights["gate.down.weight"]) @ weights["gate.up.weight"]
     r, k, v = r @ weights["receptance.weight"], k @ weights["key.weight"], v @ weights["value.weight"]
-    removed, k = k * module.removal, k * (1 + (a - 1) * module.replacement)
+    xi, alpha, rho = module.of_keys
+    removed, k = k * xi, k * (1 + (a - 1) * alpha)
     found, after = [], []
     for h, matrix in enumerate(matrices):
         part = slice(4 * h, 4 * h + 4)
@@ -84,6 +85,6 @@ def one_token(module: RWKV7, x_t: Tensor, last: Tensor, matrices: list[Tensor]) 
         y = matrix @ r[part]
         y = (y - y.mean()) / (y.var(correction=0) + 64e-5).sqrt()
         y = y * module.norm_weight[part] + module.norm_bias[part]
-        found.append(y + (r[part] * module.bonus[part] * k[part]).sum() * v[part])
+        found.append(y + (r[part] * rho[part] * k[part]).sum() * v[part])
         after.append(matrix)
     return (g * torch.cat(found)) @ weights["output.weight"], after
