@@ -69,7 +69,7 @@ class RWKV7(SequenceMixer):
         """The same, one token after another: the definition, slow."""
         last, matrix = self.initial_state(x.shape[0])
         given, gate = self._project(x, last)
-        return self._output(generalised_delta_rule.sequential(*given, state=matrix)[0], given, gate)
+        return self._output(generalised_delta_rule.sequential(*(*given, matrix))[0], given, gate)
 
     def initial_state(self, batch_size: int) -> State:
         """Zeros: the token before (B, D), and S of (B, H, E, E), keys first."""
@@ -80,12 +80,12 @@ class RWKV7(SequenceMixer):
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         given, gate = self._project(x_t.unsqueeze(1), state[0])
-        y_t, matrix = generalised_delta_rule.step(*(t.squeeze(1) for t in given), state=state[1])
+        y_t, matrix = generalised_delta_rule.step(*(*(t.squeeze(1) for t in given), state[1]))
         return self._output(y_t.unsqueeze(1), given, gate).squeeze(1), (x_t, matrix)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         given, gate = self._project(x, state[0])
-        y, matrix = generalised_delta_rule.chunked(*given, state=state[1])
+        y, matrix = generalised_delta_rule.chunked(*(*given, state[1]))
         return self._output(y, given, gate), (x[:, -1], matrix)
 
     def _project(self, x: Tensor, last: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
