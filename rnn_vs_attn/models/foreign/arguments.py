@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter
@@ -58,7 +59,8 @@ class Filled:
 
 def name_of(target: Callable[..., Any]) -> str:
     """What a class or function is called."""
-    return str(getattr(target, "__name__", type(target).__name__))
+    inner = target.func if isinstance(target, functools.partial) else target
+    return str(getattr(inner, "__name__", type(inner).__name__))
 
 
 def _made(value: Any) -> Any:

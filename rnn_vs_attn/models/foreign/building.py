@@ -29,7 +29,7 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     What they were built as is noted for the row, but where that is only what the program calls by these names itself.
     UserError where it is not clear what the target, or the module, is called with.
     """
-    layers, built_as = unfitted(spec, target, shape)
+    layers, built_as, plain = unfitted(spec, target, shape)
     first = spec.arguments.get(BATCH_FIRST)
     ways: dict[str, Any] = {"causal": shape.causal, "seq_len": shape.seq_len}
     ways[BATCH_FIRST] = None if first is None else bool(first)
@@ -39,17 +39,18 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     except UserError as error:
         raise UserError(f"model {spec.name!r} does not fit: {error}") from None
     called = wrapped_call(fit[0]).removesuffix(", [0] of its result")
-    if built_as:
-        keeping.NOTES.built_as(
-            built_as + (f", called as {called}" if called not in ("", "forward(x)") else ""), shape.seq_len
-        )
+    if called not in ("", "forward(x)"):
+        keeping.NOTES.built_as(f"{built_as}, called as {called}", shape.seq_len)
+    elif not plain:
+        keeping.NOTES.built_as(built_as, shape.seq_len)
     return fit
 
 
-def unfitted(spec: ModelSpec, target: Any, shape: Shape) -> tuple[list[nn.Module], str]:
-    """The same modules with their own ways of being called, and what they were built as, "" where that is plain."""
+def unfitted(spec: ModelSpec, target: Any, shape: Shape) -> tuple[list[nn.Module], str, bool]:
+    """The same modules with their own ways of being called, what they were built as, and whether that is plain."""
     if isinstance(target, nn.Module):
-        return _copies(spec, target, shape)
+        there = f"a copy of the {type(target).__name__} that stands there, with its weights"
+        return _copies(spec, target, shape.num_layers), there, False
     call = _call(spec, target, shape)
     with keeping.kept(seeds.SEED_OF_WEIGHTS):
         count = 1 if _has_all_layers(spec, target, shape, call) else shape.num_layers
@@ -57,18 +58,17 @@ def unfitted(spec: ModelSpec, target: Any, shape: Shape) -> tuple[list[nn.Module
     for layer in layers:
         if not isinstance(layer, nn.Module):
             raise UserError(f"model {spec.name!r} builds a {type(layer).__name__}; it must be a torch.nn.Module")
-    return layers, "" if call.plain else str(call)
+    return layers, str(call), call.plain
 
 
-def _copies(spec: ModelSpec, module: nn.Module, shape: Shape) -> tuple[list[nn.Module], str]:
+def _copies(spec: ModelSpec, module: nn.Module, count: int) -> list[nn.Module]:
     """A module that is there already, with its own weights, as often as there are layers."""
     if spec.arguments.keys() - {BATCH_FIRST}:
         raise UserError(
             f"model {spec.name!r} is a {type(module).__name__} that is built already and takes no arguments; "
             "give its class, or a function that returns it"
         )
-    copies: list[nn.Module] = [copy.deepcopy(module) for _ in range(shape.num_layers)]
-    return copies, f"a copy of the {type(module).__name__} that stands there, with its weights"
+    return [copy.deepcopy(module) for _ in range(count)]
 
 
 def _of_building(target: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
