@@ -85,13 +85,8 @@ def test_a_suite_offers_what_it_has_a_use_for() -> None:
     blocks = {"warm_up", "block_seconds", "min_blocks", "case_seconds"}
     assert offered(RunOptions) - offered(CallOptions) == blocks
     assert offered(RunOptions) - offered(UntimedOptions) == blocks | {"precision"}
-    assert offered(RunOptions) - offered(GroupOptions) == blocks | {
-        "precision",
-        "resume",
-        "retry",
-        "dry_run",
-        "model_arg",
-    }
+    assert offered(CallOptions) - offered(OwnModelsOptions) == {"model_arg"}
+    assert offered(RunOptions) - offered(GroupOptions) == {*blocks, *"precision resume retry dry_run model_arg".split()}
 
 
 def test_an_option_that_leaves_no_choice_is_none() -> None:

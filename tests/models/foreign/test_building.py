@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import foreign
 import pytest
 import torch
 from torch import nn
 
+from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.isolation.keeping import NOTES
 from rnn_vs_attn.models.build import build, count_parameters
 from rnn_vs_attn.models.costs import Shape
