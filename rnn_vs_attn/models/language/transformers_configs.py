@@ -51,9 +51,12 @@ def library() -> ModuleType:
 
 
 def import_models() -> None:
-    """What all of its models import, which takes seconds. UserError where it is not installed."""
+    """What all of its models import, which takes seconds; one of these puts another module `transformers` in the place
+    of the first. UserError where it is not installed.
+    """
     library()
     import transformers.generation
+    import transformers.modeling_layers
     import transformers.modeling_utils
     import transformers.models.auto.modeling_auto  # noqa: F401
 
