@@ -102,10 +102,16 @@ def _of_option(field: Field[Any], kind: Any, instead: Any) -> inspect.Parameter:
         return _parameter(field, kind, typer.Argument(help=meta["help"], show_default=meta["shown"]), field.default)
     default = field.default if instead is None else instead
     if isinstance(default, tuple):
-        kind, default = list[str], [",".join(default)]
+        kind, default = list[str], [",".join(default)] * bool(default)
     elif meta["parse"]:
         kind, default = (str | None, None) if default is None else (str, meta["typed"] or str(default))
-    shown = default[0] if isinstance(default, list) else meta["shown"] if instead is None and meta["shown"] else True
+    shown = (
+        (default or [False])[0]
+        if isinstance(default, list)
+        else meta["shown"]
+        if instead is None and meta["shown"]
+        else True
+    )
     info = typer.Option(
         meta["flag"] or option_name(field.name),
         help=meta["help"],
@@ -131,8 +137,10 @@ def _made(options: type[Options], given: Mapping[str, Any]) -> Options:
 
 def _value(field: Field[Any], given: Any) -> Any:
     parse = field.metadata.get("parse")
-    if parse is None or given is None:
-        return given
+    if given is None:
+        return None
+    if parse is None:
+        return tuple(given) if isinstance(field.default, tuple) else given
     if isinstance(field.default, tuple):
         words = [word.strip() for text in given for word in text.split(",") if word.strip()]
         return tuple(dict.fromkeys(parse(word) for word in words)) or field.default

@@ -14,7 +14,6 @@ from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import ROTARY, Shape
 from rnn_vs_attn.models.foreign.building import layers_of
-from rnn_vs_attn.models.foreign.calling import fitted
 from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.mixer import Block, Stack, output_of
 from rnn_vs_attn.models.registry import BASELINE, find
@@ -34,8 +33,7 @@ def build(spec: ModelSpec, shape: Shape) -> nn.Module:
         return Stack(*(build(layer, single) for _ in range(shape.num_layers) for layer in spec.traits.layers))
     target = load(spec)
     if spec.family == USER:
-        made = layers_of(spec, target, shape)
-        layers = [fitted(layer, shape.d_model, causal=shape.causal, seq_len=shape.seq_len) for layer in made]
+        layers = layers_of(spec, target, shape)
     else:
         offered = _accepted(target, shape)
         copies = 1 if "num_layers" in offered else shape.num_layers

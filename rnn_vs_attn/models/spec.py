@@ -88,3 +88,4 @@ LANGUAGE = "language model"  # takes token ids
 ENCODER = "encoder"  # takes token ids and predicts none
 PATTERN = "pattern"  # a stack of layers of several families
 USER = "user"  # an entry point or an import path
+CONFIGURED = "transformers"  # that package's own, by its configuration; takes token ids

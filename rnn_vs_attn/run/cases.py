@@ -12,8 +12,9 @@ from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.costs import ROTARY
+from rnn_vs_attn.models.foreign.naming import names_in, with_arguments
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import NUM_KV_HEADS, POSITIONS
+from rnn_vs_attn.models.spec import CONFIGURED, NUM_KV_HEADS, POSITIONS, USER
 from rnn_vs_attn.suites import takers
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
@@ -40,6 +41,11 @@ def parse(suite: Suite, given: Words) -> AxisValues:
     return axes
 
 
+def with_model_arguments(models: Sequence[str], texts: Sequence[str]) -> list[str]:
+    """The models with what each --model-arg gives those that are not built in. UserError where one is for none."""
+    return with_arguments(models, [name for name in models if texts and find(name).family in (USER, CONFIGURED)], texts)
+
+
 def defaults(case: type[Case]) -> dict[str, list[str] | bool]:
     """The words of all options of a case where none is typed."""
     return {f.name: default_words(f) for f in dataclasses.fields(case) if not f.metadata.get("fixed")}
@@ -51,7 +57,8 @@ def default_words(field: dataclasses.Field[Any]) -> list[str] | bool:
 
 
 def _values(field: dataclasses.Field[Any], texts: Sequence[str]) -> list[Any]:
-    words = [word.strip() for text in texts for word in text.split(",") if word.strip()]
+    parts = (names_in(text) if field.name == "model" else text.split(",") for text in texts)
+    words = [word.strip() for part in parts for word in part if word.strip()]
     if not words:
         raise UserError(f"{option_name(field.name)} has no value; leave it out for the default")
     if field.metadata["parse"]:
@@ -154,4 +161,4 @@ def cases_of(suite: Suite, axes: AxisValues) -> list[Case]:
     """The product of all axes, each case complete and once."""
     products = itertools.product(*axes.values())
     made = (suite.axes.complete(suite.axes.case(**dict(zip(axes, values, strict=True)))) for values in products)
-    return suite.axes.select(list(dict.fromkeys(made)))
+    return suite.axes.select(list(dict.fromkeys(made)))  # those that differ in what a model does not take are one

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from rnn_vs_attn.models.costs import KERNEL_SIZE, KINDS_OF_POSITIONS, NO_POSITIONS, WINDOW, Shape, default_kv_heads
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import ATTENTION, POSITIONS, USER, ModelSpec
+from rnn_vs_attn.models.spec import ATTENTION, CONFIGURED, POSITIONS, USER, ModelSpec
 from rnn_vs_attn.records.types import AxisValue, Record
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -107,6 +107,19 @@ class LayerCase(Case):
     def shape(self) -> Shape:
         taken = {name: getattr(self, name) for name in OF_FEW_MODELS}
         return dataclasses.replace(super().shape, **taken)
+
+
+_CONFIGURED = ("d_model", "num_heads", "num_layers", "causal", "vocab_size", "memory_len")
+AnyCase = TypeVar("AnyCase", bound=Case)
+
+
+def as_configured(case: AnyCase) -> AnyCase:
+    """The case, without the axes that its model's configuration decides, where it is one of transformers."""
+    if find(case.model).family != CONFIGURED:
+        return case
+    names = [f.name for f in dataclasses.fields(case) if f.name in _CONFIGURED and not f.metadata.get("fixed")]
+    nothing: dict[str, Any] = dict.fromkeys(names)
+    return dataclasses.replace(case, **nothing)
 
 
 _OF_ANYBODY = ("kernel_size", "window")  # what layers of the user's own are given, among these:
