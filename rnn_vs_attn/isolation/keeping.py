@@ -20,11 +20,19 @@ OWN = (*available((*process_settings.OWN, *torch_own.OWN)), patches.PATCHES)
 
 
 class Notes:
-    """What modules changed since it was last told; spoilt: whether something could not be put back."""
+    """What modules changed since it was last told, and how they were built.
+
+    spoilt: whether something could not be put back.
+    """
 
     def __init__(self) -> None:
         self.spoilt = False
         self._changes: dict[str, Change] = {}
+        self._built: dict[str, str] = {}
+
+    def built_as(self, model: str, text: str) -> None:
+        """Remember how a model was built last, in one line of Python or in words."""
+        self._built[model] = text
 
     def add(self, changes: Sequence[Change]) -> None:
         self.spoilt = self.spoilt or not all(change.back for change in changes)
@@ -33,17 +41,19 @@ class Notes:
                 self._changes.setdefault(change.text, change)
 
     def tell(self) -> list[str]:
-        """At most one sentence on what was put back, one on what cannot be; they are forgotten then."""
+        """How models were built, and at most one sentence on what was put back, one on what cannot be; they are
+        forgotten then.
+        """
         back = [text for text, change in self._changes.items() if change.back]
         lost = [text for text, change in self._changes.items() if not change.back]
-        found = []
+        found = [f"built as {text}" for text in self._built.values()]
         if back:
             several = len(back) > 1 or ", " in back[0]
             found.append(f"it changed {'; '.join(back)}, which {'were' if several else 'was'} put back")
         if lost:
             ending = "which cannot be put back: the cases after it are measured in another process"
             found.append(f"it changed {'; '.join(lost)}, {ending}")
-        self._changes = {}
+        self._changes, self._built = {}, {}
         return found
 
 

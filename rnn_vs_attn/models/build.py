@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.foreign.building import layers_of
 from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.mixer import Block, Stack, output_of
 from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.models.spec import ModelSpec
+from rnn_vs_attn.models.spec import USER, ModelSpec
 
 
 def build_blocks(spec: ModelSpec, shape: Shape) -> nn.Module:
@@ -28,6 +29,18 @@ def build_blocks(spec: ModelSpec, shape: Shape) -> nn.Module:
 def build(spec: ModelSpec, shape: Shape) -> nn.Module:
     """The module for `shape`; a class that takes no num_layers is stacked. UserError where d_model does not fit it."""
     target = load(spec)
+    if spec.family == USER:
+        layers = layers_of(spec, target, shape)
+    else:
+        offered = _accepted(target, shape)
+        copies = 1 if "num_layers" in offered else shape.num_layers
+        with keeping.kept(seeds.SEED_OF_WEIGHTS):
+            layers = [target(d_model=shape.d_model, **offered) for _ in range(copies)]
+    return layers[0] if len(layers) == 1 else Stack(*layers)
+
+
+def _accepted(target: Callable[..., nn.Module], shape: Shape) -> dict[str, Any]:
+    """What the signature of a model of this program names of its shape."""
     offered = {
         "num_heads": shape.num_heads,
         "head_dim": shape.d_model // shape.num_heads,
@@ -37,34 +50,7 @@ def build(spec: ModelSpec, shape: Shape) -> nn.Module:
         "kernel_size": shape.kernel_size,
         "window": shape.window,
     }
-    keywords = _accepted(spec, target, offered)
-    copies = 1 if "num_layers" in keywords else shape.num_layers
-    with keeping.kept(seeds.SEED_OF_WEIGHTS):
-        layers = [target(d_model=shape.d_model, **keywords) for _ in range(copies)]
-    for layer in layers:
-        if not isinstance(layer, nn.Module):
-            raise UserError(f"model {spec.name!r} builds a {type(layer).__name__}; it must be a torch.nn.Module")
-    return layers[0] if copies == 1 else Stack(*layers)
-
-
-def _accepted(spec: ModelSpec, target: Callable[..., nn.Module], offered: dict[str, Any]) -> dict[str, Any]:
-    """Those of `offered` that the signature of `target` names."""
-    try:
-        parameters = inspect.signature(target).parameters
-    except (TypeError, ValueError):
-        return {}
-    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    if "d_model" not in parameters and not takes_any:
-        raise UserError(f"model {spec.name!r} takes no keyword d_model; it must be buildable with d_model=...")
-    required = [
-        n for n, p in parameters.items() if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-    ]
-    missing = [name for name in required if name not in offered and name != "d_model"]
-    if missing:
-        raise UserError(
-            f"model {spec.name!r} needs {', '.join(missing)}, which is not offered; give defaults "
-            f"(offered: d_model, {', '.join(offered)})"
-        )
+    parameters = inspect.signature(target).parameters
     return {name: value for name, value in offered.items() if name in parameters}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from rnn_vs_attn.errors import UserError, unknown
@@ -9,6 +10,7 @@ from rnn_vs_attn.models.catalogue.attention import ATTENTIONS
 from rnn_vs_attn.models.catalogue.convolution import CONVOLUTIONS
 from rnn_vs_attn.models.catalogue.language import ENCODERS, LANGUAGE_MODELS
 from rnn_vs_attn.models.catalogue.recurrence import RECURRENCES
+from rnn_vs_attn.models.foreign.naming import split
 from rnn_vs_attn.models.spec import USER, ModelSpec
 from rnn_vs_attn.text.safe import encodable
 
@@ -26,6 +28,16 @@ def find(name: str) -> ModelSpec:
     if encodable(name) != name:
         way = "use a locale of UTF-8, such as LC_ALL=C.UTF-8"
         raise UserError(f"model {name!r} has letters that are none in the encoding of this terminal; {way}")
+    path, arguments = split(name)
+    spec = _named(path)
+    if not arguments:
+        return spec
+    if spec.family != USER:
+        raise UserError(f"model {path!r} is built in and takes no arguments, so {name!r} is none; leave them out")
+    return replace(spec, name=name)
+
+
+def _named(name: str) -> ModelSpec:
     for spec in BUILT_IN:
         if spec.name == name:
             return spec

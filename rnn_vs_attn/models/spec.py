@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from rnn_vs_attn.models.costs import Costs
+from rnn_vs_attn.models.foreign.naming import split
 from rnn_vs_attn.models.shapes import GPTShape, LanguageShape, TransformerXLShape
 
 
@@ -64,6 +66,11 @@ class ModelSpec:
     note: str = ""
     traits: Traits = Traits()
     language_shape: Callable[[LanguageShape], GPTShape | TransformerXLShape | LanguageShape] | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Of a layer that is not this program's: what its name says that it is built with beside the shape."""
+        return split(self.name)[1]
 
 
 SELF_ATTENTION, RECURRENT = "self-attention", "recurrent"

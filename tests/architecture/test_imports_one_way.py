@@ -28,6 +28,7 @@ BEGINS_WITH_TORCH = (
     "measure.",
     "models.load",
     "models.build",
+    "models.foreign.building",
     "models.mixer",
     "models.initialise",
     "models.kernels.",

@@ -109,7 +109,7 @@ class NeedsMore(nn.Module):
 
 
 class OtherKeyword(nn.Module):
-    def __init__(self, dim: int) -> None:
+    def __init__(self, girth: int = 16) -> None:
         super().__init__()
 
 

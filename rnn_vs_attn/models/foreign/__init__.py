@@ -1,0 +1,1 @@
+"""Layers of other people: how they are named, built and called."""

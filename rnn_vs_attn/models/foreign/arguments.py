@@ -1,0 +1,230 @@
+"""From a target's signature and a shape to what the target is called with."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from inspect import Parameter
+from typing import Any
+
+from rnn_vs_attn.errors import first_line
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.foreign import configs, widths
+from rnn_vs_attn.models.foreign.signatures import HANDED, Signature, required, signature_of
+from rnn_vs_attn.models.foreign.synonyms import DROPOUT, INPUT, LAYERS, OWN, WIDTHS, Meaning, meaning_of, rank_of
+from rnn_vs_attn.models.foreign.widths import is_list, wanted
+
+
+class Unfit(Exception):
+    """Why a target cannot be called with what is known here: one clause, whose subject is the model.
+
+    values: what could be given so far; way: what the user can do, "" where the clause says it already.
+    """
+
+    def __init__(self, reason: str, values: Mapping[str, Any] | None = None, way: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.values, self.way = reason, values or {}, way
+
+
+MISSING = "give what is missing by --model-arg NAME=VALUE"
+OTHERWISE = "give other values by --model-arg NAME=VALUE"
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A target and what it is called with; configuration objects among that are made with each call.
+
+    names: all that can be given. layers: whether it is told how many layers it has. plain: whether nothing is given but
+    what the program calls by these names itself.
+    """
+
+    target: Callable[..., Any]
+    values: Mapping[str, Any]
+    names: Sequence[str] = ()
+    layers: bool = False
+    plain: bool = False
+    takes_width: bool = True
+    open: bool = field(default=False, repr=False)
+
+    def make(self) -> Any:
+        """What the target returns. Unfit where a configuration object refuses a value."""
+        return self.target(**{name: _made(value) for name, value in self.values.items()})
+
+    def __str__(self) -> str:
+        inside = ", ".join(f"{name}={v if isinstance(v, Filled) else repr(v)}" for name, v in self.values.items())
+        return f"{name_of(self.target)}({inside})"
+
+
+def name_of(target: Callable[..., Any]) -> str:
+    """What a class or function is called."""
+    return str(getattr(target, "__name__", type(target).__name__))
+
+
+def _made(value: Any) -> Any:
+    if not isinstance(value, Filled):
+        return value
+    try:
+        return value.make()
+    except Unfit:
+        raise
+    except Exception as error:
+        raise Unfit(f"cannot be built: {value} raises {first_line(error)}", {}, OTHERWISE) from error
+
+
+def filled(target: Callable[..., Any], shape: Shape, given: Mapping[str, Any]) -> Filled:
+    """What a target is called with at a shape. given: arguments by name, of it or of its configuration object.
+
+    Unfit where that is not clear, or the target takes no such argument.
+    """
+    found = _filled(target, shape, given)
+    if not found.takes_width and not given:
+        raise Unfit(f"takes no width by a name that is known here ({_listed(found.names)})", found.values, MISSING)
+    _check_names(found, given)
+    missing = [n for n, p in signature_of(target).parameters.items() if required(p) and n not in found.values]
+    if missing:
+        raise Unfit(f"needs {', '.join(missing)}, which has no standard name", found.values, MISSING)
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"it takes {', '.join(names)}" if names else "it takes nothing"
+
+
+def _check_names(found: Filled, given: Mapping[str, Any]) -> None:
+    names = [*found.names, *_inner_names(found)]
+    for name in given:
+        if name not in names and not found.open:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else _listed(names)
+            raise Unfit(f"takes no argument {name!r}; {hint}")
+
+
+def _inner_names(found: Filled) -> list[str]:
+    inner = [value for value in found.values.values() if isinstance(value, Filled)]
+    return [name for each in inner for name in (*each.names, *_inner_names(each))]
+
+
+def _filled(target: Callable[..., Any], shape: Shape, given: Mapping[str, Any]) -> Filled:
+    signature = signature_of(target)
+    parameters = signature.parameters
+    own = {name: value for name, value in given.items() if name in parameters}
+    values = {**_by_width(parameters, shape, own), **_by_meaning(parameters, shape, own)}
+    has_width = any(_title(name) in WIDTHS for name in values)
+    inner = _configured(target, signature, shape, given, {**values, **own}, has_width)
+    if signature.open:
+        taken = {name for each in inner.values() for name in (*each.names, *_inner_names(each))}
+        own |= {name: value for name, value in given.items() if name not in own and name not in taken}
+        if not has_width and not inner and not own.keys() & {"d_model"}:
+            values, has_width = {"d_model": shape.d_model, **values}, True
+    layers = any(_title(name) == LAYERS or isinstance(values.get(name), list) for name in parameters)
+    named = values.keys()
+    changed = {name: v for name, v in values.items() if name not in parameters or not _same(parameters[name], v)}
+    ordered = {**changed, **inner, **own}
+    return Filled(
+        target,
+        {name: ordered[name] for name in [*parameters, *ordered] if name in ordered},
+        names=tuple(parameters),
+        layers=layers or any(each.layers for each in inner.values()),
+        plain="d_model" in named and ordered.keys() <= set(OWN) and not own,
+        takes_width=has_width or any(each.takes_width for each in inner.values()),
+        open=signature.open,
+    )
+
+
+def _title(name: str) -> str:
+    meaning = meaning_of(name)
+    return meaning.title if meaning is not None else ""
+
+
+def _same(parameter: Parameter, value: Any) -> bool:
+    """Whether a value is what the parameter has anyway."""
+    return type(parameter.default) is type(value) and bool(parameter.default == value)
+
+
+# By what names mean
+
+
+def _by_width(parameters: Mapping[str, Parameter], shape: Shape, own: Mapping[str, Any]) -> dict[str, Any]:
+    """The width for each parameter that is one, in a list where a layer's each is asked for."""
+    try:
+        names = widths.widths(parameters, own)
+    except widths.Ambiguous as error:
+        first, other, width = error.first, error.other, shape.d_model
+        raise Unfit(
+            f"can be read in two ways: {first}={width} with {other}={width}, or {first}={width} with {other} of a size "
+            "of its own",
+            {first: width},
+            f"say which by --model-arg {other}={width} or another number",
+        ) from None
+    beside_input = any(_title(name) == INPUT for name in [*names, *own])
+    return {
+        name: [shape.d_model] * shape.num_layers if is_list(parameters[name], beside_input) else shape.d_model
+        for name in names
+    }
+
+
+def _by_meaning(parameters: Mapping[str, Parameter], shape: Shape, own: Mapping[str, Any]) -> dict[str, Any]:
+    """Heads, length and the like for parameters that are known by their names, but for widths."""
+    named: dict[str, list[Parameter]] = {}
+    for parameter in parameters.values():
+        title = _title(parameter.name)
+        if title and title not in WIDTHS:
+            named.setdefault(title, []).append(parameter)
+    found: dict[str, Any] = {}
+    for group in named.values():
+        meaning = meaning_of(group[0].name)
+        assert meaning is not None
+        found |= {p.name: meaning.value(shape) for p in _chosen(meaning, group, shape) if p.name not in own}
+    return found
+
+
+def _chosen(meaning: Meaning, group: Sequence[Parameter], shape: Shape) -> list[Parameter]:
+    """Those of one meaning that are given a value: all that must be, or else the one of the most usual name."""
+    must = [p for p in group if wanted(p)]
+    if meaning.required_only:
+        return must
+    may = [p for p in group if not wanted(p) and _fits(meaning, p, meaning.value(shape))]
+    if meaning is DROPOUT:
+        return [*must, *may]
+    return must or sorted(may, key=lambda p: rank_of(p.name))[:1]
+
+
+def _fits(meaning: Meaning, parameter: Parameter, value: Any) -> bool:
+    """Whether a parameter with a default is of the kind that the value is of."""
+    default = parameter.default
+    if default is None:
+        return not meaning.unless_none or parameter.name == meaning.own
+    if isinstance(value, bool) or isinstance(default, bool):
+        return type(default) is type(value)
+    return isinstance(default, int | float)
+
+
+# Configuration objects
+
+
+def _configured(
+    target: Callable[..., Any],
+    signature: Signature,
+    shape: Shape,
+    given: Mapping[str, Any],
+    values: Mapping[str, Any],
+    has_width: bool,
+) -> dict[str, Filled]:
+    """What configuration objects are made with: those that must be given, and others where the width can be in them."""
+    found: dict[str, Filled] = {}
+    for name, parameter in signature.parameters.items():
+        must = required(parameter) or parameter.default is HANDED
+        if name in values or not (must or (not has_width and parameter.default is None)):
+            continue
+        try:
+            kind = configs.config_of(target, parameter)
+        except configs.Several as error:
+            kinds = " or ".join(kind.__name__ for kind in error.kinds)
+            raise Unfit(
+                f"takes {name}, which may be {kinds}", {}, "put the one that is meant into a function"
+            ) from None
+        if kind is not None and kind is not target:
+            mine = {each: value for each, value in given.items() if each not in signature.parameters}
+            found[name] = _filled(kind, shape, mine)
+    return {name: each for name, each in found.items() if each.takes_width or required(signature.parameters[name])}

@@ -1,0 +1,114 @@
+"""The layers of a target that anybody wrote: a class, a function, a module that is there already."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.isolation import keeping, seeds
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.foreign.arguments import OTHERWISE, Filled, Unfit, filled, name_of
+from rnn_vs_attn.models.foreign.naming import written
+from rnn_vs_attn.models.foreign.synonyms import meaning_of
+from rnn_vs_attn.models.spec import ModelSpec
+
+
+def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
+    """The modules that make up num_layers of it: one where it knows how many it has, else one a layer.
+
+    What they were built as is noted for the row, but where that is only what the program calls by these names itself.
+    UserError where it is not clear what the target is called with.
+    """
+    if isinstance(target, nn.Module):
+        return _copies(spec, target, shape.num_layers)
+    call = _call(spec, target, shape)
+    with keeping.kept(seeds.SEED_OF_WEIGHTS):
+        count = 1 if _has_all_layers(spec, target, shape, call) else shape.num_layers
+        layers = [_built(spec, call) for _ in range(count)]
+    for layer in layers:
+        if not isinstance(layer, nn.Module):
+            raise UserError(f"model {spec.name!r} builds a {type(layer).__name__}; it must be a torch.nn.Module")
+    if not call.plain:
+        keeping.NOTES.built_as(spec.name, str(call))
+    return layers
+
+
+def _copies(spec: ModelSpec, module: nn.Module, count: int) -> list[nn.Module]:
+    """A module that is there already, with its own weights, as often as there are layers."""
+    if spec.arguments:
+        raise UserError(
+            f"model {spec.name!r} is a {type(module).__name__} that is built already and takes no arguments; "
+            "give its class, or a function that returns it"
+        )
+    keeping.NOTES.built_as(spec.name, f"a copy of a {type(module).__name__} with its own weights, whatever the shape")
+    return [copy.deepcopy(module) for _ in range(count)]
+
+
+def _call(spec: ModelSpec, target: Callable[..., Any], shape: Shape) -> Filled:
+    try:
+        return filled(target, shape, spec.arguments)
+    except Unfit as error:
+        raise _refusal(spec, target, error) from None
+
+
+def _built(spec: ModelSpec, call: Filled) -> Any:
+    """One call. What a module of this program's own convention raises is left as it is: it costs its own case."""
+    try:
+        return call.make()
+    except Unfit as error:
+        raise _refusal(spec, call.target, error) from error
+    except (UserError, CaseFault, torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:
+        if call.plain:
+            raise
+        why = Unfit(f"cannot be built: {call} raises {first_line(error)}", call.values, OTHERWISE)
+        raise _refusal(spec, call.target, why) from error
+
+
+def _has_all_layers(spec: ModelSpec, target: Callable[..., Any], shape: Shape, call: Filled) -> bool:
+    """Whether what is built has num_layers layers: it is told how many, and where it says so by another name than the
+    program's own, or to a configuration object, one more has more parameters.
+    """
+    if not call.layers or shape.num_layers == 1 or call.plain:
+        return call.layers
+    fewer = _call(spec, target, replace(shape, num_layers=1))
+    sizes = [sum(p.numel() for p in _built(spec, each).parameters()) for each in (fewer, call)]
+    return sizes[0] != sizes[1]
+
+
+# Refusals
+
+
+def _refusal(spec: ModelSpec, target: Callable[..., Any], error: Unfit) -> UserError:
+    """What is wrong, what would help, and the lines that would work whatever the target is like."""
+    if not error.way:
+        return UserError(f"model {spec.name!r} {error.reason}")
+    name, path = name_of(target), spec.target.rpartition(":")[0]
+    given = ", ".join(part for part in (_as_of_layer(error.values, spec.arguments), written(spec.arguments)) if part)
+    line = f"def layer(d_model, num_heads): return {name}({given}{', ' * bool(given)}...)"
+    of_file = path.endswith(".py")
+    where = "in that file" if of_file else f"under 'from {path} import {name}' in a file layer.py"
+    take = f"--model {path if of_file else 'layer.py'}:layer"
+    return UserError(f"model {spec.name!r} {error.reason}; {error.way}, or write {line!r} {where} and give {take}")
+
+
+def _as_of_layer(values: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """Arguments as they stand in a function of d_model and num_heads."""
+    terms = {"d_model": "d_model", "num_heads": "num_heads", "head_dim": "d_model // num_heads"}
+    found = []
+    for name, value in values.items():
+        if name in given:
+            continue
+        meaning = meaning_of(name)
+        own = "d_model" if meaning is not None and "width" in meaning.title and not meaning.own else ""
+        own = own or (meaning.own if meaning is not None else "")
+        text = f"{name_of(value.target)}(...)" if isinstance(value, Filled) else terms.get(own, repr(value))
+        found.append(f"{name}={text}")
+    return ", ".join(found)
