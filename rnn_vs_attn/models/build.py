@@ -14,6 +14,7 @@ from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.foreign.building import layers_of
+from rnn_vs_attn.models.foreign.calling import fitted
 from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.mixer import Block, Stack, output_of
 from rnn_vs_attn.models.registry import BASELINE, find
@@ -30,7 +31,8 @@ def build(spec: ModelSpec, shape: Shape) -> nn.Module:
     """The module for `shape`; a class that takes no num_layers is stacked. UserError where d_model does not fit it."""
     target = load(spec)
     if spec.family == USER:
-        layers = layers_of(spec, target, shape)
+        made = layers_of(spec, target, shape)
+        layers = [fitted(layer, shape.d_model, causal=shape.causal, seq_len=shape.seq_len) for layer in made]
     else:
         offered = _accepted(target, shape)
         copies = 1 if "num_layers" in offered else shape.num_layers

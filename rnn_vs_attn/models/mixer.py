@@ -123,6 +123,14 @@ def has_state(module: nn.Module) -> bool:
     return _takes_state(module) or decodes(module)
 
 
+def refused_state(module: nn.Module) -> str:
+    """Why a state that a module offers is not used, "" where it offers none or has one that is."""
+    if isinstance(module, Stack):
+        return next(filter(None, map(refused_state, module)), "")
+    said: str = refused_state(module.mixer) if isinstance(module, Block) else getattr(module, "refused_state", "")
+    return said
+
+
 def _takes_state(module: nn.Module) -> bool:
     return "state" in inspect.signature(module.forward).parameters
 

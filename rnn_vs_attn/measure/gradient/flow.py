@@ -31,7 +31,7 @@ from rnn_vs_attn.measure.gradient.precision import look_at_few, refuse_fewer_dig
 from rnn_vs_attn.measure.gradient.standing import changed_by_a_call, held
 from rnn_vs_attn.measure.gradient.way import TRIED, Way, way
 from rnn_vs_attn.measure.gradient.whole import SENSITIVE, direct
-from rnn_vs_attn.models.mixer import has_state
+from rnn_vs_attn.models.mixer import has_state, refused_state
 
 _STATE_LIFTED = (
     "its state has fewer digits than float64; it is lifted to float64 here, where it carries on as its forward does"
@@ -105,8 +105,8 @@ def _of_held(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
 
 def _in_its_way(module: nn.Module, x: Tensor, cotangents: Tensor, at_once: int, random: bool) -> Flow:
     """In chunks where it has a state that carries its gradient, else in one piece, said where a state is not used."""
-    taken = way(module, x) if has_state(module) and not random else Way(None)
-    lifting = taken.reason != "" and state_of_few_digits(module, x[:, :1])
+    taken = way(module, x) if has_state(module) and not random else Way(None, refused_state(module))
+    lifting = has_state(module) and taken.reason != "" and state_of_few_digits(module, x[:, :1])
     with Lifting() if lifting else nullcontext():
         again = way(module, x) if lifting else taken
         if again.chunk is not None:

@@ -25,7 +25,7 @@ from rnn_vs_attn.measure.conduct.differences import differ, distance
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.decoder import Decoder, step
 from rnn_vs_attn.measure.timing import calls
-from rnn_vs_attn.models.mixer import advance, has_state, initial_state, output_of
+from rnn_vs_attn.models.mixer import advance, has_state, initial_state, output_of, refused_state
 from rnn_vs_attn.records.timing import Care
 
 LEAST_STEPS = 16
@@ -35,8 +35,8 @@ _NANO = 1e-9
 def check(module: nn.Module, x: Tensor) -> None:
     """CaseFault where a mixer cannot decode, or decodes another sequence than its forward computes of x (B, L, D)."""
     if not has_state(module):
-        reason = "it cannot decode: it has no initial_state(batch_size) and step(x_t, state), nor a forward(x, state)"
-        raise CaseFault("unsupported", reason)
+        lacks = "it has no initial_state(batch_size) and step(x_t, state), nor a forward(x, state)"
+        raise CaseFault("unsupported", f"it cannot decode: {refused_state(module) or lacks}")
     holdings = Holdings(module)
     with torch.no_grad():
         try:

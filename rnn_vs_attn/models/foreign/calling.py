@@ -1,0 +1,127 @@
+"""Anybody's layer as a map from (B, L, D) to (B, L, D): itself, or in a module around it that calls it its own way.
+
+It is tried on small inputs, on a copy in float64, in this order: which arguments (its signature says), which order of
+axes (the batch is the axis across which outputs are independent), whether a mask has to hide the future, and whether
+a state can be carried on. No package's name stands here; what is not found out is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnn_vs_attn.isolation.seeds import same_draws
+from rnn_vs_attn.models.foreign import batch_axis, causality, states, trial
+from rnn_vs_attn.models.foreign.call_arguments import parameters_of
+from rnn_vs_attn.models.foreign.companions import Kept
+from rnn_vs_attn.models.foreign.convention import Caller, Convention
+from rnn_vs_attn.models.foreign.states import Carried
+from rnn_vs_attn.models.mixer import SequenceMixer
+
+
+class Fitted(nn.Module):
+    """A layer called its own way. Its parameters have the names that they have in the layer.
+
+    called: the call, in words. refused_state: why a state that it offers is not used, "" where it offers none.
+    """
+
+    def __init__(self, module: nn.Module, convention: Convention, refused_state: str = "") -> None:
+        super().__init__()
+        self.module = module
+        self.convention = convention
+        self.refused_state = refused_state
+        self._kept = Kept()
+
+    @property
+    def called(self) -> str:
+        return str(self.convention)
+
+    def named_modules(self, memo: Any = None, prefix: str = "", remove_duplicate: bool = True) -> Iterator[Any]:
+        """The layer's parts under the names that they have in it."""
+        memo = set() if memo is None else memo
+        if self not in memo:
+            memo.add(self)
+            yield prefix, self
+            yield from self.module.named_modules(memo, prefix, remove_duplicate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        return self.convention.output(self.convention.result(self.module, x, self._kept, {}))
+
+
+class FittedWithState(Fitted, SequenceMixer):
+    """A layer whose state can be taken out of one call and given to the next."""
+
+    def __init__(self, module: nn.Module, convention: Convention, carried: Carried) -> None:
+        super().__init__(module, convention)
+        self.carried = carried
+
+    def initial_state(self, batch_size: int) -> Any:
+        """The layer's own, None where it makes one when it is given none."""
+        return self.carried.initial(self._caller(), batch_size)
+
+    def step(self, x_t: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """(B, D), state -> (B, D), state."""
+        y, state = self.carried.advance(self._caller(), x_t.unsqueeze(1), state)
+        return y.squeeze(1), state
+
+    def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """(B, C, D), state -> (B, C, D), state."""
+        return self.carried.advance(self._caller(), x, state)
+
+    def _caller(self) -> Caller:
+        return Caller(self.module, self.convention, self._kept)
+
+
+def fitted(
+    module: nn.Module,
+    d_model: int,
+    *,
+    causal: bool = True,
+    seq_len: int | None = None,
+    batch_first: bool | None = None,
+) -> nn.Module:
+    """The layer itself where it has this program's own conventions, else in a module around it that calls it.
+
+    seq_len: a length that it takes, beside small ones. batch_first: the order of its axes, where the user says
+    it. UserError where no way to call it is found, or its batch cannot be told from its sequence.
+    """
+    if has_own_conventions(module):
+        return module
+    with _trying():
+        probe = trial.copy_of(module)
+        caller, x = trial.called(probe, d_model, seq_len)
+        caller = batch_axis.settled(caller, x, batch_first)
+        if causal:
+            caller = causality.masked(caller, x)
+        carried, refused = states.found(caller, x)
+    if carried is not None:
+        return FittedWithState(module, caller.convention, carried)
+    return Fitted(module, caller.convention, refused)
+
+
+def has_own_conventions(module: nn.Module) -> bool:
+    """Whether a layer is made for this program: built with d_model, and its forward takes x, and a state at most.
+
+    Such a one is not tried: how it fails is for the row of its case.
+    """
+    if isinstance(module, SequenceMixer):
+        return True
+    forward = list(parameters_of(module.forward).values())
+    takes_x = bool(forward) and forward[0].kind in (forward[0].POSITIONAL_ONLY, forward[0].POSITIONAL_OR_KEYWORD)
+    return takes_x and {p.name for p in forward[1:]} <= {"state"} and "d_model" in parameters_of(type(module))
+
+
+@contextmanager
+def _trying() -> Iterator[None]:
+    with torch.no_grad(), same_draws():
+        yield
+
+
+def wrapped_call(module: nn.Module) -> str:
+    """How a layer is called, in words; "" where it is called on x as it is."""
+    return module.called if isinstance(module, Fitted) else ""

@@ -1,0 +1,46 @@
+"""A causal mask for a layer that sees the future and takes one: its form is found by what the outputs depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from rnn_vs_attn.models.foreign.call_arguments import optional, parameters_of
+from rnn_vs_attn.models.foreign.axes import looks_ahead, seen_by_last
+from rnn_vs_attn.models.foreign.companions import CAUSAL_MASKS, Companion, Constant
+from rnn_vs_attn.models.foreign.convention import Caller
+
+_FLAGS = ("is_causal", "causal")
+_MASKS = ("attn_mask", "attention_mask", "src_mask", "mask")
+
+
+def masked(caller: Caller, x: Tensor) -> Caller:
+    """The caller with a mask after which no output depends on later positions and the last on all that it did.
+
+    The caller itself where the layer looks at no later position, or takes no mask that does it.
+    """
+    if not looks_ahead(caller, x):
+        return caller
+    seen = seen_by_last(caller, x)
+    for beside in _masks(caller):
+        tried = caller.with_beside(**beside)
+        try:
+            if tried(x).isfinite().all() and not looks_ahead(tried, x) and seen_by_last(tried, x) == seen:
+                return tried
+        except Exception:  # it takes no mask of this form
+            continue
+    return caller
+
+
+def _masks(caller: Caller) -> Iterator[dict[str, Companion]]:
+    """What may make it causal: a flag, a mask with the flag beside it, a mask alone."""
+    parameters = parameters_of(caller.module.forward)
+    known = {name for name in parameters if name in optional(parameters) or name in caller.convention.arguments.beside}
+    flags: list[dict[str, Companion]] = [{name: Constant(True)} for name in _FLAGS if name in known]
+    yield from flags
+    for name in _MASKS:
+        if name in known:
+            for mask in CAUSAL_MASKS:
+                yield from ({name: mask, **flag} for flag in flags)
+                yield {name: mask}

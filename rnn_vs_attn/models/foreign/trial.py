@@ -1,0 +1,78 @@
+"""Calling a layer for the first time: on a copy, with each of the arguments that its signature allows in turn."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from rnn_vs_attn.errors import UserError, first_line
+from rnn_vs_attn.models.foreign import call_arguments, outputs, refusals
+from rnn_vs_attn.models.foreign.call_arguments import Arguments
+from rnn_vs_attn.models.foreign.companions import Kept
+from rnn_vs_attn.models.foreign.convention import Caller, Convention, Layout
+
+BATCH = 3  # as many as it takes to see what goes forward, backward or both ways over them
+LENGTHS = (8, 64, 256)  # a layer may refuse short ones
+_NOISE = 0.1  # of parameters that are all 0 in a new layer, as those of a gate, which would hide what it mixes
+
+
+def copy_of(module: nn.Module) -> nn.Module:
+    """A copy to be tried, outside of training, in which no parameter is all 0."""
+    made = copy.deepcopy(module).eval()
+    for parameter in made.parameters():
+        lazy = isinstance(parameter, nn.parameter.UninitializedParameter)
+        if not lazy and parameter.is_floating_point() and not parameter.any():
+            parameter.normal_(std=_NOISE)
+    return made
+
+
+def called(probe: nn.Module, d_model: int, seq_len: int | None) -> tuple[Caller, Tensor]:
+    """A caller that maps x to its shape, and that x (B, L, D): float64 where the layer takes it, else float32.
+
+    UserError where there is none.
+    """
+    for dtype in (torch.float64, torch.float32):
+        probe = probe.double() if dtype == torch.float64 else probe.float()
+        failures = refusals.Failures()
+        for length in _lengths(d_model, seq_len):
+            x = torch.randn(BATCH, length, d_model, dtype=dtype)
+            for layout, given in _ways(probe, d_model):
+                convention = _convention(probe, given, layout, x, failures)
+                if convention is not None:
+                    return Caller(probe, convention), x
+    raise refusals.uncallable(probe, d_model, failures)
+
+
+def _lengths(d_model: int, seq_len: int | None) -> Iterator[int]:
+    """Lengths that are neither the batch nor the width, so that axes are told apart; the layer's own last."""
+    yield from (length if length != d_model else 2 * length for length in LENGTHS)
+    if seq_len is not None and seq_len not in LENGTHS:
+        yield seq_len
+
+
+def _ways(probe: nn.Module, d_model: int) -> Iterator[tuple[Layout, Arguments]]:
+    for layout in Layout:
+        for given in call_arguments.attempts(probe, d_model):
+            yield layout, given
+
+
+def _convention(
+    probe: nn.Module, given: Arguments, layout: Layout, x: Tensor, failures: refusals.Failures
+) -> Convention | None:
+    convention = Convention(given, layout)
+    try:
+        result = convention.result(probe, x.clone(), Kept(), {})
+    except UserError:
+        raise
+    except Exception as error:
+        failures.raised(convention, first_line(error))
+        return None
+    try:
+        where = outputs.place(result, layout.exchanged(x).shape)
+    except LookupError:
+        failures.misshapen(convention, layout.exchanged(x), result)
+        return None
+    return Convention(given, layout, where)
