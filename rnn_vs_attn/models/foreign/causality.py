@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from rnn_vs_attn.models.foreign.call_arguments import optional, parameters_of
 from rnn_vs_attn.models.foreign.axes import looks_ahead, seen_by_last
+from rnn_vs_attn.models.foreign.call_arguments import optional, parameters_of
 from rnn_vs_attn.models.foreign.companions import CAUSAL_MASKS, Companion, Constant
 from rnn_vs_attn.models.foreign.convention import Caller
 
