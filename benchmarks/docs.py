@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from rnn_vs_attn.models.foreign import synonyms
 from rnn_vs_attn.records.folder import read_run
 from rnn_vs_attn.report import tables
 from rnn_vs_attn.run.cases import option_name
@@ -44,7 +45,7 @@ def blocks() -> dict[str, str]:
     found["scaling"] = found["scaling"].split("\nbatch_size ")[0]  # what follows has a row a case
     for suite in SUITES:
         found |= {f"{suite.name}-options": options(suite), f"{suite.name}-metrics": metrics(suite)}
-    found |= {"table": table(), "models": models(), "tree": f"```\n{tree()}\n```"}
+    found |= {"table": table(), "models": models(), "synonyms": synonyms.table(), "tree": f"```\n{tree()}\n```"}
     return {name: text.strip() for name, text in found.items()}
 
 

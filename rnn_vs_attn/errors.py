@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143  # exit codes
+OF_CODE = "\n    "  # begins each line of code below a sentence, which is printed as a line
 
 
 class Interrupted(BaseException):

@@ -9,7 +9,7 @@ from pathlib import Path
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import PairLimits
-from rnn_vs_attn.run.options import PLACE, ShownOptions, force_option, memory_option
+from rnn_vs_attn.run.options import PLACE, ModelOptions, ShownOptions, force_option, memory_option
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.case import argument, option
 
@@ -106,5 +106,5 @@ class PairOptions:
 
 
 @dataclass(frozen=True)
-class AbOptions(ShownOptions, PairOptions, VersionOptions):  # the fields of the last come first
+class AbOptions(ModelOptions, ShownOptions, PairOptions, VersionOptions):  # the fields of the last come first
     """All of them, beside the axes of a case."""

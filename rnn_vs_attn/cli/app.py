@@ -14,7 +14,7 @@ from rnn_vs_attn.cli.compare import ab_command, compare_command, export_command
 from rnn_vs_attn.cli.doctor import doctor_command
 from rnn_vs_attn.cli.models import models_command
 from rnn_vs_attn.cli.suites import command_of, command_of_all
-from rnn_vs_attn.errors import DONE, INTERRUPTED, TERMINATED, WRONG_CALL, Interrupted, UserError, first_line
+from rnn_vs_attn.errors import DONE, INTERRUPTED, OF_CODE, TERMINATED, WRONG_CALL, Interrupted, UserError, first_line
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.text import streams
 
@@ -79,7 +79,9 @@ def _fail(sentence: str, debug: bool) -> NoReturn:
 
         for line in traceback.format_exc().splitlines():
             streams.say(line)
-    streams.say(f"error: {sentence}")
+    sentence, *lines = sentence.split(OF_CODE)
+    for line in (f"error: {sentence}", *(f"    {line}" for line in lines)):
+        streams.say(line)
     _exit(WRONG_CALL)
 
 

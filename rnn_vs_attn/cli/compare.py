@@ -36,7 +36,9 @@ def _ab(call: Call[AbOptions]) -> int:
         if not call.options.aa:
             raise UserError("--model is missing: name what to compare, such as --model mypackage.layers:MyMixer")
         words = {**words, "model": ["lstm,attention"]}
-    return run(cases.parse(SUITE, words), call.options)
+    axes = cases.parse(SUITE, words)
+    axes["model"] = cases.with_model_arguments(axes["model"], call.options.model_arg)
+    return run(axes, call.options)
 
 
 ab_command = command(_ab, AbOptions, SUITE.axes.case, defaults={"model": "", "seq_len": "128,512", "threads": "1"})

@@ -12,13 +12,14 @@ from rnn_vs_attn import units
 from rnn_vs_attn.ab.options import SUITE
 from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.costs import Shape, default_kv_heads
+from rnn_vs_attn.models.foreign.naming import names_in
 from rnn_vs_attn.models.registry import BUILT_IN, find, plug_ins
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
-from rnn_vs_attn.models.spec import ENCODER, LANGUAGE, Complexity, ModelSpec
+from rnn_vs_attn.models.spec import ENCODER, LANGUAGE, PATTERN, Complexity, ModelSpec
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
-from rnn_vs_attn.run.cases import check_heads
+from rnn_vs_attn.run.cases import check_heads, with_model_arguments
 from rnn_vs_attn.suites import takers
 from rnn_vs_attn.text.streams import print_json
 from rnn_vs_attn.worker.pool import ask_once
@@ -30,6 +31,7 @@ _GROWTHS = tuple(field.name for field in dataclasses.fields(Complexity))
 
 def models_command(
     model: Annotated[list[str] | None, typer.Option(help="Only these; your own by import path.")] = None,
+    model_arg: Annotated[list[str] | None, typer.Option(help="NAME=VALUE or MODEL:NAME=VALUE, as for bench.")] = None,
     seq_len: Annotated[int, typer.Option(min=1)] = 512,
     batch_size: Annotated[int, typer.Option(min=1)] = 1,
     d_model: Annotated[int, typer.Option(min=1)] = 128,
@@ -39,8 +41,8 @@ def models_command(
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
     """What can be measured and by which commands: family, parameters, FLOPs, complexity, decoding, source."""
-    shape = Shape(batch_size, seq_len, d_model, num_heads, num_layers)
-    names = [name.strip() for text in model or [] for name in text.split(",") if name.strip()]
+    shape = Shape(batch_size, seq_len, d_model, num_heads, num_layers, num_kv_heads=default_kv_heads(num_heads))
+    names = with_model_arguments([name for text in model or [] for name in names_in(text)], model_arg or [])
     every = [*BUILT_IN, *(find(point.name) for point in plug_ins())]
     specs = [find(name) for name in names] if names else every
     check_heads({"model": [s.name for s in specs], "d_model": [d_model], "num_heads": [num_heads]})
@@ -149,7 +151,7 @@ def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
 
 def _written(name: str, value: Any, family: str) -> str:
     if value is None:
-        return "–" if family in (LANGUAGE, ENCODER) else "unknown"
+        return "–" if family in (LANGUAGE, ENCODER, PATTERN) else "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name == "commands":

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import typer
 
+from rnn_vs_attn.cli.patterns import PARAMETER, PATTERN, with_patterns
 from rnn_vs_attn.run.cases import Words, default_words, option_name
-from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.case import Case, LayerCase
 
 Options = TypeVar("Options")
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
@@ -42,15 +43,19 @@ def command(
     """
     of_case = [f for f in _fields(case) if axes is None or f.name in axes] if case else []
     other = defaults or {}
+    of_layers = case is not None and issubclass(case, LayerCase)
 
     def called(ctx: typer.Context, **given: Any) -> int | None:
-        words = {field.name: given[field.name] for field in of_case}
+        words: Words = {field.name: given[field.name] for field in of_case}
         names = [name for name in given if _is_typed(ctx, name)]
+        if of_layers:
+            words = with_patterns(words, given[PATTERN], "model" in names)
         return run(Call(words, _made(options, given), names, ctx.invoked_subcommand))
 
     parameters = [
         inspect.Parameter("ctx", _KEYWORD, annotation=typer.Context),
         *(_of_case(field, other.get(field.name)) for field in of_case),
+        *[PARAMETER] * of_layers,
         *_of_options(options, other),
     ]
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -97,10 +102,16 @@ def _of_option(field: Field[Any], kind: Any, instead: Any) -> inspect.Parameter:
         return _parameter(field, kind, typer.Argument(help=meta["help"], show_default=meta["shown"]), field.default)
     default = field.default if instead is None else instead
     if isinstance(default, tuple):
-        kind, default = list[str], [",".join(default)]
+        kind, default = list[str], [",".join(default)] * bool(default)
     elif meta["parse"]:
         kind, default = (str | None, None) if default is None else (str, meta["typed"] or str(default))
-    shown = default[0] if isinstance(default, list) else meta["shown"] if instead is None and meta["shown"] else True
+    shown = (
+        (default or [False])[0]
+        if isinstance(default, list)
+        else meta["shown"]
+        if instead is None and meta["shown"]
+        else True
+    )
     info = typer.Option(
         meta["flag"] or option_name(field.name),
         help=meta["help"],
@@ -126,8 +137,10 @@ def _made(options: type[Options], given: Mapping[str, Any]) -> Options:
 
 def _value(field: Field[Any], given: Any) -> Any:
     parse = field.metadata.get("parse")
-    if parse is None or given is None:
-        return given
+    if given is None:
+        return None
+    if parse is None:
+        return tuple(given) if isinstance(field.default, tuple) else given
     if isinstance(field.default, tuple):
         words = [word.strip() for text in given for word in text.split(",") if word.strip()]
         return tuple(dict.fromkeys(parse(word) for word in words)) or field.default

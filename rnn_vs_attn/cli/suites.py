@@ -9,7 +9,8 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.run import cases, group
 from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.run.command import resume, start
-from rnn_vs_attn.run.options import CallOptions, GroupOptions, RunOptions, UntimedOptions
+from rnn_vs_attn.run.options import CallOptions, GroupOptions, OwnModelsOptions, RunOptions, UntimedOptions
+from rnn_vs_attn.suites import takers
 from rnn_vs_attn.suites.suite import Suite
 
 _WITH_RESUME = ("resume", "retry", "as_json", "quiet", "debug")
@@ -28,12 +29,16 @@ def command_of(suite: Suite) -> Callable[..., int | None]:
             return resume(suite, options)
         if options.retry:
             raise UserError("--retry goes with --resume FOLDER: it measures the failed cases of that run again")
-        return start(suite, cases.parse(suite, call.words), options)
+        axes = cases.parse(suite, call.words)
+        axes["model"] = cases.with_model_arguments(axes["model"], options.model_arg)
+        return start(suite, axes, options)
 
     return command(run, _options_of(suite), suite.axes.case, defaults=suite.axes.run_defaults)
 
 
 def _options_of(suite: Suite) -> type[RunOptions]:
+    if takers.models_of(suite):
+        return OwnModelsOptions
     return RunOptions if suite.rounds.passes else CallOptions if suite.timed else UntimedOptions
 
 

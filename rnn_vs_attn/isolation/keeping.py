@@ -28,11 +28,16 @@ class Notes:
     def __init__(self) -> None:
         self.spoilt = False
         self._changes: dict[str, Change] = {}
-        self._built: dict[str, str] = {}
+        self._built: list[tuple[int, str]] = []
 
-    def built_as(self, model: str, text: str) -> None:
-        """Remember how a model was built last, in one line of Python or in words."""
-        self._built[model] = text
+    def built_as(self, text: str, seq_len: int) -> None:
+        """Remember how a module was built for a length, in one line of Python or in words."""
+        self._built.append((seq_len, text))
+
+    def built(self, seq_len: int | None = None) -> list[str]:
+        """How the last module was built, of those for a length where there are any; [] where none was."""
+        of_length = [text for length, text in self._built if length == seq_len] or [text for _, text in self._built]
+        return [f"built as {text}" for text in of_length[-1:]]
 
     def add(self, changes: Sequence[Change]) -> None:
         self.spoilt = self.spoilt or not all(change.back for change in changes)
@@ -40,20 +45,20 @@ class Notes:
             if change.setting.told and change.text:
                 self._changes.setdefault(change.text, change)
 
-    def tell(self) -> list[str]:
-        """How models were built, and at most one sentence on what was put back, one on what cannot be; they are
-        forgotten then.
+    def tell(self, seq_len: int | None = None) -> list[str]:
+        """How a module was built for a length, and at most one sentence on what was put back, one on what cannot be;
+        they are forgotten then.
         """
         back = [text for text, change in self._changes.items() if change.back]
         lost = [text for text, change in self._changes.items() if not change.back]
-        found = [f"built as {text}" for text in self._built.values()]
+        found = self.built(seq_len)
         if back:
             several = len(back) > 1 or ", " in back[0]
             found.append(f"it changed {'; '.join(back)}, which {'were' if several else 'was'} put back")
         if lost:
             ending = "which cannot be put back: the cases after it are measured in another process"
             found.append(f"it changed {'; '.join(lost)}, {ending}")
-        self._changes, self._built = {}, {}
+        self._changes, self._built = {}, []
         return found
 
 

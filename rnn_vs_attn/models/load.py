@@ -97,7 +97,7 @@ def _parts(spec: ModelSpec) -> tuple[str, str]:
     if not path:
         way = "not package.module:Class"
         raise UserError(f"model {spec.name!r} names no class: its entry point is {spec.target!r}, {way}")
-    return (str((_started_in[-1] / path).resolve()) if path.endswith(".py") else path), attribute
+    return (str(from_start(path)) if path.endswith(".py") else path), attribute
 
 
 _started_in = [Path()]
@@ -106,6 +106,11 @@ _started_in = [Path()]
 def start_in(folder: Path) -> None:
     """From now on names of files are read from this folder, wherever a module changes to."""
     _started_in.append(folder)
+
+
+def from_start(path: str) -> Path:
+    """A file or folder by the name that it has in the folder that was started in."""
+    return (_started_in[-1] / path).resolve()
 
 
 def _missing(spec: ModelSpec, path: str) -> str:

@@ -6,17 +6,22 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from rnn_vs_attn.errors import UserError, unknown
+from rnn_vs_attn.models import configured
 from rnn_vs_attn.models.catalogue.attention import ATTENTIONS
 from rnn_vs_attn.models.catalogue.convolution import CONVOLUTIONS
+from rnn_vs_attn.models.catalogue.delta_rule import DELTA_RULES
 from rnn_vs_attn.models.catalogue.language import ENCODERS, LANGUAGE_MODELS
+from rnn_vs_attn.models.catalogue.linear_attention import LINEAR_ATTENTIONS
 from rnn_vs_attn.models.catalogue.recurrence import RECURRENCES
+from rnn_vs_attn.models.catalogue.state_space import STATE_SPACES
 from rnn_vs_attn.models.foreign.naming import split
-from rnn_vs_attn.models.spec import USER, ModelSpec
+from rnn_vs_attn.models.pattern import pattern
+from rnn_vs_attn.models.spec import CONFIGURED, USER, ModelSpec
 from rnn_vs_attn.text.safe import encodable
 
 ENTRY_POINTS = "rnn_vs_attn.models"
 
-MODELS = (*RECURRENCES, *CONVOLUTIONS, *ATTENTIONS)  # layers
+MODELS = (*RECURRENCES, *STATE_SPACES, *LINEAR_ATTENTIONS, *DELTA_RULES, *CONVOLUTIONS, *ATTENTIONS)  # layers
 BASELINE = next(spec.name for spec in MODELS if spec.traits.baseline)  # of layers
 PYTHON_LOOPS = tuple(spec for spec in MODELS if spec.traits.loop_of)
 LANGUAGE_BASELINE = next(spec.name for spec in LANGUAGE_MODELS if spec.traits.baseline)
@@ -24,7 +29,9 @@ BUILT_IN = (*MODELS, *LANGUAGE_MODELS, *ENCODERS)
 
 
 def find(name: str) -> ModelSpec:
-    """The model of that name: built in, an entry point, or an import path. UserError where it is none of them."""
+    """The model of that name: built in, an entry point, a pattern of layers, an import path, or a configuration of
+    transformers (hf:...). UserError where it is none of them.
+    """
     if encodable(name) != name:
         way = "use a locale of UTF-8, such as LC_ALL=C.UTF-8"
         raise UserError(f"model {name!r} has letters that are none in the encoding of this terminal; {way}")
@@ -32,7 +39,7 @@ def find(name: str) -> ModelSpec:
     spec = _named(path)
     if not arguments:
         return spec
-    if spec.family != USER:
+    if spec.family not in (USER, CONFIGURED):
         raise UserError(f"model {path!r} is built in and takes no arguments, so {name!r} is none; leave them out")
     return replace(spec, name=name)
 
@@ -44,6 +51,11 @@ def _named(name: str) -> ModelSpec:
     for point in plug_ins():
         if point.name == name:
             return ModelSpec(name, USER, point.value, _distribution(point))
+    if name.startswith(configured.PREFIX):
+        return configured.spec_of(name)
+    stack = pattern(name, MODELS, _names())
+    if stack is not None:
+        return stack
     if ":" in name:
         module, _, attribute = name.rpartition(":")
         if not module or not attribute.isidentifier():
@@ -51,8 +63,11 @@ def _named(name: str) -> ModelSpec:
                 f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName"
             )
         return ModelSpec(name, USER, name, "your own module")
-    names = [spec.name for spec in BUILT_IN] + [point.name for point in plug_ins()]
-    raise unknown("model", name, names, "rnn-vs-attn models lists all; your own is package.module:ClassName")
+    raise unknown("model", name, _names(), "rnn-vs-attn models lists all; your own is package.module:ClassName")
+
+
+def _names() -> list[str]:
+    return [spec.name for spec in BUILT_IN] + [point.name for point in plug_ins()]
 
 
 def plug_ins() -> list[EntryPoint]:

@@ -143,7 +143,8 @@ def unvaried(records: Sequence[Record]) -> tuple[str, ...]:
 
 def named(axes: Axes, *leave_out: str) -> str:
     """The model, with the settings that tell its curves apart."""
-    shown = [f"{name} {value}" for name, value in axes.items() if name in SETTINGS and name not in leave_out]
+    told = {n: value for n, value in axes.items() if n in SETTINGS and n not in leave_out and value is not None}
+    shown = [f"{name} {value}" for name, value in told.items()]
     return f"{axes['model']} ({', '.join(shown)})" if shown else str(axes["model"])
 
 
@@ -159,7 +160,7 @@ def series(records: Iterable[Record], dashed: Collection[str] = ()) -> list[Seri
 def _label(axes: Axes, found: dict[Group, list[Record]]) -> str:
     """The model, and every axis in which the curves of this figure differ."""
     varying = [n for n in axes if n != "model" and len({dict(g)[n] for g in found}) > 1]
-    return " ".join([str(axes["model"]), *(f"{n} {axes[n]}" for n in varying)])
+    return " ".join([str(axes["model"]), *(f"{n} {axes[n]}" for n in varying if axes[n] is not None)])
 
 
 def _line(label: str, curve: Sequence[Record], dashed: bool) -> Series:

@@ -126,13 +126,14 @@ def build(
     shown = [c for c in owed if not (narrow and c.spare)]
     notes = _Notes()
     cells = [
-        [str(row.axes[name]) for name in varying] + [_cell(row, column, precision, notes) for column in shown]
+        ["–" if row.axes[name] is None else str(row.axes[name]) for name in varying]
+        + [_cell(row, column, precision, notes) for column in shown]
         for row in rows
     ]
     for row, cell in zip(rows, cells, strict=True):
         cell[0] += notes.marks(row)
     fixed = {name: rows[0].axes[name] for name in told if name not in varying} if rows else {}
-    caption = ", ".join(f"{name} {value}" for name, value in fixed.items())
+    caption = ", ".join(f"{name} {value}" for name, value in fixed.items() if value is not None)
     notes.left_out([c.title for c in owed if c not in shown])
     return Table(caption, varying + [c.title for c in shown], cells, notes.lines, heads=len(varying))
 
@@ -141,7 +142,10 @@ def build_pivot(records: Sequence[Record], case_axes: Sequence[str], pivot: Pivo
     """One metric over one added axis, 0 upwards and then what is below it; cases side by side."""
     rows = [row for row in rows_of(records, case_axes) if row.owes(pivot.metric)]
     varying = [n for n in case_axes if n != "model" and len({row.axes[n] for row in rows}) > 1]
-    labels = [" ".join([str(row.axes["model"]), *(f"{n} {row.axes[n]}" for n in varying)]) for row in rows]
+    labels = [
+        " ".join([str(row.axes["model"]), *(f"{n} {row.axes[n]}" for n in varying if row.axes[n] is not None)])
+        for row in rows
+    ]
     values = {r.axes[pivot.axis] for r in records if r.metric == pivot.metric and pivot.axis in r.axes}
     ordered = sorted((float(v) for v in values if isinstance(v, int | float)), key=lambda v: (v < 0, abs(v)))
     cells = [

@@ -13,7 +13,7 @@ from rnn_vs_attn.errors import DONE, UNFINISHED_CASES, CaseFault, Interrupted, U
 from rnn_vs_attn.limits import LOOKS, Limits
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import USER
+from rnn_vs_attn.models.spec import CONFIGURED, USER
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun
 from rnn_vs_attn.records.types import Run
@@ -43,11 +43,12 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
     if options.output is not None and not options.dry_run:
         check_folder(options.output)
     with Workers(suite.timed, options.debug, axes["threads"]) as workers:
-        facts = _probe(suite, axes, limits, workers)
+        facts, built_as = _probe(suite, axes, limits, workers)
         suite.axes.check(axes)
         cases = cases_of(suite, axes)
         looked = estimates(workers.asked, suite, cases, limits)
-        planned = Planned(suite, cases, limits, looked, Schedule.of(looked, limits, started, workers.start_up))
+        schedule = Schedule.of(looked, limits, started, workers.start_up)
+        planned = Planned(suite, cases, limits, looked, schedule, built_as=built_as)
         if not part.after_others:
             _check_starts(planned, workers.start_up)
         if options.dry_run:
@@ -90,7 +91,7 @@ def resume(suite: Suite, options: RunOptions) -> int:
     looked: dict[Case, Look] = {}
     with Workers(suite.timed, options.debug, stored.axes["threads"]) as workers:
         if head.status != "complete":
-            facts = _probe(suite, dict(stored.axes), limits, workers)
+            facts, _ = _probe(suite, dict(stored.axes), limits, workers)
             here = environment.hard_keys(environment.describe(facts, anonymous=False))
             if here != environment.hard_keys(head.environment):
                 raise UserError(
@@ -105,26 +106,31 @@ def resume(suite: Suite, options: RunOptions) -> int:
 # The machine
 
 
-def _probe(suite: Suite, axes: AxisValues, limits: Limits, workers: Workers) -> dict[str, Any]:
-    """What torch says of this machine; resolves device `auto` in `axes`. UserError for what the user can mend.
+def _probe(
+    suite: Suite, axes: AxisValues, limits: Limits, workers: Workers
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """What torch says of this machine, and models of the user's with how they are built where that has to be said;
+    resolves device `auto` in `axes`. UserError for what the user can mend.
 
     A module that crashes or hangs here is left to its own case, which records it.
     """
     facts = workers.ask_twice(ReadEnvironment(), limits.timeout).facts
     ask = partial(workers.ask_twice, timeout=limits.timeout)
     axes["device"] = devices(axes["device"], axes["dtype"], ask)
+    built: list[tuple[str, str]] = []
     for case in _users_modules(suite, axes):
         try:
-            workers.asked().ask(Check(About.of(suite, case, limits.max_memory)), limits.timeout)
+            told = workers.asked().ask(Check(About.of(suite, case, limits.max_memory)), limits.timeout)
+            built += [(case.model, text) for text in told.warnings]
         except CaseFault as fault:
             if fault.status == "failed" and len(axes["model"]) == 1:
                 raise UserError(f"model {case.model!r} cannot be measured: {fault.reason}") from None
-    return facts
+    return facts, built
 
 
 def _users_modules(suite: Suite, axes: AxisValues) -> list[Case]:
     """One case of each of the user's own modules and each width, at the shortest length."""
-    names = [name for name in axes["model"] if find(name).family == USER]
+    names = [name for name in axes["model"] if find(name).family in (USER, CONFIGURED)]
     least = least_cases(suite, axes, model=names, d_model=axes["d_model"])
     return [case for case in least if not suite.only_counts(case)]
 

@@ -27,10 +27,14 @@ def tell(planned: Planned, as_json: bool) -> None:
     totals = [min(schedule.total(now, count, timed, counted), limits.max_seconds) for count in rounds]
     if as_json:
         listed = [axes_of(c) | {"seconds_a_round": seconds.get(c), "left_out": c in surplus} for c in cases]
-        print_json({"cases": listed, "seconds_a_round": sum(seconds.values()), "seconds": totals})
+        document = {"cases": listed, "seconds_a_round": sum(seconds.values()), "seconds": totals}
+        built_as = [{"model": model, "text": text} for model, text in planned.built_as]
+        print_json(document | {"built_as": built_as})
         return
     for case in timed:
         _tell_case(case, units.duration(seconds[case]) if case in planned.looked else "unknown")
+    for model, text in planned.built_as:
+        show(f"{model}: {text}")
     if surplus:
         show(said_of_left_out(surplus, limits.to_ask(schedule.needed(0, now, cases))))
     if counted:

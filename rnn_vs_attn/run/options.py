@@ -48,6 +48,22 @@ def force_option() -> Any:
     return option(False, "Allow more threads than usable cores.", panel=EFFORT)
 
 
+def model_arguments_option() -> Any:
+    """The option --model-arg."""
+    help = (
+        "NAME=VALUE, which your own layer or a package's is built with beside the shape; MODEL:NAME=VALUE for one of "
+        "several. Other values of one NAME make a model each."
+    )
+    return option((), help)
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """What models are, beside their names."""
+
+    model_arg: tuple[str, ...] = model_arguments_option()
+
+
 @dataclass(frozen=True)
 class EffortOptions:
     """How long a run may take, and how precise it has to be."""
@@ -126,7 +142,7 @@ class ShownOptions:
 
 
 @dataclass(frozen=True)
-class RunOptions(ShownOptions, PlaceOptions, EffortOptions):  # the fields of the last come first
+class RunOptions(ModelOptions, ShownOptions, PlaceOptions, EffortOptions):  # the fields of the last come first
     """The options of a suite that is timed in blocks."""
 
 
@@ -138,6 +154,13 @@ class CallOptions(RunOptions):
     block_seconds: float = fixed(_BUDGET.block)
     min_blocks: int = fixed(_BUDGET.min_blocks)
     case_seconds: float = fixed(_BUDGET.case)
+
+
+@dataclass(frozen=True)
+class OwnModelsOptions(CallOptions):
+    """Those of a suite that leaves no choice of model."""
+
+    model_arg: tuple[str, ...] = fixed(())
 
 
 @dataclass(frozen=True)
@@ -155,7 +178,7 @@ class UntimedOptions(CallOptions):
 
 
 @dataclass(frozen=True)
-class GroupOptions(CallOptions):
+class GroupOptions(OwnModelsOptions):
     """Those of several suites under one command: max_seconds and output are of all of them."""
 
     rounds: int = option(2, "Rounds of each; below 6 there are no intervals.", minimum=1, panel=EFFORT)

@@ -17,7 +17,7 @@ class Planned:
     """The cases of a run, within which limits, and what is known of them before it goes on.
 
     looked: what a look at each case said of its cost; schedule: how that fits into the time; lines: the samples of an
-    interrupted run.
+    interrupted run; built_as: models and how they are built, where that has to be said.
     """
 
     suite: Suite
@@ -26,3 +26,4 @@ class Planned:
     looked: Mapping[Case, Look]
     schedule: Schedule
     lines: Sequence[SampleLine] = ()
+    built_as: Sequence[tuple[str, str]] = ()

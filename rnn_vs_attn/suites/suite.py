@@ -49,6 +49,7 @@ class CaseAxes:
     check: UserError where the values that were given for the axes exclude each other.
     select: which cases of the product of all axes are measured, and what stands beside them.
     language_models: whether it takes models of token ids.
+    configured: whether it takes models of transformers, by their configurations.
     needs_state: whether it takes only what carries a state from token to token.
     run_defaults: options of a run whose defaults are others here.
     """
@@ -62,6 +63,7 @@ class CaseAxes:
     check: Callable[[Mapping[str, Sequence[Any]]], None] = lambda values: None
     select: Callable[[list[Any]], list[Any]] = lambda cases: cases
     language_models: bool = False
+    configured: bool = False
     needs_state: bool = False
     run_defaults: Mapping[str, Any] = field(default_factory=dict)
 

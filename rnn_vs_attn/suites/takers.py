@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from rnn_vs_attn.models.spec import ENCODER, LANGUAGE, ModelSpec
+from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, ModelSpec
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
 
@@ -42,4 +42,6 @@ def _reason(suite: Suite, spec: ModelSpec) -> str:
         return f"{spec.name} takes token ids and predicts none"
     if spec.family == LANGUAGE and not suite.axes.language_models:
         return f"{spec.name} is a language model, from token ids to logits, and {suite.name} measures layers"
+    if spec.family == CONFIGURED and not suite.axes.configured:
+        return f"{spec.name} takes token ids, and {suite.name} measures layers"
     return ""

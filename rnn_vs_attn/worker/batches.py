@@ -10,8 +10,9 @@ from rnn_vs_attn.measure.conduct import batch_independence
 from rnn_vs_attn.measure.conduct.batch_independence import Batch
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.language import transformers_models
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import ENCODER, LANGUAGE
+from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE
 from rnn_vs_attn.suites.case import Case
 
 
@@ -20,6 +21,7 @@ class Batches:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, Shape], Batch] = {}
+        self._of_tokens: dict[str, Batch] = {}
 
     def of(self, model: str, shape: Shape, module: nn.Module | None = None) -> Batch:
         """How a model of that shape treats a batch. module: the model, where it is built."""
@@ -29,10 +31,18 @@ class Batches:
             self._found[key] = batch_independence.of(made.eval(), shape.batch_size, shape.seq_len, shape.d_model)
         return self._found[key]
 
+    def of_configured(self, model: str) -> Batch:
+        """How a model of transformers does, asked of token ids."""
+        if model not in self._of_tokens:
+            made = transformers_models.build(model).eval()
+            self._of_tokens[model] = batch_independence.of_ids(made, made.vocab_size, batch_independence.LENGTHS[0])
+        return self._of_tokens[model]
+
     def of_case(self, case: Case, first: bool) -> Batch:
         """How the layer of a case treats a batch, in its first round. CaseFault where it runs over it."""
         if not first or find(case.model).family in (LANGUAGE, ENCODER):  # of token ids: their suites ask
             return Batch()
-        found = self.of(case.model, case.shape)
+        configured = find(case.model).family == CONFIGURED
+        found = self.of_configured(case.model) if configured else self.of(case.model, case.shape)
         found.refuse()
         return found

@@ -55,11 +55,6 @@ class About:
 
 
 @dataclass(frozen=True)
-class Done:
-    """Nothing to say."""
-
-
-@dataclass(frozen=True)
 class Facts:
     """What torch says of itself and its devices, and which Python this is, by name."""
 
@@ -88,11 +83,14 @@ class Origin:
 
 @dataclass(frozen=True)
 class Description:
-    """Of a model at a shape. train_flops: of a training pass, None where they cannot be counted."""
+    """Of a model at a shape. train_flops: of a training pass, None where they cannot be counted; note: how it was
+    built, where that has to be said.
+    """
 
     num_params: int
     train_flops: int | None
     decodes: bool
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -144,8 +142,11 @@ class FindOrigin(Request[Origin]):
 
 
 @dataclass(frozen=True)
-class Check(Request[Done]):
-    """Import, build and call a user's module at this case's shape. UserError where it does not fit."""
+class Check(Request[Warnings]):
+    """Import, build and call a user's module at this case's shape: how it was built, where that has to be said.
+
+    UserError where it does not fit.
+    """
 
     about: About
 

@@ -10,19 +10,23 @@ from pathlib import Path
 import torch
 
 from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.isolation import keeping
 from rnn_vs_attn.isolation.threads import THREADS
 from rnn_vs_attn.machine import environment, processors
 from rnn_vs_attn.measure import device, machine_peak, memory
 from rnn_vs_attn.models import build, load
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.language import transformers_models
 from rnn_vs_attn.models.mixer import has_state
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import CONFIGURED
+from rnn_vs_attn.suites import configured_passes
 from rnn_vs_attn.suites.layer_passes import train_flops
 from rnn_vs_attn.worker import protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import case_of
 from rnn_vs_attn.worker.measurements import MEASUREMENTS
-from rnn_vs_attn.worker.protocol import Description, Device, Done, Facts, Origin, Samples
+from rnn_vs_attn.worker.protocol import Description, Device, Facts, Origin, Samples, Warnings
 from rnn_vs_attn.worker.sandbox import Sandbox
 
 
@@ -59,19 +63,32 @@ class Questions:
     def describe(self, request: protocol.Describe) -> Description:
         spec = find(request.model)
         with self._sandbox.visit(request.model):
+            if spec.family == CONFIGURED:
+                return self._described(request)
             module = build.build(spec, request.shape)
             flops = train_flops(spec, request.shape)
-            return Description(build.count_parameters(module), flops, has_state(module))
+            note = "; ".join(keeping.NOTES.built())
+            return Description(build.count_parameters(module), flops, has_state(module), note)
 
-    def check(self, request: protocol.Check) -> Done:
+    def _described(self, request: protocol.Describe) -> Description:
+        """A model of transformers; its FLOPs where it takes so many positions."""
+        module, flops = configured_passes.describe(request.model, request.shape.batch_size, request.shape.seq_len)
+        train = None if flops is None else flops.train
+        note = "; ".join(keeping.NOTES.built())
+        return Description(build.count_parameters(module), train, module.decodes, note)
+
+    def check(self, request: protocol.Check) -> Warnings:
         case, limit = case_of(request.about), request.about.max_memory
         memory.limit(limit if limit is not None else environment.available_memory())
         with self._sandbox.visit(case.model):
-            self._try(case.model, dataclasses.replace(case.shape, batch_size=2))
+            if find(case.model).family == CONFIGURED:
+                transformers_models.on_paper(case.model)
+            else:
+                self._try(case.model, dataclasses.replace(case.shape, batch_size=2))
             probe = MEASUREMENTS[request.about.suite].probe
             if probe is not None:
                 probe(case)
-        return Done()
+            return Warnings(tuple(keeping.NOTES.built(case.seq_len)))
 
     def _try(self, name: str, shape: Shape) -> None:
         """What the module raises itself when it is called is left to its case's record.

@@ -18,8 +18,9 @@ from rnn_vs_attn.measure.conduct.batch_independence import Batch
 from rnn_vs_attn.measure.timing.clock import Clock
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models import load
+from rnn_vs_attn.models.language.transformers_configs import library
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import USER
+from rnn_vs_attn.models.spec import CONFIGURED, USER
 from rnn_vs_attn.suites.case import ITEMSIZE, Case
 from rnn_vs_attn.units import size
 from rnn_vs_attn.worker.readings import Readings
@@ -66,8 +67,11 @@ class Sandbox:
             memory.limit(self._max_memory)
 
     def leave(self) -> list[str]:
-        """End with a case, if there is one: nothing of it stays. What its module changed, for its row."""
+        """End with a case, if there is one: nothing of it stays. How its module was built, and what it changed, for
+        its row.
+        """
         processors.let_go()
+        seq_len = self.case.seq_len if self.case is not None else None
         with keeping.kept():  # a module may have something to do when it goes
             self.case = self.prepared = None
             memory.limit(None)
@@ -75,11 +79,13 @@ class Sandbox:
         self._own.leave()
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
-        return keeping.NOTES.tell()
+        return keeping.NOTES.tell(seq_len)
 
     @contextmanager
     def visit(self, model: str) -> Iterator[None]:
         """Code of a model runs within, for no row; nothing of it stays."""
+        if find(model).family == CONFIGURED:
+            library()
         self._own.enter(load.source_of(find(model)), model)
         try:
             with keeping.kept():
@@ -107,8 +113,11 @@ class Sandbox:
 def _load_built_in(model: str) -> None:
     """Import a model's code while there is memory for it; a user's own module is imported within the limit."""
     spec = find(model)
-    if spec.family != USER:
-        load.load(spec)
+    if spec.family == CONFIGURED:
+        library()
+    elif spec.family != USER:
+        for layer in spec.traits.layers or (spec,):
+            load.load(layer)
 
 
 def collect() -> None:

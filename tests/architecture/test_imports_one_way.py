@@ -43,6 +43,7 @@ BEGINS_WITH_TORCH = (
     "suites.measurement",
     "suites.layer_passes",
     "suites.token_passes",
+    "suites.configured_passes",
     "suites.gradflow.samples",
     *(f"suites.{folder}.measure" for folder in SUITE_FOLDERS),
     "worker.measurements",
@@ -148,7 +149,10 @@ def test_suites_do_not_import_each_other(part: str) -> None:
         assert strangers == [], f"{name} imports {strangers}"
 
 
-SHARED_BY_LANGUAGE_MODELS = "interface token_ids pretrained pretrained_fields pretrained_tensors pretrained_tokenizers"
+SHARED_BY_LANGUAGE_MODELS = (
+    "interface token_ids pretrained pretrained_fields pretrained_tensors pretrained_tokenizers transformers_configs "
+    "transformers_models"
+)
 
 
 def test_layers_import_no_language_model_and_these_not_each_other() -> None:

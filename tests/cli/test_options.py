@@ -14,10 +14,10 @@ from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.cli.compare import CompareOptions
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.run.options import CallOptions, GroupOptions, RunOptions, UntimedOptions
+from rnn_vs_attn.run.options import CallOptions, GroupOptions, OwnModelsOptions, RunOptions, UntimedOptions
 from rnn_vs_attn.suites.bench.case import BenchCase
 
-EVERY = (RunOptions, CallOptions, UntimedOptions, GroupOptions, AbOptions, CompareOptions)
+EVERY = (RunOptions, CallOptions, OwnModelsOptions, UntimedOptions, GroupOptions, AbOptions, CompareOptions)
 
 
 def app_of(kind: type, calls: list[Any], *others: Any, **more: Any) -> typer.Typer:
@@ -85,7 +85,8 @@ def test_a_suite_offers_what_it_has_a_use_for() -> None:
     blocks = {"warm_up", "block_seconds", "min_blocks", "case_seconds"}
     assert offered(RunOptions) - offered(CallOptions) == blocks
     assert offered(RunOptions) - offered(UntimedOptions) == blocks | {"precision"}
-    assert offered(RunOptions) - offered(GroupOptions) == blocks | {"precision", "resume", "retry", "dry_run"}
+    assert offered(CallOptions) - offered(OwnModelsOptions) == {"model_arg"}
+    assert offered(RunOptions) - offered(GroupOptions) == {*blocks, *"precision resume retry dry_run model_arg".split()}
 
 
 def test_an_option_that_leaves_no_choice_is_none() -> None:
@@ -105,3 +106,10 @@ def test_a_suite_has_defaults_of_its_own() -> None:
 def test_of_a_case_only_the_axes_that_are_wanted_are_options() -> None:
     call = called(GroupOptions, "--threads 1,2", BenchCase, axes=("device", "threads"))
     assert call.words == {"device": ["auto"], "threads": ["1,2"]}
+
+
+def test_what_is_typed_of_model_arg_is_taken_whole() -> None:
+    """A list in it has commas."""
+    typed = called(RunOptions, "--model-arg sizes=[1,2] --model-arg a:B:mode=x,y").options.model_arg
+    assert typed == ("sizes=[1,2]", "a:B:mode=x,y")
+    assert not offered(OwnModelsOptions) & {"model_arg"}

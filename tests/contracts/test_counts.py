@@ -6,14 +6,14 @@ import dataclasses
 
 import pytest
 import torch
-from registry_models import LAYERS, OF_TOKENS, SHAPE, layer, of_tokens, shape_of
+from registry_models import LAYERS, OF_TOKENS, SHAPE, as_defined, layer, of_tokens, shape_of
 from torch.utils.flop_counter import FlopCounterMode
 
 from rnn_vs_attn.measure.memory import saved_bytes
 from rnn_vs_attn.measure.timing.decoding import state_bytes
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models.build import build, call, count_parameters
-from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.costs import Shape, default_kv_heads
 from rnn_vs_attn.models.registry import MODELS, find
 from rnn_vs_attn.models.shapes import LanguageShape
 from rnn_vs_attn.models.spec import ModelSpec
@@ -37,7 +37,7 @@ def test_flops_equal_torchs_counter_on_the_sequential_form(spec: ModelSpec, caus
     """
     shape = dataclasses.replace(SHAPE, causal=causal, window=SHAPE.seq_len)
     with torch.device("meta"):
-        module = build(spec, shape)
+        module = as_defined(build(spec, shape))
         x = torch.randn(shape.batch_size, shape.seq_len, shape.d_model, requires_grad=True)
     with FlopCounterMode(display=False) as counter:
         call(module, x)
@@ -59,7 +59,12 @@ EDGES = [
 ]
 
 
-PAIRWISE = ("attention", "attention-local", "attention-naive")  # by closed form, of the pairs that are needed
+PAIRWISE = (
+    "attention",
+    "attention-local",
+    "attention-naive",
+    "attention-gqa",
+)  # by closed form, of the pairs that are needed
 
 
 def needed_pairs(spec: ModelSpec, shape: Shape) -> int:
@@ -75,7 +80,9 @@ def needed_pairs(spec: ModelSpec, shape: Shape) -> int:
 def test_flops_of_attention_are_of_the_pairs_that_its_definition_needs(name: str, shape: Shape) -> None:
     """attention-local had the masked pairs at the edges of its blocks too, 9 % more at small lengths."""
     spec = find(name)
-    projections = 4 * 2 * shape.tokens * shape.d_model**2
+    shared = shape.d_model // shape.num_heads * default_kv_heads(shape.num_heads)
+    width = shared if name == "attention-gqa" else shape.d_model
+    projections = 2 * 2 * shape.tokens * shape.d_model * (shape.d_model + width)
     mixing = 2 * 2 * shape.batch_size * needed_pairs(spec, shape) * shape.d_model
     found = spec.costs.flops(shape)
     assert found.forward == shape.num_layers * (projections + mixing)
@@ -89,7 +96,7 @@ def test_flops_of_attention_are_of_the_pairs_that_its_definition_needs(name: str
 def test_flops_at_the_edges_equal_torchs_counter(name: str, shape: Shape) -> None:
     spec = find(name)
     with torch.device("meta"):
-        module = build(spec, shape)
+        module = as_defined(build(spec, shape))
         x = torch.randn(shape.batch_size, shape.seq_len, shape.d_model, requires_grad=True)
     with FlopCounterMode(display=False) as forward:
         call(module, x)
@@ -174,9 +181,9 @@ def test_states_of_layers_are_as_large_as_their_closed_form(spec: ModelSpec, len
 @pytest.mark.parametrize("causal", [True, False])
 @LAYERS
 def test_counted_flops_equal_the_closed_form_on_the_devices_own_kernels(spec: ModelSpec, causal: bool) -> None:
-    """Restricted attention over its window; over more its kernel multiplies what stands at the edges of blocks too."""
+    """Restricted attention over its window, chunks as a loop; else they multiply what no definition needs too."""
     shape = Shape(2, 37, 16, 4, 2, causal, window=37)
-    workload = Workload.of(build(spec, shape), torch.randn(2, 37, 16))
+    workload = Workload.of(as_defined(build(spec, shape)), torch.randn(2, 37, 16))
     forward, train = layer_passes.count_operations(workload, None)
     assert forward.flops == spec.costs.flops(shape).forward
     assert train.flops == spec.costs.flops(shape).train

@@ -22,7 +22,7 @@ from rnn_vs_attn.measure.conduct.differences import GRADIENTS_NOT_FINITE, OUTPUT
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings, said_of_changes
 from rnn_vs_attn.measure.conduct.remembering import operations, remembers
-from rnn_vs_attn.measure.workload import Workload, mode
+from rnn_vs_attn.measure.workload import TokenWorkload, Workload, mode
 from rnn_vs_attn.models import build
 from rnn_vs_attn.records.timing import Care
 
@@ -58,10 +58,24 @@ def renew_between_calls(workload: Workload, name: str, known: Care | None = None
 
     known: what an earlier round has seen.
     """
+    if isinstance(workload, TokenWorkload):
+        return Conduct(Care(), () if known else tuple(of_tokens(workload, name)))
     seen = observe(workload, name, mixes) if known is None else Conduct(known)
     with mode(workload, name):
         workload.take_care(name, seen.care)
     return seen
+
+
+def of_tokens(workload: TokenWorkload, name: str) -> list[str]:
+    """What a row says where the output, or in training a gradient, of one call on token ids is not finite."""
+    with mode(workload, name):
+        y = workload.train_forward() if name == "train" else workload.forward()
+        if name == "train":
+            workload.backward(y)
+    found = [parameter.grad for parameter in workload.module.parameters() if parameter.grad is not None]
+    said = [(finite([y]), OUTPUT_NOT_FINITE), (finite(found), GRADIENTS_NOT_FINITE)]
+    workload.clear_gradients()
+    return [text for met, text in said if not met]
 
 
 def observe(workload: Workload, name: str, mixes: bool = False) -> Conduct:

@@ -3,7 +3,8 @@
 The operations are recorded as torch runs them, with which memory each one reads and writes, so that positions of one
 buffer that are written one by one, by a slice or by an index, do not wait for each other. A view of a tensor and a new
 tensor without a value are no operations; everything else counts as one, also what only parameters go into, and a
-cumulative sum over m positions as the ceil(log2 m) that a parallel one takes. An operation that is a sum or a product
+cumulative sum over m positions as the ceil(log2 m) that a parallel one takes, and a triangular system as its unknowns,
+since each waits for those before it. An operation that is a sum or a product
 over many elements counts as one, as in Table 1 of Vaswani et al. 2017. Fused recurrent kernels, which hide their chain,
 are off while it is recorded, so torch's own recurrences run their sequential form.
 """
@@ -25,6 +26,7 @@ from rnn_vs_attn.measure.dataflow.shadow_memory import Exits, Operation, Recorde
 from rnn_vs_attn.models import build
 
 SCANS = frozenset(["cumsum", "cumprod", "logcumsumexp", "cummax", "cummin"])
+SUBSTITUTION = "linalg_solve_triangular"
 _OVERWRITES = frozenset(["copy_", "fill_", "zero_"])  # whatever stood there before
 _WRITES_BY_INDEX = frozenset(
     """
@@ -130,6 +132,8 @@ def _adds(operation: Operation) -> bool:
 
 
 def _length(operation: Operation) -> int:
+    if operation.name == SUBSTITUTION:
+        return max(1, int(operation.named["self"].shape[-1]))
     if operation.name.rstrip("_") not in SCANS:
         return 1
     return max(1, math.ceil(math.log2(max(1, operation.named["self"].shape[operation.named["dim"]]))))

@@ -84,7 +84,9 @@ _TORCHS_OWN = ("aten", "prims", "prim", "mkldnn")  # libraries of operators that
 _HIDES = re.compile(  # solvers and decompositions, element after element, and recurrences as one kernel
     r"linalg_|cholesky|solve|geqrf|ormqr|householder|(rnn|lstm|gru)(_layer|_mps|$)"
 )
-_ONE_STEP = re.compile(r"vector_norm|powsum|cross|diagonal|check_errors")  # of linear algebra
+_IS_KNOWN = re.compile(  # of linear algebra: one step, or in a triangular system one after another (critical_path)
+    r"vector_norm|powsum|cross|diagonal|check_errors|linalg_solve_triangular"
+)
 
 
 class Operation:
@@ -104,7 +106,7 @@ class Operation:
         """Whether it may be many that wait for each other: a solver, a fused recurrence, an operator that is not
         torch's own; or whether it makes a value Python's.
         """
-        is_many = _HIDES.search(self.name) is not None and _ONE_STEP.search(self.name) is None
+        is_many = _HIDES.search(self.name) is not None and _IS_KNOWN.search(self.name) is None
         return is_many or self.name in _LEAVES_TORCH or self.func.namespace not in _TORCHS_OWN
 
     def run(self) -> Any:

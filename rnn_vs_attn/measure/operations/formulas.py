@@ -78,6 +78,11 @@ def _size(sizes: Any) -> int:
     return torch.Size(sizes).numel()
 
 
+def _substitution(named: dict[str, Any], out: Any) -> int:
+    """A triangular system: for each right side, each unknown a product of a row with those before it."""
+    return int(out.numel()) * (int(named["self"].shape[-1]) - 1)
+
+
 # Convolutions
 
 
@@ -213,6 +218,7 @@ _FORMULAS: dict[str, Formula] = {
     "vdot": _with_vector("self"),
     "addr": _outer,
     "_trilinear": _trilinear,
+    "linalg_solve_triangular": _substitution,
     "convolution": _convolution,
     "_convolution": _convolution,
     "convolution_backward": _convolution_backward,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from statistics import median, quantiles
 from time import perf_counter_ns
 from typing import Any
@@ -32,8 +33,14 @@ LEAST_STEPS = 16
 _NANO = 1e-9
 
 
-def check(module: nn.Module, x: Tensor) -> None:
-    """CaseFault where a mixer cannot decode, or decodes another sequence than its forward computes of x (B, L, D)."""
+TakeIn = Callable[[Tensor, Any], tuple[Tensor, Any]]
+
+
+def check(module: nn.Module, x: Tensor, take_in: TakeIn | None = None) -> None:
+    """CaseFault where a mixer cannot decode, or decodes another sequence than its forward computes of x (B, L, D).
+
+    take_in: from several inputs and the state before them to outputs and the state after them, where it is no mixer's.
+    """
     if not has_state(module):
         lacks = "it has no initial_state(batch_size) and step(x_t, state), nor a forward(x, state)"
         raise CaseFault("unsupported", f"it cannot decode: {refused_state(module) or lacks}")
@@ -43,25 +50,25 @@ def check(module: nn.Module, x: Tensor) -> None:
             state = initial_state(module, x.shape[0])
         except ValueError as error:
             raise CaseFault("unsupported", f"it cannot decode: {first_line(error)}") from error
-        found = _by_steps(module, x, state)
+        found = _by_steps(module, x, state, take_in or partial(advance, module))
         holdings.put_back()
         expected = output_of(module(x.clone()))
         holdings.put_back()
     off = distance(found, expected)
-    tolerance = _TOLERANCE[x.dtype]
+    tolerance = _TOLERANCE[expected.dtype]
     if not off <= tolerance:
         apart = f"differ by {off:.2g} of the largest" if math.isfinite(off) else "are not finite in one of them only"
         text = f"its steps are not its forward: outputs of {x.shape[1]} tokens {apart}"
         raise CaseFault("failed", f"{text} ({tolerance:g} is rounding); a module that sees the future cannot decode")
 
 
-def _by_steps(module: nn.Module, x: Tensor, state: Any) -> Tensor:
+def _by_steps(module: nn.Module, x: Tensor, state: Any, take_in: TakeIn) -> Tensor:
     """The outputs for x (B, L, D): half of it at once, then one by one.
 
     What a module is given it may change, and what it gives may be memory of its own.
     """
     half = x.shape[1] // 2
-    first, state = advance(module, x[:, :half].clone(), state)
+    first, state = take_in(x[:, :half].clone(), state)
     found = [output_of(first).clone()]
     for x_t in x[:, half:].unbind(1):
         y_t, state = step(module, x_t.clone(), state)

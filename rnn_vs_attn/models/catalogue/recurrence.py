@@ -36,13 +36,15 @@ class Recurrent:
 
 @dataclass(frozen=True)
 class LinearRecurrence:
-    """minGRU: one product for candidate and gate; the scan is no matrix product."""
+    """minGRU and minLSTM: one product for candidate and gates; the scan is no matrix product."""
+
+    gates: int = 1
 
     def num_params(self, shape: Shape) -> int:
-        return shape.num_layers * 2 * (shape.d_model**2 + shape.d_model)
+        return shape.num_layers * (1 + self.gates) * (shape.d_model**2 + shape.d_model)
 
     def flops(self, shape: Shape) -> Flops:
-        forward = shape.num_layers * 2 * shape.tokens * 2 * shape.d_model**2
+        forward = shape.num_layers * 2 * shape.tokens * (1 + self.gates) * shape.d_model**2
         return Flops(forward, 2 * forward)
 
     def state_size(self, shape: Shape, itemsize: int) -> int:
@@ -50,9 +52,30 @@ class LinearRecurrence:
         return shape.num_layers * shape.batch_size * shape.d_model * max(itemsize, 4)
 
     def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
-        """Bytes of candidate, gate and output; for training also of both coefficients, once a layer."""
-        kept = 5 * shape.num_layers if train else 3
+        """Bytes of candidate, gates and output; for training also of both coefficients, once a layer."""
+        kept = (4 + self.gates) * shape.num_layers if train else 2 + self.gates
         return kept * shape.tokens * shape.d_model * itemsize
+
+
+@dataclass(frozen=True)
+class ComplexRecurrence:
+    """LRU: a product into complex numbers and one out of them, each with two real numbers; the scan is none."""
+
+    def num_params(self, shape: Shape) -> int:
+        """B, C; modulus, phase and gamma of each number of the state, and D."""
+        return shape.num_layers * 4 * (shape.d_model**2 + shape.d_model)
+
+    def flops(self, shape: Shape) -> Flops:
+        forward = shape.num_layers * 2 * shape.tokens * 4 * shape.d_model**2
+        return Flops(forward, 2 * forward)
+
+    def state_size(self, shape: Shape, itemsize: int) -> int:
+        """Bytes of h, whatever the length; float32 at least."""
+        return shape.num_layers * shape.batch_size * 2 * shape.d_model * max(itemsize, 4)
+
+    def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
+        """Bytes of the states and the output; for training once a layer."""
+        return 3 * (shape.num_layers if train else 1) * shape.tokens * shape.d_model * itemsize
 
 
 _RECURRENT = Complexity("O(n d²)", "O(n d)", "O(n)", "O(n)")
@@ -112,6 +135,26 @@ RECURRENCES = (
         source="Feng et al. 2024 (minGRU), section 3.1",
         complexity=Complexity("O(n d²)", "O(n d)", "O(log n)", "O(n)"),
         costs=LinearRecurrence(),
+        always_causal=True,
+    ),
+    ModelSpec(
+        name="minlstm",
+        family=RECURRENCE,
+        target="rnn_vs_attn.models.layers.minlstm:MinLSTM",
+        layer_type=LINEAR_RECURRENCE,
+        source="Feng et al. 2024 (minLSTM), section 3.2",
+        complexity=Complexity("O(n d²)", "O(n d)", "O(log n)", "O(n)"),
+        costs=LinearRecurrence(gates=2),
+        always_causal=True,
+    ),
+    ModelSpec(
+        name="lru",
+        family=RECURRENCE,
+        target="rnn_vs_attn.models.layers.lru:LRU",
+        layer_type=LINEAR_RECURRENCE,
+        source="Orvieto et al. 2023 (LRU), section 3",
+        complexity=Complexity("O(n d²)", "O(n d)", "O(log n)", "O(n)"),
+        costs=ComplexRecurrence(),
         always_causal=True,
     ),
 )

@@ -14,19 +14,32 @@ from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.foreign.arguments import OTHERWISE, Filled, Unfit, filled, name_of
+from rnn_vs_attn.models.foreign.calling import fitted
 from rnn_vs_attn.models.foreign.naming import written
+from rnn_vs_attn.models.foreign.signatures import signature_of
 from rnn_vs_attn.models.foreign.synonyms import meaning_of
 from rnn_vs_attn.models.spec import ModelSpec
 
+BATCH_FIRST = "batch_first"
+
 
 def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
-    """The modules that make up num_layers of it: one where it knows how many it has, else one a layer.
+    """The modules that make up num_layers of it: one where it knows how many it has, else one a layer; each maps
+    (B, L, D) to (B, L, D), whatever its own way is.
 
     What they were built as is noted for the row, but where that is only what the program calls by these names itself.
-    UserError where it is not clear what the target is called with.
+    UserError where it is not clear what the target, or the module, is called with.
     """
-    if isinstance(target, nn.Module):
-        return _copies(spec, target, shape.num_layers)
+    layers = _copies(spec, target, shape) if isinstance(target, nn.Module) else _made(spec, target, shape)
+    first = spec.arguments.get(BATCH_FIRST)
+    try:
+        ways = {"causal": shape.causal, "seq_len": shape.seq_len, BATCH_FIRST: None if first is None else bool(first)}
+        return [fitted(layer, shape.d_model, **ways) for layer in layers]
+    except UserError as error:
+        raise UserError(f"model {spec.name!r} does not fit: {error}") from None
+
+
+def _made(spec: ModelSpec, target: Callable[..., Any], shape: Shape) -> list[nn.Module]:
     call = _call(spec, target, shape)
     with keeping.kept(seeds.SEED_OF_WEIGHTS):
         count = 1 if _has_all_layers(spec, target, shape, call) else shape.num_layers
@@ -35,24 +48,30 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
         if not isinstance(layer, nn.Module):
             raise UserError(f"model {spec.name!r} builds a {type(layer).__name__}; it must be a torch.nn.Module")
     if not call.plain:
-        keeping.NOTES.built_as(spec.name, str(call))
+        keeping.NOTES.built_as(str(call), shape.seq_len)
     return layers
 
 
-def _copies(spec: ModelSpec, module: nn.Module, count: int) -> list[nn.Module]:
+def _copies(spec: ModelSpec, module: nn.Module, shape: Shape) -> list[nn.Module]:
     """A module that is there already, with its own weights, as often as there are layers."""
     if spec.arguments:
         raise UserError(
             f"model {spec.name!r} is a {type(module).__name__} that is built already and takes no arguments; "
             "give its class, or a function that returns it"
         )
-    keeping.NOTES.built_as(spec.name, f"a copy of a {type(module).__name__} with its own weights, whatever the shape")
-    return [copy.deepcopy(module) for _ in range(count)]
+    keeping.NOTES.built_as(f"a copy of the {type(module).__name__} that stands there, with its weights", shape.seq_len)
+    return [copy.deepcopy(module) for _ in range(shape.num_layers)]
+
+
+def _of_building(target: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments without the order of axes, where the target takes none: it is said of its calls then."""
+    taken = BATCH_FIRST in signature_of(target).parameters
+    return {name: value for name, value in arguments.items() if taken or name != BATCH_FIRST}
 
 
 def _call(spec: ModelSpec, target: Callable[..., Any], shape: Shape) -> Filled:
     try:
-        return filled(target, shape, spec.arguments)
+        return filled(target, shape, _of_building(target, spec.arguments))
     except Unfit as error:
         raise _refusal(spec, target, error) from None
 

@@ -26,7 +26,10 @@ def masked(caller: Caller, x: Tensor) -> Caller:
     for beside in _masks(caller):
         tried = caller.with_beside(**beside)
         try:
-            if tried(x).isfinite().all() and not looks_ahead(tried, x) and seen_by_last(tried, x) == seen:
+            y = tried(x)
+            if y.shape != x.shape or not y.isfinite().all():
+                continue
+            if not looks_ahead(tried, x) and seen_by_last(tried, x) == seen:
                 return tried
         except Exception:  # it takes no mask of this form
             continue

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.errors import OF_CODE, UserError
 from rnn_vs_attn.models.foreign import call_arguments, outputs
 from rnn_vs_attn.models.foreign.call_arguments import parameters_of
 from rnn_vs_attn.models.foreign.convention import Convention, Layout
@@ -106,4 +106,4 @@ def _layer(probe: nn.Module, body: list[str], made: list[str] | None = None) -> 
 
 
 def _block(lines: list[str]) -> str:
-    return "\n\n" + "\n".join(f"    {line}" for line in lines)
+    return "".join(OF_CODE + line for line in lines)

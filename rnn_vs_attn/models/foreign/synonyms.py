@@ -84,7 +84,7 @@ MEANINGS = (
     _meaning(
         "heads",
         "num_heads",
-        "num_heads n_heads heads nhead n_head num_head nheads num_attention_heads n_attention_heads attention_heads "
+        "num_heads n_heads heads nhead num_head num_attention_heads n_attention_heads attention_heads "
         "attn_heads head_num",
         "--num-heads",
         lambda shape: shape.num_heads,
@@ -100,7 +100,7 @@ MEANINGS = (
     _meaning(
         "head width",
         "head_dim",
-        "head_dim dim_head d_head head_size dim_heads dim_per_head head_width headdim",
+        "head_dim dim_head d_head head_size dim_heads dim_per_head head_width",
         "--d-model / --num-heads",
         _head_dim,
         unless_none=True,
@@ -115,7 +115,7 @@ MEANINGS = (
     _meaning(
         "causal",
         "causal",
-        "causal is_causal autoregressive auto_regressive is_autoregressive use_causal causal_attention",
+        "causal is_causal autoregressive is_autoregressive use_causal causal_attention",
         "--causal",
         lambda shape: shape.causal,
     ),

@@ -21,7 +21,7 @@ _NOISE = 0.1  # of parameters that are all 0 in a new layer, as those of a gate,
 
 def copy_of(module: nn.Module) -> nn.Module:
     """A copy to be tried, outside of training, in which no parameter is all 0."""
-    made = copy.deepcopy(module).eval()
+    made = copy.deepcopy(module).eval().requires_grad_(False)
     for parameter in made.parameters():
         lazy = isinstance(parameter, nn.parameter.UninitializedParameter)
         if not lazy and parameter.is_floating_point() and not parameter.any():

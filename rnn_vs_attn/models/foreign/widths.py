@@ -97,7 +97,8 @@ def is_list(parameter: Parameter, beside_input: bool) -> bool:
     """Whether a width is one of each layer, in a list."""
     if isinstance(parameter.default, list | tuple) or plain(parameter.name) in _PLURAL:
         return True
-    kind = inspect.formatannotation(parameter.annotation) if parameter.annotation is not Parameter.empty else ""
+    given = parameter.annotation is not Parameter.empty
+    kind = inspect.formatannotation(parameter.annotation).strip("'") if given else ""
     if plain(parameter.name) == "numchannels" and beside_input and not kind.startswith("int"):
         return True
     return kind.removeprefix("typing.").startswith(_LISTS)

@@ -17,7 +17,10 @@ RADIX = 8
 
 
 def scan(a: Tensor, b: Tensor, state: Tensor) -> Tensor:
-    """a, b (B, L, D) and the state before them (B, D) -> h (B, L, D); gradients of all three."""
+    """a, b (B, L, D) and the state before them (B, D) -> h (B, L, D); gradients of all three.
+
+    D may be several axes, and a of one element on those on which all have the same.
+    """
     h: Tensor = _Scan.apply(a, b, state)
     return h
 
@@ -36,7 +39,7 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, state: Tensor) -> Tensor:
-        h = _scan_into(torch.empty_like(b), a, b, state, backwards=False)
+        h = scan_into(torch.empty_like(b), a, b, state, backwards=False)
         ctx.save_for_backward(a, h, state)
         return h
 
@@ -45,14 +48,14 @@ class _Scan(torch.autograd.Function):
         a, h, state = ctx.saved_tensors
         (grad_h,) = gradients
         following = torch.cat([a[:, 1:], torch.zeros_like(a[:, :1])], dim=1)
-        grad_b = _scan_into(torch.empty_like(h), following, grad_h, torch.zeros_like(state), backwards=True)
-        grad_a = torch.empty_like(a)
+        grad_b = scan_into(torch.empty_like(h), following, grad_h, torch.zeros_like(state), backwards=True)
+        grad_a = torch.empty_like(h)
         torch.mul(grad_b[:, 1:], h[:, :-1], out=grad_a[:, 1:])
         torch.mul(grad_b[:, 0], state, out=grad_a[:, 0])
-        return grad_a, grad_b, a[:, 0] * grad_b[:, 0]
+        return grad_a.sum_to_size(a.shape), grad_b, a[:, 0] * grad_b[:, 0]
 
 
-def _scan_into(h: Tensor, a: Tensor, b: Tensor, state: Tensor, backwards: bool) -> Tensor:
+def scan_into(h: Tensor, a: Tensor, b: Tensor, state: Tensor, backwards: bool) -> Tensor:
     """Fill h (B, L, D) from its first position on, or from its last; positions that fill no chunk are the last ones."""
     length, chunks = a.shape[1], a.shape[1] // RADIX
     rest = length
@@ -73,7 +76,7 @@ def _scan_chunks(h: Tensor, a: Tensor, b: Tensor, state: Tensor, backwards: bool
     for i in order[1:]:  # what each chunk does to a state: (kept, added)
         torch.addcmul(b[:, :, i], a[:, :, i], added, out=added)
         kept *= a[:, :, i]
-    after = _scan_into(torch.empty_like(added), kept, added, state, backwards)
+    after = scan_into(torch.empty_like(added), kept, added, state, backwards)
     before = torch.empty_like(after)
     if backwards:
         before[:, :-1], before[:, -1] = after[:, 1:], state

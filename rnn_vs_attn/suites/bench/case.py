@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.registry import BASELINE
+from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.models.spec import CONFIGURED
 from rnn_vs_attn.suites.case import LayerCase, option
 
 
@@ -35,3 +36,19 @@ def check(values: Mapping[str, Sequence[Any]]) -> None:
             )
     if any(values["compile"]) and any(values["cuda_graphs"]):
         raise UserError("--compile and --cuda-graphs exclude each other; torch.compile would be captured half-way")
+    _check_configured(values)
+
+
+def _check_configured(values: Mapping[str, Sequence[Any]]) -> None:
+    """UserError where models of token ids stand beside layers, or are to be run in a way that is for layers."""
+    configured = [name for name in values["model"] if find(name).family == CONFIGURED]
+    layers = [name for name in values["model"] if name not in configured]
+    if configured and layers:
+        raise UserError(
+            f"{configured[0]} takes token ids and {layers[0]} takes vectors, so their times are of different work; "
+            "measure them in runs of their own"
+        )
+    asked = [name for name in ("compile", "cuda_graphs") if any(values[name])]
+    asked += ["match"] if set(values["match"]) != {"none"} else []
+    if configured and asked:
+        raise UserError(f"--{asked[0].replace('_', '-')} is for layers; leave it out for {configured[0]}")

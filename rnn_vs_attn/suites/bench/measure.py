@@ -13,13 +13,14 @@ from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.measure.timing.cuda_graphs import capture
 from rnn_vs_attn.measure.timing.decoding import state_bytes
-from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.measure.workload import TokenWorkload, Workload
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import decodes
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import CONFIGURED
 from rnn_vs_attn.records.types import Sample
-from rnn_vs_attn.suites import layer_passes
+from rnn_vs_attn.suites import configured_passes, layer_passes
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.case import ITEMSIZE
 from rnn_vs_attn.suites.measurement import Measurement
@@ -34,6 +35,8 @@ def module_of(case: BenchCase) -> tuple[torch.nn.Module, Shape]:
 
 def workload(case: BenchCase, seed: int) -> Workload:
     """The case with the weights and the input of `seed`, ready to be timed."""
+    if find(case.model).family == CONFIGURED:
+        return configured_passes.made(case, seed)
     made = layer_passes.made(lambda: module_of(case), case, seed, tf32=case.tf32, compiled=case.compile)
     return capture(made) if case.cuda_graphs else made
 
@@ -49,7 +52,7 @@ def measure(case: BenchCase, turn: Turn) -> Iterator[Sample]:
     if not missing:
         yield from _peaks(made, device)
     if turn.first:
-        yield from _exact(case, made)
+        yield from configured_passes.exact(made, case.model) if isinstance(made, TokenWorkload) else _exact(case, made)
 
 
 def _peaks(made: Workload, device: torch.device) -> Iterator[Sample]:

@@ -13,6 +13,7 @@ from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.bench import analysis, figures, remarks
 from rnn_vs_attn.suites.bench.case import BenchCase, check
 from rnn_vs_attn.suites.blocks import timed_samples
+from rnn_vs_attn.suites.case import as_configured
 from rnn_vs_attn.suites.columns import FORWARD, TRAIN
 from rnn_vs_attn.suites.metrics import (
     BACKWARD_TIME,
@@ -31,7 +32,7 @@ from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite
 
 COMPILE_TIME = Metric("compile_time", "s", title="the first call under torch.compile")
 SAVED_BYTES = Metric("saved_bytes", "B", exact=True, title="what autograd keeps for the backward pass")
-WIDTH = Metric("width", "1", "none", exact=True, title="d_model chosen by --match")
+WIDTH = Metric("width", "1", "none", exact=True, title="d_model chosen by --match, or by a configuration")
 
 COLUMNS = (
     columns.time("forward ms", "forward_time"),
@@ -54,7 +55,7 @@ COLUMNS = (
 BENCH = Suite(
     name="bench",
     help="Time and memory of forward, backward and training passes over sequence lengths.",
-    axes=CaseAxes(BenchCase, machine=OF_MACHINE, check=check),
+    axes=CaseAxes(BenchCase, machine=OF_MACHINE, complete=as_configured, check=check, configured=True),
     metrics=(
         Measured(FORWARD_TIME, owed=True, precise=True),
         Measured(BACKWARD_TIME, owed=True, precise=True, echo=True),

@@ -16,8 +16,9 @@ from rnn_vs_attn.models import build
 from rnn_vs_attn.models.language import interface
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.shapes import LanguageShape
-from rnn_vs_attn.models.spec import LANGUAGE
+from rnn_vs_attn.models.spec import CONFIGURED, LANGUAGE
 from rnn_vs_attn.records.types import Sample
+from rnn_vs_attn.suites import configured_passes
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.measurement import Measurement
 from rnn_vs_attn.suites.token_passes import place
@@ -28,6 +29,8 @@ CHECKED = 16  # tokens on which a layer's steps are held against its forward
 def decoder(case: DecodeCase, seed: int) -> Decoder:
     """The module of a case with the weights and the context of `seed`. CaseFault where it cannot decode."""
     device, dtype = place(case, seed)
+    if find(case.model).family == CONFIGURED:
+        return _configured(case, seed)
     module = build.cast(module_of(case).to(device), dtype).eval()
     if find(case.model).family == LANGUAGE:
         ids = torch.randint(case.vocab_size, (case.batch_size, case.seq_len), device=device)
@@ -37,6 +40,14 @@ def decoder(case: DecodeCase, seed: int) -> Decoder:
         decoding.check(module, checked)
     context = torch.randn(case.batch_size, case.seq_len, case.d_model, device=device, dtype=dtype)
     return Decoder(module, context, torch.randn_like(context[:, 0]))
+
+
+def _configured(case: DecodeCase, seed: int) -> Decoder:
+    """The same of a model of transformers, whose steps by its own cache are held against its forward."""
+    model = configured_passes.model_of(case, seed, case.seq_len + DECODED).eval()
+    ids = torch.randint(model.vocab_size, (case.batch_size, max(case.seq_len, CHECKED)), device=case.device)
+    decoding.check(model, ids[:, :CHECKED], model.advance)
+    return Decoder(model, ids[:, : case.seq_len])
 
 
 def module_of(case: DecodeCase) -> nn.Module:

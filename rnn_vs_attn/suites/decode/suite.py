@@ -6,6 +6,7 @@ from rnn_vs_attn import units
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
+from rnn_vs_attn.suites.case import as_configured
 from rnn_vs_attn.suites.decode import analysis, figures, remarks
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.metrics import CROSSING, NUM_PARAMS, PREFILL_TIME, STATE_SIZE, STEP_TIME
@@ -25,7 +26,7 @@ COLUMNS = (
 DECODE = Suite(
     name="decode",
     help="Generation: time a token and size of the state over context length.",
-    axes=CaseAxes(DecodeCase, language_models=True, needs_state=True),
+    axes=CaseAxes(DecodeCase, complete=as_configured, language_models=True, configured=True, needs_state=True),
     metrics=(
         Measured(PREFILL_TIME, owed=True, precise=True),
         Measured(STEP_TIME, owed=True, precise=True),

@@ -10,6 +10,8 @@ from typing import Any
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models import initialisation
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import CONFIGURED
 from rnn_vs_attn.suites.case import LayerCase, fixed, option
 
 MOST_PROBES = 1 << 16
@@ -61,3 +63,6 @@ def check(values: Mapping[str, Sequence[Any]]) -> None:
             f"--probes {max(values['probes'])} is more than {MOST_PROBES}; --exact takes all d_model cotangents"
         )
     initialisation.check(values["init"], values["model"])
+    configured = [name for name in values["model"] if find(name).family == CONFIGURED]
+    if configured and any(values["block"]):
+        raise UserError(f"--block is for layers, and {configured[0]} has blocks of its own; leave it out")

@@ -14,7 +14,10 @@ from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure.gradient.flow import check, cotangents, float64, flow_of, without_dropout
 from rnn_vs_attn.measure.gradient.norms import Flow
 from rnn_vs_attn.models import build, initialise
+from rnn_vs_attn.models.language import transformers_models
+from rnn_vs_attn.models.language.transformers_models import HiddenStates
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import CONFIGURED
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites.gradflow import samples
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
@@ -23,17 +26,30 @@ from rnn_vs_attn.suites.measurement import Measurement
 
 def module_of(case: GradflowCase) -> nn.Module:
     """The module of a case on its device, in float64, with the weights that --init names."""
+    if find(case.model).family == CONFIGURED:
+        return without_dropout(hidden_states(case))
     make = build.build_blocks if case.block else build.build
     module = make(find(case.model), case.shape).double()
     initialise.apply(case.init, module, case.seq_len)
     return without_dropout(module.to(case.device))
 
 
+def hidden_states(case: GradflowCase) -> HiddenStates:
+    """A model of transformers from its embeddings to the hidden states that its head is given, in float64."""
+    whole = transformers_models.build(case.model)
+    whole.refuse_beyond(case.seq_len)
+    return HiddenStates(whole.double()).to(case.device)
+
+
+def _width(case: GradflowCase, module: nn.Module) -> int:
+    return int(module.d_model) if isinstance(module, HiddenStates) else case.d_model
+
+
 def probe(case: GradflowCase) -> None:
     """CaseFault where a module has no gradient to give; an error of its own is a fault too."""
     with float64():
-        x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
-        check(module_of(case), x)
+        module = module_of(case)
+        check(module, torch.randn(1, case.seq_len, _width(case, module), device=case.device))
 
 
 def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
@@ -58,8 +74,8 @@ def _round(case: GradflowCase, seed: int) -> tuple[nn.Module, Flow]:
     seed_all(seed)
     with float64():
         module = module_of(case)
-        x = torch.randn(1, case.seq_len, case.d_model, device=case.device)
-        probes = cotangents(case.probes, case.d_model, case.exact, x.device)
+        x = torch.randn(1, case.seq_len, _width(case, module), device=case.device)
+        probes = cotangents(case.probes, x.shape[2], case.exact, x.device)
         return module, flow_of(module, x, probes)
 
 

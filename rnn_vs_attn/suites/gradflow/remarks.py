@@ -67,7 +67,7 @@ def _named(records: Sequence[Record], axes: Group) -> str:
     """The model, with the axes that tell the cases apart."""
     cases = norms_of(records)
     varying = [n for n, _ in axes if n != "model" and len({dict(group).get(n) for group in cases}) > 1]
-    shown = ", ".join(f"{n} {dict(axes)[n]}" for n in varying)
+    shown = ", ".join(f"{n} {dict(axes)[n]}" for n in varying if dict(axes)[n] is not None)
     return f"{dict(axes)['model']}{f' ({shown})' if shown else ''}"
 
 

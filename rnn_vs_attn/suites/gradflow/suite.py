@@ -5,6 +5,7 @@ from __future__ import annotations
 from rnn_vs_attn import units
 from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.report.tables import Column, Pivot
+from rnn_vs_attn.suites.case import as_configured
 from rnn_vs_attn.suites.gradflow import analysis, figures, remarks
 from rnn_vs_attn.suites.gradflow.case import GradflowCase, check
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Suite, View, rows
@@ -56,7 +57,7 @@ NORMS = Pivot(
 GRADFLOW = Suite(
     name="gradflow",
     help="How much of the gradient arrives, distance by distance, without underflow.",
-    axes=CaseAxes(GradflowCase, check=check),
+    axes=CaseAxes(GradflowCase, complete=as_configured, check=check, configured=True),
     metrics=(
         Measured(GRADIENT_NORM, owed=True),
         *rows(REACH, BESIDE_IDENTITY, IDENTITY_SHARE, SPECTRAL_RADIUS, SINGULAR_VALUE, *analysis.METRICS),

@@ -116,6 +116,33 @@ def test_a_cumulative_sum_counts_as_a_parallel_one() -> None:
     assert [chain(f"{SCALES}:Summing", n) for n in (16, 17, 64)] == [1 + 4, 1 + 5, 1 + 6]
 
 
+@pytest.mark.parametrize("length", [4, 16])
+def test_a_triangular_system_is_as_long_as_its_substitution(length: int) -> None:
+    """Its unknowns one after another, each a product with those before it, written out or not."""
+    system = nn.Parameter(torch.rand(length, length))
+
+    def solved(x: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.solve_triangular(system, x[0], upper=False, unitriangular=True).unsqueeze(0)
+
+    def written_out(x: torch.Tensor) -> torch.Tensor:
+        y = torch.zeros_like(x[0])
+        for i in range(length):
+            torch.addmm(x[0, i : i + 1], system[i : i + 1, :i], y[:i], alpha=-1, out=y[i : i + 1])
+        return y.unsqueeze(0)
+
+    x = torch.randn(1, length, 3)
+    with torch.no_grad():
+        torch.testing.assert_close(solved(x), written_out(x))
+    found = [critical_path.sequential_operations(holding(call, system), x) for call in (solved, written_out)]
+    assert found == [length, length]
+
+
+def holding(call: Callable[[torch.Tensor], torch.Tensor], system: nn.Parameter) -> nn.Module:
+    module = Forward(call)
+    module.system = system
+    return module
+
+
 def test_torchs_fused_attention_layer_is_taken_apart() -> None:
     assert chain(f"{SCALES}:Attending", 16) > 3
     assert torch.backends.mha.get_fastpath_enabled()

@@ -53,6 +53,23 @@ def test_products_are_counted_by_hand(name: str) -> None:
     assert counted(call, tokens()) == (expected, train)
 
 
+@pytest.mark.parametrize("left", [True, False])
+def test_a_triangular_system_is_counted_as_its_substitution(left: bool) -> None:
+    """Of n unknowns n (n - 1) / 2 multiply-adds a right side; its gradients are another system, and one product."""
+    n, sides = L, 3
+
+    def solve(x: Tensor) -> Tensor:
+        system = torch.eye(n).expand(B, n, n) + (x @ x.mT).tril(-1)
+        right = torch.ones(B, n, sides) * x.sum()
+        return torch.linalg.solve_triangular(system, right if left else right.mT, upper=False, left=left)
+
+    by_hand = sum(2 * i for i in range(n)) * B * sides
+    forward, train = counted(solve, tokens())
+    product = 2 * B * n * n * D
+    assert forward == product + by_hand
+    assert train == 3 * product + 2 * by_hand + 2 * B * n * n * sides
+
+
 @pytest.mark.parametrize("write", ["addmm_", "baddbmm_", "out"])
 def test_products_that_are_written_in_place_are_counted(write: str) -> None:
     x = torch.randn(B, L, D)

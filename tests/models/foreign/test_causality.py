@@ -1,0 +1,47 @@
+"""A mask that a layer takes is of the form that it understands, whatever that is; equal to a softmax over the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import foreign_layers as layers
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from rnn_vs_attn.models.foreign.calling import fitted
+
+D = 8
+
+
+def over_the_past(module: layers.Attention, x: Tensor) -> Tensor:
+    """Attention position by position."""
+    q, k, v = module.qkv(x).chunk(3, dim=-1)
+    found = [
+        ((q[:, t : t + 1] @ k[:, : t + 1].transpose(1, 2)) / D**0.5).softmax(-1) @ v[:, : t + 1]
+        for t in range(x.shape[1])
+    ]
+    return torch.cat(found, dim=1)
+
+
+READ: dict[str, Callable[[Tensor, Any], Tensor]] = {
+    "True is hidden": lambda scores, mask: scores.masked_fill(mask, -torch.inf),
+    "True is seen": lambda scores, mask: scores.masked_fill(~mask, -torch.inf),
+    "added": lambda scores, mask: scores + mask,
+    "added, with heads": lambda scores, mask: (scores[:, None] + mask.expand(1, 1, -1, -1))[:, 0],
+}
+
+
+@pytest.mark.parametrize("form", READ)
+def test_a_mask_of_any_form(form: str) -> None:
+    module = layers.Attention(D, READ[form]).double()
+    x = torch.randn(2, 7, D, dtype=torch.float64)
+    assert_close(fitted(module, D)(x), over_the_past(module, x), rtol=0, atol=1e-12)
+    assert_close(fitted(module, D, causal=False)(x), module(x), rtol=0, atol=0)
+
+
+def test_a_mask_that_is_not_heeded_is_not_given() -> None:
+    module = layers.Attention(D, lambda scores, mask: scores)
+    assert "attn_mask" not in fitted(module, D).called  # type: ignore[operator]

@@ -1,0 +1,48 @@
+"""The first call of a layer: on a copy, in float64 where that is possible, at a length that it takes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from rnn_vs_attn.models.foreign.calling import fitted
+from rnn_vs_attn.models.foreign.trial import called, copy_of
+
+D = 8
+
+
+class TakesMultiplesOf(nn.Linear):
+    def __init__(self, width: int, lengths: int) -> None:
+        super().__init__(width, width)
+        self.lengths = lengths
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        assert x.shape[1] % self.lengths == 0
+        return super().forward(x)
+
+
+class InFloat32(nn.Linear):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return torch.mul(super().forward(x), 1).view(torch.int32).view(torch.float32)  # float64 has another shape
+
+
+def test_a_copy_is_tried_in_which_no_gate_is_closed() -> None:
+    module = nn.LayerNorm(D)
+    probe = copy_of(module)
+    assert not probe.training
+    assert module.training
+    assert probe.bias.all()  # type: ignore[operator]
+    assert not module.bias.any()
+    assert torch.equal(probe.weight, module.weight)  # type: ignore[arg-type]
+
+
+def test_float64_comes_before_float32() -> None:
+    assert called(copy_of(nn.Linear(D, D)), D, None)[1].dtype == torch.float64
+    assert called(copy_of(InFloat32(D, D)), D, None)[1].dtype == torch.float32
+
+
+def test_a_length_is_found_that_it_takes() -> None:
+    x = torch.randn(2, 64, D)
+    assert called(copy_of(TakesMultiplesOf(D, 64)), D, None)[1].shape[1] == 64
+    assert called(copy_of(TakesMultiplesOf(D, 96)), D, 96)[1].shape[1] == 96
+    assert fitted(TakesMultiplesOf(D, 64), D)(x).shape == x.shape
