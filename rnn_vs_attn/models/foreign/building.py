@@ -31,12 +31,11 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     """
     layers, built_as, plain = unfitted(spec, target, shape)
     first = spec.arguments.get(BATCH_FIRST)
-    batch_first = None if first is None else bool(first)
+    ways: dict[str, Any] = {"causal": shape.causal, "seq_len": shape.seq_len}
+    ways[BATCH_FIRST] = None if first is None else bool(first)
+    ways["same"] = spec.name, str(spec.arguments), replace(shape, batch_size=0)
     try:
-        fit = [
-            fitted(m, shape.d_model, causal=shape.causal, seq_len=shape.seq_len, batch_first=batch_first)
-            for m in layers
-        ]
+        fit = [fitted(layer, shape.d_model, **ways) for layer in layers]
     except UserError as error:
         raise UserError(f"model {spec.name!r} does not fit: {error}") from None
     called = wrapped_call(fit[0]).removesuffix(", [0] of its result")
