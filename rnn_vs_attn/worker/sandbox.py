@@ -116,7 +116,8 @@ def _load_built_in(model: str) -> None:
     if spec.family == CONFIGURED:
         library()
     elif spec.family != USER:
-        load.load(spec)
+        for layer in spec.traits.layers or (spec,):
+            load.load(layer)
 
 
 def collect() -> None:

@@ -121,8 +121,8 @@ def test_two_calls_with_the_state_handed_over_are_one() -> None:
 @pytest.mark.parametrize("decay", ["none", "mixed", "all"])
 def test_float32_is_within_its_rounding(length: int, decay: str) -> None:
     """Against float64 on the same numbers, by the kernel that equals the loop. A value is a sum of E products for each
-    of L positions, each with an error of 2^-24 of its size, and added in less than L + 2 E steps; so is a gradient. Sizes
-    are those of the sums of absolute values.
+    of L positions, each with an error of 2^-24 of its size, and added in less than L + 2 E steps; so is a gradient.
+    Sizes are those of the sums of absolute values.
     """
     made = given(length, decay, torch.float32)
     exact = {name: tensor.double() for name, tensor in made.items()}
