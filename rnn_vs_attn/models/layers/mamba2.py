@@ -66,7 +66,8 @@ class Mamba2(SequenceMixer):
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         gate, given, inputs = self._project(x_t.unsqueeze(1), state[0])
-        y_t, carried = ssd.step(*(t.squeeze(1) for t in self._recurrence(given)), state[1])
+        x, log_a, b, c = (t.squeeze(1) for t in self._recurrence(given))
+        y_t, carried = ssd.step(x, log_a, b, c, state[1])
         return self._output(y_t.unsqueeze(1), given[0], gate).squeeze(1), (inputs, carried)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -85,7 +86,7 @@ class Mamba2(SequenceMixer):
         dt = F.softplus(dt.to(self._state_dtype) + self.dt_bias)
         return gate, (x.unflatten(-1, (self.num_heads, -1)), b, c, dt), last
 
-    def _recurrence(self, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def _recurrence(self, given: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What `ssd` takes but for the state: dt x, dt A, B and C."""
         x, b, c, dt = given
         return x * dt.unsqueeze(-1), -dt * torch.exp(self.A_log.to(self._state_dtype)), b, c
