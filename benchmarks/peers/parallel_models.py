@@ -24,17 +24,21 @@ from pathlib import Path
 import torch
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent / folder) for folder in ("harness", "peers")]
 from alternating import ratio_of_calls
+from matrix_states import their_linear_attention, their_mlstm, their_retention
 from reporting import Figure, at_least, at_most, interval, parsed, parser, report
 
 from rnn_vs_attn.machine.environment import usable_cores
 from rnn_vs_attn.models.layers.attention import Attention
+from rnn_vs_attn.models.layers.linear_attention import LinearAttention
 from rnn_vs_attn.models.layers.local_attention import LocalAttention
 from rnn_vs_attn.models.layers.lru import LRU
 from rnn_vs_attn.models.layers.mamba2 import Mamba2
 from rnn_vs_attn.models.layers.mingru import MinGRU
 from rnn_vs_attn.models.layers.minlstm import MinLSTM
+from rnn_vs_attn.models.layers.mlstm import MLSTM
+from rnn_vs_attn.models.layers.retention import Retention
 from rnn_vs_attn.stats import intervals
 
 WIDTH = 256
@@ -85,12 +89,40 @@ def their_mamba2() -> nn.Module:
     return Mamba2Mixer(Mamba2Config(**sizes, num_hidden_layers=1, chunk_size=64), 0)
 
 
+def linear_attention() -> LinearAttention:
+    return LinearAttention(WIDTH, 4)
+
+
+def retention() -> Retention:
+    return Retention(WIDTH, 4)
+
+
+def mlstm() -> MLSTM:
+    return MLSTM(WIDTH, 4)
+
+
+FLA = ("flash-linear-attention", "fla-core", "triton", "einops")
 MINGRU = ("minGRU-pytorch>=0.2", "einops")
 RIVALS = (
     Rival("mingru", lambda: MinGRU(WIDTH), "minGRU-pytorch", MINGRU, their_mingru, (1, 8)),
     Rival("minlstm", lambda: MinLSTM(WIDTH), "minGRU-pytorch", MINGRU, their_minlstm),
     Rival("lru", lambda: LRU(WIDTH), "LRU-pytorch (a loop)", ("LRU-pytorch",), their_lru),
     Rival("mamba2", lambda: Mamba2(WIDTH, 8), "transformers", (), their_mamba2),
+    Rival(
+        "linear-attention",
+        linear_attention,
+        "fla-core's naive chunks",
+        FLA,
+        lambda: their_linear_attention(linear_attention()),
+    ),
+    Rival(
+        "retention",
+        retention,
+        "yet-another-retnet",
+        ("yet-another-retnet", "einops"),
+        lambda: their_retention(retention()),
+    ),
+    Rival("mlstm", mlstm, "mlstm_kernels, native", ("mlstm_kernels", "einops"), lambda: their_mlstm(mlstm())),
 )
 
 

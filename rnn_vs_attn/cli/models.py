@@ -16,7 +16,7 @@ from rnn_vs_attn.models.costs import Shape, default_kv_heads
 from rnn_vs_attn.models.foreign.naming import names_in
 from rnn_vs_attn.models.registry import BUILT_IN, find, plug_ins
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
-from rnn_vs_attn.models.spec import ENCODER, LANGUAGE, PATTERN, Complexity, ModelSpec
+from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, PATTERN, Complexity, ModelSpec
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.cases import check_heads, with_model_arguments
@@ -102,6 +102,8 @@ def _facts(spec: ModelSpec, shape: Shape, debug: bool) -> dict[str, Any]:
 def _causal(spec: ModelSpec) -> str:
     if spec.family == ENCODER:
         return "never"
+    if spec.family == CONFIGURED:
+        return "by its configuration"
     return "always" if spec.always_causal else "by --causal" if spec.costs else "up to the module"
 
 

@@ -54,7 +54,8 @@ class Case:
 
     model: str = option(
         "attention",
-        "Models: built-in names, entry points, package.module:Class or file.py:Class.",
+        "Models: built-in names, entry points, package.module:Class, file.py:Class, or hf:TYPE and hf:FOLDER "
+        "of transformers.",
         typed="rnn,gru,lstm,lstm-cell,attention,attention-naive",
     )
     seq_len: int = option(64, "Sequence lengths: 512, or 64:4096 (doubling).", typed="64:1024", minimum=1)

@@ -43,6 +43,7 @@ TESTED_ELSEWHERE = {
     "models/catalogue/convolution.py": "contracts/test_counts.py",
     "models/catalogue/delta_rule.py": "contracts/test_counts.py",
     "models/catalogue/recurrence.py": "contracts/test_counts.py",
+    "models/catalogue/state_space.py": "contracts/test_counts.py",
     "models/costs.py": "contracts/test_counts.py",
     "models/kernels/activations.py": "models/language/test_pretrained_fields.py",
     "models/kernels/kv_cache.py": "models/layers/test_attention.py",
