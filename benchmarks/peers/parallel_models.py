@@ -26,11 +26,13 @@ from torch import nn
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / folder) for folder in ("harness", "peers")]
 from alternating import ratio_of_calls
+from delta_rules import their_gated_deltanet, their_rwkv7
 from matrix_states import their_linear_attention, their_mlstm, their_retention
 from reporting import Figure, at_least, at_most, interval, parsed, parser, report
 
 from rnn_vs_attn.machine.environment import usable_cores
 from rnn_vs_attn.models.layers.attention import Attention
+from rnn_vs_attn.models.layers.gated_deltanet import GatedDeltaNet
 from rnn_vs_attn.models.layers.linear_attention import LinearAttention
 from rnn_vs_attn.models.layers.local_attention import LocalAttention
 from rnn_vs_attn.models.layers.lru import LRU
@@ -39,6 +41,7 @@ from rnn_vs_attn.models.layers.mingru import MinGRU
 from rnn_vs_attn.models.layers.minlstm import MinLSTM
 from rnn_vs_attn.models.layers.mlstm import MLSTM
 from rnn_vs_attn.models.layers.retention import Retention
+from rnn_vs_attn.models.layers.rwkv7 import RWKV7
 from rnn_vs_attn.stats import intervals
 
 WIDTH = 256
@@ -102,6 +105,16 @@ def mlstm() -> MLSTM:
 
 
 FLA = ("flash-linear-attention", "fla-core", "triton", "einops")
+
+
+def gated_deltanet() -> GatedDeltaNet:
+    return GatedDeltaNet(WIDTH, 4)
+
+
+def rwkv7() -> RWKV7:
+    return RWKV7(WIDTH, 4)
+
+
 MINGRU = ("minGRU-pytorch>=0.2", "einops")
 RIVALS = (
     Rival("mingru", lambda: MinGRU(WIDTH), "minGRU-pytorch", MINGRU, their_mingru, (1, 8)),
@@ -123,6 +136,8 @@ RIVALS = (
         lambda: their_retention(retention()),
     ),
     Rival("mlstm", mlstm, "mlstm_kernels, native", ("mlstm_kernels", "einops"), lambda: their_mlstm(mlstm())),
+    Rival("gated-deltanet", gated_deltanet, "transformers", (), lambda: their_gated_deltanet(gated_deltanet())),
+    Rival("rwkv7", rwkv7, "fla-core's naive chunks", FLA, lambda: their_rwkv7(rwkv7())),
 )
 
 
