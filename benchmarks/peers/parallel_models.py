@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent / folder) for folder in ("harness", "peers")]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import ratio_of_calls
 from matrix_states import their_linear_attention, their_mlstm, their_retention
 from reporting import Figure, at_least, at_most, interval, parsed, parser, report
