@@ -12,11 +12,11 @@ from rnn_vs_attn import units
 from rnn_vs_attn.ab.options import SUITE
 from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.costs import Shape, default_kv_heads
 from rnn_vs_attn.models.foreign.naming import names_in
 from rnn_vs_attn.models.registry import BUILT_IN, find, plug_ins
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
-from rnn_vs_attn.models.spec import ENCODER, LANGUAGE, Complexity, ModelSpec
+from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, PATTERN, Complexity, ModelSpec
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.cases import check_heads, with_model_arguments
@@ -41,7 +41,7 @@ def models_command(
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
     """What can be measured and by which commands: family, parameters, FLOPs, complexity, decoding, source."""
-    shape = Shape(batch_size, seq_len, d_model, num_heads, num_layers)
+    shape = Shape(batch_size, seq_len, d_model, num_heads, num_layers, num_kv_heads=default_kv_heads(num_heads))
     names = with_model_arguments([name for text in model or [] for name in names_in(text)], model_arg or [])
     every = [*BUILT_IN, *(find(point.name) for point in plug_ins())]
     specs = [find(name) for name in names] if names else every
@@ -102,6 +102,8 @@ def _facts(spec: ModelSpec, shape: Shape, debug: bool) -> dict[str, Any]:
 def _causal(spec: ModelSpec) -> str:
     if spec.family == ENCODER:
         return "never"
+    if spec.family == CONFIGURED:
+        return "by its configuration"
     return "always" if spec.always_causal else "by --causal" if spec.costs else "up to the module"
 
 
@@ -151,7 +153,7 @@ def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
 
 def _written(name: str, value: Any, family: str) -> str:
     if value is None:
-        return "–" if family in (LANGUAGE, ENCODER) else "unknown"
+        return "–" if family in (LANGUAGE, ENCODER, PATTERN) else "unknown"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name == "commands":

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import typer
 
+from rnn_vs_attn.cli.patterns import PARAMETER, PATTERN, with_patterns
 from rnn_vs_attn.run.cases import Words, default_words, option_name
-from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.case import Case, LayerCase
 
 Options = TypeVar("Options")
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
@@ -42,15 +43,19 @@ def command(
     """
     of_case = [f for f in _fields(case) if axes is None or f.name in axes] if case else []
     other = defaults or {}
+    of_layers = case is not None and issubclass(case, LayerCase)
 
     def called(ctx: typer.Context, **given: Any) -> int | None:
-        words = {field.name: given[field.name] for field in of_case}
+        words: Words = {field.name: given[field.name] for field in of_case}
         names = [name for name in given if _is_typed(ctx, name)]
+        if of_layers:
+            words = with_patterns(words, given[PATTERN], "model" in names)
         return run(Call(words, _made(options, given), names, ctx.invoked_subcommand))
 
     parameters = [
         inspect.Parameter("ctx", _KEYWORD, annotation=typer.Context),
         *(_of_case(field, other.get(field.name)) for field in of_case),
+        *[PARAMETER] * of_layers,
         *_of_options(options, other),
     ]
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

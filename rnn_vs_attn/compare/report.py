@@ -104,7 +104,7 @@ def varying(axes: Sequence[dict[str, AxisValue]]) -> list[str]:
 def _fixed(axes: Sequence[dict[str, AxisValue]], named: Sequence[str]) -> list[str]:
     """One line with the axes that all rows share."""
     shared = {name: value for name, value in (axes[0] if axes else {}).items() if all(name in a for a in axes)}
-    text = ", ".join(f"{name} {value}" for name, value in shared.items() if name not in named)
+    text = ", ".join(f"{name} {value}" for name, value in shared.items() if name not in named and value is not None)
     return [f"all rows: {text}"] if text else []
 
 

@@ -43,7 +43,7 @@ def difference(made: Workload, path: Path, seed: int) -> Outcome:
         max_error=min(errors[where], 1e308),
         where=where,
         equal=all(same(ours[name], theirs[name]) for name in ours),
-        rounding=errors[where] <= ROUNDING[made.x.dtype],
+        rounding=errors[where] <= ROUNDING[made.grad_output.dtype],
     )
 
 

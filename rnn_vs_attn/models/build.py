@@ -12,22 +12,25 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.isolation import keeping, seeds
-from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.foreign.building import layers_of
+from rnn_vs_attn.models.costs import ROTARY, Shape
+from rnn_vs_attn.models.foreign.building import layers_of, unfitted
 from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.mixer import Block, Stack, output_of
 from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.models.spec import USER, ModelSpec
+from rnn_vs_attn.models.spec import POSITIONS, USER, ModelSpec
 
 
 def build_blocks(spec: ModelSpec, shape: Shape) -> nn.Module:
-    """num_layers residual blocks with a mixer of one layer in each."""
-    single = replace(shape, num_layers=1)
-    return Stack(*(Block(build(spec, single), shape.d_model) for _ in range(shape.num_layers)))
+    """num_layers residual blocks with a mixer of one layer in each; of a pattern that many of each of its layers."""
+    single, layers = replace(shape, num_layers=1), spec.traits.layers or (spec,)
+    return Stack(*(Block(build(layer, single), shape.d_model) for _ in range(shape.num_layers) for layer in layers))
 
 
 def build(spec: ModelSpec, shape: Shape) -> nn.Module:
     """The module for `shape`; a class that takes no num_layers is stacked. UserError where d_model does not fit it."""
+    if spec.traits.layers:  # of a pattern
+        single = replace(shape, num_layers=1)
+        return Stack(*(build(layer, single) for _ in range(shape.num_layers) for layer in spec.traits.layers))
     target = load(spec)
     if spec.family == USER:
         layers = layers_of(spec, target, shape)
@@ -49,6 +52,8 @@ def _accepted(target: Callable[..., nn.Module], shape: Shape) -> dict[str, Any]:
         "seq_len": shape.seq_len,
         "kernel_size": shape.kernel_size,
         "window": shape.window,
+        "num_kv_heads": shape.kv_heads,
+        "positions": shape.positions,
     }
     parameters = inspect.signature(target).parameters
     return {name: value for name, value in offered.items() if name in parameters}
@@ -95,7 +100,7 @@ def matched_shape(
     baseline = find(BASELINE).costs
     assert baseline is not None
     target = baseline.num_params(shape) if match == "params" else baseline.flops(shape).train
-    step = shape.num_heads if spec.costs is None or spec.uses_heads else 1
+    step = _width_step(spec, shape)
 
     def amount(width: int) -> int:
         candidate = replace(shape, d_model=width)
@@ -117,11 +122,20 @@ def matched_shape(
     return replace(shape, d_model=nearest)
 
 
+def _width_step(spec: ModelSpec, shape: Shape) -> int:
+    """What the width must be a multiple of: of pairs of features in each head where these are turned."""
+    if spec.costs is not None and not spec.uses_heads:
+        return 1
+    return shape.num_heads * (2 if shape.positions == ROTARY and POSITIONS in spec.traits.takes else 1)
+
+
 def _params(spec: ModelSpec, shape: Shape) -> int:
     if spec.costs:
         return spec.costs.num_params(shape)
     with torch.random.fork_rng(devices=[]):
-        return count_parameters(build(spec, shape))
+        if spec.family != USER:
+            return count_parameters(build(spec, shape))
+        return sum(map(count_parameters, unfitted(spec, load(spec), shape)[0]))
 
 
 def cast(module: nn.Module, dtype: torch.dtype) -> nn.Module:

@@ -13,6 +13,7 @@ from rnn_vs_attn.models.foreign.naming import split
 from rnn_vs_attn.models.spec import CONFIGURED, ModelSpec
 
 PREFIX = "hf:"
+IMPORTS = "RNN_VS_ATTN_IMPORTS_TRANSFORMERS"  # the variable that has a worker import it while it starts
 _TARGET = "rnn_vs_attn.models.language.transformers_models:build"
 _NONE = (
     f"{PREFIX} names no configuration; write {PREFIX}gpt2 for a model type of transformers, or {PREFIX}./folder for a "

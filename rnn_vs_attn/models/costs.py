@@ -14,12 +14,13 @@ from typing import Protocol
 
 KERNEL_SIZE = 4  # of a convolution
 WINDOW = 64  # positions that restricted attention sees
-SSD_CHUNK = 64  # positions that mamba2 multiplies at once
+NO_POSITIONS, ROTARY, ALIBI = "none", "rotary", "alibi"  # what attention knows of where tokens stand
+KINDS_OF_POSITIONS = (NO_POSITIONS, ROTARY, ALIBI)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What a layer's cost depends on."""
+    """What a layer's cost depends on. num_kv_heads: heads of keys and values where they are shared, 0 their default."""
 
     batch_size: int
     seq_len: int
@@ -29,11 +30,23 @@ class Shape:
     causal: bool = True
     kernel_size: int = KERNEL_SIZE
     window: int = WINDOW
+    num_kv_heads: int = 0
+    positions: str = NO_POSITIONS
+
+    @property
+    def kv_heads(self) -> int:
+        """Heads of keys and values where they are shared."""
+        return self.num_kv_heads or default_kv_heads(self.num_heads)
 
     @property
     def tokens(self) -> int:
         """Of all sequences of a batch."""
         return self.batch_size * self.seq_len
+
+
+def default_kv_heads(num_heads: int) -> int:
+    """A quarter of the heads; one where they are no multiple of four."""
+    return num_heads // 4 if num_heads % 4 == 0 else 1
 
 
 @dataclass(frozen=True)

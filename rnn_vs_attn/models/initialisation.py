@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rnn_vs_attn.errors import UserError, unknown
-from rnn_vs_attn.models.registry import MODELS
+from rnn_vs_attn.models.registry import MODELS, find
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def check(inits: Sequence[str], models: Sequence[str]) -> None:
     for text in inits:
         name = text.partition(":")[0]
         fitting = [spec.name for spec in MODELS if name in spec.traits.initialisations]
-        wrong = [model for model in models if name != DEFAULT and model not in fitting]
+        wrong = [model for model in models if name != DEFAULT and name not in find(model).traits.initialisations]
         if wrong:
             raise UserError(
                 f"init {text!r} does not apply to {wrong[0]}; it is for {', '.join(fitting)}, "

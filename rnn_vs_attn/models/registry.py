@@ -15,6 +15,7 @@ from rnn_vs_attn.models.catalogue.linear_attention import LINEAR_ATTENTIONS
 from rnn_vs_attn.models.catalogue.recurrence import RECURRENCES
 from rnn_vs_attn.models.catalogue.state_space import STATE_SPACES
 from rnn_vs_attn.models.foreign.naming import split
+from rnn_vs_attn.models.pattern import pattern
 from rnn_vs_attn.models.spec import CONFIGURED, USER, ModelSpec
 from rnn_vs_attn.text.safe import encodable
 
@@ -28,9 +29,8 @@ BUILT_IN = (*MODELS, *LANGUAGE_MODELS, *ENCODERS)
 
 
 def find(name: str) -> ModelSpec:
-    """The model of that name: built in, an entry point, an import path, or a configuration of transformers (hf:...).
-
-    UserError where it is none of them.
+    """The model of that name: built in, an entry point, a pattern of layers, an import path, or a configuration of
+    transformers (hf:...). UserError where it is none of them.
     """
     if encodable(name) != name:
         way = "use a locale of UTF-8, such as LC_ALL=C.UTF-8"
@@ -53,6 +53,9 @@ def _named(name: str) -> ModelSpec:
             return ModelSpec(name, USER, point.value, _distribution(point))
     if name.startswith(configured.PREFIX):
         return configured.spec_of(name)
+    stack = pattern(name, MODELS, _names())
+    if stack is not None:
+        return stack
     if ":" in name:
         module, _, attribute = name.rpartition(":")
         if not module or not attribute.isidentifier():
@@ -60,8 +63,11 @@ def _named(name: str) -> ModelSpec:
                 f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName"
             )
         return ModelSpec(name, USER, name, "your own module")
-    names = [spec.name for spec in BUILT_IN] + [point.name for point in plug_ins()]
-    raise unknown("model", name, names, "rnn-vs-attn models lists all; your own is package.module:ClassName")
+    raise unknown("model", name, _names(), "rnn-vs-attn models lists all; your own is package.module:ClassName")
+
+
+def _names() -> list[str]:
+    return [spec.name for spec in BUILT_IN] + [point.name for point in plug_ins()]
 
 
 def plug_ins() -> list[EntryPoint]:

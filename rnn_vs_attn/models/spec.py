@@ -31,8 +31,9 @@ class Traits:
     loop_of: the model that computes the same in the device's own kernel, where this one is a Python loop.
     recurrent_matrix: whether a step is one matrix and a nonlinearity, which Pascanu's conditions are about.
     separable: whether what it does between its projections can run alone.
-    takes: those of kernel_size and window that it takes, which most models know nothing of.
+    takes: those of kernel_size, window, num_kv_heads and positions that it takes, which most models know nothing of.
     initialisations: those that apply to it beside its own.
+    layers: of a pattern, those that it is a stack of.
     """
 
     baseline: bool = False
@@ -43,6 +44,7 @@ class Traits:
     separable: bool = False
     takes: tuple[str, ...] = ()
     initialisations: tuple[str, ...] = ()
+    layers: tuple[ModelSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,13 @@ SELF_ATTENTION, RECURRENT = "self-attention", "recurrent"
 CONVOLUTIONAL, RESTRICTED = "convolutional", "self-attention (restricted)"
 LINEAR_RECURRENCE = "recurrent, linear in its state"
 
+NUM_KV_HEADS, POSITIONS = "num_kv_heads", "positions"  # what attention takes
+
 # Families
 RECURRENCE, CONVOLUTION = "recurrent", "convolution"
 ATTENTION, RESTRICTED_ATTENTION = "attention", "restricted attention"
 LANGUAGE = "language model"  # takes token ids
 ENCODER = "encoder"  # takes token ids and predicts none
+PATTERN = "pattern"  # a stack of layers of several families
 USER = "user"  # an entry point or an import path
 CONFIGURED = "transformers"  # that package's own, by its configuration; takes token ids

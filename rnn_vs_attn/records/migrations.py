@@ -6,6 +6,7 @@ SCHEMA stands in `run.json`, and goes up when a stored meaning changes. Its hist
 2, one meaning a name. `flops` of a token, in `variants`, is `flops_per_token`; `reach` of Transformer-XL is
 `receptive_field`; `verdict` of `gradflow` is `gradient_law`. `forward_time` and `train_time` of `variants` were of
 single calls without a warm-up, which are `forward_call_time` and `train_call_time`, and are of blocks after one.
+3, axes of attention. Cases of layers have `num_kv_heads` and `positions`, which nothing had a use for before.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TypeVar
 
 from rnn_vs_attn.records.types import Axes, AxisValue, Record, SampleLine
 
-SCHEMA = 2
+SCHEMA = 3
 
 _BY_SIZE = {
     "flops": "flops_per_token",
@@ -29,8 +30,8 @@ _NAMES_SINCE_2: Mapping[str, Mapping[str, str]] = {  # by suite: of metrics, wha
     "variants-gpt": _BY_SIZE,
     "variants-transformer-xl": {"reach": "receptive_field"},
 }
-_LATER_AXES: Axes = {"kernel_size": 4, "window": 64}  # no model had a use for them before
-_HAVE_LATER_AXES = ("bench", "gradflow", "decode")
+_OF_LAYERS = ("bench", "gradflow", "decode", "scaling")  # suites whose cases got axes later
+_LATER_AXES: Axes = {"kernel_size": 4, "window": 64, "positions": "none"}  # no model had a use for them before
 
 Line = TypeVar("Line", SampleLine, Record)
 
@@ -49,6 +50,13 @@ def _renamed(line: Line, names: Mapping[str, str]) -> Line:
 
 def _with_later_axes(line: Line) -> Line:
     """With the axes that its suite's cases got later, at the values that measured nothing else before."""
-    later = _LATER_AXES if line.suite in _HAVE_LATER_AXES and "num_layers" in line.axes else {}
+    if line.suite not in _OF_LAYERS or "num_layers" not in line.axes:
+        return line
+    later = {**_LATER_AXES, "num_kv_heads": _a_quarter(line.axes.get("num_heads"))}
     missing = {name: value for name, value in later.items() if name not in line.axes}
     return replace(line, axes={**line.axes, **missing}) if missing else line
+
+
+def _a_quarter(num_heads: AxisValue) -> int:
+    """num_kv_heads where none was given."""
+    return num_heads // 4 if isinstance(num_heads, int) and num_heads % 4 == 0 else 1

@@ -11,9 +11,10 @@ from typing import Any
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.machine import environment
+from rnn_vs_attn.models.costs import ROTARY
 from rnn_vs_attn.models.foreign.naming import names_in, with_arguments
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED, USER
+from rnn_vs_attn.models.spec import CONFIGURED, NUM_KV_HEADS, POSITIONS, USER
 from rnn_vs_attn.suites import takers
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
@@ -123,14 +124,31 @@ def check(suite: Suite, axes: AxisValues, force: bool) -> None:
 
 
 def check_heads(axes: AxisValues) -> None:
+    """UserError where heads do not fit the width, those of keys their number, or rotary positions their width."""
     for name, d_model, num_heads in itertools.product(axes["model"], axes["d_model"], axes["num_heads"]):
-        if find(name).uses_heads and d_model % num_heads:
-            fitting = [n for n in range(1, d_model + 1) if d_model % n == 0]
-            nearest = min(fitting, key=lambda n: abs(n - num_heads))
+        spec = find(name)
+        if not spec.uses_heads:
+            continue
+        if d_model % num_heads:
             raise UserError(
                 f"d_model {d_model} is not divisible by num_heads {num_heads}, which {name} needs; "
-                f"use --num-heads {nearest} or another --d-model"
+                f"use --num-heads {_nearest_divisor(d_model, num_heads)} or another --d-model"
             )
+        for shared in axes.get(NUM_KV_HEADS, []):
+            if NUM_KV_HEADS in spec.traits.takes and shared and num_heads % shared:
+                raise UserError(
+                    f"num_heads {num_heads} is not divisible by num_kv_heads {shared}, which {name} needs; "
+                    f"use --num-kv-heads {_nearest_divisor(num_heads, shared)} or another --num-heads"
+                )
+        if POSITIONS in spec.traits.takes and ROTARY in axes.get(POSITIONS, []) and d_model // num_heads % 2:
+            raise UserError(
+                f"rotary positions turn pairs of features, and heads of {name} have {d_model // num_heads} (d_model "
+                f"{d_model}, num_heads {num_heads}); use another --num-heads or --d-model, or --positions alibi"
+            )
+
+
+def _nearest_divisor(number: int, wanted: int) -> int:
+    return min((n for n in range(1, number + 1) if number % n == 0), key=lambda n: abs(n - wanted))
 
 
 def least_cases(suite: Suite, axes: AxisValues, **given: list[Any]) -> list[Case]:
@@ -140,7 +158,7 @@ def least_cases(suite: Suite, axes: AxisValues, **given: list[Any]) -> list[Case
 
 
 def cases_of(suite: Suite, axes: AxisValues) -> list[Case]:
-    """The product of all axes, each case complete."""
+    """The product of all axes, each case complete and once."""
     products = itertools.product(*axes.values())
     made = (suite.axes.complete(suite.axes.case(**dict(zip(axes, values, strict=True)))) for values in products)
     return suite.axes.select(list(dict.fromkeys(made)))  # those that differ in what a model does not take are one

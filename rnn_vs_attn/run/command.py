@@ -42,7 +42,7 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options.output is not None and not options.dry_run:
         check_folder(options.output)
-    with Workers(suite.timed, options.debug, axes["threads"]) as workers:
+    with Workers(suite.timed, options.debug, axes["threads"], axes["model"]) as workers:
         facts, built_as = _probe(suite, axes, limits, workers)
         suite.axes.check(axes)
         cases = cases_of(suite, axes)
@@ -89,7 +89,7 @@ def resume(suite: Suite, options: RunOptions) -> int:
     if options.retry and any(line.status != "ok" for line in lines):
         head = dataclasses.replace(head, status="interrupted", finished=None)
     looked: dict[Case, Look] = {}
-    with Workers(suite.timed, options.debug, stored.axes["threads"]) as workers:
+    with Workers(suite.timed, options.debug, stored.axes["threads"], stored.axes["model"]) as workers:
         if head.status != "complete":
             facts, _ = _probe(suite, dict(stored.axes), limits, workers)
             here = environment.hard_keys(environment.describe(facts, anonymous=False))

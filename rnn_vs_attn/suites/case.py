@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from rnn_vs_attn.models.costs import KERNEL_SIZE, WINDOW, Shape
+from rnn_vs_attn.models.costs import KERNEL_SIZE, KINDS_OF_POSITIONS, NO_POSITIONS, WINDOW, Shape, default_kv_heads
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED, USER
+from rnn_vs_attn.models.spec import ATTENTION, CONFIGURED, POSITIONS, USER, ModelSpec
 from rnn_vs_attn.records.types import AxisValue, Record
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -54,7 +54,8 @@ class Case:
 
     model: str = option(
         "attention",
-        "Models: built-in names, entry points, package.module:Class or file.py:Class.",
+        "Models: built-in names, entry points, package.module:Class, file.py:Class, or hf:TYPE and hf:FOLDER "
+        "of transformers.",
         typed="rnn,gru,lstm,lstm-cell,attention,attention-naive",
     )
     seq_len: int = option(64, "Sequence lengths: 512, or 64:4096 (doubling).", typed="64:1024", minimum=1)
@@ -85,14 +86,28 @@ class Case:
 
 @dataclass(frozen=True)
 class LayerCase(Case):
-    """The axes of suites that measure layers."""
+    """The axes of suites that measure layers. num_kv_heads 0 is resolved at once."""
 
     kernel_size: int = option(KERNEL_SIZE, "Tokens that a layer of conv reads.", minimum=1)
     window: int = option(WINDOW, "Tokens that each one of attention-local attends to, itself included.", minimum=1)
+    num_kv_heads: int = option(
+        0,
+        "Heads of keys and values of attention-gqa, which divide num_heads; 0 takes a quarter of num_heads, or 1.",
+        minimum=0,
+    )
+    positions: str = option(
+        NO_POSITIONS,
+        "What softmax attention knows of where tokens stand; attention-relative has positions of its own.",
+        choices=KINDS_OF_POSITIONS,
+    )
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "num_kv_heads", self.num_kv_heads or default_kv_heads(self.num_heads))
 
     @property
     def shape(self) -> Shape:
-        return dataclasses.replace(super().shape, kernel_size=self.kernel_size, window=self.window)
+        taken = {name: getattr(self, name) for name in OF_FEW_MODELS}
+        return dataclasses.replace(super().shape, **taken)
 
 
 _CONFIGURED = ("d_model", "num_heads", "num_layers", "causal", "vocab_size", "memory_len")
@@ -108,15 +123,25 @@ def as_configured(case: AnyCase) -> AnyCase:
     return dataclasses.replace(case, **nothing)
 
 
-_OF_FEW_MODELS = ("kernel_size", "window")
+_OF_ANYBODY = ("kernel_size", "window")  # what layers of the user's own are given, among these:
+OF_FEW_MODELS = ("kernel_size", "window", "num_kv_heads", "positions")
 
 
 def untaken(records: Sequence[Record]) -> tuple[str, ...]:
-    """Axes that no model of these records has a use for."""
+    """Axes that no model of these records has a use for, and positions where nothing has any."""
     specs = [find(name) for name in {str(record.axes["model"]) for record in records if "model" in record.axes}]
-    return tuple(
-        name for name in _OF_FEW_MODELS if not any(name in spec.traits.takes or spec.family == USER for spec in specs)
-    )
+    found = tuple(name for name in OF_FEW_MODELS if not any(_takes(spec, name) for spec in specs))
+    plain = {record.axes.get(POSITIONS, NO_POSITIONS) for record in records} == {NO_POSITIONS}
+    return tuple(dict.fromkeys((*found, POSITIONS))) if plain else found
+
+
+def _takes(spec: ModelSpec, name: str) -> bool:
+    """Whether a model has a use for an axis; one of the user's own may have it for those that it is given."""
+    return name in spec.traits.takes or (spec.family == USER and name in _OF_ANYBODY)
+
+
+def _has_its_own_positions(spec: ModelSpec) -> bool:
+    return any(of.family == ATTENTION and POSITIONS not in of.traits.takes for of in (spec, *spec.traits.layers))
 
 
 def axes_of(case: Case) -> dict[str, AxisValue]:
@@ -130,6 +155,8 @@ def warnings_for(case: Case) -> list[str]:
     found = []
     if spec.always_causal and not case.causal:
         found.append(f"{case.model} is always causal; --no-causal does not change it")
+    if getattr(case, "positions", NO_POSITIONS) != NO_POSITIONS and _has_its_own_positions(spec):
+        found.append(f"{case.model} has positions of its own; --positions does not change it")
     if getattr(case, "compile", False) and spec.traits.kernel_of_its_own:
         found.append(f"torch.compile leaves torch's own recurrent kernels as they are; {case.model} is not compiled")
     return found

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.isolation.threads import THREADS
 from rnn_vs_attn.machine import environment, processors
 from rnn_vs_attn.models import load
+from rnn_vs_attn.models.configured import IMPORTS
+from rnn_vs_attn.models.language import transformers_configs
 from rnn_vs_attn.worker import protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import Cases
@@ -73,6 +76,9 @@ def _set_torch_up() -> None:
         os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(usable))
     THREADS.watch()
     load.start_in(Path.cwd())
+    if os.environ.pop(IMPORTS, ""):
+        with suppress(UserError):  # where it is not installed, as is said of the model
+            transformers_configs.import_models()
 
 
 def _handlers(sandbox: Sandbox) -> Handlers:

@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.machine import processors
+from rnn_vs_attn.models.configured import IMPORTS, PREFIX
 from rnn_vs_attn.worker.client import ChildWorker, Worker
 from rnn_vs_attn.worker.protocol import Device, Request, ResolveDevice
 
@@ -86,9 +87,9 @@ class Workers:
     is timed, all goes on in the one that was asked. start_up: seconds that each round waits for its own.
     """
 
-    def __init__(self, timed: bool, debug: bool, threads: Sequence[int]) -> None:
+    def __init__(self, timed: bool, debug: bool, threads: Sequence[int], models: Sequence[str] = ()) -> None:
         self.start_up = 0.0
-        self._variables: Mapping[str, str] = processors.one_each(threads)
+        self._variables: Mapping[str, str] = processors.one_each(threads) | _imports(models)
         self._timed = timed
         self._debug = debug
         self._asked: ChildWorker | None = None
@@ -138,6 +139,11 @@ class Workers:
 
     def _new(self, wait: bool = True) -> ChildWorker:
         return ChildWorker(self._debug, wait=wait, variables=self._variables)
+
+
+def _imports(models: Iterable[str]) -> dict[str, str]:
+    """What has workers load a library of these models while they start, as it takes longer than many a case."""
+    return {IMPORTS: "1"} if any(name.startswith(PREFIX) for name in models) else {}
 
 
 def _not_asked(reason: str) -> UserError:

@@ -18,7 +18,7 @@ from rnn_vs_attn.measure.conduct.batch_independence import Batch
 from rnn_vs_attn.measure.timing.clock import Clock
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models import load
-from rnn_vs_attn.models.language.transformers_configs import library
+from rnn_vs_attn.models.language.transformers_configs import import_models
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.spec import CONFIGURED, USER
 from rnn_vs_attn.suites.case import ITEMSIZE, Case
@@ -85,7 +85,7 @@ class Sandbox:
     def visit(self, model: str) -> Iterator[None]:
         """Code of a model runs within, for no row; nothing of it stays."""
         if find(model).family == CONFIGURED:
-            library()
+            import_models()
         self._own.enter(load.source_of(find(model)), model)
         try:
             with keeping.kept():
@@ -114,9 +114,10 @@ def _load_built_in(model: str) -> None:
     """Import a model's code while there is memory for it; a user's own module is imported within the limit."""
     spec = find(model)
     if spec.family == CONFIGURED:
-        library()
+        import_models()
     elif spec.family != USER:
-        load.load(spec)
+        for layer in spec.traits.layers or (spec,):
+            load.load(layer)
 
 
 def collect() -> None:

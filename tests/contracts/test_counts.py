@@ -13,7 +13,7 @@ from rnn_vs_attn.measure.memory import saved_bytes
 from rnn_vs_attn.measure.timing.decoding import state_bytes
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models.build import build, call, count_parameters
-from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.costs import Shape, default_kv_heads
 from rnn_vs_attn.models.registry import MODELS, find
 from rnn_vs_attn.models.shapes import LanguageShape
 from rnn_vs_attn.models.spec import ModelSpec
@@ -59,7 +59,12 @@ EDGES = [
 ]
 
 
-PAIRWISE = ("attention", "attention-local", "attention-naive")  # by closed form, of the pairs that are needed
+PAIRWISE = (
+    "attention",
+    "attention-local",
+    "attention-naive",
+    "attention-gqa",
+)  # by closed form, of the pairs that are needed
 
 
 def needed_pairs(spec: ModelSpec, shape: Shape) -> int:
@@ -75,7 +80,9 @@ def needed_pairs(spec: ModelSpec, shape: Shape) -> int:
 def test_flops_of_attention_are_of_the_pairs_that_its_definition_needs(name: str, shape: Shape) -> None:
     """attention-local had the masked pairs at the edges of its blocks too, 9 % more at small lengths."""
     spec = find(name)
-    projections = 4 * 2 * shape.tokens * shape.d_model**2
+    shared = shape.d_model // shape.num_heads * default_kv_heads(shape.num_heads)
+    width = shared if name == "attention-gqa" else shape.d_model
+    projections = 2 * 2 * shape.tokens * shape.d_model * (shape.d_model + width)
     mixing = 2 * 2 * shape.batch_size * needed_pairs(spec, shape) * shape.d_model
     found = spec.costs.flops(shape)
     assert found.forward == shape.num_layers * (projections + mixing)

@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.isolation import keeping
 from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure import equivalence
 from rnn_vs_attn.measure.gradient.flow import flow_of
 from rnn_vs_attn.suites import configured_passes
 from rnn_vs_attn.suites.bench import case as bench
@@ -111,3 +112,14 @@ def test_gradflow_is_that_of_a_jacobian_at_the_embeddings(tmp_path: Path) -> Non
     again = flow_of(module, x, torch.eye(32, dtype=torch.float64) / 32**0.5)
     torch.testing.assert_close(10**again.log10, expected, rtol=1e-9, atol=0)
     assert "inputs stand in the place of token embeddings" in keeping.NOTES.tell()[0]
+
+
+def test_two_environments_can_be_held_against_each_other_as_ab_does(tmp_path: Path) -> None:
+    case = bench_case(name_of("llama", tmp_path))
+    equivalence.keep(configured_passes.made(case, 0), tmp_path / "kept", 0)
+    found = equivalence.difference(configured_passes.made(case, 7), tmp_path / "kept", 0)
+    assert found.equal
+    with torch.no_grad():
+        other = configured_passes.made(case, 7)
+        other.run = lambda ids: other.module(ids) * 1.001
+    assert not equivalence.difference(other, tmp_path / "kept", 0).rounding

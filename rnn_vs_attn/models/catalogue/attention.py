@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rnn_vs_attn.models.costs import Flops, Shape
+from rnn_vs_attn.models.costs import ALIBI, ROTARY, Flops, Shape
 from rnn_vs_attn.models.spec import (
     ATTENTION,
+    NUM_KV_HEADS,
+    POSITIONS,
     RESTRICTED,
     RESTRICTED_ATTENTION,
     SELF_ATTENTION,
@@ -54,12 +56,22 @@ class RelativeAttention:
 
 @dataclass(frozen=True)
 class Attention:
-    """Multi-head attention with Q, K, V and output projections and their biases."""
+    """Multi-head attention with Q, K, V and output projections and their biases.
+
+    materialised: whether scores are in memory. grouped: whether heads share keys and values.
+    """
 
     materialised: bool = False
+    grouped: bool = False
+
+    def projected(self, shape: Shape) -> int:
+        """Width of keys, and of values."""
+        return shape.d_model * shape.kv_heads // shape.num_heads if self.grouped else shape.d_model
 
     def num_params(self, shape: Shape) -> int:
-        return shape.num_layers * (4 * shape.d_model**2 + 4 * shape.d_model)
+        """Of the projections: to and from queries, to keys and to values."""
+        width = 2 * (shape.d_model + self.projected(shape))
+        return shape.num_layers * (shape.d_model + 1) * width
 
     def pairs(self, shape: Shape) -> int:
         """Query-key pairs of one head."""
@@ -69,7 +81,8 @@ class Attention:
 
     def flops(self, shape: Shape) -> Flops:
         """Four projections, and what is between them; each product has two in the backward pass."""
-        projections = shape.num_layers * 2 * shape.tokens * 4 * shape.d_model**2
+        width = 2 * (shape.d_model + self.projected(shape))
+        projections = shape.num_layers * 2 * shape.tokens * shape.d_model * width
         forward = projections + self.mixing(shape).forward
         return Flops(forward, 2 * forward)
 
@@ -80,7 +93,7 @@ class Attention:
 
     def state_size(self, shape: Shape, itemsize: int) -> int:
         """Bytes of the keys and values of `seq_len` tokens."""
-        return 2 * shape.num_layers * shape.tokens * shape.d_model * itemsize
+        return 2 * shape.num_layers * shape.tokens * self.projected(shape) * itemsize
 
     def least_memory(self, shape: Shape, itemsize: int, train: bool) -> int:
         """Bytes of the tensors that are alive at once at the peak, work space aside.
@@ -88,17 +101,25 @@ class Attention:
         Fused, forward: Q, K, V, the mixed values and the output; training: also their gradients. Materialised,
         forward: Q, K, V, the mask and two of (B, H, L, L) (scores before and after the mask); training: the weights
         that are saved, their gradient and that of the scores. Each further layer keeps what it saves until its
-        backward pass.
+        backward pass. Keys and values that heads share are narrower. Queries and keys that were turned are beside
+        those before. The bias of distances is a view of a line, but where scores are materialised: there it is one
+        more of (H, L, L), which a training pass has given back at its peak.
         """
         token = shape.tokens * shape.d_model * itemsize
         further = shape.num_layers - 1
         if not self.materialised:
-            return ((9 + 5 * further) if train else 5 + min(further, 1)) * token
+            shared = shape.tokens * self.projected(shape) * itemsize
+            turned = token + shared if shape.positions == ROTARY else 0
+            if train:
+                return (5 + 3 * further) * token + (4 + 2 * further) * shared + (1 + further) * turned
+            return (3 + min(further, 1)) * token + 2 * shared + turned
         square = shape.batch_size * shape.num_heads * shape.seq_len**2 * itemsize
         mask = shape.seq_len**2 if shape.causal else 0
         if train:
             return (4 + 5 * further) * token + (3 + further) * square + (1 + further) * mask
-        return (3 + min(further, 1)) * token + 2 * square + mask
+        turned = 2 * token if shape.positions == ROTARY else 0
+        bias = square // shape.batch_size if shape.positions == ALIBI else 0
+        return (3 + min(further, 1)) * token + 2 * square + max(mask, bias) + turned
 
 
 @dataclass(frozen=True)
@@ -129,7 +150,7 @@ ATTENTIONS = (
         complexity=_FUSED_ATTENTION,
         costs=Attention(),
         uses_heads=True,
-        traits=Traits(baseline=True, kept=True, separable=True),
+        traits=Traits(baseline=True, kept=True, separable=True, takes=(POSITIONS,)),
     ),
     ModelSpec(
         name="attention-local",
@@ -142,7 +163,7 @@ ATTENTIONS = (
         always_causal=True,
         uses_heads=True,
         note="r is --window; its path is that of a stack of layers, as many as it takes",
-        traits=Traits(separable=True, takes=("window",)),
+        traits=Traits(separable=True, takes=("window", POSITIONS)),
     ),
     ModelSpec(
         name="attention-naive",
@@ -154,7 +175,19 @@ ATTENTIONS = (
         costs=Attention(materialised=True),
         uses_heads=True,
         note="scores and weights materialised: the lesson's, not a baseline",
-        traits=Traits(separable=True),
+        traits=Traits(separable=True, takes=(POSITIONS,)),
+    ),
+    ModelSpec(
+        name="attention-gqa",
+        family=ATTENTION,
+        target="rnn_vs_attn.models.layers.attention:GroupedQueryAttention",
+        layer_type=SELF_ATTENTION,
+        source="Ainslie et al. 2023 (GQA), section 2.2; scaled_dot_product_attention",
+        complexity=_FUSED_ATTENTION,
+        costs=Attention(grouped=True),
+        uses_heads=True,
+        note="--num-kv-heads heads of keys and values, by itself a quarter of --num-heads, or 1 of no multiple of four",
+        traits=Traits(separable=True, takes=(NUM_KV_HEADS, POSITIONS)),
     ),
     ModelSpec(
         name="attention-relative",

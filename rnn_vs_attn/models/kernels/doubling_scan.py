@@ -13,7 +13,9 @@ from torch import Tensor
 
 
 def doubling_scan(a: Tensor, b: Tensor, state: Tensor) -> Tensor:
-    """a (B, J, ...) that broadcasts to b (B, J, ...), state (B, ...) -> h (B, J, ...); gradients of all three."""
+    """a, that broadcasts to b (B, L, D), and the state before (B, D) -> h (B, L, D); gradients of all three. D may be
+    several axes.
+    """
     h: Tensor = _DoublingScan.apply(a, b, state)
     return h
 

@@ -11,7 +11,7 @@ from torch import Tensor
 class KeyValueCache:
     """Keys and values, (B, H, capacity, E) each; the positions from `start` to `end` count.
 
-    limit: how many positions are remembered from before a call; None remembers all.
+    limit: how many positions are remembered from before a call; None remembers all. seen: how many there have been.
     """
 
     keys: Tensor
@@ -19,6 +19,7 @@ class KeyValueCache:
     limit: int | None = None
     start: int = 0
     end: int = 0
+    seen: int = 0
 
     @classmethod
     def empty(
@@ -50,6 +51,7 @@ class KeyValueCache:
         if self.end + added > self.keys.shape[2]:
             self._make_room(added)
         first, self.end = self.end, self.end + added
+        self.seen += added
         self.keys[:, :, first : self.end] = key
         self.values[:, :, first : self.end] = value
         return self.keys[:, :, self.start : self.end], self.values[:, :, self.start : self.end]

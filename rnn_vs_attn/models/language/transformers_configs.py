@@ -50,6 +50,17 @@ def library() -> ModuleType:
     return found
 
 
+def import_models() -> None:
+    """What all of its models import, which takes seconds; one of these puts another module `transformers` in the place
+    of the first. UserError where it is not installed.
+    """
+    library()
+    import transformers.generation
+    import transformers.modeling_layers
+    import transformers.modeling_utils
+    import transformers.models.auto.modeling_auto  # noqa: F401
+
+
 def read(name: str) -> Configuration:
     """The configuration that a name `hf:SOURCE(FIELD=VALUE)` stands for. UserError where there is none to be built."""
     library()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from time import perf_counter
 
 import torch
@@ -13,21 +14,27 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.bias import causal_lower_right
 
+from rnn_vs_attn.models.costs import NO_POSITIONS
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import Linear
+from rnn_vs_attn.models.layers.positions import positions_of_kind
 from rnn_vs_attn.models.layers.relative_attention import RelativeAttention, RelativeMemory, by_distance
 from rnn_vs_attn.models.mixer import SequenceMixer
 
 
 class Attention(SequenceMixer):
-    """Multi-head attention over torch's scaled_dot_product_attention. Source: Vaswani et al. 2017, section 3.2.2."""
+    """Multi-head attention over torch's scaled_dot_product_attention. Source: Vaswani et al. 2017, section 3.2.2.
 
-    def __init__(self, d_model: int, num_heads: int, causal: bool = True) -> None:
+    positions: what it knows of where tokens stand: none, rotary or alibi.
+    """
+
+    def __init__(self, d_model: int, num_heads: int, causal: bool = True, positions: str = NO_POSITIONS) -> None:
         super().__init__()
         if d_model % num_heads:
             raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
-        self.num_heads = num_heads
+        self.num_heads = self.num_kv_heads = num_heads
         self.causal = causal
+        self.positions = positions_of_kind(positions, num_heads, d_model // num_heads)
         self.in_proj = Linear(d_model, 3 * d_model)
         self.out_proj = Linear(d_model, d_model)
         self.backends: dict[bool, SDPBackend] = {}  # by torch.is_grad_enabled(); empty: torch's own choice
@@ -36,9 +43,11 @@ class Attention(SequenceMixer):
         q, k, v = self._project(x)
         return self._output(self._attend(q, k, v, self.causal))
 
-    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, L, D) -> three of (B, H, L, E)."""
-        q, k, v = self.in_proj(x).unflatten(-1, (3, self.num_heads, -1)).unbind(2)
+    def _project(self, x: Tensor, begin: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, L, D), the positions from `begin` on -> queries (B, H, L, E), keys and values, as many as have heads."""
+        heads, of_values = self.num_heads + 2 * self.num_kv_heads, self.num_kv_heads
+        with_places, v = self.in_proj(x).unflatten(-1, (heads, -1)).split((heads - of_values, of_values), 2)
+        q, k = self.positions.rotated(with_places, begin).split((self.num_heads, of_values), 2)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
     def _output(self, mixed: Tensor) -> Tensor:
@@ -48,11 +57,27 @@ class Attention(SequenceMixer):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
         """Queries (B, H, C, E) that are the last of the positions of keys and values, (B, H, L, E) -> (B, H, C, E)."""
+        bias = self.positions.bias(q.shape[2], k.shape[2], q, causal)
+        if bias is not None:
+            return self._sdpa(q.flip(2), k, v, bias.unsqueeze(0)).flip(2)
         if causal and q.shape[2] != k.shape[2]:  # is_causal would align the mask with the first key
             mask = causal_lower_right(q.shape[2], k.shape[2])
-            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=self._shares)
+        return self._sdpa(q, k, v, causal=causal)
+
+    def _sdpa(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
+        """torch's, (B, H, C, E) -> (B, H, C, E). mask: (1, H, C, K)."""
+        if self._shares and q.shape[2] == 1:  # heads that share keys as queries of one head: these are read once
+            shared = (self.num_kv_heads, -1)
+            q, mask = (t if t is None else t.squeeze(2).unflatten(1, shared) for t in (q, mask))
+            return F.scaled_dot_product_attention(q, k, v, mask).flatten(1, 2).unsqueeze(2)
         with self._chosen_kernel():
-            return F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+            return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=self._shares)
+
+    @property
+    def _shares(self) -> bool:
+        """Whether several heads of queries have their keys and values in common."""
+        return self.num_kv_heads != self.num_heads
 
     def _chosen_kernel(self) -> AbstractContextManager[None]:
         backend = self.backends.get(torch.is_grad_enabled())
@@ -65,11 +90,14 @@ class Attention(SequenceMixer):
         on a CPU the fused one's backward pass in 16 bits is the slower one at short lengths, by up to seven times. In
         32 and 64 bits it is nowhere slower by more than noise, so there is no choice that noise could make.
         """
+        self.positions.prepare(x.shape[1], x)
         short_of_16_bits = x.dtype.itemsize == 2 and x.shape[1] <= _LONGEST_UNFUSED
         candidates = _FUSED_ON_CUDA if x.is_cuda else _ON_CPU if short_of_16_bits else ()
         if candidates:
             q, k, v = (t.detach().requires_grad_() for t in self._project(x))
-            self.backends = {train: _fastest(candidates, q, k, v, self.causal, train) for train in (True, False)}
+            self.backends = {}  # so that `attend` leaves the choice
+            attend = partial(self._attend, q, k, v, self.causal)
+            self.backends = {train: _fastest(candidates, attend, (q, k, v), train) for train in (True, False)}
 
     def initial_state(self, batch_size: int) -> KeyValueCache:
         """An empty cache. ValueError where the layer is not causal."""
@@ -77,7 +105,7 @@ class Attention(SequenceMixer):
             raise ValueError("attention that sees the future cannot decode; build it with causal=True")
         weight = self.out_proj.weight
         head_dim = weight.shape[0] // self.num_heads
-        return KeyValueCache.empty(weight, batch_size, self.num_heads, head_dim)
+        return KeyValueCache.empty(weight, batch_size, self.num_kv_heads, head_dim)
 
     def step(self, x_t: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
         """(B, D), cache -> (B, D), the same cache with one more position."""
@@ -86,9 +114,25 @@ class Attention(SequenceMixer):
 
     def advance(self, x: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
         """(B, C, D), cache -> (B, C, D), the same cache with C more positions."""
-        q, key, value = self._project(x)
+        q, key, value = self._project(x, state.seen)
         k, v = state.append(key, value)
         return self._output(self._attend(q, k, v, causal=x.shape[1] > 1)), state
+
+
+class GroupedQueryAttention(Attention):
+    """Attention whose heads of queries share num_kv_heads heads of keys and values, H / num_kv_heads neighbours each.
+
+    Source: Ainslie et al. 2023 (GQA), section 2.2; with one of them Shazeer 2019, multi-query attention.
+    """
+
+    def __init__(
+        self, d_model: int, num_heads: int, num_kv_heads: int, causal: bool = True, positions: str = NO_POSITIONS
+    ) -> None:
+        super().__init__(d_model, num_heads, causal, positions)
+        if num_heads % num_kv_heads:
+            raise ValueError(f"num_heads {num_heads} is not divisible by num_kv_heads {num_kv_heads}")
+        self.num_kv_heads = num_kv_heads
+        self.in_proj = Linear(d_model, d_model + 2 * num_kv_heads * (d_model // num_heads))
 
 
 class Mixing(nn.Module):
@@ -100,8 +144,10 @@ class Mixing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""
-        heads = x.unflatten(-1, (self.layer.num_heads, -1)).transpose(1, 2)
-        return self.layer._attend(heads, heads, heads, self.layer.causal).transpose(1, 2).flatten(2)
+        layer, heads = self.layer, x.unflatten(-1, (self.layer.num_heads, -1))
+        shared = heads[:, :, : layer.num_kv_heads]
+        q, k = (layer.positions.rotated(t).transpose(1, 2) for t in (heads, shared))
+        return layer._attend(q, k, shared.transpose(1, 2), layer.causal).transpose(1, 2).flatten(2)
 
     def choose_kernel(self, x: Tensor) -> None:
         self.layer.choose_kernel(x)
@@ -120,8 +166,11 @@ class NaiveAttention(Attention):
     def _weights(self, q: Tensor, k: Tensor, causal: bool) -> Tensor:
         """softmax(Q K^T / sqrt(E)): two of (B, H, L, E) -> (B, H, L, L)."""
         scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
+        length, keys = scores.shape[-2:]
+        bias = self.positions.bias(length, keys, q, causal)
+        if bias is not None:
+            scores = scores + bias.flip(1)
         if causal:
-            length, keys = scores.shape[-2:]
             future = torch.ones(length, keys, dtype=torch.bool, device=scores.device).triu(1 + keys - length)
             scores = scores.masked_fill(future, -math.inf)
         return scores.softmax(dim=-1)
@@ -131,6 +180,7 @@ class NaiveAttention(Attention):
 
     def choose_kernel(self, x: Tensor) -> None:
         """Nothing to choose: no fused kernel runs."""
+        self.positions.prepare(x.shape[1], x)
 
 
 class RelativeSelfAttention(SequenceMixer):
@@ -172,28 +222,29 @@ _CALLS = 5  # of each candidate, in turns
 
 
 def _fastest(
-    candidates: tuple[SDPBackend, ...], q: Tensor, k: Tensor, v: Tensor, causal: bool, train: bool
+    candidates: tuple[SDPBackend, ...], attend: Callable[[], Tensor], inputs: tuple[Tensor, ...], train: bool
 ) -> SDPBackend:
     """The candidate with the least time for this shape, or the unfused one where none takes it."""
+    device = inputs[0].device
 
     def call() -> None:
         with torch.set_grad_enabled(train):
-            y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+            y = attend()
             if train:
-                torch.autograd.grad(y, (q, k, v), torch.ones_like(y))
+                torch.autograd.grad(y, inputs, torch.ones_like(y))
 
     least: dict[SDPBackend, float] = {}
     for backend in candidates:
         try:
             with sdpa_kernel(backend):
-                _seconds(call, q.device)
-                least[backend] = _seconds(call, q.device)
+                _seconds(call, device)
+                least[backend] = _seconds(call, device)
         except RuntimeError as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
     for backend in list(least) * _CALLS:
         with sdpa_kernel(backend):
-            least[backend] = min(least[backend], _seconds(call, q.device))
+            least[backend] = min(least[backend], _seconds(call, device))
     best = next(iter(least), SDPBackend.MATH)
     for backend, seconds in least.items():
         if seconds < _MARGIN * least[best]:

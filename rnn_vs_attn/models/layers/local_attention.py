@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rnn_vs_attn.models.costs import NO_POSITIONS
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.layers.attention import Attention
 
@@ -22,8 +23,8 @@ class LocalAttention(Attention):
     with the C + W - 1 keys that any of its positions sees, many blocks in one call of the device's fused kernel.
     """
 
-    def __init__(self, d_model: int, num_heads: int, window: int) -> None:
-        super().__init__(d_model, num_heads)
+    def __init__(self, d_model: int, num_heads: int, window: int, positions: str = NO_POSITIONS) -> None:
+        super().__init__(d_model, num_heads, positions=positions)
         self.window = window
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
@@ -32,11 +33,11 @@ class LocalAttention(Attention):
         if length <= window:
             return super()._attend(q, k, v, causal)
         begin = window + (length - window) % block
-        mask = _band(block, window, q)
+        mask, of_blocks = self._masks(block, q)
         mixed = [super()._attend(q[:, :, :window], k[:, :, :window], v[:, :, :window], causal)]
         if begin > window:  # a block that is not whole
             near, rest = slice(1, begin), begin - window
-            part = mask[:rest, : begin - 1]
+            part = mask[..., :rest, : begin - 1]
             mixed.append(F.scaled_dot_product_attention(q[:, :, window:begin], k[:, :, near], v[:, :, near], part))
         at_once = block * _BLOCKS_AT_ONCE if q.device.type == "cpu" else length
         for first in range(begin, length, at_once):
@@ -44,12 +45,22 @@ class LocalAttention(Attention):
             queries = q[:, :, first:end].flatten(0, 1).unflatten(1, (-1, block))
             spans = (t[:, :, first - window + 1 : end].flatten(0, 1) for t in (k, v))
             keys, values = (_Windows.apply(t, block + window - 1, block) for t in spans)
-            y = F.scaled_dot_product_attention(queries, keys, values, mask)
+            y = F.scaled_dot_product_attention(queries, keys, values, of_blocks)
             mixed.append(y.reshape(*q.shape[:2], end - first, -1))
         return torch.cat(mixed, dim=2)
 
+    def _masks(self, block: int, q: Tensor) -> tuple[Tensor, Tensor]:
+        """What is added to scores of queries (B, H, C, E), and of those of many blocks, (B H, blocks, C, E)."""
+        band = _band(block, self.window, q)
+        bias = self.positions.bias(block, block + self.window - 1, q, causal=True)
+        if bias is None:
+            return band, band
+        of_heads = (band + bias.flip(1)).unsqueeze(0)
+        return of_heads, of_heads.expand(len(q), -1, -1, -1).flatten(0, 1).unsqueeze(1)
+
     def choose_kernel(self, x: Tensor) -> None:
         """Nothing to choose: the blocks have a mask, which one fused kernel takes."""
+        self.positions.prepare(x.shape[1], x)
 
     def initial_state(self, batch_size: int) -> KeyValueCache:
         """An empty cache that keeps what the next position sees."""
@@ -59,10 +70,10 @@ class LocalAttention(Attention):
 
     def advance(self, x: Tensor, state: KeyValueCache) -> tuple[Tensor, KeyValueCache]:
         """(B, C, D), cache -> (B, C, D), the same cache with C more positions."""
-        q, key, value = self._project(x)
+        q, key, value = self._project(x, state.seen)
         k, v = state.append(key, value)
         if x.shape[1] == 1:
-            return self._output(F.scaled_dot_product_attention(q, k, v)), state
+            return self._output(super()._attend(q, k, v, causal=False)), state
         if k.shape[2] == x.shape[1]:
             return self._output(self._attend(q, k, v, causal=True)), state
         before = F.pad(q, (0, 0, k.shape[2] - q.shape[2], 0))  # queries of the positions before, which nobody asks for

@@ -14,7 +14,7 @@ class DecodeCase(LayerCase):
     model: str = option(
         "gpt",
         "Language models (gpt, transformer-xl, lstm-lm) and layers: built-in names, entry points, "
-        "package.module:Class or file.py:Class with initial_state and step.",
+        "package.module:Class or file.py:Class with initial_state and step; hf:TYPE and hf:FOLDER of transformers.",
         typed="lstm,attention,attention-relative,lstm-lm,gpt,transformer-xl",
     )
     seq_len: int = option(64, "Context lengths: 512, or 64:4096 (doubling).", typed="64,256,1024,4096", minimum=1)

@@ -44,7 +44,9 @@ def decoder(case: DecodeCase, seed: int) -> Decoder:
 
 def _configured(case: DecodeCase, seed: int) -> Decoder:
     """The same of a model of transformers, whose steps by its own cache are held against its forward."""
-    model = configured_passes.model_of(case, seed, case.seq_len + DECODED).eval()
+    model = configured_passes.model_of(case, seed, case.seq_len).eval()
+    model.initial_state(case.batch_size)
+    model.refuse_beyond(case.seq_len + DECODED)
     ids = torch.randint(model.vocab_size, (case.batch_size, max(case.seq_len, CHECKED)), device=case.device)
     decoding.check(model, ids[:, :CHECKED], model.advance)
     return Decoder(model, ids[:, : case.seq_len])

@@ -31,7 +31,8 @@ class GradflowCase(LayerCase):
 
     model: str = option(
         "lstm",
-        "Models: built-in names, entry points, package.module:Class or file.py:Class.",
+        "Models: built-in names, entry points, package.module:Class, file.py:Class, or hf:TYPE and hf:FOLDER "
+        "of transformers.",
         typed="rnn,lstm,gru,attention",
     )
     seq_len: int = option(

@@ -10,13 +10,13 @@ from typing import Any
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT, SELF_ATTENTION, USER, ModelSpec
-from rnn_vs_attn.suites.case import LayerCase, fixed, option
+from rnn_vs_attn.suites.case import OF_FEW_MODELS, LayerCase, fixed, option
 
 LAYER, MIXING, GRAPH, ROUTE = "layer", "mixing", "graph", "route"
 FEW = 4  # positions that a window or a kernel has in a graph, at most: routes are counted over few of them
 CHAIN_LENGTHS = tuple(1 << i for i in range(4, 11))
 ROUTE_LENGTHS = tuple(n for i in range(2, 8) for n in (1 << i, 3 << (i - 1)))  # 4, 6, 8, 12, ... 192
-_ONE_VALUE = ("batch_size", "num_heads", "num_layers", "dtype", "device", "kernel_size", "window")
+_ONE_VALUE = ("batch_size", "num_heads", "num_layers", "dtype", "device", *OF_FEW_MODELS)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _graphs(case: ScalingCase) -> Iterator[ScalingCase]:
     small: dict[str, Any] = {"batch_size": 1, "dtype": "float32", "device": "cpu"}
     small |= {"window": min(case.window, FEW), "kernel_size": min(case.kernel_size, FEW)}
     if find(case.model).family != USER:
-        small |= {"d_model": 8, "num_heads": 2}
+        small |= {"d_model": 8, "num_heads": 2, "num_kv_heads": 2 if case.num_kv_heads == case.num_heads else 1}
     for length in dict.fromkeys((case.seq_len, *CHAIN_LENGTHS)):
         yield dataclasses.replace(case, seq_len=length, part=GRAPH, **small)
     yield dataclasses.replace(case, seq_len=ROUTE_LENGTHS[0], num_layers=1, part=ROUTE, **small)

@@ -90,9 +90,10 @@ def _counts(mine: Sequence[Record], metric: str) -> str:
     least = "at least " if law.details.get("at_least") else ""
     listed = f"{least}{', '.join(map(str, counts))} at n = {', '.join(map(str, lengths))}"
     stack = ""
-    if metric == "path_length" and counts[-1] > counts[0] and find(str(law.axes["model"])).traits.takes:
-        name = find(str(law.axes["model"])).traits.takes[0]
-        stack = f", through as many layers as it takes, {name} {law.axes[name]}"
+    reaches = [name for name in ("kernel_size", "window") if name in find(str(law.axes["model"])).traits.takes]
+    if metric == "path_length" and counts[-1] > counts[0] and reaches:
+        given = " and ".join(f"{name} {law.axes[name]}" for name in reaches)
+        stack = f", through as many layers as it takes, {given}"
     if law.text == claims.UNDECIDED:
         return f"{listed}{stack}; {law.details.get('reason', 'they follow none of the laws 1, log n and n alone')}"
     return f"{listed}{stack}: {grows(law.text)} up to there"

@@ -53,7 +53,7 @@ def _row(mine: Sequence[Record], model: str) -> list[str]:
     term = "mixing_flops" if _flop_exponents(mine, "mixing_flops") != "–" else "flops"
     projections = _flop_exponents(mine, "projection_flops") if term == "mixing_flops" else "–"
     return [
-        row.layer_type if row else "your own",
+        row.layer_type if row else "a pattern" if find(model).traits.layers else "your own",
         model,
         claimed[0],
         *times,

@@ -10,7 +10,7 @@ import pytest
 from configurations import CONFIGURATIONS, name_of
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.language.transformers_configs import CAUSAL, MASKED, read
+from rnn_vs_attn.models.language.transformers_configs import CAUSAL, MASKED, import_models, read
 
 pytest.importorskip("transformers", reason="the extra [hf] is not installed")
 pytestmark = pytest.mark.long
@@ -86,3 +86,12 @@ def test_without_the_package_it_is_said_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(UserError, match=r"a model of transformers needs the extra \[hf\]: pip install"):
         read("hf:gpt2")
+
+
+def test_what_all_models_import_is_there_once_for_all() -> None:
+    """Importing a part of it later would put another module in its place, which a case would be told of."""
+    import_models()
+    before = sys.modules["transformers"]
+    import_models()
+    assert {"transformers.generation", "transformers.processing_utils"} <= sys.modules.keys()
+    assert sys.modules["transformers"] is before

@@ -10,6 +10,7 @@ from paths import SCALES
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.run import cases
+from rnn_vs_attn.suites.case import OF_FEW_MODELS
 from rnn_vs_attn.suites.scaling.case import GRAPH, LAYER, MIXING, ROUTE, ScalingCase, check, select
 from rnn_vs_attn.suites.scaling.suite import SCALING
 
@@ -53,9 +54,9 @@ def test_a_users_module_is_measured_at_every_cell() -> None:
     assert {c.d_model for c in found if c.part in (GRAPH, ROUTE)} == {64}
 
 
-@pytest.mark.parametrize("name", ["batch_size", "num_layers", "dtype", "kernel_size", "window"])
+@pytest.mark.parametrize("name", ["batch_size", "num_layers", "dtype", *OF_FEW_MODELS])
 def test_what_no_table_tells_apart_takes_one_value(name: str) -> None:
-    values = {n: [1] for n in ("batch_size", "num_heads", "num_layers", "dtype", "device", "kernel_size", "window")}
+    values = {n: [1] for n in ("batch_size", "num_heads", "num_layers", "dtype", "device", *OF_FEW_MODELS)}
     check(values)
     with pytest.raises(UserError, match=f"--{name.replace('_', '-')} 1,3 is several values"):
         check(values | {name: [1, 3]})
