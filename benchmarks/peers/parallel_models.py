@@ -24,7 +24,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-sys.path[:0] = [str(Path(__file__).resolve().parent.parent / folder) for folder in ("harness", "peers")]
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import ratio_of_calls
 from delta_rules import their_gated_deltanet, their_rwkv7
 from matrix_states import their_linear_attention, their_mlstm, their_retention

@@ -1,12 +1,12 @@
 """A matrix as state that decays and is added to, read by each position's query, over a whole sequence in chunks.
 
 S_t = g_t S_(t-1) + k_t v_t^T and o_t = q_t S_t, with one decay g_t in [0, 1] for a head and position; beside it,
-where asked, the normaliser n_t = g_t n_(t-1) + k_t and q_t n_t. Within a chunk positions are multiplied with each other, as
-in attention, and the states before all chunks come from a scan over chunks by doubling; all are done at once. Decays
-are given as logarithms, and those of a chunk are summed in float64, since it is small differences of large sums that
-are raised. Source: Hua et al. 2022 (FLASH), section 3.3; Dao and Gu 2024 (Mamba-2), section 6; gradients of the decays
-as in Yang et al. 2024 (GLA), appendix C. B batch, L sequence, H heads, N chunks, C positions of one, E width of q and
-k, F of v.
+where asked, the normaliser n_t = g_t n_(t-1) + k_t and q_t n_t. Within a chunk positions are multiplied with each
+other, as in attention, and the states before all chunks come from a scan over chunks by doubling; all are done at once.
+Decays are given as logarithms, and those of a chunk are summed in float64, since it is small differences of large sums
+that are raised. Source: Hua et al. 2022 (FLASH), section 3.3; Dao and Gu 2024 (Mamba-2), section 6; gradients of the
+decays as in Yang et al. 2024 (GLA), appendix C. B batch, L sequence, H heads, N chunks, C positions of one, E width of
+q and k, F of v.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def _doubled(kept: Tensor, states: Tensor, backwards: bool) -> Tensor:
 
     Each takes in what came to one so far, twice as far each time. Source: Hillis and Steele 1986.
     """
-    distance, end = 1, torch.ones_like(kept[:1])
+    distance, end = 1, kept.new_ones(1, *kept.shape[1:])
     kept = torch.cat([kept, end] if backwards else [end, kept])
     while distance < len(states):
         near, far, source = slice(distance), slice(distance, None), slice(len(states) - distance)
