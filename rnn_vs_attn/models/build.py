@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import ROTARY, Shape
-from rnn_vs_attn.models.foreign.building import layers_of
+from rnn_vs_attn.models.foreign.building import layers_of, unfitted
 from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.mixer import Block, Stack, output_of
 from rnn_vs_attn.models.registry import BASELINE, find
@@ -133,7 +133,9 @@ def _params(spec: ModelSpec, shape: Shape) -> int:
     if spec.costs:
         return spec.costs.num_params(shape)
     with torch.random.fork_rng(devices=[]):
-        return count_parameters(build(spec, shape))
+        if spec.family != USER:
+            return count_parameters(build(spec, shape))
+        return sum(map(count_parameters, unfitted(spec, load(spec), shape)[0]))
 
 
 def cast(module: nn.Module, dtype: torch.dtype) -> nn.Module:

@@ -14,7 +14,6 @@ from typing import Protocol
 
 KERNEL_SIZE = 4  # of a convolution
 WINDOW = 64  # positions that restricted attention sees
-SSD_CHUNK = 64  # positions that mamba2 multiplies at once
 NO_POSITIONS, ROTARY, ALIBI = "none", "rotary", "alibi"  # what attention knows of where tokens stand
 KINDS_OF_POSITIONS = (NO_POSITIONS, ROTARY, ALIBI)
 

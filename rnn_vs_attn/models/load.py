@@ -45,7 +45,9 @@ def _found(spec: ModelSpec, path: str, attribute: str) -> Any:
     if missing and path.endswith(".py"):
         raise UserError(f"model file {spec.target.rpartition(':')[0]!r} does not exist")
     if missing:
-        raise UserError(f"model {spec.name!r} does not import: {missing}; check the path and PYTHONPATH")
+        outer = path.partition(".")[0]
+        way = "" if "/" in path or not outer or _is_there(outer) else f"install its package (pip install {outer}?) or "
+        raise UserError(f"model {spec.name!r} does not import: {missing}; {way}check the path and PYTHONPATH")
     target = _attribute(spec, _module(spec, path), attribute)
     if not callable(target):
         raise UserError(f"model {spec.name!r}: {_lacking(spec, path, attribute)}")

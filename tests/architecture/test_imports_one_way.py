@@ -29,6 +29,8 @@ BEGINS_WITH_TORCH = (
     "models.load",
     "models.build",
     "models.foreign.building",
+    *(f"models.foreign.{name}" for name in "axes batch_axis call_arguments calling causality companions".split()),
+    *(f"models.foreign.{name}" for name in "convention outputs refusals states trial".split()),
     "models.mixer",
     "models.initialise",
     "models.kernels.",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from edited_runs import called
 from rich.text import Text
 
 from rnn_vs_attn.cli import app
+from rnn_vs_attn.errors import OF_CODE
 
 
 def test_no_help_text_holds_markup_or_a_code_of_an_emoji() -> None:
@@ -28,3 +30,20 @@ def test_nothing_typed_is_the_help_and_no_empty_sentence() -> None:
     assert code == 2
     assert "Usage: " in out + err
     assert "error" not in err
+
+
+def test_lines_of_code_stand_below_the_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They are printed as lines; any other line break is escaped."""
+
+    class Ended(Exception):
+        pass
+
+    def end(code: int) -> None:
+        raise Ended(code)
+
+    monkeypatch.setattr(app, "_exit", end)
+    with pytest.raises(Ended, match="2"):
+        app._fail(f"it is a\nmodel; in a file:{OF_CODE}def layer(d_model):{OF_CODE}    return 1", False)
+    assert capsys.readouterr().err == "error: it is a\\nmodel; in a file:\n    def layer(d_model):\n        return 1\n"

@@ -39,6 +39,9 @@ from rnn_vs_attn.records.migrations import SCHEMA
         (["--precision", "-5%"], "--precision '-5%'"),
         (["--max-memory", "lots"], "is not a size such as 8GiB"),
         (["--rounds", "0"], "rounds"),
+        (["--model", "lstm", "--model-arg", "bias=False"], "'bias=False' is for no model"),
+        (["--model", "a:B", "--model-arg", "bias"], "'bias' is not NAME=VALUE"),
+        (["--model", "lstm(bias=False)"], "'lstm' is built in and takes no arguments"),
         (["--seqlen", "8"], "--seq-len"),
         (["--resume", "/nowhere/at/all"], "/nowhere/at/all"),
         (["--resume", "/tmp", "--seq-len", "8"], "leave out --seq-len"),
@@ -63,6 +66,8 @@ def test_a_wrong_option_is_one_sentence_and_exit_2(
     [
         (["--model", "layers:Nothing"], "no class or function 'Nothing'"),
         (["--model", "no_such_package:Mixer"], "does not import"),
+        (["--model", "torch.nn:GRU", "--model-arg", "biased=False"], "no argument 'biased'; did you mean 'bias'?"),
+        (["--model", "foreign:TwoReadings"], "can be read in two ways: dim=16 with hidden_dim=16"),
         (["--model", "layers:ShortOutput"], "must keep (batch_size, seq_len, d_model)"),
         (["--cuda-graphs"], "needs --device cuda"),
     ],

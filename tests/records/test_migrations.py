@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from rnn_vs_attn.compare import runs
 from rnn_vs_attn.compare.verdicts import MISSING, NEW
 from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.folder import RunFolder, has_other_names, read_run, read_samples
-from rnn_vs_attn.records.migrations import SCHEMA
+from rnn_vs_attn.records.migrations import SCHEMA, migrated
+from rnn_vs_attn.records.types import SampleLine
 from rnn_vs_attn.suites import SUITES, metrics, suite_named
+from rnn_vs_attn.suites.case import LayerCase, axes_of
 from rnn_vs_attn.suites.suite import Suite
 
 OLD = TESTS / "data/schema_1"
@@ -111,6 +113,31 @@ def test_a_run_of_now_is_read_as_it_is(name: str, tmp_path: Path) -> None:
     folder.write_records(times)
     folder.close()
     assert read_run(path).records == times
+
+
+@pytest.mark.parametrize("name", ["bench", "gradflow"])
+@BOTH_FILES
+def test_a_case_of_an_old_run_is_one_of_now_with_the_options_left_out(name: str, file: str) -> None:
+    """As compare and --resume find it: by the axes that its case has now."""
+    kind, found = suite_named(name).axes.case, set()
+    read = checked_run(OLD / name).records if file == "records.jsonl" else read_samples(OLD / name)
+    names = [field.name for field in fields(kind)]
+    for stored, line in zip(lines(OLD / name, file), read, strict=True):
+        if "num_layers" in stored["axes"]:
+            assert not {"num_kv_heads", "positions"} & stored["axes"].keys()
+            case = kind(**{n: v for n, v in stored["axes"].items() if n in names})
+            assert {n: line.axes[n] for n in names if n in line.axes} == {
+                n: v for n, v in axes_of(case).items() if n in line.axes
+            }
+            found.add((line.axes["num_kv_heads"], line.axes["positions"]))
+    assert found == {(1, "none")}
+
+
+@pytest.mark.parametrize("num_heads", [1, 2, 3, 4, 6, 8, 20])
+def test_heads_of_keys_of_an_old_run_are_those_that_are_left_out_now(num_heads: int) -> None:
+    line = SampleLine("scaling", {"model": "lstm", "num_layers": 1, "num_heads": num_heads}, "forward_time", 0, 1.0)
+    assert migrated(line, 2).axes["num_kv_heads"] == LayerCase(num_heads=num_heads).num_kv_heads
+    assert migrated(replace(line, suite="variants-gpt"), 2).axes == line.axes
 
 
 # What is done with an old run

@@ -154,6 +154,21 @@ def test_heads_that_do_not_divide_the_width_name_both_and_a_way_out() -> None:
     assert "use --num-heads 5 or another --d-model" in sentence
 
 
+@pytest.mark.parametrize("name", ["attention-gqa", "lstm+attention-gqa"])
+def test_shared_heads_that_do_not_divide_the_heads_name_both_and_a_way_out(name: str) -> None:
+    sentence = refusal(model=[name], num_heads=["8"], num_kv_heads=["2,3"])
+    assert sentence.startswith(f"num_heads 8 is not divisible by num_kv_heads 3, which {name} needs; ")
+    assert "use --num-kv-heads 2 or another --num-heads" in sentence
+    checked(model=["attention"], num_heads=["8"], num_kv_heads=["3"])
+
+
+def test_rotary_positions_of_an_odd_head_are_refused_where_they_are_turned() -> None:
+    sentence = refusal(model=["lstm,attention-local"], d_model=["20"], num_heads=["4"], positions=["none,rotary"])
+    assert "heads of attention-local have 5 (d_model 20, num_heads 4)" in sentence
+    checked(model=["lstm", "attention-relative"], d_model=["20"], num_heads=["4"], positions=["rotary"])
+    assert "did you mean 'rotary'?" in refusal(positions=["rotery"])
+
+
 def test_the_way_out_of_heads_that_do_not_divide_is_one() -> None:
     checked(model=["attention"], d_model=["130"], num_heads=["5"])
     assert "use --num-heads 1 " in refusal(model=["attention-naive"], d_model=["7"], num_heads=["3"])

@@ -19,6 +19,25 @@ from rnn_vs_attn.measure.states import copied
 from rnn_vs_attn.models import build, mixer
 
 AT_ONCE = 1 << 15  # positions of all cotangents together that one pass takes
+FOLLOW = "let it follow its input's dtype"
+
+
+class TooFewDigits(CaseFault):
+    """Why a module that computes in this format somewhere has no gradient here, unless it can be lifted."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self.dtype = dtype
+        super().__init__("unsupported", f"{self.what}, and gradients are measured in float64; {FOLLOW}")
+
+    @property
+    def what(self) -> str:
+        """What it does, as the beginning of a sentence."""
+        return f"it computes in {named(self.dtype)} inside"
+
+
+def named(dtype: torch.dtype) -> str:
+    """float32, as it is said."""
+    return str(dtype).removeprefix("torch.")
 
 
 def value(module: nn.Module, x: Tensor) -> Tensor:
@@ -51,15 +70,8 @@ def output(module: nn.Module, x: Tensor) -> Tensor:
     if not finite([y]):
         raise CaseFault("failed", OUTPUT_NOT_FINITE)
     if y.dtype != torch.float64:
-        raise too_few_digits(y.dtype)
+        raise TooFewDigits(y.dtype)
     return y
-
-
-def too_few_digits(dtype: torch.dtype) -> CaseFault:
-    """Why a module that computes in this format has no gradient here, as a fault of its case."""
-    name = str(dtype).removeprefix("torch.")
-    text = f"it computes in {name} inside, and gradients are measured in float64; let it follow its input's dtype"
-    return CaseFault("unsupported", text)
 
 
 def gradient(y: Tensor, x: Tensor, cotangent: Tensor, keep: bool = False) -> Tensor:

@@ -70,8 +70,8 @@ def look(module: nn.Module, x: Tensor, weightings: Sequence[Tensor], rows_at_onc
     v = any_cotangent(rows, x) / math.sqrt(rows * x.shape[2])
     y, found = all_back(module, inputs, v, weightings)
     for where in (_EVERYWHERE, _LAST, _NOWHERE):
-        with _changed_parameters(module) if where == _EVERYWHERE else nullcontext():
-            again, others = all_back(module, _changed_at(inputs, where), _changed(v), weightings)
+        with changed_parameters(module) if where == _EVERYWHERE else nullcontext():
+            again, others = all_back(module, _changed_at(inputs, where), changed(v), weightings)
         if float((again - y).abs().max()) <= MOVED * float(y.abs().max()):
             break
     return Look([_seen(one, other) for one, other in zip(found, others, strict=True)], where != _EVERYWHERE)
@@ -82,7 +82,7 @@ def moved(module: nn.Module, x: Tensor) -> Tensor:
     largest output.
     """
     y = value(module, x)
-    distance = (value(module, _changed(x)) - y).abs().amax(dim=(0, 2)) / y.abs().max().clamp_min(1e-300)
+    distance = (value(module, changed(x)) - y).abs().amax(dim=(0, 2)) / y.abs().max().clamp_min(1e-300)
     return distance.cummax(0).values
 
 
@@ -91,19 +91,20 @@ def _seen(one: Tensor, other: Tensor) -> Seen:
     return Seen(norms, log_norms(other - one), torch.maximum(norms, log_norms(other)))
 
 
-def _changed(t: Tensor) -> Tensor:
+def changed(t: Tensor, by: float = CHANGE) -> Tensor:
+    """Every number of it larger or smaller by this part of itself, at random."""
     signs = torch.randint(0, 2, t.shape, device=t.device).to(t.dtype) * 2 - 1
-    return t * (1 + CHANGE * signs)
+    return t * (1 + by * signs)
 
 
 def _changed_at(x: Tensor, where: slice) -> Tensor:
     found = x.clone()
-    found[:, where] = _changed(x[:, where])
+    found[:, where] = changed(x[:, where])
     return found
 
 
 @contextmanager
-def _changed_parameters(module: nn.Module) -> Iterator[None]:
+def changed_parameters(module: nn.Module, by: float = CHANGE) -> Iterator[None]:
     """Within it the parameters are changed; afterwards they are what they were, bit by bit."""
     standing.put_back(module)
     parameters = [p for p in module.parameters() if differentiable(p)]
@@ -111,7 +112,7 @@ def _changed_parameters(module: nn.Module) -> Iterator[None]:
     try:
         with torch.no_grad():
             for parameter in parameters:
-                parameter.copy_(_changed(parameter))
+                parameter.copy_(changed(parameter, by))
         with standing.held(module, standing.names_held(module)):  # with the parameters as they are now
             yield
     finally:

@@ -115,9 +115,9 @@ class Attention:
             return (3 + min(further, 1)) * token + 2 * shared + turned
         square = shape.batch_size * shape.num_heads * shape.seq_len**2 * itemsize
         mask = shape.seq_len**2 if shape.causal else 0
-        turned = 2 * token if shape.positions == ROTARY else 0
         if train:
-            return (4 + 5 * further) * token + (3 + further) * square + (1 + further) * (mask + turned)
+            return (4 + 5 * further) * token + (3 + further) * square + (1 + further) * mask
+        turned = 2 * token if shape.positions == ROTARY else 0
         bias = square // shape.batch_size if shape.positions == ALIBI else 0
         return (3 + min(further, 1)) * token + 2 * square + max(mask, bias) + turned
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rnn_vs_attn.models.costs import SSD_CHUNK, Flops, Shape
+from rnn_vs_attn.models.costs import Flops, Shape
 from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENCE, Complexity, ModelSpec
 
 
 @dataclass(frozen=True)
 class StateSpace:
-    """Mamba-2: projections in and out, and between them four products in chunks of positions.
+    """Mamba-2 by its definition: projections in and out, and for each token the products B_t x_t^T and S_t^T C_t. What
+    chunks multiply beside that is none of it, nor is the convolution, of 4 weights a channel.
 
-    width: N, numbers of state of each of the `expand` D channels inside. chunk: positions; the zeros that fill the last
-    one are multiplied too.
+    width: N, numbers of state of each of the `expand` D channels inside.
     """
 
     width: int = 64
     expand: int = 2
     kernel_size: int = 4
-    chunk: int = SSD_CHUNK
 
     def num_params(self, shape: Shape) -> int:
         """Both projections; weights and bias of the convolution; dt_bias, A and D a head; the norm."""
@@ -28,12 +27,9 @@ class StateSpace:
         return shape.num_layers * (projections + convolution + 3 * shape.num_heads + self._inner(shape))
 
     def flops(self, shape: Shape) -> Flops:
-        """Projections; C B^T, its product with x, B^T x of each chunk, and C with the states before the chunks."""
-        projections = shape.tokens * shape.d_model * (self._projected(shape) + self._inner(shape))
-        chunk, inner = min(self.chunk, shape.seq_len), self._inner(shape)
-        positions = shape.batch_size * -(-shape.seq_len // chunk) * chunk
-        mixing = positions * (chunk * (self.width + inner) + 2 * self.width * inner)
-        forward = shape.num_layers * 2 * (projections + mixing)
+        projections = shape.d_model * (self._projected(shape) + self._inner(shape))
+        mixing = 2 * self.width * self._inner(shape)
+        forward = shape.num_layers * 2 * shape.tokens * (projections + mixing)
         return Flops(forward, 2 * forward)
 
     def state_size(self, shape: Shape, itemsize: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import Parameter
@@ -58,7 +59,8 @@ class Filled:
 
 def name_of(target: Callable[..., Any]) -> str:
     """What a class or function is called."""
-    return str(getattr(target, "__name__", type(target).__name__))
+    inner = target.func if isinstance(target, functools.partial) else target
+    return str(getattr(inner, "__name__", type(inner).__name__))
 
 
 def _made(value: Any) -> Any:
@@ -69,7 +71,7 @@ def _made(value: Any) -> Any:
     except Unfit:
         raise
     except Exception as error:
-        raise Unfit(f"cannot be built: {value} raises {first_line(error)}", {}, OTHERWISE) from error
+        raise Unfit(f"cannot be built: {value} raises {first_line(error)}", way=OTHERWISE) from error
 
 
 def filled(target: Callable[..., Any], shape: Shape, given: Mapping[str, Any]) -> Filled:
@@ -217,14 +219,21 @@ def _configured(
         must = required(parameter) or parameter.default is HANDED
         if name in values or not (must or (not has_width and parameter.default is None)):
             continue
+        kind = _config_of(target, parameter)
+        if kind is None or kind is target:
+            continue
+        mine = {each: value for each, value in given.items() if each not in signature.parameters}
         try:
-            kind = configs.config_of(target, parameter)
-        except configs.Several as error:
-            kinds = " or ".join(kind.__name__ for kind in error.kinds)
-            raise Unfit(
-                f"takes {name}, which may be {kinds}", {}, "put the one that is meant into a function"
-            ) from None
-        if kind is not None and kind is not target:
-            mine = {each: value for each, value in given.items() if each not in signature.parameters}
             found[name] = _filled(kind, shape, mine)
+        except Unfit as error:
+            raise Unfit(error.reason, {**values, name: Filled(kind, error.values)}, error.way) from None
     return {name: each for name, each in found.items() if each.takes_width or required(signature.parameters[name])}
+
+
+def _config_of(target: Callable[..., Any], parameter: Parameter) -> type | None:
+    try:
+        return configs.config_of(target, parameter)
+    except configs.Several as error:
+        kinds = " or ".join(kind.__name__ for kind in error.kinds)
+        way = "put the one that is meant into a function"
+        raise Unfit(f"takes {parameter.name}, which may be {kinds}", way=way) from None

@@ -14,10 +14,9 @@ from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.foreign.arguments import OTHERWISE, Filled, Unfit, filled, name_of
-from rnn_vs_attn.models.foreign.calling import fitted
-from rnn_vs_attn.models.foreign.naming import written
+from rnn_vs_attn.models.foreign.calling import fitted, wrapped_call
 from rnn_vs_attn.models.foreign.signatures import signature_of
-from rnn_vs_attn.models.foreign.synonyms import meaning_of
+from rnn_vs_attn.models.foreign.synonyms import WIDTHS, meaning_of
 from rnn_vs_attn.models.spec import ModelSpec
 
 BATCH_FIRST = "batch_first"
@@ -30,16 +29,28 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     What they were built as is noted for the row, but where that is only what the program calls by these names itself.
     UserError where it is not clear what the target, or the module, is called with.
     """
-    layers = _copies(spec, target, shape) if isinstance(target, nn.Module) else _made(spec, target, shape)
+    layers, built_as, plain = unfitted(spec, target, shape)
     first = spec.arguments.get(BATCH_FIRST)
+    ways: dict[str, Any] = {"causal": shape.causal, "seq_len": shape.seq_len}
+    ways[BATCH_FIRST] = None if first is None else bool(first)
+    ways["same"] = spec.name, str(spec.arguments), replace(shape, batch_size=0)
     try:
-        ways = {"causal": shape.causal, "seq_len": shape.seq_len, BATCH_FIRST: None if first is None else bool(first)}
-        return [fitted(layer, shape.d_model, **ways) for layer in layers]
+        fit = [fitted(layer, shape.d_model, **ways) for layer in layers]
     except UserError as error:
         raise UserError(f"model {spec.name!r} does not fit: {error}") from None
+    called = wrapped_call(fit[0]).removesuffix(", [0] of its result")
+    if called not in ("", "forward(x)"):
+        keeping.NOTES.built_as(f"{built_as}, called as {called}", shape.seq_len)
+    elif not plain:
+        keeping.NOTES.built_as(built_as, shape.seq_len)
+    return fit
 
 
-def _made(spec: ModelSpec, target: Callable[..., Any], shape: Shape) -> list[nn.Module]:
+def unfitted(spec: ModelSpec, target: Any, shape: Shape) -> tuple[list[nn.Module], str, bool]:
+    """The same modules with their own ways of being called, what they were built as, and whether that is plain."""
+    if isinstance(target, nn.Module):
+        there = f"a copy of the {type(target).__name__} that stands there, with its weights"
+        return _copies(spec, target, shape.num_layers), there, False
     call = _call(spec, target, shape)
     with keeping.kept(seeds.SEED_OF_WEIGHTS):
         count = 1 if _has_all_layers(spec, target, shape, call) else shape.num_layers
@@ -47,20 +58,17 @@ def _made(spec: ModelSpec, target: Callable[..., Any], shape: Shape) -> list[nn.
     for layer in layers:
         if not isinstance(layer, nn.Module):
             raise UserError(f"model {spec.name!r} builds a {type(layer).__name__}; it must be a torch.nn.Module")
-    if not call.plain:
-        keeping.NOTES.built_as(str(call), shape.seq_len)
-    return layers
+    return layers, str(call), call.plain
 
 
-def _copies(spec: ModelSpec, module: nn.Module, shape: Shape) -> list[nn.Module]:
+def _copies(spec: ModelSpec, module: nn.Module, count: int) -> list[nn.Module]:
     """A module that is there already, with its own weights, as often as there are layers."""
-    if spec.arguments:
+    if spec.arguments.keys() - {BATCH_FIRST}:
         raise UserError(
             f"model {spec.name!r} is a {type(module).__name__} that is built already and takes no arguments; "
             "give its class, or a function that returns it"
         )
-    keeping.NOTES.built_as(f"a copy of the {type(module).__name__} that stands there, with its weights", shape.seq_len)
-    return [copy.deepcopy(module) for _ in range(shape.num_layers)]
+    return [copy.deepcopy(module) for _ in range(count)]
 
 
 def _of_building(target: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,7 +89,7 @@ def _built(spec: ModelSpec, call: Filled) -> Any:
     try:
         return call.make()
     except Unfit as error:
-        raise _refusal(spec, call.target, error) from error
+        raise _refusal(spec, call.target, Unfit(error.reason, call.values, error.way)) from error
     except (UserError, CaseFault, torch.OutOfMemoryError, MemoryError):
         raise
     except Exception as error:
@@ -110,24 +118,40 @@ def _refusal(spec: ModelSpec, target: Callable[..., Any], error: Unfit) -> UserE
     if not error.way:
         return UserError(f"model {spec.name!r} {error.reason}")
     name, path = name_of(target), spec.target.rpartition(":")[0]
-    given = ", ".join(part for part in (_as_of_layer(error.values, spec.arguments), written(spec.arguments)) if part)
-    line = f"def layer(d_model, num_heads): return {name}({given}{', ' * bool(given)}...)"
     of_file = path.endswith(".py")
-    where = "in that file" if of_file else f"under 'from {path} import {name}' in a file layer.py"
+    values = {**error.values, **{n: v for n, v in spec.arguments.items() if n not in _names(error.values)}}
+    line = f"def layer(d_model, num_heads): return {name}({', '.join([*_terms(values, spec.arguments), '...'])})"
+    configs = [f"from {kind.__module__} import {kind.__name__}" for kind in _configs(error.values)]
+    imports = "; ".join([*([] if of_file else [f"from {path} import {name}"]), *configs])
+    where = " ".join(
+        [*([f"under {imports!r}"] if imports else []), "in that file" if of_file else "in a file layer.py"]
+    )
     take = f"--model {path if of_file else 'layer.py'}:layer"
     return UserError(f"model {spec.name!r} {error.reason}; {error.way}, or write {line!r} {where} and give {take}")
 
 
-def _as_of_layer(values: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+def _names(values: Mapping[str, Any]) -> list[str]:
+    """Names of arguments, also of those of configuration objects."""
+    inner = [name for value in values.values() if isinstance(value, Filled) for name in _names(value.values)]
+    return [*values, *inner]
+
+
+def _configs(values: Mapping[str, Any]) -> list[Callable[..., Any]]:
+    return [kind for v in values.values() if isinstance(v, Filled) for kind in (v.target, *_configs(v.values))]
+
+
+_TERMS = {"d_model": "d_model", "num_heads": "num_heads", "head_dim": "d_model // num_heads"}
+
+
+def _terms(values: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
     """Arguments as they stand in a function of d_model and num_heads."""
-    terms = {"d_model": "d_model", "num_heads": "num_heads", "head_dim": "d_model // num_heads"}
-    found = []
-    for name, value in values.items():
-        if name in given:
-            continue
-        meaning = meaning_of(name)
-        own = "d_model" if meaning is not None and "width" in meaning.title and not meaning.own else ""
-        own = own or (meaning.own if meaning is not None else "")
-        text = f"{name_of(value.target)}(...)" if isinstance(value, Filled) else terms.get(own, repr(value))
-        found.append(f"{name}={text}")
-    return ", ".join(found)
+    return [f"{name}={_term(name, value, given)}" for name, value in values.items()]
+
+
+def _term(name: str, value: Any, given: Mapping[str, Any]) -> str:
+    if isinstance(value, Filled):
+        return f"{name_of(value.target)}({', '.join(_terms(value.values, given))})"
+    meaning = meaning_of(name)
+    if meaning is None or name in given or isinstance(value, list):
+        return repr(value)
+    return "d_model" if meaning.title in WIDTHS else _TERMS.get(meaning.own, repr(value))

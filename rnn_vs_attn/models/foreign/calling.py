@@ -7,8 +7,8 @@ a state can be carried on. No package's name stands here; what is not found out 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -77,6 +77,24 @@ class FittedWithState(Fitted, SequenceMixer):
         return Caller(self.module, self.convention, self._kept)
 
 
+@dataclass(frozen=True)
+class Fit:
+    """What was found of a layer: how it is called and carried on, and why a state that it offers is not used."""
+
+    convention: Convention
+    carried: Carried | None
+    refused_state: str
+
+    def around(self, module: nn.Module) -> Fitted:
+        """The module that calls a layer so."""
+        if self.carried is not None:
+            return FittedWithState(module, self.convention, self.carried)
+        return Fitted(module, self.convention, self.refused_state)
+
+
+_KNOWN: dict[Hashable, Fit] = {}
+
+
 def fitted(
     module: nn.Module,
     d_model: int,
@@ -84,24 +102,30 @@ def fitted(
     causal: bool = True,
     seq_len: int | None = None,
     batch_first: bool | None = None,
+    same: Hashable = None,
 ) -> nn.Module:
     """The layer itself where it has this program's own conventions, else in a module around it that calls it.
 
     seq_len: a length that it takes, beside small ones. batch_first: the order of its axes, where the user says
-    it. UserError where no way to call it is found, or its batch cannot be told from its sequence.
+    it. same: a layer of the same key, if there was one in this process, is called as that one was, untried. UserError
+    where no way to call it is found, or its batch cannot be told from its sequence.
     """
     if has_own_conventions(module):
         return module
-    with _trying():
+    key = type(module), d_model, causal, seq_len, batch_first, same
+    if same is None or key not in _KNOWN:
+        _KNOWN[key] = _found(module, d_model, causal, seq_len, batch_first)
+    return _KNOWN[key].around(module)
+
+
+def _found(module: nn.Module, d_model: int, causal: bool, seq_len: int | None, batch_first: bool | None) -> Fit:
+    with torch.no_grad(), same_draws():
         probe = trial.copy_of(module)
         caller, x = trial.called(probe, d_model, seq_len)
         caller = batch_axis.settled(caller, x, batch_first)
         if causal:
             caller = causality.masked(caller, x)
-        carried, refused = states.found(caller, x)
-    if carried is not None:
-        return FittedWithState(module, caller.convention, carried)
-    return Fitted(module, caller.convention, refused)
+        return Fit(caller.convention, *states.found(caller, x))
 
 
 def has_own_conventions(module: nn.Module) -> bool:
@@ -114,12 +138,6 @@ def has_own_conventions(module: nn.Module) -> bool:
     forward = list(parameters_of(module.forward).values())
     takes_x = bool(forward) and forward[0].kind in (forward[0].POSITIONAL_ONLY, forward[0].POSITIONAL_OR_KEYWORD)
     return takes_x and {p.name for p in forward[1:]} <= {"state"} and "d_model" in parameters_of(type(module))
-
-
-@contextmanager
-def _trying() -> Iterator[None]:
-    with torch.no_grad(), same_draws():
-        yield
 
 
 def wrapped_call(module: nn.Module) -> str:

@@ -45,19 +45,28 @@ def written(arguments: Mapping[str, Any]) -> str:
 
 
 def names_in(text: str) -> list[str]:
-    """What stands between the commas of a list of models, but for those within brackets or quotes."""
-    depth, quote, begun, found = 0, "", 0, []
+    """What stands between the commas of a list of models, but for those within brackets."""
+    found, begun = [], 0
+    for at in (*_outside(text, ","), len(text)):
+        found.append(text[begun:at].strip())
+        begun = at + 1
+    return [word for word in found if word]
+
+
+def _outside(text: str, wanted: str) -> list[int]:
+    """Where a letter stands outside of brackets, and of texts in them; everywhere where a bracket stays open."""
+    depth, quote, escaped, found = 0, "", False, []
     for at, letter in enumerate(text):
         if quote:
-            quote = "" if letter == quote and text[at - 1] != "\\" else quote
+            quote = "" if letter == quote and not escaped else quote
+            escaped = letter == "\\" and not escaped
         elif letter in "'\"" and depth:
             quote = letter
         elif letter in _OPENING + _CLOSING:
             depth = max(0, depth + (1 if letter in _OPENING else -1))
-        elif letter == "," and depth == 0:
-            found.append(text[begun:at])
-            begun = at + 1
-    return [word.strip() for word in [*found, text[begun:]] if word.strip()]
+        elif letter == wanted and depth == 0:
+            found.append(at)
+    return found if depth == 0 else [at for at, letter in enumerate(text) if letter == wanted]
 
 
 # --model-arg
@@ -78,23 +87,12 @@ def argument(text: str) -> Argument:
 
     UserError where it is neither.
     """
-    at = _equals(text)
+    at = next(iter(_outside(text, "=")), -1)
     model, _, name = text[:at].rpartition(":")
     name = name.strip()
     if at < 0 or not name.isidentifier():
         raise UserError(f"--model-arg {text!r} is not NAME=VALUE, nor MODEL:NAME=VALUE for one model of several")
     return Argument(model.strip(), name, _value(text, text[at + 1 :].strip()), text)
-
-
-def _equals(text: str) -> int:
-    """Where the first `=` stands, but for those in the brackets of a model's name; -1 where there is none."""
-    depth = 0
-    for at, letter in enumerate(text):
-        if letter in "()":
-            depth += 1 if letter == "(" else -1
-        elif letter == "=" and depth <= 0:
-            return at
-    return -1
 
 
 def _value(text: str, word: str) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import textwrap
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import Parameter
 from typing import Any
 
@@ -33,6 +34,8 @@ def required(parameter: Parameter) -> bool:
 
 def signature_of(target: Callable[..., Any]) -> Signature:
     """Of a class: that of its __init__ as it is overloaded, or else with what its **kwargs hand on to its bases."""
+    if isinstance(target, functools.partial):
+        return _without(signature_of(target.func), target)
     overloaded = _overloaded(target) if isinstance(target, type) else {}
     if overloaded:
         return Signature(overloaded)
@@ -46,6 +49,12 @@ def signature_of(target: Callable[..., Any]) -> Signature:
     return _with_bases(target, found) if isinstance(target, type) else Signature(found, open=True)
 
 
+def _without(signature: Signature, given: functools.partial[Any]) -> Signature:
+    """What is left to give of a target, some of whose arguments are given."""
+    left = list(signature.parameters.items())[len(given.args) :]
+    return replace(signature, parameters={name: p for name, p in left if name not in given.keywords})
+
+
 def _named(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
     """Those that the caller gives: an underscore in front marks what is not for it."""
     return {name: p for name, p in parameters.items() if p.kind in _NAMED and not name.startswith("_")}
@@ -57,7 +66,8 @@ def _takes_any(parameters: Mapping[str, Parameter]) -> bool:
 
 def _overloaded(target: type) -> dict[str, Parameter]:
     """Parameters of all overloads that name theirs; required where all of them require it."""
-    overloads = typing.get_overloads(target.__init__) if inspect.isfunction(target.__init__) else []
+    init = getattr(target, "__init__", None)
+    overloads = typing.get_overloads(init) if inspect.isfunction(init) else []
     signatures = [inspect.signature(each).parameters for each in overloads]
     spelled = [_named(each) for each in signatures if not _takes_any(each)]
     found: dict[str, Parameter] = {}

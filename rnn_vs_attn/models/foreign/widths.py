@@ -30,7 +30,9 @@ def wanted(parameter: Parameter) -> bool:
 
 @dataclass(frozen=True)
 class _Widths:
-    """Parameters that are widths by their names, with what kind of width. sized: those that have a number."""
+    """Parameters that are widths by their names, with what kind of width. sized: those that have a number; None or -1
+    stand for one that follows from others.
+    """
 
     kinds: Mapping[str, str]
     wanted: tuple[str, ...]
@@ -54,7 +56,7 @@ def widths(parameters: Mapping[str, Parameter], given: Collection[str] = ()) -> 
     found = _Widths(
         kinds,
         tuple(name for name in kinds if wanted(parameters[name])),
-        tuple(name for name in kinds if not wanted(parameters[name]) and parameters[name].default is not None),
+        tuple(name for name in kinds if not wanted(parameters[name]) and parameters[name].default not in (None, -1)),
     )
     chosen = _with_input(found) if found.inputs else _of_one(found)
     return [name for name in parameters if name in chosen]
@@ -77,14 +79,15 @@ def _with_input(found: _Widths) -> list[str]:
 def _of_one(found: _Widths) -> list[str]:
     """The width of a layer that does not tell its input from its output, and the output where that has a name too."""
     out = found.of([*found.wanted, *found.sized], OUTPUT)
-    for names in (found.wanted, found.sized, tuple(found.kinds)):
+    every = tuple(found.kinds)
+    for names in (found.wanted, found.sized, every):
         models = sorted(found.of(names, MODEL, INPUT), key=lambda name: plain(name) not in _ALONE)
         hidden = found.of(names, HIDDEN)
         if not models and not hidden:
             continue
         first, others = (models or hidden)[0], [*models[1:], *hidden][0 if models else 1 :]
-        if names is not found.wanted and plain(first) in _ALONE:
-            others = []
+        if names is not found.wanted and (plain(first) in _ALONE or names is every):
+            others = [name for name in others if name in models and plain(first) not in _ALONE]
         if plain(first).startswith(("emb", "demb")):  # what comes in, where what is within has another name
             others += found.of(found.sized, HIDDEN)
         if others:

@@ -46,7 +46,7 @@ def sequential(q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, b: Tensor, state:
     """The same by its definition, one position after another: slow, and what `chunked` is held against."""
     found = []
     for given in zip(*(t.unbind(1) for t in (q, k, v, log_a, b)), strict=True):
-        y_t, state = step(*given, state)
+        y_t, state = step(*(*given, state))
         found.append(y_t)
     return torch.stack(found, dim=1), state
 

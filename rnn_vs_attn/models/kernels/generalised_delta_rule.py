@@ -54,7 +54,7 @@ def sequential(
     """The same by its definition, one position after another: slow, and what `chunked` is held against."""
     found = []
     for given in zip(*(t.unbind(1) for t in (r, log_w, k, v, n, c)), strict=True):
-        y_t, state = step(*given, state)
+        y_t, state = step(*(*given, state))
         found.append(y_t)
     return torch.stack(found, dim=1), state
 

@@ -1,12 +1,12 @@
 """A matrix as state that decays and is added to, read by each position's query, over a whole sequence in chunks.
 
-S_t = g_t S_(t-1) + k_t v_t^T and o_t = q_t S_t, with one decay g_t in [0, 1] for a head and position; beside it, where
-asked, the normaliser n_t = g_t n_(t-1) + k_t and q_t n_t. Within a chunk positions are multiplied with each other, as
-in attention, and the states before all chunks come from a scan over chunks; all positions are done at once. Decays are
-given as logarithms, and those of a chunk are summed in float64, since it is small differences of large sums that are
-raised. Source: Hua et al. 2022 (FLASH), section 3.3; Dao and Gu 2024 (Mamba-2), section 6; gradients of the decays as
-in Yang et al. 2024 (GLA), appendix C. B batch, L sequence, H heads, N chunks, C positions of one, E width of q and k, F
-of v.
+S_t = g_t S_(t-1) + k_t v_t^T and o_t = q_t S_t, with one decay g_t in [0, 1] for a head and position; beside it,
+where asked, the normaliser n_t = g_t n_(t-1) + k_t and q_t n_t. Within a chunk positions are multiplied with each other, as
+in attention, and the states before all chunks come from a scan over chunks by doubling; all are done at once. Decays
+are given as logarithms, and those of a chunk are summed in float64, since it is small differences of large sums that
+are raised. Source: Hua et al. 2022 (FLASH), section 3.3; Dao and Gu 2024 (Mamba-2), section 6; gradients of the decays
+as in Yang et al. 2024 (GLA), appendix C. B batch, L sequence, H heads, N chunks, C positions of one, E width of q and
+k, F of v.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-
-from rnn_vs_attn.models.kernels.scan import scan_into
 
 CHUNK = 64
 LEAST_LOG = -2000.0  # of a decay: its exponential is 0 in every dtype, and the sum of a chunk keeps its digits
@@ -196,25 +194,37 @@ def _plus_product(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
 def _states(decays: _Decays | None, added: Tensor, first: Tensor) -> Tensor:
     """The states between chunks, of what each adds (N, B, H, ...) and the first (B, H, ...): (N + 1, B, H, ...)."""
-    states = added.new_empty(len(added) + 1, *added.shape[1:])
-    states[0] = first
-    _scan_chunks(decays, added, states[0], states[1:], backwards=False)
-    return states
+    return _doubled(_whole(decays, added), torch.cat([first.unsqueeze(0), added]), backwards=False)
 
 
 def _states_backwards(decays: _Decays | None, added: Tensor, last: Tensor) -> Tensor:
     """The gradients of the states between chunks, of what each chunk adds and the last: (N + 1, B, H, ...)."""
-    states = added.new_empty(len(added) + 1, *added.shape[1:])
-    states[-1] = last
-    _scan_chunks(decays, added, states[-1], states[:-1], backwards=True)
+    return _doubled(_whole(decays, added), torch.cat([added, last.unsqueeze(0)]), backwards=True)
+
+
+def _whole(decays: _Decays | None, added: Tensor) -> Tensor:
+    """What each chunk keeps of a state (N, 1 or B, 1 or H, 1, ...)."""
+    whole = added.new_ones(len(added), 1, 1) if decays is None else decays.whole
+    return whole.reshape(*whole.shape, *[1] * (added.dim() - 3))
+
+
+def _doubled(kept: Tensor, states: Tensor, backwards: bool) -> Tensor:
+    """states_n + kept_n of what comes to the state before, or backwards after: kept (N, ...), states (N + 1, ...).
+
+    Each takes in what came to one so far, twice as far each time. Source: Hillis and Steele 1986.
+    """
+    distance, end = 1, torch.ones_like(kept[:1])
+    kept = torch.cat([kept, end] if backwards else [end, kept])
+    while distance < len(states):
+        near, far, source = slice(distance), slice(distance, None), slice(len(states) - distance)
+        if backwards:
+            near, far, source = slice(len(states) - distance, None), source, far
+        found, product = torch.empty_like(states), torch.empty_like(kept)
+        found[near], product[near] = states[near], kept[near]
+        torch.addcmul(states[far], kept[far], states[source], out=found[far])
+        torch.mul(kept[far], kept[source], out=product[far])
+        states, kept, distance = found, product, 2 * distance
     return states
-
-
-def _scan_chunks(decays: _Decays | None, added: Tensor, first: Tensor, states: Tensor, backwards: bool) -> None:
-    whole = added.new_ones(1) if decays is None else decays.whole
-    whole = whole.expand(added.shape[:3]).flatten(1).T.unsqueeze(-1)
-    states, added = (t.flatten(3).flatten(1, 2).transpose(0, 1) for t in (states, added))
-    scan_into(states, whole, added, first.flatten(2).flatten(0, 1), backwards)
 
 
 def _in_chunks(x: Tensor, count: int) -> Tensor:

@@ -54,7 +54,7 @@ class GatedDeltaNet(SequenceMixer):
         """The same, one token after another: the definition, slow."""
         inputs, matrix = self.initial_state(x.shape[0])
         given, gate, _ = self._project(x, inputs)
-        return self._output(gated_delta_rule.sequential(*given, matrix)[0], gate)
+        return self._output(gated_delta_rule.sequential(*(*given, matrix))[0], gate)
 
     def initial_state(self, batch_size: int) -> State:
         """Zeros: what was given to the convolution before (B, 3, 3 D), and S of (B, H, E, E), keys first."""
@@ -65,12 +65,12 @@ class GatedDeltaNet(SequenceMixer):
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         given, gate, inputs = self._project(x_t.unsqueeze(1), state[0])
-        y_t, matrix = gated_delta_rule.step(*(t.squeeze(1) for t in given), state[1])
+        y_t, matrix = gated_delta_rule.step(*(*(t.squeeze(1) for t in given), state[1]))
         return self._output(y_t.unsqueeze(1), gate).squeeze(1), (inputs, matrix)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         given, gate, inputs = self._project(x, state[0])
-        y, matrix = gated_delta_rule.chunked(*given, state[1])
+        y, matrix = gated_delta_rule.chunked(*(*given, state[1]))
         return self._output(y, gate), (inputs, matrix)
 
     def _project(self, x: Tensor, inputs: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:

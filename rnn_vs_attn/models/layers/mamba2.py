@@ -23,7 +23,7 @@ class Mamba2(SequenceMixer):
     """z, x, B, C, dt = W_in u; x, B, C = SiLU(conv(x, B, C)); S_t = exp(dt_t A) S_(t-1) + dt_t B_t x_t^T;
     y_t = S_t^T C_t + D x_t; W_out (RMSNorm(y_t SiLU(z_t))).
 
-    All parts of the released layer: twice the width inside (I = 2 D, E = I / H a head), one group of B and C of N = 64
+    All parts of the released layer: twice the width inside (W = 2 D, E = W / H a head), one group of B and C of N = 64
     numbers, A < 0 and D one number a head, dt = softplus(. + dt_bias), a causal convolution of 4 positions with a bias,
     no other bias. The recurrence is of float32 at least. Source: Dao and Gu 2024, sections 6 and 7, figure 6; Gu and
     Dao 2023, section 3.6, for how A and dt begin.
@@ -58,7 +58,7 @@ class Mamba2(SequenceMixer):
         return self._output(ssd.sequential(*self._recurrence(given), state)[0], given[0], gate)
 
     def initial_state(self, batch_size: int) -> State:
-        """Zeros: what was given to the convolution before (B, 3, I + 2 N), and S of (B, N, H, E)."""
+        """Zeros: what was given to the convolution before (B, 3, W + 2 N), and S of (B, N, H, E)."""
         weight = self.conv_weight
         shape = (self.state_size, self.num_heads, self.inner // self.num_heads)
         inputs = weight.new_zeros(batch_size, KERNEL_SIZE - 1, len(weight))
@@ -75,7 +75,7 @@ class Mamba2(SequenceMixer):
         return self._output(y, given[0], gate), (inputs, carried)
 
     def _project(self, u: Tensor, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
-        """z (B, L, I); x (B, L, H, E), B and C (B, L, N), dt (B, L, H); the last inputs of the convolution."""
+        """z (B, L, W); x (B, L, H, E), B and C (B, L, N), dt of each head; the last inputs of the convolution."""
         mixed = len(self.conv_weight)
         gate, mixing, dt = self.in_proj(u).split([self.inner, mixed, self.num_heads], dim=-1)
         convolved = torch.cat([inputs, mixing], dim=1)
@@ -91,7 +91,7 @@ class Mamba2(SequenceMixer):
         return x * dt.unsqueeze(-1), -dt * torch.exp(self.A_log.to(self._state_dtype)), b, c
 
     def _output(self, y: Tensor, x: Tensor, gate: Tensor) -> Tensor:
-        """(B, L, H, E) twice and z (B, L, I) -> (B, L, D)."""
+        """(B, L, H, E) twice and z (B, L, W) -> (B, L, D)."""
         y = torch.addcmul(y, x, self.D.to(y.dtype).unsqueeze(-1)).flatten(-2)
         y = F.rms_norm(y * F.silu(gate.to(y.dtype)), (self.inner,), self.norm_weight.to(y.dtype), _EPS)
         return self.out_proj(y.to(gate.dtype))

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from weakref import WeakValueDictionary
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rnn_vs_attn.models.costs import ALIBI, KINDS_OF_POSITIONS, NO_POSITIONS, ROTARY
 
@@ -21,8 +20,18 @@ BASE = 10000.0  # of the angles of a rotation
 _IN_PAIRS = {torch.float64: torch.complex128}  # of all others complex64
 
 
-class Positions:
-    """None of them: attention sees content alone."""
+_made: WeakValueDictionary[tuple[object, ...], Tensor] = WeakValueDictionary()  # those that some layer holds
+
+
+class Positions(nn.Module):
+    """None of them: attention sees content alone.
+
+    A module without weights, so that its tables are found by what looks through a layer for the tensors that it holds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: dict[tuple[object, ...], Tensor] = {}
 
     def prepare(self, length: int, like: Tensor) -> None:
         """Make the table for a length ahead of the first call."""
@@ -34,6 +43,32 @@ class Positions:
     def bias(self, num_queries: int, num_keys: int, like: Tensor, causal: bool) -> Tensor | None:
         """What is added to scores, (H, C, K); the queries are the last of the positions of the keys, in reverse."""
         return None
+
+    def _table(
+        self,
+        kind: tuple[object, ...],
+        make: Callable[[int], Tensor],
+        length: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> Tensor:
+        """That of a kind, for a length or up to twice that, so that decoding seldom makes a new one.
+
+        make: from a length to the table, in float64 and on the CPU.
+        """
+        key = (*kind, dtype, device)
+        held = self.tables.get(key)
+        if held is None or self._length_of(held) < length:
+            size = 1 << (length - 1).bit_length()
+            held = _made.get((*key, size))
+            if held is None:
+                with torch.inference_mode(False), torch.no_grad(), torch.device("cpu"):
+                    held = _made[(*key, size)] = make(size).to(device, dtype)
+            self.tables[key] = held
+        return held
+
+    def _length_of(self, table: Tensor) -> int:
+        raise NotImplementedError
 
 
 class Rotary(Positions):
@@ -47,17 +82,25 @@ class Rotary(Positions):
     def __init__(self, head_dim: int) -> None:
         if head_dim % 2:
             raise ValueError(f"rotary positions turn pairs of features, and a head of {head_dim} has one left over")
-        self._tables = _Tables(("rotary", head_dim), partial(rotations, head_dim))
+        super().__init__()
+        self._head_dim = head_dim
 
     def prepare(self, length: int, like: Tensor) -> None:
-        self._tables.at_least(length, _IN_PAIRS.get(like.dtype, torch.complex64), like.device)
+        self._turns(length, like)
 
     def rotated(self, heads: Tensor, begin: int = 0) -> Tensor:
-        end, dtype = begin + heads.shape[1], _IN_PAIRS.get(heads.dtype, torch.complex64)
-        turns = self._tables.at_least(end, dtype, heads.device)[begin:end].unsqueeze(1)
+        end = begin + heads.shape[1]
+        turns = self._turns(end, heads)[begin:end].unsqueeze(1)
         wide = heads.float() if heads.dtype.itemsize < 4 else heads
         pairs = torch.view_as_complex(wide.unflatten(-1, (-1, 2)))
         return torch.view_as_real(pairs * turns).flatten(-2).to(heads.dtype)
+
+    def _length_of(self, table: Tensor) -> int:
+        return len(table)
+
+    def _turns(self, length: int, like: Tensor) -> Tensor:
+        dtype = _IN_PAIRS.get(like.dtype, torch.complex64)
+        return self._table((ROTARY, self._head_dim), partial(rotations, self._head_dim), length, dtype, like.device)
 
 
 class Alibi(Positions):
@@ -69,18 +112,24 @@ class Alibi(Positions):
     """
 
     def __init__(self, num_heads: int) -> None:
-        heads = slopes(num_heads)
-        self._seen = _Tables(("alibi", num_heads, True), partial(_line, heads, -math.inf))
-        self._both = _Tables(("alibi", num_heads, False), partial(_line, heads, -1.0))
+        super().__init__()
+        self._slopes = slopes(num_heads)
 
     def prepare(self, length: int, like: Tensor) -> None:
-        for tables in (self._seen, self._both):
-            tables.at_least(length, like.dtype, like.device)
+        for causal in (True, False):
+            self._line(length, like, causal)
 
     def bias(self, num_queries: int, num_keys: int, like: Tensor, causal: bool) -> Tensor:
-        line = (self._seen if causal else self._both).at_least(num_keys, like.dtype, like.device)
+        line = self._line(num_keys, like, causal)
         here = line.shape[1] // 2  # where the distance is 0
         return line[:, here - num_keys + 1 : here + num_queries].unfold(-1, num_keys, 1)
+
+    def _length_of(self, table: Tensor) -> int:
+        return table.shape[1] // 2
+
+    def _line(self, length: int, like: Tensor, causal: bool) -> Tensor:
+        make = partial(distances, self._slopes, -math.inf if causal else -1.0)
+        return self._table((ALIBI, len(self._slopes), causal), make, length, like.dtype, like.device)
 
 
 def positions_of_kind(kind: str, num_heads: int, head_dim: int) -> Positions:
@@ -110,7 +159,7 @@ def slopes(num_heads: int) -> list[float]:
     return of_whole if whole == num_heads else of_whole + slopes(2 * whole)[0::2][: num_heads - whole]
 
 
-def _line(heads: list[float], after: float, length: int) -> Tensor:
+def distances(heads: list[float], after: float, length: int) -> Tensor:
     """(H, 2 L + 1): the bias of a key that stands L to 0 before the query and 1 to L after it.
 
     after: what the distance of one after it is multiplied with, -inf where it is not seen.
@@ -118,40 +167,3 @@ def _line(heads: list[float], after: float, length: int) -> Tensor:
     before = -torch.arange(length, -1, -1, dtype=torch.float64)
     later = after * torch.arange(1, length + 1, dtype=torch.float64)
     return torch.tensor(heads, dtype=torch.float64).unsqueeze(1) * torch.cat([before, later])
-
-
-@dataclass(frozen=True, eq=False)
-class _Table:
-    length: int
-    values: Tensor
-
-
-_made: WeakValueDictionary[tuple[object, ...], _Table] = WeakValueDictionary()  # those that some layer holds
-
-
-@dataclass(eq=False)
-class _Tables:
-    """Tables of one kind, the longest that was asked for in each number format and on each device.
-
-    kind: what tells it from others. make: from a length to the table, in float64 and on the CPU.
-    """
-
-    kind: tuple[object, ...]
-    make: Callable[[int], Tensor]
-    held: dict[tuple[torch.dtype, torch.device], _Table] = field(default_factory=dict)
-
-    def at_least(self, length: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-        """One of that length or up to twice that, so that decoding seldom makes a new one."""
-        table = self.held.get((dtype, device))
-        if table is None or table.length < length:
-            table = self._new(1 << (length - 1).bit_length(), dtype, device)
-        return table.values
-
-    def _new(self, length: int, dtype: torch.dtype, device: torch.device) -> _Table:
-        key = (*self.kind, length, dtype, device)
-        table = _made.get(key)
-        if table is None:
-            with torch.inference_mode(False), torch.no_grad(), torch.device("cpu"):
-                table = _made[key] = _Table(length, self.make(length).to(device, dtype))
-        self.held[dtype, device] = table
-        return table

@@ -56,9 +56,8 @@ class RWKV7(SequenceMixer):
         place = torch.arange(d_model) / max(1, d_model - 1)
         self.decay.up.bias = nn.Parameter(5 * place**0.85 - 6.5)
         self.rate.up.bias = nn.Parameter(torch.zeros(d_model))
-        self.removal = nn.Parameter(torch.full((d_model,), 0.85))  # xi
-        self.replacement = nn.Parameter(torch.ones(d_model))  # alpha
-        self.bonus = nn.Parameter(torch.zeros(d_model))  # rho
+        begin = torch.tensor([0.85, 1.0, 0.0])  # of xi, which finds what to remove; of alpha; and of rho, the bonus
+        self.of_keys = nn.Parameter(begin.unsqueeze(1).repeat(1, d_model))
         self.norm_weight, self.norm_bias = nn.Parameter(torch.ones(d_model)), nn.Parameter(torch.zeros(d_model))
         self.output = Linear(d_model, d_model, bias=False)
 
@@ -70,23 +69,23 @@ class RWKV7(SequenceMixer):
         """The same, one token after another: the definition, slow."""
         last, matrix = self.initial_state(x.shape[0])
         given, gate = self._project(x, last)
-        return self._output(generalised_delta_rule.sequential(*given, matrix)[0], given, gate)
+        return self._output(generalised_delta_rule.sequential(*(*given, matrix))[0], given, gate)
 
     def initial_state(self, batch_size: int) -> State:
         """Zeros: the token before (B, D), and S of (B, H, E, E), keys first."""
-        weight = self.bonus
+        weight = self.norm_weight
         head_dim = len(weight) // self.num_heads
         matrix = (batch_size, self.num_heads, head_dim, head_dim)
         return weight.new_zeros(batch_size, len(weight)), weight.new_zeros(matrix, dtype=state_dtype(weight.dtype))
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         given, gate = self._project(x_t.unsqueeze(1), state[0])
-        y_t, matrix = generalised_delta_rule.step(*(t.squeeze(1) for t in given), state[1])
+        y_t, matrix = generalised_delta_rule.step(*(*(t.squeeze(1) for t in given), state[1]))
         return self._output(y_t.unsqueeze(1), given, gate).squeeze(1), (x_t, matrix)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         given, gate = self._project(x, state[0])
-        y, matrix = generalised_delta_rule.chunked(*given, state[1])
+        y, matrix = generalised_delta_rule.chunked(*(*given, state[1]))
         return self._output(y, given, gate), (x[:, -1], matrix)
 
     def _project(self, x: Tensor, last: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
@@ -97,15 +96,16 @@ class RWKV7(SequenceMixer):
         log_w = LEAST_LOG * self.decay(x_w, "tanh").to(dtype).sigmoid()
         rate = self.rate(x_a).to(dtype).sigmoid()
         r, k, v = self.receptance(x_r).to(dtype), self.key(x_k).to(dtype), self.value(x_v).to(dtype)
-        removed = F.normalize(self._by_heads(k * self.removal), dim=-1, eps=1e-6)
-        written = k * torch.addcmul(torch.ones_like(k), rate - 1, self.replacement.to(dtype))
+        xi, alpha, _ = self.of_keys.to(dtype)
+        removed = F.normalize(self._by_heads(k * xi), dim=-1, eps=1e-6)
+        written = k * torch.addcmul(torch.ones_like(k), rate - 1, alpha)
         r, log_w, written, v, rate = map(self._by_heads, (r, log_w, written, v, rate))
         return (r, log_w, written, v, removed, rate * removed), self.gate(x_g, "sigmoid")
 
     def _output(self, y: Tensor, given: tuple[Tensor, ...], gate: Tensor) -> Tensor:
         """(B, L, H, E), what the recurrence took, and the gate (B, L, D) -> (B, L, D)."""
         r, _, k, v, _, _ = given
-        bonus = (r * k * self._by_heads(self.bonus.to(y.dtype))).sum(-1, keepdim=True) * v
+        bonus = (r * k * self._by_heads(self.of_keys[2].to(y.dtype))).sum(-1, keepdim=True) * v
         y = F.layer_norm(y, y.shape[-1:], eps=_EPS).flatten(-2)  # of each head: a group norm
         y = torch.addcmul(self.norm_bias.to(y.dtype), y, self.norm_weight.to(y.dtype)) + bonus.flatten(-2)
         return self.output(y.to(gate.dtype) * gate)

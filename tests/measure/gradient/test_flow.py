@@ -224,12 +224,6 @@ def test_what_is_lost_beside_another_part_of_the_state_is_absent_and_no_zero() -
     assert distance_between(found.log10[:first], powers(0.4, first)) < 1e-6
 
 
-@pytest.mark.parametrize("kind", [flows.InFloat32, flows.ReturnsHalf])
-def test_fewer_digits_inside_are_refused(kind: type[nn.Module]) -> None:
-    with pytest.raises(CaseFault, match="let it follow its input's dtype"):
-        flow(kind(D), 50)
-
-
 def test_a_batch_that_is_mixed_is_taken_one_sequence_at_a_time() -> None:
     module, x = flows.MixesTheBatch(D).double(), torch.randn(1, 20, D)
     found = flow_of(module, x, cotangents(4, D, True, CPU))

@@ -88,6 +88,14 @@ def test_a_module_that_is_there_already_is_copied_with_its_weights() -> None:
             "NAME=VALUE, or write 'def layer(d_model, num_heads): return Refuses(dim=d_model, ...)' under 'from "
             "foreign import Refuses' in a file layer.py and give --model layer.py:layer",
         ),
+        (
+            "foreign:Mixer(num_heads=3)",
+            "cannot be built: MixerConfig(embedding_dim=16, num_heads=3, context_length=8, n_layers=1, attn_pdrop=0.0) "
+            "raises ValueError: 16 is not divisible by 3 heads; give other values by --model-arg NAME=VALUE, or write "
+            "'def layer(d_model, num_heads): return Mixer(config=MixerConfig(embedding_dim=d_model, num_heads=3, "
+            "context_length=8, n_layers=1, attn_pdrop=0.0), layer_idx=0, ...)' under 'from foreign import Mixer; from "
+            "foreign import MixerConfig' in a file layer.py and give --model layer.py:layer",
+        ),
         ("no_such_package:Layer", "does not import: there is no module no_such_package; "),
     ],
 )

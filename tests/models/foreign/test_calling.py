@@ -138,3 +138,29 @@ def test_drawn_numbers_go_on_as_if_nothing_had_been_tried() -> None:
     fitted(module, D)
     assert torch.equal(before, torch.get_rng_state())
     assert module.training
+
+
+def test_a_layer_of_the_same_key_is_not_tried_again() -> None:
+    tries = []
+
+    class Counts(layers.TakesHx):
+        def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+            tries.append(len(input))
+            return super().forward(input, hx)
+
+    first, second = (fitted(Counts(D), D, same="key") for _ in range(2))
+    count = len(tries)
+    third = fitted(Counts(D), D, same="key")
+    assert len(tries) == count
+    x = torch.randn(2, 5, D)
+    assert_close(third(x), third.module(x)[0])  # type: ignore[operator]
+    assert first.module is not second.module  # type: ignore[comparison-overlap]
+    fitted(Counts(D), D, same="another key")
+    assert len(tries) > count + 2
+
+
+@pytest.mark.long
+def test_it_is_compiled_in_one_graph() -> None:
+    made = fitted(nn.MultiheadAttention(D, 2), D)
+    x = torch.randn(2, 6, D)
+    assert_close(torch.compile(made, backend="eager", fullgraph=True)(x), made(x))

@@ -28,6 +28,10 @@ def test_a_name_is_taken_apart_as_it_was_put_together(arguments: dict[str, Any])
         assert names_in(f"lstm, {joined(path, arguments)},gru") == ["lstm", joined(path, arguments), "gru"]
 
 
+def test_a_bracket_that_stays_open_holds_no_list_together() -> None:
+    assert names_in("a(b.py:C, lstm") == ["a(b.py:C", "lstm"]
+
+
 @pytest.mark.parametrize("name", ["lstm", "a.b:C", "a(1).py:C", "a:C()", "a:C(1)", "a:C(b=open)", "(a=1)", "a:C(b=1"])
 def test_what_ends_with_no_arguments_is_a_name(name: str) -> None:
     assert split(name) == (name, {})

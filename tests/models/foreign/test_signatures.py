@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any
 
@@ -28,6 +29,12 @@ def test_keywords_are_followed_to_the_bases_but_for_what_a_class_settles_itself(
 def test_what_has_no_signature_takes_anything() -> None:
     found = signature_of(dict)
     assert (dict(found.parameters), found.open) == ({}, True)
+
+
+def test_what_is_given_already_is_not_asked_for() -> None:
+    given = functools.partial(nn.GRU, 3, bias=False)
+    names = list(signature_of(given).parameters)
+    assert names[:3] == ["hidden_size", "num_layers", "batch_first"]
 
 
 def test_names_that_begin_with_an_underscore_are_not_given() -> None:

@@ -28,6 +28,7 @@ def parameters(target: Callable[..., Any]) -> Any:
         (lambda in_features=8, out_features=8: None, ["in_features", "out_features"]),
         (lambda window_size, dim=None: None, ["dim"]),
         (lambda d_model=512, hidden_dim=2048: None, ["d_model"]),
+        (lambda embedding_dim=-1, hidden_size=-1: None, ["embedding_dim"]),
         (lambda hidden_size=768, state=3: None, ["hidden_size"]),
         (lambda heads, dim=False: None, []),
     ],

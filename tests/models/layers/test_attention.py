@@ -10,7 +10,8 @@ from registry_models import SHAPE, layer
 from torch import nn
 
 from rnn_vs_attn.models.build import call
-from rnn_vs_attn.models.layers.attention import Attention, NaiveAttention
+from rnn_vs_attn.models.costs import KINDS_OF_POSITIONS
+from rnn_vs_attn.models.layers.attention import Attention, GroupedQueryAttention, NaiveAttention
 from rnn_vs_attn.models.registry import find
 
 
@@ -79,3 +80,38 @@ def test_every_layer_chooses_its_kernel_and_computes_the_same(num_layers: int) -
     module.choose_kernel(x)
     assert [set(layer.backends) for layer in layers] == [{True, False}] * num_layers
     assert (call(module, x) - before).abs().max() < 0.02
+
+
+# Heads that share keys and values
+
+
+def test_as_many_heads_of_keys_as_of_queries_are_attention() -> None:
+    whole, grouped = Attention(24, 4).double(), GroupedQueryAttention(24, 4, 4).double()
+    grouped.load_state_dict(whole.state_dict())
+    assert_same_with_gradients(whole, grouped, torch.randn(2, 13, 24, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("positions", KINDS_OF_POSITIONS)
+@pytest.mark.parametrize("num_kv_heads", [1, 2])
+def test_shared_keys_are_attention_whose_heads_have_the_same_weights(num_kv_heads: int, positions: str) -> None:
+    """Neighbouring heads share: of 4 over 2 the first two, and the last two."""
+    grouped = GroupedQueryAttention(24, 4, num_kv_heads, positions=positions).double()
+    whole = Attention(24, 4, positions=positions).double()
+    weights = grouped.state_dict()
+    for name in ("in_proj.weight", "in_proj.bias"):
+        q, k, v = weights[name].split((24, 6 * num_kv_heads, 6 * num_kv_heads))
+        repeated = (t.unflatten(0, (num_kv_heads, 6)).repeat_interleave(4 // num_kv_heads, 0) for t in (k, v))
+        weights[name] = torch.cat([q, *(t.flatten(0, 1) for t in repeated)])
+    whole.load_state_dict(weights)
+    x = torch.randn(2, 13, 24, dtype=torch.float64)
+    assert_same_with_gradients(whole, grouped, x)
+    ours, theirs = (module.initial_state(2) for module in (grouped, whole))
+    with torch.no_grad():
+        for x_t in x.unbind(1):
+            assert (grouped.step(x_t, ours)[0] - whole.step(x_t, theirs)[0]).abs().max() < 1e-12
+    assert ours.nbytes * 4 == theirs.nbytes * num_kv_heads
+
+
+def test_heads_that_do_not_divide_are_refused() -> None:
+    with pytest.raises(ValueError, match="num_heads 4 is not divisible by num_kv_heads 3"):
+        GroupedQueryAttention(24, 4, 3)

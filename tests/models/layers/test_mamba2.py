@@ -7,7 +7,7 @@ import torch
 from layer_forms import assert_forms_agree, assert_gradients_of_the_state_agree
 from scans import rounding
 
-from rnn_vs_attn.models.kernels.ssd import SSD_CHUNK
+from rnn_vs_attn.models.kernels.ssd import CHUNK
 from rnn_vs_attn.models.layers.mamba2 import Mamba2
 
 D, H = 6, 2
@@ -22,7 +22,7 @@ def made(dtype: torch.dtype = torch.float64, dt_bias: float | None = None) -> Ma
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("length", [1, 3, 37, SSD_CHUNK, SSD_CHUNK + 1, 3 * SSD_CHUNK - 1])
+@pytest.mark.parametrize("length", [1, 3, 37, CHUNK, CHUNK + 1, 3 * CHUNK - 1])
 @pytest.mark.parametrize("dt_bias", [None, -1e3, 1e3])
 def test_three_forms_agree(length: int, dt_bias: float | None) -> None:
     """As drawn, and with decays of 1 (and nothing taken in) and of 0."""

@@ -52,9 +52,9 @@ def test_forms_agree_with_all_gradients(length: int, write: float, forget: float
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("write", [0.0, 300.0, -300.0])
 @pytest.mark.parametrize("forget", [0.0, 300.0, -300.0])
-def test_gates_that_are_shut_or_wide_open_leave_all_finite(dtype: torch.dtype, write: float, forget: float) -> None:
-    """e^300 is infinite in all of these dtypes, and e^-300 is 0. Open gates let q n be as near to 0 as it comes,
-    and then gradients are beyond float16's largest number, 65,504.
+def test_gates_shut_or_wide_open_leave_all_finite(dtype: torch.dtype, write: float, forget: float) -> None:
+    """e^300 is infinite in all of these dtypes, and e^-300 is 0. Open gates let q n be as near to 0 as it comes, and
+    then gradients are beyond float16's largest number, 65,504.
     """
     torch.manual_seed(0)
     module, x = MLSTM(8, 2).to(dtype), torch.randn(1, 70, 8).to(dtype).requires_grad_()
