@@ -107,7 +107,7 @@ def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--environment", type=Path, default=FOLDER, help=f"of the packages ({FOLDER})")
     options.add_argument("--only", nargs="+", default=[""], help="layers whose path holds one of these")
-    options.add_argument("--page", type=Path, help="write the table as Markdown to the end of this file, below "## The table"")
+    options.add_argument("--page", type=Path, help=f"a file to whose end, below {HEADING!r}, the table is written")
     given = parsed(options, only=["torch.nn:GRU", "torch.nn:MultiheadAttention"])
     details: list[dict[str, Any]] = []
     report(figures(given, details), details, given)

@@ -10,8 +10,8 @@ import pytest
 from paths import ROOT
 
 sys.path[:0] = [str(ROOT / "benchmarks" / "harness"), str(ROOT / "benchmarks" / "peers")]
-import field_layers
-import field_trial
+import field_layers  # noqa: E402
+import field_trial  # noqa: E402
 
 BUILT = "built as GRU(input_size=64, batch_first=True)"
 
