@@ -13,7 +13,14 @@ from paths import ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
 HARNESS = BENCHMARKS / "harness"
-LIBRARIES = {"alternating", "reporting", "resampling", "transformer_xl_oracle"}  # and what makes a file of answers
+LIBRARIES = {
+    "alternating",
+    "field_environment",
+    "field_trial",
+    "reporting",
+    "resampling",
+    "transformer_xl_oracle",
+}  # and what makes a file of answers
 
 # Asks every program for its help, in one process.
 HELP = """
