@@ -15,7 +15,7 @@ MEANING = re.compile(r"\b([A-Z]) (batch|sequence|d_model|num_heads|head_dim|voca
 LEGEND = {name: letter for letter, name in MEANING.findall(models.__doc__ or "")}
 BESIDE = frozenset("CWMKNP")  # for what else the legend has a letter
 OWN = {"linear.py": "IO", "convolution.py": "R", "leaks.py": "R", "passes.py": "R", "rounding.py": "R"}
-OWN |= {"norms.py": "F", "whole.py": "F", "albert.py": "U", "shapes.py": "UF"}
+OWN |= {"linear_attention.py": "F", "norms.py": "F", "whole.py": "F", "albert.py": "U", "shapes.py": "UF"}
 FILES = sorted([*(ROOT / "models").rglob("*.py"), *(ROOT / "measure").rglob("*.py")])
 
 

@@ -42,6 +42,7 @@ TESTED_ELSEWHERE = {
     "models/catalogue/attention.py": "contracts/test_counts.py",
     "models/catalogue/convolution.py": "contracts/test_counts.py",
     "models/catalogue/delta_rule.py": "contracts/test_counts.py",
+    "models/catalogue/linear_attention.py": "contracts/test_counts.py",
     "models/catalogue/recurrence.py": "contracts/test_counts.py",
     "models/catalogue/state_space.py": "contracts/test_counts.py",
     "models/costs.py": "contracts/test_counts.py",
