@@ -15,7 +15,14 @@ MEANING = re.compile(r"\b([A-Z]) (batch|sequence|d_model|num_heads|head_dim|voca
 LEGEND = {name: letter for letter, name in MEANING.findall(models.__doc__ or "")}
 BESIDE = frozenset("CWMKNP")  # for what else the legend has a letter
 OWN = {"linear.py": "IO", "convolution.py": "R", "leaks.py": "R", "passes.py": "R", "rounding.py": "R"}
-OWN |= {"norms.py": "F", "whole.py": "F", "albert.py": "U", "shapes.py": "UF", "chunks.py": "F"}
+OWN |= {
+    "norms.py": "F",
+    "linear_attention.py": "F",
+    "whole.py": "F",
+    "albert.py": "U",
+    "shapes.py": "UF",
+    "chunks.py": "F",
+}
 ONE_A_HEAD = ("gated_delta_rule.py", "gated_deltanet.py", "linear_attention.py", "mlstm.py")  # gates, in (B, L, H)
 FILES = sorted([*(ROOT / "models").rglob("*.py"), *(ROOT / "measure").rglob("*.py")])
 

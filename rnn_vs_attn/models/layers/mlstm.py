@@ -94,7 +94,7 @@ def _written(k: Tensor, log_i: Tensor, m: Tensor) -> Tensor:
 
 @torch.no_grad()
 def stabilisers(log_i: Tensor, log_f: Tensor, before: Tensor) -> Tensor:
-    """m_t of all positions (B, L, H), of log i and log f (B, L, H) and m before them (B, H).
+    """m_t of all positions, of log i and log f, (B, L, H) each, and m before them (B, H).
 
     It is the largest of log i_j + the logarithms of f after j, so one cumulative sum and one cumulative maximum. No
     gradient goes to it, since it cancels in the output, whatever it is.
