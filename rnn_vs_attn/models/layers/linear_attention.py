@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rnn_vs_attn.models.kernels import linear_attention as kernel
+from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
 from rnn_vs_attn.models.mixer import SequenceMixer
 
@@ -38,26 +38,28 @@ class LinearAttention(SequenceMixer):
     def initial_state(self, batch_size: int) -> State:
         """S and z, zero."""
         weight, width = self.out_proj.weight, self.out_proj.in_features // self.num_heads
-        zeros = weight.new_zeros(batch_size, self.num_heads, width, width + 1, dtype=kernel.state_dtype(weight.dtype))
+        zeros = weight.new_zeros(
+            batch_size, self.num_heads, width, width + 1, dtype=linear_attention.state_dtype(weight.dtype)
+        )
         return zeros[..., :width].clone(), zeros[..., width].clone()
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         q, k, v = self._project(x_t)
-        read = kernel.step(q, k, v, None, *state)
+        read = linear_attention.step(q, k, v, None, *state)
         return self._output(read, x_t.dtype), (read.matrix, read.normaliser)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         q, k, v = self._project(x)
-        read = kernel.chunked(q, k, v, None, *state)
+        read = linear_attention.chunked(q, k, v, None, *state)
         return self._output(read, x.dtype), (read.matrix, read.normaliser)
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(..., D) -> f(q), f(k) and v, (..., H, E) each."""
         projected = self.in_proj(x).unflatten(-1, (3, self.num_heads, -1))
-        q, k, v = projected.to(kernel.state_dtype(projected.dtype)).unbind(-3)
+        q, k, v = projected.to(linear_attention.state_dtype(projected.dtype)).unbind(-3)
         return features(q), features(k), v
 
-    def _output(self, read: kernel.Read, dtype: torch.dtype) -> Tensor:
+    def _output(self, read: linear_attention.Read, dtype: torch.dtype) -> Tensor:
         """(..., H, E) -> (..., D). Where all weights are 0 to the last digit, as no key has any, so is the output."""
         weights = read.weights.clamp(min=torch.finfo(read.weights.dtype).tiny)
         y: Tensor = self.out_proj((read.values / weights.unsqueeze(-1)).flatten(-2).to(dtype))

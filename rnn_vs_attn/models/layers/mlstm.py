@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rnn_vs_attn.models.kernels import linear_attention as kernel
+from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
 from rnn_vs_attn.models.mixer import SequenceMixer
 
-State = tuple[Tensor, Tensor, Tensor]  # C (B, H, E, E), n (B, H, E) and m (B, H)
+State = tuple[Tensor, Tensor, Tensor]  # C (B, H, E, E), n (B, H, E) and m, one a head
 
 
 class MLSTM(SequenceMixer):
@@ -49,7 +49,9 @@ class MLSTM(SequenceMixer):
     def initial_state(self, batch_size: int) -> State:
         """C, n and m, zero."""
         weight, width = self.out_proj.weight, self.out_proj.in_features // self.num_heads
-        zeros = weight.new_zeros(batch_size, self.num_heads, width, width, dtype=kernel.state_dtype(weight.dtype))
+        zeros = weight.new_zeros(
+            batch_size, self.num_heads, width, width, dtype=linear_attention.state_dtype(weight.dtype)
+        )
         return zeros, zeros[..., 0].clone(), zeros[..., 0, 0].clone()
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
@@ -57,7 +59,7 @@ class MLSTM(SequenceMixer):
         q, k, v, gate, log_i, log_f = self._project(x_t)
         with torch.no_grad():
             m = torch.maximum(log_f + before, log_i)
-        read = kernel.step(q, _written(k, log_i, m), v, log_f.double() + before - m, matrix, normaliser)
+        read = linear_attention.step(q, _written(k, log_i, m), v, log_f.double() + before - m, matrix, normaliser)
         return self._output(read, m, gate), (read.matrix, read.normaliser, m)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -65,21 +67,21 @@ class MLSTM(SequenceMixer):
         q, k, v, gate, log_i, log_f = self._project(x)
         m = stabilisers(log_i, log_f, before)
         previous = torch.cat([before.unsqueeze(1), m[:, :-1]], dim=1)
-        read = kernel.chunked(q, _written(k, log_i, m), v, log_f.double() + previous - m, matrix, normaliser)
+        read = linear_attention.chunked(q, _written(k, log_i, m), v, log_f.double() + previous - m, matrix, normaliser)
         return self._output(read, m, gate), (read.matrix, read.normaliser, m[:, -1].clone())
 
     def _project(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(..., D) -> q, k and v (..., H, E), the output gate (..., D), log i and log f (..., H), all before gates."""
+        """(..., D) -> q, k and v (..., H, E), the output gate (..., D), log i and log f, one a head."""
         projected = self.in_proj(x)
         q, k, v, gate = projected.chunk(4, dim=-1)
-        dtype = kernel.state_dtype(projected.dtype)
+        dtype = linear_attention.state_dtype(projected.dtype)
         q, k, v = (t.to(dtype).unflatten(-1, (self.num_heads, -1)) for t in (q, k, v))
         log_i, forget = self.gate_proj(x).to(dtype).chunk(2, dim=-1)
         log_f = F.logsigmoid(forget) if self.forget_gate == "sigmoid" else forget
         return q, k, v, gate, log_i, log_f
 
-    def _output(self, read: kernel.Read, m: Tensor, gate: Tensor) -> Tensor:
-        """(..., H, E), (..., H), (..., D) -> (..., D)."""
+    def _output(self, read: linear_attention.Read, m: Tensor, gate: Tensor) -> Tensor:
+        """What is read, m, and the gate (..., D) -> (..., D)."""
         weights = torch.maximum(read.weights.abs(), torch.exp(-m)).unsqueeze(-1)
         y: Tensor = self.out_proj(torch.sigmoid(gate) * (read.values / weights).flatten(-2).to(gate.dtype))
         return y
@@ -92,7 +94,7 @@ def _written(k: Tensor, log_i: Tensor, m: Tensor) -> Tensor:
 
 @torch.no_grad()
 def stabilisers(log_i: Tensor, log_f: Tensor, before: Tensor) -> Tensor:
-    """m_t of all positions, of log i and log f, (B, L, H) each, and m before them (B, H).
+    """m_t of all positions, of log i and log f, and m before them, one a head each.
 
     It is the largest of log i_j + the logarithms of f after j, so one cumulative sum and one cumulative maximum. No
     gradient goes to it, since it cancels in the output, whatever it is.

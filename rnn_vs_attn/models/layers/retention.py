@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rnn_vs_attn.models.kernels import linear_attention as kernel
+from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
 from rnn_vs_attn.models.mixer import SequenceMixer
 
@@ -42,27 +42,27 @@ class Retention(SequenceMixer):
     def initial_state(self, batch_size: int) -> State:
         """S, zero, before position 0."""
         weight, width = self.out_proj.weight, self.out_proj.in_features // self.num_heads
-        dtype = kernel.state_dtype(weight.dtype)
+        dtype = linear_attention.state_dtype(weight.dtype)
         return weight.new_zeros(batch_size, self.num_heads, width, width, dtype=dtype), 0
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         matrix, position = state
         q, k, v, gate = (t.squeeze(1) for t in self._project(x_t.unsqueeze(1), position))
-        read = kernel.step(q, k, v, log_decays(self.num_heads, q.device).unsqueeze(0), matrix)
+        read = linear_attention.step(q, k, v, log_decays(self.num_heads, q.device).unsqueeze(0), matrix)
         return self._output(read.values, gate), (read.matrix, position + 1)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         matrix, position = state
         q, k, v, gate = self._project(x, position)
         log_decay = log_decays(self.num_heads, q.device).expand(1, x.shape[1], -1)
-        read = kernel.chunked(q, k, v, log_decay, matrix)
+        read = linear_attention.chunked(q, k, v, log_decay, matrix)
         return self._output(read.values, gate), (read.matrix, position + x.shape[1])
 
     def _project(self, x: Tensor, position: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """(B, C, D), of which the first is at `position` -> q, k and v (B, C, H, E) and the gate (B, C, D)."""
         projected = self.in_proj(x)
         q, k, v, gate = projected.chunk(4, dim=-1)
-        q, k, v = (t.to(kernel.state_dtype(t.dtype)).unflatten(-1, (self.num_heads, -1)) for t in (q, k, v))
+        q, k, v = (t.to(linear_attention.state_dtype(t.dtype)).unflatten(-1, (self.num_heads, -1)) for t in (q, k, v))
         turn = turns(position, x.shape[1], q)
         return turned(q, turn), turned(k, turn * q.shape[-1] ** -0.5), v, gate
 
