@@ -50,7 +50,8 @@ def chunked(
     normaliser: Tensor | None = None,
     chunk: int = CHUNK,
 ) -> Read:
-    """q, k (B, L, H, E), v (B, L, H, F), log g, one a position and head, or None for no decay, and the state before them: S (B, H,
+    """q, k (B, L, H, E), v (B, L, H, F), log g, one a position and head, or None for no decay, and the state before
+    them: S (B, H,
     E, F) and n (B, H, E), or None for none. Gradients of all of these.
     """
     return Read(*_Chunked.apply(q, k, v, log_decay, matrix, normaliser, chunk))
