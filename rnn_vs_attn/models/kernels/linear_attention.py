@@ -31,8 +31,8 @@ def state_dtype(dtype: torch.dtype) -> torch.dtype:
 
 @dataclass(frozen=True)
 class Read:
-    """values: what positions read, q S (B, L, H, F). matrix: S after the last (B, H, E, F). weights, normaliser: q n
-    (B, L, H) and n (B, H, E), where there is one.
+    """values: what positions read, q S (B, L, H, F). matrix: S after the last (B, H, E, F). weights, normaliser: q n,
+    one a position and head, and n (B, H, E), where there is one.
     """
 
     values: Tensor
@@ -50,7 +50,8 @@ def chunked(
     normaliser: Tensor | None = None,
     chunk: int = CHUNK,
 ) -> Read:
-    """q, k (B, L, H, E), v (B, L, H, F), log g (B or 1, L, H) or None for no decay, and the state before them: S (B, H,
+    """q, k (B, L, H, E), v (B, L, H, F), log g, one a position and head, or None for no decay, and the state before
+    them: S (B, H,
     E, F) and n (B, H, E), or None for none. Gradients of all of these.
     """
     return Read(*_Chunked.apply(q, k, v, log_decay, matrix, normaliser, chunk))
@@ -72,7 +73,7 @@ def sequential(
 def step(
     q_t: Tensor, k_t: Tensor, v_t: Tensor, log_decay: Tensor | None, matrix: Tensor, normaliser: Tensor | None = None
 ) -> Read:
-    """One position: q, k (B, H, E), v (B, H, F) and log g (B or 1, H)."""
+    """One position: q, k (B, H, E), v (B, H, F) and log g, one a head."""
     decay = None if log_decay is None else log_decay.exp().to(matrix.dtype).unsqueeze(-1)
     if decay is not None:
         matrix = decay.unsqueeze(-1) * matrix
@@ -103,7 +104,7 @@ class _Decays:
 
     @property
     def whole(self) -> Tensor:
-        """Of all positions of a chunk (N, B, H)."""
+        """Of all positions of a chunk, one a head."""
         return self.before[..., -1, 0]
 
 

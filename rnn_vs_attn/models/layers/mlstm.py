@@ -10,7 +10,7 @@ from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
 from rnn_vs_attn.models.mixer import SequenceMixer
 
-State = tuple[Tensor, Tensor, Tensor]  # C (B, H, E, E), n (B, H, E) and m (B, H)
+State = tuple[Tensor, Tensor, Tensor]  # C (B, H, E, E), n (B, H, E) and m, one a head
 
 
 class MLSTM(SequenceMixer):
@@ -71,7 +71,7 @@ class MLSTM(SequenceMixer):
         return self._output(read, m, gate), (read.matrix, read.normaliser, m[:, -1].clone())
 
     def _project(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(..., D) -> q, k and v (..., H, E), the output gate (..., D), log i and log f (..., H), all before gates."""
+        """(..., D) -> q, k and v (..., H, E), the output gate (..., D), log i and log f, one a head."""
         projected = self.in_proj(x)
         q, k, v, gate = projected.chunk(4, dim=-1)
         dtype = linear_attention.state_dtype(projected.dtype)
@@ -81,7 +81,7 @@ class MLSTM(SequenceMixer):
         return q, k, v, gate, log_i, log_f
 
     def _output(self, read: linear_attention.Read, m: Tensor, gate: Tensor) -> Tensor:
-        """(..., H, E), (..., H), (..., D) -> (..., D)."""
+        """What is read, m, and the gate (..., D) -> (..., D)."""
         weights = torch.maximum(read.weights.abs(), torch.exp(-m)).unsqueeze(-1)
         y: Tensor = self.out_proj(torch.sigmoid(gate) * (read.values / weights).flatten(-2).to(gate.dtype))
         return y
@@ -94,7 +94,7 @@ def _written(k: Tensor, log_i: Tensor, m: Tensor) -> Tensor:
 
 @torch.no_grad()
 def stabilisers(log_i: Tensor, log_f: Tensor, before: Tensor) -> Tensor:
-    """m_t of all positions, of log i and log f, (B, L, H) each, and m before them (B, H).
+    """m_t of all positions, of log i and log f, and m before them, one a head each.
 
     It is the largest of log i_j + the logarithms of f after j, so one cumulative sum and one cumulative maximum. No
     gradient goes to it, since it cancels in the output, whatever it is.
