@@ -65,14 +65,14 @@ LAYERS = (
     Layer("reformer-pytorch", "reformer_pytorch:LSHSelfAttention"),
     Layer("mambapy", "mambapy.mamba:MambaBlock"),
     Layer("xlstm", "xlstm.blocks.mlstm.layer:mLSTMLayer"),
-    Layer("xlstm", "xlstm.blocks.slstm.layer:sLSTMLayer", "hidden_size=64"),
+    Layer("xlstm", "xlstm.blocks.slstm.layer:sLSTMLayer"),
     Layer("yet-another-retnet", "yet_another_retnet.retention:MultiScaleRetention"),
     Layer("gated-state-spaces-pytorch", "gated_state_spaces_pytorch:GSS"),
     Layer("nystrom-attention", "nystrom_attention:NystromAttention"),
     Layer("s5-pytorch", "s5:S5", "width=64"),
     Layer("mega-pytorch", "mega_pytorch.mega_pytorch:MegaLayer"),
     Layer("g-mlp-pytorch", "g_mlp_pytorch.g_mlp_pytorch:gMLPBlock", "dim_ff=256"),
-    Layer("h-transformer-1d", "h_transformer_1d.h_transformer_1d:HAttention1D"),
+    Layer("h-transformer-1d", "h_transformer_1d.h_transformer_1d:HAttention1D", "block_size=16"),
     Layer("memory-efficient-attention-pytorch", "memory_efficient_attention_pytorch:Attention"),
     Layer("conformer", "conformer:ConformerBlock"),
     Layer("sinkhorn-transformer", "sinkhorn_transformer.sinkhorn_transformer:SinkhornSelfAttention", "bucket_size=16"),
@@ -176,7 +176,8 @@ def table(rows: Sequence[Row]) -> str:
 
 def write(page: Path, text: str) -> None:
     """Put the table at the end of a page, below the heading of its own."""
-    page.write_text(page.read_text().partition(HEADING)[0] + f"{HEADING}\n\n{text}\n")
+    before = page.read_text() if page.exists() else ""
+    page.write_text(before.partition(HEADING)[0] + f"{HEADING}\n\n{text}\n")
 
 
 def _number(value: float | None) -> str:
