@@ -14,8 +14,11 @@ from typing import Any
 
 from rnn_vs_attn import __version__
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.records.types import ROUND_TIME, Record, Run
+from rnn_vs_attn.models.costs import default_kv_heads
+from rnn_vs_attn.models.spec import NUM_KV_HEADS
+from rnn_vs_attn.records.types import ROUND_TIME, Axes, Record, Run
 from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text.safe import json_text, one_line, spreadsheet, yaml
 
 _ALWAYS = ("model", "seq_len", "dtype", "device", "threads")
@@ -50,13 +53,20 @@ def label(record: Record) -> str:
     """`bench/lstm/seq_len=512/dtype=float32/device=cpu/threads=2`: axes off their defaults, and a few always; those
     that follow from others never."""
     suite = next((s for s in SUITES if s.name == record.suite), None)
-    defaults = {f.name: f.default for f in fields(suite.axes.case)} if suite else {}
+    defaults = _defaults(suite, record.axes) if suite else {}
     always, implied = ((*_ALWAYS, *suite.axes.row), suite.axes.implied) if suite else (_ALWAYS, ())
     parts = [record.suite, str(record.axes.get("model", "machine"))]
     for name, value in record.axes.items():
         if name != "model" and name not in implied and (name in always or defaults.get(name, ...) != value):
             parts.append(f"{name}={value}")
     return one_line("/".join(parts))
+
+
+def _defaults(suite: Suite, axes: Axes) -> dict[str, Any]:
+    """What a case's fields are where nothing is typed; heads of keys and values follow from the heads."""
+    found = {f.name: f.default for f in fields(suite.axes.case)}
+    num_heads = axes.get("num_heads")
+    return found | ({NUM_KV_HEADS: default_kv_heads(num_heads)} if isinstance(num_heads, int) else {})
 
 
 def _measured(run: Run, *units: str) -> list[Record]:

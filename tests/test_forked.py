@@ -120,6 +120,7 @@ def test_a_process_is_killed_when_asked_and_when_nobody_asks_any_more(tmp_path: 
         seen.wait(60)
 
 
+@pytest.mark.slow
 def test_servers_and_what_they_forked_end_with_the_process_that_started_them(tmp_path: Path) -> None:
     code = f"""if True:
         import os, pathlib, signal, sys

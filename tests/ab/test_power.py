@@ -31,7 +31,7 @@ def test_the_smallest_slowdown_that_is_found_grows_with_the_noise_and_lies_beyon
     assert power.detectable(noise(8, 5.0, 0.0), MARGIN, Design(8, 20)) is None
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_smallest_slowdown_that_is_found_is_found_four_times_in_five() -> None:
     """Against the rule itself on fresh noise of the same kind."""
     sd = 0.02

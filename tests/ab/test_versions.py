@@ -75,6 +75,7 @@ def test_what_the_user_imports_from_the_repository_is_imported_from_the_checkout
         assert str(root) not in both.baseline.variables["PYTHONPATH"]
 
 
+@pytest.mark.slow
 def test_setup_runs_in_each_checkout_with_an_environment_of_its_own(
     root: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

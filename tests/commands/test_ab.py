@@ -288,6 +288,7 @@ def test_a_model_that_crashes_in_the_candidate_costs_its_own_verdict_only(root: 
     assert git(root, "status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_a_model_on_one_side_only_is_new_or_missing_and_one_that_does_not_import_failed(root: Path) -> None:
     names = ("removed", "broken", "aborts")
     commit(root, {f"{name}.py": module() for name in names})

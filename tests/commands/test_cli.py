@@ -183,8 +183,7 @@ def test_compile_time_is_apart_and_a_kernel_it_cannot_touch_is_said(tmp_path: Pa
 
 def test_models_lists_every_model_with_its_facts() -> None:
     rows = json.loads(run("models", "--json").stdout)["models"]
-    layers = ["rnn", "gru", "lstm", "lstm-cell", "mingru", "conv", "attention", "attention-local", "attention-naive"]
-    assert [row["name"] for row in rows][:9] == layers
+    assert [row["name"] for row in rows][:5] == ["rnn", "gru", "lstm", "lstm-cell", "mingru"]
     facts = ("num_params", "train_flops", "time", "memory", "sequential_operations", "path_length", "source")
     assert [row["name"] for row in rows] == [spec.name for spec in BUILT_IN]
     unknown = {(row["name"], fact) for row in rows for fact in facts if row[fact] is None}

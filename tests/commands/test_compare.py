@@ -13,6 +13,8 @@ from command import run
 from paths import ROOT
 from planted_runs import record, stored, values
 
+from rnn_vs_attn.records.migrations import SCHEMA
+
 CPU, GRADFLOW = ROOT / "results/reference/cpu", ROOT / "results/reference/gradflow"
 
 
@@ -116,7 +118,10 @@ def cut(folder: Path) -> None:
     ("damage", "said"),
     [
         (cut, "records.jsonl, line 2 is damaged"),
-        (rewrite("run.json", '"schema": 2', '"schema": 7'), "run.json has schema 7; this version reads schemas 1 to 2"),
+        (
+            rewrite("run.json", f'"schema": {SCHEMA}', '"schema": 7'),
+            f"run.json has schema 7; this version reads schemas 1 to {SCHEMA}",
+        ),
         (rewrite("run.json", '"suite": "bench"', '"suite": "gradflow"'), "compare runs of one suite"),
         (rewrite("records.jsonl", '"median":0.0', '"median":-0.0'), "line 1 is damaged: forward_time is -0.0"),
         (rewrite("records.jsonl", '"low":null', '"low":NaN'), "records.jsonl, line 1 is damaged"),

@@ -93,6 +93,7 @@ def test_dry_run_says_how_long_each_case_takes(tmp_path: Path) -> None:
     assert "2 cases" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_run_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     """Cut off in its second round at the earliest, and the same numbers as without."""
     words = ["gradflow", *SMALL, "--model", "lstm,gru", "--rounds", "25", "--max-seconds", "3600", "--quiet"]

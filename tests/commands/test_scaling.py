@@ -26,7 +26,8 @@ LAWS = {  # of the chain, of the path
 }
 
 
-@pytest.mark.parametrize("models", [("attention", "conv"), pytest.param(tuple(LAWS), marks=pytest.mark.slow)], ids=len)
+@pytest.mark.slow
+@pytest.mark.parametrize("models", [("attention", "conv"), tuple(LAWS)], ids=len)
 def test_the_command_measures_the_table_and_a_users_module(models: tuple[str, ...], tmp_path: Path) -> None:
     out = tmp_path / "run"
     every = ",".join([*models, f"{SCALES}:Outside"])

@@ -96,6 +96,7 @@ def test_a_stream_that_takes_nothing_is_one_sentence_at_most(streams: str, said:
     assert told == (f"note: standard output did not take all that was printed: {said}\n" if said else "")
 
 
+@pytest.mark.slow
 def test_no_file_of_a_run_takes_the_number_of_a_closed_stream(tmp_path: Path) -> None:
     words = [
         *TINY,

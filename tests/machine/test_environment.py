@@ -349,7 +349,7 @@ def resumed(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path
         )
     )
     made.close()
-    monkeypatch.setattr(command, "_probe", lambda *_, **__: {})
+    monkeypatch.setattr(command, "_probe", lambda *_, **__: ({}, []))
     monkeypatch.setattr(command, "estimates", lambda *_: {})
     monkeypatch.setattr(command, "_run", lambda *_, **__: "goes on")
     monkeypatch.setattr(environment, "describe", lambda *_, **__: here)

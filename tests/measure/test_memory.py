@@ -43,6 +43,7 @@ print(*memory.peaks([call, call], torch.device("cpu")))
     assert [int(peak) for peak in run_alone(code).split()] == [pytest.approx(48 << 20, rel=0.02)] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")
 @pytest.mark.parametrize(("model", "seq_len"), [("attention-naive", 1024), ("attention", 4096)])
 def test_attentions_peak_agrees_with_the_arithmetic(model: str, seq_len: int) -> None:

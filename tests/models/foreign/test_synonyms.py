@@ -1,4 +1,4 @@
-"""Names for the same thing: each stands for one, and the table in docs/models.md is that of the code."""
+"""Names for the same thing: each stands for one, and the table in docs/your_layer.md is that of the code."""
 
 from __future__ import annotations
 
@@ -48,4 +48,4 @@ def test_a_name_that_is_not_known_stands_for_nothing() -> None:
 
 
 def test_the_page_has_the_table_of_the_code() -> None:
-    assert table() in (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert table() in (ROOT / "docs" / "your_layer.md").read_text(encoding="utf-8")

@@ -29,7 +29,7 @@ def test_scan_equals_the_loop_with_all_gradients(length: int) -> None:
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [4096, 16_384, 16_000])
 @pytest.mark.parametrize("kept", ["mixed", "all", "none", "nearly all"])
 def test_scan_of_a_long_sequence(length: int, kept: str) -> None:

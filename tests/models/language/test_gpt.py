@@ -44,7 +44,7 @@ def test_gpt_is_theirs(shape: GPTShape, saved: Any) -> None:
     assert_equal_logits_and_gradients(ours, theirs, tokens(shape), pretrained.gpt_sources(shape))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_gpt2_at_its_full_size_is_theirs(saved: Any) -> None:
     theirs = their_gpt(GPT_SIZES["gpt2"])
     ours = pretrained.load_gpt(saved(theirs))

@@ -143,7 +143,7 @@ def test_gradients_of_the_first_segment_are_exactly_zero_in_the_second() -> None
     assert gradients[1].abs().sum() > 0
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.parametrize(("layers", "memory_len", "segment"), [(1, 4, 4), (2, 3, 3), (3, 4, 4), (2, 8, 4)])
 def test_the_reach_is_position_plus_layers_times_memory(layers: int, memory_len: int, segment: int) -> None:
     """Section 3.2. Where the segment divides the memory: else a state in it has seen more of its own segment."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from matrix_states import assert_digits, assert_forms_agree
+from matrix_state_layers import assert_digits, assert_forms_agree
 from torch.nn import functional as F
 
 from rnn_vs_attn.models.layers.retention import EPSILON, Retention, log_decays

@@ -57,7 +57,7 @@ def test_a_layer_that_takes_no_long_sequence_is_not_said_not_to_reach_over_one()
     assert "does not over" not in found.details["reason"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_path_of_what_looks_both_ways_is_a_lower_bound() -> None:
     both = law_of_paths(f"{SCALES}:BothWays", chains=CHAIN_LENGTHS[:5])  # a recurrence's chains take long
     assert both.details["at_least"]

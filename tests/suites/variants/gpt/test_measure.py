@@ -39,6 +39,7 @@ def test_the_size_of_weights_is_that_of_the_modules_tensors(dtype: str) -> None:
         assert values[WEIGHTS_SIZE] == held
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")
 def test_the_peak_of_training_on_a_few_tokens_is_that_of_the_gradients() -> None:
     """Of all weights but the pooler's, which nothing asks for; the activations of two tokens are next to nothing."""
