@@ -33,7 +33,8 @@ from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites import token_passes
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.bench.measure import workload
-from rnn_vs_attn.suites.variants.gpt.case import GPTCase, complete, size
+from rnn_vs_attn.suites.sizes import complete
+from rnn_vs_attn.suites.variants.gpt.case import GPTCase, size
 from rnn_vs_attn.suites.variants.gpt.measure import make
 
 
