@@ -80,6 +80,7 @@ def test_other_values_of_one_name_make_a_model_each() -> None:
         "a:C(mode='y', size=1)",
         "a:C(mode='y', size=2)",
     ]
+    assert with_arguments(["a:B"], ["a:B"], ["on=1", "on=True"]) == ["a:B(on=1)", "a:B(on=True)"]
 
 
 @pytest.mark.parametrize(
