@@ -101,3 +101,5 @@ def test_a_model_is_found_by_its_name_with_arguments() -> None:
     assert (spec.name, spec.target, spec.arguments) == ("torch.nn:GRU(bias=False)", "torch.nn:GRU", {"bias": False})
     with pytest.raises(UserError, match="model 'lstm' is built in and takes no arguments"):
         find("lstm(bias=False)")
+    with pytest.raises(UserError, match=r"file\.py:ClassName, and what it is built with as ClassName\(name=value\)"):
+        find("torch.nn:GRU(bias)")
