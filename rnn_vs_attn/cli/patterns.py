@@ -24,9 +24,11 @@ PARAMETER = inspect.Parameter(
 def with_patterns(words: Words, given: Sequence[str], beside_models: bool) -> Words:
     """The words of a case with the patterns among its models. beside_models: whether --model was typed too.
 
-    UserError for a pattern of one layer.
+    UserError for a pattern of no layer or of one.
     """
     patterns = [word.strip() for text in given for word in text.split(",") if word.strip()]
+    if given and not patterns:
+        raise UserError("--pattern names no stack; write layers with + between them")
     if not patterns:
         return words
     single = next((pattern for pattern in patterns if "+" not in pattern), None)

@@ -59,8 +59,9 @@ def _named(name: str) -> ModelSpec:
     if ":" in name:
         module, _, attribute = name.rpartition(":")
         if not module or not attribute.isidentifier():
+            way = "" if "(" not in attribute else ", and what it is built with as ClassName(name=value)"
             raise UserError(
-                f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName"
+                f"model {name!r} is not an import path; write package.module:ClassName or file.py:ClassName{way}"
             )
         return ModelSpec(name, USER, name, "your own module")
     raise unknown("model", name, _names(), "rnn-vs-attn models lists all; your own is package.module:ClassName")

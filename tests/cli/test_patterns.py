@@ -23,6 +23,8 @@ def test_patterns_stand_alone_or_beside_models() -> None:
 def test_a_pattern_of_one_layer_is_refused() -> None:
     with pytest.raises(UserError, match="--pattern 'lstm' is no stack"):
         with_patterns(WORDS, ["rnn+rnn,lstm"], False)
+    with pytest.raises(UserError, match="--pattern names no stack"):
+        with_patterns(WORDS, [" ,"], False)
 
 
 def test_it_does_not_go_with_resume() -> None:

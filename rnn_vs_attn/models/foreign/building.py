@@ -15,6 +15,7 @@ from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.foreign.arguments import OTHERWISE, Filled, Unfit, filled, name_of
 from rnn_vs_attn.models.foreign.calling import fitted, wrapped_call
+from rnn_vs_attn.models.foreign.refusals import importable
 from rnn_vs_attn.models.foreign.signatures import signature_of
 from rnn_vs_attn.models.foreign.synonyms import WIDTHS, meaning_of
 from rnn_vs_attn.models.spec import ModelSpec
@@ -121,7 +122,7 @@ def _refusal(spec: ModelSpec, target: Callable[..., Any], error: Unfit) -> UserE
     of_file = path.endswith(".py")
     values = {**error.values, **{n: v for n, v in spec.arguments.items() if n not in _names(error.values)}}
     line = f"def layer(d_model, num_heads): return {name}({', '.join([*_terms(values, spec.arguments), '...'])})"
-    configs = [f"from {kind.__module__} import {kind.__name__}" for kind in _configs(error.values)]
+    configs = [f"from {importable(kind)} import {kind.__name__}" for kind in _configs(error.values)]
     imports = "; ".join([*([] if of_file else [f"from {path} import {name}"]), *configs])
     where = " ".join(
         [*([f"under {imports!r}"] if imports else []), "in that file" if of_file else "in a file layer.py"]

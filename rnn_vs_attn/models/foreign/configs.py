@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 _NAMES = ("config", "cfg", "conf", "configuration", "args", "params", "hparams", "model_args")
-_ENDINGS = ("config", "configuration", "args", "arguments", "params", "hparams")
+_ENDINGS = ("config", "configuration", "cfg", "conf", "args", "arguments", "params", "hparams")
 
 
 class Several(Exception):

@@ -131,9 +131,9 @@ def _is_for(argument: Argument, model: str) -> bool:
 def _variants(model: str, given: Sequence[Argument]) -> list[str]:
     """A model with each combination of the values that it is given."""
     path, own = split(model)
-    values: dict[str, list[Any]] = {}
+    values: dict[str, dict[str, Any]] = {}
     for each in given:
-        if _is_for(each, model) and each.value not in values.setdefault(each.name, []):
-            values[each.name].append(each.value)
-    products = itertools.product(*values.values())
+        if _is_for(each, model):
+            values.setdefault(each.name, {})[repr(each.value)] = each.value  # 1, 1.0 and True are three
+    products = itertools.product(*(each.values() for each in values.values()))
     return [joined(path, own | dict(zip(values, chosen, strict=True))) for chosen in products]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import OF_CODE, UserError
+from rnn_vs_attn.isolation.modules import PRIVATE
 from rnn_vs_attn.models.foreign import call_arguments, outputs
 from rnn_vs_attn.models.foreign.call_arguments import parameters_of
 from rnn_vs_attn.models.foreign.convention import Convention, Layout
@@ -98,11 +101,17 @@ def _runs(probe: nn.Module, x: Tensor) -> bool:
 def _layer(probe: nn.Module, body: list[str], made: list[str] | None = None) -> str:
     """The lines of a module around it: `made` in its making, `body` in its forward."""
     kind = type(probe)
-    lines = ["import torch", f"from {kind.__module__} import {kind.__name__}", "class Layer(torch.nn.Module):"]
+    lines = ["import torch", f"from {importable(kind)} import {kind.__name__}", "class Layer(torch.nn.Module):"]
     lines += ["    def __init__(self, d_model):", "        super().__init__()"]
     lines += [f"        self.layer = {kind.__name__}(...)", *(f"        {line}" for line in made or [])]
     lines += ["    def forward(self, x):", *(f"        {line}" for line in body)]
     return f"{_LAYER}{_block(lines)}"
+
+
+def importable(kind: type) -> str:
+    """The module of a class as another file imports it: that of a file is read under a name of its own here."""
+    name = kind.__module__
+    return Path(str(sys.modules[name].__file__)).stem if name.startswith(PRIVATE) else name
 
 
 def _block(lines: list[str]) -> str:

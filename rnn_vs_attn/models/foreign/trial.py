@@ -41,7 +41,7 @@ def called(probe: nn.Module, d_model: int, seq_len: int | None) -> tuple[Caller,
             x = torch.randn(BATCH, length, d_model, dtype=dtype)
             for layout, given in _ways(probe, d_model):
                 convention = _convention(probe, given, layout, x, failures)
-                if convention is not None:
+                if convention is not None and _holds(probe, convention, x, seq_len, failures):
                     return Caller(probe, convention), x
     raise refusals.uncallable(probe, d_model, failures)
 
@@ -51,6 +51,13 @@ def _lengths(d_model: int, seq_len: int | None) -> Iterator[int]:
     yield from (length if length != d_model else 2 * length for length in LENGTHS)
     if seq_len is not None and seq_len not in LENGTHS:
         yield seq_len
+
+
+def _holds(probe: nn.Module, found: Convention, x: Tensor, seq_len: int | None, failures: refusals.Failures) -> bool:
+    """Whether channels before the sequence are so at twice its length too: else its length passed for the width."""
+    if found.layout is not Layout.CHANNELS_FIRST or x.shape[1] == seq_len:
+        return True
+    return _convention(probe, found.arguments, found.layout, torch.cat([x, x], dim=1), failures) is not None
 
 
 def _ways(probe: nn.Module, d_model: int) -> Iterator[tuple[Layout, Arguments]]:

@@ -91,6 +91,7 @@ def turns(first: int, length: int, like: Tensor) -> Tensor:
 def turned(x: Tensor, turn: Tensor) -> Tensor:
     """(B, C, H, E) with each pair of channels turned; the last of an odd number stays."""
     paired = 2 * turn.shape[-1]
-    pairs = x if paired == x.shape[-1] else x[..., :paired].contiguous()
+    even = paired == x.shape[-1]
+    pairs = x if even else x[..., :paired].clone(memory_format=torch.contiguous_format)  # complex ones start evenly
     y = torch.view_as_real(torch.view_as_complex(pairs.unflatten(-1, (-1, 2))) * turn).flatten(-2)
-    return y if paired == x.shape[-1] else torch.cat([y, x[..., paired:]], dim=-1)
+    return y if even else torch.cat([y, x[..., paired:]], dim=-1)

@@ -23,6 +23,15 @@ def test_an_annotation_names_it_also_as_a_text_and_in_a_union() -> None:
     assert kinds == [foreign.MixerConfig, foreign.OtherConfig, None]
 
 
+def test_a_class_may_be_called_cfg() -> None:
+    class Cfg: ...
+
+    def target(config: Cfg) -> None: ...
+
+    target.__annotations__["config"] = Cfg
+    assert config_of(target, inspect.signature(target).parameters["config"]) is Cfg
+
+
 def test_without_one_it_is_the_class_of_the_same_stem() -> None:
     assert config_of(foreign.Mixer, parameter(foreign.Mixer, "config")) is foreign.MixerConfig
     assert config_of(foreign.Mixer, parameter(foreign.Mixer, "layer_idx")) is None

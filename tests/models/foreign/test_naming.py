@@ -80,6 +80,7 @@ def test_other_values_of_one_name_make_a_model_each() -> None:
         "a:C(mode='y', size=1)",
         "a:C(mode='y', size=2)",
     ]
+    assert with_arguments(["a:B"], ["a:B"], ["on=1", "on=True"]) == ["a:B(on=1)", "a:B(on=True)"]
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,5 @@ def test_a_model_is_found_by_its_name_with_arguments() -> None:
     assert (spec.name, spec.target, spec.arguments) == ("torch.nn:GRU(bias=False)", "torch.nn:GRU", {"bias": False})
     with pytest.raises(UserError, match="model 'lstm' is built in and takes no arguments"):
         find("lstm(bias=False)")
+    with pytest.raises(UserError, match=r"file\.py:ClassName, and what it is built with as ClassName\(name=value\)"):
+        find("torch.nn:GRU(bias)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import foreign_layers as layers
 import pytest
 import torch
@@ -9,6 +11,8 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import OF_CODE, UserError
 from rnn_vs_attn.models.foreign.calling import fitted
+from rnn_vs_attn.models.load import load
+from rnn_vs_attn.models.registry import find
 
 D = 8
 
@@ -64,3 +68,10 @@ def test_the_lines_around_a_layer_work(module: nn.Module) -> None:
     exec("\n".join(lines).replace("(...)", arguments), there)
     x = torch.randn(2, 5, D)
     assert fitted(there["Layer"](D), D)(x).shape == x.shape  # type: ignore[operator]
+
+
+def test_the_lines_import_a_file_by_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("from torch import nn\nclass Half(nn.GRU):\n    pass\n")
+    kind = load(find(f"{tmp_path / 'mine.py'}:Half"))
+    with pytest.raises(UserError, match="from mine import Half"):
+        fitted(kind(D, D // 2, batch_first=True), D)

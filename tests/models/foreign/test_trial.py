@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.foreign.calling import fitted
 from rnn_vs_attn.models.foreign.trial import called, copy_of
 
@@ -46,3 +48,9 @@ def test_a_length_is_found_that_it_takes() -> None:
     assert called(copy_of(TakesMultiplesOf(D, 64)), D, None)[1].shape[1] == 64
     assert called(copy_of(TakesMultiplesOf(D, 96)), D, 96)[1].shape[1] == 96
     assert fitted(TakesMultiplesOf(D, 64), D)(x).shape == x.shape
+
+
+def test_a_length_does_not_pass_for_a_width() -> None:
+    """A layer of 64 features maps (B, D, L) to its shape where L is 64, and at no other length."""
+    with pytest.raises(UserError, match="forward"):
+        called(nn.Linear(64, 64), D, None)

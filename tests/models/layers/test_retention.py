@@ -38,6 +38,12 @@ def test_forms_agree_with_all_gradients(length: int, heads: int) -> None:
     assert_forms_agree(module, x, length // 3, 1e-9)
 
 
+def test_a_step_of_one_sequence_is_its_position_where_a_head_is_odd() -> None:
+    """k of one sequence begins at an odd place of what is projected, where no pair of a complex number can."""
+    module, x = Retention(3, 1).double(), torch.randn(1, 4, 3, dtype=torch.float64)
+    torch.testing.assert_close(module.sequential(x), module(x), rtol=1e-12, atol=1e-12)
+
+
 def test_decays_of_many_heads_stay_below_1() -> None:
     """1 - 2^-60 is 1 in float64, its logarithm is not 0."""
     logs = log_decays(56, torch.device("cpu"))
