@@ -76,6 +76,13 @@ class MixerConfig:
             raise ValueError(f"{self.embedding_dim} is not divisible by {self.num_heads} heads")
 
 
+class StateSpace(Keeps):
+    """What needs a state of a size, and a direction."""
+
+    def __init__(self, width: int, state_dim: int, bidir: bool) -> None:
+        super().__init__(width, state_dim=state_dim, bidir=bidir)
+
+
 @dataclasses.dataclass
 class OtherConfig:
     size: int = 3

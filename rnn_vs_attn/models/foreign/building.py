@@ -13,10 +13,11 @@ from torch import nn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.foreign.arguments import OTHERWISE, Filled, Unfit, filled, name_of
+from rnn_vs_attn.models.foreign.arguments import filled
 from rnn_vs_attn.models.foreign.calling import fitted, wrapped_call
 from rnn_vs_attn.models.foreign.signatures import signature_of
 from rnn_vs_attn.models.foreign.synonyms import WIDTHS, meaning_of
+from rnn_vs_attn.models.foreign.targets import OTHERWISE, Filled, Unfit, name_of
 from rnn_vs_attn.models.spec import ModelSpec
 
 BATCH_FIRST = "batch_first"
@@ -79,7 +80,8 @@ def _of_building(target: Callable[..., Any], arguments: Mapping[str, Any]) -> di
 
 def _call(spec: ModelSpec, target: Callable[..., Any], shape: Shape) -> Filled:
     try:
-        return filled(target, shape, _of_building(target, spec.arguments))
+        with keeping.kept(seeds.SEED_OF_WEIGHTS):  # configuration objects are tried
+            return filled(target, shape, _of_building(target, spec.arguments))
     except Unfit as error:
         raise _refusal(spec, target, error) from None
 
