@@ -137,4 +137,15 @@ def attention(dim: int, heads: int) -> nn.Module:
     return Attention(dim, heads=heads)
 
 
+class LooksAhead(nn.Module):
+    """The mean over all positions; it takes no mask."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.project(x) + x.mean(1, keepdim=True)
+
+
 ready = Keeps(8, mark="ready")
