@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.models.foreign import batch_axis, causality, states, trial, uninitialised
 from rnn_vs_attn.models.foreign.axes import looks_ahead
@@ -127,9 +128,8 @@ def fitted(
 
 
 def _found(module: nn.Module, d_model: int, causal: bool, seq_len: int | None, batch_first: bool | None) -> Fit:
-    uninitialised.refuse(module)
+    probe = _copy(module)
     with torch.no_grad(), same_draws():
-        probe = trial.copy_of(module)
         caller, x = trial.called(probe, d_model, seq_len)
         caller = batch_axis.settled(caller, x, batch_first)
         ahead = False
@@ -137,6 +137,18 @@ def _found(module: nn.Module, d_model: int, causal: bool, seq_len: int | None, b
             caller = causality.masked(caller, x)
             ahead = bool(caller(x).isfinite().all()) and looks_ahead(caller, x)
         return Fit(caller.convention, *states.found(caller, x), ahead)
+
+
+def _copy(module: nn.Module) -> nn.Module:
+    """The copy that is tried. UserError where the layer cannot be copied, or its parameters cannot be listed."""
+    try:
+        uninitialised.refuse(module)
+        with torch.no_grad(), same_draws():
+            return trial.copy_of(module)
+    except (UserError, torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:
+        raise UserError(f"no copy of it can be made to be tried: {first_line(error)}") from error
 
 
 def has_own_conventions(module: nn.Module) -> bool:

@@ -60,7 +60,7 @@ def _sharing(found: Filled, shape: Shape, given: Mapping[str, Any], ours: Sequen
 
     ours: names of what may be chosen; a head width that the user gives stays, and the number follows.
     """
-    known = {name: p.default for name, p in signature_of(found.target).parameters.items()} | found.values | {**given}
+    known = {name: p.default for name, p in signature_of(found.target).parameters.items()} | {**found.values, **given}
     factor = next((value for name, value in known.items() if plain(name) in _FACTORS), None)
     if not isinstance(factor, int | float):
         return

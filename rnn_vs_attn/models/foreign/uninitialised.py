@@ -15,7 +15,7 @@ from rnn_vs_attn.errors import UserError
 def marked() -> Iterator[None]:
     """Within, memory that `torch.empty` gives holds NaN until something is written to it."""
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    fills = torch.utils.deterministic.fill_uninitialized_memory
     if before[0] or not fills:  # as the user has it
         yield
         return
