@@ -15,8 +15,10 @@ BENCHMARKS = ROOT / "benchmarks"
 HARNESS = BENCHMARKS / "harness"
 LIBRARIES = {
     "alternating",
+    "delta_rules",
     "field_environment",
     "field_trial",
+    "matrix_states",
     "reporting",
     "resampling",
     "transformer_xl_oracle",

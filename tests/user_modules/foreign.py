@@ -76,6 +76,13 @@ class MixerConfig:
             raise ValueError(f"{self.embedding_dim} is not divisible by {self.num_heads} heads")
 
 
+class StateSpace(Keeps):
+    """What needs a state of a size, and a direction."""
+
+    def __init__(self, width: int, state_dim: int, bidir: bool) -> None:
+        super().__init__(width, state_dim=state_dim, bidir=bidir)
+
+
 @dataclasses.dataclass
 class OtherConfig:
     size: int = 3
@@ -128,6 +135,17 @@ class FeedForward(Keeps):
 def attention(dim: int, heads: int) -> nn.Module:
     """A function that returns a module."""
     return Attention(dim, heads=heads)
+
+
+class LooksAhead(nn.Module):
+    """The mean over all positions; it takes no mask."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.project(x) + x.mean(1, keepdim=True)
 
 
 ready = Keeps(8, mark="ready")

@@ -3,75 +3,28 @@
 from __future__ import annotations
 
 import difflib
-import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from inspect import Parameter
 from typing import Any
 
-from rnn_vs_attn.errors import first_line
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.foreign import configs, widths
+from rnn_vs_attn.models.foreign import configs, heads, widths
 from rnn_vs_attn.models.foreign.signatures import HANDED, Signature, required, signature_of
-from rnn_vs_attn.models.foreign.synonyms import DROPOUT, INPUT, LAYERS, OWN, WIDTHS, Meaning, meaning_of, rank_of
+from rnn_vs_attn.models.foreign.synonyms import (
+    DROPOUT,
+    INPUT,
+    LAYERS,
+    OWN,
+    WIDTHS,
+    Meaning,
+    meaning_of,
+    rank_of,
+    title_of,
+)
+from rnn_vs_attn.models.foreign.targets import Filled, Unfit
 from rnn_vs_attn.models.foreign.widths import is_list, wanted
 
-
-class Unfit(Exception):
-    """Why a target cannot be called with what is known here: one clause, whose subject is the model.
-
-    values: what could be given so far; way: what the user can do, "" where the clause says it already.
-    """
-
-    def __init__(self, reason: str, values: Mapping[str, Any] | None = None, way: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.values, self.way = reason, values or {}, way
-
-
 MISSING = "give what is missing by --model-arg NAME=VALUE"
-OTHERWISE = "give other values by --model-arg NAME=VALUE"
-
-
-@dataclass(frozen=True)
-class Filled:
-    """A target and what it is called with; configuration objects among that are made with each call.
-
-    names: all that can be given. layers: whether it is told how many layers it has. plain: whether nothing is given but
-    what the program calls by these names itself.
-    """
-
-    target: Callable[..., Any]
-    values: Mapping[str, Any]
-    names: Sequence[str] = ()
-    layers: bool = False
-    plain: bool = False
-    takes_width: bool = True
-    open: bool = field(default=False, repr=False)
-
-    def make(self) -> Any:
-        """What the target returns. Unfit where a configuration object refuses a value."""
-        return self.target(**{name: _made(value) for name, value in self.values.items()})
-
-    def __str__(self) -> str:
-        inside = ", ".join(f"{name}={v if isinstance(v, Filled) else repr(v)}" for name, v in self.values.items())
-        return f"{name_of(self.target)}({inside})"
-
-
-def name_of(target: Callable[..., Any]) -> str:
-    """What a class or function is called."""
-    inner = target.func if isinstance(target, functools.partial) else target
-    return str(getattr(inner, "__name__", type(inner).__name__))
-
-
-def _made(value: Any) -> Any:
-    if not isinstance(value, Filled):
-        return value
-    try:
-        return value.make()
-    except Unfit:
-        raise
-    except Exception as error:
-        raise Unfit(f"cannot be built: {value} raises {first_line(error)}", way=OTHERWISE) from error
 
 
 def filled(target: Callable[..., Any], shape: Shape, given: Mapping[str, Any]) -> Filled:
@@ -112,14 +65,14 @@ def _filled(target: Callable[..., Any], shape: Shape, given: Mapping[str, Any]) 
     parameters = signature.parameters
     own = {name: value for name, value in given.items() if name in parameters}
     values = {**_by_width(parameters, shape, own), **_by_meaning(parameters, shape, own)}
-    has_width = any(_title(name) in WIDTHS for name in values)
+    has_width = any(title_of(name) in WIDTHS for name in values)
     inner = _configured(target, signature, shape, given, {**values, **own}, has_width)
     if signature.open:
         taken = {name for each in inner.values() for name in (*each.names, *_inner_names(each))}
         own |= {name: value for name, value in given.items() if name not in own and name not in taken}
         if not has_width and not inner and not own.keys() & {"d_model"}:
             values, has_width = {"d_model": shape.d_model, **values}, True
-    layers = any(_title(name) == LAYERS or isinstance(values.get(name), list) for name in parameters)
+    layers = any(title_of(name) == LAYERS or isinstance(values.get(name), list) for name in parameters)
     named = values.keys()
     changed = {name: v for name, v in values.items() if name not in parameters or not _same(parameters[name], v)}
     ordered = {**changed, **inner, **own}
@@ -132,11 +85,6 @@ def _filled(target: Callable[..., Any], shape: Shape, given: Mapping[str, Any]) 
         takes_width=has_width or any(each.takes_width for each in inner.values()),
         open=signature.open,
     )
-
-
-def _title(name: str) -> str:
-    meaning = meaning_of(name)
-    return meaning.title if meaning is not None else ""
 
 
 def _same(parameter: Parameter, value: Any) -> bool:
@@ -159,7 +107,7 @@ def _by_width(parameters: Mapping[str, Parameter], shape: Shape, own: Mapping[st
             {first: width},
             f"say which by --model-arg {other}={width} or another number",
         ) from None
-    beside_input = any(_title(name) == INPUT for name in [*names, *own])
+    beside_input = any(title_of(name) == INPUT for name in [*names, *own])
     return {
         name: [shape.d_model] * shape.num_layers if is_list(parameters[name], beside_input) else shape.d_model
         for name in names
@@ -170,7 +118,7 @@ def _by_meaning(parameters: Mapping[str, Parameter], shape: Shape, own: Mapping[
     """Heads, length and the like for parameters that are known by their names, but for widths."""
     named: dict[str, list[Parameter]] = {}
     for parameter in parameters.values():
-        title = _title(parameter.name)
+        title = title_of(parameter.name)
         if title and title not in WIDTHS:
             named.setdefault(title, []).append(parameter)
     found: dict[str, Any] = {}
@@ -178,7 +126,7 @@ def _by_meaning(parameters: Mapping[str, Parameter], shape: Shape, own: Mapping[
         meaning = meaning_of(group[0].name)
         assert meaning is not None
         found |= {p.name: meaning.value(shape) for p in _chosen(meaning, group, shape) if p.name not in own}
-    return found
+    return heads.in_groups(parameters, found, own)
 
 
 def _chosen(meaning: Meaning, group: Sequence[Parameter], shape: Shape) -> list[Parameter]:
@@ -224,7 +172,7 @@ def _configured(
             continue
         mine = {each: value for each, value in given.items() if each not in signature.parameters}
         try:
-            found[name] = _filled(kind, shape, mine)
+            found[name] = heads.taken(_filled(kind, shape, mine), shape, mine)
         except Unfit as error:
             raise Unfit(error.reason, {**values, name: Filled(kind, error.values)}, error.way) from None
     return {name: each for name, each in found.items() if each.takes_width or required(signature.parameters[name])}

@@ -13,14 +13,17 @@ from torch import nn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.foreign.arguments import OTHERWISE, Filled, Unfit, filled, name_of
-from rnn_vs_attn.models.foreign.calling import fitted, wrapped_call
+from rnn_vs_attn.models.foreign import uninitialised
+from rnn_vs_attn.models.foreign.arguments import filled
+from rnn_vs_attn.models.foreign.calling import fitted, sees_the_future, wrapped_call
 from rnn_vs_attn.models.foreign.refusals import importable
 from rnn_vs_attn.models.foreign.signatures import signature_of
 from rnn_vs_attn.models.foreign.synonyms import WIDTHS, meaning_of
+from rnn_vs_attn.models.foreign.targets import OTHERWISE, Filled, Unfit, name_of
 from rnn_vs_attn.models.spec import ModelSpec
 
 BATCH_FIRST = "batch_first"
+_AHEAD = "not causal: no mask that it takes hides later positions"
 
 
 def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
@@ -40,10 +43,13 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     except UserError as error:
         raise UserError(f"model {spec.name!r} does not fit: {error}") from None
     called = wrapped_call(fit[0]).removesuffix(", [0] of its result")
+    said = [built_as]
     if called not in ("", "forward(x)"):
-        keeping.NOTES.built_as(f"{built_as}, called as {called}", shape.seq_len)
-    elif not plain:
-        keeping.NOTES.built_as(built_as, shape.seq_len)
+        said.append(f"called as {called}")
+    if sees_the_future(fit[0]):
+        said.append(_AHEAD)
+    if len(said) > 1 or not plain:
+        keeping.NOTES.built_as(", ".join(said), shape.seq_len)
     return fit
 
 
@@ -80,7 +86,8 @@ def _of_building(target: Callable[..., Any], arguments: Mapping[str, Any]) -> di
 
 def _call(spec: ModelSpec, target: Callable[..., Any], shape: Shape) -> Filled:
     try:
-        return filled(target, shape, _of_building(target, spec.arguments))
+        with keeping.kept(seeds.SEED_OF_WEIGHTS):  # configuration objects are tried
+            return filled(target, shape, _of_building(target, spec.arguments))
     except Unfit as error:
         raise _refusal(spec, target, error) from None
 
@@ -88,7 +95,8 @@ def _call(spec: ModelSpec, target: Callable[..., Any], shape: Shape) -> Filled:
 def _built(spec: ModelSpec, call: Filled) -> Any:
     """One call. What a module of this program's own convention raises is left as it is: it costs its own case."""
     try:
-        return call.make()
+        with uninitialised.marked():
+            return call.make()
     except Unfit as error:
         raise _refusal(spec, call.target, Unfit(error.reason, call.values, error.way)) from error
     except (UserError, CaseFault, torch.OutOfMemoryError, MemoryError):

@@ -14,8 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.isolation.seeds import same_draws
-from rnn_vs_attn.models.foreign import batch_axis, causality, states, trial
+from rnn_vs_attn.models.foreign import batch_axis, causality, states, trial, uninitialised
+from rnn_vs_attn.models.foreign.axes import looks_ahead
 from rnn_vs_attn.models.foreign.call_arguments import parameters_of
 from rnn_vs_attn.models.foreign.companions import Kept
 from rnn_vs_attn.models.foreign.convention import Caller, Convention
@@ -27,10 +29,12 @@ class Fitted(nn.Module):
     """A layer called its own way. Its parameters have the names that they have in the layer.
 
     called: the call, in words. refused_state: why a state that it offers is not used, "" where it offers none.
+    sees_the_future: whether it does though its case is causal.
     """
 
     def __init__(self, module: nn.Module, convention: Convention, refused_state: str = "") -> None:
         super().__init__()
+        self.sees_the_future = False
         self.module = module
         self.convention = convention
         self.refused_state = refused_state
@@ -79,17 +83,22 @@ class FittedWithState(Fitted, SequenceMixer):
 
 @dataclass(frozen=True)
 class Fit:
-    """What was found of a layer: how it is called and carried on, and why a state that it offers is not used."""
+    """What was found of a layer: how it is called and carried on, why a state that it offers is not used, and whether
+    it sees the future where it must not.
+    """
 
     convention: Convention
     carried: Carried | None
     refused_state: str
+    sees_the_future: bool = False
 
     def around(self, module: nn.Module) -> Fitted:
         """The module that calls a layer so."""
+        made = Fitted(module, self.convention, self.refused_state)
         if self.carried is not None:
-            return FittedWithState(module, self.convention, self.carried)
-        return Fitted(module, self.convention, self.refused_state)
+            made = FittedWithState(module, self.convention, self.carried)
+        made.sees_the_future = self.sees_the_future
+        return made
 
 
 _KNOWN: dict[Hashable, Fit] = {}
@@ -119,13 +128,27 @@ def fitted(
 
 
 def _found(module: nn.Module, d_model: int, causal: bool, seq_len: int | None, batch_first: bool | None) -> Fit:
+    probe = _copy(module)
     with torch.no_grad(), same_draws():
-        probe = trial.copy_of(module)
         caller, x = trial.called(probe, d_model, seq_len)
         caller = batch_axis.settled(caller, x, batch_first)
+        ahead = False
         if causal:
             caller = causality.masked(caller, x)
-        return Fit(caller.convention, *states.found(caller, x))
+            ahead = bool(caller(x).isfinite().all()) and looks_ahead(caller, x)
+        return Fit(caller.convention, *states.found(caller, x), ahead)
+
+
+def _copy(module: nn.Module) -> nn.Module:
+    """The copy that is tried. UserError where the layer cannot be copied, or its parameters cannot be listed."""
+    try:
+        uninitialised.refuse(module)
+        with torch.no_grad(), same_draws():
+            return trial.copy_of(module)
+    except (UserError, torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:
+        raise UserError(f"no copy of it can be made to be tried: {first_line(error)}") from error
 
 
 def has_own_conventions(module: nn.Module) -> bool:
@@ -143,3 +166,8 @@ def has_own_conventions(module: nn.Module) -> bool:
 def wrapped_call(module: nn.Module) -> str:
     """How a layer is called, in words; "" where it is called on x as it is."""
     return module.called if isinstance(module, Fitted) else ""
+
+
+def sees_the_future(module: nn.Module) -> bool:
+    """Whether a layer's outputs depend on later positions though its case is causal: it takes no mask."""
+    return isinstance(module, Fitted) and module.sees_the_future

@@ -80,16 +80,17 @@ def _overloaded(target: type) -> dict[str, Parameter]:
 
 def _with_bases(target: type, found: dict[str, Parameter]) -> Signature:
     """With parameters of the bases that **kwargs reach, none of them required: a class may give them itself."""
-    settled = _settled(target)
+    settled, by_place = _settled(target), _by_place(target)
     for base in target.__mro__[1:]:
         init = vars(base).get("__init__")
         if not inspect.isfunction(init):
             continue
         parameters = inspect.signature(init).parameters
+        settled |= set(list(parameters)[1 : 1 + by_place])
         for name, parameter in _named(parameters).items():
             if name != "self" and name not in found and name not in settled:
                 found[name] = parameter.replace(kind=Parameter.KEYWORD_ONLY, default=_default(parameter))
-        settled |= _settled(base)
+        settled, by_place = settled | _settled(base), _by_place(base)
         if not _takes_any(parameters):
             return Signature(found)
     return Signature(found, open=True)
@@ -109,15 +110,29 @@ def _default(parameter: Parameter) -> Any:
     return HANDED if required(parameter) else parameter.default
 
 
-def _settled(target: type) -> set[str]:
-    """Names that a class itself gives, or refuses, where it hands its **kwargs on."""
+def _tree_of_init(target: type) -> ast.AST:
+    """What a class's own __init__ is written as, nothing where that is not to be had."""
     init = vars(target).get("__init__")
     try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(init))) if inspect.isfunction(init) else ast.Module([], [])
+        return ast.parse(textwrap.dedent(inspect.getsource(init))) if inspect.isfunction(init) else ast.Module([], [])
     except (OSError, TypeError, SyntaxError):
-        return set()
+        return ast.Module([], [])
+
+
+def _by_place(target: type) -> int:
+    """How many arguments a class gives its base by place where it hands its **kwargs on."""
+    calls = [node for node in ast.walk(_tree_of_init(target)) if isinstance(node, ast.Call)]
+    for call in calls:
+        handed = any(each.arg is None for each in call.keywords) and ast.unparse(call.func) == "super().__init__"
+        if handed and not any(isinstance(each, ast.Starred) for each in call.args):
+            return len(call.args)
+    return 0
+
+
+def _settled(target: type) -> set[str]:
+    """Names that a class itself gives, or refuses, where it hands its **kwargs on."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(_tree_of_init(target)):
         if isinstance(node, ast.Call) and any(each.arg is None for each in node.keywords):
             found |= {each.arg for each in node.keywords if each.arg is not None}
         elif isinstance(node, ast.Compare) and any(isinstance(op, ast.In | ast.NotIn) for op in node.ops):

@@ -14,7 +14,7 @@ from rnn_vs_attn.models.costs import Shape
 
 MODEL, INPUT, HIDDEN, OUTPUT = "width", "width of the input", "width within", "width of the output"
 WIDTHS = (MODEL, INPUT, HIDDEN, OUTPUT)
-LAYERS = "layers"
+LAYERS, HEADS, HEAD_WIDTH = "layers", "heads", "head width"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ MEANINGS = (
         "d_model",
         "d_model dim model_dim dim_model model_size embed_dim embedding_dim embed_size embedding_size emb_dim emb_size "
         "d_embed embed_dims n_embd n_embed dims channels n_channels features num_features n_features feature_dim "
-        "feature_size d_feature",
+        "feature_size d_feature width",
         "--d-model",
         _width,
     ),
@@ -82,7 +82,7 @@ MEANINGS = (
         _width,
     ),
     _meaning(
-        "heads",
+        HEADS,
         "num_heads",
         "num_heads n_heads heads nhead num_head num_attention_heads n_attention_heads attention_heads "
         "attn_heads head_num",
@@ -98,7 +98,7 @@ MEANINGS = (
         unless_none=True,
     ),
     _meaning(
-        "head width",
+        HEAD_WIDTH,
         "head_dim",
         "head_dim dim_head d_head head_size dim_heads dim_per_head head_width",
         "--d-model / --num-heads",
@@ -155,11 +155,19 @@ MEANINGS = (
         lambda shape: 4 * shape.d_model,
         required_only=True,
     ),
+    _meaning(
+        "state size",
+        "",
+        "d_state state_size state_dim state_width dim_state state_features num_states n_state",
+        "--d-model, where it has no default",
+        _width,
+        required_only=True,
+    ),
     _meaning("batch axis first", "", "batch_first", "True", lambda _: True),
     _meaning(
         "both directions",
         "",
-        "bidirectional",
+        "bidirectional bidir is_bidirectional",
         "False",
         lambda _: False,
     ),
@@ -200,6 +208,12 @@ def meaning_of(name: str) -> Meaning | None:
     if found is None and any(part in plain(name) for part in ("dropout", "pdrop")):
         return DROPOUT
     return found
+
+
+def title_of(name: str) -> str:
+    """The title of what a parameter of that name stands for, "" where that is not known."""
+    meaning = meaning_of(name)
+    return meaning.title if meaning is not None else ""
 
 
 def rank_of(name: str) -> int:

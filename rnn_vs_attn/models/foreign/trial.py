@@ -15,7 +15,7 @@ from rnn_vs_attn.models.foreign.companions import Kept
 from rnn_vs_attn.models.foreign.convention import Caller, Convention, Layout
 
 BATCH = 3  # as many as it takes to see what goes forward, backward or both ways over them
-LENGTHS = (8, 64, 256)  # a layer may refuse short ones
+LENGTHS = (8, 64, 256, 1024)  # a layer may refuse short ones
 _NOISE = 0.1  # of parameters that are all 0 in a new layer, as those of a gate, which would hide what it mixes
 
 
@@ -49,7 +49,7 @@ def called(probe: nn.Module, d_model: int, seq_len: int | None) -> tuple[Caller,
 def _lengths(d_model: int, seq_len: int | None) -> Iterator[int]:
     """Lengths that are neither the batch nor the width, so that axes are told apart; the layer's own last."""
     yield from (length if length != d_model else 2 * length for length in LENGTHS)
-    if seq_len is not None and seq_len not in LENGTHS:
+    if seq_len is not None and (seq_len not in LENGTHS or seq_len == d_model):
         yield seq_len
 
 

@@ -9,7 +9,8 @@ import pytest
 from torch import nn
 
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.foreign.arguments import Unfit, filled
+from rnn_vs_attn.models.foreign.arguments import filled
+from rnn_vs_attn.models.foreign.targets import Unfit
 
 SHAPE = Shape(2, 64, 128, 4, 1, causal=True)
 
@@ -30,6 +31,7 @@ SHAPE = Shape(2, 64, 128, 4, 1, causal=True)
         (foreign.Encoder, "Encoder(dim=128, depth=1, heads=4)"),
         (foreign.Decoder, "Decoder(dim=128, depth=1, heads=4)"),
         (foreign.FeedForward, "FeedForward(dim=128, mlp_dim=512)"),
+        (foreign.StateSpace, "StateSpace(width=128, state_dim=128, bidir=False)"),
         (foreign.attention, "attention(dim=128, heads=4)"),
     ],
 )

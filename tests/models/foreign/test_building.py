@@ -32,6 +32,14 @@ def test_how_it_was_built_is_noted_where_it_is_not_the_programs_own_convention()
     assert NOTES.tell() == []
 
 
+def test_that_it_sees_the_future_in_a_causal_case_is_noted() -> None:
+    build(find("foreign:LooksAhead"), SHAPE)
+    said = "built as LooksAhead(dim=16), not causal: no mask that it takes hides later positions"
+    assert NOTES.tell() == [said]
+    build(find("foreign:LooksAhead"), dataclasses.replace(SHAPE, causal=False))
+    assert NOTES.tell() == ["built as LooksAhead(dim=16)"]
+
+
 def test_of_several_lengths_the_one_of_the_case_is_told() -> None:
     for seq_len in (8, 32, 5):
         build(find("foreign:MixerStack"), dataclasses.replace(SHAPE, seq_len=seq_len))

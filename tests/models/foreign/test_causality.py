@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from rnn_vs_attn.models.foreign.calling import fitted
+from rnn_vs_attn.models.foreign.calling import fitted, sees_the_future
 
 D = 8
 
@@ -45,3 +45,11 @@ def test_a_mask_of_any_form(form: str) -> None:
 def test_a_mask_that_is_not_heeded_is_not_given() -> None:
     module = layers.Attention(D, lambda scores, mask: scores)
     assert "attn_mask" not in fitted(module, D).called  # type: ignore[operator]
+
+
+def test_a_layer_that_sees_the_future_and_takes_no_mask_says_so() -> None:
+    deaf = layers.Attention(D, lambda scores, mask: scores)
+    assert sees_the_future(fitted(deaf, D))
+    assert not sees_the_future(fitted(deaf, D, causal=False))
+    assert not sees_the_future(fitted(layers.Attention(D, READ["added"]), D))
+    assert not sees_the_future(fitted(torch.nn.GRU(D, D), D))

@@ -27,6 +27,14 @@ class Raises(nn.Linear):
         raise ValueError("this layer\ncannot do that")
 
 
+class NoCopy(nn.Linear):
+    def __deepcopy__(self, memo: object) -> NoCopy:
+        raise TypeError("cannot pickle this")
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        return super().forward(x)
+
+
 @pytest.mark.parametrize(
     ("module", "said"),
     [
@@ -38,6 +46,7 @@ class Raises(nn.Linear):
         (layers.OneSequence(D), "one sequence .* and no batch"),
         (NeedsMore(D, D), "its forward needs temperature, of which nothing is known"),
         (Raises(D, D), r"it cannot be called .*; forward\(x\).*: ValueError: this layer cannot do that"),
+        (NoCopy(D, D), "no copy of it can be made to be tried: TypeError: cannot pickle this"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
 )

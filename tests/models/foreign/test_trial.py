@@ -46,6 +46,7 @@ def test_float64_comes_before_float32() -> None:
 def test_a_length_is_found_that_it_takes() -> None:
     x = torch.randn(2, 64, D)
     assert called(copy_of(TakesMultiplesOf(D, 64)), D, None)[1].shape[1] == 64
+    assert called(copy_of(TakesMultiplesOf(D, 512)), D, None)[1].shape[1] == 1024
     assert called(copy_of(TakesMultiplesOf(D, 96)), D, 96)[1].shape[1] == 96
     assert fitted(TakesMultiplesOf(D, 64), D)(x).shape == x.shape
 
