@@ -108,8 +108,8 @@ def _layer(probe: nn.Module, body: list[str], made: list[str] | None = None) -> 
     return f"{_LAYER}{_block(lines)}"
 
 
-def importable(kind: type) -> str:
-    """The module of a class as another file imports it: that of a file is read under a name of its own here."""
+def importable(kind: Callable[..., Any]) -> str:
+    """The module of a class or function as another file imports it: that of a file is read under a name of its own here."""
     name = kind.__module__
     return Path(str(sys.modules[name].__file__)).stem if name.startswith(PRIVATE) else name
 
