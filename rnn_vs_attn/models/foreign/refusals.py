@@ -110,7 +110,7 @@ def _layer(probe: nn.Module, body: list[str], made: list[str] | None = None) -> 
 
 
 def importable(kind: Callable[..., Any]) -> str:
-    """The module of a class or function as another file imports it: that of a file is read under a name of its own here."""
+    """The module of a class or function as another file imports it: here a file is read under a name of its own."""
     name = kind.__module__
     return Path(str(sys.modules[name].__file__)).stem if name.startswith(PRIVATE) else name
 
