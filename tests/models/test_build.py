@@ -104,7 +104,7 @@ def test_a_users_module_takes_the_keywords_of_its_signature() -> None:
         ("no_such_package.layers:Mixer", "does not import"),
         ("layers:Nothing", "no class or function 'Nothing'"),
         ("layers:NOT_CALLABLE", "no class or function"),
-        ("layers:NeedsMore", "needs state_size"),
+        ("layers:NeedsMore", "needs temperament"),
         ("layers:OtherKeyword", "takes no width by a name that is known here .it takes girth"),
         ("nowhere.py:Mixer", "does not exist"),
     ],

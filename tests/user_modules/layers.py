@@ -104,7 +104,7 @@ class ShortOutput(RunningMean):
 
 
 class NeedsMore(nn.Module):
-    def __init__(self, d_model: int, state_size: int) -> None:
+    def __init__(self, d_model: int, temperament: int) -> None:
         super().__init__()
 
 
