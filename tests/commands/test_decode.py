@@ -12,6 +12,7 @@ from paths import USER_MODULES
 LAYERS = str(USER_MODULES / "layers.py")
 
 
+@pytest.mark.slow
 def test_decode_from_the_command_line(tmp_path: Path) -> None:
     words = "--seq-len 8,32 --d-model 16 --num-layers 1 --num-heads 2 --memory-len 8 --threads 1 --rounds 1".split()
     done = run("decode", *words, "--quiet", "--json", "--output", str(tmp_path / "run"))

@@ -158,6 +158,7 @@ def assert_has_nothing_left(folder: Path) -> None:
     assert (folder / "samples.jsonl").read_bytes() == before
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("count", [5])
 def test_kill_9_of_the_parent_leaves_a_readable_run_and_no_worker(count: int, tmp_path: Path) -> None:
@@ -210,6 +211,7 @@ def test_two_runs_never_write_to_one_folder(tmp_path: Path) -> None:
     running.communicate()
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_run_readable(tmp_path: Path) -> None:
     """A file-size limit refuses the write half-way, as a full disk does."""
     folder = tmp_path / "run"

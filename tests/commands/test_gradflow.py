@@ -42,6 +42,7 @@ def test_a_layer_that_raises_fails_by_its_errors_name_and_did_not_crash() -> Non
     assert_one_sentence(done, "model 'layers:Raises' cannot be measured: ValueError: this layer cannot do that")
 
 
+@pytest.mark.slow
 def test_a_run_keeps_records_tables_and_plots(tmp_path: Path) -> None:
     models = "rnn,attention,flows:WithStep,flows:Window,flows:Detached,flows:SeesTheFuture,gaps:Delay"
     done = run("gradflow", *SMALL, "--model", models, "--output", "run", cwd=tmp_path)
