@@ -55,6 +55,7 @@ def test_nobody_reads_either_stream_and_the_code_is_the_commands(words: str, cod
     assert f"code {code}" in shell(f"( {PLAIN} {words} 2>&1 CODE ) | true").stderr
 
 
+@pytest.mark.slow
 def test_a_run_that_nobody_reads_is_measured_and_written(tmp_path: Path) -> None:
     words = [*TINY, "--seq-len", "8", "--model", "lstm", "--rounds", "1", "--debug", "--output", str(tmp_path / "run")]
     assert "code 0" in shell(f"( {PLAIN} bench {' '.join(words)} 2>&1 CODE ) | true").stderr
