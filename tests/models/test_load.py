@@ -228,6 +228,7 @@ def test_what_two_files_both_import_is_run_once_and_sets_its_variables_for_both(
     assert runs(folder) == 1
 
 
+@pytest.mark.long
 def test_an_operator_that_a_file_registers_is_registered_once(folder: Path, own: Own) -> None:
     """torch refuses a second registration."""
     operator = "\nimport torch\nL = torch.library.Library('of_a_file', 'DEF')\nL.define('f(Tensor x) -> Tensor')\n"

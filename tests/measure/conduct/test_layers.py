@@ -189,6 +189,7 @@ def computed(monkeypatch: pytest.MonkeyPatch, made: Workload, name: str, loops: 
     return len(counted)
 
 
+@pytest.mark.long
 @kinds(*(kind for kind in REMEMBERING if kind is not habits.KeepsRows))
 def test_each_timed_call_of_a_layer_that_remembers_computes(
     kind: type[nn.Module], monkeypatch: pytest.MonkeyPatch

@@ -20,6 +20,7 @@ VALUES = st.recursive(
 NAMES = st.from_regex(r"[a-z_]{3,8}x", fullmatch=True)
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None)
 @given(st.dictionaries(NAMES, VALUES, min_size=1, max_size=3))
 def test_a_name_is_taken_apart_as_it_was_put_together(arguments: dict[str, Any]) -> None:

@@ -35,6 +35,7 @@ class NoCopy(nn.Linear):
         return super().forward(x)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("module", "said"),
     [

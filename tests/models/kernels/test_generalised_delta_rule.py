@@ -78,6 +78,7 @@ def _gates(length: int) -> tuple[Tensor, Tensor]:
     return LEAST_LOG * a, b
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("log_w", [0.0, LEAST_LOG])
 @pytest.mark.parametrize("rate", [0.0, 1.0])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

@@ -20,6 +20,7 @@ def made(dtype: torch.dtype = torch.float64, **ring: float) -> LRU:
     return LRU(D, **ring).to(dtype)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("length", [1, 8, 37, 130])
 @pytest.mark.parametrize("nu_log", [None, -math.inf, -800.0, 800.0])
 def test_three_forms_agree(length: int, nu_log: float | None) -> None:

@@ -49,6 +49,7 @@ def test_forms_agree_with_all_gradients(length: int, write: float, forget: float
     assert_forms_agree(module, x, length // 3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("write", [0.0, 300.0, -300.0])
 @pytest.mark.parametrize("forget", [0.0, 300.0, -300.0])
