@@ -34,6 +34,18 @@ class SequenceMixer(nn.Module):
         return _step_by_step(self, x, state)
 
 
+class Recurrence(SequenceMixer):
+    """A mixer that starts from its first state and is advanced over all positions at once."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        return self.advance(x, self.initial_state(len(x)))[0]
+
+    def sequential(self, x: Tensor) -> Tensor:
+        """The same, one token after another: the definition, slow."""
+        return _step_by_step(self, x, self.initial_state(len(x)))[0]
+
+
 class Stack(nn.Sequential):
     """`num_layers` modules one after the other, with nothing between them."""
 
@@ -97,6 +109,13 @@ class Block(nn.Module):
         mixed, state = advance(self.mixer, self.mixer_norm(x), state)
         u = x + mixed
         return u + self.mlp(u), state
+
+
+def state_dtype(dtype: torch.dtype) -> torch.dtype:
+    """In which a recurrence computes states and decays: float32 where numbers have fewer digits, as sums of many would
+    lose them.
+    """
+    return dtype if dtype.itemsize > 2 else torch.float32
 
 
 def output_of(result: Any) -> Tensor:

@@ -22,13 +22,6 @@ CHUNK = 64
 LEAST_LOG = -2000.0  # of a decay: its exponential is 0 in every dtype, and the sum of a chunk keeps its digits
 
 
-def state_dtype(dtype: torch.dtype) -> torch.dtype:
-    """In which states and decays are computed: float32 where numbers have fewer digits, as sums of many would lose
-    them.
-    """
-    return dtype if dtype.itemsize > 2 else torch.float32
-
-
 @dataclass(frozen=True)
 class Read:
     """values: what positions read, q S (B, L, H, F). matrix: S after the last (B, H, E, F). weights, normaliser: q n,

@@ -10,9 +10,8 @@ from torch.nn import functional as F
 
 from rnn_vs_attn.models.kernels import gated_delta_rule
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.kernels.linear_attention import state_dtype
 from rnn_vs_attn.models.kernels.short_convolution import short_convolution
-from rnn_vs_attn.models.mixer import SequenceMixer
+from rnn_vs_attn.models.mixer import Recurrence, state_dtype
 
 KERNEL_SIZE = 4
 _EPS = 1e-6  # of lengths and of the norm
@@ -20,7 +19,7 @@ _EPS = 1e-6  # of lengths and of the norm
 State = tuple[Tensor, Tensor]
 
 
-class GatedDeltaNet(SequenceMixer):
+class GatedDeltaNet(Recurrence):
     """S_t = a_t S_(t-1) (I - b_t k_t k_t^T) + b_t v_t k_t^T; y_t = S_t q_t; W_o (RMSNorm(y_t) SiLU(W_g x_t)).
 
     q, k, v = SiLU(conv(W x)), each a product and a causal convolution of KERNEL_SIZE positions of its own; q and k of
@@ -45,10 +44,6 @@ class GatedDeltaNet(SequenceMixer):
         self.A_log = nn.Parameter(torch.empty(num_heads).uniform_(1, 16).log())
         self.norm_weight = nn.Parameter(torch.ones(d_model // num_heads))
         self.out_proj = Linear(d_model, d_model, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D), by chunks."""
-        return self.advance(x, self.initial_state(x.shape[0]))[0]
 
     def sequential(self, x: Tensor) -> Tensor:
         """The same, one token after another: the definition, slow."""

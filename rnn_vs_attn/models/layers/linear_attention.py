@@ -7,12 +7,12 @@ from torch import Tensor
 
 from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.mixer import SequenceMixer
+from rnn_vs_attn.models.mixer import Recurrence, state_dtype
 
 State = tuple[Tensor, Tensor]  # S (B, H, E, E) and z (B, H, E)
 
 
-class LinearAttention(SequenceMixer):
+class LinearAttention(Recurrence):
     """y_t = f(q_t) S_t / f(q_t) z_t, S_t = S_(t-1) + f(k_t) v_t^T, z_t = z_(t-1) + f(k_t), f(x) = elu(x) + 1; causal.
 
     Source: Katharopoulos et al. 2020, equations 7 to 12; as a recurrence 16 to 20. Projections and heads are those of
@@ -27,20 +27,10 @@ class LinearAttention(SequenceMixer):
         self.in_proj = Linear(d_model, 3 * d_model)
         self.out_proj = Linear(d_model, d_model)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D), chunk by chunk at once."""
-        return self.advance(x, self.initial_state(x.shape[0]))[0]
-
-    def sequential(self, x: Tensor) -> Tensor:
-        """The same, one token after another: the definition, slow."""
-        return super().advance(x, self.initial_state(x.shape[0]))[0]
-
     def initial_state(self, batch_size: int) -> State:
         """S and z, zero."""
         weight, width = self.out_proj.weight, self.out_proj.in_features // self.num_heads
-        zeros = weight.new_zeros(
-            batch_size, self.num_heads, width, width + 1, dtype=linear_attention.state_dtype(weight.dtype)
-        )
+        zeros = weight.new_zeros(batch_size, self.num_heads, width, width + 1, dtype=state_dtype(weight.dtype))
         return zeros[..., :width].clone(), zeros[..., width].clone()
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
@@ -56,7 +46,7 @@ class LinearAttention(SequenceMixer):
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(..., D) -> f(q), f(k) and v, (..., H, E) each."""
         projected = self.in_proj(x).unflatten(-1, (3, self.num_heads, -1))
-        q, k, v = projected.to(linear_attention.state_dtype(projected.dtype)).unbind(-3)
+        q, k, v = projected.to(state_dtype(projected.dtype)).unbind(-3)
         return features(q), features(k), v
 
     def _output(self, read: linear_attention.Read, dtype: torch.dtype) -> Tensor:

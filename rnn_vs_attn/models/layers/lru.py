@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.models.kernels.constant_scan import constant_scan
 from rnn_vs_attn.models.kernels.linear import linear
-from rnn_vs_attn.models.mixer import SequenceMixer
+from rnn_vs_attn.models.mixer import Recurrence, state_dtype
 
 _DEAD = 7.0  # exp(-exp(7)) is 0 in float64, and so is its slope
 
 
-class LRU(SequenceMixer):
+class LRU(Recurrence):
     """h_t = lambda h_(t-1) + gamma B x_t and y_t = Re(C h_t) + D x_t, with N = d_model complex numbers of state.
 
     lambda = exp(-exp(nu_log) + i exp(theta_log)) has a modulus below 1; its modulus is drawn on the ring from r_min to
@@ -34,10 +34,6 @@ class LRU(SequenceMixer):
         self.B = nn.Parameter(torch.randn(d_model, 2, d_model) / math.sqrt(2 * d_model))
         self.C = nn.Parameter(torch.randn(d_model, d_model, 2) / math.sqrt(d_model))
         self.D = nn.Parameter(torch.randn(d_model))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D), by a parallel scan."""
-        return self.advance(x, self.initial_state(x.shape[0]))[0]
 
     def sequential(self, x: Tensor) -> Tensor:
         """The same, one token after another: the definition, slow."""
@@ -66,7 +62,7 @@ class LRU(SequenceMixer):
 
     @property
     def _dtype(self) -> torch.dtype:
-        return self.D.dtype if self.D.dtype.itemsize > 2 else torch.float32
+        return state_dtype(self.D.dtype)
 
     def initial_state(self, batch_size: int) -> Tensor:
         """h of (B, N), zero, complex."""

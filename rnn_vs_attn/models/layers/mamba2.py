@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from rnn_vs_attn.models.kernels import ssd
 from rnn_vs_attn.models.kernels.linear import Linear
 from rnn_vs_attn.models.kernels.short_convolution import short_convolution
-from rnn_vs_attn.models.mixer import SequenceMixer
+from rnn_vs_attn.models.mixer import Recurrence, state_dtype
 
 EXPAND, KERNEL_SIZE, STATE_SIZE = 2, 4, 64
 _EPS = 1e-5  # of the norm
@@ -19,7 +19,7 @@ _EPS = 1e-5  # of the norm
 State = tuple[Tensor, Tensor]
 
 
-class Mamba2(SequenceMixer):
+class Mamba2(Recurrence):
     """z, x, B, C, dt = W_in u; x, B, C = SiLU(conv(x, B, C)); S_t = exp(dt_t A) S_(t-1) + dt_t B_t x_t^T;
     y_t = S_t^T C_t + D x_t; W_out (RMSNorm(y_t SiLU(z_t))).
 
@@ -46,10 +46,6 @@ class Mamba2(SequenceMixer):
         self.D = nn.Parameter(torch.ones(num_heads))
         self.norm_weight = nn.Parameter(torch.ones(inner))
         self.out_proj = Linear(inner, d_model, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D), by chunks."""
-        return self.advance(x, self.initial_state(x.shape[0]))[0]
 
     def sequential(self, x: Tensor) -> Tensor:
         """The same, one token after another: the definition, slow."""
@@ -99,5 +95,4 @@ class Mamba2(SequenceMixer):
 
     @property
     def _state_dtype(self) -> torch.dtype:
-        dtype = self.D.dtype
-        return dtype if dtype.itemsize > 2 else torch.float32
+        return state_dtype(self.D.dtype)

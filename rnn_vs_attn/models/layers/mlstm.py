@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.mixer import SequenceMixer
+from rnn_vs_attn.models.mixer import Recurrence, state_dtype
 
 State = tuple[Tensor, Tensor, Tensor]  # C (B, H, E, E), n (B, H, E) and m, one a head
 
 
-class MLSTM(SequenceMixer):
+class MLSTM(Recurrence):
     """C_t = f_t C_(t-1) + i_t k_t v_t^T, n_t = f_t n_(t-1) + i_t k_t, h_t = o_t * q_t C_t / max(|q_t n_t|, 1), with an
     exponential input gate and a sigmoid or exponential forget gate.
 
@@ -38,20 +38,10 @@ class MLSTM(SequenceMixer):
             with torch.no_grad():
                 self.gate_proj.bias[num_heads:] = torch.linspace(3.0, 6.0, num_heads)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D), chunk by chunk at once."""
-        return self.advance(x, self.initial_state(x.shape[0]))[0]
-
-    def sequential(self, x: Tensor) -> Tensor:
-        """The same, one token after another: the definition, slow."""
-        return super().advance(x, self.initial_state(x.shape[0]))[0]
-
     def initial_state(self, batch_size: int) -> State:
         """C, n and m, zero."""
         weight, width = self.out_proj.weight, self.out_proj.in_features // self.num_heads
-        zeros = weight.new_zeros(
-            batch_size, self.num_heads, width, width, dtype=linear_attention.state_dtype(weight.dtype)
-        )
+        zeros = weight.new_zeros(batch_size, self.num_heads, width, width, dtype=state_dtype(weight.dtype))
         return zeros, zeros[..., 0].clone(), zeros[..., 0, 0].clone()
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
@@ -74,7 +64,7 @@ class MLSTM(SequenceMixer):
         """(..., D) -> q, k and v (..., H, E), the output gate (..., D), log i and log f, one a head."""
         projected = self.in_proj(x)
         q, k, v, gate = projected.chunk(4, dim=-1)
-        dtype = linear_attention.state_dtype(projected.dtype)
+        dtype = state_dtype(projected.dtype)
         q, k, v = (t.to(dtype).unflatten(-1, (self.num_heads, -1)) for t in (q, k, v))
         log_i, forget = self.gate_proj(x).to(dtype).chunk(2, dim=-1)
         log_f = F.logsigmoid(forget) if self.forget_gate == "sigmoid" else forget

@@ -8,14 +8,14 @@ from torch.nn import functional as F
 
 from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.mixer import SequenceMixer
+from rnn_vs_attn.models.mixer import Recurrence, state_dtype
 
 LONGEST_WAVE = 10000.0  # in radians, of the slowest pair
 EPSILON = 1e-6  # of the norm, as in the authors' code
 State = tuple[Tensor, int]  # S (B, H, E, E), and the positions before
 
 
-class Retention(SequenceMixer):
+class Retention(Recurrence):
     """S_t = g S_(t-1) + k_t v_t^T and y_t = (swish(x_t W_G) * norm(q_t S_t)) W_O, with g = 1 - 2^(-5-h) in head h; q_t
     and k_t are turned by an angle for each position, in pairs of channels, and the norm is over a head's channels.
 
@@ -31,18 +31,10 @@ class Retention(SequenceMixer):
         self.in_proj = Linear(d_model, 4 * d_model, bias=False)  # q, k, v and the gate
         self.out_proj = Linear(d_model, d_model, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D), chunk by chunk at once."""
-        return self.advance(x, self.initial_state(x.shape[0]))[0]
-
-    def sequential(self, x: Tensor) -> Tensor:
-        """The same, one token after another: the definition, slow."""
-        return super().advance(x, self.initial_state(x.shape[0]))[0]
-
     def initial_state(self, batch_size: int) -> State:
         """S, zero, before position 0."""
         weight, width = self.out_proj.weight, self.out_proj.in_features // self.num_heads
-        dtype = linear_attention.state_dtype(weight.dtype)
+        dtype = state_dtype(weight.dtype)
         return weight.new_zeros(batch_size, self.num_heads, width, width, dtype=dtype), 0
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
@@ -62,7 +54,7 @@ class Retention(SequenceMixer):
         """(B, C, D), of which the first is at `position` -> q, k and v (B, C, H, E) and the gate (B, C, D)."""
         projected = self.in_proj(x)
         q, k, v, gate = projected.chunk(4, dim=-1)
-        q, k, v = (t.to(linear_attention.state_dtype(t.dtype)).unflatten(-1, (self.num_heads, -1)) for t in (q, k, v))
+        q, k, v = (t.to(state_dtype(t.dtype)).unflatten(-1, (self.num_heads, -1)) for t in (q, k, v))
         turn = turns(position, x.shape[1], q)
         return turned(q, turn), turned(k, turn * q.shape[-1] ** -0.5), v, gate
 

@@ -10,8 +10,7 @@ from rnn_vs_attn.models.catalogue.delta_rule import decay_rank, gate_rank
 from rnn_vs_attn.models.kernels import generalised_delta_rule
 from rnn_vs_attn.models.kernels.generalised_delta_rule import LEAST_LOG
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.kernels.linear_attention import state_dtype
-from rnn_vs_attn.models.mixer import SequenceMixer
+from rnn_vs_attn.models.mixer import Recurrence, state_dtype
 
 _EPS = 64e-5  # of the norm, as in the released models
 
@@ -32,7 +31,7 @@ class LowRank(nn.Module):
         return y
 
 
-class RWKV7(SequenceMixer):
+class RWKV7(Recurrence):
     """S_t = S_(t-1) (diag(w_t) - n_t^T (a_t n_t)) + v_t^T k_t; y_t = r_t S_t^T; W_o (g_t (GroupNorm(y_t) + u_t)).
 
     Each of r, w, k, v, a, g has its own mix of a token and the one before it (token shift). w_t = exp(-exp(-1/2)
@@ -60,10 +59,6 @@ class RWKV7(SequenceMixer):
         self.of_keys = nn.Parameter(begin.unsqueeze(1).repeat(1, d_model))
         self.norm_weight, self.norm_bias = nn.Parameter(torch.ones(d_model)), nn.Parameter(torch.zeros(d_model))
         self.output = Linear(d_model, d_model, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D), by chunks."""
-        return self.advance(x, self.initial_state(x.shape[0]))[0]
 
     def sequential(self, x: Tensor) -> Tensor:
         """The same, one token after another: the definition, slow."""
