@@ -118,6 +118,13 @@ def state_dtype(dtype: torch.dtype) -> torch.dtype:
     return dtype if dtype.itemsize > 2 else torch.float32
 
 
+def head_dim(d_model: int, num_heads: int) -> int:
+    """E, the width of a head. ValueError where heads do not divide the width."""
+    if d_model % num_heads:
+        raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
+    return d_model // num_heads
+
+
 def output_of(result: Any) -> Tensor:
     """The (B, L, D) tensor of a module that returns it alone or first in a tuple."""
     output = result[0] if isinstance(result, tuple) else result

@@ -19,7 +19,7 @@ from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import Linear
 from rnn_vs_attn.models.layers.positions import positions_of_kind
 from rnn_vs_attn.models.layers.relative_attention import RelativeAttention, RelativeMemory, by_distance
-from rnn_vs_attn.models.mixer import SequenceMixer
+from rnn_vs_attn.models.mixer import SequenceMixer, head_dim
 
 
 class Attention(SequenceMixer):
@@ -30,11 +30,9 @@ class Attention(SequenceMixer):
 
     def __init__(self, d_model: int, num_heads: int, causal: bool = True, positions: str = NO_POSITIONS) -> None:
         super().__init__()
-        if d_model % num_heads:
-            raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
         self.num_heads = self.num_kv_heads = num_heads
         self.causal = causal
-        self.positions = positions_of_kind(positions, num_heads, d_model // num_heads)
+        self.positions = positions_of_kind(positions, num_heads, head_dim(d_model, num_heads))
         self.in_proj = Linear(d_model, 3 * d_model)
         self.out_proj = Linear(d_model, d_model)
         self.backends: dict[bool, SDPBackend] = {}  # by torch.is_grad_enabled(); empty: torch's own choice
@@ -192,9 +190,7 @@ class RelativeSelfAttention(SequenceMixer):
 
     def __init__(self, d_model: int, num_heads: int) -> None:
         super().__init__()
-        if d_model % num_heads:
-            raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
-        self.attention = RelativeAttention(d_model, num_heads, d_model // num_heads)
+        self.attention = RelativeAttention(d_model, num_heads, head_dim(d_model, num_heads))
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.attention(x, None, by_distance(x.shape[1], x.shape[2], x.dtype, x.device))

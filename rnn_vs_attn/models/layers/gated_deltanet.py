@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from rnn_vs_attn.models.kernels import gated_delta_rule
 from rnn_vs_attn.models.kernels.linear import Linear
 from rnn_vs_attn.models.kernels.short_convolution import short_convolution
-from rnn_vs_attn.models.mixer import Recurrence, state_dtype
+from rnn_vs_attn.models.mixer import Recurrence, head_dim, state_dtype
 
 KERNEL_SIZE = 4
 _EPS = 1e-6  # of lengths and of the norm
@@ -33,16 +33,14 @@ class GatedDeltaNet(Recurrence):
 
     def __init__(self, d_model: int, num_heads: int) -> None:
         super().__init__()
-        if d_model % num_heads:
-            raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
-        self.d_model, self.num_heads = d_model, num_heads
+        self.d_model, self.num_heads, self.head_dim = d_model, num_heads, head_dim(d_model, num_heads)
         self.in_proj = Linear(d_model, 4 * d_model + 2 * num_heads, bias=False)  # q, k, v, gate; decay and rate
         bound = 1 / math.sqrt(KERNEL_SIZE)
         self.conv_weight = nn.Parameter(torch.empty(3 * d_model, KERNEL_SIZE).uniform_(-bound, bound))
         dt = torch.exp(torch.empty(num_heads).uniform_(math.log(1e-3), math.log(1e-1)))
         self.dt_bias = nn.Parameter(dt + torch.log(-torch.expm1(-dt)))  # softplus of it is dt
         self.A_log = nn.Parameter(torch.empty(num_heads).uniform_(1, 16).log())
-        self.norm_weight = nn.Parameter(torch.ones(d_model // num_heads))
+        self.norm_weight = nn.Parameter(torch.ones(self.head_dim))
         self.out_proj = Linear(d_model, d_model, bias=False)
 
     def sequential(self, x: Tensor) -> Tensor:
@@ -53,8 +51,8 @@ class GatedDeltaNet(Recurrence):
 
     def initial_state(self, batch_size: int) -> State:
         """Zeros: what was given to the convolution before (B, 3, 3 D), and S of (B, H, E, E), keys first."""
-        weight, head_dim = self.conv_weight, self.d_model // self.num_heads
-        matrix = (batch_size, self.num_heads, head_dim, head_dim)
+        weight = self.conv_weight
+        matrix = (batch_size, self.num_heads, self.head_dim, self.head_dim)
         inputs = weight.new_zeros(batch_size, KERNEL_SIZE - 1, len(weight))
         return inputs, weight.new_zeros(matrix, dtype=state_dtype(weight.dtype))
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.mixer import Recurrence, state_dtype
+from rnn_vs_attn.models.mixer import Recurrence, head_dim, state_dtype
 
 State = tuple[Tensor, Tensor]  # S (B, H, E, E) and z (B, H, E)
 
@@ -21,15 +21,13 @@ class LinearAttention(Recurrence):
 
     def __init__(self, d_model: int, num_heads: int) -> None:
         super().__init__()
-        if d_model % num_heads:
-            raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
-        self.num_heads = num_heads
+        self.num_heads, self.head_dim = num_heads, head_dim(d_model, num_heads)
         self.in_proj = Linear(d_model, 3 * d_model)
         self.out_proj = Linear(d_model, d_model)
 
     def initial_state(self, batch_size: int) -> State:
         """S and z, zero."""
-        weight, width = self.out_proj.weight, self.out_proj.in_features // self.num_heads
+        weight, width = self.out_proj.weight, self.head_dim
         zeros = weight.new_zeros(batch_size, self.num_heads, width, width + 1, dtype=state_dtype(weight.dtype))
         return zeros[..., :width].clone(), zeros[..., width].clone()
 

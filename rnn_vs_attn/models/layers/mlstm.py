@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.mixer import Recurrence, state_dtype
+from rnn_vs_attn.models.mixer import Recurrence, head_dim, state_dtype
 
 State = tuple[Tensor, Tensor, Tensor]  # C (B, H, E, E), n (B, H, E) and m, one a head
 
@@ -25,11 +25,9 @@ class MLSTM(Recurrence):
 
     def __init__(self, d_model: int, num_heads: int, forget_gate: str = "sigmoid") -> None:
         super().__init__()
-        if d_model % num_heads:
-            raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
         if forget_gate not in ("sigmoid", "exp"):
             raise ValueError(f"forget_gate must be sigmoid or exp, not {forget_gate!r}")
-        self.num_heads, self.forget_gate = num_heads, forget_gate
+        self.num_heads, self.head_dim, self.forget_gate = num_heads, head_dim(d_model, num_heads), forget_gate
         self.in_proj = Linear(d_model, 4 * d_model)  # q, k, v and the output gate
         self.gate_proj = Linear(d_model, 2 * num_heads)  # input and forget gates
         self.out_proj = Linear(d_model, d_model)
@@ -40,7 +38,7 @@ class MLSTM(Recurrence):
 
     def initial_state(self, batch_size: int) -> State:
         """C, n and m, zero."""
-        weight, width = self.out_proj.weight, self.out_proj.in_features // self.num_heads
+        weight, width = self.out_proj.weight, self.head_dim
         zeros = weight.new_zeros(batch_size, self.num_heads, width, width, dtype=state_dtype(weight.dtype))
         return zeros, zeros[..., 0].clone(), zeros[..., 0, 0].clone()
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.mixer import Recurrence, state_dtype
+from rnn_vs_attn.models.mixer import Recurrence, head_dim, state_dtype
 
 LONGEST_WAVE = 10000.0  # in radians, of the slowest pair
 EPSILON = 1e-6  # of the norm, as in the authors' code
@@ -25,15 +25,13 @@ class Retention(Recurrence):
 
     def __init__(self, d_model: int, num_heads: int) -> None:
         super().__init__()
-        if d_model % num_heads:
-            raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
-        self.num_heads = num_heads
+        self.num_heads, self.head_dim = num_heads, head_dim(d_model, num_heads)
         self.in_proj = Linear(d_model, 4 * d_model, bias=False)  # q, k, v and the gate
         self.out_proj = Linear(d_model, d_model, bias=False)
 
     def initial_state(self, batch_size: int) -> State:
         """S, zero, before position 0."""
-        weight, width = self.out_proj.weight, self.out_proj.in_features // self.num_heads
+        weight, width = self.out_proj.weight, self.head_dim
         dtype = state_dtype(weight.dtype)
         return weight.new_zeros(batch_size, self.num_heads, width, width, dtype=dtype), 0
 

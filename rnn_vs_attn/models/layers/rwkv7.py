@@ -10,7 +10,7 @@ from rnn_vs_attn.models.catalogue.delta_rule import decay_rank, gate_rank
 from rnn_vs_attn.models.kernels import generalised_delta_rule
 from rnn_vs_attn.models.kernels.generalised_delta_rule import LEAST_LOG
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.mixer import Recurrence, state_dtype
+from rnn_vs_attn.models.mixer import Recurrence, head_dim, state_dtype
 
 _EPS = 64e-5  # of the norm, as in the released models
 
@@ -45,9 +45,7 @@ class RWKV7(Recurrence):
 
     def __init__(self, d_model: int, num_heads: int) -> None:
         super().__init__()
-        if d_model % num_heads:
-            raise ValueError(f"d_model {d_model} is not divisible by num_heads {num_heads}")
-        self.num_heads = num_heads
+        self.num_heads, self.head_dim = num_heads, head_dim(d_model, num_heads)
         self.mix = nn.Parameter(torch.rand(6, d_model))  # of r, w, k, v, a, g
         self.receptance, self.key, self.value = (Linear(d_model, d_model, bias=False) for _ in range(3))
         self.decay, self.rate = (LowRank(d_model, decay_rank(d_model), bias=True) for _ in range(2))
@@ -69,8 +67,7 @@ class RWKV7(Recurrence):
     def initial_state(self, batch_size: int) -> State:
         """Zeros: the token before (B, D), and S of (B, H, E, E), keys first."""
         weight = self.norm_weight
-        head_dim = len(weight) // self.num_heads
-        matrix = (batch_size, self.num_heads, head_dim, head_dim)
+        matrix = (batch_size, self.num_heads, self.head_dim, self.head_dim)
         return weight.new_zeros(batch_size, len(weight)), weight.new_zeros(matrix, dtype=state_dtype(weight.dtype))
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
