@@ -21,6 +21,12 @@ class Complexity:
     path_length: str
 
 
+STEP_BY_STEP = Complexity("O(n d²)", "O(n d)", "O(n)", "O(n)")  # a recurrence, or chunks that wait for each other
+BY_SCAN = Complexity("O(n d²)", "O(n d)", "O(log n)", "O(n)")  # one whose steps are not waited for
+FUSED_ATTENTION = Complexity("O(n² d + n d²)", "O(n d)", "O(1)", "O(1)")
+NAIVE_ATTENTION = Complexity("O(n² d + n d²)", "O(n² + n d)", "O(1)", "O(1)")  # scores are in memory
+
+
 @dataclass(frozen=True)
 class Traits:
     """What commands ask of a model.

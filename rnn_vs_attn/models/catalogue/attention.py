@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from rnn_vs_attn.models.costs import ALIBI, ROTARY, Flops, Shape
 from rnn_vs_attn.models.spec import (
     ATTENTION,
+    FUSED_ATTENTION,
+    NAIVE_ATTENTION,
     NUM_KV_HEADS,
     POSITIONS,
     RESTRICTED,
@@ -137,9 +139,6 @@ class LocalAttention(Attention):
         return super().state_size(replace(shape, seq_len=min(shape.seq_len, shape.window - 1)), itemsize)
 
 
-_FUSED_ATTENTION = Complexity("O(n² d + n d²)", "O(n d)", "O(1)", "O(1)")
-_NAIVE_ATTENTION = Complexity("O(n² d + n d²)", "O(n² + n d)", "O(1)", "O(1)")
-
 ATTENTIONS = (
     ModelSpec(
         name="attention",
@@ -147,7 +146,7 @@ ATTENTIONS = (
         target="rnn_vs_attn.models.layers.attention:Attention",
         layer_type=SELF_ATTENTION,
         source="Vaswani et al. 2017; scaled_dot_product_attention",
-        complexity=_FUSED_ATTENTION,
+        complexity=FUSED_ATTENTION,
         costs=Attention(),
         uses_heads=True,
         traits=Traits(baseline=True, kept=True, separable=True, takes=(POSITIONS,)),
@@ -171,7 +170,7 @@ ATTENTIONS = (
         target="rnn_vs_attn.models.layers.attention:NaiveAttention",
         layer_type=SELF_ATTENTION,
         source="Vaswani et al. 2017, as lessons write it",
-        complexity=_NAIVE_ATTENTION,
+        complexity=NAIVE_ATTENTION,
         costs=Attention(materialised=True),
         uses_heads=True,
         note="scores and weights materialised: the lesson's, not a baseline",
@@ -183,7 +182,7 @@ ATTENTIONS = (
         target="rnn_vs_attn.models.layers.attention:GroupedQueryAttention",
         layer_type=SELF_ATTENTION,
         source="Ainslie et al. 2023 (GQA), section 2.2; scaled_dot_product_attention",
-        complexity=_FUSED_ATTENTION,
+        complexity=FUSED_ATTENTION,
         costs=Attention(grouped=True),
         uses_heads=True,
         note="--num-kv-heads heads of keys and values, by itself a quarter of --num-heads, or 1 of no multiple of four",
@@ -195,7 +194,7 @@ ATTENTIONS = (
         target="rnn_vs_attn.models.layers.attention:RelativeSelfAttention",
         layer_type=SELF_ATTENTION,
         source="Dai et al. 2019 (Transformer-XL), section 3.3",
-        complexity=_NAIVE_ATTENTION,
+        complexity=NAIVE_ATTENTION,
         costs=RelativeAttention(),
         always_causal=True,
         uses_heads=True,

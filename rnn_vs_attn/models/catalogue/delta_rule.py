@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnn_vs_attn.models.costs import Flops, Shape
-from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENCE, Complexity, ModelSpec
+from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENCE, STEP_BY_STEP, ModelSpec
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,7 @@ class GeneralisedDeltaRule:
         return shape.d_model * (4 * shape.d_model + 2 * ranks)
 
 
-_COMPLEXITY = Complexity("O(n d²)", "O(n d)", "O(n)", "O(n)")
-_NOTE = "FLOPs are those of its recurrence, whatever its kernel adds; chunks of {} positions wait for each other"
+_NOTE = "FLOPs are those of its recurrence, whatever its kernel adds; chunks of 32 positions wait for each other"
 
 DELTA_RULES = (
     ModelSpec(
@@ -99,11 +98,11 @@ DELTA_RULES = (
         target="rnn_vs_attn.models.layers.gated_deltanet:GatedDeltaNet",
         layer_type=LINEAR_RECURRENCE,
         source="Yang, Kautz and Hatamizadeh 2024 (Gated DeltaNet), section 3",
-        complexity=_COMPLEXITY,
+        complexity=STEP_BY_STEP,
         costs=GatedDeltaRule(),
         always_causal=True,
         uses_heads=True,
-        note=_NOTE.format(32),
+        note=_NOTE,
     ),
     ModelSpec(
         name="rwkv7",
@@ -111,10 +110,10 @@ DELTA_RULES = (
         target="rnn_vs_attn.models.layers.rwkv7:RWKV7",
         layer_type=LINEAR_RECURRENCE,
         source="Peng et al. 2025 (RWKV-7), section 4",
-        complexity=_COMPLEXITY,
+        complexity=STEP_BY_STEP,
         costs=GeneralisedDeltaRule(),
         always_causal=True,
         uses_heads=True,
-        note=_NOTE.format(32),
+        note=_NOTE,
     ),
 )

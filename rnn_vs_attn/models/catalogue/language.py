@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 from rnn_vs_attn.models.shapes import LanguageShape
-from rnn_vs_attn.models.spec import ENCODER, LANGUAGE, Complexity, ModelSpec, Traits
-
-_RECURRENT = Complexity("O(n d²)", "O(n d)", "O(n)", "O(n)")
-_FUSED_ATTENTION = Complexity("O(n² d + n d²)", "O(n d)", "O(1)", "O(1)")
-_NAIVE_ATTENTION = Complexity("O(n² d + n d²)", "O(n² + n d)", "O(1)", "O(1)")
-
+from rnn_vs_attn.models.spec import ENCODER, FUSED_ATTENTION, LANGUAGE, NAIVE_ATTENTION, STEP_BY_STEP, ModelSpec, Traits
 
 LANGUAGE_MODELS = (
     ModelSpec(
@@ -16,7 +11,7 @@ LANGUAGE_MODELS = (
         family=LANGUAGE,
         target="rnn_vs_attn.models.language.lstm:LSTMLanguageModel",
         source="Zaremba et al. 2014; embeddings tied as in Press and Wolf 2017",
-        complexity=_RECURRENT,
+        complexity=STEP_BY_STEP,
         always_causal=True,
         language_shape=lambda shape: shape,
     ),
@@ -25,7 +20,7 @@ LANGUAGE_MODELS = (
         family=LANGUAGE,
         target="rnn_vs_attn.models.language.gpt:GPT",
         source="Radford et al. 2019 (GPT-2)",
-        complexity=_FUSED_ATTENTION,
+        complexity=FUSED_ATTENTION,
         always_causal=True,
         uses_heads=True,
         traits=Traits(baseline=True),
@@ -36,7 +31,7 @@ LANGUAGE_MODELS = (
         family=LANGUAGE,
         target="rnn_vs_attn.models.language.transformer_xl:TransformerXL",
         source="Dai et al. 2019",
-        complexity=_NAIVE_ATTENTION,
+        complexity=NAIVE_ATTENTION,
         always_causal=True,
         uses_heads=True,
         language_shape=LanguageShape.transformer_xl,
@@ -49,7 +44,7 @@ ENCODERS = (
         family=ENCODER,
         target="rnn_vs_attn.models.language.albert:Albert",
         source="Lan et al. 2020; BERT with its switches off",
-        complexity=_FUSED_ATTENTION,
+        complexity=FUSED_ATTENTION,
         uses_heads=True,
     ),
 )

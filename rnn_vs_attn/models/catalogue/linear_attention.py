@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnn_vs_attn.models.costs import Flops, Shape
-from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENCE, Complexity, ModelSpec
+from rnn_vs_attn.models.spec import BY_SCAN, LINEAR_RECURRENCE, RECURRENCE, ModelSpec
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,6 @@ class MatrixState:
         return (shape.num_layers * of_layer + 2 * token) if train else of_layer + token
 
 
-_COMPLEXITY = Complexity("O(n d²)", "O(n d)", "O(log n)", "O(n)")
-
 LINEAR_ATTENTIONS = (
     ModelSpec(
         name="linear-attention",
@@ -61,7 +59,7 @@ LINEAR_ATTENTIONS = (
         target="rnn_vs_attn.models.layers.linear_attention:LinearAttention",
         layer_type=LINEAR_RECURRENCE,
         source="Katharopoulos et al. 2020, equations 9 to 12",
-        complexity=_COMPLEXITY,
+        complexity=BY_SCAN,
         costs=MatrixState(projections=4, biased=True),
         always_causal=True,
         uses_heads=True,
@@ -73,7 +71,7 @@ LINEAR_ATTENTIONS = (
         target="rnn_vs_attn.models.layers.retention:Retention",
         layer_type=LINEAR_RECURRENCE,
         source="Sun et al. 2023 (RetNet), sections 2.1 and 2.2",
-        complexity=_COMPLEXITY,
+        complexity=BY_SCAN,
         costs=MatrixState(projections=5, biased=False, normalised=False),
         always_causal=True,
         uses_heads=True,
@@ -85,7 +83,7 @@ LINEAR_ATTENTIONS = (
         target="rnn_vs_attn.models.layers.mlstm:MLSTM",
         layer_type=LINEAR_RECURRENCE,
         source="Beck et al. 2024 (xLSTM), section 2.3",
-        complexity=_COMPLEXITY,
+        complexity=BY_SCAN,
         costs=MatrixState(projections=5, biased=True, gates=2, stabilised=True),
         always_causal=True,
         uses_heads=True,

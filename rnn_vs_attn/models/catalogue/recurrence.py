@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnn_vs_attn.models.costs import Flops, Shape
-from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENCE, RECURRENT, Complexity, ModelSpec, Traits
+from rnn_vs_attn.models.spec import BY_SCAN, LINEAR_RECURRENCE, RECURRENCE, RECURRENT, STEP_BY_STEP, ModelSpec, Traits
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,6 @@ class ComplexRecurrence:
         return 3 * (shape.num_layers if train else 1) * shape.tokens * shape.d_model * itemsize
 
 
-_RECURRENT = Complexity("O(n d²)", "O(n d)", "O(n)", "O(n)")
 _OF_LSTMS = ("orthogonal", "forget-bias-1", "chrono")
 
 RECURRENCES = (
@@ -88,7 +87,7 @@ RECURRENCES = (
         target="rnn_vs_attn.models.layers.recurrent:RNN",
         layer_type=RECURRENT,
         source="Elman 1990; torch.nn.RNN",
-        complexity=_RECURRENT,
+        complexity=STEP_BY_STEP,
         costs=Recurrent(gates=1),
         always_causal=True,
         traits=Traits(kernel_of_its_own=True, recurrent_matrix=True, initialisations=("orthogonal", "identity")),
@@ -99,7 +98,7 @@ RECURRENCES = (
         target="rnn_vs_attn.models.layers.recurrent:GRU",
         layer_type=RECURRENT,
         source="Cho et al. 2014; torch.nn.GRU",
-        complexity=_RECURRENT,
+        complexity=STEP_BY_STEP,
         costs=Recurrent(gates=3),
         always_causal=True,
         traits=Traits(kernel_of_its_own=True, initialisations=("orthogonal",)),
@@ -110,7 +109,7 @@ RECURRENCES = (
         target="rnn_vs_attn.models.layers.recurrent:LSTM",
         layer_type=RECURRENT,
         source="Hochreiter and Schmidhuber 1997; torch.nn.LSTM",
-        complexity=_RECURRENT,
+        complexity=STEP_BY_STEP,
         costs=Recurrent(gates=4, states=2),
         always_causal=True,
         traits=Traits(kept=True, kernel_of_its_own=True, initialisations=_OF_LSTMS),
@@ -121,7 +120,7 @@ RECURRENCES = (
         target="rnn_vs_attn.models.layers.recurrent:LSTMCellLoop",
         layer_type=RECURRENT,
         source="the same LSTM; torch.nn.LSTMCell",
-        complexity=_RECURRENT,
+        complexity=STEP_BY_STEP,
         costs=Recurrent(gates=4, states=2),
         always_causal=True,
         note="a Python loop over cells: launch overhead, not recurrence",
@@ -133,7 +132,7 @@ RECURRENCES = (
         target="rnn_vs_attn.models.layers.mingru:MinGRU",
         layer_type=LINEAR_RECURRENCE,
         source="Feng et al. 2024 (minGRU), section 3.1",
-        complexity=Complexity("O(n d²)", "O(n d)", "O(log n)", "O(n)"),
+        complexity=BY_SCAN,
         costs=LinearRecurrence(),
         always_causal=True,
     ),
@@ -143,7 +142,7 @@ RECURRENCES = (
         target="rnn_vs_attn.models.layers.minlstm:MinLSTM",
         layer_type=LINEAR_RECURRENCE,
         source="Feng et al. 2024 (minLSTM), section 3.2",
-        complexity=Complexity("O(n d²)", "O(n d)", "O(log n)", "O(n)"),
+        complexity=BY_SCAN,
         costs=LinearRecurrence(gates=2),
         always_causal=True,
     ),
@@ -153,7 +152,7 @@ RECURRENCES = (
         target="rnn_vs_attn.models.layers.lru:LRU",
         layer_type=LINEAR_RECURRENCE,
         source="Orvieto et al. 2023 (LRU), section 3",
-        complexity=Complexity("O(n d²)", "O(n d)", "O(log n)", "O(n)"),
+        complexity=BY_SCAN,
         costs=ComplexRecurrence(),
         always_causal=True,
     ),
