@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -49,6 +49,10 @@ class Convention:
             return module(**{self.arguments.keyword: given}, **beside, **more)
         return module(*[given] * self.arguments.times, **beside, **more)
 
+    def placed(self, result: Any, x: Tensor) -> Convention:
+        """The same with the place of the output for x in this result. LookupError where there is none."""
+        return replace(self, where=outputs.place(result, self.layout.exchanged(x).shape))
+
     def output(self, result: Any) -> Tensor:
         """The output (B, L, D) of a result."""
         return self.layout.exchanged(outputs.taken(result, self.where))
@@ -71,4 +75,4 @@ class Caller:
     def with_beside(self, **more: Companion) -> Caller:
         """The same with more beside x."""
         arguments = self.convention.arguments.with_beside(**more)
-        return Caller(self.module, Convention(arguments, self.convention.layout, self.convention.where))
+        return Caller(self.module, replace(self.convention, arguments=arguments))

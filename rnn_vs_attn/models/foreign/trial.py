@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError, first_line
-from rnn_vs_attn.models.foreign import call_arguments, outputs, refusals
+from rnn_vs_attn.models.foreign import call_arguments, refusals
 from rnn_vs_attn.models.foreign.call_arguments import Arguments
 from rnn_vs_attn.models.foreign.companions import Kept
 from rnn_vs_attn.models.foreign.convention import Caller, Convention, Layout
@@ -78,8 +78,7 @@ def _convention(
         failures.raised(convention, first_line(error))
         return None
     try:
-        where = outputs.place(result, layout.exchanged(x).shape)
+        return convention.placed(result, x)
     except LookupError:
         failures.misshapen(convention, layout.exchanged(x), result)
         return None
-    return Convention(given, layout, where)
