@@ -23,7 +23,7 @@ from rnn_vs_attn.models.foreign.targets import OTHERWISE, Filled, Unfit, configu
 from rnn_vs_attn.models.spec import ModelSpec
 
 BATCH_FIRST = "batch_first"
-_AHEAD = "not causal: no mask that it takes hides later positions"
+_SEES_THE_FUTURE = "not causal: no mask that it takes hides later positions"
 
 
 def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
@@ -37,7 +37,7 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     first = spec.arguments.get(BATCH_FIRST)
     ways: dict[str, Any] = {"causal": shape.causal, "seq_len": shape.seq_len}
     ways[BATCH_FIRST] = None if first is None else bool(first)
-    ways["same"] = spec.name, str(spec.arguments), replace(shape, batch_size=0)
+    ways["built_by"] = spec.name, str(spec.arguments), replace(shape, batch_size=0)
     try:
         fit = [fitted(layer, shape.d_model, **ways) for layer in layers]
     except UserError as error:
@@ -47,7 +47,7 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     if called not in ("", "forward(x)"):
         said.append(f"called as {called}")
     if sees_the_future(fit[0]):
-        said.append(_AHEAD)
+        said.append(_SEES_THE_FUTURE)
     if len(said) > 1 or not plain:
         keeping.NOTES.built_as(", ".join(said), shape.seq_len)
     return fit
