@@ -16,7 +16,7 @@ from rnn_vs_attn.models.catalogue.recurrence import RECURRENCES
 from rnn_vs_attn.models.catalogue.state_space import STATE_SPACES
 from rnn_vs_attn.models.foreign.naming import split
 from rnn_vs_attn.models.pattern import pattern
-from rnn_vs_attn.models.spec import CONFIGURED, USER, ModelSpec
+from rnn_vs_attn.models.spec import USER, ModelSpec
 from rnn_vs_attn.text.safe import encodable
 
 ENTRY_POINTS = "rnn_vs_attn.models"
@@ -39,7 +39,7 @@ def find(name: str) -> ModelSpec:
     spec = _named(path)
     if not arguments:
         return spec
-    if spec.family not in (USER, CONFIGURED):
+    if not spec.takes_arguments:
         raise UserError(f"model {path!r} is built in and takes no arguments, so {name!r} is none; leave them out")
     return replace(spec, name=name)
 

@@ -76,6 +76,11 @@ class ModelSpec:
     language_shape: Callable[[LanguageShape], GPTShape | TransformerXLShape | LanguageShape] | None = None
 
     @property
+    def takes_arguments(self) -> bool:
+        """Whether it can be named with what it is built with: it is the user's own, or of a package."""
+        return self.family in (USER, CONFIGURED)
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """Of a layer that is not this program's: what its name says that it is built with beside the shape."""
         return split(self.name)[1]

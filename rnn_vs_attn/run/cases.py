@@ -14,7 +14,7 @@ from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.costs import ROTARY
 from rnn_vs_attn.models.foreign.naming import names_in, with_arguments
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED, NUM_KV_HEADS, POSITIONS, USER
+from rnn_vs_attn.models.spec import NUM_KV_HEADS, POSITIONS
 from rnn_vs_attn.suites import takers
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
@@ -43,7 +43,7 @@ def parse(suite: Suite, given: Words) -> AxisValues:
 
 def with_model_arguments(models: Sequence[str], texts: Sequence[str]) -> list[str]:
     """The models with what each --model-arg gives those that are not built in. UserError where one is for none."""
-    return with_arguments(models, [name for name in models if texts and find(name).family in (USER, CONFIGURED)], texts)
+    return with_arguments(models, [name for name in models if texts and find(name).takes_arguments], texts)
 
 
 def defaults(case: type[Case]) -> dict[str, list[str] | bool]:

@@ -13,7 +13,6 @@ from rnn_vs_attn.errors import DONE, UNFINISHED_CASES, CaseFault, Interrupted, U
 from rnn_vs_attn.limits import LOOKS, Limits
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED, USER
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun
 from rnn_vs_attn.records.types import Run
@@ -130,7 +129,7 @@ def _probe(
 
 def _users_modules(suite: Suite, axes: AxisValues) -> list[Case]:
     """One case of each of the user's own modules and each width, at the shortest length."""
-    names = [name for name in axes["model"] if find(name).family in (USER, CONFIGURED)]
+    names = [name for name in axes["model"] if find(name).takes_arguments]
     least = least_cases(suite, axes, model=names, d_model=axes["d_model"])
     return [case for case in least if not suite.only_counts(case)]
 

@@ -17,6 +17,7 @@ from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, ROUNDING, differ, distance, finite
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
+from rnn_vs_attn.models.foreign.axes import reaches
 from rnn_vs_attn.models.mixer import output_of
 
 SEQUENCES = 3  # as many as it takes to see what goes forward, backward or both ways
@@ -123,24 +124,11 @@ def ask(run: Callable[[Tensor], Tensor], x: Tensor, other: Tensor) -> Batch:
     random = differ(base, at(x, seed=1))
     if random and any(differ(base, at(x)) for _ in range(2)):  # not one: it may do something at every other call
         return Batch(keeps_state=True, unknown="its outputs change from call to call")
-    if not _reaches(at, base, x, other, 0):
+    if not reaches(at, base, x, other, 0, _apart):
         return Batch(random=random)
-    along = x.shape[1] > 1 and not _reaches(at, base, x, other, 1)
+    along = x.shape[1] > 1 and not reaches(at, base, x, other, 1, _apart)
     return Batch(mixes=True, runs_over_it=along, random=random)
 
 
-def _reaches(at: Callable[[Tensor], Tensor], base: Tensor, x: Tensor, other: Tensor, axis: int) -> bool:
-    """Whether an output depends on an input elsewhere along an axis.
-
-    Half of all places are changed at a time, by the bits of their numbers, so each is once changed without each other.
-    """
-    places = torch.arange(x.shape[axis], device=x.device)
-    for bit in range((len(places) - 1).bit_length()):
-        for side in (0, 1):
-            changed = (places >> bit) % 2 == side
-            mask = changed.view(-1, *[1] * (x.dim() - axis - 1))
-            y = at(torch.where(mask, other, x))
-            apart = distance(y.movedim(axis, 0)[~changed], base.movedim(axis, 0)[~changed])
-            if apart > _NOISE * ROUNDING.get(y.dtype, 0.0):
-                return True
-    return False
+def _apart(y: Tensor, base: Tensor) -> bool:
+    return distance(y, base) > _NOISE * ROUNDING.get(y.dtype, 0.0)

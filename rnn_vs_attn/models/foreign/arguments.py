@@ -9,7 +9,7 @@ from typing import Any
 
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.foreign import configs, heads, widths
-from rnn_vs_attn.models.foreign.signatures import HANDED, Signature, required, signature_of
+from rnn_vs_attn.models.foreign.signatures import Signature, required, signature_of, wanted
 from rnn_vs_attn.models.foreign.synonyms import (
     DROPOUT,
     INPUT,
@@ -21,8 +21,8 @@ from rnn_vs_attn.models.foreign.synonyms import (
     rank_of,
     title_of,
 )
-from rnn_vs_attn.models.foreign.targets import Filled, Unfit
-from rnn_vs_attn.models.foreign.widths import is_list, wanted
+from rnn_vs_attn.models.foreign.targets import Filled, Unfit, configurations
+from rnn_vs_attn.models.foreign.widths import is_list
 
 MISSING = "give what is missing by --model-arg NAME=VALUE"
 
@@ -47,17 +47,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _check_names(found: Filled, given: Mapping[str, Any]) -> None:
-    names = [*found.names, *_inner_names(found)]
+    names = [name for each in (found, *configurations(found.values)) for name in each.names]
     for name in given:
         if name not in names and not found.open:
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else _listed(names)
             raise Unfit(f"takes no argument {name!r}; {hint}")
-
-
-def _inner_names(found: Filled) -> list[str]:
-    inner = [value for value in found.values.values() if isinstance(value, Filled)]
-    return [name for each in inner for name in (*each.names, *_inner_names(each))]
 
 
 def _filled(target: Callable[..., Any], shape: Shape, given: Mapping[str, Any]) -> Filled:
@@ -68,7 +63,7 @@ def _filled(target: Callable[..., Any], shape: Shape, given: Mapping[str, Any]) 
     has_width = any(title_of(name) in WIDTHS for name in values)
     inner = _configured(target, signature, shape, given, {**values, **own}, has_width)
     if signature.open:
-        taken = {name for each in inner.values() for name in (*each.names, *_inner_names(each))}
+        taken = {name for each in configurations(inner) for name in each.names}
         own |= {name: value for name, value in given.items() if name not in own and name not in taken}
         if not has_width and not inner and not own.keys() & {"d_model"}:
             values, has_width = {"d_model": shape.d_model, **values}, True
@@ -164,8 +159,7 @@ def _configured(
     """What configuration objects are made with: those that must be given, and others where the width can be in them."""
     found: dict[str, Filled] = {}
     for name, parameter in signature.parameters.items():
-        must = required(parameter) or parameter.default is HANDED
-        if name in values or not (must or (not has_width and parameter.default is None)):
+        if name in values or not (wanted(parameter) or (not has_width and parameter.default is None)):
             continue
         kind = _config_of(target, parameter)
         if kind is None or kind is target:

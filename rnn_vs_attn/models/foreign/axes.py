@@ -18,17 +18,25 @@ def apart(a: Tensor, b: Tensor) -> bool:
 
 
 def mixes(run: Run, x: Tensor, axis: int) -> bool:
-    """Whether an output depends on an input elsewhere along an axis of x.
+    """Whether an output depends on an input elsewhere along an axis of x."""
+    base = run(x)
+    return reaches(run, base, x, torch.randn_like(x), axis, apart)
 
-    Half of all places are changed at a time, by the bits of their numbers, so each is once changed without each other.
+
+def reaches(
+    run: Run, base: Tensor, x: Tensor, other: Tensor, axis: int, differ: Callable[[Tensor, Tensor], bool]
+) -> bool:
+    """The same where the output for x is `base`, and what is changed becomes `other`, which has the shape of x.
+
+    differ: whether two outputs do. Half of all places are changed at a time, by the bits of their numbers, so each
+    is once changed without each other.
     """
-    base, other = run(x), torch.randn_like(x)
-    places = torch.arange(x.shape[axis])
+    places = torch.arange(x.shape[axis], device=x.device)
     for bit in range((len(places) - 1).bit_length()):
         for side in (0, 1):
             changed = (places >> bit) % 2 == side
             y = run(torch.where(changed.view(-1, *[1] * (x.dim() - axis - 1)), other, x))
-            if apart(y.movedim(axis, 0)[~changed], base.movedim(axis, 0)[~changed]):
+            if differ(y.movedim(axis, 0)[~changed], base.movedim(axis, 0)[~changed]):
                 return True
     return False
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from torch import Tensor
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.foreign import outputs
 from rnn_vs_attn.models.foreign.axes import apart, mixes
 from rnn_vs_attn.models.foreign.convention import Caller, Layout
 
@@ -41,13 +40,11 @@ def _exchanged(caller: Caller, x: Tensor) -> Caller | None:
     if convention.layout is Layout.CHANNELS_FIRST:
         return None
     others = {Layout.BATCH_FIRST: Layout.SEQUENCE_FIRST, Layout.SEQUENCE_FIRST: Layout.BATCH_FIRST}
-    made = Caller(caller.module, replace(convention, layout=others[convention.layout]))
+    made = replace(convention, layout=others[convention.layout])
     try:
-        result = made.result(x)
-        where = outputs.place(result, made.convention.layout.exchanged(x).shape)
+        return Caller(caller.module, made.placed(Caller(caller.module, made).result(x), x))
     except Exception:
         return None
-    return Caller(caller.module, replace(made.convention, where=where))
 
 
 def _unknown(both: bool) -> UserError:

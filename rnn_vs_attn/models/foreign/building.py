@@ -19,11 +19,11 @@ from rnn_vs_attn.models.foreign.calling import fitted, sees_the_future, wrapped_
 from rnn_vs_attn.models.foreign.refusals import importable
 from rnn_vs_attn.models.foreign.signatures import signature_of
 from rnn_vs_attn.models.foreign.synonyms import WIDTHS, meaning_of
-from rnn_vs_attn.models.foreign.targets import OTHERWISE, Filled, Unfit, name_of
+from rnn_vs_attn.models.foreign.targets import OTHERWISE, Filled, Unfit, configurations, name_of
 from rnn_vs_attn.models.spec import ModelSpec
 
 BATCH_FIRST = "batch_first"
-_AHEAD = "not causal: no mask that it takes hides later positions"
+_SEES_THE_FUTURE = "not causal: no mask that it takes hides later positions"
 
 
 def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
@@ -37,7 +37,7 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     first = spec.arguments.get(BATCH_FIRST)
     ways: dict[str, Any] = {"causal": shape.causal, "seq_len": shape.seq_len}
     ways[BATCH_FIRST] = None if first is None else bool(first)
-    ways["same"] = spec.name, str(spec.arguments), replace(shape, batch_size=0)
+    ways["built_by"] = spec.name, str(spec.arguments), replace(shape, batch_size=0)
     try:
         fit = [fitted(layer, shape.d_model, **ways) for layer in layers]
     except UserError as error:
@@ -47,7 +47,7 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     if called not in ("", "forward(x)"):
         said.append(f"called as {called}")
     if sees_the_future(fit[0]):
-        said.append(_AHEAD)
+        said.append(_SEES_THE_FUTURE)
     if len(said) > 1 or not plain:
         keeping.NOTES.built_as(", ".join(said), shape.seq_len)
     return fit
@@ -128,25 +128,17 @@ def _refusal(spec: ModelSpec, target: Callable[..., Any], error: Unfit) -> UserE
         return UserError(f"model {spec.name!r} {error.reason}")
     name, path = name_of(target), spec.target.rpartition(":")[0]
     of_file = path.endswith(".py")
-    values = {**error.values, **{n: v for n, v in spec.arguments.items() if n not in _names(error.values)}}
+    inside = configurations(error.values)
+    names = [*error.values, *(name for each in inside for name in each.values)]
+    values = {**error.values, **{n: v for n, v in spec.arguments.items() if n not in names}}
     line = f"def layer(d_model, num_heads): return {name}({', '.join([*_terms(values, spec.arguments), '...'])})"
-    configs = [f"from {importable(kind)} import {kind.__name__}" for kind in _configs(error.values)]
+    configs = [f"from {importable(each.target)} import {each.target.__name__}" for each in inside]
     imports = "; ".join([*([] if of_file else [f"from {path} import {name}"]), *configs])
     where = " ".join(
         [*([f"under {imports!r}"] if imports else []), "in that file" if of_file else "in a file layer.py"]
     )
     take = f"--model {path if of_file else 'layer.py'}:layer"
     return UserError(f"model {spec.name!r} {error.reason}; {error.way}, or write {line!r} {where} and give {take}")
-
-
-def _names(values: Mapping[str, Any]) -> list[str]:
-    """Names of arguments, also of those of configuration objects."""
-    inner = [name for value in values.values() if isinstance(value, Filled) for name in _names(value.values)]
-    return [*values, *inner]
-
-
-def _configs(values: Mapping[str, Any]) -> list[Callable[..., Any]]:
-    return [kind for v in values.values() if isinstance(v, Filled) for kind in (v.target, *_configs(v.values))]
 
 
 _TERMS = {"d_model": "d_model", "num_heads": "num_heads", "head_dim": "d_model // num_heads"}

@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from rnn_vs_attn.models.foreign.companions import Companion, Constant, OpenMask, Positions, rotary_of
+from rnn_vs_attn.models.foreign.signatures import required
 
 _TRIPLES = (("query", "key", "value"), ("q", "k", "v"), ("queries", "keys", "values"))
 _POSITIONS = ("position_ids", "positions", "position", "pos", "cache_position", "pos_ids")
@@ -45,7 +46,7 @@ def parameters_of(function: Any) -> Mapping[str, Parameter]:
 
 def optional(parameters: Mapping[str, Parameter]) -> dict[str, Any]:
     """The parameters that have a default, with it."""
-    return {name: p.default for name, p in parameters.items() if p.default is not p.empty}
+    return {name: p.default for name, p in parameters.items() if not required(p)}
 
 
 def words(name: str) -> set[str]:
@@ -122,7 +123,7 @@ def _all_keywords(parameters: Mapping[str, Parameter], names: list[str]) -> bool
 
 def _required(parameters: Mapping[str, Parameter]) -> list[str]:
     variadic = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
-    return [name for name, p in parameters.items() if p.default is p.empty and p.kind not in variadic]
+    return [name for name, p in parameters.items() if required(p) and p.kind not in variadic]
 
 
 def _filled(name: str, parameter: Parameter) -> Companion | None:

@@ -19,7 +19,7 @@ from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.models.foreign import batch_axis, causality, states, trial, uninitialised
 from rnn_vs_attn.models.foreign.axes import looks_ahead
 from rnn_vs_attn.models.foreign.call_arguments import parameters_of
-from rnn_vs_attn.models.foreign.companions import Kept
+from rnn_vs_attn.models.foreign.companions import CompanionCache
 from rnn_vs_attn.models.foreign.convention import Caller, Convention
 from rnn_vs_attn.models.foreign.states import Carried
 from rnn_vs_attn.models.mixer import SequenceMixer
@@ -38,7 +38,7 @@ class Fitted(nn.Module):
         self.module = module
         self.convention = convention
         self.refused_state = refused_state
-        self._kept = Kept()
+        self._cache = CompanionCache()
 
     @property
     def called(self) -> str:
@@ -54,7 +54,7 @@ class Fitted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""
-        return self.convention.output(self.convention.result(self.module, x, self._kept, {}))
+        return self.convention.output(self.convention.result(self.module, x, self._cache, {}))
 
 
 class FittedWithState(Fitted, SequenceMixer):
@@ -78,7 +78,7 @@ class FittedWithState(Fitted, SequenceMixer):
         return self.carried.advance(self._caller(), x, state)
 
     def _caller(self) -> Caller:
-        return Caller(self.module, self.convention, self._kept)
+        return Caller(self.module, self.convention, self._cache)
 
 
 @dataclass(frozen=True)
@@ -111,18 +111,19 @@ def fitted(
     causal: bool = True,
     seq_len: int | None = None,
     batch_first: bool | None = None,
-    same: Hashable = None,
+    built_by: Hashable = None,
 ) -> nn.Module:
     """The layer itself where it has this program's own conventions, else in a module around it that calls it.
 
     seq_len: a length that it takes, beside small ones. batch_first: the order of its axes, where the user says
-    it. same: a layer of the same key, if there was one in this process, is called as that one was, untried. UserError
-    where no way to call it is found, or its batch cannot be told from its sequence.
+    it. built_by: what the layer was built by and for; another one of this process that was built alike is called as
+    that one, untried, so all of these arguments follow from it. UserError where no way to call it is found, or its
+    batch cannot be told from its sequence.
     """
     if has_own_conventions(module):
         return module
-    key = type(module), d_model, causal, seq_len, batch_first, same
-    if same is None or key not in _KNOWN:
+    key = type(module), built_by
+    if built_by is None or key not in _KNOWN:
         _KNOWN[key] = _found(module, d_model, causal, seq_len, batch_first)
     return _KNOWN[key].around(module)
 
@@ -132,11 +133,11 @@ def _found(module: nn.Module, d_model: int, causal: bool, seq_len: int | None, b
     with torch.no_grad(), same_draws():
         caller, x = trial.called(probe, d_model, seq_len)
         caller = batch_axis.settled(caller, x, batch_first)
-        ahead = False
+        future = False
         if causal:
             caller = causality.masked(caller, x)
-            ahead = bool(caller(x).isfinite().all()) and looks_ahead(caller, x)
-        return Fit(caller.convention, *states.found(caller, x), ahead)
+            future = bool(caller(x).isfinite().all()) and looks_ahead(caller, x)
+        return Fit(caller.convention, *states.found(caller, x), sees_the_future=future)
 
 
 def _copy(module: nn.Module) -> nn.Module:

@@ -101,8 +101,8 @@ class Constant(Companion):
         return self.value
 
 
-class Kept:
-    """Companions of the last length, format and device, so that they are no part of what every call costs.
+class CompanionCache:
+    """The companions of the last length, format and device, so that they are no part of what every call costs.
 
     It is no tensor of the module, which a call would change.
     """
@@ -117,7 +117,7 @@ class Kept:
             return {}
         if torch.compiler.is_compiling() or torch.is_inference_mode_enabled() or torch._C._len_torch_dispatch_stack():
             return {name: companion.made(x) for name, companion in companions.items()}
-        key = x.shape[1], x.dtype, x.device
+        key = companions, x.shape[1], x.dtype, x.device
         if key != self._key:
             values = {name: companion.made(x.detach()) for name, companion in companions.items()}
             self._key, self._values = key, values

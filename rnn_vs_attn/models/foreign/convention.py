@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.models.foreign import outputs
 from rnn_vs_attn.models.foreign.call_arguments import Arguments
-from rnn_vs_attn.models.foreign.companions import Companion, Kept
+from rnn_vs_attn.models.foreign.companions import Companion, CompanionCache
 
 
 class Layout(Enum):
@@ -41,13 +41,17 @@ class Convention:
         taken = "" if self.where is None else f", [{self.where!r}] of its result"
         return f"{self.arguments}{order}{taken}"
 
-    def result(self, module: nn.Module, x: Tensor, kept: Kept, more: Mapping[str, Any]) -> Any:
+    def result(self, module: nn.Module, x: Tensor, cache: CompanionCache, more: Mapping[str, Any]) -> Any:
         """What the layer returns for x (B, L, D). more: further keywords."""
         given = self.layout.exchanged(x)
-        beside = kept.of(self.arguments.beside, x)
+        beside = cache.of(self.arguments.beside, x)
         if self.arguments.keyword:
             return module(**{self.arguments.keyword: given}, **beside, **more)
         return module(*[given] * self.arguments.times, **beside, **more)
+
+    def placed(self, result: Any, x: Tensor) -> Convention:
+        """The same with the place of the output for x in this result. LookupError where there is none."""
+        return replace(self, where=outputs.place(result, self.layout.exchanged(x).shape))
 
     def output(self, result: Any) -> Tensor:
         """The output (B, L, D) of a result."""
@@ -60,15 +64,15 @@ class Caller:
 
     module: nn.Module
     convention: Convention
-    kept: Kept = field(default_factory=Kept)
+    cache: CompanionCache = field(default_factory=CompanionCache)
 
     def __call__(self, x: Tensor) -> Tensor:
         return self.convention.output(self.result(x))
 
     def result(self, x: Tensor, **more: Any) -> Any:
-        return self.convention.result(self.module, x, self.kept, more)
+        return self.convention.result(self.module, x, self.cache, more)
 
     def with_beside(self, **more: Companion) -> Caller:
         """The same with more beside x."""
         arguments = self.convention.arguments.with_beside(**more)
-        return Caller(self.module, Convention(arguments, self.convention.layout, self.convention.where))
+        return Caller(self.module, replace(self.convention, arguments=arguments))

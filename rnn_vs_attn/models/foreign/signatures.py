@@ -32,6 +32,11 @@ def required(parameter: Parameter) -> bool:
     return parameter.default is Parameter.empty
 
 
+def wanted(parameter: Parameter) -> bool:
+    """Whether something must be given: by the target, or by a base that its **kwargs reach."""
+    return required(parameter) or parameter.default is NEEDED_BY_A_BASE
+
+
 def signature_of(target: Callable[..., Any]) -> Signature:
     """Of a class: that of its __init__ as it is overloaded, or else with what its **kwargs hand on to its bases."""
     if isinstance(target, functools.partial):
@@ -80,34 +85,34 @@ def _overloaded(target: type) -> dict[str, Parameter]:
 
 def _with_bases(target: type, found: dict[str, Parameter]) -> Signature:
     """With parameters of the bases that **kwargs reach, none of them required: a class may give them itself."""
-    settled, by_place = _settled(target), _by_place(target)
+    unreachable, by_place = _unreachable(target), _by_place(target)
     for base in target.__mro__[1:]:
         init = vars(base).get("__init__")
         if not inspect.isfunction(init):
             continue
         parameters = inspect.signature(init).parameters
-        settled |= set(list(parameters)[1 : 1 + by_place])
+        unreachable |= set(list(parameters)[1 : 1 + by_place])
         for name, parameter in _named(parameters).items():
-            if name != "self" and name not in found and name not in settled:
+            if name != "self" and name not in found and name not in unreachable:
                 found[name] = parameter.replace(kind=Parameter.KEYWORD_ONLY, default=_default(parameter))
-        settled, by_place = settled | _settled(base), _by_place(base)
+        unreachable, by_place = unreachable | _unreachable(base), _by_place(base)
         if not _takes_any(parameters):
             return Signature(found)
     return Signature(found, open=True)
 
 
-class Handed:
-    """Stands for the default of what a base requires."""
+class NeededByABase:
+    """The default of what a base requires, as the class may give it itself."""
 
     def __repr__(self) -> str:
         return "required"
 
 
-HANDED = Handed()
+NEEDED_BY_A_BASE = NeededByABase()
 
 
 def _default(parameter: Parameter) -> Any:
-    return HANDED if required(parameter) else parameter.default
+    return NEEDED_BY_A_BASE if required(parameter) else parameter.default
 
 
 def _tree_of_init(target: type) -> ast.AST:
@@ -129,7 +134,7 @@ def _by_place(target: type) -> int:
     return 0
 
 
-def _settled(target: type) -> set[str]:
+def _unreachable(target: type) -> set[str]:
     """Names that a class itself gives, or refuses, where it hands its **kwargs on."""
     found: set[str] = set()
     for node in ast.walk(_tree_of_init(target)):

@@ -5,8 +5,9 @@ A state that is offered and does not agree is not used, and that is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -54,11 +55,7 @@ class ByForward(Carried):
     def advance(self, caller: Caller, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         if state is None or not self.by_token:
             return self._at_once(caller, x, state)
-        found = []
-        for piece in x.split(1, dim=1):
-            y, state = self._at_once(caller, piece, state)
-            found.append(y)
-        return torch.cat(found, dim=1), state
+        return _by_token(partial(self._at_once, caller), x, state)
 
     def _at_once(self, caller: Caller, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         more: dict[str, Any] = {self.flag: True} if self.flag else {}
@@ -85,17 +82,22 @@ class ByStep(Carried):
         return getattr(caller.module, self.first)(batch_size) if self.first else None
 
     def advance(self, caller: Caller, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        found = []
-        for piece in x.split(1, dim=1):
-            y, state = self._step(caller, piece, state)
-            found.append(y)
-        return torch.cat(found, dim=1), state
+        return _by_token(partial(self._step, caller), x, state)
 
     def _step(self, caller: Caller, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         step: Any = caller.module.step
         more = {} if state is None else {self.parameter: state} if self.parameter else dict(state)
         y, state = step(x.squeeze(1) if self.single else x, **more)
         return y.reshape(x.shape), state
+
+
+def _by_token(step: Callable[[Tensor, Any], tuple[Tensor, Any]], x: Tensor, state: Any) -> tuple[Tensor, Any]:
+    """The same of steps that each take (B, 1, D) and the state before it."""
+    ys = []
+    for x_t in x.split(1, dim=1):
+        y_t, state = step(x_t, state)
+        ys.append(y_t)
+    return torch.cat(ys, dim=1), state
 
 
 def found(caller: Caller, x: Tensor) -> tuple[Carried | None, str]:

@@ -49,6 +49,16 @@ class Filled:
         return f"{name_of(self.target)}({inside})"
 
 
+def configurations(values: Mapping[str, Any]) -> list[Filled]:
+    """The configuration objects among arguments, each before those that stand in it."""
+    return [
+        each
+        for value in values.values()
+        if isinstance(value, Filled)
+        for each in (value, *configurations(value.values))
+    ]
+
+
 def name_of(target: Callable[..., Any]) -> str:
     """What a class or function is called."""
     inner = target.func if isinstance(target, functools.partial) else target

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError, first_line
-from rnn_vs_attn.models.foreign import call_arguments, outputs, refusals
+from rnn_vs_attn.models.foreign import call_arguments, refusals
 from rnn_vs_attn.models.foreign.call_arguments import Arguments
-from rnn_vs_attn.models.foreign.companions import Kept
+from rnn_vs_attn.models.foreign.companions import CompanionCache
 from rnn_vs_attn.models.foreign.convention import Caller, Convention, Layout
 
 BATCH = 3  # as many as it takes to see what goes forward, backward or both ways over them
@@ -71,15 +71,14 @@ def _convention(
 ) -> Convention | None:
     convention = Convention(given, layout)
     try:
-        result = convention.result(probe, x.clone(), Kept(), {})
+        result = convention.result(probe, x.clone(), CompanionCache(), {})
     except UserError:
         raise
     except Exception as error:
         failures.raised(convention, first_line(error))
         return None
     try:
-        where = outputs.place(result, layout.exchanged(x).shape)
+        return convention.placed(result, x)
     except LookupError:
         failures.misshapen(convention, layout.exchanged(x), result)
         return None
-    return Convention(given, layout, where)

@@ -10,21 +10,22 @@ from torch import nn
 
 from rnn_vs_attn.errors import UserError
 
+_WARN = 1  # what torch.get_deterministic_debug_mode gives where the mode is "warn"
+
 
 @contextmanager
 def marked() -> Iterator[None]:
     """Within, memory that `torch.empty` gives holds NaN until something is written to it."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    fills = torch.utils.deterministic.fill_uninitialized_memory
-    if before[0] or not fills:  # as the user has it
+    set_by_user = torch.are_deterministic_algorithms_enabled()
+    if set_by_user or not torch.utils.deterministic.fill_uninitialized_memory:
         yield
         return
-    torch._C._set_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would import Inductor's settings
     try:
         yield
     finally:
-        if torch.is_deterministic_algorithms_warn_only_enabled():  # or the layer has set it otherwise
-            torch._C._set_deterministic_algorithms(before[0], warn_only=before[1])
+        if torch.get_deterministic_debug_mode() == _WARN:  # or the layer has set it otherwise
+            torch.set_deterministic_debug_mode("default")
 
 
 def refuse(module: nn.Module) -> None:

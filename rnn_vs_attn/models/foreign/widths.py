@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from inspect import Parameter
 
-from rnn_vs_attn.models.foreign.signatures import HANDED, required
+from rnn_vs_attn.models.foreign.signatures import wanted
 from rnn_vs_attn.models.foreign.synonyms import HIDDEN, INPUT, MODEL, OUTPUT, WIDTHS, meaning_of, plain
 
 _LISTS = ("list", "List", "Sequence", "tuple", "Tuple", "ArrayLike", "Iterable", "collections.abc.Sequence")
@@ -21,11 +21,6 @@ class Ambiguous(Exception):
     def __init__(self, first: str, other: str) -> None:
         super().__init__(first, other)
         self.first, self.other = first, other
-
-
-def wanted(parameter: Parameter) -> bool:
-    """Whether something must be given: by the target, or by a base that its **kwargs reach."""
-    return required(parameter) or parameter.default is HANDED
 
 
 @dataclass(frozen=True)

@@ -148,14 +148,14 @@ def test_a_layer_of_the_same_key_is_not_tried_again() -> None:
             tries.append(len(input))
             return super().forward(input, hx)
 
-    first, second = (fitted(Counts(D), D, same="key") for _ in range(2))
+    first, second = (fitted(Counts(D), D, built_by="key") for _ in range(2))
     count = len(tries)
-    third = fitted(Counts(D), D, same="key")
+    third = fitted(Counts(D), D, built_by="key")
     assert len(tries) == count
     x = torch.randn(2, 5, D)
     assert_close(third(x), third.module(x)[0])  # type: ignore[operator]
     assert first.module is not second.module  # type: ignore[comparison-overlap]
-    fitted(Counts(D), D, same="another key")
+    fitted(Counts(D), D, built_by="another key")
     assert len(tries) > count + 2
 
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from rnn_vs_attn.models.foreign.companions import CAUSAL_MASKS, CausalMask, Kept, Positions, Rotary, rotary_of
+from rnn_vs_attn.models.foreign.companions import CAUSAL_MASKS, CausalMask, CompanionCache, Positions, Rotary, rotary_of
 
 X = torch.zeros(2, 5, 4)
 
@@ -50,11 +50,12 @@ def test_head_width_and_base_are_the_layers_own() -> None:
 
 
 def test_what_is_kept_follows_length_format_and_device() -> None:
-    kept, beside = Kept(), {"mask": CausalMask("added"), "positions": Positions(batched=False)}
-    first = kept.of(beside, X)
-    assert kept.of(beside, X)["mask"] is first["mask"]
-    assert kept.of(beside, X.double())["mask"].dtype == torch.float64
-    assert kept.of(beside, X[:, :3])["positions"].tolist() == [0, 1, 2]
+    cache, beside = CompanionCache(), {"mask": CausalMask("added"), "positions": Positions(batched=False)}
+    first = cache.of(beside, X)
+    assert cache.of(beside, X)["mask"] is first["mask"]
+    assert cache.of(beside, X.double())["mask"].dtype == torch.float64
+    assert cache.of(beside, X[:, :3])["positions"].tolist() == [0, 1, 2]
+    assert cache.of({"positions": Positions()}, X[:, :3])["positions"].shape == (1, 3)
     with torch.inference_mode():
-        kept.of(beside, X[:, :2])
-    assert not kept.of(beside, X[:, :2])["mask"].is_inference()
+        cache.of(beside, X[:, :2])
+    assert not cache.of(beside, X[:, :2])["mask"].is_inference()

@@ -9,7 +9,7 @@ from typing import Any
 import foreign
 from torch import nn
 
-from rnn_vs_attn.models.foreign.signatures import HANDED, required, signature_of
+from rnn_vs_attn.models.foreign.signatures import NEEDED_BY_A_BASE, required, signature_of
 
 
 def test_overloads_tell_what_the_implementation_does_not() -> None:
@@ -22,7 +22,7 @@ def test_keywords_are_followed_to_the_bases_but_for_what_a_class_settles_itself(
     encoder, decoder = signature_of(foreign.Encoder), signature_of(foreign.Decoder)
     assert list(encoder.parameters) == ["dim", "depth", "heads"]  # a base has its width and layers by place
     assert list(decoder.parameters) == ["dim", "depth", "heads", "mode"]
-    assert encoder.parameters["dim"].default is HANDED
+    assert encoder.parameters["dim"].default is NEEDED_BY_A_BASE
     assert encoder.parameters["heads"].default == 8
 
 

@@ -50,3 +50,21 @@ def test_nothing_stays_of_it_but_what_the_layer_sets() -> None:
         torch.use_deterministic_algorithms(True)
     assert torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(False)
+
+
+def test_nothing_stays_of_it_where_the_layer_cannot_be_built() -> None:
+    with pytest.raises(ValueError, match="no such width"), marked():
+        raise ValueError("no such width")
+    assert torch.get_deterministic_debug_mode() == 0
+
+
+@pytest.mark.parametrize("mode", ["warn", "error"])
+def test_what_the_user_has_set_stays(mode: str) -> None:
+    torch.set_deterministic_debug_mode(mode)
+    try:
+        before = torch.get_deterministic_debug_mode()
+        with marked():
+            assert torch.get_deterministic_debug_mode() == before
+        assert torch.get_deterministic_debug_mode() == before
+    finally:
+        torch.set_deterministic_debug_mode("default")
