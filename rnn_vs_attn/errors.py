@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable, Sequence
 
 DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143  # exit codes
@@ -43,6 +44,15 @@ def unknown(kind: str, given: str, allowed: Iterable[str], way_out: str = "") ->
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(names)}."
     return UserError(f"unknown {kind} {given!r}; {hint} {way_out}".rstrip())
+
+
+def not_installed(error: ModuleNotFoundError) -> str:
+    """One sentence for a module of another package that is not there, "" for one of this package or of Python."""
+    name = error.name or ""
+    package = name.partition(".")[0]
+    if package in ("", "rnn_vs_attn") or package in sys.stdlib_module_names:
+        return ""
+    return f"rnn-vs-attn needs the module {name!r}, which is not installed; pip install -U {package}"
 
 
 def first_line(error: BaseException, limit: int = 300) -> str:

@@ -7,6 +7,7 @@ GPU = {
     "capability": "9.0",
     "memory_gib": 80,
     "free_share": 0.99,
+    "others_share": 0.0,
     "utilization": 0.0,
 }
 FIT = {

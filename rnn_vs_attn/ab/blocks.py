@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rnn_vs_attn.ab.processes import Processes, both_from
+from rnn_vs_attn.ab.processes import Processes, both_from, cores_of
 from rnn_vs_attn.ab.stages import Cell
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES
 from rnn_vs_attn.limits import Deadline, PairLimits, Plan, deadline
@@ -64,7 +64,7 @@ class CaseBlocks:
         start: the side that begins; index: of the pair, the seed of weights and data.
         """
         if not all(self._processes.alive(side) for side in SIDES):  # a case before this one ended one
-            self._processes.start(index, case.threads)
+            self._processes.start(index, cores_of(case))
         begun = self._clock()
         until = deadline(begun, self._limits.timeout, "pair")
         warnings: dict[str, list[str]] = {}

@@ -8,6 +8,7 @@ from typing import TypeVar
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import Deadline
+from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.worker.client import Worker
 from rnn_vs_attn.worker.pool import end
 from rnn_vs_attn.worker.protocol import Request
@@ -33,16 +34,16 @@ class Processes:
         self._start, self._cores, self._clock = start, cores, clock
         self._workers: Mapping[str, Worker] = {}
 
-    def start(self, index: int, threads: int) -> None:
-        """Both sides' processes on the same processors, other ones in the next pair.
+    def start(self, index: int, cores: int) -> None:
+        """Both sides' processes on the same `cores` processors, other ones in the next pair.
 
         They take turns, so they do not disturb each other there; but one processor can be up to half as fast as its
         neighbour for as long as somebody else is busy beside it, which would look like a difference of the code.
         """
         self.end()
         self._workers = self._start()
-        if threads < len(self._cores):
-            chosen = {self._cores[(index * threads + i) % len(self._cores)] for i in range(threads)}
+        if cores < len(self._cores):
+            chosen = {self._cores[(index * cores + i) % len(self._cores)] for i in range(cores)}
             for worker in self._workers.values():
                 worker.pin(chosen)
 
@@ -64,6 +65,13 @@ class Processes:
             if not worker.alive:
                 raise
             raise Fault(side, CaseFault("failed", str(error))) from None
+
+
+def cores_of(case: Case) -> int:
+    """How many processors a case's process computes on: where a GPU does the work, autograd calls its kernels from a
+    thread of its own, beside the one that waits for it.
+    """
+    return case.threads if case.device == "cpu" else max(2, case.threads)
 
 
 def both_from(start: str) -> list[str]:

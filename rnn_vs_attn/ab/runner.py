@@ -15,7 +15,7 @@ from statistics import median
 from typing import Any
 
 from rnn_vs_attn.ab.blocks import CaseBlocks, Taken
-from rnn_vs_attn.ab.processes import Fault, Processes, both_from
+from rnn_vs_attn.ab.processes import Fault, Processes, both_from, cores_of
 from rnn_vs_attn.ab.stages import CYCLES, NAME, RATIO, Cell, Observation, Progress, Silence, Stage
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES
 from rnn_vs_attn.compare import verdicts
@@ -130,7 +130,7 @@ class Pairs:
         begun = self.clock()
         self._check_time()
         index = number if stage.number == 1 else self.limits.screen + number
-        self._processes.start(index, max(cell.case.threads for cell in cells))
+        self._processes.start(index, max(cores_of(cell.case) for cell in cells))
         before = self._machine_peaks(cells, both_from(peak_start))
         self._start_up.append(self.clock() - begun)
         cases = list(dict.fromkeys(cell.case for cell in cells))

@@ -14,7 +14,17 @@ from rnn_vs_attn.cli.compare import ab_command, compare_command, export_command
 from rnn_vs_attn.cli.doctor import doctor_command
 from rnn_vs_attn.cli.models import models_command
 from rnn_vs_attn.cli.suites import command_of, command_of_all
-from rnn_vs_attn.errors import DONE, INTERRUPTED, OF_CODE, TERMINATED, WRONG_CALL, Interrupted, UserError, first_line
+from rnn_vs_attn.errors import (
+    DONE,
+    INTERRUPTED,
+    OF_CODE,
+    TERMINATED,
+    WRONG_CALL,
+    Interrupted,
+    UserError,
+    first_line,
+    not_installed,
+)
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.text import streams
 
@@ -55,6 +65,8 @@ def main() -> NoReturn:
         streams.wait_no_longer()
         _exit(stop.exit_code)
     except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and (missing := not_installed(error)):
+            _fail(missing, debug)
         if not hasattr(error, "format_message"):  # typer's own errors have it, whichever Click typer carries
             _fail(
                 f"this is a fault of rnn-vs-attn: {first_line(error)}; --debug shows where, please report it",

@@ -115,12 +115,15 @@ def _gpu_in_use(index: int, gpu: dict[str, Any]) -> Finding | None:
             f"GPU {index} is {gpu['utilization']:.0%} busy with other work",
             "wait, or choose another with --device",
         )
-    if gpu["free_share"] < 0.85:
-        text = f"{1 - gpu['free_share']:.0%} of GPU {index}'s memory is in use by others"
+    if gpu.get("others_share", 0) > 0.15:
+        text = f"{gpu['others_share']:.0%} or more of GPU {index}'s memory is in use by others"
         return Finding(2, text, "nvidia-smi shows by whom; choose another with --device cuda:N")
     if "nvml" in gpu:
         text = f"GPU {index}'s clocks and throttling are not read ({gpu['nvml']})"
         return Finding(1, text, "pip install 'rnn-vs-attn[gpu]'")
+    if "nvml_lacks" in gpu:
+        text = f"GPU {index} does not tell: {', '.join(gpu['nvml_lacks'])}"
+        return Finding(1, text, "nothing is said of it on the records; nvidia-smi -q shows what this card tells")
     return None
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
+from rnn_vs_attn.models.language.token_ids import trust_ids
 from rnn_vs_attn.models.mixer import advance, decodes, initial_state
 from rnn_vs_attn.records.timing import Care
 
@@ -29,6 +30,7 @@ class Decoder:
     def __post_init__(self) -> None:
         self.given: Tensor | None = None  # in place of the context, where care says so
         self._fresh: dict[str, FreshInputs] = {}
+        trust_ids(self.module)
         self._holdings: Holdings | None = None
 
     def take_care(self, care: Care) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.measure import nvml
 
 DTYPES = {name: getattr(torch, name) for name in ("float32", "float64", "float16", "bfloat16")}
 
@@ -34,6 +35,7 @@ def facts() -> dict[str, Any]:
 def _gpu(index: int) -> dict[str, Any]:
     properties = torch.cuda.get_device_properties(index)
     free, total = torch.cuda.mem_get_info(index)
+    own = torch.cuda.memory_reserved(index) + _OWN_CONTEXT
     return {
         "name": properties.name,
         "capability": f"{properties.major}.{properties.minor}",
@@ -41,36 +43,39 @@ def _gpu(index: int) -> dict[str, Any]:
         "memory_gib": round(total / (1 << 30)),
         "l2_cache": getattr(properties, "L2_cache_size", None),
         "free_share": round(free / total, 3),
-        **_nvml(index),
+        "others_share": round(max(0, total - free - own) / total, 3),  # of the memory, at least
+        **nvml.state(index),
     }
 
 
-def _nvml(index: int) -> dict[str, Any]:
-    """Driver, clocks and other users of a GPU, where nvidia-ml-py is installed; clocks are absent without it."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-        return {
-            "driver": str(pynvml.nvmlSystemGetDriverVersion()),
-            "sm_clock_mhz": pynvml.nvmlDeviceGetClockInfo(handle, pynvml.NVML_CLOCK_SM),
-            "throttle_reasons": pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle) & _THROTTLED,
-            "temperature_c": pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU),
-            "utilization": pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100,
-        }
-    except Exception as error:  # no library, no driver, or a query that this GPU lacks: said, not guessed
-        return {"nvml": f"not read: {type(error).__name__}"}
-
-
-# Software power cap, hardware slowdown, software and hardware thermal slowdown, hardware power brake (nvml.h).
-_THROTTLED = 0x04 | 0x08 | 0x20 | 0x40 | 0x80
+# Bytes that the driver holds for this process beside torch's memory are no more than this: the context and the code of
+# kernels, of 0.2 to 0.6 GiB. The driver's list of processes would say, but not inside of a container.
+_OWN_CONTEXT = 1 << 30
 
 
 def gpu_state(index: int) -> dict[str, Any]:
     """SM clock and throttle reasons now; empty where they cannot be read."""
-    state = _nvml(index)
-    return {k: state[k] for k in ("sm_clock_mhz", "throttle_reasons") if k in state}
+    state = nvml.state(index, _MOVING)
+    return {name: state[name] for name in _MOVING if name in state}
+
+
+_MOVING = ("sm_clock_mhz", "throttle_reasons")
+
+
+def is_lost() -> bool:
+    """Whether a kernel's fault has ended what this process can do on a GPU: every call on it fails from then on.
+
+    Asked of each device that this process has memory on; waits for what runs there.
+    """
+    if not torch.cuda.is_initialized():
+        return False
+    try:
+        for index in range(torch.cuda.device_count()):
+            if torch.cuda.memory_reserved(index):
+                torch.cuda.synchronize(index)
+    except RuntimeError as error:  # torch.AcceleratorError is one too; an allocator without statistics raises others
+        return "CUDA error" in str(error)
+    return False
 
 
 def resolve(name: str) -> str:

@@ -4,7 +4,10 @@ On a CPU the peak is the kernel's own high-water mark of resident memory (VmHWM)
 to a fraction of a MiB once two habits of the allocator are taken from it: `precise_allocator` makes it give freed
 blocks back at once, and `_holes_filled` keeps it from serving a call out of holes that earlier calls left in the heap,
 which it would not give back. That slows calls down, so memory is measured in a pass of its own, after all timing.
-On CUDA it is the allocator's peak, exact.
+On CUDA it is the most bytes that were asked of torch's allocator at once: exact, and the same whatever ran before. It
+does not hold what the allocator rounds up to (512 bytes at least) nor what it keeps of the system's. It does hold the
+work space that cuDNN, or cuBLASLt in some versions of torch, asks for in a call and gives back; the work space that
+cuBLAS keeps from its first call on is held before the start, where the same call was made before.
 """
 
 from __future__ import annotations
@@ -24,6 +27,11 @@ from rnn_vs_attn.measure.workload import Workload
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 _THRESHOLD = 64 << 10
 _IS_MAPPED = 2  # the bit of a glibc chunk's size field that says it has a mapping of its own (malloc/malloc.c)
+
+
+def peak_missing(device: torch.device) -> str:
+    """Why a call on this device has no peak here, or ""."""
+    return _cuda_peak_missing(device) if device.type == "cuda" else cpu_peak_missing()
 
 
 def cpu_peak_missing() -> str:
@@ -87,15 +95,41 @@ def _is_mapped(block: int) -> bool:
     return bool(ctypes.c_size_t.from_address(block - ctypes.sizeof(ctypes.c_size_t)).value & _IS_MAPPED)
 
 
+_ASKED = 1000  # bytes, which no allocator hands out as they are
+
+
+def _cuda_peak_missing(device: torch.device) -> str:
+    """Whether the allocator counts what it is asked for is tried: cudaMallocAsync gives 0, others raise or lack it."""
+    torch.cuda.synchronize(device)  # before the first use of CUDA there are no statistics
+    try:
+        before = _requested(device, "current")
+        block = torch.empty(_ASKED, dtype=torch.uint8, device=device)
+        counted = _requested(device, "current") - before == _ASKED
+        del block
+    except (KeyError, RuntimeError):
+        counted = False
+    if counted:
+        return ""
+    backend = torch.cuda.get_allocator_backend()
+    return f"torch's allocator on CUDA ({backend} here) does not count the bytes that are asked of it"
+
+
+def _requested(device: torch.device, when: str) -> int:
+    """Bytes that are asked of the allocator and not given back: those of now ("current") or the most of them
+    ("peak"), which torch.cuda.reset_peak_memory_stats sets to those of now.
+    """
+    return int(torch.cuda.memory_stats(device)[f"requested_bytes.all.{when}"])
+
+
 def _cuda_peaks(calls: list[Callable[[], object]], device: torch.device) -> list[int]:
     torch.cuda.synchronize(device)
-    start = torch.cuda.memory_allocated(device)
+    start = _requested(device, "current")
     found = []
     for call in calls:
         torch.cuda.reset_peak_memory_stats(device)
         call()
         torch.cuda.synchronize(device)
-        found.append(torch.cuda.max_memory_allocated(device) - start)
+        found.append(_requested(device, "peak") - start)
     return found
 
 

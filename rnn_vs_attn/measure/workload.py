@@ -14,6 +14,7 @@ from rnn_vs_attn.isolation.keeping import note_grad_mode
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
+from rnn_vs_attn.models.language.token_ids import trust_ids
 from rnn_vs_attn.records.timing import Care
 
 _KEPT = 4  # copies that the last calls were given, whose place in memory no other one is to take meanwhile
@@ -120,6 +121,7 @@ class TokenWorkload(Workload):
     @classmethod
     def of_ids(cls, module: nn.Module, ids: Tensor, run: Callable[[Tensor], Tensor] | None = None) -> TokenWorkload:
         """`run` keeps the positions: its output is (B, L, ...), as of one token alone it is (B, 1, ...)."""
+        trust_ids(module)
         run = run or module
         with torch.no_grad():
             of_one = run(ids[:, :1])

@@ -20,7 +20,7 @@ from rnn_vs_attn.measure.timing.warm_up import make_ready
 from rnn_vs_attn.measure.workload import TokenWorkload, drawn, filled, mode
 from rnn_vs_attn.models import build
 from rnn_vs_attn.records.timing import Block, Ready
-from rnn_vs_attn.records.types import Sample
+from rnn_vs_attn.records.types import AxisValue, Sample
 from rnn_vs_attn.suites.blocks import timed_samples
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.metrics import NUM_PARAMS
@@ -86,13 +86,16 @@ def _not_finite(workload: TokenWorkload) -> list[str]:
     return said if finite(gradients) else [*said, GRADIENTS_NOT_FINITE]
 
 
-def peak(workload: TokenWorkload, name: str) -> int | None:
-    """Bytes above the start of one call of a pass; None where this system gives no peak."""
-    device = workload.x.device
-    if device.type == "cpu" and memory.cpu_peak_missing():
-        return None
+def peak(workload: TokenWorkload, name: str, **axes: AxisValue) -> Sample:
+    """The peak above the start of one call of a pass; absent, with the reason, where it cannot be read."""
+    device, call = workload.x.device, workload.train if name == "train" else workload.forward
+    missing = memory.peak_missing(device)
+    if missing:
+        return Sample("peak_memory", None, {"pass": name, **axes}, warnings=[missing])
     with mode(workload, name):
-        return memory.peaks([workload.train if name == "train" else workload.forward], device)[0]
+        if device.type == "cuda":  # what libraries keep of a call of this size is not the call's own
+            call()
+        return Sample("peak_memory", memory.peaks([call], device)[0], {"pass": name, **axes})
 
 
 def peaks(make: Callable[[], torch.nn.Module], case: Case, vocab_size: int) -> Iterator[Sample]:
@@ -102,7 +105,4 @@ def peaks(make: Callable[[], torch.nn.Module], case: Case, vocab_size: int) -> I
     ids = torch.randint(vocab_size, (case.batch_size, case.seq_len), device=device)
     TokenWorkload.of_ids(module, ids[:, :WARM]).train()
     workload = TokenWorkload.of_ids(module, ids)
-    for name in PASSES:
-        value = peak(workload, name)
-        if value is not None:
-            yield Sample("peak_memory", value, {"pass": name})
+    yield from (peak(workload, name) for name in PASSES)

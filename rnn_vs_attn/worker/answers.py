@@ -12,13 +12,14 @@ from typing import Any
 
 import torch
 
-from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.isolation.threads import THREADS
 from rnn_vs_attn.machine import environment, processors
+from rnn_vs_attn.measure import device
 from rnn_vs_attn.models import load
 from rnn_vs_attn.models.configured import IMPORTS
 from rnn_vs_attn.models.language import transformers_configs
-from rnn_vs_attn.worker import protocol
+from rnn_vs_attn.worker import faults, protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import Cases
 from rnn_vs_attn.worker.protocol import Misunderstood, Request
@@ -41,7 +42,8 @@ class Answers:
 
         {"misunderstood": what} where there is no such request, or it lacks a field or has one too many.
 
-        With "spoilt" where a module has changed what cannot be put back, so that this process must do nothing else.
+        With "spoilt" where a module has changed what cannot be put back, so that this process must do nothing else, and
+        with "lost" where a kernel's fault has ended what it can do on a GPU, so that it must end.
         """
         try:
             request = protocol.request_in(message)
@@ -51,6 +53,7 @@ class Answers:
         return reply | ({"spoilt": True} if self._sandbox.spoilt else {})
 
     def _reply(self, request: Request[Any]) -> dict[str, Any]:
+        """The case is left when the exception is gone: the frames of its traceback hold what the case has allocated."""
         try:
             answer: Any = self._handlers[type(request)](request)
             return {"ok": dataclasses.asdict(answer)}
@@ -59,12 +62,15 @@ class Answers:
         except UserError as error:
             if error.__cause__ is not None:
                 traceback.print_exc()
-            self._sandbox.leave()
-            return {"user": str(error)}
+            status, reason, of_cuda = "user", str(error), faults.first_of_cuda(error)
         except Exception as error:
             traceback.print_exc()
-            status, reason = _fault(error)
-            return {"fault": status, "reason": reason, "warnings": self._sandbox.leave()}
+            (status, reason), of_cuda = faults.fault(error), faults.first_of_cuda(error)
+        if device.is_lost():  # and to leave the case would raise once more
+            return {"fault": "failed", "reason": faults.LOST.format(of_cuda or reason), "lost": True}
+        faults.forget_last()
+        warnings = self._sandbox.leave()
+        return {"user": reason} if status == "user" else {"fault": status, "reason": reason, "warnings": warnings}
 
 
 def _set_torch_up() -> None:
@@ -98,33 +104,3 @@ def _handlers(sandbox: Sandbox) -> Handlers:
         protocol.Measure: cases.measure,
         protocol.CompareOutcome: cases.outcome,
     }
-
-
-_NO_MEMORY = (
-    "allocate memory",
-    "not enough memory",
-    "out of memory",
-    "bad_alloc",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-)
-_UNSUPPORTED = (
-    "not implemented for",
-    "could not create a primitive",
-    "No viable backend",
-    "No available kernel",
-    "does not support",
-    "InvalidCxxCompiler",
-    "No working C++ compiler",
-)
-
-
-def _fault(error: Exception) -> tuple[str, str]:
-    """The status and reason that an exception gives a case."""
-    if isinstance(error, CaseFault):
-        return error.status, error.reason
-    text = str(error)
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in text for words in _NO_MEMORY):
-        return "out_of_memory", first_line(error)
-    if isinstance(error, NotImplementedError) or any(words in text for words in _UNSUPPORTED):
-        return "unsupported", first_line(error)
-    return "failed", first_line(error)

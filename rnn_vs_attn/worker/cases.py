@@ -34,6 +34,11 @@ def case_of(about: About) -> Case:
         raise Misunderstood(f"there is no case of {about.suite!r} with these axes: {error}") from None
 
 
+def _hold(case: Case) -> None:
+    """On a GPU nothing is held: the thread on which autograd launches would be kept where the calling one waits."""
+    processors.hold(case.threads if case.device == "cpu" else 1)
+
+
 class Cases:
     """Each method answers the request that it is given."""
 
@@ -51,7 +56,7 @@ class Cases:
             workload = make(case, request.seed)
         clock = clock_for(torch.device(case.device))
         self._sandbox.prepared = Prepared(workload, clock, batch, Readings.of(case.device))
-        processors.hold(case.threads)
+        _hold(case)
         return Warnings((*warnings_for(case), *batch.warnings))
 
     def make_ready(self, request: protocol.MakeReady) -> Ready:
@@ -110,7 +115,7 @@ class Cases:
             with kept():
                 measurement.workload(case, turn.seed).both()  # or what libraries keep is taken for the call's memory
         take = measurement.peaks if request.part == PEAKS and measurement.peaks is not None else measurement.measure
-        processors.hold(case.threads)
+        _hold(case)
         with kept():
             samples = list(take(case, turn))
         if measurement.says_batch:

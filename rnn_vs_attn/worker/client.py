@@ -146,7 +146,8 @@ class ChildWorker:
     """A fresh Python process that runs `rnn_vs_attn.worker.server`. start_up: seconds waited until it was ready.
 
     alone: it finds this package and nothing that is installed beside it, so another Python keeps its own packages.
-    Where a user's module has changed what cannot be put back, another process answers from the next request on.
+    Where a user's module has changed what cannot be put back, another process answers from the next request on. One
+    that has lost its GPU is ended, as if it had ended itself.
     """
 
     def __init__(
@@ -214,6 +215,8 @@ class ChildWorker:
         self._process.write(dump(protocol.written(request)))
         reply = self._process.read(timeout)
         self._spoilt = reply.get("spoilt", False)
+        if reply.get("lost", False):
+            self.close()
         if "misunderstood" in reply:  # a fault of this program, not of a case
             raise Misunderstood(reply["misunderstood"])
         if "user" in reply:

@@ -40,6 +40,7 @@ BEGINS_WITH_TORCH = (
     "worker.answers",
     "worker.batches",
     "worker.cases",
+    "worker.faults",
     "worker.questions",
     "worker.readings",
     "worker.sandbox",

@@ -181,6 +181,19 @@ def test_compile_time_is_apart_and_a_kernel_it_cannot_touch_is_said(tmp_path: Pa
         assert by_model["attention"]["status"] == "unsupported"
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(("module", "words"), [("pydantic", ["bench", "--dry-run"]), ("typer", ["models"])])
+def test_a_package_that_is_missing_is_named(module: str, words: list[str], tmp_path: Path) -> None:
+    """Without pydantic, which typer asks for at its first call, it was "a fault of rnn-vs-attn"."""
+    (tmp_path / module).mkdir()
+    (tmp_path / module / "__init__.py").write_text(
+        f"raise ModuleNotFoundError(\"No module named '{module}'\", name='{module}')"
+    )
+    paths = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"], str(Path(__file__).parents[2])])
+    done = run_process(*words, env=dict(os.environ, PYTHONPATH=paths))
+    assert_one_sentence(done, f"needs the module '{module}', which is not installed; pip install -U {module}")
+
+
 def test_models_lists_every_model_with_its_facts() -> None:
     rows = json.loads(run("models", "--json").stdout)["models"]
     assert [row["name"] for row in rows][:5] == ["rnn", "gru", "lstm", "lstm-cell", "mingru"]

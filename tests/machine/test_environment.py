@@ -46,6 +46,7 @@ GPU = {
     "memory_gib": 80,
     "driver": "550.54",
     "free_share": 0.99,
+    "others_share": 0.0,
     "sm_clock_mhz": 1980,
     "temperature_c": 40,
     "utilization": 0.0,

@@ -19,6 +19,8 @@ def the_finding(threads: int = 4, **facts: Any) -> Finding:
 
 def test_a_fit_machine_has_no_findings() -> None:
     assert findings(FIT, threads=8) == []
+    small = GPU | {"free_share": 0.8, "others_share": 0.0}  # the context of this process is a fifth of it
+    assert findings(FIT | {"gpus": [small]}, threads=8) == []
 
 
 @pytest.mark.parametrize(
@@ -41,7 +43,8 @@ def test_a_fit_machine_has_no_findings() -> None:
         ({"swap_used": 64 << 20}, 2, "64 MiB are swapped out", "swapoff"),
         ({"torch_debug": True}, 3, "this torch is a debug build", "install a release build"),
         ({"gpus": [GPU | {"utilization": 0.5}]}, 3, "GPU 0 is 50% busy", "--device"),
-        ({"gpus": [GPU, GPU | {"free_share": 0.6}]}, 2, "40% of GPU 1's memory is in use", "nvidia-smi"),
+        ({"gpus": [GPU, GPU | {"others_share": 0.4}]}, 2, "40% or more of GPU 1's memory is in use", "nvidia-smi"),
+        ({"gpus": [GPU | {"nvml_lacks": ["temperature_c"]}]}, 1, "GPU 0 does not tell: temperature_c", "nvidia-smi -q"),
         ({"gpus": [GPU | {"nvml": "not read"}]}, 1, "GPU 0's clocks and throttling are not read", "rnn-vs-attn[gpu]"),
         ({"virtual": True}, 1, "virtual machine", "compare within one run"),
         (

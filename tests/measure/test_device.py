@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -28,6 +29,54 @@ def test_a_gpu_that_is_not_there_is_named_with_those_that_are(name: str, monkeyp
     assert [device.resolve(known) for known in ("cuda", "cuda:0", "cuda:1")] == ["cuda", "cuda:0", "cuda:1"]
     with pytest.raises(UserError, match=f"device '{name}' does not exist; this machine has cuda:0 to cuda:1"):
         device.resolve(name)
+
+
+@pytest.mark.parametrize(
+    ("said", "lost"),
+    [
+        ("", False),
+        ("CUDA error: device-side assert triggered\nSearch for `cudaErrorAssert'", True),
+        ("CUDAPluggableAllocator does not yet support getDeviceStats", False),
+    ],
+)
+def test_a_gpu_is_lost_where_it_cannot_even_be_waited_for(
+    said: str, lost: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only those that this process has used are asked: to wait for another would begin with it."""
+    asked = []
+
+    def synchronize(index: int) -> None:
+        asked.append(index)
+        if said:
+            raise RuntimeError(said)
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", [0, 2 << 20].__getitem__)
+    monkeypatch.setattr(torch.cuda, "synchronize", synchronize)
+    assert device.is_lost() == lost
+    assert asked == [1]
+
+
+def test_no_gpu_is_lost_where_none_was_used() -> None:
+    assert torch.cuda.is_initialized() or not device.is_lost()
+
+
+@pytest.mark.parametrize(("taken_gib", "share"), [(0.9, 0.0), (1.5, 0.0), (41.5, 0.5)])
+def test_memory_that_may_be_ones_own_is_not_said_to_be_others(
+    taken_gib: float, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 80 GiB; torch holds half a GiB of it, and the context up to one."""
+    total = 80 << 30
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda index: (total - int(taken_gib * (1 << 30)), total))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda index: 1 << 29)
+    properties = SimpleNamespace(name="Abacus", major=9, minor=0, multi_processor_count=132)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: properties)
+    monkeypatch.setattr(device.nvml, "state", lambda index: {})
+    (gpu,) = device.facts()["gpus"]
+    assert gpu["others_share"] == share
 
 
 @pytest.mark.parametrize(("usable", "affinity"), [(1, 2), (2, 2)])

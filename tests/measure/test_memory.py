@@ -141,8 +141,111 @@ print(found)
     assert run_alone(code) == "[True, True, True]"
 
 
+class Allocator:
+    """Rounds as torch's does, and counts both what it was asked for and what it gave."""
+
+    def __init__(self, counts: bool = True) -> None:
+        self._counts = counts
+        self._held: list[int] = []
+        self._peak = 0
+
+    def take(self, size: int) -> None:
+        self._held.append(size)
+        self._peak = max(self._peak, sum(self._held))
+
+    def free(self, size: int) -> None:
+        self._held.remove(size)
+
+    def reset(self, device: torch.device) -> None:
+        self._peak = sum(self._held)
+
+    def stats(self, device: torch.device) -> dict[str, int]:
+        if not self._counts:
+            return {"requested_bytes.all.current": 0, "requested_bytes.all.peak": 0}
+        return {"requested_bytes.all.current": sum(self._held), "requested_bytes.all.peak": self._peak}
+
+    def empty(self, size: int, **options: object) -> object:
+        self.take(size)
+        allocator = self
+
+        class Block:
+            def __del__(self) -> None:
+                allocator.free(size)
+
+        return Block()
+
+
+def with_allocator(monkeypatch: pytest.MonkeyPatch, allocator: Allocator) -> None:
+    monkeypatch.setattr(torch.cuda, "memory_stats", allocator.stats)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", allocator.reset)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "get_allocator_backend", lambda: "cudaMallocAsync")
+    monkeypatch.setattr(torch, "empty", allocator.empty)
+
+
+def test_a_cuda_peak_is_what_was_asked_for_above_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the second call too: what the first one left is in it, as the output of a forward pass is in its backward."""
+    allocator, device = Allocator(), torch.device("cuda")
+    allocator.take(5000)
+    with_allocator(monkeypatch, allocator)
+
+    def forward() -> None:
+        allocator.take(700)
+        allocator.take(33)
+        allocator.free(700)
+
+    def backward() -> None:
+        allocator.take(100)
+        allocator.free(100)
+
+    assert memory.peak_missing(device) == ""
+    assert memory.peaks([forward, backward], device) == [733, 133]
+
+
+def test_an_allocator_that_does_not_count_gives_no_peak_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_allocator(monkeypatch, Allocator(counts=False))
+    reason = memory.peak_missing(torch.device("cuda"))
+    assert reason == "torch's allocator on CUDA (cudaMallocAsync here) does not count the bytes that are asked of it"
+
+
 @pytest.mark.cuda
 def test_cuda_peak_is_exact() -> None:
     case = BenchCase("attention-naive", 1024, device="cuda", threads=1)
     first, second = ([s.value for s in measure.measure(case, Turn(1, first=False))] for _ in range(2))
     assert first == second
+
+
+@pytest.mark.cuda
+def test_a_cuda_peak_is_the_bytes_of_the_tensors_and_not_of_their_blocks() -> None:
+    """1,001 floats have a block of 4,096 bytes, and three more one of 512."""
+    device = torch.device("cuda")
+
+    def call() -> torch.Tensor:
+        first = torch.empty(1001, device=device)
+        return first[:3].clone()
+
+    assert memory.peak_missing(device) == ""
+    call()
+    assert memory.peaks([call], device) == [4 * (1001 + 3)]
+
+
+@pytest.mark.cuda
+@pytest.mark.slow
+def test_cuda_peaks_do_not_depend_on_the_order_of_cases() -> None:
+    """A work space that a library keeps is no case's own, nor is a block that an earlier case has left free."""
+    code = """
+import sys
+from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.bench.measure import measure
+for model in sys.argv[1:]:
+    case = BenchCase(model, 1000, device="cuda", threads=1)
+    print(model, *(sample.value for sample in measure(case, Turn(1, first=False))))
+"""
+    models = ["lstm", "attention", "mamba2", "conv"]
+    one_way, the_other = (
+        subprocess.run([sys.executable, "-c", code, *order], capture_output=True, text=True, check=True).stdout
+        for order in (models, models[::-1])
+    )
+    assert sorted(one_way.splitlines()) == sorted(the_other.splitlines())
+    assert len(one_way.splitlines()) == len(models)

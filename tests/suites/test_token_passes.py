@@ -11,6 +11,8 @@ from planted_variants import albert, at, by_size, gpt, xl
 from torch import nn
 
 from rnn_vs_attn.limits import ENOUGH, Turn
+from rnn_vs_attn.measure import memory
+from rnn_vs_attn.measure.workload import TokenWorkload
 from rnn_vs_attn.records.timing import Block
 from rnn_vs_attn.suites import token_passes
 from rnn_vs_attn.suites.variants.albert import analysis
@@ -83,3 +85,10 @@ def test_an_evaluation_that_is_not_finite_is_said(method: str, monkeypatch: pyte
     assert next(transformer_xl_measure.measure(case, Turn())).warnings == []
     monkeypatch.setattr(transformer_xl_measure, "_model", broken)
     assert next(transformer_xl_measure.measure(case, Turn())).warnings == ["its output holds NaN or infinity"]
+
+
+def test_a_peak_that_cannot_be_read_is_absent_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "peak_missing", lambda device: "nobody counts it")
+    workload = TokenWorkload.of_ids(nn.Embedding(7, 4), torch.zeros(1, 3, dtype=torch.long))
+    found = token_passes.peak(workload, "train", memory_len=2)
+    assert (found.value, found.axes, found.warnings) == (None, {"pass": "train", "memory_len": 2}, ["nobody counts it"])

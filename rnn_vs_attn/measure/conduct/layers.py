@@ -148,13 +148,19 @@ class _Asked:
         self.workload, self.train, self.first = workload, train, first
         whole = workload.x.shape[1]
         brief = whole if first.seconds <= BRIEF_CALL else max(1, int(whole * BRIEF_CALL / first.seconds))
-        try:
-            self._begin(brief)
-        except Exception:
-            if brief == whole:
-                raise
-            self._begin(whole)  # it refuses so few
+        if not self._begins(brief, refuses=brief < whole):
+            self._begin(whole)
         self.holdings = Holdings(workload.module)
+
+    def _begins(self, length: int, refuses: bool) -> bool:
+        """Whether it takes so few positions, where it may refuse them."""
+        try:
+            self._begin(length)
+        except Exception:
+            if not refuses:
+                raise
+            return False
+        return True
 
     def _begin(self, length: int) -> None:
         """An input, and what it gives; tables and the like that depend on the shape are made by that."""

@@ -39,13 +39,14 @@ def or_lifted(measured: Callable[[nn.Module], T], module: nn.Module, x: Tensor) 
     spare = _copy(module)  # what calls of the other one make, such as tables, have fewer digits
     try:
         return measured(module), []
-    except TooFewDigits as fault:
-        with _lifted(module, spare, x, fault) as said:
-            return measured(spare), [said]
+    except TooFewDigits as met:
+        fault = TooFewDigits(met.dtype)  # without its traceback, which holds what was allocated up to there
     except (CaseFault, UserError, torch.OutOfMemoryError):
         raise
     except Exception as error:
         return _of_one_that_fails(measured, module, spare, x, error)
+    with _lifted(module, spare, x, fault) as said:
+        return measured(spare), [said]
 
 
 def _of_one_that_fails(

@@ -78,10 +78,11 @@ def flow_of(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
 def _with_or_without_parameters(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:
     try:
         return _in_float64(module.requires_grad_(False), x, cotangents)
-    except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError):
-            raise
-        return _in_float64(module.requires_grad_(True), x, cotangents)  # it takes gradients itself
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:  # it takes gradients itself
+        pass  # and only then again: the exception holds what the first try has allocated
+    return _in_float64(module.requires_grad_(True), x, cotangents)
 
 
 def _in_float64(module: nn.Module, x: Tensor, cotangents: Tensor) -> Flow:

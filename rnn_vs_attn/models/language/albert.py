@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.models.kernels.activations import activation
-from rnn_vs_attn.models.language.token_ids import check_ids
+from rnn_vs_attn.models.language.token_ids import OfTokens
 from rnn_vs_attn.models.shapes import SHARINGS, AlbertShape
 
 
@@ -82,7 +82,7 @@ class FeedForward(nn.Module):
         return out
 
 
-class Albert(nn.Module):
+class Albert(OfTokens):
     """Embeddings, num_layers times attention and feed-forward, and the pooler.
 
     `attention` and `feed_forward` hold one module a group where it is shared and one a layer where it is not. pooler:
@@ -109,7 +109,7 @@ class Albert(nn.Module):
 
         UserError for ids out of range or more than context_len tokens.
         """
-        check_ids(tokens, self.shape.vocab_size)
+        self.check_ids(tokens, self.shape.vocab_size)
         if tokens.shape[1] > self.shape.context_len:
             raise UserError(f"{tokens.shape[1]} tokens are more than context_len {self.shape.context_len}; give fewer")
         x = self.embeddings(tokens, segments)

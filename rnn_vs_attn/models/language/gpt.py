@@ -17,7 +17,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.kernels.activations import activation
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import Linear, linear
-from rnn_vs_attn.models.language.token_ids import check_ids
+from rnn_vs_attn.models.language.token_ids import OfTokens
 from rnn_vs_attn.models.shapes import GPTShape
 
 
@@ -72,7 +72,7 @@ class Block(nn.Module):
         return x + self.dropout(self.narrow(hidden))
 
 
-class GPT(nn.Module):
+class GPT(OfTokens):
     """The whole model. The output layer is the token embedding (GPT, section 3.1: h W_e^T) where the shape ties it."""
 
     def __init__(self, shape: GPTShape) -> None:
@@ -99,7 +99,7 @@ class GPT(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Token ids (B, L) -> logits (B, L, V). UserError for ids out of range or more than context_len of them."""
-        check_ids(tokens, self.shape.vocab_size)
+        self.check_ids(tokens, self.shape.vocab_size)
         return self._logits(self._hidden(tokens, None))
 
     def initial_state(self, batch_size: int) -> list[KeyValueCache]:
@@ -117,6 +117,7 @@ class GPT(nn.Module):
         self, tokens: Tensor, state: list[KeyValueCache], last_only: bool = False
     ) -> tuple[Tensor, list[KeyValueCache]]:
         """Token ids (B, C) after those in the caches -> logits (B, C, V), or (B, 1, V) of the last; the same caches."""
+        self.check_ids(tokens, self.shape.vocab_size)
         hidden = self._hidden(tokens, state)
         return self._logits(hidden[:, -1:] if last_only else hidden), state
 
@@ -134,9 +135,9 @@ class GPT(nn.Module):
         top_p the least number of tokens that together have that probability (Holtzman et al. 2020).
         """
         state, found = self.initial_state(prompt.shape[0]), [prompt]
-        check_ids(prompt, self.shape.vocab_size)
+        self.check_ids(prompt, self.shape.vocab_size)
         for _ in range(num_tokens):
-            logits, state = self.advance(found[-1], state, last_only=True)
+            logits = self._logits(self._hidden(found[-1], state)[:, -1:])
             found.append(choose(logits[:, -1], temperature, top_k, top_p, generator).unsqueeze(1))
         return torch.cat(found, dim=1)
 

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.models.kernels import recurrent_step
 from rnn_vs_attn.models.kernels.linear import linear
-from rnn_vs_attn.models.language.token_ids import check_ids
+from rnn_vs_attn.models.language.token_ids import OfTokens
 from rnn_vs_attn.models.shapes import LanguageShape
 
 State = tuple[Tensor, Tensor]  # h and c, (N, B, D) each
 
 
-class LSTMLanguageModel(nn.Module):
+class LSTMLanguageModel(OfTokens):
     """The whole model; its state is as large after a million tokens as after one."""
 
     def __init__(self, shape: LanguageShape) -> None:
@@ -40,13 +40,13 @@ class LSTMLanguageModel(nn.Module):
 
     def step(self, token: Tensor, state: State) -> tuple[Tensor, State]:
         """One token id each (B,), state -> logits (B, V), state."""
-        check_ids(token, self.shape.vocab_size)
+        self.check_ids(token, self.shape.vocab_size)
         hidden, state = recurrent_step.step(self.recurrence, self.tokens(token), state)
         return self._logits(hidden), state
 
     def advance(self, tokens: Tensor, state: State, last_only: bool = False) -> tuple[Tensor, State]:
         """Token ids (B, C), the state before them -> logits (B, C, V), or (B, 1, V) of the last; the state after."""
-        check_ids(tokens, self.shape.vocab_size)
+        self.check_ids(tokens, self.shape.vocab_size)
         hidden, state = self.recurrence(self.tokens(tokens), state)
         return self._logits(hidden[:, -1:] if last_only else hidden), state
 

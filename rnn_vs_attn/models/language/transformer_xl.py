@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.kernels.linear import Linear, linear
-from rnn_vs_attn.models.language.token_ids import check_ids
+from rnn_vs_attn.models.language.token_ids import OfTokens
 from rnn_vs_attn.models.layers.relative_attention import RelativeAttention, RelativeMemory, by_distance
 from rnn_vs_attn.models.shapes import TransformerXLShape
 
@@ -120,7 +120,7 @@ class AdaptiveLogSoftmax(nn.Module):
 Memory = list[Tensor]  # the inputs of every layer, (B, M, D) each
 
 
-class TransformerXL(nn.Module):
+class TransformerXL(OfTokens):
     """The whole model. Memory is passed from call to call; its length in training and in evaluation is the shape's."""
 
     def __init__(self, shape: TransformerXLShape) -> None:
@@ -152,7 +152,7 @@ class TransformerXL(nn.Module):
 
         UserError for ids out of range or a memory of another length or batch size than can be.
         """
-        check_ids(tokens, self.shape.vocab_size)
+        self.check_ids(tokens, self.shape.vocab_size)
         hidden, memory = self.hidden(tokens, memory)
         return self.output(hidden), memory
 
@@ -203,7 +203,7 @@ class TransformerXL(nn.Module):
         self, tokens: Tensor, state: list[RelativeMemory], last_only: bool = False
     ) -> tuple[Tensor, list[RelativeMemory]]:
         """Token ids (B, C) -> log-probabilities (B, C, V), or (B, 1, V) of the last; in segments of memory_len."""
-        check_ids(tokens, self.shape.vocab_size)
+        self.check_ids(tokens, self.shape.vocab_size)
         found = []
         for segment in tokens.split(max(self.memory_len, 1), dim=1):
             x = self.embedding(segment)

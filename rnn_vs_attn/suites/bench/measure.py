@@ -25,6 +25,8 @@ from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.case import ITEMSIZE
 from rnn_vs_attn.suites.measurement import Measurement
 
+PEAKS = ("forward", "backward", "train")  # passes that have one
+
 
 def module_of(case: BenchCase) -> tuple[torch.nn.Module, Shape]:
     """The module, with the shape that --match gave it."""
@@ -48,8 +50,10 @@ def measure(case: BenchCase, turn: Turn) -> Iterator[Sample]:
     if device.type == "cuda" or case.compile:  # work spaces and compiled code are not the call's own
         made.both()
         made.both()  # what a first call leaves behind may be compiled for again
-    missing = memory.cpu_peak_missing() if device.type == "cpu" else ""
-    if not missing:
+    missing = memory.peak_missing(device)
+    if missing:
+        yield from (Sample("peak_memory", None, {"pass": name}, warnings=[missing]) for name in PEAKS)
+    else:
         yield from _peaks(made, device)
     if turn.first:
         yield from configured_passes.exact(made, case.model) if isinstance(made, TokenWorkload) else _exact(case, made)
@@ -67,9 +71,8 @@ def _peaks(made: Workload, device: torch.device) -> Iterator[Sample]:
         [lambda: outputs.append(made.train_forward()), lambda: made.backward(outputs[0])], device
     )
     made.clear_gradients()
-    yield Sample("peak_memory", forward, {"pass": "forward"})
-    yield Sample("peak_memory", second, {"pass": "backward"})
-    yield Sample("peak_memory", max(first, second), {"pass": "train"})
+    for name, value in zip(PEAKS, (forward, second, max(first, second)), strict=True):
+        yield Sample("peak_memory", value, {"pass": name})
 
 
 def _exact(case: BenchCase, made: Workload) -> Iterator[Sample]:

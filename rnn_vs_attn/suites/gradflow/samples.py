@@ -73,8 +73,9 @@ def identity(beside: float, warnings: list[str]) -> Iterator[Sample]:
 
 
 def spectrum(module: torch.nn.Module) -> Iterator[Sample]:
-    """Of the recurrent matrices, the largest of all layers."""
-    recurrent = [p for layer in module.modules() if isinstance(layer, torch.nn.RNN) for p in _recurrent_of(layer)]
+    """Of the recurrent matrices, the largest of all layers; on the CPU, where the library is always the same one."""
+    layers = [layer for layer in module.modules() if isinstance(layer, torch.nn.RNN)]
+    recurrent = [p.detach().cpu() for layer in layers for p in _recurrent_of(layer)]
     yield Sample("spectral_radius", max(float(torch.linalg.eigvals(w).abs().max()) for w in recurrent))
     yield Sample("largest_singular_value", max(float(torch.linalg.svdvals(w).max()) for w in recurrent))
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure import memory
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import find
@@ -51,3 +52,13 @@ def test_cuda_blocks_have_device_and_host_time() -> None:
     block = clock_for(torch.device("cuda")).block(measure.workload(case, 0), "train", 5)
     assert 0 < block.backward < block.seconds
     assert block.host > 0
+
+
+def test_a_peak_that_cannot_be_read_is_absent_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "peak_missing", lambda device: "nobody counts it")
+    case = BenchCase("lstm", 4, batch_size=1, d_model=4, num_heads=1, device="cpu", threads=1)
+    found = list(measure.measure(case, Turn(1, first=False)))
+    assert {(s.metric, s.axes["pass"], s.value) for s in found} == {
+        ("peak_memory", name, None) for name in ("forward", "backward", "train")
+    }
+    assert all(sample.warnings == ["nobody counts it"] for sample in found)

@@ -105,6 +105,15 @@ def test_the_spectrum_is_that_of_the_recurrent_matrix() -> None:
     assert values["largest_singular_value"] == pytest.approx(0.7, abs=1e-12)
 
 
+@pytest.mark.cuda
+def test_the_spectrum_of_weights_on_a_gpu_is_computed_on_the_cpu() -> None:
+    """MAGMA, which torch asks for eigenvalues on a GPU, may be missing or fail, and cost the case."""
+    case = GradflowCase(model="rnn", seq_len=8, d_model=D, init="orthogonal:0.7", device="cuda", threads=1)
+    values = {s.metric: s.value for s in measure.measure(case, Turn(0))}
+    assert values["spectral_radius"] == pytest.approx(0.7, abs=1e-12)
+    assert values["largest_singular_value"] == pytest.approx(0.7, abs=1e-12)
+
+
 def test_a_block_shows_the_identitys_share_apart() -> None:
     case = GradflowCase(model="lstm", seq_len=8, d_model=D, block=True, device="cpu", threads=1)
     values = {s.metric: s.value for s in measure.measure(case, Turn(0))}

@@ -19,6 +19,7 @@ from rnn_vs_attn.measure.timing import calls, decoding
 from rnn_vs_attn.measure.workload import TokenWorkload, filled
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.language import interface
+from rnn_vs_attn.models.language.token_ids import trust_ids
 from rnn_vs_attn.models.language.transformer_xl import TransformerXL
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.shapes import LanguageShape
@@ -74,6 +75,7 @@ def _said_of(made: Any) -> list[str]:
 
 def _model(case: TransformerXLCase, context_len: int, memory_len: int, device: torch.device) -> nn.Module:
     made = interface.build(find(case.model), language_shape(case, context_len, memory_len))
+    trust_ids(made)
     return made.to(device=device, dtype=DTYPES[case.dtype]).eval()
 
 
@@ -161,9 +163,7 @@ def peaks(case: TransformerXLCase, turn: Turn) -> Iterator[Sample]:
         run = _with_memory(module, memory if memory_len else None)
         tokens = _tokens(case, segment_len, device)
         TokenWorkload.of_ids(module, tokens[:, : token_passes.WARM], run).train()
-        value = token_passes.peak(TokenWorkload.of_ids(module, tokens, run), "train")
-        if value is not None:
-            yield Sample("peak_memory", value, {"pass": "train", "memory_len": memory_len})
+        yield token_passes.peak(TokenWorkload.of_ids(module, tokens, run), "train", memory_len=memory_len)
 
 
 def _maker(case: TransformerXLCase, memory_len: int) -> Callable[[], nn.Module]:
