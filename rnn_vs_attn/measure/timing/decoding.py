@@ -9,9 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from statistics import median, quantiles
 from time import perf_counter_ns
 from typing import Any
 
@@ -27,7 +25,7 @@ from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.decoder import Decoder, step
 from rnn_vs_attn.measure.timing import calls
 from rnn_vs_attn.models.mixer import advance, has_state, initial_state, output_of, refused_state
-from rnn_vs_attn.records.timing import Care
+from rnn_vs_attn.records.timing import Care, Steps
 
 LEAST_STEPS = 16
 _NANO = 1e-9
@@ -108,23 +106,6 @@ def state_bytes(state: Any) -> int:
     return bytes_of(state)
 
 
-@dataclass(frozen=True)
-class Steps:
-    """Seconds of each timed step."""
-
-    seconds: list[float]
-
-    @property
-    def median(self) -> float:
-        """Seconds."""
-        return median(self.seconds)
-
-    @property
-    def percentile_95(self) -> float:
-        """Seconds that 95% of the steps take at most."""
-        return quantiles(self.seconds, n=20, method="inclusive")[-1]
-
-
 def prefills(decoder: Decoder, enough: float = ENOUGH) -> tuple[list[float], tuple[Tensor, Any]]:
     """Seconds of each timed prefill, and what the last one made: the first step's input and the state."""
     renew = None if decoder.care == Care() else decoder.renew
@@ -146,7 +127,7 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) ->
     begin = given, state
     held = Holdings(decoder.module) if decoder.care.changes else None
     a_set = min(MOST_STEPS, max(LEAST_STEPS, decoder.context.shape[1] // 8))
-    found: list[int] = []
+    found, lags = list[int](), list[int]()
     with kept(timed=True):
         while not _are_enough(found, enough):
             if held is not None:
@@ -157,13 +138,18 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) ->
             for _ in range(a_set):
                 if careful:
                     given = decoder.renewed(given)
+                    wait()
                 start = perf_counter_ns()
                 given, state = decoder.step(given, state)
+                launched = perf_counter_ns()
                 wait()
-                found.append(perf_counter_ns() - start)
+                done = perf_counter_ns()
+                found.append(done - start)
+                lags.append(done - launched)
                 if _are_enough(found, enough):
                     break
-    return Steps([value * _NANO for value in found])
+    on_cuda = decoder.context.device.type == "cuda"
+    return Steps([value * _NANO for value in found], [value * _NANO for value in lags if on_cuda])
 
 
 def _are_enough(found: list[int], enough: float) -> bool:

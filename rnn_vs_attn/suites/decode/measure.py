@@ -19,6 +19,7 @@ from rnn_vs_attn.models.shapes import LanguageShape
 from rnn_vs_attn.models.spec import CONFIGURED, LANGUAGE
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites import configured_passes
+from rnn_vs_attn.suites.blocks import steps_bound
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.measurement import Measurement
 from rnn_vs_attn.suites.token_passes import place
@@ -81,6 +82,7 @@ def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
         steps = decoding.steps(made, after, turn.enough)
         yield Sample("step_time", steps.median, details={"steps": len(steps.seconds)})
         yield Sample("step_time_p95", steps.percentile_95)
+        yield from steps_bound(steps)
 
 
 def _said_of_batch(case: DecodeCase, module: nn.Module) -> list[str]:
