@@ -53,10 +53,10 @@ class Block:
 
 @dataclass(frozen=True)
 class Steps:
-    """Seconds of each timed step of decoding. lags: CUDA only; of each from the host's last launch to its end."""
+    """Seconds of each timed step of decoding. launch_bound: CUDA only; of more steps, whether the device waited."""
 
     seconds: list[float]
-    lags: list[float] = field(default_factory=list)
+    launch_bound: list[bool] = field(default_factory=list)
 
     @property
     def median(self) -> float:

@@ -22,3 +22,10 @@ _FULL = 2e-3  # seconds, half of the least that a full queue of launches takes t
 def launch_bound(lag: float, seconds: float, loops: int) -> bool:
     """Whether a block of `loops` calls of `seconds` each by the device's clock was limited by the host's launches."""
     return lag < min(_SHARE * min(loops, _CALLS) * seconds + _NOTICED, _FULL)
+
+
+def waited_for(seconds: float, own: float) -> bool:
+    """Whether the host's launches are a part of the seconds of a call that was waited for. own: those of the device
+    alone, all launches queued before; the way to it and back is in the first ones only.
+    """
+    return seconds - own > _SHARE * seconds + _NOTICED

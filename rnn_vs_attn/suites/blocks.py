@@ -7,7 +7,7 @@ from dataclasses import asdict
 from statistics import fmean, median
 from typing import Any
 
-from rnn_vs_attn.records.timing import Block, Ready, Steps
+from rnn_vs_attn.records.timing import Block, Ready
 from rnn_vs_attn.records.types import LAUNCH_BOUND, AxisValue, Sample
 from rnn_vs_attn.stats.launches import launch_bound
 
@@ -35,11 +35,10 @@ def timed_samples(name: str, blocks: Sequence[Block], ready: Ready) -> list[Samp
     return samples
 
 
-def steps_bound(steps: Steps) -> Iterator[Sample]:
-    """On CUDA: the part of the steps in which the device waited for the host to launch their kernels."""
-    bound = [float(launch_bound(lag, seconds, 1)) for seconds, lag in zip(steps.seconds, steps.lags, strict=False)]
+def calls_bound(name: str, bound: Sequence[bool]) -> Iterator[Sample]:
+    """The part of the calls that were asked in which the device waited for the host's launches; nothing of none."""
     if bound:
-        yield Sample(LAUNCH_BOUND, fmean(bound), {"pass": "step"})
+        yield Sample(LAUNCH_BOUND, fmean(bound), {"pass": name})
 
 
 def _launch_bound(name: str, blocks: Sequence[Block], loops: int) -> Sample:

@@ -11,6 +11,7 @@ from rnn_vs_attn.report.tables import Column
 
 FORWARD: dict[str, AxisValue] = {"pass": "forward"}
 TRAIN: dict[str, AxisValue] = {"pass": "train"}
+PREFILL: dict[str, AxisValue] = {"pass": "prefill"}
 STEP: dict[str, AxisValue] = {"pass": "step"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rnn_vs_attn.stats.launches import launch_bound
+from rnn_vs_attn.stats.launches import launch_bound, waited_for
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,13 @@ def test_a_device_that_is_done_soon_after_the_host_was_launch_bound(
     lag: float, seconds: float, loops: int, bound: bool
 ) -> None:
     assert launch_bound(lag, seconds, loops) == bound
+
+
+@pytest.mark.parametrize(
+    ("seconds", "own", "waited"),
+    [(120e-6, 20e-6, True), (120e-6, 100e-6, False), (10.02e-3, 10e-3, False), (10e-3, 8e-3, True)],
+)
+def test_a_call_that_takes_longer_than_the_device_and_the_way_to_it_waited_for_launches(
+    seconds: float, own: float, waited: bool
+) -> None:
+    assert waited_for(seconds, own) == waited

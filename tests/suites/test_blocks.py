@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from rnn_vs_attn.limits import Plan
-from rnn_vs_attn.records.timing import Block, Ready, Steps
+from rnn_vs_attn.records.timing import Block, Ready
 from rnn_vs_attn.records.types import LAUNCH_BOUND, Sample
 from rnn_vs_attn.suites.bench.case import BenchCase
-from rnn_vs_attn.suites.blocks import steps_bound, timed_samples
+from rnn_vs_attn.suites.blocks import calls_bound, timed_samples
 from rnn_vs_attn.suites.case import warnings_for
 
 
@@ -30,7 +30,6 @@ def test_the_part_of_the_blocks_that_waited_for_the_host_is_stored() -> None:
     assert [sample.metric for sample in on_a_cpu] == ["forward_time"]
 
 
-def test_the_part_of_the_steps_that_waited_for_the_host_is_stored_on_cuda_alone() -> None:
-    steps = Steps([200e-6, 200e-6, 200e-6, 200e-6], lags=[20e-6, 30e-6, 150e-6, 90e-6])
-    assert list(steps_bound(steps)) == [Sample(LAUNCH_BOUND, 0.5, {"pass": "step"})]
-    assert list(steps_bound(Steps([200e-6]))) == []
+def test_the_part_of_the_calls_that_waited_for_the_host_is_stored() -> None:
+    assert list(calls_bound("step", [True, False, True, True])) == [Sample(LAUNCH_BOUND, 0.75, {"pass": "step"})]
+    assert list(calls_bound("step", [])) == []

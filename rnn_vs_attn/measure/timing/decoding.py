@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
@@ -28,6 +29,7 @@ from rnn_vs_attn.models.mixer import advance, has_state, initial_state, output_o
 from rnn_vs_attn.records.timing import Care, Steps
 
 LEAST_STEPS = 16
+_ASKED_STEPS = 5
 _NANO = 1e-9
 
 
@@ -127,7 +129,7 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) ->
     begin = given, state
     held = Holdings(decoder.module) if decoder.care.changes else None
     a_set = min(MOST_STEPS, max(LEAST_STEPS, decoder.context.shape[1] // 8))
-    found, lags = list[int](), list[int]()
+    found: list[int] = []
     with kept(timed=True):
         while not _are_enough(found, enough):
             if held is not None:
@@ -141,15 +143,43 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) ->
                     wait()
                 start = perf_counter_ns()
                 given, state = decoder.step(given, state)
-                launched = perf_counter_ns()
                 wait()
-                done = perf_counter_ns()
-                found.append(done - start)
-                lags.append(done - launched)
+                found.append(perf_counter_ns() - start)
                 if _are_enough(found, enough):
                     break
-    on_cuda = decoder.context.device.type == "cuda"
-    return Steps([value * _NANO for value in found], [value * _NANO for value in lags if on_cuda])
+    seconds = [value * _NANO for value in found]
+    with kept():
+        return Steps(seconds, _steps_bound(decoder, begin, held, median(seconds)))
+
+
+def _steps_bound(decoder: Decoder, begin: tuple[Tensor, Any], held: Holdings | None, seconds: float) -> list[bool]:
+    """On CUDA, of some more steps from the context's end, whether the device waits for launches; [] elsewhere."""
+    if decoder.context.device.type != "cuda":
+        return []
+    if held is not None:
+        held.put_back()
+    given, state = copy.deepcopy(begin)
+    given, state = decoder.step(decoder.renewed(given), state)
+
+    def step() -> None:
+        nonlocal given, state
+        given, state = decoder.step(given, state)
+
+    found = []
+    for _ in range(_ASKED_STEPS):
+        given = decoder.renewed(given)
+        found.append(calls.device_waits(step, decoder.context.device, seconds))
+    return found
+
+
+def prefill_bound(decoder: Decoder, seconds: float) -> list[bool]:
+    """On CUDA, whether the device waits for launches in one more prefill; [] elsewhere. seconds: of a timed one."""
+    if decoder.context.device.type != "cuda":
+        return []
+    if decoder.care != Care():
+        decoder.renew()
+    with kept():
+        return [calls.device_waits(decoder.prefill, decoder.context.device, seconds)]
 
 
 def _are_enough(found: list[int], enough: float) -> bool:

@@ -7,7 +7,7 @@ from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.case import as_configured
-from rnn_vs_attn.suites.columns import STEP
+from rnn_vs_attn.suites.columns import PREFILL, STEP
 from rnn_vs_attn.suites.decode import analysis, figures, remarks
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.metrics import BY_LAUNCHES, CROSSING, NUM_PARAMS, PREFILL_TIME, STATE_SIZE, STEP_TIME
@@ -16,7 +16,7 @@ from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Suite, View, 
 STEP_TIME_P95 = Metric("step_time_p95", "s", title="the 95th percentile over steps")
 
 COLUMNS = (
-    columns.time("prefill ms", "prefill_time"),
+    columns.time("prefill ms", "prefill_time", PREFILL),
     columns.time("step ms", "step_time", STEP),
     Column("step p95 ms", "step_time_p95", units.milliseconds, pass_axes=STEP),
     Column("tokens/s", "decoded_tokens_per_second", units.scaled),

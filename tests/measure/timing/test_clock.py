@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import lru_cache
 from time import perf_counter
-from typing import Any
 
 import pytest
 import torch
+from played_gpu import PlayedGPU
 from torch import Tensor, nn
 
 from rnn_vs_attn.measure.timing import clock
@@ -18,47 +17,7 @@ from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.records.timing import Block
 from rnn_vs_attn.stats.launches import launch_bound
 
-QUEUE = 1024  # launches that may wait
 FLUSH = 45_000.0  # ns that the device takes to overwrite its L2 cache
-ENDS = 8_000  # ns after which the host sees that the device is done
-
-
-class PlayedGPU:
-    """A host that launches and a device that runs one kernel after another, in nanoseconds."""
-
-    def __init__(self) -> None:
-        self.now = self.free = 0.0  # the host's time; when the device has done what it was given
-        self.starts: list[float] = []
-        self.events = 0
-
-    def launch(self, runs: float, takes: float) -> None:
-        self.now += takes
-        if len(self.starts) >= QUEUE:
-            self.now = max(self.now, self.starts[-QUEUE])
-        self.starts.append(max(self.free, self.now))
-        self.free = self.starts[-1] + runs
-
-    def synchronize(self, device: Any = None) -> None:
-        self.now = max(self.now, self.free) + ENDS
-
-    def event(self, enable_timing: bool) -> Mark:
-        self.events += 1
-        return Mark(self)
-
-
-class Mark:
-    """An event: the host makes it when it records it first, and the device passes it when it is free."""
-
-    def __init__(self, gpu: PlayedGPU) -> None:
-        self.gpu, self.at, self.made = gpu, 0.0, False
-
-    def record(self) -> None:
-        self.gpu.now += 1_000 if self.made else 30_000
-        self.made = True
-        self.at = max(self.gpu.free, self.gpu.now)
-
-    def elapsed_time(self, other: Mark) -> float:
-        return (other.at - self.at) / 1e6
 
 
 class Flush:
@@ -91,10 +50,7 @@ class Kernels(Workload):
 @pytest.fixture
 def gpu(monkeypatch: pytest.MonkeyPatch) -> PlayedGPU:
     made = PlayedGPU()
-    monkeypatch.setattr(torch.cuda, "Event", made.event)
-    monkeypatch.setattr(torch.cuda, "synchronize", made.synchronize)
-    monkeypatch.setattr(torch.cuda, "device", nullcontext)
-    monkeypatch.setattr(clock, "perf_counter_ns", lambda: int(made.now))
+    made.play(monkeypatch, clock)
     monkeypatch.setattr(clock, "_flush_buffer", lambda device: Flush(made))
     monkeypatch.setattr(clock, "_marks", lru_cache(clock._Marks))
     return made
@@ -187,7 +143,7 @@ class _Chain(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         for _ in range(200):
-            x = x + 1
+            x = (x.unsqueeze(0) + 1).squeeze(0)
         return x
 
 
@@ -221,7 +177,7 @@ def test_a_chain_of_small_kernels_is_launch_bound_and_as_a_graph_it_is_not() -> 
     device = CUDAClock(graphed.x.device)
     device.block(graphed, "forward", 20)
     replayed = device.block(graphed, "forward", 20)
-    assert replayed.seconds < 0.8 * chain.seconds
+    assert replayed.seconds < 0.9 * chain.seconds
     assert not bound(replayed, 20)
 
 

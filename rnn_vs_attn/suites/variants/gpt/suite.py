@@ -24,7 +24,7 @@ from rnn_vs_attn.suites.variants.gpt.case import GPTCase, check
 
 COLUMNS = (
     *columns.SIZE_COLUMNS,
-    columns.time("prefill ms", "prefill_time"),
+    columns.time("prefill ms", "prefill_time", columns.PREFILL),
     columns.time("step ms", "step_time", columns.STEP),
     Column("tokens/s", "decoded_tokens_per_second", units.scaled, spare=True),
 )
