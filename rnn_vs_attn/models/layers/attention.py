@@ -17,6 +17,7 @@ from torch.nn.attention.bias import causal_lower_right
 from rnn_vs_attn.models.costs import NO_POSITIONS
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import Linear
+from rnn_vs_attn.models.kernels.masks import aligned
 from rnn_vs_attn.models.layers.positions import positions_of_kind
 from rnn_vs_attn.models.layers.relative_attention import RelativeAttention, RelativeMemory, by_distance
 from rnn_vs_attn.models.mixer import SequenceMixer, head_dim
@@ -57,7 +58,7 @@ class Attention(SequenceMixer):
         """Queries (B, H, C, E) that are the last of the positions of keys and values, (B, H, L, E) -> (B, H, C, E)."""
         bias = self.positions.bias(q.shape[2], k.shape[2], q, causal)
         if bias is not None:
-            return self._sdpa(q.flip(2), k, v, bias.unsqueeze(0)).flip(2)
+            return self._sdpa(q.flip(2), k, v, aligned(bias.unsqueeze(0))).flip(2)
         if causal and q.shape[2] != k.shape[2]:  # is_causal would align the mask with the first key
             mask = causal_lower_right(q.shape[2], k.shape[2])
             return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=self._shares)
