@@ -6,7 +6,7 @@ import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
-from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.measure.workload import Workload, mode
 
 _COPIES = ("Memcpy", "Memset")
 
@@ -16,12 +16,8 @@ def count(made: Workload, name: str) -> int:
     device = made.x.device
 
     def call() -> None:
-        made.module.train(name == "train")
-        if name == "train":
-            made.train()
-        else:
-            with torch.no_grad():
-                made.forward()
+        with mode(made, name):
+            made.train() if name == "train" else made.forward()
         torch.cuda.synchronize(device)
 
     call()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rnn_vs_attn.errors import CaseFault, first_line
-from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.measure.workload import Workload, mode
 from rnn_vs_attn.records.timing import Care
 
 _NEEDS_OTHERS = (
@@ -59,7 +59,7 @@ def capture(workload: Workload) -> Workload:
     CaseFault (unsupported) where the module does what a graph cannot hold, such as a copy to the host, or where no
     gradient arrives at its input.
     """
-    made = GraphedWorkload(workload.module, workload.run, workload.x, workload.grad_output)
+    made = GraphedWorkload(workload.module, workload.run, workload.x, workload.grad_output, kernels=workload.kernels)
     try:
         _warm_up(workload)
         workload.begin("forward")  # the graphs read `x` itself: a warm-up's own input is freed
@@ -75,16 +75,15 @@ def capture(workload: Workload) -> Workload:
 
 def _capture_into(made: GraphedWorkload, workload: Workload) -> None:
     made.inference = torch.cuda.CUDAGraph()
-    workload.module.eval()
-    with torch.no_grad(), torch.cuda.graph(made.inference):
+    with mode(workload, "forward"), torch.cuda.graph(made.inference):
         workload.forward()
-    workload.module.train()
     made.training, made.gradients = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-    with torch.cuda.graph(made.training, pool=made.inference.pool()):
-        made.output = workload.train_forward()
     wanted = [workload.x, *(p for p in workload.module.parameters() if p.requires_grad)]
-    with torch.cuda.graph(made.gradients, pool=made.inference.pool()):
-        made.written = torch.autograd.grad(made.output, wanted, workload.grad_output, allow_unused=True)
+    with mode(workload, "train"):
+        with torch.cuda.graph(made.training, pool=made.inference.pool()):
+            made.output = workload.train_forward()
+        with torch.cuda.graph(made.gradients, pool=made.inference.pool()):
+            made.written = torch.autograd.grad(made.output, wanted, workload.grad_output, allow_unused=True)
 
 
 def _warm_up(workload: Workload) -> None:
