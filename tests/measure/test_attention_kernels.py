@@ -12,7 +12,7 @@ from torch import nn
 from torch.backends.cuda import cudnn_sdp_enabled, flash_sdp_enabled, math_sdp_enabled
 from torch.nn.attention import SDPBackend
 
-from rnn_vs_attn.measure.attention_kernels import Kernel, candidates, fastest, growing_lengths, only
+from rnn_vs_attn.measure.attention_kernels import UNDOUBTED, Kernel, candidates, fastest, growing_lengths, only
 from rnn_vs_attn.models.mixer import Block, Stack
 from rnn_vs_attn.models.pattern import pattern
 from rnn_vs_attn.models.registry import MODELS, find
@@ -54,7 +54,8 @@ def input_of(device: torch.device, length: int = 100) -> Any:
 def test_a_module_with_such_a_layer_anywhere_has_a_choice(name: str) -> None:
     spec = pattern(name, MODELS, []) or find(name)
     module, _ = layer(spec)
-    assert candidates(module, input_of(CPU)) == ()  # in 64 bits
+    for device in (CPU, CUDA):  # in 64 bits
+        assert candidates(module, input_of(device)) == ()
     half = module.bfloat16()
     for chosen_among in (half, Stack(Block(half, 24)).bfloat16(), nn.ModuleDict({"a user's own": half})):
         assert candidates(chosen_among, input_of(CPU, 256)) == (None, MATH)
@@ -66,7 +67,8 @@ def test_a_module_with_such_a_layer_anywhere_has_a_choice(name: str) -> None:
 @pytest.mark.parametrize("name", ["attention-naive", "attention-local", "attention-relative", "lstm"])
 def test_others_have_none(name: str) -> None:
     module, _ = layer(find(name))
-    assert candidates(module.bfloat16(), input_of(CPU)) == candidates(module, input_of(CUDA)) == ()
+    module = module.bfloat16()
+    assert candidates(module, input_of(CPU)) == candidates(module, input_of(CUDA)) == ()
 
 
 # The fastest
@@ -97,7 +99,7 @@ def test_a_kernel_that_cannot_run_it_is_not_chosen() -> None:
 
 
 def test_kernels_take_turns_so_that_a_slow_moment_is_no_ones_own() -> None:
-    order, slow = list[Kernel](), iter([1, 1, 9, 1, 9, 1])
+    order, slow = list[Kernel](), iter([0.01, 0.01, 0.09, 0.01, 0.09, 0.01])
 
     def seconds(kernel: Kernel) -> float:
         order.append(kernel)
@@ -105,3 +107,10 @@ def test_kernels_take_turns_so_that_a_slow_moment_is_no_ones_own() -> None:
 
     assert fastest([None, MATH], seconds, CPU, turns=3) == MATH
     assert order == [None, MATH] * 3
+
+
+def test_long_calls_are_made_once_by_each_kernel() -> None:
+    order: list[Kernel] = []
+    seconds = {None: 2 * UNDOUBTED, MATH: UNDOUBTED}
+    assert fastest([None, MATH], lambda kernel: order.append(kernel) or seconds[kernel], CPU, turns=4) == MATH
+    assert order == [None, MATH]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from time import perf_counter
 
 from rnn_vs_attn.isolation.seeds import same_draws
+from rnn_vs_attn.limits import LONG_CALL
 from rnn_vs_attn.measure.attention_kernels import Kernel, candidates, fastest, only
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.decoder import Decoder
@@ -43,13 +45,13 @@ def of_passes(workload: Workload, graphs: bool = False) -> dict[str, Kernel]:
 
 def _of_calls(workload: Workload, clock: Clock, name: str, kernel: Kernel) -> float:
     trial = dataclasses.replace(workload, kernels={name: kernel}, cares={name: _UNKNOWN})
-    return min(clock.block(trial, name, 1).seconds for _ in range(2))
+    return _least(lambda: clock.block(trial, name, 1).seconds, 2)
 
 
 def _of_graph(workload: Workload, clock: Clock, name: str, kernel: Kernel) -> float:
     """Of its replays; the graph goes with them, as several may not fit beside each other."""
     trial = capture(dataclasses.replace(workload, kernels=dict.fromkeys(PASSES, kernel)))
-    return min(clock.block(trial, name, 1).seconds for _ in range(_CALLS))
+    return _least(lambda: clock.block(trial, name, 1).seconds, _CALLS)
 
 
 def of_prefill(decoder: Decoder) -> Kernel:
@@ -59,13 +61,24 @@ def of_prefill(decoder: Decoder) -> Kernel:
 
 
 def _of_prefill(decoder: Decoder, kernel: Kernel) -> float:
-    wait, found = calls.waiter(decoder.context.device), list[float]()
+    wait = calls.waiter(decoder.context.device)
+
+    def seconds() -> float:
+        decoder.renew()
+        wait()
+        begin = perf_counter()
+        decoder.prefill()
+        wait()
+        return perf_counter() - begin
+
     with only(kernel):
-        for _ in range(2):
-            decoder.renew()
-            wait()
-            begin = perf_counter()
-            decoder.prefill()
-            wait()
-            found.append(perf_counter() - begin)
-    return min(found)
+        return _least(seconds, 2)
+
+
+def _least(seconds: Callable[[], float], num_calls: int) -> float:
+    """Of so many calls; of long ones the first is enough."""
+    least = seconds()
+    for _ in range(num_calls - 1):
+        if least < LONG_CALL:
+            least = min(least, seconds())
+    return least

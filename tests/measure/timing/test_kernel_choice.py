@@ -19,9 +19,9 @@ from rnn_vs_attn.measure.decoder import Decoder
 from rnn_vs_attn.measure.timing import decoding, kernel_choice
 from rnn_vs_attn.measure.timing.clock import PASSES, CPUClock
 from rnn_vs_attn.measure.workload import Workload, mode
+from rnn_vs_attn.models import mixer
 from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.layers.attention import Attention, GroupedQueryAttention
-from rnn_vs_attn.models.mixer import Block as Residual
 from rnn_vs_attn.models.mixer import Stack
 from rnn_vs_attn.records.timing import Block
 from rnn_vs_attn.suites import layer_passes
@@ -77,7 +77,7 @@ def entered(monkeypatch: pytest.MonkeyPatch) -> list[SDPBackend]:
 
 def workload(kernels: bool = True) -> Workload:
     """Three layers that attend, in training by the one kernel and in inference by the other."""
-    module = Stack(Attention(16, 2), Residual(GroupedQueryAttention(16, 4, 2), 16), Attention(16, 2))
+    module = Stack(Attention(16, 2), mixer.Block(GroupedQueryAttention(16, 4, 2), 16), Attention(16, 2))
     made = Workload.of(module, torch.randn(2, 12, 16))
     made.kernels = {"forward": FLASH, "train": MATH} if kernels else {}
     return made
@@ -284,7 +284,7 @@ def test_a_prefill_chooses_by_what_the_caller_waits_for(monkeypatch: pytest.Monk
 def test_the_chosen_kernel_computes_on_cuda_what_the_cpu_does(graphs: bool, dtype: str, tolerance: float) -> None:
     case = BenchCase("attention", 128, 2, 128, dtype=dtype, device="cuda", threads=1, num_layers=2, cuda_graphs=graphs)
     made = measure._made(case, 0)
-    assert set(made.kernels) == set(PASSES)
+    assert set(made.kernels) == (set(PASSES) if dtype == "bfloat16" else set())
     with mode(made, "train"):
         made.begin("train")
         y = made.train_forward()
