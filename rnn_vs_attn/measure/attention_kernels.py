@@ -20,7 +20,8 @@ Kernel: TypeAlias = SDPBackend | None  # None: torch's own choice
 _ON_CUDA = (None, SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION)
 _ON_CPU = (None, SDPBackend.MATH)
 _LONGEST_UNFUSED = 256  # above it the unfused form is slower in every dtype
-_MARGINS = {"cuda": 0.97}  # an earlier candidate is given up only for one that takes less than this part of its time
+# An earlier candidate is given up only for one that takes less than this part of its time.
+_MARGINS = {"cuda": 0.97}
 _MARGIN_OF_HOST = 0.9
 UNDOUBTED = 0.1  # seconds of a call, of which noise is a small part
 
