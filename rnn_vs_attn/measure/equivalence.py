@@ -68,7 +68,7 @@ def _outcome(made: Workload, seed: int) -> tuple[dict[str, Tensor], str]:
     them, or hand out memory of its own.
     """
     made.module.train()
-    with same_draws(seed):  # a module that draws numbers draws the same
+    with made.kernel("train"), same_draws(seed):  # a module that draws numbers draws the same
         y = made.run(made.x.clone())
         output = y.detach().clone()
         fails = _failure(y, made.grad_output.clone())

@@ -157,7 +157,7 @@ def saved_bytes(workload: Workload) -> int:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with workload.kernel("train"), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         y = workload.train_forward()
     del y
     return sum(kept.values())

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.isolation.keeping import note_grad_mode
+from rnn_vs_attn.measure.attention_kernels import Kernel, only
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
@@ -28,7 +29,7 @@ class Workload:
     forward() keeps no gradient; train_forward() keeps the graph and backward(y) sends `grad_output` through it, into
     the gradients of the input and of all parameters. A fixed random gradient and not a sum: the sum of a normalised
     output has almost none. All calls are given `x` itself, but for what `renew` puts in its place. cares: by pass, of
-    modules that need any.
+    modules that need any. kernels: of attention, by pass, as `mode` enters them.
     """
 
     module: nn.Module
@@ -36,6 +37,7 @@ class Workload:
     x: Tensor
     grad_output: Tensor
     cares: dict[str, Care] = field(default_factory=dict)
+    kernels: dict[str, Kernel] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.given = self.leaf = self.x  # what the next call is given, and the leaf that its gradient goes to
@@ -76,12 +78,15 @@ class Workload:
 
     def both(self) -> None:
         """Both passes once, each in its mode and on an input of its own; for what is made at the first call."""
-        self.module.eval()
-        with torch.no_grad():
+        with mode(self, "forward"):
             self.renew()
             self.forward()
-        self.module.train()
-        self.train()
+        with mode(self, "train"):
+            self.train()
+
+    def kernel(self, name: str) -> AbstractContextManager[object]:
+        """Within, attention runs by the kernel that was chosen for the pass `name`."""
+        return only(self.kernels.get(name))
 
     def take_care(self, name: str, care: Care) -> None:
         """Renew before each call of the pass `name` what `care` says; to be called in that pass's mode."""
@@ -134,9 +139,12 @@ class TokenWorkload(Workload):
 
 @contextmanager
 def mode(workload: Workload, name: str) -> Iterator[None]:
-    """Inference: eval and no gradient. Not inference_mode: a module may cache tables that training reads later."""
+    """Inference: eval and no gradient. Not inference_mode: a module may cache tables that training reads later.
+
+    Either with its kernel: entered here it is outside of every call, and takes none of its time.
+    """
     workload.module.train(name == "train")
-    with torch.set_grad_enabled(name == "train"):
+    with workload.kernel(name), torch.set_grad_enabled(name == "train"):
         yield
         note_grad_mode(name == "train")
 

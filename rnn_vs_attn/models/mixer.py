@@ -54,12 +54,6 @@ class Stack(nn.Sequential):
             x = output_of(layer(x))
         return x
 
-    def choose_kernel(self, x: Tensor) -> None:
-        """Let each layer that has several kernels choose among them for x (B, L, D)."""
-        for layer in self:
-            if hasattr(layer, "choose_kernel"):
-                layer.choose_kernel(x)
-
     def initial_state(self, batch_size: int) -> list[Any]:
         return [initial_state(layer, batch_size) for layer in self]
 

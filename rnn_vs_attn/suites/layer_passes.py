@@ -10,9 +10,11 @@ import torch
 from rnn_vs_attn.isolation.seeds import seed_all
 from rnn_vs_attn.measure.device import DTYPES, set_precision
 from rnn_vs_attn.measure.operations import flops
-from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.measure.timing import kernel_choice
+from rnn_vs_attn.measure.workload import Workload, mode
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.layers.positions import Positions
 from rnn_vs_attn.models.spec import ModelSpec
 from rnn_vs_attn.suites.case import Case
 
@@ -25,10 +27,12 @@ def made(
     seed: int,
     tf32: bool = False,
     compiled: bool = False,
+    graphs: bool = False,
 ) -> Workload:
     """The module that `make` builds and its input (B, L, D), with the weights and values of `seed`, ready to be timed.
 
-    make: also gives the shape it was built for, whose width need not be the case's.
+    make: also gives the shape it was built for, whose width need not be the case's. graphs: its passes are yet to be
+    captured.
     """
     set_precision(tf32)
     seed_all(seed)
@@ -36,9 +40,12 @@ def made(
     module = build.cast(module.to(torch.device(case.device)), DTYPES[case.dtype])
     size = (shape.batch_size, shape.seq_len, shape.d_model)
     x = torch.randn(size, device=case.device, dtype=DTYPES[case.dtype])
-    if hasattr(module, "choose_kernel"):
-        module.choose_kernel(x)
-    return Workload.of(module, x, compiled)
+    for part in module.modules():
+        if isinstance(part, Positions):  # tables are made by no call that is measured
+            part.prepare(x.shape[1], x)
+    found = Workload.of(module, x, compiled)
+    found.kernels = kernel_choice.of_passes(found, graphs)
+    return found
 
 
 def count_operations(made: Workload, positions: int | None) -> tuple[flops.OpCount, flops.OpCount]:
@@ -52,11 +59,10 @@ def count_operations(made: Workload, positions: int | None) -> tuple[flops.OpCou
         y.backward(gradient)
         return y
 
-    made.module.train()
-    trained = flops.count(partial(train, of_train), made.module)
+    with mode(made, "train"):
+        trained = flops.count(partial(train, of_train), made.module)
     made.clear_gradients()
-    made.module.eval()
-    with torch.no_grad():
+    with mode(made, "forward"):
         return flops.count(partial(build.call, made.module, of_forward), made.module), trained
 
 

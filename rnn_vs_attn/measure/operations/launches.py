@@ -10,7 +10,7 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from rnn_vs_attn.errors import first_line
-from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.measure.workload import Workload, mode
 
 _COPIES = ("Memcpy", "Memset")
 
@@ -31,12 +31,8 @@ def count(made: Workload, name: str) -> Launches:
     device = made.x.device
 
     def call() -> None:
-        made.module.train(name == "train")
-        if name == "train":
-            made.train()
-        else:
-            with torch.no_grad():
-                made.forward()
+        with mode(made, name):
+            made.train() if name == "train" else made.forward()
         torch.cuda.synchronize(device)
 
     with torch.cuda.device(device):

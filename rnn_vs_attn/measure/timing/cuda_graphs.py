@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rnn_vs_attn.errors import CaseFault, first_line
 from rnn_vs_attn.isolation.keeping import NOTES
-from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.measure.workload import Workload, mode
 from rnn_vs_attn.records.timing import Care
 
 _NEEDS_OTHERS = (
@@ -65,7 +65,8 @@ def capture(workload: Workload) -> Workload:
     CaseFault (unsupported) where the module does what a graph cannot hold, such as a copy to the host, or where no
     gradient arrives at its input.
     """
-    made, device = GraphedWorkload(workload.module, workload.run, workload.x, workload.grad_output), workload.x.device
+    made = GraphedWorkload(workload.module, workload.run, workload.x, workload.grad_output, kernels=workload.kernels)
+    device = workload.x.device
     try:
         with torch.cuda.device(device):
             stream = torch.cuda.Stream(device)
@@ -85,17 +86,16 @@ def capture(workload: Workload) -> Workload:
 
 def _capture_into(made: GraphedWorkload, workload: Workload, stream: torch.cuda.Stream) -> None:
     made.inference = torch.cuda.CUDAGraph()
-    workload.module.eval()
-    with torch.no_grad(), torch.cuda.graph(made.inference, stream=stream):
+    with mode(workload, "forward"), torch.cuda.graph(made.inference, stream=stream):
         workload.forward()
-    workload.module.train()
     made.training, made.gradients = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
     pool = made.inference.pool()
-    with torch.cuda.graph(made.training, pool=pool, stream=stream):
-        made.output = workload.train_forward()
     wanted = [workload.x, *(p for p in workload.module.parameters() if p.requires_grad)]
-    with torch.cuda.graph(made.gradients, pool=pool, stream=stream):
-        made.written = torch.autograd.grad(made.output, wanted, workload.grad_output, allow_unused=True)
+    with mode(workload, "train"):
+        with torch.cuda.graph(made.training, pool=pool, stream=stream):
+            made.output = workload.train_forward()
+        with torch.cuda.graph(made.gradients, pool=pool, stream=stream):
+            made.written = torch.autograd.grad(made.output, wanted, workload.grad_output, allow_unused=True)
 
 
 def _warm_up(workload: Workload, stream: torch.cuda.Stream) -> None:

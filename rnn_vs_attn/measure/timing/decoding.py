@@ -21,6 +21,7 @@ from rnn_vs_attn.errors import CaseFault, first_line
 from rnn_vs_attn.isolation.keeping import kept
 from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.limits import ENOUGH, MOST_STEPS, UNTIMED_STEPS
+from rnn_vs_attn.measure.attention_kernels import growing_lengths
 from rnn_vs_attn.measure.conduct.differences import differ, distance
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.decoder import Decoder, step
@@ -50,7 +51,8 @@ def check(module: nn.Module, x: Tensor, take_in: TakeIn | None = None) -> None:
             state = initial_state(module, x.shape[0])
         except ValueError as error:
             raise CaseFault("unsupported", f"it cannot decode: {first_line(error)}") from error
-        found = _by_steps(module, x, state, take_in or partial(advance, module))
+        with growing_lengths():
+            found = _by_steps(module, x, state, take_in or partial(advance, module))
         holdings.put_back()
         expected = output_of(module(x.clone()))
         holdings.put_back()
@@ -114,6 +116,7 @@ def prefills(decoder: Decoder, enough: float = ENOUGH) -> tuple[list[float], tup
     return calls.repeated(decoder.prefill, decoder.context.device, enough, renew)
 
 
+@growing_lengths()
 def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) -> Steps:
     """Steps after a prefill: LEAST_STEPS and until enough; after an eighth of the context, LEAST_STEPS at least and
     MOST_STEPS at most, again from the context's end.

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
-from time import perf_counter
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.attention.bias import causal_lower_right
 
 from rnn_vs_attn.models.costs import NO_POSITIONS
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import Linear
+from rnn_vs_attn.models.kernels.masks import aligned
 from rnn_vs_attn.models.layers.positions import positions_of_kind
 from rnn_vs_attn.models.layers.relative_attention import RelativeAttention, RelativeMemory, by_distance
 from rnn_vs_attn.models.mixer import SequenceMixer, head_dim
@@ -25,8 +21,11 @@ from rnn_vs_attn.models.mixer import SequenceMixer, head_dim
 class Attention(SequenceMixer):
     """Multi-head attention over torch's scaled_dot_product_attention. Source: Vaswani et al. 2017, section 3.2.2.
 
-    positions: what it knows of where tokens stand: none, rotary or alibi.
+    positions: what it knows of where tokens stand: none, rotary or alibi. several_kernels: whether any of the device's
+    fused ones may be the fastest; what runs the layer chooses it, around its calls.
     """
+
+    several_kernels = True
 
     def __init__(self, d_model: int, num_heads: int, causal: bool = True, positions: str = NO_POSITIONS) -> None:
         super().__init__()
@@ -35,7 +34,6 @@ class Attention(SequenceMixer):
         self.positions = positions_of_kind(positions, num_heads, head_dim(d_model, num_heads))
         self.in_proj = Linear(d_model, 3 * d_model)
         self.out_proj = Linear(d_model, d_model)
-        self.backends: dict[bool, SDPBackend] = {}  # by torch.is_grad_enabled(); empty: torch's own choice
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self._project(x)
@@ -57,7 +55,7 @@ class Attention(SequenceMixer):
         """Queries (B, H, C, E) that are the last of the positions of keys and values, (B, H, L, E) -> (B, H, C, E)."""
         bias = self.positions.bias(q.shape[2], k.shape[2], q, causal)
         if bias is not None:
-            return self._sdpa(q.flip(2), k, v, bias.unsqueeze(0)).flip(2)
+            return self._sdpa(q.flip(2), k, v, aligned(bias.unsqueeze(0))).flip(2)
         if causal and q.shape[2] != k.shape[2]:  # is_causal would align the mask with the first key
             mask = causal_lower_right(q.shape[2], k.shape[2])
             return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=self._shares)
@@ -69,33 +67,12 @@ class Attention(SequenceMixer):
             shared = (self.num_kv_heads, -1)
             q, mask = (t if t is None else t.squeeze(2).unflatten(1, shared) for t in (q, mask))
             return F.scaled_dot_product_attention(q, k, v, mask).flatten(1, 2).unsqueeze(2)
-        with self._chosen_kernel():
-            return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=self._shares)
+        return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, enable_gqa=self._shares)
 
     @property
     def _shares(self) -> bool:
         """Whether several heads of queries have their keys and values in common."""
         return self.num_kv_heads != self.num_heads
-
-    def _chosen_kernel(self) -> AbstractContextManager[None]:
-        backend = self.backends.get(torch.is_grad_enabled())
-        return nullcontext() if backend is None else sdpa_kernel(backend)
-
-    def choose_kernel(self, x: Tensor) -> None:
-        """Time the kernels that may be the fastest for x (B, L, D); keep that one for inference and for training.
-
-        torch's own order of preference is fixed, and is not the fastest everywhere: on a GPU the fused kernels differ,
-        on a CPU the fused one's backward pass in 16 bits is the slower one at short lengths, by up to seven times. In
-        32 and 64 bits it is nowhere slower by more than noise, so there is no choice that noise could make.
-        """
-        self.positions.prepare(x.shape[1], x)
-        short_of_16_bits = x.dtype.itemsize == 2 and x.shape[1] <= _LONGEST_UNFUSED
-        candidates = _FUSED_ON_CUDA if x.is_cuda else _ON_CPU if short_of_16_bits else ()
-        if candidates:
-            q, k, v = (t.detach().requires_grad_() for t in self._project(x))
-            self.backends = {}  # so that `attend` leaves the choice
-            attend = partial(self._attend, q, k, v, self.causal)
-            self.backends = {train: _fastest(candidates, attend, (q, k, v), train) for train in (True, False)}
 
     def initial_state(self, batch_size: int) -> KeyValueCache:
         """An empty cache. ValueError where the layer is not causal."""
@@ -147,12 +124,11 @@ class Mixing(nn.Module):
         q, k = (layer.positions.rotated(t).transpose(1, 2) for t in (heads, shared))
         return layer._attend(q, k, shared.transpose(1, 2), layer.causal).transpose(1, 2).flatten(2)
 
-    def choose_kernel(self, x: Tensor) -> None:
-        self.layer.choose_kernel(x)
-
 
 class NaiveAttention(Attention):
     """The lesson's attention: scores and weights of (B, H, L, L) in memory, and the weights returned on request."""
+
+    several_kernels = False
 
     def forward(self, x: Tensor, return_weights: bool = False) -> Tensor | tuple[Tensor, Tensor]:
         """(B, L, D) -> (B, L, D), and with return_weights the weights (B, H, L, L) beside it."""
@@ -175,10 +151,6 @@ class NaiveAttention(Attention):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
         return self._weights(q, k, causal) @ v
-
-    def choose_kernel(self, x: Tensor) -> None:
-        """Nothing to choose: no fused kernel runs."""
-        self.positions.prepare(x.shape[1], x)
 
 
 class RelativeSelfAttention(SequenceMixer):
@@ -208,49 +180,3 @@ class RelativeSelfAttention(SequenceMixer):
     def advance(self, x: Tensor, state: RelativeMemory) -> tuple[Tensor, RelativeMemory]:
         """(B, C, D), memory -> (B, C, D), the same memory with C more positions."""
         return self.attention.advance(x, state), state
-
-
-_FUSED_ON_CUDA = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION)
-_ON_CPU = (SDPBackend.FLASH_ATTENTION, SDPBackend.MATH)
-_LONGEST_UNFUSED = 256  # above it the unfused form is slower in every dtype
-_MARGIN = 0.9  # an earlier candidate is given up only for one that takes less than this part of its time
-_CALLS = 5  # of each candidate, in turns
-
-
-def _fastest(
-    candidates: tuple[SDPBackend, ...], attend: Callable[[], Tensor], inputs: tuple[Tensor, ...], train: bool
-) -> SDPBackend:
-    """The candidate with the least time for this shape, or the unfused one where none takes it."""
-    device = inputs[0].device
-
-    def call() -> None:
-        with torch.set_grad_enabled(train):
-            y = attend()
-            if train:
-                torch.autograd.grad(y, inputs, torch.ones_like(y))
-
-    least: dict[SDPBackend, float] = {}
-    for backend in candidates:
-        try:
-            with sdpa_kernel(backend):
-                _seconds(call, device)
-                least[backend] = _seconds(call, device)
-        except RuntimeError as error:
-            if isinstance(error, torch.OutOfMemoryError):
-                raise
-    for backend in list(least) * _CALLS:
-        with sdpa_kernel(backend):
-            least[backend] = min(least[backend], _seconds(call, device))
-    best = next(iter(least), SDPBackend.MATH)
-    for backend, seconds in least.items():
-        if seconds < _MARGIN * least[best]:
-            best = backend
-    return best
-
-
-def _seconds(call: Callable[[], None], device: torch.device) -> float:
-    start = perf_counter()
-    call()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return perf_counter() - start

@@ -23,6 +23,8 @@ class LocalAttention(Attention):
     with the C + W - 1 keys that any of its positions sees, many blocks in one call of the device's fused kernel.
     """
 
+    several_kernels = False  # its blocks have a mask, which one fused kernel takes
+
     def __init__(self, d_model: int, num_heads: int, window: int, positions: str = NO_POSITIONS) -> None:
         super().__init__(d_model, num_heads, positions=positions)
         self.window = window
@@ -57,10 +59,6 @@ class LocalAttention(Attention):
             return band, band
         of_heads = (band + bias.flip(1)).unsqueeze(0)
         return of_heads, of_heads.expand(len(q), -1, -1, -1).flatten(0, 1).unsqueeze(1)
-
-    def choose_kernel(self, x: Tensor) -> None:
-        """Nothing to choose: the blocks have a mask, which one fused kernel takes."""
-        self.positions.prepare(x.shape[1], x)
 
     def initial_state(self, batch_size: int) -> KeyValueCache:
         """An empty cache that keeps what the next position sees."""

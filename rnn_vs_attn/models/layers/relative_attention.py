@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnn_vs_attn.models.kernels import masks
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import Linear, linear
 
@@ -137,11 +138,13 @@ def shifted(scores: Tensor) -> Tensor:
 
 
 def _without_future(scores: Tensor) -> Tensor:
-    """(..., L, K) with -inf where a key comes after its query; in place where no gradient is kept."""
+    """(..., L, K) with -inf where a key comes after its query; in place where no gradient is kept, and the device's
+    kernels may read what begins in the middle of its memory.
+    """
     length = scores.shape[-2]
     square = torch.ones(length, length, dtype=torch.bool, device=scores.device).triu(1)
     earlier = scores.shape[-1] - length
-    if scores.requires_grad:
+    if scores.requires_grad or masks.reads_16_bytes(scores):
         return scores.masked_fill(F.pad(square, (earlier, 0)), -math.inf)
     scores[..., earlier:].masked_fill_(square, -math.inf)
     return scores

@@ -13,7 +13,7 @@ from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.measure.timing.cuda_graphs import capture
 from rnn_vs_attn.measure.timing.decoding import state_bytes
-from rnn_vs_attn.measure.workload import TokenWorkload, Workload
+from rnn_vs_attn.measure.workload import TokenWorkload, Workload, mode
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import decodes
@@ -37,16 +37,23 @@ def module_of(case: BenchCase) -> tuple[torch.nn.Module, Shape]:
 
 def workload(case: BenchCase, seed: int) -> Workload:
     """The case with the weights and the input of `seed`, ready to be timed."""
+    made = _made(case, seed)
+    return capture(made) if case.cuda_graphs else made
+
+
+def _made(case: BenchCase, seed: int) -> Workload:
+    """The same before its passes are captured, with the kernels of those that are."""
     if find(case.model).family == CONFIGURED:
         return configured_passes.made(case, seed)
-    made = layer_passes.made(lambda: module_of(case), case, seed, tf32=case.tf32, compiled=case.compile)
-    return capture(made) if case.cuda_graphs else made
+    return layer_passes.made(
+        lambda: module_of(case), case, seed, tf32=case.tf32, compiled=case.compile, graphs=case.cuda_graphs
+    )
 
 
 def measure(case: BenchCase, turn: Turn) -> Iterator[Sample]:
     """Everything but times: peak memory in every turn; what has no noise in the first."""
     device = torch.device(case.device)
-    made = workload(dataclasses.replace(case, cuda_graphs=False), turn.seed)
+    made = _made(case, turn.seed)
     if device.type == "cuda" or case.compile:  # work spaces and compiled code are not the call's own
         made.both()
         made.both()  # what a first call leaves behind may be compiled for again
@@ -60,16 +67,15 @@ def measure(case: BenchCase, turn: Turn) -> Iterator[Sample]:
 
 
 def _peaks(made: Workload, device: torch.device) -> Iterator[Sample]:
-    made.module.eval()
-    with torch.no_grad():
+    with mode(made, "forward"):
         made.renew()
         (forward,) = memory.peaks([made.forward], device)
-    made.module.train()
-    made.renew()
     outputs = []
-    first, second = memory.peaks(
-        [lambda: outputs.append(made.train_forward()), lambda: made.backward(outputs[0])], device
-    )
+    with mode(made, "train"):
+        made.renew()
+        first, second = memory.peaks(
+            [lambda: outputs.append(made.train_forward()), lambda: made.backward(outputs[0])], device
+        )
     made.clear_gradients()
     for name, value in zip(PEAKS, (forward, second, max(first, second)), strict=True):
         yield Sample("peak_memory", value, {"pass": name})

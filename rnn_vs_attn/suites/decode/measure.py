@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from rnn_vs_attn.limits import DECODED, Turn
+from rnn_vs_attn.measure.attention_kernels import only
 from rnn_vs_attn.measure.conduct import batch_independence, decoders
 from rnn_vs_attn.measure.decoder import Decoder
-from rnn_vs_attn.measure.timing import decoding
+from rnn_vs_attn.measure.timing import decoding, kernel_choice
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.language import interface
 from rnn_vs_attn.models.registry import find
@@ -74,7 +75,8 @@ def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
         said = decoders.renew_between_calls(made)
         if turn.first:
             said += [*_said_of_batch(case, made.module), *decoders.not_finite(made)]
-        prefills, after = decoding.prefills(made, turn.enough)
+        with only(kernel_choice.of_prefill(made)):
+            prefills, after = decoding.prefills(made, turn.enough)
         yield Sample("prefill_time", median(prefills), blocks=prefills, warnings=said)
         yield from calls_bound("prefill", decoding.prefill_bound(made, median(prefills)))
         if turn.first:

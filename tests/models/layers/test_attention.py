@@ -68,20 +68,6 @@ def test_attention_that_sees_the_future_does_not_decode() -> None:
         Attention(24, 4, causal=False).initial_state(1)
 
 
-@pytest.mark.parametrize("num_layers", [1, 2])
-def test_every_layer_chooses_its_kernel_and_computes_the_same(num_layers: int) -> None:
-    shape = dataclasses.replace(SHAPE, num_layers=num_layers)
-    module, x = layer(find("attention"), shape)
-    layers = [layer for layer in module.modules() if isinstance(layer, Attention)]
-    module.choose_kernel(x)
-    assert [layer.backends for layer in layers] == [{}] * num_layers  # torch's own, the faster one in 64 bits
-    module, x = module.bfloat16(), x.bfloat16()
-    before = call(module, x)
-    module.choose_kernel(x)
-    assert [set(layer.backends) for layer in layers] == [{True, False}] * num_layers
-    assert (call(module, x) - before).abs().max() < 0.02
-
-
 # Heads that share keys and values
 
 

@@ -9,10 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.layers import positions
 from rnn_vs_attn.models.layers.attention import Attention
 from rnn_vs_attn.models.layers.positions import Alibi, Rotary, positions_of_kind, rotations, slopes
 from rnn_vs_attn.models.mixer import Stack
+from rnn_vs_attn.suites import layer_passes
+from rnn_vs_attn.suites.case import Case
 
 F64 = torch.float64
 
@@ -134,9 +137,9 @@ def test_tables_are_made_once_are_no_weights_and_go_with_their_layers(kind: str)
 
 
 @pytest.mark.parametrize("kind", ["rotary", "alibi"])
-def test_a_choice_of_kernels_makes_the_tables_before_the_first_call(kind: str) -> None:
-    module, x = layers(kind), torch.randn(2, 20, 8)
-    module.choose_kernel(x)
+def test_tables_are_made_before_the_first_call_of_a_layer_that_is_measured(kind: str) -> None:
+    module = layers(kind)
+    x = layer_passes.made(lambda: (module, Shape(2, 20, 8)), Case("attention", 20, device="cpu"), 0).x
     tables = [t.data_ptr() for t in held(module)]
     module(x)
     assert tables == [t.data_ptr() for t in held(module)] != []

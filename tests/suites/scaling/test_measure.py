@@ -9,7 +9,7 @@ from planted_scaling import exact_records
 from torch.nn.attention import SDPBackend
 
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.models.layers import attention
+from rnn_vs_attn.measure.timing import kernel_choice
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.suites.bench import measure as bench
 from rnn_vs_attn.suites.bench.case import BenchCase
@@ -55,7 +55,7 @@ def test_restricted_attention_has_the_flops_of_its_window_in_every_suite(part: s
 
 def test_flops_are_those_of_one_kernel_whichever_is_the_fastest(monkeypatch: pytest.MonkeyPatch) -> None:
     """The unfused one multiplies the future too, and may be the fastest in 16 bits."""
-    monkeypatch.setattr(attention, "_fastest", lambda *_: SDPBackend.MATH)
+    monkeypatch.setattr(kernel_choice, "fastest", lambda *_: SDPBackend.MATH)
     case = ScalingCase("attention", 64, 1, 32, device="cpu", dtype="bfloat16")
     forward, train = (s for s in scaling.measure(case, Turn(0)) if s.metric == "flops")
     closed = find("attention").costs.flops(case.shape)

@@ -1,0 +1,25 @@
+"""Masks as a device's fused attention reads them: on CUDA 16 bytes at a time, and so from addresses that 16 divides.
+
+torch copies a mask whose strides are no multiples of 8 numbers. One whose strides are, and which begins in the middle
+of its memory as a view may, it hands on as it is: an address that the kernel may not read.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+_ROW = 8  # numbers; torch's memory-efficient kernel takes rows that begin at multiples of these without a copy
+
+
+def reads_16_bytes(t: Tensor) -> bool:
+    """Whether the fused attention of the device that t is on reads its mask 16 bytes at a time."""
+    return t.is_cuda
+
+
+def aligned(mask: Tensor) -> Tensor:
+    """A mask (..., C, K) that the device's kernels may read: itself, or where it has to be one a copy by rows."""
+    if not reads_16_bytes(mask):
+        return mask
+    keys = mask.shape[-1]
+    room = mask.new_empty(*mask.shape[:-1], -(-keys // _ROW) * _ROW)
+    return room[..., :keys].copy_(mask)
