@@ -14,6 +14,7 @@ from rnn_vs_attn.isolation.keeping import note_grad_mode
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
+from rnn_vs_attn.models.kernels import cudnn_weights
 from rnn_vs_attn.records.timing import Care
 
 _KEPT = 4  # copies that the last calls were given, whose place in memory no other one is to take meanwhile
@@ -173,4 +174,6 @@ def _empty(make: Callable[[], nn.Module], device: torch.device, dtype: torch.dty
     """The module with room for its weights and nothing written there."""
     with torch.device("meta"):
         module = make()
-    return module.to(dtype).to_empty(device=device)
+    module = module.to(dtype).to_empty(device=device)
+    cudnn_weights.flatten(module)
+    return module
