@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.backends.cudnn import rnn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 KERNEL = "_cudnn_rnn"
@@ -98,15 +99,13 @@ def runs_in_cudnn(device: torch.device, dtype: torch.dtype) -> bool:
 
 def _flatten(recurrence: nn.RNNBase) -> None:
     """What `flatten_parameters` does, without the list; the parameters stay the objects that they are."""
-    from torch.backends.cudnn.rnn import get_cudnn_mode
-
     each = (4 if recurrence.bias else 2) + (recurrence.proj_size > 0)  # weights of a layer in one direction
     with torch.cuda.device_of(recurrence._flat_weights[0]), torch.no_grad():
         torch._cudnn_rnn_flatten_weight(
             recurrence._flat_weights,
             each,
             recurrence.input_size,
-            get_cudnn_mode(recurrence.mode),
+            rnn.get_cudnn_mode(recurrence.mode),
             recurrence.hidden_size,
             recurrence.proj_size,
             recurrence.num_layers,

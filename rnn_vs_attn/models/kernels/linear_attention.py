@@ -181,8 +181,8 @@ def _faded(q: Tensor, k: Tensor, decays: _Decays | None) -> tuple[Tensor, Tensor
 
 
 def _plus_product(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """x + a b, of chunks, in the memory of x."""
-    x.flatten(0, 2).baddbmm_(a.flatten(0, 2), b.flatten(0, 2))
+    """x + a b, of chunks, in the memory of x, whose rows are contiguous."""
+    x.view(-1, *x.shape[-2:]).baddbmm_(a.flatten(0, 2), b.flatten(0, 2))
     return x
 
 

@@ -1,0 +1,72 @@
+"""How many operations a layer begins as the sequence grows: on a GPU each is a kernel that the host must launch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from rnn_vs_attn.models import build
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.registry import MODELS
+from rnn_vs_attn.models.spec import ModelSpec
+
+CHUNK_BY_CHUNK = {"gated-deltanet": 32, "rwkv7": 32}  # positions, as their entries in the catalogue say
+PARALLEL = [
+    spec for spec in MODELS if not (spec.traits.loop_of or spec.traits.kernel_of_its_own or spec.name in CHUNK_BY_CHUNK)
+]
+SHORT, LONG = 512, 32768
+DOUBLINGS = 6  # from the one to the other
+_NO_KERNEL = ("empty", "detach", "alias", "_unsafe_view")
+
+
+class Launches(TorchDispatchMode):
+    """Counts operations that are more than a view or memory that is handed out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += not func.is_view and not func.__name__.startswith(_NO_KERNEL)
+        return func(*args, **(kwargs or {}))
+
+
+def launches(spec: ModelSpec, length: int) -> tuple[int, int]:
+    """Of a forward and of a training pass, of a layer without values on no device of its own."""
+    module = build.build(spec, Shape(2, length, 32, 2)).to("meta")
+    x = torch.randn(2, length, 32, device="meta", requires_grad=True)
+    if hasattr(module, "choose_kernel"):
+        module.choose_kernel(x)
+    with torch.no_grad(), Launches() as forward:
+        build.call(module, x)
+    with Launches() as train:
+        y = build.call(module, x)
+        y.backward(torch.ones_like(y))
+    return forward.count, train.count
+
+
+def test_what_is_counted_is_what_runs() -> None:
+    x = torch.randn(4, 4, device="meta")
+    with Launches() as seen:
+        torch.relu(x.t()[1:] @ x).sum().view(1)
+    assert seen.count == 3
+
+
+@pytest.mark.parametrize("spec", PARALLEL, ids=lambda spec: spec.name)
+def test_a_parallel_layer_begins_no_more_than_a_few_operations_for_each_doubling(spec: ModelSpec) -> None:
+    """A scan has 2 for each of 8 positions on each of log_8(L) levels, and a copy, forward; the same again backward."""
+    forward, train = (long - short for short, long in zip(launches(spec, SHORT), launches(spec, LONG), strict=True))
+    assert forward <= 12 * DOUBLINGS
+    assert train <= 24 * DOUBLINGS
+
+
+@pytest.mark.parametrize("name", CHUNK_BY_CHUNK)
+def test_chunks_that_wait_for_each_other_are_one_operation_each_forward(name: str) -> None:
+    spec = next(spec for spec in MODELS if spec.name == name)
+    (short, short_train), (long, long_train) = launches(spec, 512), launches(spec, 1024)
+    chunks = 512 // CHUNK_BY_CHUNK[name]
+    assert long - short == chunks
+    assert long_train - short_train <= 2 * chunks
