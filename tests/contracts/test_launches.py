@@ -19,6 +19,8 @@ PARALLEL = [
 ]
 SHORT, LONG = 512, 32768
 DOUBLINGS = 6  # from the one to the other
+_SCANS = ("cumsum", "cummax", "logcumsumexp")
+_FEW = 64  # positions of a chunk
 _NO_KERNEL = ("empty", "detach", "alias", "_unsafe_view")
 
 
@@ -28,9 +30,14 @@ class Launches(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.count = 0
+        self.one_by_one: list[str] = []  # scans in which a GPU has one thread for a long line of numbers
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.count += not func.is_view and not func.__name__.startswith(_NO_KERNEL)
+        if func.__name__.startswith(_SCANS):
+            x, dim = args[0], args[1]
+            if x.shape[dim] > _FEW and dim not in (-1, x.dim() - 1):
+                self.one_by_one.append(f"{func} of {tuple(x.shape)} over axis {dim}")
         return func(*args, **(kwargs or {}))
 
 
@@ -61,6 +68,18 @@ def test_a_parallel_layer_begins_no_more_than_a_few_operations_for_each_doubling
     forward, train = (long - short for short, long in zip(launches(spec, SHORT), launches(spec, LONG), strict=True))
     assert forward <= 12 * DOUBLINGS
     assert train <= 24 * DOUBLINGS
+
+
+def test_no_scan_over_the_sequence_has_one_thread_for_each_line_of_numbers() -> None:
+    """As torch's kernel for CUDA has along every axis but the last."""
+    found = {}
+    for spec in (*PARALLEL, *(each for each in MODELS if each.name in CHUNK_BY_CHUNK)):
+        module = build.build(spec, Shape(2, SHORT, 32, 2)).to("meta")
+        x = torch.randn(2, SHORT, 32, device="meta", requires_grad=True)
+        with Launches() as seen:
+            build.call(module, x).backward(torch.ones_like(x))
+        found[spec.name] = seen.one_by_one
+    assert {name: scans for name, scans in found.items() if scans} == {}
 
 
 @pytest.mark.parametrize("name", CHUNK_BY_CHUNK)
