@@ -10,11 +10,18 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.measure import workload
 from rnn_vs_attn.measure.operations import flops, recurrent_kernels
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.kernels import cudnn_weights
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.suites.bench import measure as bench
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.decode import measure as decode
+from rnn_vs_attn.suites.decode.case import DecodeCase
+from rnn_vs_attn.suites.scaling import measure as scaling
+from rnn_vs_attn.suites.scaling.case import ScalingCase
 
 MODES = {"RNN_TANH": 1, "LSTM": 2, "GRU": 3}  # of cuDNN
 
@@ -117,6 +124,26 @@ def test_a_model_of_torchs_is_laid_like_the_programs_own(calls: list[tuple[Any, 
 def test_on_a_cpu_nothing_is_laid_or_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cudnn_weights, "runs_in_cudnn", None)
     assert not cudnn_weights.flatten(nn.LSTM(4, 4).bfloat16())
+
+
+@pytest.mark.parametrize("suite", ["bench", "scaling", "decode", "language model"])
+def test_every_suite_asks_for_it_when_a_module_is_ready(suite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[torch.dtype] = []
+    monkeypatch.setattr(cudnn_weights, "flatten", lambda module: asked.append(next(module.parameters()).dtype))
+    options = {"device": "cpu", "dtype": "bfloat16", "threads": 1, "d_model": 8, "num_heads": 2}
+    if suite == "bench":
+        bench.workload(BenchCase("lstm", 4, **options), 0)
+    elif suite == "scaling":
+        scaling.workload(ScalingCase("lstm", 4, **options), 0)
+    else:
+        decode.decoder(DecodeCase("lstm" if suite == "decode" else "lstm-lm", 4, **options), 0)
+    assert asked == [torch.bfloat16]
+
+
+def test_weights_that_are_not_drawn_as_usual_are_laid_too(calls: list[tuple[Any, ...]]) -> None:
+    made = workload.drawn(lambda: nn.LSTM(4, 4), torch.device("cpu"), torch.bfloat16)
+    assert len(calls) == 1
+    assert pieces(made) == 1
 
 
 @pytest.mark.cuda
