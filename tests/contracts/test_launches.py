@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from rnn_vs_attn.measure.operations.multiplies import is_view_operator
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import MODELS
@@ -33,7 +34,7 @@ class Launches(TorchDispatchMode):
         self.one_by_one: list[str] = []  # scans in which a GPU has one thread for a long line of numbers
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += not func.is_view and not func.__name__.startswith(_NO_KERNEL)
+        self.count += not is_view_operator(func) and not func.__name__.startswith(_NO_KERNEL)
         if func.__name__.startswith(_SCANS):
             x, dim = args[0], args[1]
             if x.shape[dim] > _FEW and dim not in (-1, x.dim() - 1):
