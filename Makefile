@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 export PYTHONDONTWRITEBYTECODE :=  # tests start many processes, which load what the first one has compiled
 
-.PHONY: help bench test slow quick lint check clean
+.PHONY: help bench test slow quick lint check cuda clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ lint: $(VENV)/.installed-dev  ## Format and lint checks (ruff) and types (mypy).
 	$(BIN)/mypy
 
 check: lint test slow  ## Everything that a change must pass: lint, types, tests, slow tests.
+
+cuda: $(VENV)/.installed-dev  ## On a machine with an NVIDIA GPU: every check of the CUDA paths, a table and logs in results/.
+	$(BIN)/python benchmarks/cuda/every_check.py $(ARGS)
 
 clean:  ## Remove .venv and what the tools left.
 	rm -rf $(VENV) $(VENV)-otava build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -49,6 +49,12 @@ def at_least(name: str, found: Estimate, least: float) -> Figure:
     return Figure(name, found.median, f"lower end >= {least:g}", low >= least, interval(found))
 
 
+def within(name: str, found: Estimate, part: float) -> Figure:
+    """A median whose interval should lie within that part of 1, or where it has none the median itself."""
+    low, high = (found.median if end is None else end for end in (found.low, found.high))
+    return Figure(name, found.median, f"within {part:g} of 1", 1 - part <= low and high <= 1 + part, interval(found))
+
+
 def interval(found: Estimate) -> str:
     return "[no interval]" if found.low is None else f"[{found.low:.4g}, {found.high:.4g}]"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from statistics import median, quantiles
 
 from rnn_vs_attn.limits import Plan
 
@@ -36,9 +37,10 @@ class Ready:
 
 @dataclass(frozen=True)
 class Block:
-    """Seconds a call, means over the block's calls. backward: its part of a training call. host: CUDA only.
+    """Seconds a call, means over the block's calls. backward: its part of a training call.
 
-    wall: seconds of the whole block. clock_mhz: of a GPU right after it, where that is known.
+    host, lag: CUDA only; lag: seconds from the host's last launch to the end of the device's work. wall: seconds of the
+    whole block. clock_mhz: of a GPU right after it, where that is known.
     """
 
     seconds: float
@@ -46,3 +48,22 @@ class Block:
     host: float | None = None
     wall: float = 0.0
     clock_mhz: float | None = None
+    lag: float | None = None
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Seconds of each timed step of decoding. launch_bound: CUDA only; of more steps, whether the device waited."""
+
+    seconds: list[float]
+    launch_bound: list[bool] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        return median(self.seconds)
+
+    @property
+    def percentile_95(self) -> float:
+        """Seconds that 95% of the steps take at most."""
+        return quantiles(self.seconds, n=20, method="inclusive")[-1]

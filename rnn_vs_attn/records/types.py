@@ -17,6 +17,8 @@ ROUND_DROPPED = (
     "round_dropped"  # what stands before it of its round is forgotten: a resumed run measures that round again
 )
 
+LAUNCH_BOUND = "launch_bound"  # the sample that says in which part of a pass's blocks the device waited for the host
+
 CASE_RETRIED = "case_retried"  # what stands before it of its case is forgotten: --retry measures that case again
 
 AxisValue = str | int | float | bool | None
@@ -158,6 +160,11 @@ class Record:
     def text(self) -> str:
         """What stands for the value where it is no number: a metric of unit "text" has a word, a logarithm a zero."""
         return str(self.details.get("text", "")) if self.unit == "text" else "zero" if self.zero else ""
+
+    @property
+    def holds(self) -> bool:
+        """Of a part of blocks or of steps: whether it is so in most of them."""
+        return self.ok and (self.median or 0.0) > 0.5
 
     @property
     def values(self) -> list[float]:

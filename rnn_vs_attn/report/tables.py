@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 
 from rnn_vs_attn import units
 from rnn_vs_attn.records.query import Group
-from rnn_vs_attn.records.types import Axes, AxisValue, Record
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Axes, AxisValue, Record
 from rnn_vs_attn.stats.intervals import LEVEL, MIN_ROUNDS
 from rnn_vs_attn.text import safe
 
+LAUNCH_MARK = "^"
+LAUNCHES = (
+    f"{LAUNCH_MARK} launch-bound: the host could not launch the kernels as fast as the GPU ran them; "
+    "--cuda-graphs of bench removes that"
+)
 FAULT_WORDS = {"out_of_memory": "out of memory"}
 
 
@@ -28,6 +33,7 @@ class Column:
     precise: bool = False  # marked where wider than the precision asked for
     spare: bool = False  # left out where there is little room; table.md and table.csv have it always
     cell: Callable[[Record], str] | None = None  # writes the whole cell, in place of format and interval
+    pass_axes: Axes | None = None  # of the sample that says whether launches bound it, which is marked
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,11 @@ class _Notes:
         if titles:
             self.lines.append(f"left out for want of room: {', '.join(titles)}; table.md has them")
 
+    def launch_bound(self) -> str:
+        if LAUNCHES not in self.lines:
+            self.lines.insert(0, LAUNCHES)
+        return LAUNCH_MARK
+
     def wide(self, precision: float) -> str:
         text = f"! this interval is wider than the precision asked for, {units.percent(precision)}"
         if text not in self.lines:
@@ -215,7 +226,7 @@ def _cell(row: Row, column: Column, precision: float | None, notes: _Notes) -> s
     if record is None or record.median is None:
         fault = record if record is not None and record.status != "ok" else row.fault
         return FAULT_WORDS.get(fault.status, fault.status) if fault else "–"
-    text = column.format(record.median)
+    text = column.format(record.median) + _bound(row, column, notes)
     if column.precise and record.low is None:
         notes.no_interval()
     if not column.interval or record.low is None or record.high is None:
@@ -228,6 +239,12 @@ def _cell(row: Row, column: Column, precision: float | None, notes: _Notes) -> s
     notes.plus_minus()
     mark = notes.wide(precision) if column.precise and precision is not None and half_width > precision else ""
     return f"{text} ±{units.percent(half_width)}{mark}"
+
+
+def _bound(row: Row, column: Column, notes: _Notes) -> str:
+    """The mark of a time that is that of the host's launches, or ""."""
+    said = None if column.pass_axes is None else row.record(LAUNCH_BOUND, column.pass_axes)
+    return notes.launch_bound() if said is not None and said.holds else ""
 
 
 def _pipes(cells: Sequence[str]) -> str:

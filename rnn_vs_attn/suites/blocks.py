@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 from rnn_vs_attn.records.timing import Block, Ready
-from rnn_vs_attn.records.types import AxisValue, Sample
+from rnn_vs_attn.records.types import LAUNCH_BOUND, AxisValue, Sample
+from rnn_vs_attn.stats.launches import launch_bound
 
-TIMED = frozenset(["forward_time", "train_time", "backward_time", "host_time", "compile_time"])
+TIMED = frozenset(["forward_time", "train_time", "backward_time", "host_time", LAUNCH_BOUND, "compile_time"])
 
 
 def timed_samples(name: str, blocks: Sequence[Block], ready: Ready) -> list[Sample]:
@@ -27,8 +28,20 @@ def timed_samples(name: str, blocks: Sequence[Block], ready: Ready) -> list[Samp
         samples.append(sample("backward_time", "backward", **details))
     host = [block.host for block in blocks if block.host is not None]
     if host:
-        bound = median(host) > 0.9 * median(block.seconds for block in blocks)
-        samples.append(sample("host_time", "host", {"pass": name}, launch_bound=bound))
+        samples.append(sample("host_time", "host", {"pass": name}))
+        samples.append(_launch_bound(name, blocks, ready.plan.loops))
     if ready.compile_seconds is not None:
         samples.append(Sample("compile_time", ready.compile_seconds, {"pass": name}))
     return samples
+
+
+def calls_bound(name: str, bound: Sequence[bool]) -> Iterator[Sample]:
+    """The part of the calls that were asked in which the device waited for the host's launches; nothing of none."""
+    if bound:
+        yield Sample(LAUNCH_BOUND, fmean(bound), {"pass": name})
+
+
+def _launch_bound(name: str, blocks: Sequence[Block], loops: int) -> Sample:
+    """The part of the blocks in which the device waited for the host to launch its kernels."""
+    bound = [float(launch_bound(block.lag, block.seconds, loops)) for block in blocks if block.lag is not None]
+    return Sample(LAUNCH_BOUND, fmean(bound), {"pass": name}, bound)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from rnn_vs_attn import units
 from rnn_vs_attn.records.types import AxisValue
@@ -10,11 +11,13 @@ from rnn_vs_attn.report.tables import Column
 
 FORWARD: dict[str, AxisValue] = {"pass": "forward"}
 TRAIN: dict[str, AxisValue] = {"pass": "train"}
+PREFILL: dict[str, AxisValue] = {"pass": "prefill"}
+STEP: dict[str, AxisValue] = {"pass": "step"}
 
 
-def time(title: str, metric: str) -> Column:
-    """Milliseconds, with the interval in percent."""
-    return Column(title, metric, units.milliseconds, interval="percent", precise=True)
+def time(title: str, metric: str, pass_axes: Mapping[str, AxisValue] | None = None) -> Column:
+    """Milliseconds, with the interval in percent. pass_axes: of what says whether launches bound it."""
+    return Column(title, metric, units.milliseconds, interval="percent", precise=True, pass_axes=pass_axes)
 
 
 def count(value: float) -> str:
@@ -46,8 +49,8 @@ SIZE_COLUMNS = (
     Column("published", "published_params", millions, spare=True),
     Column("weights MiB", "weights_size", units.mebibytes, spare=True),
     Column("FLOPs a token", "flops_per_token", units.scaled, spare=True),
-    time("forward ms", "forward_time"),
-    time("train ms", "train_time"),
+    time("forward ms", "forward_time", FORWARD),
+    time("train ms", "train_time", TRAIN),
     time("forward call ms", "forward_call_time"),  # of runs of schema 1: calls without a warm-up
     time("train call ms", "train_call_time"),
     Column("forward MiB", "peak_memory", units.mebibytes, FORWARD),

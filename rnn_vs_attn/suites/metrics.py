@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from rnn_vs_attn.records.types import ROUND_TIME, Metric
+from rnn_vs_attn.records.types import LAUNCH_BOUND, ROUND_TIME, Metric
 
 FORWARD_TIME = Metric("forward_time", "s", title="forward, no gradient kept")
 TRAIN_TIME = Metric("train_time", "s", title="forward and backward")
 BACKWARD_TIME = Metric("backward_time", "s", title="backward within the training pass")
 HOST_TIME = Metric("host_time", "s", title="the host's own time for the same call")
+BY_LAUNCHES = Metric(
+    LAUNCH_BOUND, "1", "none", title="CUDA: the part of the blocks, or steps, whose time is that of the host's launches"
+)
 PREFILL_TIME = Metric("prefill_time", "s", title="the context taken in at once, to the state after it")
 STEP_TIME = Metric("step_time", "s", title="one token decoded, the median over steps")
 

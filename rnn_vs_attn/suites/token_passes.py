@@ -20,7 +20,7 @@ from rnn_vs_attn.measure.timing.warm_up import make_ready
 from rnn_vs_attn.measure.workload import TokenWorkload, drawn, filled, mode
 from rnn_vs_attn.models import build
 from rnn_vs_attn.records.timing import Block, Ready
-from rnn_vs_attn.records.types import Sample
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Sample
 from rnn_vs_attn.suites.blocks import timed_samples
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.metrics import NUM_PARAMS
@@ -54,8 +54,8 @@ def times(workload: TokenWorkload, turn: Turn) -> Iterator[Sample]:
     """forward_time and train_time as `bench` takes them; CaseFault where the module runs over the batch."""
     said = _said_of(workload) if turn.first else []
     for name in PASSES:
-        samples = timed_samples(name, *_timed(workload, name, turn))
-        yield from (replace(sample, warnings=said) for sample in samples if sample.metric == f"{name}_time")
+        samples, wanted = timed_samples(name, *_timed(workload, name, turn)), (f"{name}_time", LAUNCH_BOUND)
+        yield from (replace(sample, warnings=said) for sample in samples if sample.metric in wanted)
 
 
 def _timed(workload: TokenWorkload, name: str, turn: Turn) -> tuple[list[Block], Ready]:

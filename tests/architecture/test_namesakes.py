@@ -37,8 +37,6 @@ TESTED_ELSEWHERE = {
     "measure/decoder.py": "measure/timing/test_decoding.py",
     "measure/gradient/whole.py": "measure/gradient/test_rounding.py",
     "measure/operations/definitions.py": "measure/operations/test_flops.py",
-    "measure/operations/launches.py": "suites/scaling/test_measure.py",
-    "measure/timing/clock.py": "measure/test_workload.py",
     "models/catalogue/attention.py": "contracts/test_counts.py",
     "models/catalogue/convolution.py": "contracts/test_counts.py",
     "models/catalogue/delta_rule.py": "contracts/test_counts.py",

@@ -16,11 +16,15 @@ HARNESS = BENCHMARKS / "harness"
 LIBRARIES = {
     "alternating",
     "delta_rules",
+    "device_timer",
+    "every_check",
+    "faulty_modules",
     "field_environment",
     "field_trial",
     "matrix_states",
     "reporting",
     "resampling",
+    "steps",
     "transformer_xl_oracle",
 }  # and what makes a file of answers
 
@@ -59,7 +63,7 @@ def harness(program: str, *words: str) -> tuple[int, dict[str, Any]]:
 
 def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Code that finds the programs by their names."""
-    paths = [str(BENCHMARKS.parent), str(HARNESS), str(BENCHMARKS / "peers")]
+    paths = [str(BENCHMARKS.parent), str(HARNESS), *(str(BENCHMARKS / folder) for folder in ("peers", "cuda"))]
     surroundings = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": ""}
     command = [sys.executable, "-c", code, *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=surroundings)
@@ -67,7 +71,7 @@ def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_every_program_says_what_it_takes_and_makes_its_figures_one_by_one() -> None:
-    programs = {file.stem for folder in ("harness", "peers") for file in (BENCHMARKS / folder).glob("*.py")}
+    programs = {file.stem for folder in ("harness", "peers", "cuda") for file in (BENCHMARKS / folder).glob("*.py")}
     done = python(HELP, *sorted(programs - LIBRARIES))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

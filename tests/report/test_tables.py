@@ -8,7 +8,7 @@ from typing import Any
 from fakes import bench_record, record
 
 from rnn_vs_attn import units
-from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
 from rnn_vs_attn.report import layout, tables
 from rnn_vs_attn.report.tables import Column, Table
 from rnn_vs_attn.suites.bench.suite import BENCH
@@ -39,6 +39,19 @@ def small_run() -> list[Record]:
         record("train_time", 0.1234, seq_len=8, **own),
         record("round_time", 30.0),
     ]
+
+
+def test_times_that_are_the_hosts_are_marked_and_the_mark_is_explained_once() -> None:
+    columns = [column for column in BENCH.view.columns if column.metric.endswith("_time")]
+    axes = {"model": "lstm", "d_model": 64}
+    records = []
+    for n, train in ((64, 1.0), (128, 0.25)):
+        records += [record(f"{name}_time", 0.002, 0.0019, 0.0021, seq_len=n, **axes) for name in ("backward", "train")]
+        records += [record(LAUNCH_BOUND, train, unit="1", seq_len=n, **axes, **{"pass": "train"})]
+    table = tables.build(records, AXES, columns, precision=0.01)
+    assert [row[2:] for row in table.rows] == [["2.00^ ±5.0%!", "2.00^ ±5.0%!"], ["2.00 ±5.0%!", "2.00 ±5.0%!"]]
+    assert table.notes.count(tables.LAUNCHES) == 1
+    assert "launch_bound_train" in tables.to_csv(records, AXES)
 
 
 GOLDEN = r"""d_model 64

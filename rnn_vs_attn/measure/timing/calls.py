@@ -10,9 +10,11 @@ import torch
 
 from rnn_vs_attn.isolation.keeping import check_labels, kept
 from rnn_vs_attn.limits import ENOUGH
+from rnn_vs_attn.stats.launches import launch_bound, waited_for
 
 _LONG = 2.0  # seconds, of which loading code is no part that matters
 _NANO = 1e-9
+_CYCLES = 2e9  # a second, of the fastest GPUs
 
 
 def repeated(
@@ -57,6 +59,26 @@ def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[],
         second()
 
     return both
+
+
+def device_waits(call: Callable[[], Any], device: torch.device, seconds: float) -> bool:
+    """Whether the device waits for launches in a call of so many `seconds`, with the host's way to it and back.
+
+    CUDA only. The call is launched behind a sleep of the device that is long enough for all of its launches, so that it
+    runs without a wait. Of more launches than the queue holds some come later all the same: then the lag tells it.
+    """
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    with torch.cuda.device(device):
+        torch.cuda.synchronize(device)
+        torch.cuda._sleep(int(2 * seconds * _CYCLES))
+        begin.record()
+        call()
+        end.record()
+        launched = perf_counter_ns()
+        torch.cuda.synchronize(device)
+        lag = (perf_counter_ns() - launched) * _NANO
+    own = begin.elapsed_time(end) / 1e3
+    return waited_for(seconds, own) or launch_bound(lag, own, loops=1)
 
 
 def waiter(device: torch.device) -> Callable[[], None]:

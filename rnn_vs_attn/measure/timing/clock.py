@@ -3,17 +3,21 @@
 Where something has to be renewed before each call, the clock is read around each.
 
 On a CPU the clock is time.perf_counter_ns around the block. On CUDA it is a pair of events around each call, with the
-L2 cache overwritten before it (outside the events), so device times are those of cold caches; the host's own time for
-the same calls is recorded beside it.
+L2 cache overwritten before it (outside the events), so device times are those of cold caches. Beside it stand the
+host's own time for the same calls, and how far the device was behind the host at the block's end (`stats.launches`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from statistics import fmean
 from time import perf_counter_ns
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from rnn_vs_attn.measure.workload import Workload, mode
 from rnn_vs_attn.records.timing import Block, Care
@@ -92,12 +96,15 @@ class CUDAClock:
             return self._block(workload, name == "train", loops, workload.begin(name))
 
     def _block(self, workload: Workload, train: bool, loops: int, care: Care | None) -> Block:
-        marks = [[torch.cuda.Event(enable_timing=True) for _ in range(3)] for _ in range(loops)]
-        flush = _flush_buffer(self.device)
-        host = 0
+        marks, flush = _marks(self.device).first(loops), _flush_buffer(self.device)
+        y: Tensor | None = None
+        host = launched = 0
         torch.cuda.synchronize(self.device)
         start = perf_counter_ns()
         for begin, turn, end in marks:
+            y = None
+            if train:
+                workload.clear_gradients()
             if care is not None:
                 workload.renew(care)
             flush.zero_()
@@ -108,16 +115,48 @@ class CUDAClock:
             if train:
                 workload.backward(y)
             end.record()
-            host += perf_counter_ns() - called
-            del y
-            if train:
-                workload.clear_gradients()
-        torch.cuda.synchronize(self.device)
-        wall = (perf_counter_ns() - start) * _NANO
-        last = 2 if train else 1
-        seconds = sum(mark[0].elapsed_time(mark[last]) for mark in marks) / 1e3 / loops
-        backward = sum(mark[1].elapsed_time(mark[2]) for mark in marks) / 1e3 / loops
-        return Block(seconds, backward if train else None, host * _NANO / loops, wall)
+            launched = perf_counter_ns()
+            host += launched - called
+        torch.cuda.synchronize(self.device)  # right after the last launch, as the lag is taken from there
+        done = perf_counter_ns()
+        del y
+        if train:
+            workload.clear_gradients()
+        return _block(marks, train, host * _NANO / loops, (done - launched) * _NANO, (done - start) * _NANO)
+
+
+def _block(marks: Sequence[Sequence[torch.cuda.Event]], train: bool, host: float, lag: float, wall: float) -> Block:
+    """What events around calls, and between forward and backward, say of them."""
+    seconds = _mean(mark[0].elapsed_time(mark[2 if train else 1]) for mark in marks)
+    backward = _mean(mark[1].elapsed_time(mark[2]) for mark in marks) if train else None
+    return Block(seconds, backward, host, wall, lag=lag)
+
+
+def _mean(milliseconds: Iterable[float]) -> float:
+    """Seconds."""
+    return fmean(milliseconds) / 1e3
+
+
+@dataclass
+class _Marks:
+    """Events of a device, three a call, kept from block to block: what makes them is their first record."""
+
+    device: torch.device
+    made: list[list[torch.cuda.Event]] = field(default_factory=list)
+
+    def first(self, loops: int) -> list[list[torch.cuda.Event]]:
+        """Those of so many calls, made on the current stream of the device, which is to be the current one."""
+        for _ in range(loops - len(self.made)):
+            new = [torch.cuda.Event(enable_timing=True) for _ in range(3)]
+            for event in new:
+                event.record()
+            self.made.append(new)
+        return self.made[:loops]
+
+
+@lru_cache(maxsize=4)
+def _marks(device: torch.device) -> _Marks:
+    return _Marks(device)
 
 
 def clock_for(device: torch.device) -> Clock:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.isolation.keeping import NOTES
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.records.timing import Care
 
@@ -56,15 +57,24 @@ class GraphedWorkload(Workload):
 def capture(workload: Workload) -> Workload:
     """Graphs of inference, of the training forward pass and of its backward pass, in one memory pool.
 
+    They are captured on one stream of the workload's own device: the pool asks for it, and autograd runs a backward
+    pass on the stream of its forward pass.
+
+    After a capture that failed the cases that follow are measured in another process.
+
     CaseFault (unsupported) where the module does what a graph cannot hold, such as a copy to the host, or where no
     gradient arrives at its input.
     """
-    made = GraphedWorkload(workload.module, workload.run, workload.x, workload.grad_output)
+    made, device = GraphedWorkload(workload.module, workload.run, workload.x, workload.grad_output), workload.x.device
     try:
-        _warm_up(workload)
-        workload.begin("forward")  # the graphs read `x` itself: a warm-up's own input is freed
-        _capture_into(made, workload)
+        with torch.cuda.device(device):
+            stream = torch.cuda.Stream(device)
+            _warm_up(workload, stream)
+            workload.begin("forward")  # the graphs read `x` itself: a warm-up's own input is freed
+            _capture_into(made, workload, stream)
     except RuntimeError as error:
+        if made.inference is not None:  # what fails in a capture leaves stream, allocator and generator in the middle
+            NOTES.spoilt = True
         if isinstance(error, torch.OutOfMemoryError):
             raise
         raise CaseFault("unsupported", f"it cannot be captured in a CUDA graph: {first_line(error)}") from error
@@ -73,23 +83,23 @@ def capture(workload: Workload) -> Workload:
     return made
 
 
-def _capture_into(made: GraphedWorkload, workload: Workload) -> None:
+def _capture_into(made: GraphedWorkload, workload: Workload, stream: torch.cuda.Stream) -> None:
     made.inference = torch.cuda.CUDAGraph()
     workload.module.eval()
-    with torch.no_grad(), torch.cuda.graph(made.inference):
+    with torch.no_grad(), torch.cuda.graph(made.inference, stream=stream):
         workload.forward()
     workload.module.train()
     made.training, made.gradients = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-    with torch.cuda.graph(made.training, pool=made.inference.pool()):
+    pool = made.inference.pool()
+    with torch.cuda.graph(made.training, pool=pool, stream=stream):
         made.output = workload.train_forward()
     wanted = [workload.x, *(p for p in workload.module.parameters() if p.requires_grad)]
-    with torch.cuda.graph(made.gradients, pool=made.inference.pool()):
+    with torch.cuda.graph(made.gradients, pool=pool, stream=stream):
         made.written = torch.autograd.grad(made.output, wanted, workload.grad_output, allow_unused=True)
 
 
-def _warm_up(workload: Workload) -> None:
-    """Three calls on a side stream, as capture needs: libraries take their work space outside the graph."""
-    stream = torch.cuda.Stream()
+def _warm_up(workload: Workload, stream: torch.cuda.Stream) -> None:
+    """Three calls on the stream of the capture, which libraries take their work space for outside of the graph."""
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         for _ in range(3):

@@ -9,9 +9,8 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from statistics import median, quantiles
+from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
@@ -27,9 +26,10 @@ from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.measure.decoder import Decoder, step
 from rnn_vs_attn.measure.timing import calls
 from rnn_vs_attn.models.mixer import advance, has_state, initial_state, output_of, refused_state
-from rnn_vs_attn.records.timing import Care
+from rnn_vs_attn.records.timing import Care, Steps
 
 LEAST_STEPS = 16
+_ASKED_STEPS = 5
 _NANO = 1e-9
 
 
@@ -108,23 +108,6 @@ def state_bytes(state: Any) -> int:
     return bytes_of(state)
 
 
-@dataclass(frozen=True)
-class Steps:
-    """Seconds of each timed step."""
-
-    seconds: list[float]
-
-    @property
-    def median(self) -> float:
-        """Seconds."""
-        return median(self.seconds)
-
-    @property
-    def percentile_95(self) -> float:
-        """Seconds that 95% of the steps take at most."""
-        return quantiles(self.seconds, n=20, method="inclusive")[-1]
-
-
 def prefills(decoder: Decoder, enough: float = ENOUGH) -> tuple[list[float], tuple[Tensor, Any]]:
     """Seconds of each timed prefill, and what the last one made: the first step's input and the state."""
     renew = None if decoder.care == Care() else decoder.renew
@@ -157,13 +140,46 @@ def steps(decoder: Decoder, made: tuple[Tensor, Any], enough: float = ENOUGH) ->
             for _ in range(a_set):
                 if careful:
                     given = decoder.renewed(given)
+                    wait()
                 start = perf_counter_ns()
                 given, state = decoder.step(given, state)
                 wait()
                 found.append(perf_counter_ns() - start)
                 if _are_enough(found, enough):
                     break
-    return Steps([value * _NANO for value in found])
+    seconds = [value * _NANO for value in found]
+    with kept():
+        return Steps(seconds, _steps_bound(decoder, begin, held, median(seconds)))
+
+
+def _steps_bound(decoder: Decoder, begin: tuple[Tensor, Any], held: Holdings | None, seconds: float) -> list[bool]:
+    """On CUDA, of some more steps from the context's end, whether the device waits for launches; [] elsewhere."""
+    if decoder.context.device.type != "cuda":
+        return []
+    if held is not None:
+        held.put_back()
+    given, state = copy.deepcopy(begin)
+    given, state = decoder.step(decoder.renewed(given), state)
+
+    def step() -> None:
+        nonlocal given, state
+        given, state = decoder.step(given, state)
+
+    found = []
+    for _ in range(_ASKED_STEPS):
+        given = decoder.renewed(given)
+        found.append(calls.device_waits(step, decoder.context.device, seconds))
+    return found
+
+
+def prefill_bound(decoder: Decoder, seconds: float) -> list[bool]:
+    """On CUDA, whether the device waits for launches in one more prefill; [] elsewhere. seconds: of a timed one."""
+    if decoder.context.device.type != "cuda":
+        return []
+    if decoder.care != Care():
+        decoder.renew()
+    with kept():
+        return [calls.device_waits(decoder.prefill, decoder.context.device, seconds)]
 
 
 def _are_enough(found: list[int], enough: float) -> bool:

@@ -17,6 +17,7 @@ from rnn_vs_attn.suites.case import as_configured
 from rnn_vs_attn.suites.columns import FORWARD, TRAIN
 from rnn_vs_attn.suites.metrics import (
     BACKWARD_TIME,
+    BY_LAUNCHES,
     CROSSING,
     EXPONENT,
     FLOPS,
@@ -35,9 +36,9 @@ SAVED_BYTES = Metric("saved_bytes", "B", exact=True, title="what autograd keeps 
 WIDTH = Metric("width", "1", "none", exact=True, title="d_model chosen by --match, or by a configuration")
 
 COLUMNS = (
-    columns.time("forward ms", "forward_time"),
-    columns.time("backward ms", "backward_time"),
-    columns.time("train ms", "train_time"),
+    columns.time("forward ms", "forward_time", FORWARD),
+    columns.time("backward ms", "backward_time", TRAIN),
+    columns.time("train ms", "train_time", TRAIN),
     Column(f"train ÷ {BASELINE}", "ratio", units.significant, {"of": "train_time"}, interval="ends"),
     Column("forward MiB", "peak_memory", units.mebibytes, FORWARD),
     Column("train MiB", "peak_memory", units.mebibytes, TRAIN),
@@ -62,6 +63,7 @@ BENCH = Suite(
         Measured(TRAIN_TIME, owed=True, precise=True),
         Measured(PEAK_MEMORY, owed=True),
         Measured(HOST_TIME, echo=True),
+        Measured(BY_LAUNCHES, echo=True),
         *rows(COMPILE_TIME, SAVED_BYTES, NUM_PARAMS, WIDTH, FLOPS, STATE_SIZE, *MACHINE_PEAKS, EXPONENT, CROSSING),
     ),
     rounds=Rounds(

@@ -19,6 +19,7 @@ from rnn_vs_attn.models.shapes import LanguageShape
 from rnn_vs_attn.models.spec import CONFIGURED, LANGUAGE
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites import configured_passes
+from rnn_vs_attn.suites.blocks import calls_bound
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.measurement import Measurement
 from rnn_vs_attn.suites.token_passes import place
@@ -75,12 +76,14 @@ def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
             said += [*_said_of_batch(case, made.module), *decoders.not_finite(made)]
         prefills, after = decoding.prefills(made, turn.enough)
         yield Sample("prefill_time", median(prefills), blocks=prefills, warnings=said)
+        yield from calls_bound("prefill", decoding.prefill_bound(made, median(prefills)))
         if turn.first:
             yield Sample("state_size", decoding.state_bytes(after[1]))
             yield Sample("num_params", build.count_parameters(made.module))
         steps = decoding.steps(made, after, turn.enough)
         yield Sample("step_time", steps.median, details={"steps": len(steps.seconds)})
         yield Sample("step_time_p95", steps.percentile_95)
+        yield from calls_bound("step", steps.launch_bound)
 
 
 def _said_of_batch(case: DecodeCase, module: nn.Module) -> list[str]:

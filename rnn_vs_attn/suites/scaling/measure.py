@@ -73,7 +73,9 @@ def _counts(case: ScalingCase) -> Iterator[Sample]:
         if counter.flops is not None and name == "forward":  # a weight's gradient is a product without the weight
             yield Sample("projection_flops", counter.by_weights, axes)
         if case.device.startswith("cuda"):
-            yield Sample("launches", launches.count(made, name), axes)
+            found = launches.count(made, name)
+            why = [] if found.kernels is not None else [f"the kernels of {case.model} are unknown: {found.reason}"]
+            yield Sample("launches", found.kernels, axes, warnings=why)
     if case.part == LAYER:
         yield Sample("num_params", build.count_parameters(made.module))
 

@@ -11,7 +11,7 @@ from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import UNSETTLED, interval, span
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.metrics import CROSSING
-from rnn_vs_attn.suites.scaling import claims
+from rnn_vs_attn.suites.scaling import claims, launches
 from rnn_vs_attn.suites.scaling.case import MIXING
 from rnn_vs_attn.suites.scaling.choosing import models_of
 from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING, crossing_claim
@@ -24,7 +24,7 @@ from rnn_vs_attn.suites.scaling.verdicts import VERDICT
 def remarks(records: Sequence[Record]) -> list[str]:
     """The rule, then a line a claim; what is undecided says what to give."""
     lines = [line for model in models_of(records) for line in _of_model(records, model)]
-    lines += [*_crossings(records), *_why(records)]
+    lines += [*_crossings(records), *_why(records), *launches.remarks(records)]
     return [claims.RULE, *lines] if lines else []
 
 

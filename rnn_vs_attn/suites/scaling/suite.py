@@ -11,6 +11,7 @@ from rnn_vs_attn.suites.blocks import timed_samples
 from rnn_vs_attn.suites.columns import FORWARD, TRAIN
 from rnn_vs_attn.suites.metrics import (
     BACKWARD_TIME,
+    BY_LAUNCHES,
     CROSSING,
     EXPONENT,
     FLOPS,
@@ -38,8 +39,8 @@ PATH_LENGTH = Metric(
 LAUNCHES = Metric("launches", "1", "lower", exact=True, title="kernels that a pass launches on CUDA")
 
 COLUMNS = (
-    columns.time("forward ms", "forward_time"),
-    columns.time("train ms", "train_time"),
+    columns.time("forward ms", "forward_time", FORWARD),
+    columns.time("train ms", "train_time", TRAIN),
     Column("FLOPs (forward)", "flops", units.scaled, FORWARD),
     Column("with weights", "projection_flops", units.scaled, FORWARD),
     Column("FLOPs (train)", "flops", units.scaled, TRAIN),
@@ -67,6 +68,7 @@ SCALING = Suite(
         Measured(BACKWARD_TIME, echo=True),
         Measured(TRAIN_TIME, owed=True, precise=True),
         Measured(HOST_TIME, echo=True),
+        Measured(BY_LAUNCHES, echo=True),
         *rows(FLOPS, PROJECTION_FLOPS, NUM_PARAMS, SEQUENTIAL_OPERATIONS, PATH_LENGTH, LAUNCHES, *MACHINE_PEAKS),
         *rows(EXPONENT, LAW, CROSSING, FLOP_CROSSING),
         Measured(SPEED_UP, echo=True),

@@ -11,7 +11,7 @@ from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.suites.metrics import CROSSING
-from rnn_vs_attn.suites.scaling import claims
+from rnn_vs_attn.suites.scaling import claims, launches
 from rnn_vs_attn.suites.scaling.analysis import expand
 from rnn_vs_attn.suites.scaling.case import LAYER
 from rnn_vs_attn.suites.scaling.choosing import size, sort_key
@@ -21,7 +21,7 @@ from rnn_vs_attn.suites.scaling.table_1 import table_1
 
 
 def tables(records: Sequence[Record]) -> list[Table]:
-    return [*table_1(records), *_crossings(records), *_speed_ups(records), *_launches(records)]
+    return [*table_1(records), *_crossings(records), *_speed_ups(records), *launches.tables(records)]
 
 
 # Where n meets d
@@ -147,26 +147,3 @@ def _speed_up(records: Sequence[Record], record: Record) -> list[str]:
         interval(efficiency, units.percent) if efficiency and efficiency.median else "–",
         interval(serial) if serial and serial.median is not None else "–",
     ]
-
-
-def _launches(records: Sequence[Record]) -> list[Table]:
-    """On CUDA, in place of threads: which part of the device's peak each length reaches, and its kernels."""
-    found = measured(records, "launches", part=LAYER, **{"pass": "train"})
-    if not found:
-        return []
-    order, shares = sort_key(records), expand(records)
-    rows = []
-    for record in sorted(found, key=lambda r: (order(str(r.axes["model"])), size(r, "d_model"), size(r, "seq_len"))):
-        forward = record_at(records, "launches", record.axes | {"pass": "forward"})
-        cells = [record_at(shares, "flops_fraction", record.axes | {"pass": name}) for name in ("forward", "train")]
-        rows.append(
-            [
-                *(str(record.axes[name]) for name in ("model", "d_model", "seq_len")),
-                *(units.percent(r.median) if r is not None and r.median is not None else "–" for r in cells),
-                f"{forward.median:.0f}" if forward is not None and forward.median is not None else "–",
-                f"{record.median:.0f}",
-            ]
-        )
-    header = ["model", "d_model", "seq_len", "of peak, forward", "of peak, train", "kernels, forward", "kernels, train"]
-    title = "Share of the device's peak, and kernels that a pass launches"
-    return [Table(title, header, rows, [], grouped=False, heads=3)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from played_gpu import PlayedGPU
 
 from rnn_vs_attn.measure.timing import calls
 
@@ -26,3 +27,27 @@ def test_a_long_call_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(calls, "perf_counter_ns", lambda: now[0])
     assert calls.repeated(call, torch.device("cpu"))[0] == pytest.approx([3.0])
+
+
+@pytest.mark.parametrize(
+    ("kernels", "runs", "takes", "waits"),
+    [
+        (10, 2_000, 10_000, True),
+        (10, 20_000, 5_000, False),
+        (1, 90_000, 5_000, False),  # 15 us more are the way to the device and back
+        (20_000, 2_000, 5_000, True),  # more than the queue holds
+        (20_000, 10_000, 4_000, False),
+    ],
+)
+def test_a_device_that_waits_for_launches_is_told_from_one_that_does_not(
+    monkeypatch: pytest.MonkeyPatch, kernels: int, runs: float, takes: float, waits: bool
+) -> None:
+    gpu = PlayedGPU()
+    gpu.play(monkeypatch, calls)
+
+    def call() -> None:
+        for _ in range(kernels):
+            gpu.launch(runs, takes)
+
+    (seconds, *_), _ = calls.repeated(call, torch.device("cuda:0"), enough=1e-9)
+    assert calls.device_waits(call, torch.device("cuda:0"), seconds) == waits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from statistics import median
 from typing import Any
 
 import habits
@@ -108,6 +109,17 @@ def test_a_long_prefill_is_taken_once(counted: Decoder) -> None:
 
 
 # The command
+
+
+@pytest.mark.cuda
+def test_steps_of_little_work_on_cuda_are_launch_bound() -> None:
+    """A token through an LSTM of 64 is some kernels of microseconds."""
+    made = measure.decoder(case("lstm", seq_len=32, device="cuda"), 0)
+    with torch.no_grad():
+        prefills, after = decoding.prefills(made, enough=0.02)
+        assert len(decoding.prefill_bound(made, median(prefills))) == 1
+        steps = decoding.steps(made, after, enough=0.02)
+    assert sum(steps.launch_bound) >= 3
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
-from fakes import of_rounds
 from planted_scaling import GRID, LSTM, timed
 
-from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.scaling import figures, tables
 from rnn_vs_attn.suites.scaling.analysis import derive
-from rnn_vs_attn.suites.scaling.case import LAYER, ScalingCase
-from rnn_vs_attn.suites.scaling.suite import SCALING
+from rnn_vs_attn.suites.scaling.case import LAYER
 
 # Times, planted
 
@@ -39,20 +34,3 @@ def test_tables_and_figures_of_planted_records() -> None:
     names = [figure.name for figure in figures.figures(found)]
     assert names == ["forward_time_seq_len", "forward_time_d_model", "speed_up"]
     assert any("lstm, n^1.00" in s.label for s in figures.figures(found)[0].series)
-
-
-def test_on_cuda_there_are_kernels_and_shares_of_the_peak_in_place_of_threads() -> None:
-    case = ScalingCase("lstm", 128, 1, 64, device="cuda:0")
-    axes = axes_of(case)
-
-    def made(metric: str, value: float, **added: Any) -> Record:
-        at = axes | added
-        return of_rounds(SCALING.metric(metric, at), at, {0: value})
-
-    records = [made("forward_time", 1e-3), made("train_time", 4e-3)]
-    for name, flops, kernels in (("forward", 1e9, 5), ("train", 3e9, 17)):
-        records += [made("flops", flops, **{"pass": name}), made("launches", kernels, **{"pass": name})]
-    where = {name: axes[name] for name in ("device", "dtype", "threads")}
-    records.append(of_rounds(SCALING.metric("peak_flops", where), where, {0: 2e12}))
-    table = next(t for t in tables.tables(records) if t.caption.startswith("Share of the device's peak"))
-    assert table.rows == [["lstm", "64", "128", "50%", "38%", "5", "17"]]

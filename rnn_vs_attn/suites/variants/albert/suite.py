@@ -5,6 +5,7 @@ from __future__ import annotations
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns, sizes
 from rnn_vs_attn.suites.metrics import (
+    BY_LAUNCHES,
     FLOPS_PER_TOKEN,
     FORWARD_TIME,
     NUM_PARAMS,
@@ -47,6 +48,7 @@ VARIANTS_ALBERT = Suite(
         Measured(FORWARD_TIME, owed=True, precise=True),
         Measured(TRAIN_TIME, owed=True, precise=True),
         Measured(PEAK_MEMORY, owed=True),
+        Measured(BY_LAUNCHES, echo=True),
         *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE),
         Measured(RATIO, echo=True),
     ),

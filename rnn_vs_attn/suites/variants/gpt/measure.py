@@ -15,6 +15,7 @@ from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.shapes import GPTShape
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites import sizes, token_passes
+from rnn_vs_attn.suites.blocks import calls_bound
 from rnn_vs_attn.suites.measurement import Measurement
 from rnn_vs_attn.suites.variants.gpt.case import GPTCase
 
@@ -31,7 +32,10 @@ def measure(case: GPTCase, turn: Turn) -> Iterator[Sample]:
         decoder = Decoder(workload.module.eval(), workload.x)
         prefills, after = decoding.prefills(decoder, turn.enough)
         yield Sample("prefill_time", median(prefills), blocks=prefills)
-        yield Sample("step_time", decoding.steps(decoder, after, turn.enough).median)
+        yield from calls_bound("prefill", decoding.prefill_bound(decoder, median(prefills)))
+        steps = decoding.steps(decoder, after, turn.enough)
+        yield Sample("step_time", steps.median)
+        yield from calls_bound("step", steps.launch_bound)
     if turn.first:
         yield from token_passes.sizes(case, workload.module)
 

@@ -6,6 +6,7 @@ from rnn_vs_attn import units
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns, sizes
 from rnn_vs_attn.suites.metrics import (
+    BY_LAUNCHES,
     EXPONENT,
     FLOPS_PER_TOKEN,
     FORWARD_TIME,
@@ -23,8 +24,8 @@ from rnn_vs_attn.suites.variants.gpt.case import GPTCase, check
 
 COLUMNS = (
     *columns.SIZE_COLUMNS,
-    columns.time("prefill ms", "prefill_time"),
-    columns.time("step ms", "step_time"),
+    columns.time("prefill ms", "prefill_time", columns.PREFILL),
+    columns.time("step ms", "step_time", columns.STEP),
     Column("tokens/s", "decoded_tokens_per_second", units.scaled, spare=True),
 )
 
@@ -45,6 +46,7 @@ VARIANTS_GPT = Suite(
         Measured(PREFILL_TIME, owed=True, echo=True),
         Measured(STEP_TIME, owed=True, precise=True),
         Measured(PEAK_MEMORY, owed=True),
+        Measured(BY_LAUNCHES, echo=True),
         *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE, EXPONENT),
     ),
     rounds=Rounds(peaks=True),

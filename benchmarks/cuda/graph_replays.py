@@ -1,0 +1,104 @@
+"""CUDA graphs: replays against eager passes, in output, in gradients, on new inputs, and what they save.
+
+python benchmarks/cuda/graph_replays.py [--quick]
+
+Targets: output and gradients within 1e-3 of the eager ones in float32 and 3e-2 in bfloat16, and a replay sees a new
+input. Replayed / eager is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+from alternating import ratio
+from reporting import Figure, interval, parsed, parser, report
+
+from rnn_vs_attn.errors import CaseFault
+from rnn_vs_attn.measure.timing.clock import clock_for
+from rnn_vs_attn.measure.timing.cuda_graphs import GraphedWorkload, capture
+from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.suites.bench import measure
+from rnn_vs_attn.suites.bench.case import BenchCase
+
+MODELS = ("attention", "attention-naive", "attention-local", "lstm", "gru", "rnn", "lstm-cell", "mingru", "conv")
+BOUNDS = {"float32": 1e-3, "bfloat16": 3e-2}
+
+
+def main() -> None:
+    options = parser(__doc__ or "")
+    options.add_argument("--model", nargs="+", default=list(MODELS))
+    options.add_argument("--seq-len", type=int, default=256)
+    options.add_argument("--turns", type=int, default=7)
+    given = parsed(options, model=["attention"], turns=6)
+    report(figures(given, []), [], given)
+
+
+def figures(given: argparse.Namespace, _: list[dict[str, Any]]) -> Iterator[Figure]:
+    for dtype, bound in BOUNDS.items():
+        for model in given.model:
+            case = BenchCase(model, given.seq_len, device="cuda", dtype=dtype, threads=1)
+            text, target = f"{model}, {dtype}", f"<= {bound:g}"
+            eager = measure.workload(case, 0)
+            try:
+                replayed = capture(measure.workload(case, 0))
+            except CaseFault as fault:
+                yield Figure(f"{text}: captured", 0, "1", met=False, beside=fault.reason)
+                continue
+            assert isinstance(replayed, GraphedWorkload)
+            off = max(distance(a, b) for a, b in zip(of_replay(replayed), of_eager(eager), strict=True))
+            yield Figure(f"{text}: worst tensor off by", off, target, off <= bound)
+            yield Figure(f"{text}: sees a new input", float(sees(replayed)), "1", sees(replayed))
+            for name in ("forward", "train"):
+                found = ratio(timed(replayed, name), timed(eager, name), given.turns)
+                yield Figure(f"{text}, {name}: replayed / eager", found.median, beside=interval(found))
+
+
+def of_eager(made: Workload) -> list[Tensor]:
+    """The output and the gradients, of the input first."""
+    made.module.train()
+    y = made.train_forward()
+    made.backward(y)
+    found = [y.detach().clone(), made.x.grad, *(p.grad for p in made.module.parameters())]
+    kept = [t.clone() for t in found if t is not None]
+    made.clear_gradients()
+    return kept
+
+
+def of_replay(made: GraphedWorkload) -> list[Tensor]:
+    made.backward(made.train_forward())
+    torch.cuda.synchronize()
+    assert made.output is not None
+    return [made.output.detach().clone(), *(t.clone() for t in made.written if t is not None)]
+
+
+def distance(found: Tensor, right: Tensor) -> float:
+    return float((found.double() - right.double()).norm() / right.double().norm().clamp_min(1e-30))
+
+
+def sees(made: GraphedWorkload) -> bool:
+    """Whether a replay's output changes with the numbers that its input holds."""
+    before, kept = of_replay(made)[0], made.x.detach().clone()
+    with torch.no_grad():
+        made.x.mul_(0.5)
+    after = of_replay(made)[0]
+    with torch.no_grad():
+        made.x.copy_(kept)
+    return not torch.equal(before, after)
+
+
+def timed(made: Workload, name: str) -> Any:
+    clock = clock_for(torch.device("cuda"))
+    return lambda: median(clock.block(made, name, 10).seconds for _ in range(3))
+
+
+if __name__ == "__main__":
+    main()
