@@ -15,6 +15,7 @@ from rnn_vs_attn.measure.attention_kernels import Kernel, only
 from rnn_vs_attn.measure.conduct.fresh_inputs import FreshInputs
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
+from rnn_vs_attn.models.kernels import cudnn_weights
 from rnn_vs_attn.models.language.token_ids import trust_ids
 from rnn_vs_attn.records.timing import Care
 
@@ -183,4 +184,6 @@ def _empty(make: Callable[[], nn.Module], device: torch.device, dtype: torch.dty
     """The module with room for its weights and nothing written there."""
     with torch.device("meta"):
         module = make()
-    return module.to(dtype).to_empty(device=device)
+    module = module.to(dtype).to_empty(device=device)
+    cudnn_weights.flatten(module)
+    return module

@@ -14,6 +14,7 @@ from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import ROTARY, Shape
 from rnn_vs_attn.models.foreign.building import layers_of, unfitted
+from rnn_vs_attn.models.kernels import cudnn_weights
 from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.mixer import Block, Stack, output_of
 from rnn_vs_attn.models.registry import BASELINE, find
@@ -136,6 +137,13 @@ def _params(spec: ModelSpec, shape: Shape) -> int:
         if spec.family != USER:
             return count_parameters(build(spec, shape))
         return sum(map(count_parameters, unfitted(spec, load(spec), shape)[0]))
+
+
+def placed(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """The module on a device in a dtype, with the weights of torch's recurrences as that device's kernels read them."""
+    module = cast(module.to(device), dtype)
+    cudnn_weights.flatten(module)
+    return module
 
 
 def cast(module: nn.Module, dtype: torch.dtype) -> nn.Module:

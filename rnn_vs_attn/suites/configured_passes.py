@@ -24,7 +24,7 @@ def model_of(case: Case, seed: int, length: int) -> TokenModel:
     device, dtype = place(case, seed)
     model = transformers_models.build(case.model)
     model.refuse_beyond(length)
-    build.cast(model.to(device), dtype)
+    build.placed(model, device, dtype)
     return model
 
 

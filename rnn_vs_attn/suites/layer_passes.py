@@ -37,7 +37,7 @@ def made(
     set_precision(tf32)
     seed_all(seed)
     module, shape = make()
-    module = build.cast(module.to(torch.device(case.device)), DTYPES[case.dtype])
+    module = build.placed(module, torch.device(case.device), DTYPES[case.dtype])
     size = (shape.batch_size, shape.seq_len, shape.d_model)
     x = torch.randn(size, device=case.device, dtype=DTYPES[case.dtype])
     for part in module.modules():

@@ -6,6 +6,8 @@ B batch, L sequence, H heads, N chunks, C positions of one, E width of keys, F o
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,9 +30,30 @@ def states_between(keep: Tensor, add: Tensor, state: Tensor) -> tuple[Tensor, Te
     """keep (N, B, H, E, E), add (N, B, H, E, F) and the state before them (B, H, E, F) -> the states before all chunks
     (N, B, H, E, F), and that after the last.
     """
-    shape, state = state.shape, state.flatten(0, 1)
-    before = []
-    for keep_n, add_n in zip(keep.flatten(1, 2).unbind(0), add.flatten(1, 2).unbind(0), strict=True):
-        before.append(state)
-        state = torch.baddbmm(add_n, keep_n, state)
-    return torch.stack(before).unflatten(1, shape[:2]), state.unflatten(0, shape[:2])
+    heads = state.shape[:2]
+    before, after = _StatesBetween.apply(keep.flatten(1, 2), add.flatten(1, 2), state.flatten(0, 1))
+    return before.unflatten(1, heads), after.unflatten(0, heads)
+
+
+class _StatesBetween(torch.autograd.Function):
+    """One operation a chunk in each direction: backward g_n = dS_n + keep_n^T g_(n+1), and all of keep's gradients at
+    once, where torch's own has four a chunk, each of which a GPU waits for.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, keep: Tensor, add: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        states = torch.cat([state.unsqueeze(0), add])
+        for keep_n, before, after in zip(keep.unbind(0), states.unbind(0), states[1:].unbind(0), strict=False):
+            after.baddbmm_(keep_n, before)
+        ctx.save_for_backward(keep, states)
+        return states[:-1], states[-1].clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        keep, states = ctx.saved_tensors
+        of_before, of_after = gradients
+        found = torch.cat([of_before, of_after.unsqueeze(0)])
+        parts, backwards = found.unbind(0), keep.mT.unbind(0)
+        for n in reversed(range(len(keep))):
+            parts[n].baddbmm_(backwards[n], parts[n + 1])
+        return found[1:] @ states[:-1].mT, found[1:], found[0]

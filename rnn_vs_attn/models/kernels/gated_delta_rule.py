@@ -27,7 +27,7 @@ def chunked(
     length = q.shape[1]
     q, k, v, log_a, b = (in_chunks(t, min(chunk, length)) for t in (q, k, v, log_a, b))
     sums = log_a.clamp_min(LEAST_LOG).double().cumsum(-1)  # (N, B, H, C)
-    decays = _decays(sums).to(q.dtype)
+    decays = _decays(sums, q.dtype)
     since, until_end = (t.to(q.dtype).unsqueeze(-1) for t in (sums.exp(), (sums[..., -1:] - sums).exp()))
     b, columns = b.unsqueeze(-1), k.mT
     system = (b * k) @ columns * decays  # below its diagonal of ones
@@ -59,9 +59,9 @@ def step(q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, b: Tensor, state: Tenso
     return (q.unsqueeze(-2) @ state).squeeze(-2), state
 
 
-def _decays(sums: Tensor) -> Tensor:
+def _decays(sums: Tensor, dtype: torch.dtype) -> Tensor:
     """a_(j+1) ... a_i for j <= i, else 0: sums of their logarithms (..., C) -> (..., C, C)."""
     size = sums.shape[-1]
     later = torch.ones(size, size, dtype=torch.bool, device=sums.device).triu(1)
-    differences = sums.unsqueeze(-1) - sums.unsqueeze(-2)
+    differences = (sums.unsqueeze(-1) - sums.unsqueeze(-2)).to(dtype)
     return differences.masked_fill(later, -torch.inf).exp()

@@ -91,7 +91,7 @@ class _Decays:
 
     @classmethod
     def of(cls, log_decay: Tensor, count: int, dtype: torch.dtype) -> _Decays:
-        logs = _in_chunks(log_decay.double().clamp(min=LEAST_LOG).unsqueeze(-1), count).cumsum(-2)
+        logs = _sums(_in_chunks(log_decay.double().clamp(min=LEAST_LOG).unsqueeze(-1), count))
         within = (logs - logs.mT).to(dtype).exp_().tril_()
         return cls(within, logs.exp().to(dtype), (logs[..., -1:, :] - logs).exp().to(dtype))
 
@@ -172,7 +172,12 @@ def _of_logs(q: Tensor, k: Tensor, dq: Tensor, dk: Tensor, states: list[tuple[An
     for gradient, value in states:
         if value is not None:
             of_sums[..., -1, 0] += (gradient[1:] * value[1:]).flatten(3).sum(-1)
-    return of_sums.flip(-2).cumsum(-2).flip(-2)
+    return _sums(of_sums.flip(-2)).flip(-2)
+
+
+def _sums(t: Tensor) -> Tensor:
+    """Of each position and those before it in its chunk, (..., C, 1); along the last axis, where a GPU is fast."""
+    return t.squeeze(-1).cumsum(-1).unsqueeze(-1)
 
 
 def _faded(q: Tensor, k: Tensor, decays: _Decays | None) -> tuple[Tensor, Tensor]:
@@ -181,8 +186,8 @@ def _faded(q: Tensor, k: Tensor, decays: _Decays | None) -> tuple[Tensor, Tensor
 
 
 def _plus_product(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """x + a b, of chunks, in the memory of x."""
-    x.flatten(0, 2).baddbmm_(a.flatten(0, 2), b.flatten(0, 2))
+    """x + a b, of chunks, in the memory of x, whose rows are contiguous."""
+    x.view(-1, *x.shape[-2:]).baddbmm_(a.flatten(0, 2), b.flatten(0, 2))
     return x
 
 

@@ -85,8 +85,10 @@ def stabilisers(log_i: Tensor, log_f: Tensor, before: Tensor) -> Tensor:
     """m_t of all positions, of log i and log f, and m before them, one a head each.
 
     It is the largest of log i_j + the logarithms of f after j, so one cumulative sum and one cumulative maximum. No
-    gradient goes to it, since it cancels in the output, whatever it is.
+    gradient goes to it, since it cancels in the output, whatever it is. Both go along the last axis: along any other a
+    GPU has one thread for each line of numbers, and there is one line a head.
     """
-    decayed = log_f.double().cumsum(1)
-    largest = torch.cummax(log_i - decayed, dim=1).values
-    return (decayed + torch.maximum(largest, before.unsqueeze(1))).to(log_i.dtype)
+    log_i, decayed = log_i.transpose(1, 2), log_f.transpose(1, 2).double().cumsum(-1)
+    largest = torch.cummax(log_i - decayed, dim=-1).values
+    found = decayed + torch.maximum(largest, before.unsqueeze(-1))
+    return found.transpose(1, 2).to(log_i.dtype).contiguous()

@@ -11,6 +11,7 @@ import torch
 
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import memory
+from rnn_vs_attn.measure.operations import recurrent_kernels
 from rnn_vs_attn.measure.timing.cuda_graphs import capture
 from rnn_vs_attn.measure.timing.decoding import state_bytes
 from rnn_vs_attn.measure.workload import TokenWorkload, Workload, mode
@@ -113,6 +114,7 @@ def _flops(case: BenchCase, made: Workload, shape: Shape) -> Iterator[Sample]:
     for name, value, counter in (("forward", values[0], forward), ("train", values[1], train)):
         details = {} if case.compile else {"kernels": dict(counter.kernels)}
         warnings = [] if value is not None else [f"the FLOPs of {case.model} are unknown: {counter.reason}"]
+        warnings += [] if case.compile else recurrent_kernels.said(made.module, counter.kernels, made.x.device)
         yield Sample("flops", value, {"pass": name}, details=details, warnings=warnings)
 
 

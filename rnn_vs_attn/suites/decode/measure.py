@@ -33,7 +33,7 @@ def decoder(case: DecodeCase, seed: int) -> Decoder:
     device, dtype = place(case, seed)
     if find(case.model).family == CONFIGURED:
         return _configured(case, seed)
-    module = build.cast(module_of(case).to(device), dtype).eval()
+    module = build.placed(module_of(case), device, dtype).eval()
     if find(case.model).family == LANGUAGE:
         ids = torch.randint(case.vocab_size, (case.batch_size, case.seq_len), device=device)
         return Decoder(module, ids)

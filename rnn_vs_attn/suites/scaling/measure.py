@@ -14,7 +14,7 @@ from rnn_vs_attn.errors import CaseFault, first_line
 from rnn_vs_attn.isolation.seeds import seed_all
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure.dataflow import critical_path, path_length
-from rnn_vs_attn.measure.operations import launches
+from rnn_vs_attn.measure.operations import launches, recurrent_kernels
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.catalogue import attention
@@ -67,6 +67,7 @@ def _counts(case: ScalingCase) -> Iterator[Sample]:
     for name, counter in zip(("forward", "train"), layer_passes.count_operations(made, None), strict=True):
         value = getattr(defined, name) if defined else counter.flops
         warnings = [] if value is not None else [f"the FLOPs of {case.model} are unknown: {counter.reason}"]
+        warnings += recurrent_kernels.said(made.module, counter.kernels, made.x.device)
         axes: dict[str, AxisValue] = {"pass": name}
         yield Sample("flops", value, axes, warnings=warnings, details={"kernels": dict(counter.kernels)})
         if counter.flops is not None and name == "forward":  # a weight's gradient is a product without the weight

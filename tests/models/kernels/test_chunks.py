@@ -25,3 +25,11 @@ def test_states_between_are_those_of_the_loop() -> None:
         torch.testing.assert_close(found, state)
         state = keep_n @ state + add_n
     torch.testing.assert_close(after, state)
+
+
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_gradients_of_the_states_are_those_of_finite_differences(chunks: int) -> None:
+    torch.manual_seed(0)
+    sizes = (chunks, 2, 1, 3, 3), (chunks, 2, 1, 3, 4), (2, 1, 3, 4)
+    given = [torch.randn(size, dtype=torch.float64, requires_grad=True) for size in sizes]
+    assert torch.autograd.gradcheck(states_between, given)
