@@ -32,7 +32,7 @@ class Step:
 
 
 def steps(device: str, runs: Path, quick: bool) -> list[Step]:
-    """All of them for a device, in order; what takes long or judges least comes last."""
+    """All of them for a device, in order; what judges least comes last."""
     on_cuda = device.startswith("cuda")
     made = [*_first(device, runs, quick), *_checks(device, quick), *_runs(device, runs, quick)]
     return [step for step in made if on_cuda or step.name not in ("graphs", "cudagraphs", "tf32")]
@@ -53,9 +53,8 @@ def _first(device: str, runs: Path, quick: bool) -> Iterator[Step]:
     doctor = [sys.executable, "-m", "rnn_vs_attn", "doctor"]
     yield Step("warm", 90, [sys.executable, "-c", WARM])
     yield Step("doctor", 40, doctor, (0, 1))
-    yield Step("without", 40, doctor, (0, 1), hidden=OPTIONAL)
     words = "bench --seq-len 32 --rounds 1 --threads 1" if quick else "bench --seq-len 512"
-    yield Step("card", 120, _command(words, device, runs / "card"))
+    yield Step("card", 110, _command(words, device, runs / "card"))
 
 
 def _checks(device: str, quick: bool) -> Iterator[Step]:
@@ -68,16 +67,18 @@ def _checks(device: str, quick: bool) -> Iterator[Step]:
     yield Step("peaks", 30, _program("peaks", device, quick))
     yield Step("faults", 60, _program("faults", device, quick))
     yield Step("graphs", 45, _program("graph_replays", device, quick))
+    without = [sys.executable, "-m", "rnn_vs_attn", "doctor"]
+    yield Step("without", 40, without, (0, 1), hidden=OPTIONAL)
 
 
 def _runs(device: str, runs: Path, quick: bool) -> Iterator[Step]:
     """The other commands; the runs of the first four are fit to be kept."""
     for name, limit, small, whole in (
-        ("bench", 130, "--model lstm,attention --seq-len 16:32 --rounds 1", BENCH),
-        ("long", 60, f"--model attention-naive,mingru --seq-len 64 {SHORT}", LONG),
-        ("gradflow", 60, "--seq-len 64 --rounds 1", "--max-seconds 45"),
-        ("decode", 70, "--seq-len 16 --d-model 32 --rounds 1", DECODE),
-        ("scaling", 80, f"--seq-len 16:32 --d-model 8:16 --num-heads 2 --model attention,lstm {SHORT}", SCALING),
+        ("bench", 110, "--model lstm,attention --seq-len 16:32 --rounds 1", BENCH),
+        ("decode", 60, "--seq-len 16 --d-model 32 --rounds 1", DECODE),
+        ("gradflow", 50, "--seq-len 64 --rounds 1", "--max-seconds 35"),
+        ("long", 50, f"--model attention-naive,mingru --seq-len 64 {SHORT}", LONG),
+        ("scaling", 70, f"--seq-len 16:32 --d-model 8:16 --num-heads 2 --model attention,lstm {SHORT}", SCALING),
         ("cudagraphs", 45, "", f"--seq-len 512 --cuda-graphs --model lstm,attention,mingru,lstm-cell {SHORT}"),
         ("tf32", 25, "", f"--seq-len 512 --model lstm,attention --tf32 {SHORT}"),
         ("compile", 60, f"--seq-len 32 --model attention --compile {SHORT}", COMPILE),
@@ -93,10 +94,10 @@ def _runs(device: str, runs: Path, quick: bool) -> Iterator[Step]:
 
 
 MODELS = "lstm,gru,rnn,mingru,mamba2,linear-attention,attention,attention-local,attention-naive"
-BENCH = f"--model {MODELS} --seq-len 512,2048,8192,32768 --dtype float32,bfloat16 --max-seconds 105"
-LONG = f"--model {MODELS} --seq-len 131072 --dtype float32,bfloat16 {SHORT} --max-seconds 45"
-DECODE = "--seq-len 64,1024,4096 --max-seconds 55"
-SCALING = "--seq-len 256:8192 --d-model 64:256 --model attention,lstm,conv,attention-local,mingru --max-seconds 65"
+BENCH = f"--model {MODELS} --seq-len 512,2048,8192,32768 --dtype float32,bfloat16 --max-seconds 85"
+LONG = f"--model {MODELS} --seq-len 131072 --dtype float32,bfloat16 {SHORT} --max-seconds 35"
+DECODE = "--seq-len 64,1024,4096 --max-seconds 45"
+SCALING = "--seq-len 256:8192 --d-model 64:256 --model attention,lstm,conv,attention-local,mingru --max-seconds 50"
 COMPILE = f"--seq-len 512 --model attention,mingru --compile {SHORT}"
 XL = "--seq-len 16,32 --d-model 32 --num-layers 1 --train-len 16"
 GPT = "--size 4x256 --seq-len 16"

@@ -32,11 +32,11 @@ class Kernels(Workload):
     """Calls of so many kernels that run and take to be launched so many ns; a backward pass has twice as many."""
 
     def played(self, gpu: PlayedGPU, kernels: int, runs: float, takes: float) -> Kernels:
-        self.gpu, self.kernels, self.runs, self.takes = gpu, kernels, runs, takes
+        self.gpu, self.num_kernels, self.runs, self.takes = gpu, kernels, runs, takes
         return self
 
     def forward(self) -> Tensor:
-        for _ in range(self.kernels):
+        for _ in range(self.num_kernels):
             self.gpu.launch(self.runs, self.takes)
         return self.x
 
