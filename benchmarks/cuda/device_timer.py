@@ -8,7 +8,6 @@ from time import perf_counter
 
 import torch
 
-_L2 = 256 << 20  # bytes, more than the second-level cache of any card so far
 _ENOUGH, _LEAST, _MOST = 0.02, 3, 10  # seconds, and calls
 
 
@@ -21,7 +20,7 @@ def device_seconds(call: Callable[[], object], device: torch.device, clear: Call
 
 
 def _by_events(call: Callable[[], object], device: torch.device, clear: Callable[[], None] | None) -> float:
-    cache = torch.empty(_L2, dtype=torch.int8, device=device)
+    cache = torch.empty(2 * torch.cuda.get_device_properties(device).L2_cache_size, dtype=torch.int8, device=device)
     pairs: list[tuple[torch.cuda.Event, torch.cuda.Event]] = []
     torch.cuda.synchronize(device)
     begun = perf_counter()

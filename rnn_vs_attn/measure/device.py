@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import Any
 
 import torch
+from torch.nn import functional
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.measure import nvml
@@ -112,6 +114,21 @@ def check_dtype(device: str, dtype: str) -> None:
         (a @ a).sum().item()
     except RuntimeError as error:
         raise UserError(f"dtype {dtype!r} does not work on {device} here: {error}; use float32") from None
+
+
+def use(name: str) -> None:
+    """Make a GPU the one that code runs on which names none, such as a kernel of a user's own."""
+    index = torch.device(name).index
+    if index is not None:
+        torch.cuda.set_device(index)
+    _settle(name)
+
+
+@cache
+def _settle(name: str) -> None:
+    """Let torch set what it sets at the first use of a GPU's attention: which kernels it prefers on such a card."""
+    q = torch.zeros(1, 1, 8, 8, device=name)
+    functional.scaled_dot_product_attention(q, q, q)
 
 
 def set_precision(tf32: bool) -> None:

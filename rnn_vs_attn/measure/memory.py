@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.measure.workload import Workload, mode
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 _THRESHOLD = 64 << 10
@@ -157,7 +157,7 @@ def saved_bytes(workload: Workload) -> int:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with workload.kernel("train"), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with mode(workload, "train"), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         y = workload.train_forward()
     del y
     return sum(kept.values())

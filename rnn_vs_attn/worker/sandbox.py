@@ -56,10 +56,12 @@ class Sandbox:
         if self.case is not None:
             self.leave()
         _load_built_in(case.model)
+        on_cpu = case.device == "cpu"
+        if not on_cpu:
+            device.use(case.device)
         self._own.enter(load.source_of(find(case.model)), case.model)
         THREADS.set(case.threads)
         device.set_precision(getattr(case, "tf32", False))
-        on_cpu = case.device == "cpu"
         available = environment.available_memory() if on_cpu else torch.cuda.mem_get_info(case.device)[0]
         self.case, self._max_memory = case, max_memory if max_memory is not None else available
         self._whose = "--max-memory" if max_memory is not None else "what is available; --max-memory sets another"

@@ -7,6 +7,7 @@ be told, so the functions themselves are replaced while operations are counted.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -16,7 +17,6 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.attention.bias import CausalBias, CausalVariant
 
 from rnn_vs_attn.measure.operations import formulas
 
@@ -84,14 +84,15 @@ def _attend(
             return attend(*factors, attn_mask=attn_mask, dropout_p=dropout_p, is_causal=is_causal, **kwargs)
 
     factors = (query, key, value)
-    if not (is_causal or isinstance(attn_mask, CausalBias)):
+    bias = _causal_bias(attn_mask)
+    if not (is_causal or bias is not None):
         return run(*factors)
     if not all(map(_is_plain, factors)):
         counter.give_up(
             "causal attention under a transform such as vmap, or of tensors of another kind, hides its pairs"
         )
         return run(*factors)
-    lower_right = isinstance(attn_mask, CausalBias) and attn_mask.variant == CausalVariant.LOWER_RIGHT
+    lower_right = bias is not None and bias.variant.name == "LOWER_RIGHT"
     pairs = formulas.causal_pairs(query.shape[-2], key.shape[-2], lower_right)
     if torch.is_grad_enabled() and any(factor.requires_grad for factor in factors):
         y: Tensor = _Counted.apply(counter, run, pairs, *factors)
@@ -100,6 +101,12 @@ def _attend(
         y = run(*factors)
     _tell(counter, factors, y, pairs)
     return y
+
+
+def _causal_bias(mask: object) -> Any:
+    """A mask that is one of torch's CausalBias, else None; whoever made it has imported it, which takes a second."""
+    biases = sys.modules.get("torch.nn.attention.bias")
+    return mask if biases is not None and isinstance(mask, biases.CausalBias) else None
 
 
 def _is_plain(tensor: Tensor) -> bool:

@@ -6,6 +6,7 @@ of its memory as a view may, it hands on as it is: an address that the kernel ma
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 _ROW = 8  # numbers; torch's memory-efficient kernel takes rows that begin at multiples of these without a copy
@@ -23,3 +24,11 @@ def aligned(mask: Tensor) -> Tensor:
     keys = mask.shape[-1]
     room = mask.new_empty(*mask.shape[:-1], -(-keys // _ROW) * _ROW)
     return room[..., :keys].copy_(mask)
+
+
+def without_future(num_queries: int, num_keys: int, device: torch.device) -> Tensor:
+    """Which keys each of the last queries sees, (C, K), True of those up to its own.
+
+    torch's own causal_lower_right says the same without an array, and takes more than a second to import.
+    """
+    return torch.ones(num_queries, num_keys, dtype=torch.bool, device=device).tril_(num_keys - num_queries)

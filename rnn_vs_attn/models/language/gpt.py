@@ -11,12 +11,12 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.attention.bias import causal_lower_right
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.kernels.activations import activation
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import Linear, linear
+from rnn_vs_attn.models.kernels.masks import without_future
 from rnn_vs_attn.models.language.token_ids import OfTokens
 from rnn_vs_attn.models.shapes import GPTShape
 
@@ -45,7 +45,7 @@ class CausalSelfAttention(nn.Module):
         elif not earlier:
             y = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=dropout, scale=self.scale)
         else:  # is_causal would align the mask with the first key and not with the last
-            mask = causal_lower_right(length, earlier + length)
+            mask = without_future(length, earlier + length, q.device)
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout, scale=self.scale)
         out: Tensor = self.out_proj(y.transpose(1, 2).reshape(batch_size, length, width))
         return out

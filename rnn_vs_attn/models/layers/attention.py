@@ -7,12 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.attention.bias import causal_lower_right
 
 from rnn_vs_attn.models.costs import NO_POSITIONS
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.kernels.masks import aligned
+from rnn_vs_attn.models.kernels.masks import aligned, without_future
 from rnn_vs_attn.models.layers.positions import positions_of_kind
 from rnn_vs_attn.models.layers.relative_attention import RelativeAttention, RelativeMemory, by_distance
 from rnn_vs_attn.models.mixer import SequenceMixer, head_dim
@@ -41,14 +40,20 @@ class Attention(SequenceMixer):
 
     def _project(self, x: Tensor, begin: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """(B, L, D), the positions from `begin` on -> queries (B, H, L, E), keys and values, as many as have heads."""
+        projected: Tensor = self.in_proj(x)
         heads, of_values = self.num_heads + 2 * self.num_kv_heads, self.num_kv_heads
-        with_places, v = self.in_proj(x).unflatten(-1, (heads, -1)).split((heads - of_values, of_values), 2)
-        q, k = self.positions.rotated(with_places, begin).split((self.num_heads, of_values), 2)
+        by_head = projected.view(*x.shape[:2], heads, -1)
+        if not self.positions.rotates:
+            q, k, v = by_head.transpose(1, 2).split_with_sizes((self.num_heads, of_values, of_values), 1)
+            return q, k, v
+        with_places, v = by_head.split_with_sizes((heads - of_values, of_values), 2)
+        q, k = self.positions.rotated(with_places, begin).split_with_sizes((self.num_heads, of_values), 2)
         return q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
 
     def _output(self, mixed: Tensor) -> Tensor:
         """(B, H, L, E) -> (B, L, D)."""
-        y: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        batch_size, _, length, _ = mixed.shape
+        y: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(batch_size, length, -1))
         return y
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
@@ -57,12 +62,11 @@ class Attention(SequenceMixer):
         if bias is not None:
             return self._sdpa(q.flip(2), k, v, aligned(bias.unsqueeze(0))).flip(2)
         if causal and q.shape[2] != k.shape[2]:  # is_causal would align the mask with the first key
-            mask = causal_lower_right(q.shape[2], k.shape[2])
-            return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=self._shares)
+            return self._sdpa(q, k, v, without_future(q.shape[2], k.shape[2], q.device))
         return self._sdpa(q, k, v, causal=causal)
 
     def _sdpa(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None, causal: bool = False) -> Tensor:
-        """torch's, (B, H, C, E) -> (B, H, C, E). mask: (1, H, C, K)."""
+        """torch's, (B, H, C, E) -> (B, H, C, E). mask: (1, H, C, K) or (C, K)."""
         if self._shares and q.shape[2] == 1:  # heads that share keys as queries of one head: these are read once
             shared = (self.num_kv_heads, -1)
             q, mask = (t if t is None else t.squeeze(2).unflatten(1, shared) for t in (q, mask))

@@ -27,7 +27,10 @@ class Positions(nn.Module):
     """None of them: attention sees content alone.
 
     A module without weights, so that its tables are found by what looks through a layer for the tensors that it holds.
+    rotates: whether `rotated` changes anything.
     """
+
+    rotates = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,6 +81,8 @@ class Rotary(Positions):
     i + E / 2, which is the same but for the order of the features. A pair is a complex number, and one product turns
     it. In 16 bits it is turned in 32.
     """
+
+    rotates = True
 
     def __init__(self, head_dim: int) -> None:
         if head_dim % 2:

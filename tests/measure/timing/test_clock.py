@@ -112,17 +112,28 @@ def test_forward_and_backward_are_parts_of_training(gpu: PlayedGPU) -> None:
     block = timed(gpu, "train", 20, 10, 20_000, 5_000)
     assert block.seconds == pytest.approx(600e-6)
     assert block.backward == pytest.approx(400e-6)
-    assert block.wall == pytest.approx(20 * 645e-6, rel=0.01)
+    assert block.wall == pytest.approx(21 * 645e-6, rel=0.01)  # and one before them
+
+
+def test_a_call_that_is_timed_alone_holds_nothing_of_its_first_launch(gpu: PlayedGPU) -> None:
+    """With the host 1 ms before the first kernel; a call of 0.1 s and more is made once."""
+    workload = Kernels(nn.Identity(), lambda x: x, *2 * [torch.zeros(1, 1, 1)]).played(gpu, 1, 20e6, 1e6)
+    clock = CUDAClock(torch.device("cuda:0"))
+    assert clock.block(workload, "forward", 1).seconds == pytest.approx(20e-3)
+    assert gpu.events == 6
+    workload.played(gpu, 1, 200e6, 1e6)
+    found = [clock.block(workload, "forward", 1) for _ in range(2)]
+    assert found[0].wall == pytest.approx(2 * found[1].wall, rel=0.01)
 
 
 def test_events_are_made_once_and_outside_of_what_is_timed(gpu: PlayedGPU) -> None:
     """A first record makes the event, which took 30 us of the host between two others."""
     first, second = (timed(gpu, "forward", 30, 1, 2_000, 5_000) for _ in range(2))
-    assert gpu.events == 90
+    assert gpu.events == 3 * 31
     assert first.host == pytest.approx(second.host)
     assert first.host == pytest.approx(8e-6)  # a launch and three records
     timed(gpu, "forward", 40, 1, 2_000, 5_000)
-    assert gpu.events == 120
+    assert gpu.events == 3 * 41
 
 
 # On a GPU
@@ -139,11 +150,11 @@ class _Sleeps(nn.Module):
 
 
 class _Chain(nn.Module):
-    """So many of the smallest kernels, one after another."""
+    """So many of the smallest kernels, one after another, in both directions."""
 
     def forward(self, x: Tensor) -> Tensor:
         for _ in range(200):
-            x = (x.unsqueeze(0) + 1).squeeze(0)
+            x = x * 1.01
         return x
 
 

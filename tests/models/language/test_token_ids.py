@@ -96,6 +96,7 @@ def test_ids_out_of_range_on_a_gpu_are_named_and_cost_no_context(spec: ModelSpec
 
 
 @pytest.mark.cuda
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 @LANGUAGE
 def test_no_step_waits_for_a_gpu(spec: ModelSpec) -> None:
     """torch itself raises where a call would wait."""
