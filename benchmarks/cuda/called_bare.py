@@ -6,8 +6,7 @@ The same layer is written here with torch alone: nn.LSTM, nn.GRU and nn.RNN with
 products around scaled_dot_product_attention in each fused kernel that takes the shape, of which the fastest counts.
 Both sides are timed in turns in one process, the program's by its own clock, the other by the events of
 device_timer.py; caches are cold on both. program / bare, and for lstm and attention the interval within 3 % of 1. Where
-the host needs nearly as long to launch a bare call as the device to run it, the ratio is that of two pieces of Python,
-and is shown only.
+calls are launch-bound, the ratio is that of two pieces of Python, and is shown only.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ from reporting import Figure, interval, parsed, parser, report, within
 from rnn_vs_attn.measure.timing.clock import clock_for
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.stats.launches import launch_bound
 from rnn_vs_attn.suites.bench import measure
 from rnn_vs_attn.suites.bench.case import BenchCase
 
@@ -42,7 +42,7 @@ MODELS = ("lstm", "gru", "rnn", "attention")
 JUDGED = ("lstm", "attention")
 PART = 0.03
 BLOCK = 0.02  # seconds
-LAUNCHED = 0.7  # of a call's time, from which on what launches it may be what takes it
+LOOPS = 10
 FUSED = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
 
 
@@ -71,8 +71,7 @@ def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterato
                     beside = _details(model, case, name, bare, device)
                     details.append(beside | {"ratio": vars(found)})
                     text += f" ({beside['kernel']}, {beside['bare_ms']:.4g} ms, host {beside['host_ms']:.4g} ms)"
-                    of_device = beside["host_ms"] < LAUNCHED * beside["bare_ms"]
-                    judged = model in JUDGED and device.type == "cuda" and of_device
+                    judged = model in JUDGED and device.type == "cuda" and not _launch_bound(program, name, device)
                     yield within(text, found, PART) if judged else Figure(text, found.median, beside=interval(found))
 
 
@@ -82,6 +81,13 @@ def _by_program(made: Workload, name: str, device: torch.device) -> Callable[[],
     clock.block(made, name, 3)
     loops = max(3, min(20, int(BLOCK / clock.block(made, name, 3).seconds)))
     return lambda: clock.block(made, name, loops).seconds
+
+
+def _launch_bound(made: Workload, name: str, device: torch.device) -> bool:
+    """Whether most of some blocks were."""
+    blocks = [clock_for(device).block(made, name, LOOPS) for _ in range(5)]
+    found = [block.lag is not None and launch_bound(block.lag, block.seconds, LOOPS) for block in blocks]
+    return 2 * sum(found) > len(found)
 
 
 def _details(model: str, case: BenchCase, name: str, bare: Bare, device: torch.device) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Every check of a machine with a GPU, each step with its own limit, its log and its line in a table.
 
-python benchmarks/cuda/every_check.py [--device cuda] [--budget 480] [--only bare,values] [--output FOLDER] [--quick]
+python benchmarks/cuda/every_check.py [--device cuda] [--budget 2400] [--only bare,values] [--output FOLDER] [--quick]
 
 `make cuda` runs it. It leaves steps.md (step, seconds, exit code, targets missed, first line of an error),
 logs/ and the runs of the commands in runs/. A step that fails, hangs or has no time left costs itself only. A report of
@@ -54,7 +54,7 @@ class Outcome:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--device", default="cuda")
-    options.add_argument("--budget", type=float, default=480, help="seconds in all")
+    options.add_argument("--budget", type=float, default=2400, help="seconds in all")
     options.add_argument("--only", default="", help="steps, with commas between them")
     options.add_argument("--output", type=Path, help="folder (default: results/<UTC time>-cuda-checks)")
     options.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")

@@ -54,19 +54,19 @@ def _first(device: str, runs: Path, quick: bool) -> Iterator[Step]:
     yield Step("warm", 90, [sys.executable, "-c", WARM])
     yield Step("doctor", 40, doctor, (0, 1))
     words = "bench --seq-len 32 --rounds 1 --threads 1" if quick else "bench --seq-len 512"
-    yield Step("card", 110, _command(words, device, runs / "card"))
+    yield Step("card", 200, _command(words, device, runs / "card"))
 
 
 def _checks(device: str, quick: bool) -> Iterator[Step]:
     """What it says against answers from elsewhere."""
-    yield Step("bare", 60, _program("called_bare", device, quick))
+    yield Step("bare", 150, _program("called_bare", device, quick))
     tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "cuda", "tests"]
-    yield Step("tests", 100, tests, beside=True)
-    yield Step("values", 70, _program("values", device, quick), beside=True)
-    yield Step("kernels", 70, _program("kernels", device, quick), beside=True)
+    yield Step("tests", 200, tests, beside=True)
+    yield Step("values", 120, _program("values", device, quick), beside=True)
+    yield Step("kernels", 150, _program("kernels", device, quick), beside=True)
     yield Step("peaks", 30, _program("peaks", device, quick))
-    yield Step("faults", 60, _program("faults", device, quick))
-    yield Step("graphs", 45, _program("graph_replays", device, quick))
+    yield Step("faults", 150, _program("faults", device, quick))
+    yield Step("graphs", 120, _program("graph_replays", device, quick))
     without = [sys.executable, "-m", "rnn_vs_attn", "doctor"]
     yield Step("without", 40, without, (0, 1), hidden=OPTIONAL)
 
@@ -74,30 +74,30 @@ def _checks(device: str, quick: bool) -> Iterator[Step]:
 def _runs(device: str, runs: Path, quick: bool) -> Iterator[Step]:
     """The other commands; the runs of the first four are fit to be kept."""
     for name, limit, small, whole in (
-        ("bench", 110, "--model lstm,attention --seq-len 16:32 --rounds 1", BENCH),
-        ("decode", 60, "--seq-len 16 --d-model 32 --rounds 1", DECODE),
-        ("gradflow", 50, "--seq-len 64 --rounds 1", "--max-seconds 35"),
-        ("long", 50, f"--model attention-naive,mingru --seq-len 64 {SHORT}", LONG),
-        ("scaling", 70, f"--seq-len 16:32 --d-model 8:16 --num-heads 2 --model attention,lstm {SHORT}", SCALING),
-        ("cudagraphs", 45, "", f"--seq-len 512 --cuda-graphs --model lstm,attention,mingru,lstm-cell {SHORT}"),
-        ("tf32", 25, "", f"--seq-len 512 --model lstm,attention --tf32 {SHORT}"),
-        ("compile", 60, f"--seq-len 32 --model attention --compile {SHORT}", COMPILE),
+        ("bench", 420, "--model lstm,attention --seq-len 16:32 --rounds 1", BENCH),
+        ("decode", 150, "--seq-len 16 --d-model 32 --rounds 1", DECODE),
+        ("gradflow", 120, "--seq-len 64 --rounds 1", "--max-seconds 110"),
+        ("long", 240, f"--model attention-naive,mingru --seq-len 64 {SHORT}", LONG),
+        ("scaling", 330, f"--seq-len 16:32 --d-model 8:16 --num-heads 2 --model attention,lstm {SHORT}", SCALING),
+        ("cudagraphs", 120, "", f"--seq-len 512 --cuda-graphs --model lstm,attention,mingru,lstm-cell {SHORT}"),
+        ("tf32", 60, "", f"--seq-len 512 --model lstm,attention --tf32 {SHORT}"),
+        ("compile", 180, f"--seq-len 32 --model attention --compile {SHORT}", COMPILE),
     ):
         suite = name if name in ("gradflow", "decode", "scaling") else "bench"
         yield Step(name, limit, _command(f"{suite} {small if quick else whole}", device, runs / name), (0, 4))
     for name, small, whole in (("transformer-xl", XL, "--seq-len 800,1800"), ("gpt", GPT, "--size gpt2 --seq-len 512")):
         words = f"variants {name} {small if quick else whole} --rounds 1"
-        yield Step(name, 40, _command(words, device, runs / name), (0, 4))
+        yield Step(name, 100, _command(words, device, runs / name), (0, 4))
     sizes = "--seq-len 32 --screen 5 --confirm 1" if quick else "--seq-len 512 --screen 5 --confirm 1"
-    words = f"ab --aa --model lstm,attention {sizes} --max-seconds 40"
-    yield Step("ab", 75, _command(words, device, runs / "ab"), (0, 3))
+    words = f"ab --aa --model lstm,attention {sizes} --max-seconds 90"
+    yield Step("ab", 120, _command(words, device, runs / "ab"), (0, 3))
 
 
 MODELS = "lstm,gru,rnn,mingru,mamba2,linear-attention,attention,attention-local,attention-naive"
-BENCH = f"--model {MODELS} --seq-len 512,2048,8192,32768 --dtype float32,bfloat16 --max-seconds 85"
-LONG = f"--model {MODELS} --seq-len 131072 --dtype float32,bfloat16 {SHORT} --max-seconds 35"
-DECODE = "--seq-len 64,1024,4096 --max-seconds 45"
-SCALING = "--seq-len 256:8192 --d-model 64:256 --model attention,lstm,conv,attention-local,mingru --max-seconds 50"
+BENCH = f"--model {MODELS} --seq-len 512,2048,8192,32768 --dtype float32,bfloat16 --max-seconds 400"
+LONG = f"--model {MODELS} --seq-len 131072 --dtype float32,bfloat16 {SHORT} --max-seconds 220"
+DECODE = "--seq-len 64,1024,4096 --max-seconds 130"
+SCALING = "--seq-len 256:8192 --d-model 64:256 --model attention,lstm,conv,attention-local,mingru --max-seconds 310"
 COMPILE = f"--seq-len 512 --model attention,mingru --compile {SHORT}"
 XL = "--seq-len 16,32 --d-model 32 --num-layers 1 --train-len 16"
 GPT = "--size 4x256 --seq-len 16"

@@ -26,6 +26,7 @@ LOOK_AT = 256  # a length at which a family is looked at first where all that wa
 SHARE, MOST = 0.03, 5.0  # of --max-seconds, and seconds, that looks take beyond the shortest lengths
 _MEMORY_PASSES = 3.0  # of each pass: once, with a slower allocator, after one that loads libraries
 _COUNT = 1.0  # seconds of what is counted from operations that are recorded one by one
+_NO_MEMORY = "out_of_memory"  # the status of a case
 _LONG_BLOCK = 4  # times a block: a call that is expected to take so long is a block by itself
 
 
@@ -48,22 +49,27 @@ def estimates(asked: Callable[[], Worker], suite: Suite, cases: Sequence[Case], 
     for case in sorted(cases, key=lambda case: case.seq_len):
         if case not in counted:
             families.setdefault(dataclasses.replace(case, seq_len=1), []).append(case)
-    looks = _looks(asked, suite, families, limits)
+    looks, refused = _looks(asked, suite, families, limits)
     alike = Counter(case.kind for members in families.values() for case in members)
     return counted | {
         case: _look_of(suite, case, looks[family], limits, alike[case.kind])
+        if case.seq_len < refused.get(family, math.inf)
+        else Look(Cost())
         for family, members in families.items()
-        if looks[family]
+        if looks[family] or family in refused
         for case in members
     }
 
 
 def _looks(
     asked: Callable[[], Worker], suite: Suite, families: dict[Case, list[Case]], limits: Limits
-) -> dict[Case, list[_Seen]]:
-    """Looks at the shortest case of each family, and at longer ones while there is time."""
+) -> tuple[dict[Case, list[_Seen]], dict[Case, int]]:
+    """Looks at the shortest case of each family, and at longer ones while there is time; and the length from which on
+    there is no memory for it, so that it takes no time to say so.
+    """
     until = time.monotonic() + min(MOST, SHARE * limits.max_seconds)
     found: dict[Case, list[_Seen]] = {family: [] for family in families}
+    refused: dict[Case, int] = {}
     for depth in range(max(map(len, families.values()), default=0)):
         for family, members in families.items():
             if depth >= len(members) or len(found[family]) < depth:
@@ -74,8 +80,11 @@ def _looks(
             if depth == 0:
                 case = dataclasses.replace(case, seq_len=min(case.seq_len, LOOK_AT))
             look = _look(asked(), suite, case, limits)
-            found[family] += [look] if look is not None else []
-    return {family: _steady(seen) for family, seen in found.items()}
+            if isinstance(look, CaseFault):
+                refused |= {family: case.seq_len} if look.status == _NO_MEMORY else {}
+            else:
+                found[family].append(look)
+    return {family: _steady(seen) for family, seen in found.items()}, refused
 
 
 def _steady(looks: Sequence[_Seen]) -> list[_Seen]:
@@ -83,7 +92,7 @@ def _steady(looks: Sequence[_Seen]) -> list[_Seen]:
     kept: list[_Seen] = []
     for look in reversed(looks):
         longer = kept[0].calls if kept else look.calls
-        calls = {name: min(seconds, longer[name]) for name, seconds in look.calls.items()}
+        calls = {name: min(seconds, longer.get(name, seconds)) for name, seconds in look.calls.items()}
         kept.insert(0, dataclasses.replace(look, calls=calls))
     return kept
 
@@ -135,29 +144,36 @@ def _plan(call: float, budget: Budget) -> Plan:
     return Plan(loops, budget.num_blocks(loops * call))
 
 
-def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen | None:
-    """Nothing where it fails or does not answer: its own case will say why."""
+def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen | CaseFault:
+    """A fault where it fails or does not answer: its own case will say why."""
     try:
         return (
             _look_at_passes(worker, suite, case, limits)
             if suite.rounds.passes
             else _look_at_all(worker, suite, case, limits)
         )
-    except (CaseFault, UserError):
-        return None
+    except CaseFault as fault:
+        return fault
+    except UserError as error:
+        return CaseFault("failed", str(error))
 
 
 def _look_at_passes(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen:
-    """Seconds of one warm call of each pass."""
+    """Seconds of one warm call of each pass that there is memory for."""
     budget = Budget(warm_up=0.01, max_warm_up=0.02, block=0.001, min_blocks=1, case=0)
     patience = min(limits.timeout, PATIENCE)
     begun = time.perf_counter()
     worker.ask(Prepare(About.of(suite, case, limits.max_memory), seed=0), patience)
     prepared = time.perf_counter() - begun
-    calls = {}
-    for name in suite.rounds.passes:
-        ready = worker.ask(MakeReady(name, budget), patience)
-        calls[name] = worker.ask(TimeBlock(name, ready.plan.loops), patience).seconds
+    calls = dict[str, float]()
+    try:
+        for name in suite.rounds.passes:
+            ready = worker.ask(MakeReady(name, budget), patience)
+            calls[name] = worker.ask(TimeBlock(name, ready.plan.loops), patience).seconds
+    except CaseFault as fault:
+        if fault.status != _NO_MEMORY or not calls:
+            raise
+        return _Seen(case, prepared, calls)
     worker.ask(Release(), patience)
     return _Seen(case, prepared, calls)
 

@@ -27,8 +27,10 @@ class Sized:
 
     alive = True
 
-    def __init__(self, seconds: Callable[[str, str, int], float]) -> None:
-        self.seconds = seconds
+    def __init__(
+        self, seconds: Callable[[str, str, int], float], too_long: int = 1 << 30, to_train: int = 1 << 30
+    ) -> None:
+        self.seconds, self.too_long, self.too_long_to_train = seconds, too_long, to_train
         self.looked: list[tuple[str, int]] = []
 
     def ask(self, request: Request[Any], timeout: float) -> Any:
@@ -37,7 +39,11 @@ class Sized:
             self.looked.append((self.case["model"], self.case["seq_len"]))
             if self.case["model"].startswith("broken"):
                 raise CaseFault("failed", "it is broken")
+            if self.case["seq_len"] >= self.too_long:
+                raise CaseFault("out_of_memory", "refused beforehand")
         if isinstance(request, MakeReady):
+            if request.name == "train" and self.case["seq_len"] >= self.too_long_to_train:
+                raise CaseFault("out_of_memory", "refused beforehand")
             return Ready(Plan(1, 1), 0.0)
         if isinstance(request, TimeBlock):
             return Block(self.seconds(self.case["model"], request.name, self.case["seq_len"]))
@@ -107,6 +113,21 @@ def test_a_model_that_cannot_be_looked_at_has_no_estimate() -> None:
     worker = Sized(lambda model, name, length: 1e-3)
     found = estimates(lambda: worker, BENCH, [*cases("broken:Layer"), *cases("lstm")], SHORT)
     assert {case.model for case in found} == {"lstm"}
+
+
+def test_what_there_is_no_memory_for_takes_no_time() -> None:
+    """It was scaled from a short length to hours, and left out "for want of time"."""
+    worker = Sized(lambda model, name, length: 0.01, too_long=128)
+    found = estimates(lambda: worker, BENCH, cases("attention-naive"), SHORT)
+    assert [look.cost.least == 0 for look in found.values()] == [False, True, True]
+    assert [look.cost.after == 0 for look in found.values()] == [False, True, True]
+
+
+def test_a_pass_that_there_is_no_memory_for_takes_no_time() -> None:
+    worker = Sized(lambda model, name, length: 0.01, to_train=128)
+    short, middle, long = estimates(lambda: worker, BENCH, cases("attention-naive"), SHORT).values()
+    assert (a_call(short), a_call(middle)) == (pytest.approx(0.02), pytest.approx(0.01))
+    assert a_call(long) > 0.01
 
 
 def test_what_is_too_long_for_a_look_is_looked_at_shorter() -> None:
