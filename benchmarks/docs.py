@@ -45,6 +45,7 @@ def blocks() -> dict[str, str]:
     found["scaling"] = found["scaling"].split("\nbatch_size ")[0]  # what follows has a row a case
     for suite in SUITES:
         found |= {f"{suite.name}-options": options(suite), f"{suite.name}-metrics": metrics(suite)}
+    found |= {f"gpu-{run}": (REFERENCE / "gpu-h100" / run / "table.md").read_text() for run in ("bench", "decode")}
     found |= {"table": table(), "models": models(), "synonyms": synonyms.table(), "tree": f"```\n{tree()}\n```"}
     return {name: text.strip() for name, text in found.items()}
 

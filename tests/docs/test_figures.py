@@ -92,3 +92,48 @@ def test_machines_are_named_where_they_are_others() -> None:
     assert others == {"variants-albert", "variants-gpt"}
     assert all("Intel(R) Xeon(R)" in cpu[name] for name in others)
     assert "two cores of an Intel Xeon" in text("variants.md")
+
+
+def of_gpu(metric: str, model: str, dtype: str = "float32", **axes: Any) -> dict[str, Any]:
+    return only("gpu-h100/bench", metric, model=model, dtype=dtype, **axes)
+
+
+def test_what_a_gpu_showed_of_training() -> None:
+    page = text("gpu.md")
+    ratio = {}
+    for model, n in (("lstm", 512), ("lstm", 4096), ("attention-naive", 4096)):
+        both = [np.array(of_gpu("train_time", m, seq_len=n)["samples"]) for m in (model, "attention")]
+        of_rounds = both[0] / both[1]
+        assert len(of_rounds) == 6  # of which the extremes are the interval
+        ratio[model, n] = f"{np.median(of_rounds):.2f} [{of_rounds.min():.2f}, {of_rounds.max():.2f}]"
+    assert f"the LSTM takes {ratio['lstm', 512]} times as long at 512 tokens and {ratio['lstm', 4096]} at 4,096" in page
+    assert f"(`attention-naive`) takes {ratio['attention-naive', 4096]} times as long as the fused kernel" in page
+    eager = of_gpu("train_time", "attention", seq_len=512)["median"]
+    assert f"in {eager * 1e3:.3f} launched from Python" in page
+    naive, fused = (
+        of_gpu("peak_memory", model, seq_len=4096, **{"pass": "train"})["median"]
+        for model in ("attention-naive", "attention")
+    )
+    assert f"and {naive / fused:.1f} times its memory" in page
+    in_16_bits = [
+        of_gpu(f"{name}_time", "lstm", "bfloat16", seq_len=n)["median"]
+        / of_gpu(f"{name}_time", "lstm", seq_len=n)["median"]
+        for name in ("forward", "train")
+        for n in (512, 4096)
+    ]
+    assert f"take {min(in_16_bits):.0f} to {max(in_16_bits):.0f} times as long as in float32" in page
+
+
+def test_how_many_times_on_a_gpu_are_those_of_the_host() -> None:
+    found = stored("gpu-h100/bench", "launch_bound", **{"pass": "train"})
+    bound = sum(record["median"] > 0.5 for record in found)
+    assert f"{bound} of the {len(found)} training times" in text("gpu.md")
+
+
+def test_what_a_token_takes_on_a_gpu() -> None:
+    lstm, attention = (
+        [r["median"] * 1e3 for r in stored("gpu-h100/decode", "step_time", model=model)]
+        for model in ("lstm", "attention")
+    )
+    said = f"takes {min(lstm):.2f} to {max(lstm):.2f} ms at any context, one of attention {attention[0]:.2f} ms"
+    assert f"{said} after 64 tokens and {attention[-1]:.2f} after 4,096" in text("gpu.md")

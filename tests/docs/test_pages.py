@@ -103,7 +103,7 @@ def test_every_option_in_the_pages_exists() -> None:
     every = [*COMMANDS.values(), typer.main.get_command(app.app)]
     known = {text for c in every for option in c.params for text in (*option.opts, *option.secondary_opts)}
     others = {"--help", "--index-url", "--benchmark-compare-fail"}  # pip's, pytest-benchmark's
-    others |= {"--check", "--quick", "--lengths", "--page"}  # of programs in benchmarks/
+    others |= {"--check", "--quick", "--lengths", "--only", "--page"}  # of programs in benchmarks/
     named = set(re.findall(r"(?<![-\w])--[a-z][a-z0-9-]+", "\n".join(PAGES.values())))
     assert {"--match", "--resume", "--init"} <= named
     assert sorted(named - known - others) == []
@@ -138,7 +138,7 @@ def test_generated_blocks_are_up_to_date() -> None:
 
 def test_intervals_in_the_text_are_those_of_a_reference_run() -> None:
     """A figure with its interval stands in a run's table, letter for letter; those of accuracy.md are of no run."""
-    stored = "\n".join(file.read_text() for file in (ROOT / "results/reference").glob("*/table.md"))
+    stored = "\n".join(file.read_text() for file in (ROOT / "results/reference").rglob("table.md"))
     text = "\n".join(text for name, text in WRITTEN.items() if name != "accuracy.md")
     found = re.findall(r"\d[\d.,]* (?:\[[\d.]+, [\d.]+\]|±[\d.]+%)", text)
     assert len(found) >= 6

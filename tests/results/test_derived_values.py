@@ -13,13 +13,15 @@ import pytest
 from numpy.typing import NDArray
 from paths import REFERENCE
 
-RUNS = ("cpu", "decode", "gradflow", "scaling", "variants-albert", "variants-gpt", "variants-transformer-xl")
+GPU = ("gpu-h100/bench", "gpu-h100/decode", "gpu-h100/gradflow")
+RUNS = ("cpu", "decode", "gradflow", "scaling", "variants-albert", "variants-gpt", "variants-transformer-xl", *GPU)
 EACH = pytest.mark.parametrize("run", RUNS)
 LATER = {"kernel_size", "window"}  # axes that lines of some runs have and others do not
 Axes = dict[str, Any]
 Line = dict[str, Any]
 Floats = NDArray[np.float64]
 NAN = float("nan")
+LEAST_ROUNDS = 6  # of which the extremes are 95 % of all
 
 
 @cache
@@ -36,7 +38,9 @@ def sampled(run: str) -> dict[str, Floats]:
     """By metric and axes one value a round, nan where a round has none."""
     found: dict[str, dict[int, float]] = {}
     for line in stored(run, "samples.jsonl"):
-        assert line["status"] == "ok"
+        if line["status"] != "ok":
+            assert run in GPU  # what there was no time for
+            continue
         found.setdefault(key(line["metric"], line["axes"]), {})[line["round"]] = line["value"]
     return {k: np.array([by_round.get(i, NAN) for i in range(max(by_round) + 1)]) for k, by_round in found.items()}
 
@@ -58,6 +62,9 @@ def ends(values: Floats) -> tuple[int, int]:
 def assert_holds(record: Line, values: Any, exact: bool = False) -> None:
     """The median of rounds and the order-statistic interval; an exact value is one."""
     found = np.sort(np.asarray(values, float)[~np.isnan(values)])
+    if len(found) < LEAST_ROUNDS and not exact:
+        assert (record["median"], record["low"], record["high"]) == (pytest.approx(np.median(found)), None, None)
+        return
     low, high = (0, 0) if exact else ends(found)
     expected = [float(np.median(found)), found[low], found[high]]
     assert [record["median"], record["low"], record["high"]] == pytest.approx(expected, rel=1e-9), record
@@ -94,8 +101,10 @@ def test_what_was_measured_is_the_median_of_its_rounds(run: str) -> None:
 def test_a_sample_is_the_median_of_its_blocks(run: str) -> None:
     """Where its blocks are kept."""
     timed = [line for line in stored(run, "samples.jsonl") if line["blocks"]]
-    assert timed or run == "gradflow"
-    assert all(line["value"] == pytest.approx(np.median(line["blocks"]), rel=1e-9) for line in timed)
+    assert timed or run.endswith("gradflow")
+    for line in timed:
+        of_blocks = np.mean if line["metric"] == "launch_bound" else np.median  # which is a part of them
+        assert line["value"] == pytest.approx(of_blocks(line["blocks"]), rel=1e-9)
 
 
 # Ratios

@@ -53,8 +53,8 @@ def cotangents(num_probes: int, d_model: int, exact: bool, device: torch.device)
     """(P, D) whose rows' squared lengths v^T J add up to G^2: Rademacher probes, or all D unit vectors where exact."""
     if exact:
         return torch.eye(d_model, device=device) / math.sqrt(d_model)
-    signs = torch.randint(0, 2, (num_probes, d_model), device=device, dtype=torch.float64) * 2 - 1
-    return signs / math.sqrt(num_probes * d_model)
+    signs = torch.randint(0, 2, (num_probes, d_model), dtype=torch.float64) * 2 - 1  # the same on every device
+    return signs.to(device) / math.sqrt(num_probes * d_model)
 
 
 def without_dropout(module: nn.Module) -> nn.Module:

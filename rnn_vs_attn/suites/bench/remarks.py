@@ -8,7 +8,7 @@ from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import BASELINE, PYTHON_LOOPS, find
 from rnn_vs_attn.models.spec import ATTENTION, RECURRENCE, ModelSpec
 from rnn_vs_attn.records.query import Group, measured, record_at, without
-from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
 from rnn_vs_attn.report.curves import by_round, curves, interval, named, said_of_crossing, seq_len_of, unvaried
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.bench.analysis import expand
@@ -23,6 +23,7 @@ def remarks(records: Sequence[Record]) -> list[str]:
         *_peak_lines(records),
         *_crossing_lines(records),
         *_exponent_lines(records),
+        *_launch_bound_lines(records),
         *_claims(made),
     ]
 
@@ -69,6 +70,17 @@ def _exponent_lines(records: Sequence[Record]) -> Iterator[str]:
         same = [r for r in found if (r.axes["seq_len_from"], r.axes["seq_len_to"]) == key]
         listed = "; ".join(f"{named(r.axes, *skip)} {interval(r)}" for r in same)
         yield f"Growth of training time, b in seq_len^b from {key[0]:.0f} to {key[1]:.0f}: {listed}."
+
+
+def _launch_bound_lines(records: Sequence[Record]) -> Iterator[str]:
+    """Which training times were the host's, as then what is said of them is too."""
+    skip = unvaried(records)
+    lengths: dict[str, list[str]] = {}
+    for record in (r for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == "train" and r.holds):
+        lengths.setdefault(named(record.axes, *skip), []).append(str(record.axes["seq_len"]))
+    if lengths:
+        listed = "; ".join(f"{name} at seq_len {', '.join(at)}" for name, at in lengths.items())
+        yield f"Launch-bound, so that what is said of their training tells of this host and not of the GPU: {listed}."
 
 
 def _claims(records: Sequence[Record]) -> Iterator[str]:

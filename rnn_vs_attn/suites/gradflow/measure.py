@@ -71,10 +71,11 @@ def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
 
 
 def _round(case: GradflowCase, seed: int) -> tuple[nn.Module, Flow]:
+    """A module with the weights of a seed, and its flow. All numbers are drawn on the CPU, for every device."""
     seed_all(seed)
     with float64():
         module = module_of(case)
-        x = torch.randn(1, case.seq_len, _width(case, module), device=case.device)
+        x = torch.randn(1, case.seq_len, _width(case, module)).to(case.device)
         probes = cotangents(case.probes, x.shape[2], case.exact, x.device)
         return module, flow_of(module, x, probes)
 
