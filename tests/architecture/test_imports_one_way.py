@@ -19,13 +19,14 @@ ROOT = Path(rnn_vs_attn.__file__).parent
 
 # A module imports from its own folder and from those before it.
 ORDER = (
-    "errors units limits text stats machine records report compare isolation models measure suites worker run ab "
+    "errors units limits text stats machine records report compare isolation models measure tasks suites worker run ab "
     "export cli __main__"
 ).split()
 SUITE_FOLDERS = ("bench", "gradflow", "decode", "scaling", "variants.gpt", "variants.albert", "variants.transformer_xl")
 BEGINS_WITH_TORCH = (
     "isolation.",
     "measure.",
+    "tasks.drawing.",
     "models.load",
     "models.build",
     "models.foreign.building",

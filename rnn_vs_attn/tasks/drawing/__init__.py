@@ -1,0 +1,1 @@
+"""Examples of the tasks, drawn in integer arithmetic: the same on every machine."""
