@@ -11,6 +11,9 @@ from collections import Counter
 import numpy
 import pytest
 import torch
+from fakes import unhurried
+from hypothesis import given
+from hypothesis import strategies as st
 from task_examples import batch, examples
 
 from rnn_vs_attn.errors import UserError
@@ -59,6 +62,28 @@ def test_counts_are_those_of_the_closed_forms(spec, seq_len: int) -> None:
         assert found.inputs.max() < sizes.vocab_size
         assert found.targets.min() >= 0
         assert found.targets.max() < spec.forms.num_classes(sizes)
+
+
+sizes_given = st.fixed_dictionaries(
+    {}, optional={name: st.integers(1, 40) for name in ("vocab_size", "num_pairs", "num_symbols", "modulus")}
+)
+
+
+@unhurried
+@given(st.sampled_from(TASKS), st.integers(1, 90), sizes_given, st.sampled_from(SPLITS))
+def test_sizes_are_refused_or_drawn(spec, seq_len: int, chosen: dict[str, int], split: str) -> None:
+    try:
+        sizes = spec.sizes(seq_len, **{name: size for name, size in chosen.items() if name in spec.takes})
+    except UserError:
+        return
+    found = draw(spec, sizes, 0, split, 0, 3)
+    assert found.inputs.shape[:2] == (3, seq_len)
+    assert (found.answers.sum(1) == spec.forms.num_answers(sizes)).all()
+    if not spec.real:
+        assert 0 <= found.inputs.min() <= found.inputs.max() < sizes.vocab_size
+        assert 0 <= found.targets.min() <= found.targets.max() < spec.forms.num_classes(sizes)
+        assert 0 < spec.forms.chance(sizes).accuracy < 1
+        assert spec.forms.bits(sizes) > 0
 
 
 # Numbers
