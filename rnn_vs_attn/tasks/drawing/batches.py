@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.tasks.catalogue.memory import VALUE_BITS
 from rnn_vs_attn.tasks.drawing import memory, recall, state_tracking
 from rnn_vs_attn.tasks.drawing.candidates import Candidates, Flags
 from rnn_vs_attn.tasks.drawing.random_numbers import STEP, Integers, Stream, mixed, mixed_number
@@ -74,7 +73,9 @@ def draw(spec: TaskSpec, sizes: Sizes, seed: int, split: str, index: int, batch_
         if missing and left < 0:
             way = "raise its length or its other sizes"
             raise UserError(f"examples of {spec.name} to {split} on are too rare at {sizes.seq_len} tokens; {way}")
-    return _batch(spec, *(torch.from_numpy(numpy.concatenate(parts)) for parts in zip(*kept, strict=True)))
+    inputs, targets, answers = (numpy.concatenate(parts) for parts in zip(*kept, strict=True))
+    numbers = memory.real(inputs, targets) if spec.real else (inputs, targets)
+    return Batch(*(torch.from_numpy(part) for part in (*numbers, answers)))
 
 
 def for_testing(inputs: Integers) -> Flags:
@@ -84,14 +85,6 @@ def for_testing(inputs: Integers) -> Flags:
     words += numpy.arange(1, inputs.shape[1] + 1, dtype=numpy.uint64) * numpy.uint64(STEP)
     hashes = mixed(mixed(words).sum(axis=1, dtype=numpy.uint64))
     return (hashes % numpy.uint64(FOLDS)) == 0
-
-
-def _batch(spec: TaskSpec, inputs: Tensor, targets: Tensor, answers: Tensor) -> Batch:
-    if not spec.real:
-        return Batch(inputs, targets, answers)
-    unit = 2.0**-VALUE_BITS
-    numbers = torch.stack([(inputs >> 1).float() * unit, (inputs & 1).float()], dim=2)
-    return Batch(numbers, targets[:, -1].float() * unit, answers)
 
 
 def shown(name: str, seq_len: int, seed: int = 0, **sizes: int) -> str:

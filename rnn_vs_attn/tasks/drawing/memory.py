@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy
+import numpy.typing
 
 from rnn_vs_attn.tasks.catalogue.memory import VALUE_BITS, lag
 from rnn_vs_attn.tasks.drawing.candidates import Candidates, last
-from rnn_vs_attn.tasks.drawing.random_numbers import Stream
+from rnn_vs_attn.tasks.drawing.random_numbers import Integers, Stream
 from rnn_vs_attn.tasks.spec import Sizes
+
+Reals: TypeAlias = numpy.typing.NDArray[numpy.float32]
 
 
 def adding(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
@@ -22,6 +27,14 @@ def adding(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     marked = numpy.zeros_like(values)
     numpy.put_along_axis(marked, places, 1, axis=1)
     return last(1, 2 * values + marked, (values * marked).sum(axis=1, keepdims=True))
+
+
+def real(inputs: Integers, targets: Integers) -> tuple[Reals, Reals]:
+    """What `adding` has drawn as float32: numbers and marks (B, L, 2), and sums (B,). None of it is rounded."""
+    numbers = numpy.empty((*inputs.shape, 2), dtype=numpy.float32)
+    numbers[..., 0] = (inputs >> 1) * 2.0**-VALUE_BITS
+    numbers[..., 1] = inputs & 1
+    return numbers, (targets[:, -1] * 2.0**-VALUE_BITS).astype(numpy.float32)
 
 
 def copy(stream: Stream, rows: int, sizes: Sizes) -> Candidates:

@@ -65,12 +65,7 @@ class Stream:
 
         limit: one, or an array that spreads over `shape`.
         """
-        limits = numpy.asarray(limit, dtype=numpy.uint64)
-        upper = self.words(*shape)
-        upper >>= numpy.uint64(32)
-        upper *= limits
-        upper >>= numpy.uint64(32)
-        return upper.view(numpy.int64)
+        return _scaled(self.words(*shape), limit)
 
     def distinct(self, rows: int, number: int, limit: int) -> Integers:
         """(rows, number): different integers below `limit` in each row, in random order, all choices alike.
@@ -87,8 +82,16 @@ class Stream:
         """(rows, number): different indices of `weights`, one after another, each by its weight among those left."""
         ends = numpy.repeat(weights.cumsum()[None], rows, axis=0)
         indices, chosen = numpy.arange(len(weights)), numpy.empty((rows, number), dtype=numpy.int64)
-        for i in range(number):
-            point = self.below(ends[:, -1:], rows, 1)
-            chosen[:, i] = numpy.count_nonzero(ends <= point, axis=1)
-            ends -= weights[chosen[:, i, None]] * (indices >= chosen[:, i, None])
+        for i, words in enumerate(numpy.hsplit(self.words(rows, number), number)):
+            index = numpy.count_nonzero(ends <= _scaled(words, ends[:, -1:]), axis=1)[:, None]
+            ends -= weights[index] * (indices >= index)
+            chosen[:, i] = index[:, 0]
         return chosen
+
+
+def _scaled(words: Words, limits: int | Integers) -> Integers:
+    """The upper 32 bits of each word, as a fraction of 2^32, times its limit."""
+    upper = words >> numpy.uint64(32)
+    upper *= numpy.asarray(limits, dtype=numpy.uint64)
+    upper >>= numpy.uint64(32)
+    return upper.view(numpy.int64)

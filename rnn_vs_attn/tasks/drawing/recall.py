@@ -35,8 +35,8 @@ def mqar(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     The gap of a query behind the pairs follows a power law: gap i, from 1, has the weight i^(POWER - 1).
 
     >>> print(shown("mqar", 16, num_pairs=3, vocab_size=16))
-     7 10  3 13  1 15  1  0  0  0  7  0  3  0  0  0
-     -  -  -  -  -  - 15  -  -  - 10  - 13  -  -  -
+     7 10  3 13  1 15  1  0  3  0  7  0  0  0  0  0
+     -  -  -  -  -  - 15  - 13  - 10  -  -  -  -  -
     """
     number, half = sizes.num_pairs, sizes.vocab_size // 2
     keys = 1 + stream.distinct(rows, number, half - 1)

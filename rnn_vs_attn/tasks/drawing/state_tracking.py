@@ -42,11 +42,13 @@ def mod_arithmetic(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
 
 def _result(numbers: Integers, operators: Integers, m: int) -> Integers:
     """(B,) of numbers and the operators between them, one after another, (B,) each: products before sums."""
-    times, signs = operators == TIMES, 1 - 2 * (operators == MINUS)
+    goes_on = (operators == TIMES).astype(numpy.int64)  # 1 where a product does, 0 where it is added
+    ends = 1 - goes_on
+    begins = ends - 2 * (operators == MINUS)  # the sign of the product that begins, 0 where none does
     total, product = numpy.zeros_like(numbers[0]), numbers[0]
-    for is_times, sign, following in zip(times, signs, numbers[1:], strict=True):
-        total = numpy.where(is_times, total, total + product)
-        product = numpy.where(is_times, product, sign) * following % m
+    for i, following in enumerate(numbers[1:]):
+        total = total + product * ends[i]
+        product = (product * goes_on[i] + begins[i]) * following % m
     return (total + product) % m
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy
 import pytest
 from task_examples import examples
+
+from rnn_vs_attn.tasks.drawing.memory import real
 
 SPLITS = pytest.mark.parametrize("split", ["train", "test"])
 
@@ -61,3 +64,10 @@ def test_symbols_stand_anywhere() -> None:
     )
     assert len(places) == 24
     assert all(140 < count < 260 for count in places.values())  # 200 expected, 5 standard deviations
+
+
+def test_numbers_are_given_without_rounding() -> None:
+    inputs = numpy.array([[2 * (2**23 - 1) + 1, 6, 2 * (2**23 - 2) + 1]])
+    numbers, sums = real(inputs, numpy.array([[0, 0, 2**24 - 3]]))
+    assert numbers.tolist() == [[[1 - 2**-23, 1], [3 * 2**-23, 0], [1 - 2**-22, 1]]]
+    assert sums.tolist() == [2 - 3 * 2**-23]
