@@ -79,7 +79,7 @@ def outputs(model: nn.Module, asked: Asked) -> Tensor:
     elif getattr(model, "takes_places", False):
         said = model(asked.inputs, asked.places)
     else:
-        said = model(asked.inputs).flatten(0, 1)[asked.places]
+        said = model(asked.inputs).flatten(0, 1).index_select(0, asked.places)
     return said
 
 

@@ -58,7 +58,7 @@ class TokenModel(OfTokens):
         takes longer than all else, and most positions have no answer.
         """
         hidden = self.norm(self.blocks(self._embedded(inputs, 0)))
-        outputs: Tensor = self.head(hidden if places is None else hidden.flatten(0, 1)[places])
+        outputs: Tensor = self.head(hidden if places is None else hidden.flatten(0, 1).index_select(0, places))
         return outputs
 
     def initial_state(self, batch_size: int) -> tuple[int, Any]:
