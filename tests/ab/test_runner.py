@@ -34,6 +34,7 @@ def test_nothing_flagged_is_eight_pairs_of_fresh_processes_and_no_more(laborator
     assert len(laboratory.workers) == 16
 
 
+@pytest.mark.long
 def test_flagged_cases_alone_are_measured_again_on_twenty_fresh_pairs(laboratory: Laboratory) -> None:
     laboratory.seconds = slower("gru", 1.10)
     found = laboratory.judged("lstm", "gru")

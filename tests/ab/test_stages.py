@@ -32,6 +32,7 @@ def test_an_observation_is_the_median_over_blocks_of_the_log_ratio(laboratory: L
     assert metrics == {"forward_time", "train_time", "ratio", "peak_flops"}
 
 
+@pytest.mark.long
 def test_medians_in_a_row_are_those_of_its_stage(laboratory: Laboratory) -> None:
     laboratory.seconds = lambda side, model, name, pair: (
         CALL * (2 if side == CANDIDATE else 1) * (1 if pair < 8 else 10)

@@ -63,6 +63,7 @@ def test_what_is_counted_is_what_runs() -> None:
     assert seen.count == 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spec", PARALLEL, ids=lambda spec: spec.name)
 def test_a_parallel_layer_begins_no_more_than_a_few_operations_for_each_doubling(spec: ModelSpec) -> None:
     """A scan has 2 for each of 8 positions on each of log_8(L) levels, and a copy, forward; the same again backward."""
@@ -71,6 +72,7 @@ def test_a_parallel_layer_begins_no_more_than_a_few_operations_for_each_doubling
     assert train <= 24 * DOUBLINGS
 
 
+@pytest.mark.long
 def test_no_scan_over_the_sequence_has_one_thread_for_each_line_of_numbers() -> None:
     """As torch's kernel for CUDA has along every axis but the last."""
     found = {}
@@ -83,6 +85,7 @@ def test_no_scan_over_the_sequence_has_one_thread_for_each_line_of_numbers() -> 
     assert {name: scans for name, scans in found.items() if scans} == {}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CHUNK_BY_CHUNK)
 def test_chunks_that_wait_for_each_other_are_one_operation_each_forward(name: str) -> None:
     spec = next(spec for spec in MODELS if spec.name == name)

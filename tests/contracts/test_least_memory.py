@@ -17,8 +17,8 @@ from rnn_vs_attn.suites.case import ITEMSIZE
 PRECISION = 512 << 10  # bytes: to which the kernel's count of resident memory is good
 SHAPES: tuple[dict[str, Any], ...] = (
     {"seq_len": 256, "batch_size": 16},
-    {"seq_len": 200, "batch_size": 8, "d_model": 256, "num_heads": 32, "num_layers": 2},
-    {"seq_len": 256, "batch_size": 16, "num_heads": 1, "dtype": "bfloat16"},
+    {"seq_len": 200, "batch_size": 4, "d_model": 256, "num_heads": 32, "num_layers": 2},
+    {"seq_len": 256, "batch_size": 8, "num_heads": 1, "dtype": "bfloat16"},
 )
 _CODE = """
 import json, sys, torch

@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from rnn_vs_attn.measure import machine_peak
 
 
+@pytest.mark.long
 def test_the_peak_is_the_fastest_product() -> None:
     samples = list(machine_peak.samples(torch.device("cpu"), torch.float32))
     rates = {sample.axes["by"]: sample.value for sample in samples if sample.metric == "product_flops"}

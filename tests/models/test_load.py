@@ -95,6 +95,7 @@ def test_a_file_called_as_another_module_takes_no_modules_place(stem: str, folde
     assert sys.modules["torch"] is torch
 
 
+@pytest.mark.long
 def test_a_file_of_several_classes_is_run_once_however_it_is_named(folder: Path, own: Own) -> None:
     write(folder, {"copy.py": MIXER})
     (folder / "link.py").symlink_to("copy.py")
@@ -208,6 +209,7 @@ class Mixer(Block):
 BLOCKS = "from torch import nn\n\n\nclass Block(nn.Sequential):\n    def __init__(self, d_model):\n"
 
 
+@pytest.mark.long
 def test_two_files_whose_neighbours_have_the_same_name_have_each_their_own(folder: Path, own: Own) -> None:
     for count in (1, 2):
         layers = f"        super().__init__(*[nn.Linear(d_model, d_model) for _ in range({count})])\n"
@@ -218,6 +220,7 @@ def test_two_files_whose_neighbours_have_the_same_name_have_each_their_own(folde
     assert str(folder / "v1") not in sys.path
 
 
+@pytest.mark.long
 def test_what_two_files_both_import_is_run_once_and_sets_its_variables_for_both(folder: Path, own: Own) -> None:
     shared = MIXER + "\nimport os\nos.environ['OF_SHARED'] = 'set'\n"
     user = "import os\nfrom shared import Mixer as Base\n\n\nclass Mixer(Base):\n    def forward(self, x):\n"

@@ -194,6 +194,7 @@ def test_a_finished_old_run_of_bench_is_shown_as_ever(tmp_path: Path) -> None:
     assert "| forward ms |" in out
 
 
+@pytest.mark.long
 @EACH
 def test_an_old_run_is_exported(name: str) -> None:
     text = str(export.exported([checked_run(OLD / name)], "csv"))

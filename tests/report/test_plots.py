@@ -74,6 +74,7 @@ def test_other_numbers_give_another_figure(kind: str) -> None:
     assert plots.render(other)[kind] != rendered()[kind]
 
 
+@pytest.mark.long
 def test_both_axes_are_logarithmic() -> None:
     """A doubling is the same step everywhere, a power law is a straight line, and a square is twice as steep."""
     slopes = []
@@ -118,11 +119,13 @@ def test_intervals_are_bands_and_their_absence_is_none() -> None:
     assert svg(bare).count("fill-opacity: 0.2") == 0
 
 
+@pytest.mark.long
 def test_a_python_loop_is_dashed() -> None:
     dashed = dataclasses.replace(FIGURE, series=[line("lstm-cell", [1.0, 2.0, 4.0, 8.0], dashed=True)])
     assert "stroke-dasharray: 5.92,2.56" in svg(dashed)
 
 
+@pytest.mark.long
 def test_one_length_alone_can_be_drawn() -> None:
     single = Figure("one", "One", "seq_len", "ms", [Series("lstm", [64.0], [0.001], [None], [None])])
     assert {"64", "lstm"} <= set(texts(svg(single)))
@@ -161,6 +164,7 @@ def logs(*values: float, bound: float = 45.0) -> Figure:
     return Figure("norm", "Norm", "distance", "norm", [deep("deep", *values)], log10=True, levels=levels, bound=bound)
 
 
+@pytest.mark.long
 def test_exponents_beyond_any_float_are_drawn() -> None:
     svg = render(logs(-1.0, -400.0, -900.0, bound=1000.0))["svg"].decode()
     assert "1e-400" in svg
@@ -194,6 +198,7 @@ def test_the_ticks_of_logarithms_are_powers_of_ten() -> None:
     assert {"1e+0", "1e-10", "1e-20", "1e-30", "1", "2", "4", "deep", "here"} <= set(shown)
 
 
+@pytest.mark.long
 def test_no_tick_is_a_fraction_of_a_power_of_ten() -> None:
     shown = [text for text in texts(svg(logs(-0.1, -0.5, -1.0))) if text.startswith("1e")]
     assert shown == ["1e-1", "1e+0"]

@@ -131,6 +131,7 @@ ROUTES: dict[str, Callable[[int], int]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("metric", "formulas", "number"), [("sequential_operations", CHAINS, 40), ("path_length", ROUTES, 51)]
 )

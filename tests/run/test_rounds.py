@@ -105,6 +105,7 @@ def test_the_worker_is_asked_for_each_pass_in_turn(lab: Laboratory) -> None:
     assert [str(request) for request in lab.machine.requests] == expected
 
 
+@pytest.mark.long
 def test_the_order_of_cases_differs_between_rounds(lab: Laboratory) -> None:
     lab.run(*"abcdef", rounds=6)
     orders = {tuple(lab.machine.models(Prepare, round=number)) for number in range(6)}

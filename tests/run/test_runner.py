@@ -63,11 +63,13 @@ def test_a_machine_that_never_settles_stops_at_twelve(lab: Laboratory) -> None:
     assert (num_rounds(run), run.status) == (12, "complete")
 
 
+@pytest.mark.long
 def test_one_restless_case_of_many_is_enough_to_go_on(lab: Laboratory) -> None:
     lab.machine.seconds = lambda model, name, number: CALL * (1 + (model == "gru" and name == "train") * (number % 2))
     assert num_rounds(lab.run()) == 12
 
 
+@pytest.mark.long
 def test_one_slow_round_of_nine_is_outside_the_interval(lab: Laboratory) -> None:
     lab.machine.seconds = values(2.0, *[1.0] * 11)
     assert num_rounds(lab.run("gru", max_seconds=1e9, timeout=1e9)) == 9
@@ -86,6 +88,7 @@ def test_precise_at_ten_is_looked_at_after_twelve_only(lab: Laboratory) -> None:
     assert num_rounds(run) == 12
 
 
+@pytest.mark.long
 def test_less_precision_needs_fewer_rounds(lab: Laboratory) -> None:
     lab.machine.seconds = lambda model, name, number: CALL * (1 + number % 2)
     assert num_rounds(lab.run(precision=0.5)) == 6
@@ -213,6 +216,7 @@ def test_what_was_measured_again_says_that_it_was_later_than_the_rest(lab: Labor
     assert found(again, "train_time", "lstm").warnings == []
 
 
+@pytest.mark.long
 def test_an_interrupted_retry_goes_on_with_resume(lab: Laboratory) -> None:
     lab.machine.trouble = gru_crashes_once
     lab.run(rounds=3)
@@ -245,6 +249,7 @@ def test_a_retry_of_a_run_without_failed_cases_measures_nothing(lab: Laboratory)
 # What does not fit into the time
 
 
+@pytest.mark.long
 def test_cases_that_do_not_fit_are_rows_with_their_reason_and_the_time_that_has_them(lab: Laboratory) -> None:
     sweep = lab.sweep(rounds=6, max_seconds=100.0, cases=lengths(), looked=looked(3.0))
     run = sweep.run()

@@ -49,6 +49,7 @@ def misses(found: Crossing, at: float) -> bool:
 # Closed forms
 
 
+@pytest.mark.long
 @unhurried
 @given(st.floats(65, 1023), st.floats(-3, 3), st.floats(-3, 3))
 def test_the_crossing_of_two_power_laws_is_exact(at: float, p: float, q: float) -> None:

@@ -94,6 +94,7 @@ def test_interval_covers_the_median_of_heavy_tails_as_often_as_it_says(n: int) -
     assert covered >= intervals.LEVEL - 2 * math.sqrt(intervals.LEVEL * (1 - intervals.LEVEL) / runs)
 
 
+@pytest.mark.long
 @unhurried
 @given(st.lists(st.floats(-1e6, 1e6), min_size=6, max_size=20))
 def test_interval_holds_the_median_and_lies_within_the_data(values: list[float]) -> None:
@@ -176,6 +177,7 @@ def test_nothing_measured_takes_no_side() -> None:
 # Exponents
 
 
+@pytest.mark.long
 @unhurried
 @given(positive, exponent)
 def test_slope_of_a_power_law_is_its_exponent(a: float, b: float) -> None:
@@ -198,6 +200,7 @@ def test_each_round_has_an_exponent_of_its_own() -> None:
 # Lines
 
 
+@pytest.mark.long
 @given(
     st.lists(
         st.tuples(st.floats(-100, 100), st.floats(-100, 100)),

@@ -46,6 +46,7 @@ def test_the_unpaired_tail_is_scipys_exact_one(n: int, m: int, margin: float) ->
         assert rank_tests.unpaired_tail(a, b, margin) == pytest.approx(theirs.pvalue, rel=1e-12)
 
 
+@pytest.mark.long
 @unhurried
 @given(tied)
 def test_the_paired_tail_counts_all_signs_where_values_are_tied(values: list[float]) -> None:
@@ -59,6 +60,7 @@ def test_the_paired_tail_counts_all_signs_where_values_are_tied(values: list[flo
     assert rank_tests.paired_tail(values, 0.0) == float(Fraction(sum(s >= seen for s in sums), len(sums)))
 
 
+@pytest.mark.long
 @unhurried
 @given(tied.filter(lambda v: len(v) <= 5), tied.filter(lambda v: len(v) <= 4))
 def test_the_unpaired_tail_counts_all_splits_where_values_are_tied(a: list[float], b: list[float]) -> None:
@@ -127,6 +129,7 @@ def test_the_paired_interval_covers_as_often_as_it_says() -> None:
     assert hits / 2000 < 0.985
 
 
+@pytest.mark.long
 @unhurried
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_is_the_step_down_rule(p_values: list[float]) -> None:
@@ -144,6 +147,7 @@ def test_holm_is_the_step_down_rule(p_values: list[float]) -> None:
     assert sorted(adjusted) == [adjusted[i] for i in order]
 
 
+@pytest.mark.long
 @unhurried
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_false_discovery_rates_are_scipys(p_values: list[float]) -> None:

@@ -36,6 +36,7 @@ def check(suite: Suite, model: str) -> None:
     assert {case.model for case in cases.cases_of(suite, axes)} == {model}
 
 
+@pytest.mark.long
 @EVERY
 @pytest.mark.parametrize("command", CHOOSING)
 def test_a_command_accepts_what_is_listed_for_it_and_refuses_the_rest_with_a_way_out(

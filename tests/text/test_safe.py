@@ -137,6 +137,7 @@ def test_any_text_is_an_attribute_of_xml(text: str) -> None:
     assert ElementTree.fromstring(ElementTree.tostring(element, encoding="utf-8")).attrib["b"] == xml(text)
 
 
+@pytest.mark.long
 @unhurried
 @given(texts)
 def test_json_is_printable_and_gives_every_letter_back(text: str) -> None:

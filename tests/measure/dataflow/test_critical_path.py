@@ -67,6 +67,7 @@ def test_the_chain_of_an_rnn_is_its_definition() -> None:
     assert chain("rnn", 64) == 3 * 64 + 2
 
 
+@pytest.mark.long
 def test_the_chain_of_an_lstm_is_its_definition() -> None:
     """Per token a product with the state, the sum with the input's, a gate, its product with the cell or the candidate,
     the sum of the two, tanh of the cell, its product with the output's gate: seven. Before it the input's product.

@@ -50,10 +50,12 @@ def test_a_users_windows_by_a_mask_are_seen() -> None:
     assert [path(f"{SCALES}:Masked", n) for n in (3, 5, 9)] == [1, 2, 4]
 
 
+@pytest.mark.long
 def test_a_maximum_is_a_joint_whichever_of_its_values_is_the_larger_one() -> None:
     assert [path(f"{SCALES}:RunningMaximum", n) for n in (4, 6, 8, 12, 16)] == [3, 5, 7, 11, 15]
 
 
+@pytest.mark.long
 def test_zeros_to_add_to_are_no_state() -> None:
     assert [path(f"{SCALES}:Experts", n) for n in (4, 6, 8)] == [1, 1, 1]
 
@@ -67,6 +69,7 @@ def test_where_no_position_sees_another_there_is_no_route() -> None:
     assert path(f"{SCALES}:Pointwise", 8) is None
 
 
+@pytest.mark.long
 def test_a_layer_that_is_not_needed_makes_no_route_longer() -> None:
     """The first position attends to itself alone, so the first input passes a layer there."""
     assert path("attention", 8, num_layers=2) == 1

@@ -44,6 +44,7 @@ def tensors(module: nn.Module) -> list[torch.Tensor]:
     return [*module.parameters(), *module.buffers()]
 
 
+@pytest.mark.long
 def test_what_changes_and_is_not_computed_from_leaves_the_chunks() -> None:
     found = all_norms(flow.without_dropout(drifts.WatchesItsSteps(D)), torch.randn(1, 400, D))
     assert found.route == "chunks"

@@ -72,6 +72,7 @@ def test_windows_reach_as_far_as_their_layers(window: int, num_layers: int) -> N
     assert values["reach"] == num_layers * (window - 1)
 
 
+@pytest.mark.long
 def test_relative_attention_reaches_from_end_to_end() -> None:
     """43 was printed."""
     case = GradflowCase(model="attention-relative", seq_len=300, d_model=8, num_heads=2, device="cpu", threads=1)

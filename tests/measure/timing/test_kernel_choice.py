@@ -101,6 +101,7 @@ def test_a_module_that_is_called_by_itself_enters_none(ran: list[Any], entered: 
     assert entered == []
 
 
+@pytest.mark.long
 def test_what_is_counted_and_kept_is_that_of_the_kernel_that_is_timed(ran: list[Any]) -> None:
     made = workload()
     made.both()

@@ -57,6 +57,7 @@ def test_what_does_not_fit_is_one_sentence(module: nn.Module, said: str) -> None
     assert "\n" not in str(raised.value).split(OF_CODE)[0]
 
 
+@pytest.mark.long
 def test_the_lines_for_two_directions_work() -> None:
     with pytest.raises(UserError) as raised:
         fitted(nn.GRU(D, D, bidirectional=True), D)

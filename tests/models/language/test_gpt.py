@@ -35,6 +35,7 @@ def their_gpt(shape: GPTShape) -> Any:
 # GPT
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", SMALL_GPT)
 def test_gpt_is_theirs(shape: GPTShape, saved: Any) -> None:
     theirs = their_gpt(shape)
@@ -72,6 +73,7 @@ def test_gpt_decodes_token_by_token_what_it_computes_at_once(shape: GPTShape) ->
         torch.testing.assert_close(torch.cat(pieces, 1), whole, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", SMALL_GPT[:2])
 def test_greedy_generation_is_theirs(shape: GPTShape, saved: Any) -> None:
     theirs = their_gpt(shape)

@@ -26,6 +26,7 @@ def test_the_grid(last: int, expected: list[int]) -> None:
     assert samples.grid(last) == expected
 
 
+@pytest.mark.long
 def test_all_rounds_have_the_distances_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = list(of_case("gaps:RandomDelay"))
     monkeypatch.setattr(measure, "_BESIDE_GRID", {})  # as in a process that goes on with a run

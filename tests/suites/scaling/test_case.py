@@ -48,6 +48,7 @@ def test_threads_double_up_to_the_cores(monkeypatch: pytest.MonkeyPatch) -> None
     assert list(dict.fromkeys(c.threads for c in chosen())) == [1, 2, 4, 6]
 
 
+@pytest.mark.long
 def test_a_users_module_is_measured_at_every_cell() -> None:
     found = chosen(model=f"{SCALES}:Loop", threads="1")
     assert len([c for c in found if c.part == LAYER]) == 18
