@@ -144,6 +144,15 @@ def test_held_out_batches_are_never_trained_on_and_each_step_has_its_own() -> No
     assert asked == list(range(12))
 
 
+def test_steps_are_in_the_mode_for_training_and_evaluations_in_that_for_inference() -> None:
+    seen = []
+    trained = training(replace(PLAN, steps=3, warm_up=0, evaluate_every=2))
+    trained.model.register_forward_hook(lambda module, *_: seen.append(module.training))
+    trained.model.eval()
+    trained.run(DATA)
+    assert seen == [False, True, True, False, True, False]
+
+
 def test_a_reader_is_told_what_the_last_steps_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "WINDOW_STEPS", 2)
     told: list[Progress] = []
