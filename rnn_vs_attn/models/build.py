@@ -21,10 +21,14 @@ from rnn_vs_attn.models.registry import BASELINE, find
 from rnn_vs_attn.models.spec import POSITIONS, USER, ModelSpec
 
 
-def build_blocks(spec: ModelSpec, shape: Shape) -> nn.Module:
-    """num_layers residual blocks with a mixer of one layer in each; of a pattern that many of each of its layers."""
+def build_blocks(spec: ModelSpec, shape: Shape, inner_width: int | None = None) -> Stack:
+    """num_layers residual blocks with a mixer of one layer in each; of a pattern that many of each of its layers.
+
+    inner_width: of a block's MLP, as `Block` takes it.
+    """
     single, layers = replace(shape, num_layers=1), spec.traits.layers or (spec,)
-    return Stack(*(Block(build(layer, single), shape.d_model) for _ in range(shape.num_layers) for layer in layers))
+    mixers = (build(layer, single) for _ in range(shape.num_layers) for layer in layers)
+    return Stack(*(Block(mixer, shape.d_model, inner_width) for mixer in mixers))
 
 
 def build(spec: ModelSpec, shape: Shape) -> nn.Module:
@@ -105,7 +109,7 @@ def matched_shape(
 
     def amount(width: int) -> int:
         candidate = replace(shape, d_model=width)
-        value = _params(spec, candidate) if match == "params" else flops_of(spec, candidate)
+        value = num_params(spec, candidate) if match == "params" else flops_of(spec, candidate)
         if value is None:
             raise CaseFault(
                 "unsupported",
@@ -130,7 +134,8 @@ def _width_step(spec: ModelSpec, shape: Shape) -> int:
     return shape.num_heads * (2 if shape.positions == ROTARY and POSITIONS in spec.traits.takes else 1)
 
 
-def _params(spec: ModelSpec, shape: Shape) -> int:
+def num_params(spec: ModelSpec, shape: Shape) -> int:
+    """Elements of all parameters: by the closed form, or where there is none of modules that are built for it."""
     if spec.costs:
         return spec.costs.num_params(shape)
     with torch.random.fork_rng(devices=[]):

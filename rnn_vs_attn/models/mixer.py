@@ -77,22 +77,28 @@ class Stack(nn.Sequential):
 class Block(nn.Module):
     """A mixer in the usual pre-norm residual block: u = x + mixer(norm(x)), y = u + MLP(norm(u)).
 
-    The MLP is four times as wide, with GELU. Source: Xiong et al. 2020, figure 1 (b); Radford et al. 2019, section 2.3.
+    The MLP is of inner_width with GELU: four times as wide where that is None, and absent where it is 0. Source: Xiong
+    et al. 2020, figure 1 (b); Radford et al. 2019, section 2.3.
     """
 
-    def __init__(self, mixer: nn.Module, d_model: int) -> None:
+    def __init__(self, mixer: nn.Module, d_model: int, inner_width: int | None = None) -> None:
         super().__init__()
+        inner = 4 * d_model if inner_width is None else inner_width
         self.mixer_norm = nn.LayerNorm(d_model)
         self.mixer = mixer
-        self.mlp = nn.Sequential(
-            nn.LayerNorm(d_model), nn.Linear(d_model, 4 * d_model), nn.GELU(), nn.Linear(4 * d_model, d_model)
-        )
+        self.mlp: nn.Module | None = None
+        if inner:
+            self.mlp = nn.Sequential(
+                nn.LayerNorm(d_model), nn.Linear(d_model, inner), nn.GELU(), nn.Linear(inner, d_model)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""
-        u = x + output_of(self.mixer(self.mixer_norm(x)))
-        y: Tensor = u + self.mlp(u)
-        return y
+        return self._widened(x + output_of(self.mixer(self.mixer_norm(x))))
+
+    def _widened(self, u: Tensor) -> Tensor:
+        """u + MLP(norm(u)), (B, L, D)."""
+        return u if self.mlp is None else u + self.mlp(u)
 
     def initial_state(self, batch_size: int) -> Any:
         """The state of the mixer; everything else acts on one position alone."""
@@ -101,8 +107,7 @@ class Block(nn.Module):
     def advance(self, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         """(B, C, D), state -> (B, C, D), state."""
         mixed, state = advance(self.mixer, self.mixer_norm(x), state)
-        u = x + mixed
-        return u + self.mlp(u), state
+        return self._widened(x + mixed), state
 
 
 def state_dtype(dtype: torch.dtype) -> torch.dtype:

@@ -156,6 +156,16 @@ def test_gradients_are_compared_with_a_pass_a_distance_and_with_a_bare_pass() ->
 
 
 @pytest.mark.slow
+def test_training_is_held_against_a_bare_loop() -> None:
+    """A ratio with its interval, whatever the machine does meanwhile."""
+    _, document = harness("training.py", *"--quick --model gru".split())
+    (found,) = document["details"]
+    assert found["model"] == "gru"
+    assert found["low"] <= found["median"] <= found["high"]
+    assert document["figures"][0]["target"] == "lower end >= 0.95"
+
+
+@pytest.mark.slow
 def test_crossings_of_planted_curves_are_seldom_wrong() -> None:
     code, document = harness("simulation.py", "--of", "crossings", "--runs", "2")
     assert code == 0

@@ -1,0 +1,91 @@
+"""How far a training has come: its curve, whether and when it solved its task, how it ended; no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+DONE, STOPPED, DIVERGED = "done", "stopped", "diverged"  # how a training ends; "" while it has not
+
+
+@dataclass(frozen=True)
+class Point:
+    """One evaluation on held-out batches, after `step` steps.
+
+    seconds: of the training steps alone, evaluations and checkpoints aside. train_loss: the mean over the steps since
+    the evaluation before, None before the first step. accuracy: over the answers, None where these are numbers.
+    """
+
+    step: int
+    tokens: int
+    seconds: float
+    train_loss: float | None
+    loss: float
+    accuracy: float | None
+
+
+@dataclass
+class Course:
+    """Where a training stands: what its last point has, the losses since then, and how it ended.
+
+    losses: their sum since the last point, and how many they are. reason: of one that diverged, one sentence.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    losses: tuple[float, int] = (0.0, 0)
+    curve: list[Point] = field(default_factory=list)
+    ending: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a reader sees of a training while it runs. loss: of the last steps. None: not known yet."""
+
+    step: int
+    steps: int
+    loss: float
+    tokens_per_second: float | None
+    seconds_left: float | None
+
+
+def progress(course: Course, steps: int, loss: float) -> Progress:
+    """Where a training stands, by the mean speed of all of its steps."""
+    if not course.seconds or not course.step:
+        return Progress(course.step, steps, loss, None, None)
+    left = course.seconds / course.step * (steps - course.step)
+    return Progress(course.step, steps, loss, course.tokens / course.seconds, left)
+
+
+def accurate(threshold: float) -> Callable[[Point], bool]:
+    """Whether a point's accuracy is at least that."""
+    return lambda point: point.accuracy is not None and point.accuracy >= threshold
+
+
+def close(threshold: float) -> Callable[[Point], bool]:
+    """Whether a point's loss is at most that."""
+    return lambda point: point.loss <= threshold
+
+
+def solved(curve: Sequence[Point], enough: Callable[[Point], bool]) -> Point | None:
+    """The first evaluation that is good enough with all that follow; None where the budget ended before."""
+    found = None
+    for point in reversed(curve):
+        if not enough(point):
+            break
+        found = point
+    return found
+
+
+def steps_to_solve(curve: Sequence[Point], enough: Callable[[Point], bool]) -> int | None:
+    """Steps of training before it, None where it is censored."""
+    point = solved(curve, enough)
+    return None if point is None else point.step
+
+
+def seconds_to_solve(curve: Sequence[Point], enough: Callable[[Point], bool]) -> float | None:
+    """Seconds of training before it, None where it is censored."""
+    point = solved(curve, enough)
+    return None if point is None else point.seconds

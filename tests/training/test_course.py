@@ -1,0 +1,54 @@
+"""When a task was solved, on curves that are written out, and what a reader sees of the speed."""
+
+from __future__ import annotations
+
+import pytest
+
+from rnn_vs_attn.training.course import (
+    Course,
+    Point,
+    Progress,
+    accurate,
+    close,
+    progress,
+    seconds_to_solve,
+    solved,
+    steps_to_solve,
+)
+
+
+def curve(*accuracies: float | None) -> list[Point]:
+    """A point every 10 steps and 2 seconds, with half of what is lacking as its loss."""
+    return [Point(10 * i, 0, 2.0 * i, None, 0.5 - (a or 0) / 2, a) for i, a in enumerate(accuracies)]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "step"),
+    [
+        ((0.1, 0.5, 0.995, 1.0), 20),
+        ((0.1, 0.995, 0.5, 0.995, 1.0), 30),  # it was lost again meanwhile
+        ((0.1, 0.995, 0.5), None),
+        ((1.0, 1.0), 0),
+        ((0.1, 0.99), 10),
+        ((None, None), None),
+        ((), None),
+    ],
+)
+def test_a_task_is_solved_from_where_all_that_follows_is_good_enough(
+    accuracies: tuple[float | None, ...], step: int | None
+) -> None:
+    points = curve(*accuracies)
+    assert steps_to_solve(points, accurate(0.99)) == step
+    assert seconds_to_solve(points, accurate(0.99)) == (None if step is None else step / 5)
+
+
+def test_a_task_of_numbers_is_solved_by_its_loss() -> None:
+    points = curve(0.0, 0.9, 0.98)
+    assert solved(points, close(0.011)) == points[2]
+    assert steps_to_solve(points, close(0.05)) == 10
+
+
+def test_progress_has_the_mean_speed_and_what_is_left_at_it() -> None:
+    course = Course(step=25, tokens=5000, seconds=2.0)
+    assert progress(course, 100, 0.5) == Progress(25, 100, 0.5, tokens_per_second=2500, seconds_left=6.0)
+    assert progress(Course(), 100, 0.5) == Progress(0, 100, 0.5, None, None)
