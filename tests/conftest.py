@@ -44,8 +44,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """CUDA tests are skipped where there is no device, and say so; `make quick` leaves out what starts processes."""
+    """CUDA tests are skipped, and say so, where there is no device; others get the marks by which `make quick` leaves
+    them out.
+    """
     for item in items:
+        if "contracts" in item.path.parts:
+            item.add_marker("long")
         if isinstance(item, pytest.Function) and starts_processes(item.module):
             item.add_marker("process")
     marked = [item for item in items if item.get_closest_marker("cuda")]

@@ -16,6 +16,7 @@ from rnn_vs_attn import units
 READABLE = st.floats(1e-6, 1e14)
 
 
+@pytest.mark.long
 @unhurried
 @given(READABLE, st.sampled_from([-1, 1]))
 def test_three_significant_digits_are_off_by_half_a_unit_of_the_third_at_most(value: float, sign: int) -> None:
@@ -23,12 +24,14 @@ def test_three_significant_digits_are_off_by_half_a_unit_of_the_third_at_most(va
     assert shown == pytest.approx(sign * value, rel=0.5001e-2)
 
 
+@pytest.mark.long
 @unhurried
 @given(READABLE)
 def test_no_exponents_where_people_read_plain_numbers(value: float) -> None:
     assert "e" not in units.significant(value)
 
 
+@pytest.mark.long
 @unhurried
 @given(READABLE, READABLE)
 def test_a_larger_number_is_never_shown_as_a_smaller_one(a: float, b: float) -> None:
@@ -128,6 +131,7 @@ def test_what_is_no_size_is_refused(text: str) -> None:
         units.parse_size(text)
 
 
+@pytest.mark.long
 @unhurried
 @given(st.integers(0, 1 << 45))
 def test_a_size_that_was_shown_can_be_typed(num_bytes: int) -> None:
@@ -168,6 +172,7 @@ def test_a_power_of_ten_is_written_however_small(log10: float, text: str) -> Non
     assert units.power_of_ten(log10) == text
 
 
+@pytest.mark.long
 @unhurried
 @given(st.floats(-1e6, 1e6))
 def test_a_power_of_ten_is_off_by_half_a_unit_of_its_second_digit_at_most(log10: float) -> None:

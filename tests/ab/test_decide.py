@@ -34,6 +34,7 @@ def test_a_change_is_named_by_its_side_of_the_margin(laboratory: Laboratory, fac
     assert 0.03 < row.detectable < 0.05
 
 
+@pytest.mark.long
 def test_a_change_at_the_margin_itself_is_not_slower(laboratory: Laboratory) -> None:
     laboratory.seconds = slower("lstm", 1.03)
     assert laboratory.judged("lstm")["lstm"].verdict in (SAME, UNSURE)
@@ -47,6 +48,7 @@ def test_time_that_runs_out_is_too_few_pairs_and_says_how_many_are_needed(labora
     assert row.values < 8
 
 
+@pytest.mark.long
 def test_a_slowdown_that_time_does_not_let_confirm_is_no_verdict(laboratory: Laboratory) -> None:
     laboratory.seconds = slower("lstm", 2.0)
     row = laboratory.judged("lstm", max_seconds=40.0)["lstm"]
@@ -54,6 +56,7 @@ def test_a_slowdown_that_time_does_not_let_confirm_is_no_verdict(laboratory: Lab
     assert "20 are needed" in row.reason
 
 
+@pytest.mark.long
 def test_so_few_confirming_pairs_that_none_could_be_found_are_refused(laboratory: Laboratory) -> None:
     laboratory.seconds = lambda side, model, name, pair: CALL * (2 if side == CANDIDATE else 1)
     found = laboratory.judged("lstm", "gru", "rnn", confirm=5)
@@ -61,6 +64,7 @@ def test_so_few_confirming_pairs_that_none_could_be_found_are_refused(laboratory
     assert "7 are needed" in found["lstm"].reason  # 6 flagged passes: 2**-7 * 6 <= .05
 
 
+@pytest.mark.long
 def test_a_calibration_kernel_that_moved_unsettles_every_verdict(laboratory: Laboratory) -> None:
     laboratory.peak = lambda side, pair: 1e11 * (0.9 if side == CANDIDATE else 1.0) * (1 + 0.001 * (pair % 4))
     row = laboratory.judged("lstm")["lstm"]
@@ -69,6 +73,7 @@ def test_a_calibration_kernel_that_moved_unsettles_every_verdict(laboratory: Lab
     assert not row.undecidable
 
 
+@pytest.mark.long
 def test_two_environments_are_not_held_to_the_same_calibration(tmp_path: Path) -> None:
     laboratory = Laboratory(tmp_path / "run", peak=lambda side, pair: 1e11 * (0.9 if side == CANDIDATE else 1.0))
     assert laboratory.judged("lstm", gated=False)["lstm"].verdict == SAME
@@ -93,6 +98,7 @@ def test_on_cuda_a_slowdown_must_show_in_clock_cycles(
     assert said in row.reason
 
 
+@pytest.mark.long
 def test_a_slowdown_while_the_processors_clock_changes_is_unsure(laboratory: Laboratory) -> None:
     laboratory.seconds = slower("lstm", 1.15)
     laboratory.warnings = lambda side: ["the CPU clock went from 3000 to 2000 MHz during this case"]

@@ -27,6 +27,7 @@ from rnn_vs_attn.worker.protocol import (
 # Order
 
 
+@pytest.mark.long
 def test_nothing_flagged_is_eight_pairs_of_fresh_processes_and_no_more(laboratory: Laboratory) -> None:
     found = laboratory.judged("lstm", "gru")
     assert {c.verdict for c in found.values()} == {SAME}
@@ -47,6 +48,7 @@ def test_flagged_cases_alone_are_measured_again_on_twenty_fresh_pairs(laboratory
     assert sorted(set(seeds)) == list(range(28))
 
 
+@pytest.mark.long
 def test_what_each_side_needs_renewed_is_seen_in_the_first_pair_and_sent_in_all_later_ones(
     laboratory: Laboratory,
 ) -> None:
@@ -105,6 +107,7 @@ def test_what_the_user_can_mend_in_one_case_is_its_fault_too(laboratory: Laborat
     assert row.reason == "baseline: failed: it maps (1, 2) to (3,)"
 
 
+@pytest.mark.long
 def test_a_machine_whose_peak_cannot_be_measured_still_compares(laboratory: Laboratory) -> None:
     laboratory.trouble = lambda side, kind, model: CaseFault("failed", "no peak") if kind is ReadMachinePeaks else None
     pairs = laboratory.pairs("lstm")

@@ -12,6 +12,7 @@ from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES
 from rnn_vs_attn.records.folder import read_run, read_samples
 
 
+@pytest.mark.long
 def test_an_observation_is_the_median_over_blocks_of_the_log_ratio(laboratory: Laboratory) -> None:
     pairs = laboratory.pairs("lstm")
     pairs.run()

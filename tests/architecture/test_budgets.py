@@ -94,16 +94,19 @@ def test_modules_are_read_at_one_sitting() -> None:
     assert above(MODULE_LINES, found) == LONG_MODULES
 
 
+@pytest.mark.long
 def test_functions_fit_on_a_screen() -> None:
     found = ((f"{name_of(file)} {node.name}", lines_of(node)) for file in FILES for node in functions(read(file)))
     assert above(FUNCTION_LINES, found) == LONG_FUNCTIONS
 
 
+@pytest.mark.long
 def test_classes_have_few_fields() -> None:
     nodes = [(file, node) for file in FILES for node in classes(read(file)) if not is_case_or_options(node)]
     assert above(FIELDS, ((f"{name_of(file)} {node.name}", fields_of(node)) for file, node in nodes)) == MANY_FIELDS
 
 
+@pytest.mark.long
 def test_functions_take_few_arguments() -> None:
     found = ((f"{name_of(file)} {node.name}", parameters_of(node)) for file in FILES for node in functions(read(file)))
     assert above(PARAMETERS, found) == MANY_PARAMETERS
@@ -142,6 +145,7 @@ def _tells(node: ast.ImportFrom, alias: ast.alias) -> bool:
     return alias.asname in (folder, f"{folder}_{alias.name}")
 
 
+@pytest.mark.long
 def test_what_is_imported_keeps_its_name() -> None:
     assert len(OURS) > len(FILES)
     found = {str(file.relative_to(ROOT.parent)): renamed(read(file)) for file in OURS}

@@ -146,6 +146,7 @@ def test_every_module_has_its_file_or_is_listed(path: str) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("path", "test"), TESTED_ELSEWHERE.items())
 def test_what_is_listed_is_there_and_tested_there(path: str, test: str) -> None:
     assert (PACKAGE / path).is_file()
@@ -162,6 +163,7 @@ def test_every_file_of_tests_has_a_place() -> None:
     assert found <= folders
 
 
+@pytest.mark.long
 def test_a_module_that_only_states_is_told_from_one_that_does() -> None:
     assert only_states("suites/metrics.py")
     assert not only_states("suites/case.py")

@@ -10,6 +10,7 @@ from rnn_vs_attn.cli import app
 from rnn_vs_attn.errors import OF_CODE
 
 
+@pytest.mark.long
 def test_no_help_text_holds_markup_or_a_code_of_an_emoji() -> None:
     """The command line's own texts go through a console that would take it for such."""
     import typer
@@ -24,6 +25,7 @@ def test_no_help_text_holds_markup_or_a_code_of_an_emoji() -> None:
     assert [text for text in found if Text.from_markup(text).plain != text] == []
 
 
+@pytest.mark.long
 def test_nothing_typed_is_the_help_and_no_empty_sentence() -> None:
     """It ended with "error: ; rnn-vs-attn --help lists what is allowed"."""
     code, out, err = called()

@@ -23,6 +23,7 @@ def test_parameters_of_albert_are_those_of_the_module(d_model: int, num_layers: 
     assert row["num_params"] == sum(parameter.numel() for parameter in module.parameters())
 
 
+@pytest.mark.long
 def test_a_narrow_terminal_shows_every_model_and_all_of_its_facts(monkeypatch: pytest.MonkeyPatch) -> None:
     """At 60 columns, by rich as on a terminal: names and numbers whole, and every line within the width."""
     shape = Shape(1, 512, 128, 4, 1)

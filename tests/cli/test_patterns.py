@@ -33,6 +33,7 @@ def test_it_does_not_go_with_resume() -> None:
     assert "leave out --pattern" in err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", ["bench", "gradflow", "scaling", "decode"])
 def test_suites_of_layers_take_it(command: str) -> None:
     code, _, err = called(command, "--pattern", "lstm+atention", "--dry-run")

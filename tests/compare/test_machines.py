@@ -24,6 +24,7 @@ def test_runs_whose_inputs_are_made_otherwise_are_unlike() -> None:
     assert machines.unlike(run_of(settings={"inputs": 1}), run_of()) == []  # the first version did not write it
 
 
+@pytest.mark.long
 def test_the_spread_between_days_is_that_of_the_medians_of_stored_runs(tmp_path: Path) -> None:
     factors = [1.0, 1.05, 0.97, 1.02, 0.99]
     for number, factor in enumerate(factors):
@@ -36,6 +37,7 @@ def test_the_spread_between_days_is_that_of_the_medians_of_stored_runs(tmp_path:
     assert spread == pytest.approx(math.sqrt(sum((v - mean) ** 2 for v in logs) / 4))
 
 
+@pytest.mark.long
 def test_too_short_a_history_is_refused(tmp_path: Path) -> None:
     for number in range(4):
         stored(tmp_path / f"{number}", record("forward_time", [0.01]))

@@ -124,6 +124,7 @@ def test_a_calibration_kernel_has_moved_only_beyond_the_margin_and_surely() -> N
     assert not verdicts.moved([], MARGIN)
 
 
+@pytest.mark.long
 @unhurried
 @given(st.integers(0, 10_000))
 def test_both_directions_are_mirror_images(seed: int) -> None:

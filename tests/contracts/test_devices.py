@@ -94,6 +94,7 @@ def test_a_model_of_tokens_makes_everything_where_its_weights_stand(
     assert {parameter.grad.device.type for parameter in model.parameters() if parameter.grad is not None} == {"meta"}
 
 
+@pytest.mark.long
 @LANGUAGE
 def test_a_language_model_decodes_where_its_weights_stand(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.Tensor, "aminmax", lambda ids: (torch.tensor(0), torch.tensor(0)))

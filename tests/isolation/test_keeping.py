@@ -161,6 +161,7 @@ def test_what_a_module_raises_passes_and_its_changes_are_put_back_all_the_same()
 # A model's own
 
 
+@pytest.mark.long
 def test_a_variable_that_a_file_sets_when_it_is_imported_is_there_in_each_of_its_calls(own: Own) -> None:
     """And a folder on sys.path, and a function of torch that it has put in the place of another."""
     own.enter("first")

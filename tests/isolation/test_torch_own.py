@@ -88,6 +88,7 @@ def test_what_a_file_changes_for_itself_does_not_reach_the_next_model(
     assert NOTES.tell() == []
 
 
+@pytest.mark.long
 def test_what_one_model_of_a_file_changes_is_not_there_for_the_others_nor_on_their_rows(own: Own) -> None:
     own.enter("file", "one")
     os.environ["OF_ALL"] = "1"

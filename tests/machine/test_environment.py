@@ -370,6 +370,7 @@ def test_a_run_is_not_gone_on_with_on_another_machine(
         resumed(facts | {key: OTHER[key]}, monkeypatch, tmp_path / "run")
 
 
+@pytest.mark.long
 def test_a_run_of_this_machine_is_gone_on_with_also_from_before_a_fact_was_told(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

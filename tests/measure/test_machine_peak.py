@@ -25,6 +25,7 @@ def test_the_peak_is_the_fastest_product() -> None:
     assert all(sample.value > 0 for sample in samples)
 
 
+@pytest.mark.long
 def test_peaks_are_known_work_by_the_time_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """A product of two 512 x 512 matrices has 2 * 512^3 FLOPs; a copy of 32 MiB reads and writes them; 20,000 steps."""
     seconds, steps = 0.25, machine_peak._PYTHON_STEPS
@@ -36,6 +37,7 @@ def test_peaks_are_known_work_by_the_time_it_takes(monkeypatch: pytest.MonkeyPat
     assert others == {"peak_bandwidth": 2 * 32 * 2**20 / seconds, "python_loop_time": seconds / steps}
 
 
+@pytest.mark.long
 def test_the_work_of_the_peaks_is_what_their_calls_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """By torch's own counter, and by the memory that a copy changes."""
     done = []

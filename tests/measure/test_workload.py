@@ -74,6 +74,7 @@ def test_a_token_model_is_timed_by_the_clock_of_layers() -> None:
     assert workload.given is workload.x
 
 
+@pytest.mark.long
 def test_a_filled_module_is_the_same_module_with_other_weights() -> None:
     made = filled(lambda: Albert(albert_case.SIZES["albert-base"]), torch.device("cpu"), torch.float64)
     assert count_parameters(made) == 11_683_584

@@ -60,6 +60,7 @@ def test_what_is_no_initialisation(text: str, said: str) -> None:
         initialisation.parse(text)
 
 
+@pytest.mark.long
 @unhurried
 @given(st.integers(3, 10**14))
 def test_a_whole_number_is_named_as_it_is_written(number: int) -> None:
@@ -67,6 +68,7 @@ def test_a_whole_number_is_named_as_it_is_written(number: int) -> None:
     assert initialisation.parse(f"orthogonal:{number}.0") == f"orthogonal:{number}"
 
 
+@pytest.mark.long
 @unhurried
 @given(st.floats(1e-9, 1e9))
 def test_a_name_that_was_shown_can_be_typed_and_means_the_same(gain: float) -> None:

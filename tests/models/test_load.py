@@ -106,6 +106,7 @@ def test_a_file_of_several_classes_is_run_once_however_it_is_named(folder: Path,
     assert runs(folder) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("names", [("mixers:Mixer", "mixers.py:Mixer"), ("mixers.py:Mixer", "mixers:Mixer")])
 def test_a_file_and_the_module_that_it_is_are_run_once(names: tuple[str, str], folder: Path, own: Own) -> None:
     write(folder, {"mixers.py": MIXER})
@@ -141,6 +142,7 @@ class Found(Mixer):
 """
 
 
+@pytest.mark.long
 def test_what_a_file_asks_of_its_own_module_is_answered(folder: Path, own: Own) -> None:
     """The first time, when the file is run, and the second, when it stands ready."""
     write(folder, {"copy.py": MIXER + LOOKS_ITSELF_UP})
@@ -184,6 +186,7 @@ def test_torch_compiles_what_stands_in_such_a_file(folder: Path, own: Own) -> No
         torch.testing.assert_close(module(x), 2 * module.project(x))
 
 
+@pytest.mark.long
 def test_neighbours_are_imported_and_know_the_file_itself(folder: Path, own: Own) -> None:
     neighbour = "import mixers\n\n\ndef is_one(module):\n    return isinstance(module, mixers.Mixer)\n"
     uses = (
@@ -243,6 +246,7 @@ def test_an_operator_that_a_file_registers_is_registered_once(folder: Path, own:
     assert str(torch.ops.of_a_file.f.default._schema) == "of_a_file::f(Tensor x) -> Tensor"
 
 
+@pytest.mark.long
 def test_a_file_that_failed_half_way_fails_again_and_is_not_taken_for_whole(folder: Path, own: Own) -> None:
     write(folder, {"copy.py": MIXER + "\nraise RuntimeError('no GPU here')\n"})
     for _ in range(2):
@@ -252,6 +256,7 @@ def test_a_file_that_failed_half_way_fails_again_and_is_not_taken_for_whole(fold
     made(own, "copy.py:Mixer")
 
 
+@pytest.mark.long
 def test_a_file_that_changes_the_folder_is_found_again(folder: Path, own: Own, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "elsewhere").mkdir()
     write(folder, {"mixers.py": MIXER + "\nimport os\nos.chdir('elsewhere')\n"})
@@ -355,6 +360,7 @@ def test_what_is_not_there_is_absent_by_its_own_name(name: str, reason: str, fol
     own.leave()
 
 
+@pytest.mark.long
 def test_what_a_file_changes_when_it_is_imported_is_said_of_each_of_its_classes(folder: Path, own: Own) -> None:
     write(folder, {"copy.py": MIXER + "\nimport torch\ntorch.set_default_dtype(torch.float64)\n"})
     told: list[Any] = []

@@ -94,6 +94,7 @@ def test_costs_of_layers_of_one_kind_are_those_of_that_many_layers(spec: object,
         assert ours.state_size(single, 4) == theirs.state_size(shape, 4)
 
 
+@pytest.mark.long
 @EACH
 def test_steps_are_the_whole_and_no_position_sees_the_future(name: str) -> None:
     module, x = layer(find(name), SHAPE)
@@ -106,6 +107,7 @@ def test_steps_are_the_whole_and_no_position_sees_the_future(name: str) -> None:
     assert moved[6:].min() > 1e-8
 
 
+@pytest.mark.long
 def test_traits_are_those_of_the_layers_together() -> None:
     spec = find("lstm+attention-local+conv")
     assert (spec.uses_heads, spec.always_causal) == (True, False)

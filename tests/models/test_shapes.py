@@ -98,6 +98,7 @@ def test_every_size_of_transformer_xl_has_the_released_count(name: str) -> None:
         assert shape.num_params == TRANSFORMER_XL_COUNTS[name] + more
 
 
+@pytest.mark.long
 def test_flops_are_those_of_torchs_counter() -> None:
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode

@@ -67,6 +67,7 @@ def test_a_rate_and_a_memory_of_0_can_be() -> None:
         assert checks.problem_of(record("x", [0.0] * 6, unit=unit)) == ""
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", REFERENCE_RUNS)
 def test_every_reference_run_is_read(name: str) -> None:
     assert checked_run(REFERENCE / name).records
@@ -266,6 +267,7 @@ def test_an_interrupted_run_is_said_and_no_verdict(side: str, factor: float, tmp
     assert (document["exit_code"], document["interrupted"]) == (3, [str(interrupted)])
 
 
+@pytest.mark.long
 def test_a_table_over_time_says_which_run_was_interrupted(tmp_path: Path) -> None:
     paths = [stored(tmp_path / name, record("forward_time", values(8))) for name in ("one", "two", "three")]
     cut_off(paths[1])

@@ -156,6 +156,7 @@ def test_single_calls_are_never_held_against_blocks() -> None:
     assert ("step_time", MISSING) not in verdicts
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SAMPLED_OTHERWISE)
 def test_a_finished_old_run_is_shown_from_its_records(name: str, tmp_path: Path) -> None:
     path = copied(name, tmp_path)
@@ -167,6 +168,7 @@ def test_a_finished_old_run_is_shown_from_its_records(name: str, tmp_path: Path)
     assert {file.name: file.read_bytes() for file in path.iterdir()} == before
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SAMPLED_OTHERWISE)
 def test_an_unfinished_old_run_is_not_gone_on_with(name: str, tmp_path: Path) -> None:
     path = copied(name, tmp_path, status="interrupted", finished=None)
@@ -176,6 +178,7 @@ def test_an_unfinished_old_run_is_not_gone_on_with(name: str, tmp_path: Path) ->
     assert "was begun by a version that measures by other definitions; start a run of its own" in err
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("retry", [False, True])
 def test_what_failed_in_an_old_run_is_not_measured_again(retry: bool, tmp_path: Path) -> None:
     path = copied("variants-gpt", tmp_path)
@@ -188,6 +191,7 @@ def test_what_failed_in_an_old_run_is_not_measured_again(retry: bool, tmp_path: 
     assert ("it broke" in out) == (not retry)
 
 
+@pytest.mark.long
 def test_a_finished_old_run_of_bench_is_shown_as_ever(tmp_path: Path) -> None:
     code, out, _ = called("bench", "--resume", str(copied("bench", tmp_path)))
     assert code == 0

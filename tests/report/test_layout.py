@@ -96,6 +96,7 @@ def test_where_no_column_has_room_each_cell_has_a_line() -> None:
     assert "model attention, seq_len" in lines[0]
 
 
+@pytest.mark.long
 def test_columns_left_out_on_a_narrow_terminal_are_named() -> None:
     (suite,) = (s for s in SUITES if s.name == "bench")
     records = read_run(REFERENCE / "cpu").records

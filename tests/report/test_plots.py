@@ -86,6 +86,7 @@ def test_both_axes_are_logarithmic() -> None:
     assert slopes[1] == pytest.approx(2 * slopes[0], rel=1e-4)
 
 
+@pytest.mark.long
 def test_text_of_the_figure_is_text() -> None:
     shown = texts(svg())
     assert {"Training pass: time over seq_len", "seq_len (tokens)", "ms", "lstm", "attention"} <= set(shown)
@@ -97,6 +98,7 @@ def test_a_crossing_is_labelled() -> None:
     assert "lstm = attention at 128" not in texts(svg(dataclasses.replace(FIGURE, marks=[])))
 
 
+@pytest.mark.long
 def test_every_length_is_a_tick_in_plain_numbers() -> None:
     assert {"64", "128", "256", "512"} <= set(texts(svg()))
 

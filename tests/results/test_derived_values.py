@@ -97,6 +97,7 @@ def test_what_was_measured_is_the_median_of_its_rounds(run: str) -> None:
     assert seen == {*values}
 
 
+@pytest.mark.long
 @EACH
 def test_a_sample_is_the_median_of_its_blocks(run: str) -> None:
     """Where its blocks are kept."""
@@ -134,6 +135,7 @@ def test_ratios_are_formed_within_rounds(run: str, baseline: Callable[[Axes], Ax
         assert_holds(record, both[:, 0] / both[:, 1], exact=len(both) == 1)
 
 
+@pytest.mark.long
 def test_speed_ups_are_formed_within_rounds() -> None:
     values, records = sampled("scaling"), of_metric("scaling", "speed_up", "efficiency")
     assert len(records) == 20

@@ -161,6 +161,7 @@ def more_flops(axes: Axes, length: int) -> bool:
     return flops({**other, "model": "attention"}) > flops(other)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("run", ["cpu", "decode", "scaling"])
 def test_what_is_read_out_of_times_has_axes_that_the_times_have(run: str) -> None:
     """Of a stored line, before axes are added that its suite got later."""

@@ -80,6 +80,7 @@ def test_lists_and_ranges(texts: list[str], values: list[int]) -> None:
     assert axes(seq_len=texts)["seq_len"] == values
 
 
+@pytest.mark.long
 @unhurried
 @given(st.integers(1, 10**6), st.integers(0, 10**6))
 def test_a_range_doubles_from_its_first_number_and_stays_below_its_last(first: int, more: int) -> None:

@@ -23,6 +23,7 @@ from rnn_vs_attn.worker.protocol import Prepare
 # What is taken and kept
 
 
+@pytest.mark.long
 def test_records_are_written_after_each_round(lab: Laboratory) -> None:
     seen: list[int] = []
 
@@ -35,6 +36,7 @@ def test_records_are_written_after_each_round(lab: Laboratory) -> None:
     assert seen == [1, 2]
 
 
+@pytest.mark.long
 def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(lab: Laboratory, monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = lab.sweep(rounds=3)
     append = sweep.journal.folder.append
@@ -52,6 +54,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(lab: Laboratory, m
     assert not any(worker.alive for worker in lab.machine.workers)
 
 
+@pytest.mark.long
 def test_an_interrupted_run_is_readable_and_keeps_every_finished_round(lab: Laboratory) -> None:
     lab.interrupt(at=in_the_third_round, rounds=4)
     run = read_run(lab.path)

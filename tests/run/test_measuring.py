@@ -76,6 +76,7 @@ def test_a_fault_is_not_tried_again(lab: Laboratory, kind: type[Request[Any]], s
     assert {(r.axes["model"], r.status) for r in faults(run)} == {("gru", status)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", ["crashed", "timeout"])
 def test_after_a_worker_died_the_rest_of_the_round_goes_on_in_one_new_worker(lab: Laboratory, status: str) -> None:
     lab.machine.trouble = fault(status, "no", TimeBlock, "gru", number=1)
@@ -87,12 +88,14 @@ def test_after_a_worker_died_the_rest_of_the_round_goes_on_in_one_new_worker(lab
     assert {request.worker for request in in_round[died + 1 :]} == {2}
 
 
+@pytest.mark.long
 def test_a_fault_that_the_worker_survives_needs_no_new_worker(lab: Laboratory) -> None:
     lab.machine.trouble = fault("out_of_memory", "no", TimeBlock, "gru")
     lab.run(rounds=2)
     assert len(lab.machine.workers) == 2
 
 
+@pytest.mark.long
 def test_a_case_keeps_the_samples_of_a_pass_when_the_next_one_fails(lab: Laboratory) -> None:
     lab.machine.trouble = fault("crashed", "no", TimeBlock, "gru", name="train")
     run = lab.run(rounds=2)
@@ -101,6 +104,7 @@ def test_a_case_keeps_the_samples_of_a_pass_when_the_next_one_fails(lab: Laborat
     assert {record.metric for record in faults(run)} == OWED - {"forward_time"}
 
 
+@pytest.mark.long
 def test_a_case_keeps_its_times_when_its_memory_cannot_be_measured(lab: Laboratory) -> None:
     lab.machine.trouble = fault("failed", "no", Measure, "gru")
     run = lab.run(rounds=2)
@@ -108,6 +112,7 @@ def test_a_case_keeps_its_times_when_its_memory_cannot_be_measured(lab: Laborato
     assert [(r.metric, r.status) for r in faults(run)] == [("peak_memory", "failed")]
 
 
+@pytest.mark.long
 def test_a_case_that_fails_late_keeps_its_earlier_rounds(lab: Laboratory) -> None:
     lab.machine.trouble = fault("crashed", "no", Prepare, "gru", number=2)
     run = lab.run(rounds=4)
@@ -138,6 +143,7 @@ def test_what_a_module_changed_stands_on_its_row_also_where_a_later_pass_fails(l
     }
 
 
+@pytest.mark.long
 def test_what_the_user_can_mend_in_one_case_is_that_cases_fault(lab: Laboratory) -> None:
     lab.machine.trouble = lambda r: UserError("does not fit") if (r.kind, r.model) == (Prepare, "gru") else None
     run = lab.run(rounds=1)
@@ -157,6 +163,7 @@ def test_the_passes_of_a_case_share_one_timeout(lab: Laboratory) -> None:
 # What is taken and kept
 
 
+@pytest.mark.long
 def test_the_time_of_a_call_is_not_divided_by_the_number_of_calls_again(lab: Laboratory) -> None:
     lab.machine.seconds = lambda model, name, number: 0.00025
     run = lab.run("gru", rounds=6)
@@ -177,6 +184,7 @@ def test_blocks_are_kept_beside_their_median(lab: Laboratory) -> None:
     assert lines["train_time"].value == 8
 
 
+@pytest.mark.long
 def test_the_plan_of_the_first_round_is_sent_in_all_later_ones(lab: Laboratory) -> None:
     lab.run("gru", rounds=3)
     plans = [request.request.plan for request in lab.machine.asked(MakeReady)]
@@ -185,6 +193,7 @@ def test_the_plan_of_the_first_round_is_sent_in_all_later_ones(lab: Laboratory) 
     assert len(lab.machine.asked(TimeBlock)) == 3 * 2 * BLOCKS
 
 
+@pytest.mark.long
 def test_what_a_pass_needs_renewed_is_seen_in_the_first_round_and_sent_in_all_later_ones(lab: Laboratory) -> None:
     lab.machine.cares = {"forward": Care(in_place=True), "train": Care()}
     lab.run("gru", rounds=3)
@@ -204,12 +213,14 @@ def test_warnings_of_a_case_are_on_its_records(lab: Laboratory) -> None:
 MEMORY_ONCE = dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=1))
 
 
+@pytest.mark.long
 def test_a_late_fault_does_not_spoil_memory_that_was_measured_before(lab: Laboratory) -> None:
     lab.machine.trouble = fault("crashed", "no", Prepare, "gru", number=2)
     run = lab.run(suite=MEMORY_ONCE)
     assert {record.metric for record in faults(run)} == {"forward_time", "train_time"}
 
 
+@pytest.mark.long
 def test_a_late_fault_after_all_times_were_taken_is_told_all_the_same(lab: Laboratory) -> None:
     lab.machine.trouble = fault("crashed", "no", Release, "gru", number=2)
     run = lab.run(suite=MEMORY_ONCE)

@@ -58,6 +58,7 @@ def test_a_run_that_cannot_be_resumed_is_one_sentence(
     assert said in err
 
 
+@pytest.mark.long
 def test_a_whole_run_is_resumed_as_it_was_asked_for(gradflow: Path) -> None:
     taken = resuming.read(GRADFLOW, gradflow)
     assert [case.model for case in taken.cases] == ["rnn", "lstm", "gru", "attention"]
@@ -68,6 +69,7 @@ def test_a_whole_run_is_resumed_as_it_was_asked_for(gradflow: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_resume_repeats_the_unfinished_round_whole_and_no_finished_one(lab: Laboratory) -> None:
     lab.interrupt(at=in_the_third_round, rounds=4)
     lab.resume(rounds=4)
@@ -89,6 +91,7 @@ def summary(run: Run) -> set[tuple[Any, ...]]:
     return {(r.key, r.status, tuple(r.samples) if r.metric != ROUND_TIME else len(r.samples)) for r in run.records}
 
 
+@pytest.mark.long
 def test_resume_takes_its_plans_from_the_samples(lab: Laboratory) -> None:
     lab.interrupt(at=in_the_third_round, rounds=4)
     lab.resume(rounds=4)
@@ -97,6 +100,7 @@ def test_resume_takes_its_plans_from_the_samples(lab: Laboratory) -> None:
     assert {request.request.loops for request in lab.machine.asked(TimeBlock)} == {40}
 
 
+@pytest.mark.long
 def test_resume_of_a_run_without_a_finished_round_begins_again(lab: Laboratory) -> None:
     lab.interrupt(at=lambda request: str(request) == "TimeBlock train", rounds=2)
     resumed = lab.resume(rounds=2)
@@ -105,6 +109,7 @@ def test_resume_of_a_run_without_a_finished_round_begins_again(lab: Laboratory) 
     assert faults(resumed) == []
 
 
+@pytest.mark.long
 def test_resume_does_not_try_a_failed_case_again(lab: Laboratory) -> None:
     gru_crashes = fault("crashed", "no", Prepare, "gru", number=0)
     lab.interrupt(at=lambda request: request.round == 1, trouble=gru_crashes, rounds=3)
@@ -113,6 +118,7 @@ def test_resume_does_not_try_a_failed_case_again(lab: Laboratory) -> None:
     assert {record.axes["model"] for record in faults(resumed)} == {"gru"}
 
 
+@pytest.mark.long
 def test_a_fault_in_a_round_that_was_repeated_without_it_does_not_stay(lab: Laboratory) -> None:
     """gru crashes in a round that is cut off; when that round is repeated it runs, and has to run on from there."""
     gru_crashes = fault("crashed", "no", Prepare, "gru", number=0)
@@ -124,6 +130,7 @@ def test_a_fault_in_a_round_that_was_repeated_without_it_does_not_stay(lab: Labo
     assert faults(resumed) == []
 
 
+@pytest.mark.long
 def test_a_resumed_run_that_had_enough_measures_nothing(lab: Laboratory) -> None:
     lab.run(rounds=2)
     resumed = lab.resume(rounds=2)

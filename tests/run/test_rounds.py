@@ -68,6 +68,7 @@ def test_a_case_that_failed_has_no_peaks(tmp_path: Path) -> None:
 # Rounds
 
 
+@pytest.mark.long
 def test_every_round_is_a_fresh_worker_that_is_ended(lab: Laboratory) -> None:
     lab.run(rounds=3)
     assert len(lab.machine.workers) == 3
@@ -75,6 +76,7 @@ def test_every_round_is_a_fresh_worker_that_is_ended(lab: Laboratory) -> None:
     assert [{r.round for r in lab.machine.requests if r.worker == w and r.case} for w in range(3)] == [{0}, {1}, {2}]
 
 
+@pytest.mark.long
 def test_every_case_is_timed_and_measured_once_a_round(lab: Laboratory) -> None:
     lab.run(rounds=3)
     for number in range(3):
@@ -82,6 +84,7 @@ def test_every_case_is_timed_and_measured_once_a_round(lab: Laboratory) -> None:
         assert sorted(lab.machine.models(Measure, round=number)) == sorted(MODELS)
 
 
+@pytest.mark.long
 def test_all_cases_are_timed_before_any_memory_is_measured(lab: Laboratory) -> None:
     lab.run(rounds=1)
     kinds = [request.kind for request in lab.machine.requests]
@@ -173,6 +176,7 @@ def test_a_worker_that_does_not_start_again_ends_the_run(lab: Laboratory) -> Non
     sweep.journal.folder.close()
 
 
+@pytest.mark.long
 def test_a_peak_that_cannot_be_measured_costs_no_case(lab: Laboratory) -> None:
     lab.machine.trouble = lambda r: CaseFault("crashed", "no") if r.kind is ReadMachinePeaks else None
     sweep, told = lab.sweep(rounds=2), []
@@ -189,6 +193,7 @@ def test_a_peak_that_cannot_be_measured_costs_no_case(lab: Laboratory) -> None:
 # What is taken and kept
 
 
+@pytest.mark.long
 def test_the_peak_of_the_machine_is_read_before_and_after_the_times_of_each_round(lab: Laboratory) -> None:
     run = lab.run(rounds=2)
     setting = {"device": "cpu", "dtype": "float32", "threads": 1}
@@ -199,6 +204,7 @@ def test_the_peak_of_the_machine_is_read_before_and_after_the_times_of_each_roun
     assert (peak.axes, peak.samples) == (setting, [1e11, 1e11])
 
 
+@pytest.mark.long
 def test_of_the_readings_of_a_round_the_best_is_kept(lab: Laboratory) -> None:
     lab.machine.peak = lambda reading: [1e11, 3e11, 5e11, 2e11][reading]
     kept = {record.metric: record.samples for record in lab.run(rounds=2).records}
@@ -222,6 +228,7 @@ def never_starts(machine: FakeMachine, times: int) -> Callable[[], FakeWorker]:
     return start
 
 
+@pytest.mark.long
 def test_a_process_that_is_killed_while_it_starts_is_started_again(lab: Laboratory) -> None:
     sweep = lab.sweep(rounds=2)
     sweep.start_worker = never_starts(lab.machine, 1)
@@ -230,6 +237,7 @@ def test_a_process_that_is_killed_while_it_starts_is_started_again(lab: Laborato
     assert (faults(run), run.status) == ([], "complete")
 
 
+@pytest.mark.long
 def test_a_process_that_does_not_start_twice_is_a_fault_of_the_case_and_not_a_wrong_call(lab: Laboratory) -> None:
     sweep = lab.sweep(rounds=2)
     sweep.start_worker = never_starts(lab.machine, 6)  # twice for the round, for the peak and for the first case
@@ -244,6 +252,7 @@ def test_a_process_that_does_not_start_twice_is_a_fault_of_the_case_and_not_a_wr
 # Cases that are compared
 
 
+@pytest.mark.long
 def test_cases_that_differ_in_the_model_alone_are_timed_next_to_each_other(lab: Laboratory) -> None:
     sweep = lab.sweep(rounds=4, cases=lengths())
     sweep.run()
@@ -258,6 +267,7 @@ def test_cases_that_differ_in_the_model_alone_are_timed_next_to_each_other(lab: 
 # Suites that measure less often, or nothing in blocks
 
 
+@pytest.mark.long
 def test_what_hardly_varies_is_measured_in_the_first_rounds_only(lab: Laboratory) -> None:
     run = lab.run(suite=dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=2)))
     assert sorted(request.round or 0 for request in lab.machine.asked(Measure, model="gru")) == [0, 1]
@@ -266,6 +276,7 @@ def test_what_hardly_varies_is_measured_in_the_first_rounds_only(lab: Laboratory
     assert (faults(run), run.status) == ([], "complete")
 
 
+@pytest.mark.long
 def test_what_hardly_varies_is_measured_in_every_round_that_was_asked_for(lab: Laboratory) -> None:
     """compare may need more rounds than the first few, of memory too."""
     run = lab.run(suite=dataclasses.replace(FAKE, rounds=dataclasses.replace(FAKE.rounds, measured_rounds=2)), rounds=4)

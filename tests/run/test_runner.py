@@ -50,6 +50,7 @@ def values(*by_round: float) -> Callable[[str, str, int], float]:
 # When it is enough
 
 
+@pytest.mark.long
 def test_a_steady_machine_is_enough_after_six_rounds(lab: Laboratory) -> None:
     run = lab.run()
     assert (num_rounds(run), run.status) == (6, "complete")
@@ -75,6 +76,7 @@ def test_one_slow_round_of_nine_is_outside_the_interval(lab: Laboratory) -> None
     assert num_rounds(lab.run("gru", max_seconds=1e9, timeout=1e9)) == 9
 
 
+@pytest.mark.long
 def test_precise_at_seven_is_looked_at_after_nine_only(lab: Laboratory) -> None:
     """The median moves from 1.05 to 1.1 at round seven, and half of the interval falls below what was asked."""
     lab.machine.seconds = values(*[1.0] * 3, *[1.1] * 9)
@@ -82,6 +84,7 @@ def test_precise_at_seven_is_looked_at_after_nine_only(lab: Laboratory) -> None:
     assert num_rounds(run) == 9
 
 
+@pytest.mark.long
 def test_precise_at_ten_is_looked_at_after_twelve_only(lab: Laboratory) -> None:
     lab.machine.seconds = values(*[1.0] * 5, *[1.1] * 7)
     run = lab.run("gru", precision=0.048, max_seconds=1e9, timeout=1e9)
@@ -102,6 +105,7 @@ def test_rounds_given_are_the_rounds_made(lab: Laboratory, rounds: int) -> None:
     assert num_rounds(run) == len(found(run, "train_time", "gru").samples) == rounds
 
 
+@pytest.mark.long
 def test_a_case_that_failed_does_not_keep_the_steady_ones_going(lab: Laboratory) -> None:
     lab.machine.trouble = fault("out_of_memory", "too large", MakeReady, "attention", name="train")
     run = lab.run("gru", "attention")
@@ -129,6 +133,7 @@ def test_cases_never_reached_are_records_of_an_interrupted_run(lab: Laboratory) 
     assert all(r.error.startswith("not reached: --max-seconds ") for r in faults(run))
 
 
+@pytest.mark.long
 def test_time_that_ends_in_a_later_round_leaves_a_complete_run(lab: Laboratory) -> None:
     first_round = seconds_for(4) + 4 * 1.0
     lab.machine.seconds = lambda model, name, number: CALL * (1 if number == 0 else 30)
@@ -138,6 +143,7 @@ def test_time_that_ends_in_a_later_round_leaves_a_complete_run(lab: Laboratory) 
     assert {len(found(run, "train_time", model).samples) for model in MODELS} == {1, 2}
 
 
+@pytest.mark.long
 def test_a_complete_run_is_shown_with_what_its_last_round_came_to(lab: Laboratory) -> None:
     """`--resume` of it gave the rounds that were finished alone, and so other numbers than its records."""
     lab.machine.seconds = lambda model, name, number: CALL * (1 if number == 0 else 30)
@@ -174,6 +180,7 @@ def test_a_round_ends_with_the_time_it_took_and_in_what(lab: Laboratory) -> None
     assert line.details == pytest.approx(parts | {"longest_case": 1.0})
 
 
+@pytest.mark.long
 def test_records_stand_in_the_order_of_the_cases_given(lab: Laboratory) -> None:
     run = lab.run("lstm", "attention", "gru", rounds=2)
     assert [r.axes["model"] for r in run.records if r.metric == "train_time"] == ["lstm", "attention", "gru"]
@@ -195,6 +202,7 @@ def gru_crashes_once(request: Asked) -> BaseException | None:
     return fault("crashed", "killed", Prepare, "gru", number=1)(request)
 
 
+@pytest.mark.long
 def test_a_row_that_crashed_through_a_stray_kill_is_measured_again_in_every_round(lab: Laboratory) -> None:
     lab.machine.trouble = gru_crashes_once
     assert faults(lab.run(rounds=3))
@@ -208,6 +216,7 @@ def test_a_row_that_crashed_through_a_stray_kill_is_measured_again_in_every_roun
     assert {request.round for request in lab.machine.asked(Prepare)} == {0, 1, 2}
 
 
+@pytest.mark.long
 def test_what_was_measured_again_says_that_it_was_later_than_the_rest(lab: Laboratory) -> None:
     lab.machine.trouble = gru_crashes_once
     lab.run(rounds=3)
@@ -230,6 +239,7 @@ def test_an_interrupted_retry_goes_on_with_resume(lab: Laboratory) -> None:
     assert found(resumed, "train_time", "gru").samples == [pytest.approx(CALL)] * 3
 
 
+@pytest.mark.long
 def test_a_case_that_fails_again_stays_failed(lab: Laboratory) -> None:
     lab.machine.trouble = gru_crashes_once
     lab.run(rounds=3)
@@ -240,6 +250,7 @@ def test_a_case_that_fails_again_stays_failed(lab: Laboratory) -> None:
     assert {(r.axes["model"], r.error) for r in faults(run)} == {("gru", "ValueError: still")}
 
 
+@pytest.mark.long
 def test_a_retry_of_a_run_without_failed_cases_measures_nothing(lab: Laboratory) -> None:
     lab.run(rounds=2)
     retry(lab, rounds=2)

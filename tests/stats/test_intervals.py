@@ -103,6 +103,7 @@ def test_interval_holds_the_median_and_lies_within_the_data(values: list[float])
     assert min(values) <= low <= found.median <= high <= max(values)
 
 
+@pytest.mark.long
 @unhurried
 @given(st.permutations(distinct_values(9)))
 def test_order_of_rounds_does_not_matter(values: list[float]) -> None:
@@ -225,6 +226,7 @@ def test_a_line_through_three_points() -> None:
     assert (found.slope, found.intercept, found.residual) == pytest.approx((2.5, -3.0, 1.5))
 
 
+@pytest.mark.long
 @unhurried
 @given(st.floats(-1e5, 1e5), st.floats(-1e3, 1e3))
 def test_points_on_a_line_leave_no_residual(intercept: float, slope: float) -> None:

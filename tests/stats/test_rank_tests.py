@@ -118,6 +118,7 @@ def test_centres_are_medians_of_walsh_averages_and_of_all_differences() -> None:
     assert rank_tests.unpaired_shift([1.0, 4.0], [0.0, 2.0], 0.5).centre == 1.5  # of -1, 1, 2, 4
 
 
+@pytest.mark.long
 def test_the_paired_interval_covers_as_often_as_it_says() -> None:
     hits = 0
     for seed in range(2000):

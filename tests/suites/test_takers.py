@@ -53,6 +53,7 @@ def test_a_command_accepts_what_is_listed_for_it_and_refuses_the_rest_with_a_way
     assert f"rnn-vs-attn {listed[0]} " in sentence
 
 
+@pytest.mark.long
 @EVERY
 @pytest.mark.parametrize("command", FIXED)
 def test_a_command_without_a_choice_of_model_is_listed_for_those_that_it_measures(

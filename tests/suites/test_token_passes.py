@@ -53,6 +53,7 @@ class ScriptedClock:
         return Block(0.010, backward=0.005, wall=0.010 * loops)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("share", "warm_up", "num_blocks"), [(1.0, 20, 8), (0.5, 12, 4), (0.0, 0, 1)])
 def test_passes_are_timed_as_bench_times_them(
     share: float, warm_up: int, num_blocks: int, monkeypatch: pytest.MonkeyPatch

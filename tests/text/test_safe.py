@@ -51,6 +51,7 @@ def test_what_does_something_to_a_terminal_stands_as_its_escape(text: str, shown
     assert one_line(text) == shown
 
 
+@pytest.mark.long
 @unhurried
 @given(texts)
 @example("\n".join(COMMANDS))
@@ -79,6 +80,7 @@ def rendered(source: str) -> tuple[str, set[str]]:
     return text, {token.type for token in (*tokens, *inside)} - {"inline", "text", "text_special"}
 
 
+@pytest.mark.long
 @unhurried
 @given(texts)
 @example("<script>alert(1)</script> &lt; &#60;")
@@ -94,6 +96,7 @@ def test_any_text_is_read_letter_for_letter_in_markdown(text: str) -> None:
     assert kinds <= {"paragraph_open", "paragraph_close"}
 
 
+@pytest.mark.long
 @unhurried
 @given(texts)
 def test_any_text_is_one_cell_of_a_markdown_table(text: str) -> None:
@@ -148,6 +151,7 @@ def test_json_is_printable_and_gives_every_letter_back(text: str) -> None:
         assert not ascii_only or written.isascii()
 
 
+@pytest.mark.long
 @unhurried
 @given(texts)
 def test_a_quoted_text_is_read_by_yaml(text: str) -> None:

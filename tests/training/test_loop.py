@@ -101,6 +101,7 @@ def test_a_linear_softmax_model_is_trained_as_the_formulas_say(clip: float) -> N
     assert found[1:] == pytest.approx(means, rel=1e-12)
 
 
+@pytest.mark.long
 def test_gradients_are_clipped_to_a_norm_of_all_together_and_shorter_ones_left() -> None:
     """Without momentum's memory a step is the sign of the gradient, so that clipping is seen in the averages."""
     for clip, most in ((0.01, 0.01), (0.0, math.inf)):
@@ -123,6 +124,7 @@ def test_vectors_do_not_decay_nor_what_a_module_exempts() -> None:
 # The course
 
 
+@pytest.mark.long
 def test_it_evaluates_before_the_first_step_every_so_many_and_after_the_last() -> None:
     course = training(PLAN).run(DATA)
     assert [point.step for point in course.curve] == [0, 5, 10, 12]
@@ -133,6 +135,7 @@ def test_it_evaluates_before_the_first_step_every_so_many_and_after_the_last() -
     assert all(point.accuracy is not None for point in course.curve)
 
 
+@pytest.mark.long
 def test_held_out_batches_are_never_trained_on_and_each_step_has_its_own() -> None:
     asked: list[int] = []
 
@@ -153,6 +156,7 @@ def test_steps_are_in_the_mode_for_training_and_evaluations_in_that_for_inferenc
     assert seen == [False, True, True, False, True, False]
 
 
+@pytest.mark.long
 def test_a_reader_is_told_what_the_last_steps_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "WINDOW_STEPS", 2)
     told: list[Progress] = []
@@ -164,6 +168,7 @@ def test_a_reader_is_told_what_the_last_steps_lost(monkeypatch: pytest.MonkeyPat
     assert course.curve[1].train_loss == pytest.approx(first, rel=1e-6)
 
 
+@pytest.mark.long
 def test_the_same_plan_gives_the_same_weights_however_often_losses_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     first = training(PLAN)
     first.run(DATA)
@@ -176,6 +181,7 @@ def test_the_same_plan_gives_the_same_weights_however_often_losses_are_read(monk
     assert curves[0] == curves[1]
 
 
+@pytest.mark.long
 def test_what_is_drawn_meanwhile_is_of_no_account() -> None:
     torch.manual_seed(3)
     expected = torch.rand(3)
@@ -184,6 +190,7 @@ def test_what_is_drawn_meanwhile_is_of_no_account() -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
+@pytest.mark.long
 def test_it_stops_when_asked_and_goes_on_as_if_it_had_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "WINDOW_STEPS", 1)
     whole, kept = training(PLAN), []
@@ -212,6 +219,7 @@ class Breaks(Classes):
         return found * self.value if self.left == 0 else found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_ends_training_and_keeps_the_curve(value: float) -> None:
     trained, kept = training(PLAN), []

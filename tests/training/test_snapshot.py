@@ -50,6 +50,7 @@ def dropping() -> Training:
     return Training(Drops(training(PLAN, "gru").model), Classes(), PLAN)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", [0, 3, 4, 6, 8])
 def test_what_was_interrupted_goes_on_to_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
@@ -75,6 +76,7 @@ def test_what_was_interrupted_goes_on_to_the_same_weights(
     assert curves[0] == curves[1]
 
 
+@pytest.mark.long
 def test_what_a_kill_leaves_is_the_last_evaluation(tmp_path: Path) -> None:
     """A batch that cannot be drawn stands for the kill, after the checkpoint of step 4."""
     whole, killed = training(PLAN), training(PLAN)
@@ -94,6 +96,7 @@ def test_what_a_kill_leaves_is_the_last_evaluation(tmp_path: Path) -> None:
     assert same(weights(whole), weights(again))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", ["attention", "lru", "mamba2", "lstm+attention"])
 def test_a_model_is_loaded_with_its_weights_from_its_folder_alone(tmp_path: Path, model: str) -> None:
     trained = training(replace(PLAN, steps=2, warm_up=0), model)
@@ -115,6 +118,7 @@ def test_any_reader_of_safetensors_finds_the_weights_by_name(tmp_path: Path) -> 
     assert torch.equal(found["model.head.weight"], trained.model.head.weight)
 
 
+@pytest.mark.long
 def test_weights_that_are_shared_or_complex_are_kept(tmp_path: Path) -> None:
     class Tied(nn.Module):
         def __init__(self) -> None:

@@ -64,6 +64,7 @@ def test_parameters_of_patterns_numbers_and_users_layers() -> None:
         assert num_params(spec, shape) == count_parameters(TokenModel(spec, shape))
 
 
+@pytest.mark.long
 @LAYERS
 @torch.no_grad()
 def test_token_by_token_it_says_what_it_says_of_the_whole_at_lengths_not_trained(spec: ModelSpec) -> None:

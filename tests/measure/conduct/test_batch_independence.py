@@ -113,6 +113,7 @@ def flow(module: nn.Module) -> Flow:
     return flow_of(without_dropout(module.double()), torch.randn(1, 20, 8), probes)
 
 
+@pytest.mark.long
 def test_the_gradient_of_a_layer_that_draws_numbers_is_that_at_the_same_draws(in_float64: None) -> None:
     """y + noise has the gradient of y; it was called a layer that mixes the sequences of a batch."""
     torch.manual_seed(0)

@@ -17,6 +17,7 @@ from rnn_vs_attn.records.timing import Care
 from rnn_vs_attn.suites.decode import measure
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "care", "said"),
     [

@@ -105,6 +105,7 @@ class Forward(nn.Module):
         return self.call(x)
 
 
+@pytest.mark.long
 def test_the_chain_of_restricted_attention_is_known_and_does_not_grow() -> None:
     """The mask's: a sum of positions, a comparison, both sides of the window, the opposite, the mask itself; then the
     kernel, its parts put together, their rearrangement and the projection of the output.
@@ -113,6 +114,7 @@ def test_the_chain_of_restricted_attention_is_known_and_does_not_grow() -> None:
     assert growth.law(LENGTHS, counted("attention-local", window=4)) == "1"
 
 
+@pytest.mark.long
 def test_a_cumulative_sum_counts_as_a_parallel_one() -> None:
     assert [chain(f"{SCALES}:Summing", n) for n in (16, 17, 64)] == [1 + 4, 1 + 5, 1 + 6]
 

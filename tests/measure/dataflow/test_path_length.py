@@ -60,11 +60,13 @@ def test_zeros_to_add_to_are_no_state() -> None:
     assert [path(f"{SCALES}:Experts", n) for n in (4, 6, 8)] == [1, 1, 1]
 
 
+@pytest.mark.long
 def test_work_on_one_position_beside_the_state_is_no_operation_more() -> None:
     """Linear attention reads its state at each position with that position's query."""
     assert [path(f"{SCALES}:Linearised", n) for n in (4, 8)] == [4, 8]
 
 
+@pytest.mark.long
 def test_where_no_position_sees_another_there_is_no_route() -> None:
     assert path(f"{SCALES}:Pointwise", 8) is None
 

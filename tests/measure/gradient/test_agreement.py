@@ -58,6 +58,7 @@ def test_a_state_in_float32_is_lifted_and_used(kind: type[nn.Module]) -> None:
     assert distance_between(found.log10, expected.log10) < 1e-12
 
 
+@pytest.mark.long
 def test_a_module_that_torch_refuses_in_float64_is_held_against_itself_in_float32() -> None:
     with pytest.raises(RuntimeError, match="dtype"):
         output(casts.MixesFormats(D).double(), torch.randn(1, LENGTH, D))

@@ -25,6 +25,7 @@ def test_chunks_and_one_piece_agree(name: str, chunk: int) -> None:
     assert in_chunks.beside_identity == pytest.approx(in_one.beside_identity, abs=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module", [flows.WithStep(D), flows.WithStateArgument(D)])
 def test_stacks_and_blocks_of_users_layers_keep_their_state(module: nn.Module) -> None:
     stacked = without_dropout(Stack(Block(module, D), Block(flows.WithStep(D), D)).double())
@@ -48,6 +49,7 @@ def test_many_cotangents_in_several_groups_give_the_same(monkeypatch: pytest.Mon
 # What a user's module may hide
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("length", [63, 64, 65, 127, 128])
 def test_the_future_is_seen_wherever_blocks_end(length: int) -> None:
     assert any("not causal" in warning for warning in flow(flows.FutureInBlocks(D), length).warnings)

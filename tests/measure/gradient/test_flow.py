@@ -88,6 +88,7 @@ def test_a_residual_path_adds_the_identity_at_distance_0_only() -> None:
     assert found.beside_identity == pytest.approx(-2, abs=1e-9)
 
 
+@pytest.mark.long
 def test_a_non_normal_matrix_grows_before_it_decays() -> None:
     module = flows.NonNormal(D).double()
     found = flow(module, 60, exact=True).log10
@@ -143,6 +144,7 @@ def test_gradient_from_the_future_is_measured() -> None:
     assert distance_between(found.future, torch.full((15,), -math.log10(32))) < 1e-9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [*RECURRENT, "attention", "attention-naive"])
 def test_causal_models_have_no_future(name: str) -> None:
     assert len(direct(built(name), torch.randn(1, 20, D), cotangents(2, D, False, CPU)).future) == 0
@@ -165,6 +167,7 @@ def test_a_module_without_a_gradient_is_a_fault_with_its_reason(kind: type[nn.Mo
 # Which way
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "said"),
     [(flows.WrongStep, "differs from its forward"), (flows.BrokenStep, "no step today")],
@@ -176,6 +179,7 @@ def test_a_step_that_cannot_be_used_is_said_and_not_used(kind: type[flows.Linear
     assert distance_between(found.log10, powers(0.9, 50)) < 1e-9
 
 
+@pytest.mark.long
 def test_a_state_that_grows_is_measured_in_one_piece() -> None:
     found = flow(flows.GrowingState(D), 50)
     assert (found.route, found.warnings) == ("direct", [])
@@ -224,6 +228,7 @@ def test_what_is_lost_beside_another_part_of_the_state_is_absent_and_no_zero() -
     assert distance_between(found.log10[:first], powers(0.4, first)) < 1e-6
 
 
+@pytest.mark.long
 def test_a_batch_that_is_mixed_is_taken_one_sequence_at_a_time() -> None:
     module, x = flows.MixesTheBatch(D).double(), torch.randn(1, 20, D)
     found = flow_of(module, x, cotangents(4, D, True, CPU))
@@ -231,6 +236,7 @@ def test_a_batch_that_is_mixed_is_taken_one_sequence_at_a_time() -> None:
     assert distance_between(found.log10, jacobian_norms(module, x)) < 1e-9
 
 
+@pytest.mark.long
 def test_rounding_is_no_future_and_no_gradient() -> None:
     found = flow(flows.ByFourier(D), 200)
     assert len(found.future) == 0
@@ -240,10 +246,12 @@ def test_rounding_is_no_future_and_no_gradient() -> None:
     assert distance_between(found.log10[kept], powers(0.5, 200)[kept]) < 0.1
 
 
+@pytest.mark.long
 def test_a_module_may_take_gradients_itself() -> None:
     assert distance_between(flow(flows.TakesGradients(D), 50).log10, powers(0.9, 50)) < 1e-9
 
 
+@pytest.mark.long
 def test_a_module_that_turns_gradients_off_is_measured() -> None:
     case = GradflowCase(model="flows:TurnsGradientsOff", seq_len=20, d_model=D, device="cpu", threads=1)
     values = [s.value for s in measure.measure(case, Turn(0)) if "distance" in s.axes]

@@ -51,6 +51,7 @@ def test_a_leak_may_be_as_small_as_its_surroundings_are(part: float) -> None:
         assert leaking_output(gaps.LeaksOnce(flows.LinearRNN(D), 60, 61, part), torch.randn(1, 130, D), 8) == 60
 
 
+@pytest.mark.long
 def test_beside_the_rounding_of_an_fft_a_leak_is_seen() -> None:
     x = torch.randn(1, 150, D)
     assert leaking_output(flows.ByFourier(D), x, 64) is None
@@ -92,6 +93,7 @@ def test_of_a_longer_sequence_other_positions_are_asked_each_time() -> None:
     assert {len(begins) for begins in begun} == {8}
 
 
+@pytest.mark.long
 def test_what_leaks_is_shown_for_the_output_that_leaks() -> None:
     found = flow(gaps.LeaksAt20(D), 64)
     assert "at position 20" in found.warnings[0]

@@ -35,6 +35,7 @@ def truth(other: nn.Module, x: Tensor, cotangents: Tensor) -> Tensor:
     return back(other, x, cotangents, len(cotangents)).log10
 
 
+@pytest.mark.long
 def test_the_same_layer_token_by_token_is_right_to_50_digits() -> None:
     """One channel, its derivative by mpmath's own differences."""
     module = log_space.OneByOne(1)
@@ -140,6 +141,7 @@ class Chaotic(nn.Module):
         return y
 
 
+@pytest.mark.long
 def test_a_chaotic_layer_keeps_all_distances_and_is_called_sensitive() -> None:
     found = flow.direct(Chaotic(32), torch.randn(1, 200, 32), flow.cotangents(2, 32, False, CPU))
     assert bool(found.log10.isfinite().all())

@@ -52,17 +52,20 @@ def test_what_changes_and_is_not_computed_from_leaves_the_chunks() -> None:
     assert distance_between(found.log10, powers(0.9, 400)) < 1e-9
 
 
+@pytest.mark.long
 def test_steps_that_change_what_the_next_chunk_begins_with_are_no_state() -> None:
     found = all_norms(flow.without_dropout(drifts.DriftsFromStepToStep(D)), torch.randn(1, LENGTH, D))
     assert found.route == "direct"
     assert "taken on from its state it differs from its forward" in found.warnings[1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", [drifts.MakesATable, flows.LinearRNN, flows.WithStep, flows.Dropping])
 def test_a_table_of_the_first_call_is_no_change(kind: type[nn.Module]) -> None:
     assert all_norms(flow.without_dropout(kind(D)), torch.randn(1, LENGTH, D)).warnings == []
 
 
+@pytest.mark.long
 def test_a_few_calls_more_are_all_that_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is copied from pass to pass of a module that changes nothing."""
     made = []

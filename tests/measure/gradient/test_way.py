@@ -114,6 +114,7 @@ def test_what_a_gradient_cannot_be_followed_through_is_named_and_not_used(
     assert distance_between(found.log10, powers(0.9, 70)) < 1e-9
 
 
+@pytest.mark.long
 def test_a_forward_that_forgets_its_gradient_is_the_one_that_counts() -> None:
     found = flow(states.ForwardDetaches(D), 100)
     assert found.route == "direct"

@@ -165,6 +165,7 @@ def test_inference_mode_hides_nothing() -> None:
     assert flops.count(call).flops == LINEAR + 2 * T * 2 * 4 * D * D
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("form", ["script", "trace", "checkpoint"])
 def test_the_form_that_a_module_is_in_changes_nothing(form: str) -> None:
@@ -263,6 +264,7 @@ def test_a_packed_sequence_is_torchs_own_recurrence(kind: type[nn.RNNBase]) -> N
     assert counted(call, tokens()) == (forward, 3 * forward - product * B)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", GATES, ids=lambda kind: kind.__name__)
 def test_the_gradient_of_a_first_state_is_counted_where_it_is_learned(kind: type[nn.RNNBase]) -> None:
     layer, h = kind(D, D, batch_first=True), nn.Parameter(torch.zeros(1, B, D))

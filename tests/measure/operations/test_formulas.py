@@ -109,6 +109,7 @@ def test_a_real_factor_that_torch_makes_complex_is_multiplied_as_a_complex_one()
     assert train.flops == 3 * 4 * LINEAR
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("kind", [nn.Conv1d, nn.ConvTranspose1d])
 def test_a_complex_convolution_is_four_real_ones(kind: type[nn.Module], groups: int) -> None:

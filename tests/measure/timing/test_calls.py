@@ -29,6 +29,7 @@ def test_a_long_call_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert calls.repeated(call, torch.device("cpu"))[0] == pytest.approx([3.0])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kernels", "runs", "takes", "waits"),
     [

@@ -40,6 +40,7 @@ def test_that_it_sees_the_future_in_a_causal_case_is_noted() -> None:
     assert NOTES.tell() == ["built as LooksAhead(dim=16)"]
 
 
+@pytest.mark.long
 def test_of_several_lengths_the_one_of_the_case_is_told() -> None:
     for seq_len in (8, 32, 5):
         build(find("foreign:MixerStack"), dataclasses.replace(SHAPE, seq_len=seq_len))
@@ -56,6 +57,7 @@ def test_a_gru_by_its_path_is_torchs_gru() -> None:
     torch.testing.assert_close(y[0] if isinstance(y, tuple) else y, own(x)[0])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["torch.nn:GRU", "foreign:Attention", "foreign:Mixer", "foreign:MixerStack"])
 def test_three_layers_have_three_times_the_parameters_of_one(name: str) -> None:
     """A class that is told how many has them all; one whose configuration object alone is told is stacked."""

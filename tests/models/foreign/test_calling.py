@@ -78,6 +78,7 @@ def of_torch(kind: str) -> tuple[nn.Module, Callable[[Any, Tensor], Tensor]]:
     }[kind]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "kind",
     "GRU|GRU batch_first|LSTM|RNN|attention|encoder layer|encoder layer batch_first|convolution".split("|"),
@@ -140,6 +141,7 @@ def test_drawn_numbers_go_on_as_if_nothing_had_been_tried() -> None:
     assert module.training
 
 
+@pytest.mark.long
 def test_a_layer_of_the_same_key_is_not_tried_again() -> None:
     tries = []
 

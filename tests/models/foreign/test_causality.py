@@ -34,6 +34,7 @@ READ: dict[str, Callable[[Tensor, Any], Tensor]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", READ)
 def test_a_mask_of_any_form(form: str) -> None:
     module = layers.Attention(D, READ[form]).double()

@@ -68,6 +68,7 @@ def test_the_lines_for_two_directions_work() -> None:
     assert fitted(there["layer"](D), D)(x).shape == x.shape  # type: ignore[operator]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module", [nn.GRUCell(D, D), nn.LSTMCell(D, D), nn.GRU(D, D // 2, batch_first=True)])
 def test_the_lines_around_a_layer_work(module: nn.Module) -> None:
     with pytest.raises(UserError) as raised:
@@ -81,6 +82,7 @@ def test_the_lines_around_a_layer_work(module: nn.Module) -> None:
     assert fitted(there["Layer"](D), D)(x).shape == x.shape  # type: ignore[operator]
 
 
+@pytest.mark.long
 def test_the_lines_import_a_file_by_its_own_name(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("from torch import nn\nclass Half(nn.GRU):\n    pass\n")
     kind = load(find(f"{tmp_path / 'mine.py'}:Half"))

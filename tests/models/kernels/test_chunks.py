@@ -27,6 +27,7 @@ def test_states_between_are_those_of_the_loop() -> None:
     torch.testing.assert_close(after, state)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("chunks", [1, 3])
 def test_gradients_of_the_states_are_those_of_finite_differences(chunks: int) -> None:
     torch.manual_seed(0)

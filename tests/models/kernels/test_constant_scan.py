@@ -33,6 +33,7 @@ def given(length: int, dtype: torch.dtype = torch.complex128) -> tuple[Tensor, T
     return tuple((t if dtype.is_complex else t.real).to(dtype) for t in (a, b, state))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("dtype", [torch.complex128, torch.float64])
 @pytest.mark.parametrize("length", LENGTHS)
 def test_scan_equals_the_loop_with_all_gradients(length: int, dtype: torch.dtype) -> None:

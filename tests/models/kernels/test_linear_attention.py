@@ -70,6 +70,7 @@ def test_what_is_read_is_by_masked_scores(length: int) -> None:
         torch.testing.assert_close(found.weights, weights, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("length", [1, 5, 8, 9, 16, 24, 43])
 @pytest.mark.parametrize("decay", DECAYS)
 def test_chunks_equal_the_loop_with_all_gradients(length: int, decay: str) -> None:

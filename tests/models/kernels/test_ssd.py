@@ -36,6 +36,7 @@ def joined(form: Any) -> Any:
     return run
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("log_a", [None, NEVER, ALWAYS])
 @pytest.mark.parametrize(("length", "chunk"), [(1, 8), (7, 8), (8, 8), (9, 8), (24, 8), (37, 8), (37, 64), (150, 4)])
 def test_chunks_equal_the_loop_with_all_gradients(length: int, chunk: int, log_a: float | None) -> None:

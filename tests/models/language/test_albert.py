@@ -52,6 +52,7 @@ def test_albert_and_bert_are_theirs(shape: AlbertShape, saved: Any) -> None:
     assert_equal_logits_and_gradients(ours, theirs, ids, sources)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", [SMALL_ALBERT[0], SMALL_BERT[0]])
 def test_masks_segments_and_the_pooler_are_theirs(shape: AlbertShape, tmp_path: Path) -> None:
     theirs = their_albert(shape)

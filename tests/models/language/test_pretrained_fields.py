@@ -201,6 +201,7 @@ RELEASED = {
 }
 
 
+@pytest.mark.long
 @each_kind
 def test_fields_of_older_released_files_are_known(kind: str, tmp_path: Path) -> None:
     theirs = made(kind, tmp_path)
@@ -258,6 +259,7 @@ def test_a_field_that_cannot_be_honoured_is_named_with_its_value(
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("text", ["{", "", "\N{BOM}{}".encode(), b"\xff\xfe", "[" * 100000, '{"model_type": "gpt2"'])
 def test_a_damaged_configuration_is_named(text: str | bytes, tmp_path: Path) -> None:
     made("gpt2", tmp_path)

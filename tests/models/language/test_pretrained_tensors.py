@@ -32,6 +32,7 @@ OUTPUT = {
 }
 
 
+@pytest.mark.long
 @each_kind
 def test_names_of_other_releases_are_the_same_tensors(kind: str, tmp_path: Path) -> None:
     theirs = made(kind, tmp_path)
@@ -122,6 +123,7 @@ def test_weights_of_other_precisions_keep_every_digit(dtype: str, said: bool, tm
     assert_logits(ours, theirs)
 
 
+@pytest.mark.long
 def test_weights_that_are_not_of_the_dtype_that_is_said_are_refused(tmp_path: Path) -> None:
     made("gpt2", tmp_path)
     change_config(tmp_path, dtype="bfloat16")

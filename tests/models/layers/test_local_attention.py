@@ -15,6 +15,7 @@ from rnn_vs_attn.models.layers.local_attention import LocalAttention, block_size
 from rnn_vs_attn.models.registry import find
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("length", "window"),
     [(37, 1), (37, 2), (37, 5), (37, 36), (37, 37), (37, 64), (130, 16), (200, 70), (333, 65), (1100, 2)],

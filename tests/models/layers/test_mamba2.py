@@ -29,6 +29,7 @@ def test_three_forms_agree(length: int, dt_bias: float | None) -> None:
     assert_forms_agree(made(dt_bias=dt_bias), torch.randn(2, length, D, dtype=torch.float64))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("length", [1, 2, 70])
 def test_the_gradient_of_the_state_is_that_of_steps(length: int) -> None:
     assert_gradients_of_the_state_agree(made(), torch.randn(2, length, D, dtype=torch.float64))

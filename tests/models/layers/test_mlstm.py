@@ -27,6 +27,7 @@ def by_equations(module: MLSTM, x: Tensor) -> Tensor:
     return module.out_proj(torch.stack(found, 1).flatten(2))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("forget_gate", ["sigmoid", "exp"])
 def test_the_output_is_that_of_the_equations(forget_gate: str) -> None:
     torch.manual_seed(0)
@@ -69,6 +70,7 @@ def test_gates_shut_or_wide_open_leave_all_finite(dtype: torch.dtype, write: flo
         assert all(g.isfinite().all() for g in torch.autograd.grad(y.sum(), (x, *module.parameters())))
 
 
+@pytest.mark.long
 def test_exponential_forget_gates_agree_where_states_would_overflow() -> None:
     """A cell of e^(2 * 400) has no number, one divided by it has."""
     torch.manual_seed(0)

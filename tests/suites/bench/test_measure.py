@@ -37,6 +37,7 @@ def test_state_size_is_absent_without_steps() -> None:
     assert measure.state_size(nn.Linear(16, 16), torch.randn(3, 8, 16), 100) is None
 
 
+@pytest.mark.long
 def test_match_params_gives_the_workload_the_chosen_width() -> None:
     case = BenchCase("lstm", 8, device="cpu", threads=1, match="params")
     assert measure.workload(case, 0).x.shape[-1] == 90

@@ -32,6 +32,7 @@ def test_a_language_model_is_fed_what_it_says_itself() -> None:
     assert torch.equal(torch.stack(found, 1), expected)
 
 
+@pytest.mark.long
 def test_a_module_whose_forward_takes_a_state_is_decoded_by_it() -> None:
     made = measure.decoder(case(f"{FLOWS}:WithStateArgument", num_layers=1), 0)
     with torch.no_grad():

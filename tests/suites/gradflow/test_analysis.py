@@ -77,6 +77,7 @@ def test_a_planted_exponent_is_found(steepness: float, sign: int, level: float) 
     assert found["power_exponent"].median == pytest.approx(sign * steepness, abs=1e-9)
 
 
+@pytest.mark.long
 @unhurried
 @given(st.floats(-1e5, 1e5))
 def test_a_constant_is_flat_at_any_level(level: float) -> None:
@@ -234,6 +235,7 @@ def test_rounds_of_different_laws_are_undecided() -> None:
     assert found.details["reason"].startswith("neither an exponential nor a power law fits better")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scale", [0.3, 3.0])
 def test_noise_is_no_law(scale: float) -> None:
     """Over 200 draws; a law other than flat or undecided is a false one."""

@@ -75,6 +75,7 @@ def test_distances_at_which_a_zero_ends_are_shown(nonzero: list[int], length: in
     assert samples.ends_of_zeros([0.0 if k in nonzero else -math.inf for k in range(length)]) == expected
 
 
+@pytest.mark.long
 def test_all_gradient_at_distance_5_shows_there() -> None:
     """0 was printed at every distance, and reach 0."""
     found = of_case("gaps:Delay")
@@ -84,6 +85,7 @@ def test_all_gradient_at_distance_5_shows_there() -> None:
     assert found["reach"].value == 5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("model", ["gaps:FarDelays", "gaps:AlmostOnlyFar", "gaps:DelayWithStep"])
 def test_the_last_that_arrives_is_the_reach(model: str) -> None:
     found = of_case(model)
@@ -92,6 +94,7 @@ def test_the_last_that_arrives_is_the_reach(model: str) -> None:
     assert not found[last].zero
 
 
+@pytest.mark.long
 def test_a_delay_in_a_block_is_beside_the_identity() -> None:
     found = of_case("gaps:Delay", block=True)
     assert found["reach"].value == 5
@@ -114,6 +117,7 @@ def test_the_spectrum_of_weights_on_a_gpu_is_computed_on_the_cpu() -> None:
     assert values["largest_singular_value"] == pytest.approx(0.7, abs=1e-12)
 
 
+@pytest.mark.long
 def test_a_block_shows_the_identitys_share_apart() -> None:
     case = GradflowCase(model="lstm", seq_len=8, d_model=D, block=True, device="cpu", threads=1)
     values = {s.metric: s.value for s in measure.measure(case, Turn(0))}

@@ -34,6 +34,7 @@ def test_all_rounds_have_the_distances_of_the_first(monkeypatch: pytest.MonkeyPa
         assert list(of_case("gaps:RandomDelay", seed)) == expected
 
 
+@pytest.mark.long
 def test_distances_beside_the_grid_that_a_resumed_run_could_not_find_were_left_out_unsaid(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

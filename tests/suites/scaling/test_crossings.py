@@ -77,6 +77,7 @@ def crossed(at: Callable[[int], float], lengths: list[int], width: int, rounds: 
     return only(found, "verdict", claim="cheaper while n < d, crossing, forward_time", d_model=width).text
 
 
+@pytest.mark.long
 def test_a_crossing_is_a_claim_about_what_lies_below_it() -> None:
     lengths = [128, 256, 512, 1024, 2048]
     assert crossed(lambda n: n * n / 600, lengths, 512) == "holds"

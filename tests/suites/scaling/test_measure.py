@@ -39,6 +39,7 @@ def test_flop_exponents_are_those_of_the_table() -> None:
         assert exponents(model, "mixing_flops") == (None, None)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", [LAYER, MIXING])
 def test_restricted_attention_has_the_flops_of_its_window_in_every_suite(part: str) -> None:
     length, width, window, layers = 100, 16, 17, 2 if part == LAYER else 1

@@ -43,6 +43,7 @@ def test_the_constant_1_has_an_error_of_one_sixth_on_adding() -> None:
     assert (chance.accuracy, chance.loss) == (None, 1 / 6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seq_len", [2, 100])
 def test_that_error_is_found_on_what_is_drawn(seq_len: int) -> None:
     targets = batch("adding", seq_len, 4000).targets.double()

@@ -69,6 +69,7 @@ sizes_given = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.long
 @unhurried
 @given(st.sampled_from(TASKS), st.integers(1, 90), sizes_given, st.sampled_from(SPLITS))
 def test_sizes_are_refused_or_drawn(spec, seq_len: int, chosen: dict[str, int], split: str) -> None:
@@ -113,6 +114,7 @@ def test_batches_are_the_same_on_every_machine() -> None:
 DIGEST = "ca04243fd3845418b67e1eebe7e7cd1c5279cafc1264c46a90de4bba1d93948d"
 
 
+@pytest.mark.long
 @EVERY
 def test_no_two_batches_are_alike(spec) -> None:
     sizes = spec.sizes(32)
@@ -123,6 +125,7 @@ def test_no_two_batches_are_alike(spec) -> None:
 # Splits
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spec", DISCRETE, ids=lambda spec: spec.name)
 def test_no_example_is_in_both_splits_and_every_one_is_in_one(spec) -> None:
     """Drawn so often that all are seen; so their number is that of the closed form."""
@@ -142,11 +145,13 @@ def test_no_example_is_in_both_splits_and_every_one_is_in_one(spec) -> None:
     assert abs(len(seen[1]) - total / 8) < 5 * (total * 7 / 64) ** 0.5
 
 
+@pytest.mark.long
 def test_numbers_that_are_drawn_are_in_one_split() -> None:
     rows = [batch("adding", 2, 500, split).inputs for split in SPLITS]
     assert not set(map(str, rows[0].tolist())) & set(map(str, rows[1].tolist()))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("spec", DISCRETE, ids=lambda spec: spec.name)
 def test_the_best_constant_answer_scores_chance_in_both_splits(spec, split: str) -> None:
@@ -162,6 +167,7 @@ def test_the_best_constant_answer_scores_chance_in_both_splits(spec, split: str)
     assert len(counts) == values
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spec", DISCRETE, ids=lambda spec: spec.name)
 def test_guessing_scores_chance(spec) -> None:
     """Each of the values that answers have, alike: no more than the best constant, and as much where all are alike."""
@@ -177,6 +183,7 @@ def test_guessing_scores_chance(spec) -> None:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("spec", DISCRETE, ids=lambda spec: spec.name)
 def test_a_model_that_copies_its_input_scores_chance(spec) -> None:
     """But at the first position of parity and permutation, whose answer it is; less where it cannot be right."""
@@ -192,6 +199,7 @@ def test_a_model_that_copies_its_input_scores_chance(spec) -> None:
     assert score < chance + 5 * (chance * (1 - chance) / answers.sum().item()) ** 0.5
 
 
+@pytest.mark.long
 def test_the_hash_is_near_no_parity_of_its_bits() -> None:
     """Were the split a parity of some of the tokens, a model of `parity` could tell it."""
     every = numpy.array([[i >> bit & 1 for bit in range(10)] for i in range(1024)])
@@ -214,6 +222,7 @@ def test_a_split_without_examples_ends_in_a_sentence(monkeypatch: pytest.MonkeyP
         batch("parity", 16, 4, TEST)
 
 
+@pytest.mark.long
 def test_much_is_drawn_in_parts() -> None:
     """A row at a time where one is longer than what is drawn at once."""
     found = batch("parity", 1 << 20, 2)
