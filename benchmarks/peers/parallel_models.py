@@ -12,6 +12,7 @@ theirs is not here is installed from PyPI into an environment of the program's o
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import sysconfig
@@ -92,6 +93,13 @@ def their_mamba2() -> nn.Module:
     return Mamba2Mixer(Mamba2Config(**sizes, num_hidden_layers=1, chunk_size=64), 0)
 
 
+def their_attention() -> nn.Module:
+    """Over torch's fused kernel, as ours; its projections have no biases."""
+    from x_transformers.x_transformers import Attention as TheirAttention
+
+    return TheirAttention(dim=WIDTH, heads=4, dim_head=WIDTH // 4, causal=True, flash=True)
+
+
 def linear_attention() -> LinearAttention:
     return LinearAttention(WIDTH, 4)
 
@@ -115,12 +123,15 @@ def rwkv7() -> RWKV7:
     return RWKV7(WIDTH, 4)
 
 
+X_TRANSFORMERS = ("x-transformers", "einops", "einx", "loguru", "torch-einops-utils", "frozendict")
 MINGRU = ("minGRU-pytorch>=0.2", "einops")
 RIVALS = (
     Rival("mingru", lambda: MinGRU(WIDTH), "minGRU-pytorch", MINGRU, their_mingru, (1, 8)),
     Rival("minlstm", lambda: MinLSTM(WIDTH), "minGRU-pytorch", MINGRU, their_minlstm),
     Rival("lru", lambda: LRU(WIDTH), "LRU-pytorch (a loop)", ("LRU-pytorch",), their_lru),
     Rival("mamba2", lambda: Mamba2(WIDTH, 8), "transformers", (), their_mamba2),
+    # before what brings fla, which transformers would then call, and which needs a GPU
+    Rival("gated-deltanet", gated_deltanet, "transformers", (), lambda: their_gated_deltanet(gated_deltanet())),
     Rival(
         "linear-attention",
         linear_attention,
@@ -136,7 +147,7 @@ RIVALS = (
         lambda: their_retention(retention()),
     ),
     Rival("mlstm", mlstm, "mlstm_kernels, native", ("mlstm_kernels", "einops"), lambda: their_mlstm(mlstm())),
-    Rival("gated-deltanet", gated_deltanet, "transformers", (), lambda: their_gated_deltanet(gated_deltanet())),
+    Rival("attention", lambda: Attention(WIDTH, 4), "x-transformers", X_TRANSFORMERS, their_attention),
     Rival("rwkv7", rwkv7, "fla-core's naive chunks", FLA, lambda: their_rwkv7(rwkv7())),
 )
 
@@ -168,6 +179,8 @@ def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iter
             where = f"{rival.model}, batch {batch_size}"
             theirs = training(rival.theirs(), x)
             yield at_most(*compared(f"{where}: ours / {rival.peer}", training(ours, x), theirs), 1.0)
+            if not hasattr(ours, "sequential"):
+                continue
             loop = training(ours, x, ours.sequential)  # type: ignore[arg-type]
             name, ratio = compared(f"{where}: loop / ours", loop, training(ours, x))
             judged = rival.model == "mingru" and batch_size == 1
@@ -196,7 +209,8 @@ def install(*packages: str) -> None:
     """Make packages of PyPI importable, behind those of this interpreter. Ends the program where pip cannot."""
     if not packages:
         return
-    folder = Path(tempfile.gettempdir()) / "rnn-vs-attn-peers"
+    name = re.split(r"[<>=]", packages[0])[0]
+    folder = Path(tempfile.gettempdir()) / f"rnn-vs-attn-peers-{name}"  # one each: some change what others run
     python = folder / "bin" / "python"
     if not python.exists():
         venv.EnvBuilder(with_pip=True).create(folder)
