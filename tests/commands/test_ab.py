@@ -464,6 +464,7 @@ def without_run(found: dict[str, Any]) -> dict[str, Any]:
     return found | {"files": {name: text for name, text in found["files"].items() if not name.startswith("run/")}}
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_pair_keeps_its_samples_and_leaves_no_checkout(root: Path, temporary: Path) -> None:
     write(root, {"mixers.py": DIFFERENT})
     before = state(root)

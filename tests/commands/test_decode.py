@@ -29,6 +29,7 @@ def test_decode_from_the_command_line(tmp_path: Path) -> None:
     assert "too few rounds" in again.stdout
 
 
+@pytest.mark.slow
 def test_a_users_module_that_cannot_decode_costs_its_own_cases(tmp_path: Path) -> None:
     words = ["--seq-len", "8", "--d-model", "16", "--num-layers", "1", "--num-heads", "2", "--rounds", "1", "--quiet"]
     done = run("decode", "--model", f"{LAYERS}:Heads,{LAYERS}:RunningMean", *words, "--output", str(tmp_path / "run"))

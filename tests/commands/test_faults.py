@@ -125,6 +125,7 @@ def test_what_cannot_fit_is_refused_beforehand(tmp_path: Path) -> None:
     assert cases_measured(tmp_path / "run") == {("lstm", 16384): 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_keeps_and_shows_what_is_done_and_resumes(
     number: signal.Signals, code: int, tmp_path: Path

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.process
 ARGUMENTS = ["--model-arg", "bias=False", "--model-arg", "bias=True"]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_two_values_of_an_argument_are_two_models_from_the_option_to_the_records(tmp_path: Path) -> None:
     words = ["--model", "torch.nn:GRU,gru", *ARGUMENTS, "--seq-len", "8", "--rounds", "1", "--output", "it"]
     done = run("bench", *TINY, *words, cwd=tmp_path)

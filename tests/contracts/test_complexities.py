@@ -23,7 +23,7 @@ def chain(name: str, length: int, num_layers: int = 1) -> int:
     return critical_path.sequential_operations(module, torch.randn(1, length, 8))
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @LAYERS
 def test_chains_grow_as_the_catalogue_says(spec: ModelSpec) -> None:
     """By nothing; by the same for each factor of RADIX in the length; or by the same for each token."""
