@@ -1,9 +1,9 @@
-"""The rows of `bench` beside torch called bare: cuDNN's recurrences, and the best fused attention kernel.
+"""The rows of `bench` beside torch called bare: cuDNN's recurrences, and the fastest of its attention kernels.
 
 python benchmarks/cuda/called_bare.py [--device cuda] [--quick]
 
 The same layer is written here with torch alone: nn.LSTM, nn.GRU and nn.RNN with their weights in one piece, and two
-products around scaled_dot_product_attention in each fused kernel that takes the shape, of which the fastest counts.
+products around scaled_dot_product_attention in each kernel that takes the shape, of which the fastest counts.
 Both sides are timed in turns in one process, the program's by its own clock, the other by the events of
 device_timer.py; caches are cold on both. program / bare, and for lstm and attention the interval within 3 % of 1. Where
 calls are launch-bound, the ratio is that of two pieces of Python, and is shown only.
@@ -16,18 +16,20 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.backends.cudnn import rnn
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import ratio
-from device_timer import device_seconds, host_seconds
+from device_timer import device_seconds
 from reporting import Figure, interval, parsed, parser, report, within
 
 from rnn_vs_attn.measure.timing.clock import clock_for
@@ -43,7 +45,7 @@ JUDGED = ("lstm", "attention")
 PART = 0.03
 BLOCK = 0.02  # seconds
 LOOPS = 10
-FUSED = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
+KERNELS = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
 
 
 def main() -> None:
@@ -64,13 +66,13 @@ def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterato
             for model in MODELS:
                 case = BenchCase(model, seq_len, BATCH, WIDTH, HEADS, device=given.device, dtype=dtype, threads=1)
                 program = measure.workload(case, 0)
-                bare = _bare(model, case, device)
+                bare = _bare(case)
                 for name in ("forward", "train"):
-                    found = ratio(_by_program(program, name, device), bare.timed(name, device), given.turns)
+                    found = ratio(_by_program(program, name, device), partial(bare.seconds, name), given.turns)
                     text = f"{model}, seq_len {seq_len}, {dtype}, {name}: program / bare"
-                    beside = _details(model, case, name, bare, device)
+                    beside = _details(case, name, bare)
                     details.append(beside | {"ratio": vars(found)})
-                    text += f" ({beside['kernel']}, {beside['bare_ms']:.4g} ms, host {beside['host_ms']:.4g} ms)"
+                    text += f" ({beside['kernel']}, {beside['bare_ms']:.4g} ms)"
                     judged = model in JUDGED and device.type == "cuda" and not _launch_bound(program, name, device)
                     yield within(text, found, PART) if judged else Figure(text, found.median, beside=interval(found))
 
@@ -90,92 +92,83 @@ def _launch_bound(made: Workload, name: str, device: torch.device) -> bool:
     return 2 * sum(found) > len(found)
 
 
-def _details(model: str, case: BenchCase, name: str, bare: Bare, device: torch.device) -> dict[str, Any]:
-    with bare.kernel(name), torch.set_grad_enabled(name == "train"):
-        host = host_seconds(bare.call(name), device, 50 if device.type == "cuda" else 2)
-    said = {"model": model, "seq_len": case.seq_len, "dtype": case.dtype, "pass": name}
+def _details(case: BenchCase, name: str, bare: Bare) -> dict[str, Any]:
     chosen = bare.chosen.get(name)
-    return said | {
+    return {
+        "model": case.model,
+        "seq_len": case.seq_len,
+        "dtype": case.dtype,
+        "pass": name,
         "kernel": chosen.name.lower() if chosen is not None else "torch's own",
-        "bare_ms": bare.timed(name, device)() * 1e3,
-        "host_ms": host * 1e3,
+        "bare_ms": bare.seconds(name) * 1e3,
     }
 
 
 @dataclass
 class Bare:
-    """A layer written with torch alone. chosen: of attention, the fastest kernel of each pass. layer: torch's own."""
+    """A layer written with torch alone. chosen: of attention, the fastest kernel of each pass."""
 
-    run: Callable[[Tensor], Tensor]
-    weights: list[nn.Parameter]
+    module: nn.Module
     x: Tensor
     gradient: Tensor
-    chosen: dict[str, SDPBackend]
-    layer: nn.Module | None = None
+    chosen: dict[str, SDPBackend] = field(default_factory=dict)
 
-    def kernel(self, name: str) -> Any:
-        return sdpa_kernel(self.chosen[name]) if name in self.chosen else nullcontext()
-
-    def call(self, name: str) -> Callable[[], None]:
-        if name == "forward":
-            return lambda: _drop(self.run(self.x))
-        return lambda: self.run(self.x).backward(self.gradient)
+    def run(self) -> Tensor:
+        y = self.module(self.x)
+        return y[0] if isinstance(y, tuple) else y
 
     def clear(self) -> None:
         self.x.grad = None
-        for weight in self.weights:
-            weight.grad = None
+        self.module.zero_grad()
 
-    def timed(self, name: str, device: torch.device) -> Callable[[], float]:
-        def seconds() -> float:
-            if self.layer is not None:
-                self.layer.train(name == "train")
-            with self.kernel(name), torch.set_grad_enabled(name == "train"):
-                return device_seconds(self.call(name), device, self.clear if name == "train" else None)
-
-        return seconds
-
-
-def _drop(_: Tensor) -> None:
-    """A result that nobody wants."""
+    def seconds(self, name: str) -> float:
+        """Of a call of a pass, in its mode and by its kernel."""
+        self.module.train(name == "train")
+        kernel = sdpa_kernel(self.chosen[name]) if name in self.chosen else nullcontext()
+        with kernel, torch.set_grad_enabled(name == "train"):
+            if name == "forward":
+                return device_seconds(self.run, self.x.device)
+            return device_seconds(lambda: self.run().backward(self.gradient), self.x.device, self.clear)
 
 
-def _bare(model: str, case: BenchCase, device: torch.device) -> Bare:
-    made = {"device": device, "dtype": getattr(torch, case.dtype)}
+def _bare(case: BenchCase) -> Bare:
+    made = {"device": case.device, "dtype": getattr(torch, case.dtype)}
     x = torch.randn(case.batch_size, case.seq_len, WIDTH, **made).requires_grad_()
     gradient = torch.randn_like(x)
-    if model == "attention":
-        weights = [nn.Parameter(torch.randn(n, WIDTH, **made) / WIDTH**0.5) for n in (3 * WIDTH, WIDTH)]
-        biases = [nn.Parameter(torch.zeros(n, **made)) for n in (3 * WIDTH, WIDTH)]
-        run = _attention(weights, biases)
-        bare = Bare(run, [*weights, *biases], x, gradient, {})
-        bare.chosen = {name: _fastest(bare, name, device) for name in ("forward", "train")}
+    if case.model == "attention":
+        bare = Bare(Attention(made), x, gradient)
+        for name in ("forward", "train"):
+            bare.chosen[name] = _fastest(bare, name)
         return bare
-    kind = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[model]
-    layer = kind(WIDTH, WIDTH, batch_first=True, **made)
+    layer = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[case.model](WIDTH, WIDTH, batch_first=True, **made)
     _in_one_piece(layer)
-    return Bare(lambda x: layer(x)[0], list(layer.parameters()), x, gradient, {}, layer)
+    return Bare(layer, x, gradient)
 
 
-def _attention(weights: list[nn.Parameter], biases: list[nn.Parameter]) -> Callable[[Tensor], Tensor]:
-    def run(x: Tensor) -> Tensor:
-        q, k, v = F.linear(x, weights[0], biases[0]).view(*x.shape[:2], 3 * HEADS, -1).transpose(1, 2).chunk(3, 1)
+class Attention(nn.Module):
+    """Two products around torch's own attention."""
+
+    def __init__(self, made: dict[str, Any]) -> None:
+        super().__init__()
+        self.inward, self.outward = nn.Linear(WIDTH, 3 * WIDTH, **made), nn.Linear(WIDTH, WIDTH, **made)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.inward(x).view(*x.shape[:2], 3 * HEADS, -1).transpose(1, 2).chunk(3, 1)
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return F.linear(y.transpose(1, 2).reshape(x.shape), weights[1], biases[1])
+        z: Tensor = self.outward(y.transpose(1, 2).reshape(x.shape))
+        return z
 
-    return run
 
-
-def _fastest(bare: Bare, name: str, device: torch.device) -> SDPBackend:
+def _fastest(bare: Bare, name: str) -> SDPBackend:
     """The kernel with the least median of those that take the shape."""
     found: dict[SDPBackend, float] = {}
-    for backend in FUSED:
-        bare.chosen = {name: backend}
+    for backend in KERNELS:
+        bare.chosen[name] = backend
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of why a kernel does not take this shape or dtype
-                bare.timed(name, device)()
-            found[backend] = min(bare.timed(name, device)() for _ in range(3))
+                bare.seconds(name)
+            found[backend] = min(bare.seconds(name) for _ in range(3))
         except RuntimeError:
             continue
     return min(found, key=lambda backend: found[backend])
@@ -185,12 +178,9 @@ def _in_one_piece(layer: nn.RNNBase) -> None:
     """cuDNN's layout of the weights, also in dtypes for which torch leaves them apart and copies them at each call."""
     if not layer.weight_ih_l0.is_cuda:
         return
-    modes = {"RNN_TANH": 1, "LSTM": 2, "GRU": 3}
+    mode = rnn.get_cudnn_mode(layer.mode)
     with torch.no_grad():
-        torch._cudnn_rnn_flatten_weight(
-            layer._flat_weights, 4, WIDTH, modes[layer.mode if layer.mode != "RNN" else "RNN_TANH"], WIDTH, 0, 1, True,
-            False,
-        )  # fmt: skip
+        torch._cudnn_rnn_flatten_weight(layer._flat_weights, 4, WIDTH, mode, WIDTH, 0, 1, True, False)
 
 
 if __name__ == "__main__":

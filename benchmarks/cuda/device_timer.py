@@ -46,20 +46,3 @@ def _by_host(call: Callable[[], object], clear: Callable[[], None] | None) -> fl
         if clear is not None:
             clear()
     return median(found)
-
-
-def host_seconds(call: Callable[[], object], device: torch.device, calls: int = 200) -> float:
-    """Seconds that the host needs to launch one of many calls in a row, without waiting for them."""
-    call()
-    _wait(device)
-    begun = perf_counter()
-    for _ in range(calls):
-        call()
-    taken = (perf_counter() - begun) / calls
-    _wait(device)
-    return taken
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -31,7 +31,7 @@ KILL_AFTER = 12  # seconds after it was asked to end
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a step ended. code: None where there was no time for it."""
+    """How a step ended. code: None where there was no time for it. said: the first line of an error, or ""."""
 
     step: Step
     seconds: float
@@ -47,7 +47,7 @@ class Outcome:
     def line(self) -> str:
         code = "no time" if self.code is None else str(self.code)
         mark = "" if self.as_it_should else "!"
-        said = self.said.replace("|", "\\|")
+        said = "" if self.as_it_should else self.said.replace("|", "\\|")
         return f"| {self.step.name} | {self.seconds:.1f} | {code} | {self.missed or ''} | {mark} | {said} |"
 
 
@@ -105,9 +105,7 @@ def _outcome(step: Step, folder: Path, until: float) -> Outcome:
     text = log.read_text(errors="replace").splitlines()
     missed = sum(line.startswith("MISSED") for line in text)
     wrong = (line.strip()[:170] for line in text if ERROR.match(line))
-    return Outcome(
-        step, monotonic() - begun, code, missed, "" if code in step.exits and not missed else next(wrong, "")
-    )
+    return Outcome(step, monotonic() - begun, code, missed, next(wrong, ""))
 
 
 def _ended(child: subprocess.Popen[bytes], limit: float) -> int:

@@ -1,6 +1,6 @@
 """CUDA graphs: replays against eager passes, in output, in gradients, on new inputs, and what they save.
 
-python benchmarks/cuda/graph_replays.py [--quick]
+python benchmarks/cuda/graph_replays.py [--device cuda] [--quick]
 
 Targets: output and gradients within 1e-3 of the eager ones in float32 and 3e-2 in bfloat16, and a replay sees a new
 input. Replayed / eager is shown.
@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import ratio
-from reporting import Figure, interval, parsed, parser, report
+from reporting import Figure, holds, interval, parsed, parser, report
+from values import distance
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure.timing.clock import clock_for
@@ -35,28 +35,29 @@ BOUNDS = {"float32": 1e-3, "bfloat16": 3e-2}
 
 def main() -> None:
     options = parser(__doc__ or "")
+    options.add_argument("--device", default="cuda")
     options.add_argument("--model", nargs="+", default=list(MODELS))
     options.add_argument("--seq-len", type=int, default=256)
     options.add_argument("--turns", type=int, default=7)
     given = parsed(options, model=["attention"], turns=6)
-    report(figures(given, []), [], given)
+    report(figures(given), [], given)
 
 
-def figures(given: argparse.Namespace, _: list[dict[str, Any]]) -> Iterator[Figure]:
+def figures(given: argparse.Namespace) -> Iterator[Figure]:
     for dtype, bound in BOUNDS.items():
         for model in given.model:
-            case = BenchCase(model, given.seq_len, device="cuda", dtype=dtype, threads=1)
+            case = BenchCase(model, given.seq_len, device=given.device, dtype=dtype, threads=1)
             text, target = f"{model}, {dtype}", f"<= {bound:g}"
             eager = measure.workload(case, 0)
             try:
                 replayed = capture(measure.workload(case, 0))
             except CaseFault as fault:
-                yield Figure(f"{text}: captured", 0, "1", met=False, beside=fault.reason)
+                yield holds(f"{text}: captured", so=False, beside=fault.reason)
                 continue
             assert isinstance(replayed, GraphedWorkload)
             off = max(distance(a, b) for a, b in zip(of_replay(replayed), of_eager(eager), strict=True))
             yield Figure(f"{text}: worst tensor off by", off, target, off <= bound)
-            yield Figure(f"{text}: sees a new input", float(sees(replayed)), "1", sees(replayed))
+            yield holds(f"{text}: sees a new input", sees(replayed))
             for name in ("forward", "train"):
                 found = ratio(timed(replayed, name), timed(eager, name), given.turns)
                 yield Figure(f"{text}, {name}: replayed / eager", found.median, beside=interval(found))
@@ -75,13 +76,9 @@ def of_eager(made: Workload) -> list[Tensor]:
 
 def of_replay(made: GraphedWorkload) -> list[Tensor]:
     made.backward(made.train_forward())
-    torch.cuda.synchronize()
+    torch.cuda.synchronize(made.x.device)
     assert made.output is not None
     return [made.output.detach().clone(), *(t.clone() for t in made.written if t is not None)]
-
-
-def distance(found: Tensor, right: Tensor) -> float:
-    return float((found.double() - right.double()).norm() / right.double().norm().clamp_min(1e-30))
 
 
 def sees(made: GraphedWorkload) -> bool:
@@ -95,8 +92,8 @@ def sees(made: GraphedWorkload) -> bool:
     return not torch.equal(before, after)
 
 
-def timed(made: Workload, name: str) -> Any:
-    clock = clock_for(torch.device("cuda"))
+def timed(made: Workload, name: str) -> Callable[[], float]:
+    clock = clock_for(made.x.device)
     return lambda: median(clock.block(made, name, 10).seconds for _ in range(3))
 
 

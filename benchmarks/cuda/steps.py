@@ -13,6 +13,7 @@ WARM = (
     "if torch.cuda.is_available():\n"
     "    print(torch.cuda.get_device_name(), torch.backends.cudnn.version(), torch.randn(9, 9, device='cuda').sum())"
 )
+DOCTOR = [sys.executable, "-m", "rnn_vs_attn", "doctor"]
 SHORT = "--rounds 1 --warm-up 0.05 --block-seconds 0.003 --min-blocks 3 --case-seconds 0.03"
 OPTIONAL = ("psutil", "pynvml", "pytest", "pyarrow")
 
@@ -38,21 +39,19 @@ def steps(device: str, runs: Path, quick: bool) -> list[Step]:
     return [step for step in made if on_cuda or step.name not in ("graphs", "cudagraphs", "tf32")]
 
 
-def _program(name: str, device: str, quick: bool, *more: str) -> list[str]:
-    on = [] if name == "graph_replays" else ["--device", device]
-    return [sys.executable, str(HERE / f"{name}.py"), *on, *(["--quick"] if quick else []), *more]
+def _program(name: str, device: str, quick: bool) -> list[str]:
+    return [sys.executable, str(HERE / f"{name}.py"), "--device", device, *(["--quick"] if quick else [])]
 
 
-def _command(words: str, device: str, output: Path | None = None) -> list[str]:
-    kept = [] if output is None else ["--output", str(output), "--anonymous", "--quiet"]
+def _command(words: str, device: str, output: Path) -> list[str]:
+    kept = ["--output", str(output), "--anonymous", "--quiet"]
     return [sys.executable, "-m", "rnn_vs_attn", *words.split(), "--device", device, *kept]
 
 
 def _first(device: str, runs: Path, quick: bool) -> Iterator[Step]:
     """Does it start; and the command that the program is for."""
-    doctor = [sys.executable, "-m", "rnn_vs_attn", "doctor"]
     yield Step("warm", 90, [sys.executable, "-c", WARM])
-    yield Step("doctor", 40, doctor, (0, 1))
+    yield Step("doctor", 40, DOCTOR, (0, 1))
     words = "bench --seq-len 32 --rounds 1 --threads 1" if quick else "bench --seq-len 512"
     yield Step("card", 200, _command(words, device, runs / "card"))
 
@@ -67,37 +66,49 @@ def _checks(device: str, quick: bool) -> Iterator[Step]:
     yield Step("peaks", 30, _program("peaks", device, quick))
     yield Step("faults", 150, _program("faults", device, quick))
     yield Step("graphs", 120, _program("graph_replays", device, quick))
-    without = [sys.executable, "-m", "rnn_vs_attn", "doctor"]
-    yield Step("without", 40, without, (0, 1), hidden=OPTIONAL)
+    yield Step("without", 40, DOCTOR, (0, 1), hidden=OPTIONAL)
 
 
 def _runs(device: str, runs: Path, quick: bool) -> Iterator[Step]:
-    """The other commands; the runs of the first four are fit to be kept."""
-    for name, limit, small, whole in (
-        ("bench", 420, "--model lstm,attention --seq-len 16:32 --rounds 1", BENCH),
-        ("decode", 150, "--seq-len 16 --d-model 32 --rounds 1", DECODE),
-        ("gradflow", 120, "--seq-len 64 --rounds 1", "--max-seconds 110"),
-        ("long", 240, f"--model attention-naive,mingru --seq-len 64 {SHORT}", LONG),
-        ("scaling", 330, f"--seq-len 16:32 --d-model 8:16 --num-heads 2 --model attention,lstm {SHORT}", SCALING),
-        ("cudagraphs", 120, "", f"--seq-len 512 --cuda-graphs --model lstm,attention,mingru,lstm-cell {SHORT}"),
-        ("tf32", 60, "", f"--seq-len 512 --model lstm,attention --tf32 {SHORT}"),
-        ("compile", 180, f"--seq-len 32 --model attention --compile {SHORT}", COMPILE),
-    ):
-        suite = name if name in ("gradflow", "decode", "scaling") else "bench"
-        yield Step(name, limit, _command(f"{suite} {small if quick else whole}", device, runs / name), (0, 4))
-    for name, small, whole in (("transformer-xl", XL, "--seq-len 800,1800"), ("gpt", GPT, "--size gpt2 --seq-len 512")):
-        words = f"variants {name} {small if quick else whole} --rounds 1"
-        yield Step(name, 100, _command(words, device, runs / name), (0, 4))
-    sizes = "--seq-len 32 --screen 5 --confirm 1" if quick else "--seq-len 512 --screen 5 --confirm 1"
-    words = f"ab --aa --model lstm,attention {sizes} --max-seconds 90"
-    yield Step("ab", 120, _command(words, device, runs / "ab"), (0, 3))
+    """The other commands; what they keep of more than one round is fit to be kept for good."""
+    for run in RUNS:
+        words = f"{run.command} {run.quick if quick else run.whole}"
+        yield Step(run.name, run.limit, _command(words, device, runs / run.name), run.exits)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A step that runs a command with the words `whole`, or with --quick `quick`."""
+
+    name: str
+    limit: float
+    command: str
+    whole: str
+    quick: str
+    exits: tuple[int, ...] = (0, 4)
 
 
 MODELS = "lstm,gru,rnn,mingru,mamba2,linear-attention,attention,attention-local,attention-naive"
-BENCH = f"--model {MODELS} --seq-len 512,2048,8192,32768 --dtype float32,bfloat16 --max-seconds 400"
+LENGTHS = f"--model {MODELS} --seq-len 512,2048,8192,32768 --dtype float32,bfloat16 --max-seconds 400"
 LONG = f"--model {MODELS} --seq-len 131072 --dtype float32,bfloat16 {SHORT} --max-seconds 220"
-DECODE = "--seq-len 64,1024,4096 --max-seconds 130"
-SCALING = "--seq-len 256:8192 --d-model 64:256 --model attention,lstm,conv,attention-local,mingru --max-seconds 310"
-COMPILE = f"--seq-len 512 --model attention,mingru --compile {SHORT}"
-XL = "--seq-len 16,32 --d-model 32 --num-layers 1 --train-len 16"
-GPT = "--size 4x256 --seq-len 16"
+GRID = "--seq-len 256:8192 --d-model 64:256 --model attention,lstm,conv,attention-local,mingru --max-seconds 310"
+SMALL_GRID = f"--seq-len 16:32 --d-model 8:16 --num-heads 2 --model attention,lstm {SHORT}"
+GRAPHS = f"--cuda-graphs --model lstm,attention,mingru,lstm-cell {SHORT}"
+TF32 = f"--tf32 --model lstm,attention {SHORT}"
+SMALL_COMPILE = f"--seq-len 32 --model attention --compile {SHORT}"
+XL, SMALL_XL = "--seq-len 800,1800 --rounds 1", "--seq-len 16,32 --d-model 32 --num-layers 1 --train-len 16 --rounds 1"
+GPT, SMALL_GPT = "--size gpt2 --seq-len 512 --rounds 1", "--size 4x256 --seq-len 16 --rounds 1"
+AA = "--aa --model lstm,attention --screen 5 --confirm 1 --max-seconds 90"
+RUNS = (
+    Run("bench", 420, "bench", LENGTHS, "--model lstm,attention --seq-len 16:32 --rounds 1"),
+    Run("decode", 150, "decode", "--seq-len 64,1024,4096 --max-seconds 130", "--seq-len 16 --d-model 32 --rounds 1"),
+    Run("gradflow", 120, "gradflow", "--max-seconds 110", "--seq-len 64 --rounds 1"),
+    Run("long", 240, "bench", LONG, f"--model attention-naive,mingru --seq-len 64 {SHORT}"),
+    Run("scaling", 330, "scaling", GRID, SMALL_GRID),
+    Run("cudagraphs", 120, "bench", f"--seq-len 512 {GRAPHS}", f"--seq-len 32 {GRAPHS}"),
+    Run("tf32", 60, "bench", f"--seq-len 512 {TF32}", f"--seq-len 32 {TF32}"),
+    Run("compile", 180, "bench", f"--seq-len 512 --model attention,mingru --compile {SHORT}", SMALL_COMPILE),
+    Run("transformer-xl", 100, "variants transformer-xl", XL, SMALL_XL),
+    Run("gpt", 100, "variants gpt", GPT, SMALL_GPT),
+    Run("ab", 120, "ab", f"{AA} --seq-len 512", f"{AA} --seq-len 32", (0, 3)),
+)

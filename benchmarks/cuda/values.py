@@ -12,7 +12,6 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -34,10 +33,10 @@ def main() -> None:
     options.add_argument("--device", default="cuda")
     options.add_argument("--seq-len", type=int, default=96)
     given = parsed(options, seq_len=16)
-    report(figures(given, []), [], given)
+    report(figures(given), [], given)
 
 
-def figures(given: argparse.Namespace, _: list[dict[str, Any]]) -> Iterator[Figure]:
+def figures(given: argparse.Namespace) -> Iterator[Figure]:
     set_precision(tf32=False)
     shape = Shape(2, given.seq_len, 64, 4)
     for spec in MODELS:
@@ -69,7 +68,9 @@ def results(module: nn.Module, x: Tensor, gradient: Tensor) -> list[Tensor]:
 
 
 def distance(found: Tensor, right: Tensor) -> float:
-    return float((found - right).norm() / right.norm().clamp_min(1e-30))
+    """|found - right| / |right|, computed in float64."""
+    right = right.double()
+    return float((found.double() - right).norm() / right.norm().clamp_min(1e-30))
 
 
 if __name__ == "__main__":

@@ -37,6 +37,11 @@ class Figure:
         return f"{_MARKS[self.met]}  {self.name}: {value}" + (f" (target {self.target}{judged})" if self.target else "")
 
 
+def holds(name: str, so: bool, beside: str = "") -> Figure:
+    """Whether something is so, as it should be: 1 or 0."""
+    return Figure(name, float(so), "1", so, beside)
+
+
 def at_most(name: str, found: Estimate, most: float) -> Figure:
     """A median whose interval should end at its target or below, or where it has none the median itself."""
     high = found.median if found.high is None else found.high

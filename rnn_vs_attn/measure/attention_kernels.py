@@ -21,8 +21,7 @@ _ON_CUDA = (None, SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBac
 _ON_CPU = (None, SDPBackend.MATH)
 _LONGEST_UNFUSED = 256  # above it the unfused form is slower in every dtype
 # An earlier candidate is given up only for one that takes less than this part of its time.
-_MARGINS = {"cuda": 0.97}
-_MARGIN_OF_HOST = 0.9
+_MARGIN, _MARGIN_OF_HOST = 0.97, 0.9
 UNDOUBTED = 0.1  # seconds of a call, of which noise is a small part
 
 
@@ -33,7 +32,7 @@ def only(kernel: Kernel) -> AbstractContextManager[object]:
 
 @contextmanager
 def growing_lengths() -> Iterator[None]:
-    """Within, cuDNN's attention does not run: it plans anew for each length of the keys, which takes tens of ms."""
+    """Within, cuDNN's attention does not run: it plans anew for each length of the keys, at the cost of many steps."""
     before = cudnn_sdp_enabled()
     enable_cudnn_sdp(False)
     try:
@@ -46,7 +45,7 @@ def candidates(module: nn.Module, x: Tensor) -> Sequence[Kernel]:
     """Those that may be the fastest for x (B, L, ...), torch's own choice first; none where there is nothing to choose.
 
     There is something in 16 bits alone. On a GPU all but one of the fused kernels take no others. On a CPU the fused
-    one's backward pass is then the slower one at short lengths, by up to seven times; in 32 and 64 bits it is nowhere
+    one's backward pass is then the slower one at short lengths; in 32 and 64 bits it is nowhere
     slower by more than noise, so there is no choice that noise could make.
     """
     if not any(getattr(part, "several_kernels", False) for part in module.modules()):
@@ -74,7 +73,7 @@ def fastest(
     again = turns - 1 if len(least) > 1 and max(least.values()) < UNDOUBTED else 0
     for kernel in list(least) * again:
         least[kernel] = min(least[kernel], seconds(kernel))
-    margin = _MARGINS.get(device.type, _MARGIN_OF_HOST)
+    margin = _MARGIN if device.type == "cuda" else _MARGIN_OF_HOST
     best = next(iter(least), None)
     for kernel, value in least.items():
         if value < margin * least[best]:

@@ -50,8 +50,8 @@ def _gpu(index: int) -> dict[str, Any]:
     }
 
 
-# Bytes that the driver holds for this process beside torch's memory are no more than this: the context and the code of
-# kernels, of 0.2 to 0.6 GiB. The driver's list of processes would say, but not inside of a container.
+# Bytes that the driver holds for this process beside torch's memory are taken to be no more than this: the context and
+# the code of kernels, half of it on an H100. The driver's list of processes would say, but not inside of a container.
 _OWN_CONTEXT = 1 << 30
 
 

@@ -43,10 +43,12 @@ def matrix_rates(device: torch.device, dtype: torch.dtype) -> dict[str, float]:
 
     They differ: on some processors torch's `mm` (MKL) reaches half of what oneDNN does, which is what its LSTM runs on,
     and in float16 `mm` has no fast form at all where `linear` has one. On CUDA it is the better one of two sizes, where
-    the machine is fast enough for the larger one: a GPU of today is not filled by 4096 in 16 bits.
+    the machine is fast enough for the larger one: 4096 in 16 bits may not fill a GPU.
     """
-    rates = _rates_of(device, dtype, 4096 if device.type == "cuda" else 512)
-    if device.type == "cuda" and 2 * _LARGE**3 / max(rates.values()) < _LONG:
+    if device.type != "cuda":
+        return _rates_of(device, dtype, 512)
+    rates = _rates_of(device, dtype, 4096)
+    if 2 * _LARGE**3 / max(rates.values()) < _LONG:
         larger = _rates_of(device, dtype, _LARGE)
         rates = {name: max(rate, larger[name]) for name, rate in rates.items()}
     return rates

@@ -16,8 +16,8 @@ import torch
 
 # Software power cap, hardware slowdown, software and hardware thermal slowdown, hardware power brake (nvml.h).
 _THROTTLED = 0x04 | 0x08 | 0x20 | 0x40 | 0x80
-_TWO_SAMPLES = 2.2  # seconds: what the driver says of use is a mean over up to one second
-BUSY = 0.1
+_TWO_SAMPLES = 2.2  # seconds: what the driver says of use is a mean over up to one (nvmlUtilization_t in nvml.h)
+_BUSY = 0.1
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def state(index: int, names: Iterable[str] = tuple(QUERIES)) -> dict[str, Any]:
 def _of_others(card: Card) -> float:
     """How busy it is while this process asks it nothing; what ran before this call is waited for to be past."""
     seen = card.utilization()
-    if seen <= BUSY:
+    if seen <= _BUSY:
         return seen
     time.sleep(_TWO_SAMPLES)
     return card.utilization()

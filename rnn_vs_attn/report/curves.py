@@ -148,6 +148,16 @@ def named(axes: Axes, *leave_out: str) -> str:
     return f"{axes['model']} ({', '.join(shown)})" if shown else str(axes["model"])
 
 
+def where_it_holds(records: Iterable[Record], name: Callable[[Axes], str]) -> str:
+    """What `name` says of each curve, and the lengths at which its record holds; "" where none does."""
+    lengths: dict[str, list[str]] = {}
+    for record in records:
+        at = str(record.axes["seq_len"])
+        if record.holds and at not in (found := lengths.setdefault(name(record.axes), [])):
+            found.append(at)
+    return "; ".join(f"{case} at seq_len {', '.join(found)}" for case, found in lengths.items())
+
+
 # Lines of a figure
 
 

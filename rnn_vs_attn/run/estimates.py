@@ -51,14 +51,14 @@ def estimates(asked: Callable[[], Worker], suite: Suite, cases: Sequence[Case], 
             families.setdefault(dataclasses.replace(case, seq_len=1), []).append(case)
     looks, refused = _looks(asked, suite, families, limits)
     alike = Counter(case.kind for members in families.values() for case in members)
-    return counted | {
-        case: _look_of(suite, case, looks[family], limits, alike[case.kind])
-        if case.seq_len < refused.get(family, math.inf)
-        else Look(Cost())
-        for family, members in families.items()
-        if looks[family] or family in refused
-        for case in members
-    }
+    found = dict(counted)
+    for family, members in families.items():
+        for case in members:
+            if case.seq_len >= refused.get(family, math.inf):
+                found[case] = Look(Cost())
+            elif looks[family]:
+                found[case] = _look_of(suite, case, looks[family], limits, alike[case.kind])
+    return found
 
 
 def _looks(
@@ -79,11 +79,14 @@ def _looks(
                 continue  # two of each are looked at whatever they take, as one alone may have met a bad moment
             if depth == 0:
                 case = dataclasses.replace(case, seq_len=min(case.seq_len, LOOK_AT))
-            look = _look(asked(), suite, case, limits)
-            if isinstance(look, CaseFault):
-                refused |= {family: case.seq_len} if look.status == _NO_MEMORY else {}
-            else:
-                found[family].append(look)
+            worker = asked()
+            try:
+                found[family].append(_look(worker, suite, case, limits))
+            except CaseFault as fault:  # it fails or does not answer: its own case will say why
+                if fault.status == _NO_MEMORY:
+                    refused[family] = case.seq_len
+            except UserError:  # and so it will of this
+                continue
     return {family: _steady(seen) for family, seen in found.items()}, refused
 
 
@@ -144,18 +147,9 @@ def _plan(call: float, budget: Budget) -> Plan:
     return Plan(loops, budget.num_blocks(loops * call))
 
 
-def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen | CaseFault:
-    """A fault where it fails or does not answer: its own case will say why."""
-    try:
-        return (
-            _look_at_passes(worker, suite, case, limits)
-            if suite.rounds.passes
-            else _look_at_all(worker, suite, case, limits)
-        )
-    except CaseFault as fault:
-        return fault
-    except UserError as error:
-        return CaseFault("failed", str(error))
+def _look(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen:
+    look_at = _look_at_passes if suite.rounds.passes else _look_at_all
+    return look_at(worker, suite, case, limits)
 
 
 def _look_at_passes(worker: Worker, suite: Suite, case: Case, limits: Limits) -> _Seen:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from types import SimpleNamespace
 
 import pytest
 import torch
+from paths import REFERENCE
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.measure import device
@@ -77,6 +79,14 @@ def test_memory_that_may_be_ones_own_is_not_said_to_be_others(
     monkeypatch.setattr(device.nvml, "state", lambda index: {})
     (gpu,) = device.facts()["gpus"]
     assert gpu["others_share"] == share
+
+
+def test_a_context_is_within_what_is_taken_to_be_ones_own() -> None:
+    """By the driver, in the stored runs, of GPUs that nobody else used: memory that was not free is the run's own."""
+    runs = [json.loads(path.read_text())["environment"]["gpus"] for path in REFERENCE.glob("gpu-*/*/run.json")]
+    taken = [(1 - gpu["free_share"]) * gpu["memory_gib"] * (1 << 30) for (gpu,) in runs]
+    assert taken == [pytest.approx(device._OWN_CONTEXT / 2, rel=0.2)] * len(runs)
+    assert runs
 
 
 @pytest.mark.parametrize(("usable", "affinity"), [(1, 2), (2, 2)])

@@ -14,7 +14,7 @@ from rnn_vs_attn.stats.launches import launch_bound, waited_for
 
 _LONG = 2.0  # seconds, of which loading code is no part that matters
 _NANO = 1e-9
-_CYCLES = 2e9  # a second, of the fastest GPUs
+_CYCLES = 2e9  # a second, about; a sleep is twice as long as it needs to be for GPUs that are faster
 
 
 def repeated(
@@ -31,7 +31,7 @@ def repeated(
     wait = waiter(device)
     begin = wait if before is None else _both(before, wait)
     with kept() as changes:
-        taken, made = _timed(call, begin, wait)
+        taken, made = timed(call, begin, wait)
     if taken > _LONG:
         check_labels(changes)
         return [taken], made
@@ -39,12 +39,12 @@ def repeated(
     with kept(timed=True):
         while not found or sum(found) < enough:
             made = None  # or the call before would take its memory in the one that is timed
-            taken, made = _timed(call, begin, wait)
+            taken, made = timed(call, begin, wait)
             found.append(taken)
     return found, made
 
 
-def _timed(call: Callable[[], Any], begin: Callable[[], None], wait: Callable[[], None]) -> tuple[float, Any]:
+def timed(call: Callable[[], Any], begin: Callable[[], None], wait: Callable[[], None]) -> tuple[float, Any]:
     """Seconds of a call, and what it returned. begin: before it; wait: until the device has done it."""
     begin()
     start = perf_counter_ns()

@@ -95,14 +95,14 @@ class CUDAClock:
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        self._longest: dict[bool, float] = {}  # seconds of a call so far, of training and of inference
+        self._longest = {False: 0.0, True: 0.0}  # seconds of a call so far, of inference and of training
 
     def block(self, workload: Workload, name: str, loops: int) -> Block:
         with torch.cuda.device(self.device), mode(workload, name):
             return self._block(workload, name == "train", loops, workload.begin(name))
 
     def _block(self, workload: Workload, train: bool, loops: int, care: Care | None) -> Block:
-        before = 0 if self._longest.get(train, 0.0) > _LONG else 1
+        before = 0 if self._longest[train] > _LONG else 1
         marks, flush = _marks(self.device).first(before + loops), _flush_buffer(self.device)
         y: Tensor | None = None
         host = launched = 0
@@ -130,12 +130,14 @@ class CUDAClock:
         del y
         if train:
             workload.clear_gradients()
-        found = _block(marks[before:], train, host * _NANO / loops, (done - launched) * _NANO, (done - start) * _NANO)
-        self._longest[train] = max(found.seconds, self._longest.get(train, 0.0))
+        found = _of_events(
+            marks[before:], train, host * _NANO / loops, (done - launched) * _NANO, (done - start) * _NANO
+        )
+        self._longest[train] = max(found.seconds, self._longest[train])
         return found
 
 
-def _block(marks: Sequence[Sequence[torch.cuda.Event]], train: bool, host: float, lag: float, wall: float) -> Block:
+def _of_events(marks: Sequence[Sequence[torch.cuda.Event]], train: bool, host: float, lag: float, wall: float) -> Block:
     """What events around calls, and between forward and backward, say of them."""
     seconds = _mean(mark[0].elapsed_time(mark[2 if train else 1]) for mark in marks)
     backward = _mean(mark[1].elapsed_time(mark[2]) for mark in marks) if train else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from functools import partial
-from time import perf_counter
 
 from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.limits import LONG_CALL
@@ -63,16 +62,12 @@ def of_prefill(decoder: Decoder) -> Kernel:
 def _of_prefill(decoder: Decoder, kernel: Kernel) -> float:
     wait = calls.waiter(decoder.context.device)
 
-    def seconds() -> float:
+    def begin() -> None:
         decoder.renew()
         wait()
-        begin = perf_counter()
-        decoder.prefill()
-        wait()
-        return perf_counter() - begin
 
     with only(kernel):
-        return _least(seconds, 2)
+        return _least(lambda: calls.timed(decoder.prefill, begin, wait)[0], 2)
 
 
 def _least(seconds: Callable[[], float], num_calls: int) -> float:

@@ -9,7 +9,16 @@ from rnn_vs_attn.models.registry import BASELINE, PYTHON_LOOPS, find
 from rnn_vs_attn.models.spec import ATTENTION, RECURRENCE, ModelSpec
 from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
-from rnn_vs_attn.report.curves import by_round, curves, interval, named, said_of_crossing, seq_len_of, unvaried
+from rnn_vs_attn.report.curves import (
+    by_round,
+    curves,
+    interval,
+    named,
+    said_of_crossing,
+    seq_len_of,
+    unvaried,
+    where_it_holds,
+)
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.bench.analysis import expand
 
@@ -75,11 +84,9 @@ def _exponent_lines(records: Sequence[Record]) -> Iterator[str]:
 def _launch_bound_lines(records: Sequence[Record]) -> Iterator[str]:
     """Which training times were the host's, as then what is said of them is too."""
     skip = unvaried(records)
-    lengths: dict[str, list[str]] = {}
-    for record in (r for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == "train" and r.holds):
-        lengths.setdefault(named(record.axes, *skip), []).append(str(record.axes["seq_len"]))
-    if lengths:
-        listed = "; ".join(f"{name} at seq_len {', '.join(at)}" for name, at in lengths.items())
+    trained = (r for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == "train")
+    listed = where_it_holds(trained, lambda axes: named(axes, *skip))
+    if listed:
         yield f"Launch-bound, so that what is said of their training tells of this host and not of the GPU: {listed}."
 
 

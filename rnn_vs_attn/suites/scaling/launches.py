@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.records.query import record_at
-from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Axes, Record
+from rnn_vs_attn.report.curves import where_it_holds
 from rnn_vs_attn.report.tables import LAUNCH_MARK, LAUNCHES, Table
 from rnn_vs_attn.suites.scaling.analysis import expand
 from rnn_vs_attn.suites.scaling.case import LAYER, MIXING
@@ -49,15 +50,14 @@ def _text(record: Record | None, write: Callable[[float], str]) -> str:
 
 def remarks(records: Sequence[Record]) -> Iterator[str]:
     """Which times were the host's, as then an exponent, a crossing or a speed-up over them is too."""
-    lengths: dict[str, list[str]] = {}
-    found = sorted((r for r in records if r.metric == LAUNCH_BOUND and r.holds), key=lambda r: size(r, "seq_len"))
-    widths = {r.axes["d_model"] for r in records if r.metric == LAUNCH_BOUND}
-    for record in found:
-        axes = record.axes
+    found = [r for r in records if r.metric == LAUNCH_BOUND]
+    several = len({r.axes["d_model"] for r in found}) > 1
+
+    def name(axes: Axes) -> str:
         part = " between its projections" if axes["part"] == MIXING else ""
-        width = f", d_model {axes['d_model']}" if len(widths) > 1 else ""
-        at = lengths.setdefault(f"{axes['model']}{part}, {axes['pass']}{width}, at seq_len", [])
-        at += [] if str(axes["seq_len"]) in at else [str(axes["seq_len"])]
-    if lengths:
-        listed = "; ".join(f"{case} {', '.join(at)}" for case, at in lengths.items())
+        width = f", d_model {axes['d_model']}" if several else ""
+        return f"{axes['model']}{part}, {axes['pass']}{width},"
+
+    listed = where_it_holds(sorted(found, key=lambda r: size(r, "seq_len")), name)
+    if listed:
         yield f"Launch-bound, so that times and exponents over them are the host's and not the GPU's: {listed}."

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 from torch.autograd import DeviceType
 
 from rnn_vs_attn.measure.operations import launches
@@ -91,3 +92,18 @@ def test_an_error_of_the_pass_itself_is_none_of_the_profiler(
     monkeypatch.setattr(workload, "train", train)
     with pytest.raises(torch.OutOfMemoryError):
         counted(monkeypatch, workload, [])
+
+
+class _Chain(nn.Module):
+    """20 products of every number, one after another."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        for _ in range(20):
+            x = x * 1.01
+        return x
+
+
+@pytest.mark.cuda
+def test_on_a_gpu_each_of_a_chain_of_products_is_a_kernel() -> None:
+    workload = Workload.of(_Chain(), torch.ones(1, 8, 8, device="cuda"))
+    assert launches.count(workload, "forward") == Launches(20)

@@ -16,7 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.measure.decoder import Decoder
-from rnn_vs_attn.measure.timing import decoding, kernel_choice
+from rnn_vs_attn.measure.timing import calls, decoding, kernel_choice
 from rnn_vs_attn.measure.timing.clock import PASSES, CPUClock
 from rnn_vs_attn.measure.workload import Workload, mode
 from rnn_vs_attn.models import mixer
@@ -261,14 +261,14 @@ def test_no_step_may_run_by_cudnn(of_tokens: bool, ran: list[Any]) -> None:
 
 
 def test_a_prefill_chooses_by_what_the_caller_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
+    now = [0]  # ns
 
     class Slow(Attention):
         def advance(self, x: Tensor, state: Any) -> Any:
-            now[0] += {frozenset(ALL): 2.0, frozenset({MATH}): 1.0}[frozenset(enabled())]
+            now[0] += {frozenset(ALL): 2 * 10**9, frozenset({MATH}): 10**9}[frozenset(enabled())]
             return super().advance(x, state)
 
-    monkeypatch.setattr(kernel_choice, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(calls, "perf_counter_ns", lambda: now[0])
     module = Slow(16, 2).bfloat16()
     context = torch.randn(1, 8, 16).bfloat16()
     with torch.no_grad():
