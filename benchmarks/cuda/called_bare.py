@@ -30,6 +30,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import ratio
 from device_timer import device_seconds
+from on_device import existing
 from reporting import Figure, interval, parsed, parser, report, within
 
 from rnn_vs_attn.measure.timing.clock import clock_for
@@ -50,7 +51,7 @@ KERNELS = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EF
 
 def main() -> None:
     options = parser(__doc__ or "")
-    options.add_argument("--device", default="cuda")
+    options.add_argument("--device", type=existing, default="cuda")
     options.add_argument("--seq-len", type=int, nargs="+", default=[512, 2048])
     options.add_argument("--dtype", nargs="+", default=["float32", "bfloat16"])
     options.add_argument("--turns", type=int, default=9)

@@ -21,6 +21,7 @@ from itertools import groupby
 from pathlib import Path
 from time import monotonic
 
+from on_device import existing
 from steps import Step, steps
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -53,7 +54,7 @@ class Outcome:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--device", default="cuda")
+    options.add_argument("--device", type=existing, default="cuda")
     options.add_argument("--budget", type=float, default=2400, help="seconds in all")
     options.add_argument("--only", default="", help="steps, with commas between them")
     options.add_argument("--output", type=Path, help="folder (default: results/<UTC time>-cuda-checks)")
@@ -64,9 +65,11 @@ def main() -> None:
     wanted = set(filter(None, given.only.split(",")))
     chosen = [s for s in steps(given.device, folder / "runs", given.quick) if not wanted or s.name in wanted]
     if unknown := wanted - {s.name for s in chosen}:
-        sys.exit(f"no such step: {', '.join(sorted(unknown))}")
+        options.error(f"no such step: {', '.join(sorted(unknown))}")
     for name in ("logs", "runs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
+    longest = min(given.budget, sum(step.limit for step in chosen))
+    print(f"{len(chosen)} steps, at most {longest / 60:.0f} minutes; into {folder}", flush=True)
     sys.exit(0 if _run(chosen, folder, monotonic() + given.budget) else 1)
 
 
@@ -75,6 +78,7 @@ def _run(chosen: list[Step], folder: Path, until: float) -> bool:
     table = folder / "steps.md"
     heading = ["| step | seconds | exit | missed | | first line of an error |", "| --- | --- | --- | --- | --- | --- |"]
     table.write_text("\n".join(heading) + "\n")
+    print(*heading, sep="\n", flush=True)
     fine = True
     for _, group in groupby(enumerate(chosen), key=lambda place: "beside" if place[1].beside else place[0]):
         together = [step for _, step in group]

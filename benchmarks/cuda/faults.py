@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+from on_device import existing
 from reporting import Figure, holds, parsed, parser, report
 
 MODULES = Path(__file__).with_name("faulty_modules.py")
@@ -26,7 +27,7 @@ STATUS = {"Hog": "out_of_memory", "Asserts": "failed"}
 
 def main() -> None:
     options = parser(__doc__ or "")
-    options.add_argument("--device", default="cuda")
+    options.add_argument("--device", type=existing, default="cuda")
     options.add_argument("--seq-len", type=int, nargs="+", default=[512, 1024])
     given = parsed(options, seq_len=[16])
     report(figures(given), [], given)

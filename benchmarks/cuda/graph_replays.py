@@ -19,6 +19,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 from alternating import ratio
+from on_device import existing
 from reporting import Figure, holds, interval, parsed, parser, report
 from values import distance
 
@@ -35,7 +36,7 @@ BOUNDS = {"float32": 1e-3, "bfloat16": 3e-2}
 
 def main() -> None:
     options = parser(__doc__ or "")
-    options.add_argument("--device", default="cuda")
+    options.add_argument("--device", type=existing, default="cuda")
     options.add_argument("--model", nargs="+", default=list(MODELS))
     options.add_argument("--seq-len", type=int, default=256)
     options.add_argument("--turns", type=int, default=7)

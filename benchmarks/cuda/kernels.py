@@ -20,6 +20,7 @@ from time import perf_counter
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+from on_device import existing
 from reporting import Figure, holds, parsed, parser, report
 
 from rnn_vs_attn.measure.attention_kernels import growing_lengths
@@ -37,7 +38,7 @@ UNTIMED = 4  # tokens, the first of which load libraries
 
 def main() -> None:
     options = parser(__doc__ or "")
-    options.add_argument("--device", default="cuda")
+    options.add_argument("--device", type=existing, default="cuda")
     options.add_argument("--seq-len", type=int, default=512)
     given = parsed(options, seq_len=16)
     report(figures(given), [], given)

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+from on_device import existing
 from reporting import Figure, parsed, parser, report
 
 from rnn_vs_attn.limits import Turn
@@ -29,7 +30,7 @@ PASSES = ("forward", "train")
 
 def main() -> None:
     options = parser(__doc__ or "")
-    options.add_argument("--device", default="cuda")
+    options.add_argument("--device", type=existing, default="cuda")
     options.add_argument("--seq-len", type=int, nargs="+", default=[512, 2048])
     given = parsed(options, seq_len=[32])
     report(figures(given), [], given)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+from on_device import existing
 from reporting import Figure, parsed, parser, report
 
 from rnn_vs_attn.errors import first_line
@@ -30,7 +31,7 @@ BOUNDS = {torch.float64: 1e-12, torch.float32: 1e-4}
 
 def main() -> None:
     options = parser(__doc__ or "")
-    options.add_argument("--device", default="cuda")
+    options.add_argument("--device", type=existing, default="cuda")
     options.add_argument("--seq-len", type=int, default=96)
     given = parsed(options, seq_len=16)
     report(figures(given), [], given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,7 +39,7 @@ def run_steps(folder: Path, budget: float) -> list[str]:
     command = [sys.executable, "-c", STEPS, str(folder), str(budget)]
     done = subprocess.run(command, cwd=CUDA, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    return done.stdout.splitlines()[2:]  # behind the head of the table
 
 
 @pytest.mark.long
@@ -69,4 +70,23 @@ def test_checks_run_without_a_gpu_at_tiny_sizes(tmp_path: Path) -> None:
     command += ["--budget", "1200", "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [line.split("|")[1].strip() for line in done.stdout.splitlines()] == steps.split(",")
+    said, *lines = done.stdout.splitlines()
+    assert re.fullmatch(rf"8 steps, at most \d+ minutes; into {tmp_path}", said)
+    assert [line.split("|")[1].strip() for line in lines[2:]] == steps.split(",")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["every_check.py", "--device", "cuda:99"], "device 'cuda:99' "),
+        (["values.py", "--device", "cuda:99"], "device 'cuda:99' "),
+        (["every_check.py", "--device", "cpu", "--only", "bare,nosuch"], "no such step: nosuch"),
+    ],
+)
+def test_what_cannot_be_run_is_one_sentence(words: list[str], said: str) -> None:
+    done = subprocess.run([sys.executable, *words], cwd=CUDA, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith(f"{words[0]}: error: ")
+    assert said in done.stderr.splitlines()[-1]

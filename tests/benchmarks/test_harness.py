@@ -22,6 +22,7 @@ LIBRARIES = {
     "field_environment",
     "field_trial",
     "matrix_states",
+    "on_device",
     "reporting",
     "resampling",
     "steps",
