@@ -111,7 +111,7 @@ def test_batches_are_the_same_on_every_machine() -> None:
     assert digest.hexdigest() == DIGEST
 
 
-DIGEST = "ca04243fd3845418b67e1eebe7e7cd1c5279cafc1264c46a90de4bba1d93948d"
+DIGEST = "dbe38d98c5796413f0ab29b8fbd8c134f8c0bac7a4223532cce83a1588b2acc3"
 
 
 @pytest.mark.long
