@@ -74,7 +74,7 @@ class TaskSpec:
 
     family: what it asks for, MEMORY, RECALL or STATE_TRACKING. answered: which positions carry answers, in words.
     takes: sizes that it has beside seq_len. real: inputs and answers are real numbers, inputs two a position; others
-    take token ids. shortcut: in words, what reaches more than chance and has not solved the task.
+    take token ids.
     """
 
     name: str
@@ -85,7 +85,6 @@ class TaskSpec:
     forms: Forms
     takes: tuple[str, ...] = ()
     real: bool = False
-    shortcut: str = ""
 
     def sizes(self, seq_len: int, **given: int | None) -> Sizes:
         """Sizes for that length, those that are not given (or None) by default. UserError where no example fits."""

@@ -17,8 +17,9 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.isolation import seeds
 from rnn_vs_attn.models.language.token_ids import trust_ids
+from rnn_vs_attn.tasks.drawing.batches import Batch
 from rnn_vs_attn.training.course import DIVERGED, DONE, STOPPED, Course, Point, Progress, progress
-from rnn_vs_attn.training.objectives import Batch, Objective, asked_of, score
+from rnn_vs_attn.training.objectives import Objective, asked_of, score
 from rnn_vs_attn.training.plan import TrainingPlan, learning_rate
 
 WINDOW_STEPS, WINDOW_SECONDS = 100, 0.5  # after which losses are read, whichever comes first
