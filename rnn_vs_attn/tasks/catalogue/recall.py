@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from rnn_vs_attn.tasks.spec import RECALL, Chance, Sizes, TaskSpec, ordered, uniform
+from rnn_vs_attn.tasks.spec import RECALL, Chance, Forms, Sizes, TaskSpec, ordered, uniform
 
 KEY_LEN = 3  # tokens of the key of `lookup-prefix`
 
 
-class Induction:
+class Induction(Forms):
     """One token of the vocabulary is the mark, which stands somewhere and again at the end."""
 
     def filled(self, sizes: Sizes) -> Sizes:
@@ -24,12 +24,6 @@ class Induction:
         """The mark, what follows it, and the mark again."""
         return 3
 
-    def num_classes(self, sizes: Sizes) -> int:
-        return sizes.vocab_size
-
-    def num_answers(self, sizes: Sizes) -> int:
-        return 1
-
     def chance(self, sizes: Sizes) -> Chance:
         return uniform(sizes.vocab_size - 1)
 
@@ -42,7 +36,7 @@ class Induction:
         return free * math.log2(sizes.vocab_size - 1) + math.log2(free)
 
 
-class MultiQueryRecall:
+class MultiQueryRecall(Forms):
     """Token 0 is blank, keys are 1 ... V / 2 - 1, values V / 2 ... V - 1."""
 
     def filled(self, sizes: Sizes) -> Sizes:
@@ -61,9 +55,6 @@ class MultiQueryRecall:
     def least_len(self, sizes: Sizes) -> int:
         """Two tokens a pair, and two from one query to the next."""
         return 4 * sizes.num_pairs
-
-    def num_classes(self, sizes: Sizes) -> int:
-        return sizes.vocab_size
 
     def num_answers(self, sizes: Sizes) -> int:
         return sizes.num_pairs
@@ -86,7 +77,7 @@ class MultiQueryRecall:
         return keys + self.bits(sizes) + ordered(sizes.num_pairs, slots)
 
 
-class PrefixLookup:
+class PrefixLookup(Forms):
     """One token of the vocabulary divides: key | string | answer, of which the last token is not read."""
 
     def filled(self, sizes: Sizes) -> Sizes:
@@ -103,9 +94,6 @@ class PrefixLookup:
     def least_len(self, sizes: Sizes) -> int:
         """Key, mark, a string of the key and what follows it, mark, and the answer but for its last token."""
         return 2 * (KEY_LEN + sizes.num_symbols) + 1
-
-    def num_classes(self, sizes: Sizes) -> int:
-        return sizes.vocab_size
 
     def num_answers(self, sizes: Sizes) -> int:
         return sizes.num_symbols
