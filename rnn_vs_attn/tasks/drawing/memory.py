@@ -41,8 +41,8 @@ def copy(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     """Digits, T - 1 blanks (0), and one mark more than there are digits, the last token; the digits at the last ones.
 
     >>> print(shown("copy", 13, num_symbols=4))
-    3 2 6 2 0 0 0 0 9 9 9 9 9
-    - - - - - - - - - 3 2 6 2
+    1 2 1 5 0 0 0 0 9 9 9 9 9
+    - - - - - - - - - 1 2 1 5
     """
     number, mark = sizes.num_symbols, sizes.vocab_size - 1
     inputs = numpy.zeros((rows, sizes.seq_len), dtype=numpy.int64)

@@ -66,8 +66,8 @@ def lookup_prefix(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     An answer is read once it is given, as a language model reads what it has written.
 
     >>> print(shown("lookup-prefix", 20, num_symbols=4))
-     0  6  2 26  0  6  2 14 13  7 24 25  6  5 18  3 26 14 13  7
-     -  -  -  -  -  -  -  -  -  -  -  -  -  -  -  - 14 13  7 24
+     4 24 11 26 14  6 22 19  7  4 24 11  4  1 12 25 26  4  1 12
+     -  -  -  -  -  -  -  -  -  -  -  -  -  -  -  -  4  1 12 25
     """
     number, mark, length = sizes.num_symbols, sizes.vocab_size - 1, string_len(sizes)
     string = stream.below(mark, rows, length)

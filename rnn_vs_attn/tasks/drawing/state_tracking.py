@@ -17,8 +17,8 @@ def parity(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     """Bits; at each whether the ones so far are odd.
 
     >>> print(shown("parity", 12))
-    1 0 1 1 0 1 0 0 0 0 1 0
-    1 1 0 1 1 0 0 0 0 0 1 1
+    0 0 0 1 1 0 1 1 0 0 1 0
+    0 0 0 1 0 0 1 0 0 0 1 1
     """
     inputs = stream.below(2, rows, sizes.seq_len)
     return every(inputs, inputs.cumsum(axis=1) % 2, numpy.ones(inputs.shape, dtype=bool))
@@ -28,8 +28,8 @@ def mod_arithmetic(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     """Numbers 0 ... m - 1, operators m (+), m + 1 (-) and m + 2 (*) between them, and m + 3 (=); the result.
 
     >>> print(shown("mod-arithmetic", 12))
-    4 7 4 7 1 7 0 5 3 7 0 8
-    - - - - - - - - - - - 0
+    0 5 1 6 0 5 2 6 2 5 1 8
+    - - - - - - - - - - - 2
     """
     m, number = sizes.modulus, sizes.seq_len // 2
     numbers = stream.below(m, rows, number)

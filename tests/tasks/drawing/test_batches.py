@@ -111,7 +111,7 @@ def test_batches_are_the_same_on_every_machine() -> None:
     assert digest.hexdigest() == DIGEST
 
 
-DIGEST = "dbe38d98c5796413f0ab29b8fbd8c134f8c0bac7a4223532cce83a1588b2acc3"
+DIGEST = "29b4759a7f63738007eeb7cbc27b67386e4deef14ee0d84dab68e61950036bed"
 
 
 @pytest.mark.long
