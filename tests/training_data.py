@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.tasks.drawing.batches import Batch
 from rnn_vs_attn.training.loop import Data, Training
 from rnn_vs_attn.training.objectives import Classes
 from rnn_vs_attn.training.plan import TrainingPlan
@@ -19,21 +18,14 @@ VOCABULARY, LENGTH = 8, 6
 SHAPE = TokenShape(Shape(1, LENGTH, 8, num_heads=2, num_layers=2), VOCABULARY, VOCABULARY, inner_width=16)
 
 
-@dataclass(frozen=True)
-class Drawn:
-    inputs: Tensor
-    targets: Tensor
-    answers: Tensor
-
-
-def recall(step: int, batch_size: int = 16, length: int = LENGTH, vocabulary: int = VOCABULARY) -> Drawn:
+def recall(step: int, batch_size: int = 16, length: int = LENGTH, vocabulary: int = VOCABULARY) -> Batch:
     """At the last position the token of the first one: 3 1 4 1 5 0 -> 3, where 0 asks."""
     generator = torch.Generator().manual_seed(step)
     ids = torch.randint(1, vocabulary, (batch_size, length), generator=generator)
     ids[:, -1] = 0
     answers = torch.zeros(batch_size, length, dtype=torch.bool)
     answers[:, -1] = True
-    return Drawn(ids, ids[:, :1].expand_as(ids), answers)
+    return Batch(ids, ids[:, :1].expand_as(ids), answers)
 
 
 DATA = Data(recall, [recall(10**6)])

@@ -11,19 +11,19 @@ or above.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 from collections.abc import Iterator
 from time import perf_counter
 
 import torch
 from alternating import ratio
 from reporting import Figure, at_least, parsed, parser, report
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.tasks.drawing.batches import Batch
 from rnn_vs_attn.training.loop import Data, Training
 from rnn_vs_attn.training.objectives import Classes
 from rnn_vs_attn.training.plan import TrainingPlan
@@ -33,13 +33,6 @@ from rnn_vs_attn.training.token_shape import TokenShape
 BATCH_SIZE, LENGTH, WIDTH, VOCABULARY = 64, 32, 64, 64
 SHAPE = TokenShape(Shape(1, LENGTH, WIDTH, num_heads=4, num_layers=2), VOCABULARY, VOCABULARY, inner_width=2 * WIDTH)
 ANSWERS = 4  # of each sequence
-
-
-@dataclasses.dataclass(frozen=True)
-class Drawn:
-    inputs: Tensor
-    targets: Tensor
-    answers: Tensor
 
 
 def main() -> None:
@@ -96,13 +89,13 @@ class Sides:
         return self.steps * BATCH_SIZE * LENGTH / (perf_counter() - begun)
 
 
-def batch(step: int) -> Drawn:
+def batch(step: int) -> Batch:
     """Random ids, with random ones asked for at the last places."""
     generator = torch.Generator().manual_seed(step)
     inputs, targets = torch.randint(VOCABULARY, (2, BATCH_SIZE, LENGTH), generator=generator)
     answers = torch.zeros(BATCH_SIZE, LENGTH, dtype=torch.bool)
     answers[:, -ANSWERS:] = True
-    return Drawn(inputs, targets, answers)
+    return Batch(inputs, targets, answers)
 
 
 if __name__ == "__main__":

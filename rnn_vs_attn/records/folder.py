@@ -81,19 +81,12 @@ class RunFolder:
         self.write("run.json", json.dumps(content, allow_nan=False, indent=2, ensure_ascii=False) + "\n")
 
     def write(self, name: str, text: str) -> None:
-        """Write a whole file beside its name, then rename it, so that a reader sees the old one or the new one."""
+        """Put a whole file into the folder, in the place of the one there."""
         target = self.path / name
-        beside = target.with_name(target.name + ".part")
         try:
             target.parent.mkdir(exist_ok=True)
-            with beside.open("w", encoding="utf-8") as file:
-                file.write(encodable(text))
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(target)
+            put(target, encodable(text).encode())
         except OSError as error:
-            with contextlib.suppress(OSError):
-                beside.unlink()
             raise self._cannot_write(name, error) from None
 
     def _cannot_write(self, name: str, error: OSError) -> StorageError:
@@ -106,6 +99,24 @@ class RunFolder:
         """Release the folder; a buffer that a full disk refused is dropped, its line was reported then."""
         with contextlib.suppress(OSError):
             self._samples.close()
+
+
+def put(target: Path, content: bytes) -> None:
+    """Write a whole file beside its name, then rename it, so that a reader sees the old one or the new one.
+
+    OSError where the disk takes no more; nothing stays beside it then.
+    """
+    beside = target.with_name(target.name + ".part")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+    except OSError:
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def check_folder(path: Path, resumable: bool = True) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from rnn_vs_attn.errors import UserError
 
@@ -40,30 +40,38 @@ class Chance:
     loss: float
 
 
-class Forms(Protocol):
+class Forms(ABC):
     """Closed forms of one task. All but `filled` take sizes that `filled` has made."""
 
     def filled(self, sizes: Sizes) -> Sizes:
         """The same with the default for each size that is 0 and that the task has."""
+        return sizes
 
     def refusal(self, sizes: Sizes) -> str:
         """What is wrong with sizes whatever the least length is, "" where nothing is."""
+        return ""
 
     def least_len(self, sizes: Sizes) -> int:
         """The seq_len below which an example does not fit."""
+        return 1
 
     def num_classes(self, sizes: Sizes) -> int:
-        """How many outputs a model has: classes, or 1 for a real number."""
+        """How many outputs a model has: classes, every token being one, or 1 for a real number."""
+        return sizes.vocab_size
 
     def num_answers(self, sizes: Sizes) -> int:
         """How many positions carry an answer."""
+        return 1
 
+    @abstractmethod
     def chance(self, sizes: Sizes) -> Chance:
         """Of the best answer that does not look at the inputs."""
 
+    @abstractmethod
     def bits(self, sizes: Sizes) -> float | None:
         """What must be remembered at some position, whatever the model; None for real numbers."""
 
+    @abstractmethod
     def space(self, sizes: Sizes) -> float:
         """log2 of the number of different examples."""
 
@@ -74,7 +82,7 @@ class TaskSpec:
 
     family: what it asks for, MEMORY, RECALL or STATE_TRACKING. answered: which positions carry answers, in words.
     takes: sizes that it has beside seq_len. real: inputs and answers are real numbers, inputs two a position; others
-    take token ids. shortcut: in words, what reaches more than chance and has not solved the task.
+    take token ids.
     """
 
     name: str
@@ -85,7 +93,6 @@ class TaskSpec:
     forms: Forms
     takes: tuple[str, ...] = ()
     real: bool = False
-    shortcut: str = ""
 
     def sizes(self, seq_len: int, **given: int | None) -> Sizes:
         """Sizes for that length, those that are not given (or None) by default. UserError where no example fits."""

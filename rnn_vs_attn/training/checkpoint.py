@@ -9,14 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn.errors import UserError, first_line
-from rnn_vs_attn.records.folder import StorageError
+from rnn_vs_attn.records.folder import StorageError, put
 from rnn_vs_attn.records.strict_json import parsed
 from rnn_vs_attn.training.course import Course, Point
 from rnn_vs_attn.training.plan import TrainingPlan
@@ -50,28 +49,17 @@ def write(folder: Path, checkpoint: Checkpoint, content: bytes) -> None:
     weights = f"weights-{checkpoint.course.step}-{digest[:12]}.safetensors"
     document = {"format": FORMAT} | asdict(checkpoint) | {"weights": weights, "sha256": digest}
     text = json.dumps(document, allow_nan=False, indent=1) + "\n"
-    _put(folder / weights, content)
-    _put(folder / NAME, text.encode())
+    for target, part in ((folder / weights, content), (folder / NAME, text.encode())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            put(target, part)
+        except OSError as error:
+            way = "make room and go on; the checkpoint before it is whole"
+            raise StorageError(f"cannot write {target}: {error.strerror}; {way}") from None
     for other in (*folder.glob("weights-*.safetensors"), *folder.glob("*.part")):
         if other.name != weights:
             with contextlib.suppress(OSError):
                 other.unlink()
-
-
-def _put(target: Path, content: bytes) -> None:
-    beside = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(target)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        way = "make room and go on; the checkpoint before it is whole"
-        raise StorageError(f"cannot write {target}: {error.strerror}; {way}") from None
 
 
 def read(folder: Path) -> Checkpoint:

@@ -42,19 +42,17 @@ class Course:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a reader sees of a training while it runs. loss: of the last steps. None: not known yet."""
+    """What a reader sees of a training while it runs. loss: of the last steps."""
 
     step: int
     steps: int
     loss: float
-    tokens_per_second: float | None
-    seconds_left: float | None
+    tokens_per_second: float
+    seconds_left: float
 
 
 def progress(course: Course, steps: int, loss: float) -> Progress:
-    """Where a training stands, by the mean speed of all of its steps."""
-    if not course.seconds or not course.step:
-        return Progress(course.step, steps, loss, None, None)
+    """Where a training stands that has begun, by the mean speed of all of its steps."""
     left = course.seconds / course.step * (steps - course.step)
     return Progress(course.step, steps, loss, course.tokens / course.seconds, left)
 
@@ -77,15 +75,3 @@ def solved(curve: Sequence[Point], enough: Callable[[Point], bool]) -> Point | N
             break
         found = point
     return found
-
-
-def steps_to_solve(curve: Sequence[Point], enough: Callable[[Point], bool]) -> int | None:
-    """Steps of training before it, None where it is censored."""
-    point = solved(curve, enough)
-    return None if point is None else point.step
-
-
-def seconds_to_solve(curve: Sequence[Point], enough: Callable[[Point], bool]) -> float | None:
-    """Seconds of training before it, None where it is censored."""
-    point = solved(curve, enough)
-    return None if point is None else point.seconds

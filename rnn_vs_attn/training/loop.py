@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.isolation import seeds
 from rnn_vs_attn.models.language.token_ids import trust_ids
+from rnn_vs_attn.tasks.drawing.batches import Batch
 from rnn_vs_attn.training.course import DIVERGED, DONE, STOPPED, Course, Point, Progress, progress
-from rnn_vs_attn.training.objectives import Batch, Objective, asked_of, score
+from rnn_vs_attn.training.objectives import Objective, asked_of, score
 from rnn_vs_attn.training.plan import TrainingPlan, learning_rate
 
-WINDOW_STEPS, WINDOW_SECONDS = 100, 0.5  # after which losses are read, whichever comes first
+WINDOW_STEPS, WINDOW_SECONDS = 100, 0.5  # after which losses are read, whichever comes first, and at evaluations
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,9 @@ class Training:
     ) -> Course:
         """Train to the end of the plan, from wherever the course stands.
 
-        watch: told twice a second, or once a step that takes longer. keep: called after each evaluation and where
-        training stops, never with weights that diverged. stop: asked as often as watch is told. What is drawn within is
-        drawn as if nothing had been afterwards. An exception from elsewhere may leave a step half done: go on from what
-        was kept.
+        watch: told whenever losses are read. keep: called after each evaluation and where training stops, never with
+        weights that diverged. stop: asked as often as watch is told. What is drawn within is drawn as if nothing had
+        been afterwards. An exception from elsewhere may leave a step half done: go on from what was kept.
         """
         course = self.course
         if course.ending in (DONE, DIVERGED):

@@ -12,21 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-class Batch(Protocol):
-    """What a task draws: tokens, what is to be said of them, and where."""
-
-    @property
-    def inputs(self) -> Tensor:
-        """Ids (B, L), or numbers (B, L, F)."""
-
-    @property
-    def targets(self) -> Tensor:
-        """Classes (B, L), or numbers (B,), one a sequence."""
-
-    @property
-    def answers(self) -> Tensor:
-        """(B, L) of bool: where a target is asked for."""
+from rnn_vs_attn.tasks.drawing.batches import Batch
 
 
 @dataclass(frozen=True)
@@ -114,7 +100,6 @@ class Score:
 
     loss: float
     accuracy: float | None
-    answers: int
 
 
 def score(model: nn.Module, objective: Objective, batches: Iterable[Batch], device: torch.device) -> Score:
@@ -124,7 +109,7 @@ def score(model: nn.Module, objective: Objective, batches: Iterable[Batch], devi
     if not tallies:
         raise ValueError("there is no batch to evaluate on; batches are gone through anew each time")
     loss, right, answers = torch.stack(tallies).sum(0).tolist()
-    return Score(loss / answers, None if math.isnan(right) else right / answers, int(answers))
+    return Score(loss / answers, None if math.isnan(right) else right / answers)
 
 
 @contextmanager

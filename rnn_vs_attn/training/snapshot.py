@@ -7,7 +7,7 @@ states of random numbers `random.0` of the CPU and `random.1` of the GPU. A comp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ _AVERAGES = ("exp_avg", "exp_avg_sq")  # what AdamW holds of a parameter beside 
 def save(folder: Path, training: Training, model: str, shape: Mapping[str, Any], **about: Any) -> None:
     """Keep a training in a folder: its weights, and all that it goes on from.
 
-    model: the name. shape: the fields of its shape. StorageError where the disk takes no more; what was kept before is
-    whole then.
+    model: the name. shape: the fields of its shape, as asdict has them. StorageError where the disk takes no more; what
+    was kept before is whole then.
     """
     content = of_torch.save({name: _stored(tensor) for name, tensor in _tensors(training).items()})
     kept = Checkpoint(model, dict(shape), training.plan, training.course, torch.__version__, about)
@@ -66,11 +66,6 @@ def load(folder: Path) -> tuple[TokenModel, Checkpoint]:
     model = token_model(find(kept.model), shape)
     _fill(model, _loaded(folder, kept), folder)
     return model, kept
-
-
-def fields_of(shape: TokenShape) -> dict[str, Any]:
-    """A shape as a checkpoint keeps it."""
-    return asdict(shape)
 
 
 def _fill_optimiser(training: Training, found: Mapping[str, Tensor]) -> None:

@@ -17,15 +17,15 @@ from rnn_vs_attn.models.spec import USER, ModelSpec
 from rnn_vs_attn.training.token_shape import AUTO, LEARNED, TokenShape
 
 _TRIED = 16  # tokens that change places
-_SAME = 1e-4  # of the largest output: sums in another order differ by a hundredth of it
+_SAME = 1e-4  # of the largest output: sums in another order, in float32, differ by less
 
 
 class TokenModel(OfTokens):
     """Embedding, pre-norm blocks of a layer each, a last norm, and the head.
 
     Tokens that are numbers are mapped by a matrix and a bias. Vectors of tokens, and of positions where these are
-    learned, begin as N(0, embedding_std^2): with 0.02 in place of 1 attention did not learn to recall at a small size.
-    All else begins as torch or the layer has it: the matrices of MLP and head as nn.Linear's, norms as 1 and 0.
+    learned, begin as N(0, embedding_std^2). All else begins as torch or the layer has it: the matrices of MLP and head
+    as nn.Linear's, norms as 1 and 0.
 
     Learned positions end where training did: a longer input is a UserError, as their vectors would be those of the
     beginning. Layers that know of places by themselves (recurrences, convolutions, attention with rotary or alibi

@@ -8,8 +8,7 @@ from typing import Any
 
 from rnn_vs_attn.models.costs import Shape
 
-AUTO, LEARNED, NONE = "auto", "learned", "none"
-KINDS_OF_POSITIONS = (AUTO, LEARNED, NONE)  # of the model's own, beside those that its layers may have
+AUTO, LEARNED, NONE = "auto", "learned", "none"  # positions of the model's own, beside those of its layers
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,7 @@ from rnn_vs_attn.training.course import (
     accurate,
     close,
     progress,
-    seconds_to_solve,
     solved,
-    steps_to_solve,
 )
 
 
@@ -38,17 +36,15 @@ def test_a_task_is_solved_from_where_all_that_follows_is_good_enough(
     accuracies: tuple[float | None, ...], step: int | None
 ) -> None:
     points = curve(*accuracies)
-    assert steps_to_solve(points, accurate(0.99)) == step
-    assert seconds_to_solve(points, accurate(0.99)) == (None if step is None else step / 5)
+    assert solved(points, accurate(0.99)) == (None if step is None else points[step // 10])
 
 
 def test_a_task_of_numbers_is_solved_by_its_loss() -> None:
     points = curve(0.0, 0.9, 0.98)
     assert solved(points, close(0.011)) == points[2]
-    assert steps_to_solve(points, close(0.05)) == 10
+    assert solved(points, close(0.05)) == points[1]
 
 
 def test_progress_has_the_mean_speed_and_what_is_left_at_it() -> None:
     course = Course(step=25, tokens=5000, seconds=2.0)
     assert progress(course, 100, 0.5) == Progress(25, 100, 0.5, tokens_per_second=2500, seconds_left=6.0)
-    assert progress(Course(), 100, 0.5) == Progress(0, 100, 0.5, None, None)

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor, nn
-from training_data import DATA, LENGTH, VOCABULARY, Drawn, recall, same, training, weights
+from training_data import DATA, LENGTH, VOCABULARY, recall, same, training, weights
 
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.tasks.drawing.batches import Batch
 from rnn_vs_attn.training import loop
-from rnn_vs_attn.training.course import DIVERGED, DONE, STOPPED, Progress, accurate, steps_to_solve
+from rnn_vs_attn.training.course import DIVERGED, DONE, STOPPED, Progress, accurate, solved
 from rnn_vs_attn.training.loop import Data, Training
 from rnn_vs_attn.training.objectives import Classes
 from rnn_vs_attn.training.plan import TrainingPlan
 from rnn_vs_attn.training.token_shape import TokenShape
 
 PLAN = TrainingPlan(steps=12, learning_rate=0.01, warm_up=3, evaluate_every=5, batch_size=16)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 # Formulas
@@ -46,10 +38,10 @@ class Linear(nn.Module):
         return self.W.T[inputs] + self.b
 
 
-def first_is_asked(step: int) -> Drawn:
+def first_is_asked(step: int) -> Batch:
     """At each token the one after it, modulo the vocabulary."""
     ids = recall(step).inputs
-    return Drawn(ids, (ids + 1) % VOCABULARY, torch.ones_like(ids, dtype=torch.bool))
+    return Batch(ids, (ids + 1) % VOCABULARY, torch.ones_like(ids, dtype=torch.bool))
 
 
 def by_hand(plan: TrainingPlan) -> tuple[Tensor, Tensor, list[float]]:
@@ -139,7 +131,7 @@ def test_it_evaluates_before_the_first_step_every_so_many_and_after_the_last() -
 def test_held_out_batches_are_never_trained_on_and_each_step_has_its_own() -> None:
     asked: list[int] = []
 
-    def batch(step: int) -> Drawn:
+    def batch(step: int) -> Batch:
         asked.append(step)
         return recall(step)
 
@@ -248,14 +240,14 @@ def test_attention_of_two_layers_learns_to_recall() -> None:
     shape = TokenShape(Shape(1, 8, 32, num_heads=2, num_layers=2), 16, 16, inner_width=64)
     plan = TrainingPlan(steps=300, learning_rate=3e-3, warm_up=20, evaluate_every=50)
 
-    def batch(step: int) -> Drawn:
+    def batch(step: int) -> Batch:
         return recall(step, batch_size=32, length=8, vocabulary=16)
 
     trained = training(plan, "attention", shape)
     course = trained.run(Data(batch, [batch(10**6 + i) for i in range(8)]))
     assert course.curve[0].accuracy < 0.2
     assert course.curve[-1].accuracy > 0.95
-    assert steps_to_solve(course.curve, accurate(0.95)) is not None
+    assert solved(course.curve, accurate(0.95)) is not None
 
 
 @pytest.mark.cuda

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -14,25 +13,18 @@ from training_data import DATA, SHAPE, recall, same, training, weights
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.tasks.drawing.batches import Batch
 from rnn_vs_attn.training import loop
 from rnn_vs_attn.training.checkpoint import read
 from rnn_vs_attn.training.course import DONE, STOPPED
 from rnn_vs_attn.training.loop import Training
 from rnn_vs_attn.training.objectives import Classes
 from rnn_vs_attn.training.plan import TrainingPlan
-from rnn_vs_attn.training.snapshot import fields_of, load, resume, save
+from rnn_vs_attn.training.snapshot import load, resume, save
 from rnn_vs_attn.training.token_model import positioned
 
 PLAN = TrainingPlan(steps=9, learning_rate=0.01, warm_up=2, evaluate_every=4, batch_size=16, seed=3)
-FIELDS = fields_of(SHAPE)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+FIELDS = asdict(SHAPE)
 
 
 class Drops(nn.Module):
@@ -82,13 +74,13 @@ def test_what_a_kill_leaves_is_the_last_evaluation(tmp_path: Path) -> None:
     whole, killed = training(PLAN), training(PLAN)
     whole.run(DATA)
 
-    def batch(step: int) -> object:
+    def batch(step: int) -> Batch:
         if step == 6:
             raise KeyboardInterrupt
         return recall(step)
 
     with pytest.raises(KeyboardInterrupt):
-        killed.run(replace(DATA, batch=batch), keep=lambda t: save(tmp_path, t, "lstm", FIELDS))  # type: ignore[arg-type]
+        killed.run(replace(DATA, batch=batch), keep=lambda t: save(tmp_path, t, "lstm", FIELDS))
     assert read(tmp_path).course.step == 4
     again = training(PLAN)
     resume(tmp_path, again, "lstm", FIELDS)
@@ -101,7 +93,7 @@ def test_what_a_kill_leaves_is_the_last_evaluation(tmp_path: Path) -> None:
 def test_a_model_is_loaded_with_its_weights_from_its_folder_alone(tmp_path: Path, model: str) -> None:
     trained = training(replace(PLAN, steps=2, warm_up=0), model)
     trained.run(DATA)
-    save(tmp_path, trained, model, fields_of(positioned(find(model), SHAPE)), task="recall")
+    save(tmp_path, trained, model, asdict(positioned(find(model), SHAPE)), task="recall")
     torch.manual_seed(5)
     found, kept = load(tmp_path)
     ids = recall(0).inputs

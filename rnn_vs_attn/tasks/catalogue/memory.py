@@ -5,27 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from rnn_vs_attn.tasks.spec import MEMORY, Chance, Sizes, TaskSpec, ordered, uniform
+from rnn_vs_attn.tasks.spec import MEMORY, Chance, Forms, Sizes, TaskSpec, ordered, uniform
 
 VALUE_BITS = 23  # of a number of `adding`: the sum of two is exact in float32
 
 
-class Adding:
+class Adding(Forms):
     """Two of seq_len numbers, uniform in [0, 1), are marked, and their sum is asked for."""
-
-    def filled(self, sizes: Sizes) -> Sizes:
-        return sizes
-
-    def refusal(self, sizes: Sizes) -> str:
-        return ""
 
     def least_len(self, sizes: Sizes) -> int:
         return 2
 
     def num_classes(self, sizes: Sizes) -> int:
-        return 1
-
-    def num_answers(self, sizes: Sizes) -> int:
         return 1
 
     def chance(self, sizes: Sizes) -> Chance:
@@ -40,7 +31,7 @@ class Adding:
         return VALUE_BITS * sizes.seq_len + ordered(2, sizes.seq_len) - 1
 
 
-class Copying:
+class Copying(Forms):
     """Symbols that are to be given back in order; of the vocabulary two tokens are none, blank and mark."""
 
     default_symbols = 10
@@ -57,9 +48,6 @@ class Copying:
     def least_len(self, sizes: Sizes) -> int:
         """The symbols, one position more, and as many as there are answers."""
         return 2 * sizes.num_symbols + 1
-
-    def num_classes(self, sizes: Sizes) -> int:
-        return sizes.vocab_size
 
     def num_answers(self, sizes: Sizes) -> int:
         return sizes.num_symbols

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from rnn_vs_attn.tasks.spec import RECALL, Chance, Sizes, TaskSpec, ordered, uniform
+from rnn_vs_attn.tasks.spec import RECALL, Chance, Forms, Sizes, TaskSpec, ordered, uniform
 
 KEY_LEN = 3  # tokens of the key of `lookup-prefix`
 
 
-class Induction:
+class Induction(Forms):
     """One token of the vocabulary is the mark, which stands somewhere and again at the end."""
 
     def filled(self, sizes: Sizes) -> Sizes:
@@ -24,12 +24,6 @@ class Induction:
         """The mark, what follows it, and the mark again."""
         return 3
 
-    def num_classes(self, sizes: Sizes) -> int:
-        return sizes.vocab_size
-
-    def num_answers(self, sizes: Sizes) -> int:
-        return 1
-
     def chance(self, sizes: Sizes) -> Chance:
         return uniform(sizes.vocab_size - 1)
 
@@ -42,11 +36,11 @@ class Induction:
         return free * math.log2(sizes.vocab_size - 1) + math.log2(free)
 
 
-class MultiQueryRecall:
+class MultiQueryRecall(Forms):
     """Token 0 is blank, keys are 1 ... V / 2 - 1, values V / 2 ... V - 1."""
 
     def filled(self, sizes: Sizes) -> Sizes:
-        """A pair for 16 tokens, as in Zoology's figure 2; a vocabulary that keys take a quarter of at most."""
+        """A pair for 16 tokens, as in Zoology's figure 2 up to 256; at most a quarter of the values stand there."""
         pairs = sizes.num_pairs or max(1, sizes.seq_len // 16)
         return replace(sizes, num_pairs=pairs, vocab_size=sizes.vocab_size or max(64, 8 * pairs))
 
@@ -62,13 +56,11 @@ class MultiQueryRecall:
         """Two tokens a pair, and two from one query to the next."""
         return 4 * sizes.num_pairs
 
-    def num_classes(self, sizes: Sizes) -> int:
-        return sizes.vocab_size
-
     def num_answers(self, sizes: Sizes) -> int:
         return sizes.num_pairs
 
     def chance(self, sizes: Sizes) -> Chance:
+        """One of the values that stand among the pairs, whatever the key, is right for 1 of num_pairs."""
         return uniform(sizes.vocab_size // 2)
 
     def bits(self, sizes: Sizes) -> float:
@@ -85,7 +77,7 @@ class MultiQueryRecall:
         return keys + self.bits(sizes) + ordered(sizes.num_pairs, slots)
 
 
-class PrefixLookup:
+class PrefixLookup(Forms):
     """One token of the vocabulary divides: key | string | answer, of which the last token is not read."""
 
     def filled(self, sizes: Sizes) -> Sizes:
@@ -102,9 +94,6 @@ class PrefixLookup:
     def least_len(self, sizes: Sizes) -> int:
         """Key, mark, a string of the key and what follows it, mark, and the answer but for its last token."""
         return 2 * (KEY_LEN + sizes.num_symbols) + 1
-
-    def num_classes(self, sizes: Sizes) -> int:
-        return sizes.vocab_size
 
     def num_answers(self, sizes: Sizes) -> int:
         return sizes.num_symbols
@@ -149,7 +138,6 @@ RECALLS = (
         answered="wherever a key stands again",
         forms=MultiQueryRecall(),
         takes=("num_pairs", "vocab_size"),
-        shortcut="any of the values there were: 1 / num_pairs",
     ),
     TaskSpec(
         name="lookup-prefix",

@@ -5,27 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from rnn_vs_attn.tasks.spec import STATE_TRACKING, Chance, Sizes, TaskSpec, uniform
+from rnn_vs_attn.tasks.spec import STATE_TRACKING, Chance, Forms, Sizes, TaskSpec, uniform
 
 PLUS, MINUS, TIMES = range(3)  # operators of `mod-arithmetic`, whose tokens stand behind those of the numbers
 NUM_OPERATORS = 3
 SYMBOLS = (2, 5)  # that `permutation` permutes, fewest and most
 
 
-class Parity:
+class Parity(Forms):
     """Bits; the answer at each is whether the ones so far are odd."""
 
     def filled(self, sizes: Sizes) -> Sizes:
         return replace(sizes, vocab_size=2)
-
-    def refusal(self, sizes: Sizes) -> str:
-        return ""
-
-    def least_len(self, sizes: Sizes) -> int:
-        return 1
-
-    def num_classes(self, sizes: Sizes) -> int:
-        return 2
 
     def num_answers(self, sizes: Sizes) -> int:
         return sizes.seq_len
@@ -40,7 +31,7 @@ class Parity:
         return float(sizes.seq_len)
 
 
-class Arithmetic:
+class Arithmetic(Forms):
     """Numbers below a prime modulus with an operator between any two, then =; products before sums."""
 
     def filled(self, sizes: Sizes) -> Sizes:
@@ -60,9 +51,6 @@ class Arithmetic:
 
     def num_classes(self, sizes: Sizes) -> int:
         return sizes.modulus
-
-    def num_answers(self, sizes: Sizes) -> int:
-        return 1
 
     def chance(self, sizes: Sizes) -> Chance:
         """Of the constant 0, which is somewhat more frequent than the other m - 1 values, each as often as the next."""
@@ -101,7 +89,7 @@ def _all_zero(numbers: int, m: int) -> float:
     return before[numbers]
 
 
-class Permutation:
+class Permutation(Forms):
     """Permutations of a few symbols; the answer at each is the product of all so far."""
 
     def filled(self, sizes: Sizes) -> Sizes:
@@ -111,12 +99,6 @@ class Permutation:
     def refusal(self, sizes: Sizes) -> str:
         fewest, most = SYMBOLS
         return "" if fewest <= sizes.num_symbols <= most else f"is none that is drawn here; take {fewest} to {most}"
-
-    def least_len(self, sizes: Sizes) -> int:
-        return 1
-
-    def num_classes(self, sizes: Sizes) -> int:
-        return sizes.vocab_size
 
     def num_answers(self, sizes: Sizes) -> int:
         return sizes.seq_len

@@ -19,8 +19,8 @@ def adding(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     """Numbers of which two are marked, anywhere; their sum.
 
     >>> print(shown("adding", 6))
-     0.88  0.43  0.03 0.97* 0.11*  0.33
-        -     -     -     -     -  1.08
+    0.01*  0.24  0.11 0.56*  0.50  0.28
+        -     -     -     -     -  0.58
     """
     values = stream.below(1 << VALUE_BITS, rows, sizes.seq_len)
     places = stream.distinct(rows, 2, sizes.seq_len)
@@ -41,8 +41,8 @@ def copy(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     """Digits, T - 1 blanks (0), and one mark more than there are digits, the last token; the digits at the last ones.
 
     >>> print(shown("copy", 13, num_symbols=4))
-    1 3 2 7 0 0 0 0 9 9 9 9 9
-    - - - - - - - - - 1 3 2 7
+    1 2 1 5 0 0 0 0 9 9 9 9 9
+    - - - - - - - - - 1 2 1 5
     """
     number, mark = sizes.num_symbols, sizes.vocab_size - 1
     inputs = numpy.zeros((rows, sizes.seq_len), dtype=numpy.int64)
@@ -55,8 +55,8 @@ def selective_copy(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     """Symbols anywhere among blanks (0), and as many marks, the last token; the symbols in their order.
 
     >>> print(shown("selective-copy", 14, num_symbols=4))
-     0  0 13  7  1 14  0  0  0  0 15 15 15 15
-     -  -  -  -  -  -  -  -  -  - 13  7  1 14
+     1  0  0  4  0  0  2  0  8  0 15 15 15 15
+     -  -  -  -  -  -  -  -  -  -  1  4  2  8
     """
     number, mark = sizes.num_symbols, sizes.vocab_size - 1
     symbols = 1 + stream.below(sizes.vocab_size - 2, rows, number)

@@ -1,9 +1,8 @@
-"""Random numbers by their place: number i of a stream is a function of the stream's key and of i.
+"""Random numbers by their place: the numbers of a stream follow from its seed, split and index.
 
-SplitMix64 (Steele, Lea and Flood 2014, section 3): a counter that grows by an odd constant, and a mixing that is one to
-one. All of it is arithmetic of 64-bit integers, so that the same numbers come on every machine, with every version of
-torch and any number of threads, and no stream costs more to begin than another. A generator of torch's would draw from
-one of 2^32 sequences, whatever 64 bits it is seeded with: too few for runs of many steps never to meet the same twice.
+Philox of numpy (Salmon et al. 2011), whose key is the seed: its counter begins elsewhere for each split and index, at
+least 2^128 blocks apart, so that no two streams of a seed meet. Its words are the same on every machine and, as numpy
+promises of them and not of what its Generator makes of them, in every version; integers are made of them here.
 """
 
 from __future__ import annotations
@@ -13,52 +12,21 @@ from typing import TypeAlias
 
 import numpy
 import numpy.typing
+from numpy.random import Philox
 
 Words: TypeAlias = numpy.typing.NDArray[numpy.uint64]
 Integers: TypeAlias = numpy.typing.NDArray[numpy.int64]
 
-STEP = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio
-_FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
-_ALL = (1 << 64) - 1
-
-
-def mixed(words: Words) -> Words:
-    """Each word mixed, in the memory of `words`: one to one, and every bit depends on all bits."""
-    words ^= words >> numpy.uint64(30)
-    words *= numpy.uint64(_FIRST)
-    words ^= words >> numpy.uint64(27)
-    words *= numpy.uint64(_SECOND)
-    words ^= words >> numpy.uint64(31)
-    return words
-
-
-def mixed_number(number: int) -> int:
-    """The same of one number, by its lowest 64 bits.
-
-    >>> hex(mixed_number(STEP))  # the first number of SplitMix64 for the seed 0
-    '0xe220a8397b1dcdaf'
-    """
-    number &= _ALL
-    number = ((number ^ (number >> 30)) * _FIRST) & _ALL
-    number = ((number ^ (number >> 27)) * _SECOND) & _ALL
-    return number ^ (number >> 31)
-
 
 class Stream:
-    """Numbers that follow from a key, each given out once."""
+    """Numbers that follow from a seed, of its lowest 64 bits, and a place."""
 
-    def __init__(self, key: int) -> None:
-        self._key = key & _ALL
-        self._given = 0
+    def __init__(self, seed: int, split: int = 0, index: int = 0) -> None:
+        self._philox = Philox(key=seed % (1 << 64), counter=[0, 0, index, split])
 
     def words(self, *shape: int) -> Words:
         """64 random bits each."""
-        number = math.prod(shape)
-        counters = numpy.arange(self._given + 1, self._given + number + 1, dtype=numpy.uint64)
-        self._given += number
-        counters *= numpy.uint64(STEP)
-        counters += numpy.uint64(self._key)
-        return mixed(counters).reshape(shape)
+        return self._philox.random_raw(math.prod(shape)).reshape(shape)
 
     def below(self, limit: int | Integers, *shape: int) -> Integers:
         """Integers 0 ... limit - 1, each as likely as the others to one in 2^32 / limit; limit below 2^32.

@@ -18,8 +18,8 @@ def induction(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     """Tokens among which the mark, the last of the vocabulary, stands once and again at the end; what followed it.
 
     >>> print(shown("induction", 12))
-    13 15  0 14  1  4  2 11  3 14  5 15
-     -  -  -  -  -  -  -  -  -  -  -  0
+     0 15  1  8  7  4 14 14  3  2 10 15
+     -  -  -  -  -  -  -  -  -  -  -  1
     """
     mark, all_rows = sizes.vocab_size - 1, numpy.arange(rows)
     inputs = stream.below(mark, rows, sizes.seq_len)
@@ -35,8 +35,8 @@ def mqar(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     The gap of a query behind the pairs follows a power law: gap i, from 1, has the weight i^(POWER - 1).
 
     >>> print(shown("mqar", 16, num_pairs=3, vocab_size=16))
-     7 10  3 13  1 15  1  0  3  0  7  0  0  0  0  0
-     -  -  -  -  -  - 15  - 13  - 10  -  -  -  -  -
+     1 15  3 10  2 14  1  0  2  0  3  0  0  0  0  0
+     -  -  -  -  -  - 15  - 14  - 10  -  -  -  -  -
     """
     number, half = sizes.num_pairs, sizes.vocab_size // 2
     keys = 1 + stream.distinct(rows, number, half - 1)
@@ -66,8 +66,8 @@ def lookup_prefix(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     An answer is read once it is given, as a language model reads what it has written.
 
     >>> print(shown("lookup-prefix", 20, num_symbols=4))
-    22 11  0 26 22 11  0 25  2  8  4 20  6 24 10 19 26 25  2  8
-     -  -  -  -  -  -  -  -  -  -  -  -  -  -  -  - 25  2  8  4
+     4 24 11 26 14  6 22 19  7  4 24 11  4  1 12 25 26  4  1 12
+     -  -  -  -  -  -  -  -  -  -  -  -  -  -  -  -  4  1 12 25
     """
     number, mark, length = sizes.num_symbols, sizes.vocab_size - 1, string_len(sizes)
     string = stream.below(mark, rows, length)

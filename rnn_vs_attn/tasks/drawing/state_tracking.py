@@ -17,8 +17,8 @@ def parity(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     """Bits; at each whether the ones so far are odd.
 
     >>> print(shown("parity", 12))
-    1 1 1 1 0 1 0 1 1 1 1 0
-    1 0 1 0 0 1 1 0 1 0 1 1
+    0 0 0 1 1 0 1 1 0 0 1 0
+    0 0 0 1 0 0 1 0 0 0 1 1
     """
     inputs = stream.below(2, rows, sizes.seq_len)
     return every(inputs, inputs.cumsum(axis=1) % 2, numpy.ones(inputs.shape, dtype=bool))
@@ -28,8 +28,8 @@ def mod_arithmetic(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     """Numbers 0 ... m - 1, operators m (+), m + 1 (-) and m + 2 (*) between them, and m + 3 (=); the result.
 
     >>> print(shown("mod-arithmetic", 12))
-    0 7 3 7 1 6 4 5 1 7 3 8
-    - - - - - - - - - - - 4
+    0 5 1 6 0 5 2 6 2 5 1 8
+    - - - - - - - - - - - 2
     """
     m, number = sizes.modulus, sizes.seq_len // 2
     numbers = stream.below(m, rows, number)
@@ -56,8 +56,8 @@ def permutation(stream: Stream, rows: int, sizes: Sizes) -> Candidates:
     """Permutations by their place in lexicographic order; at each the product of all so far, the first applied first.
 
     >>> print(shown("permutation", 8, num_symbols=3))
-    5 2 0 5 0 1 1 4
-    5 4 4 1 1 0 1 5
+    0 1 0 3 3 1 5 5
+    0 1 1 2 5 3 2 3
     """
     inputs = stream.below(sizes.vocab_size, rows, sizes.seq_len)
     products, table, span = inputs.copy(), _products(sizes.num_symbols), 1

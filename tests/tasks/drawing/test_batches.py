@@ -111,7 +111,7 @@ def test_batches_are_the_same_on_every_machine() -> None:
     assert digest.hexdigest() == DIGEST
 
 
-DIGEST = "ca04243fd3845418b67e1eebe7e7cd1c5279cafc1264c46a90de4bba1d93948d"
+DIGEST = "29b4759a7f63738007eeb7cbc27b67386e4deef14ee0d84dab68e61950036bed"
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""Streams of numbers: as SplitMix64 defines them, without a bias that shows, choices without repetition."""
+"""Streams of numbers: as Philox defines them, without a bias that shows, choices without repetition."""
 
 from __future__ import annotations
 
@@ -8,18 +8,38 @@ from itertools import permutations
 import numpy
 import pytest
 
-from rnn_vs_attn.tasks.drawing.random_numbers import STEP, Stream, mixed_number
+from rnn_vs_attn.tasks.drawing.random_numbers import Stream
 
 
-def test_the_first_numbers_are_those_that_are_published_for_splitmix64() -> None:
-    """Of the seed 1234567, as in Rosetta Code's task of that name."""
-    published = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
-    assert Stream(1234567).words(4).tolist() == published
+def philox(counter: int, key: int) -> list[int]:
+    """The four words of Philox4x64-10 for a counter and a key; Salmon et al. 2011, section 3.3."""
+    low = 2**64 - 1
+    c, k = [counter >> 64 * i & low for i in range(4)], [key & low, key >> 64]
+    for _ in range(10):
+        first, second = 0xD2E7470EE14C6C93 * c[0], 0xCA5A826395121157 * c[2]
+        c = [second >> 64 ^ c[1] ^ k[0], second & low, first >> 64 ^ c[3] ^ k[1], first & low]
+        k = [k[0] + 0x9E3779B97F4A7C15 & low, k[1] + 0xBB67AE8584CAA73B & low]
+    return c
 
 
-def test_numbers_are_those_of_integer_arithmetic_in_plain_python() -> None:
-    key = 2**64 - 5
-    assert Stream(key).words(50).tolist() == [mixed_number(key + STEP * i) for i in range(1, 51)]
+@pytest.mark.parametrize(
+    ("bits", "words"),
+    [
+        (0, [0x16554D9ECA36314C, 0xDB20FE9D672D0FDC, 0xD7E772CEE186176B, 0x7E68B68AEC7BA23B]),
+        (-1, [0x87B092C3013FE90B, 0x438C3C67BE8D0224, 0x9CC7D7C69CD777B6, 0xA09CAEBF594F0BA0]),
+    ],
+)
+def test_philox_has_its_known_answers(bits: int, words: list[int]) -> None:
+    """Of a counter and a key whose bits are all 0 or all 1, as published with the authors' Random123."""
+    assert philox(bits % 2**256, bits % 2**128) == words
+
+
+@pytest.mark.parametrize(("seed", "split", "index"), [(0, 0, 0), (-5, 1, 0), (3, 1, 2**40), (2**64 + 3, 0, 7)])
+def test_numbers_are_those_of_integer_arithmetic_in_plain_python(seed: int, split: int, index: int) -> None:
+    """Block i, from 1, of the counter that begins with split and index."""
+    begin = (split << 192) + (index << 128)
+    expected = [word for i in range(1, 11) for word in philox(begin + i, seed % 2**64)]
+    assert Stream(seed, split, index).words(40).tolist() == expected
 
 
 def test_no_number_is_given_out_twice_and_shapes_do_not_matter() -> None:

@@ -46,6 +46,12 @@ def test_mqar_is_the_value_of_each_key_that_stands_again(seq_len: int, sizes: di
         assert example.answered == {i: value_of[key] for i, key in queries.items()}
 
 
+def test_one_of_the_values_is_right_for_one_of_the_pairs() -> None:
+    for example in examples("mqar", 64):
+        answers = list(example.answered.values())
+        assert [answers.count(value) / len(answers) for value in example.inputs[1:8:2]] == [1 / 4] * 4
+
+
 @pytest.mark.long
 def test_the_gaps_of_the_first_key_follow_the_power_law() -> None:
     """Weight i^(0.01 - 1) of gap i, over the 28 even distances behind 4 pairs in 64 tokens."""
