@@ -45,7 +45,8 @@ class RWKV7(Recurrence):
 
     def __init__(self, d_model: int, num_heads: int) -> None:
         super().__init__()
-        self.num_heads, self.head_dim = num_heads, head_dim(d_model, num_heads)
+        head_dim(d_model, num_heads)  # ValueError where there is none
+        self.num_heads = num_heads
         self.mix = nn.Parameter(torch.rand(6, d_model))  # of r, w, k, v, a, g
         self.receptance, self.key, self.value = (Linear(d_model, d_model, bias=False) for _ in range(3))
         self.decay, self.rate = (LowRank(d_model, decay_rank(d_model), bias=True) for _ in range(2))
@@ -67,7 +68,8 @@ class RWKV7(Recurrence):
     def initial_state(self, batch_size: int) -> State:
         """Zeros: the token before (B, D), and S of (B, H, E, E), keys first."""
         weight = self.norm_weight
-        matrix = (batch_size, self.num_heads, self.head_dim, self.head_dim)
+        width = head_dim(len(weight), self.num_heads)
+        matrix = (batch_size, self.num_heads, width, width)
         return weight.new_zeros(batch_size, len(weight)), weight.new_zeros(matrix, dtype=state_dtype(weight.dtype))
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
