@@ -3,10 +3,11 @@
 python benchmarks/peers/parallel_models.py [--alternations 11] [--model mingru lru] [--quick]
 
 Training passes (forward and backward, gradients of the input and of all weights), alternately in one process, on all
-usable cores. Of each recurrence at seq_len 1,024 and d_model 256, batch 1: ours / theirs, upper end at most 1, and its
-own loop over positions / ours; minGRU at batch 8 too, and its loop / its scan at batch 1, lower end at least 1.5.
-attention / attention-local at seq_len 8,192, d_model 256, 4 heads, window 256, batch 1: lower end at least 4. What of
-theirs is not here is installed from PyPI into an environment of the program's own, in the folder for temporary files.
+usable cores. Of each layer at seq_len 1,024 and d_model 256, batch 1: ours / theirs, upper end at most 1, and the loop
+over positions / ours, of those that have one; minGRU at batch 8 too, and its loop / its scan at batch 1, lower end at
+least 1.5. attention / attention-local at seq_len 8,192, d_model 256, 4 heads, window 256, batch 1: lower end at least
+4. What of theirs is not here is installed from PyPI into an environment of the program's own, in the folder for
+temporary files.
 """
 
 from __future__ import annotations
@@ -157,8 +158,8 @@ def main() -> None:
     options.add_argument("--alternations", type=int, default=11)
     names = [*(rival.model for rival in RIVALS), "attention-local"]
     options.add_argument("--model", nargs="+", choices=names, default=names)
-    options.add_argument("--seq-len", type=int, default=1024, help="of recurrences")
-    options.add_argument("--attention-len", type=int, default=8192, help="seq_len of attention")
+    options.add_argument("--seq-len", type=int, default=1024, help="of all but attention-local")
+    options.add_argument("--attention-len", type=int, default=8192, help="seq_len of attention / attention-local")
     given = parsed(options, alternations=intervals.MIN_ROUNDS, seq_len=256, attention_len=2048)
     torch.set_num_threads(usable_cores())
     torch.manual_seed(0)

@@ -44,8 +44,6 @@ def made(spec: ModelSpec, kind: str, device: str, dtype: torch.dtype) -> tuple[n
     shape = shape_of(spec, kind)
     module = build.placed(build.build(spec, shape), torch.device(device), dtype)
     x = torch.randn(shape.batch_size, shape.seq_len, shape.d_model, device=device, dtype=dtype)
-    if device != "meta" and hasattr(module, "choose_kernel"):  # which times them
-        module.choose_kernel(x)
     return module, x.requires_grad_()
 
 
@@ -114,7 +112,7 @@ def relative(found: Tensor, expected: Tensor) -> float:
 
 
 def in_both(spec: ModelSpec, kind: str, dtype: torch.dtype) -> tuple[nn.Module, nn.Module]:
-    """A layer on the GPU, and on the CPU in float64 with the same weights; each chooses its own kernel."""
+    """A layer on the GPU, and on the CPU in float64 with the same weights."""
     torch.manual_seed(0)
     (there, _), (here, _) = made(spec, kind, "cuda", dtype), made(spec, kind, "cpu", torch.float64)
     here.load_state_dict(there.state_dict())

@@ -46,8 +46,6 @@ def launches(spec: ModelSpec, length: int) -> tuple[int, int]:
     """Of a forward and of a training pass, of a layer without values on no device of its own."""
     module = build.build(spec, Shape(2, length, 32, 2)).to("meta")
     x = torch.randn(2, length, 32, device="meta", requires_grad=True)
-    if hasattr(module, "choose_kernel"):
-        module.choose_kernel(x)
     with torch.no_grad(), Launches() as forward:
         build.call(module, x)
     with Launches() as train:

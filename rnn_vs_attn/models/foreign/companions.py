@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnn_vs_attn.models.kernels.masks import without_future
+
 
 class Companion:
     """Something that depends on the input's length, number format and device alone."""
@@ -64,7 +66,7 @@ class CausalMask(Companion):
 
     def made(self, x: Tensor) -> Tensor:
         length = x.shape[1]
-        seen = torch.ones(length, length, dtype=torch.bool, device=x.device).tril()
+        seen = without_future(length, length, x.device)
         if self.kind == "added":
             mask = torch.zeros(length, length, dtype=x.dtype, device=x.device).masked_fill(~seen, -torch.inf)
         else:

@@ -37,7 +37,7 @@ def states_between(keep: Tensor, add: Tensor, state: Tensor) -> tuple[Tensor, Te
 
 class _StatesBetween(torch.autograd.Function):
     """One operation a chunk in each direction: backward g_n = dS_n + keep_n^T g_(n+1), and all of keep's gradients at
-    once, where torch's own has four a chunk, each of which a GPU waits for.
+    once, where torch's own has three a chunk backward, each of which a GPU waits for.
     """
 
     @staticmethod

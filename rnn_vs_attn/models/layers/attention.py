@@ -43,7 +43,7 @@ class Attention(SequenceMixer):
         projected: Tensor = self.in_proj(x)
         heads, of_values = self.num_heads + 2 * self.num_kv_heads, self.num_kv_heads
         by_head = projected.view(*x.shape[:2], heads, -1)
-        if not self.positions.rotates:
+        if not self.positions.rotates:  # fewer views, each of which is a call of Python that a GPU waits for
             q, k, v = by_head.transpose(1, 2).split_with_sizes((self.num_heads, of_values, of_values), 1)
             return q, k, v
         with_places, v = by_head.split_with_sizes((heads - of_values, of_values), 2)
