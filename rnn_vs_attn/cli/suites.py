@@ -9,7 +9,14 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.run import cases, group
 from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.run.command import resume, start
-from rnn_vs_attn.run.options import CallOptions, GroupOptions, OwnModelsOptions, RunOptions, UntimedOptions
+from rnn_vs_attn.run.options import (
+    CallOptions,
+    GroupOptions,
+    OwnModelsOptions,
+    RunOptions,
+    TrainingOptions,
+    UntimedOptions,
+)
 from rnn_vs_attn.suites import takers
 from rnn_vs_attn.suites.suite import Suite
 
@@ -39,6 +46,8 @@ def command_of(suite: Suite) -> Callable[..., int | None]:
 def _options_of(suite: Suite) -> type[RunOptions]:
     if takers.models_of(suite):
         return OwnModelsOptions
+    if suite.rounds.trains is not None:
+        return TrainingOptions
     return RunOptions if suite.rounds.passes else CallOptions if suite.timed else UntimedOptions
 
 

@@ -178,6 +178,24 @@ class UntimedOptions(CallOptions):
 
 
 @dataclass(frozen=True)
+class TrainingOptions(UntimedOptions):
+    """Those of a suite that trains."""
+
+    rounds: int = option(
+        3, "Rounds, each with weights and data of its own; below 6 there are no intervals.", minimum=1, panel=EFFORT
+    )
+    max_seconds: float = option(
+        280.0,
+        "Train no longer than this; what was trained is kept, and --resume goes on there.",
+        minimum=0,
+        panel=EFFORT,
+    )
+    timeout: float = option(
+        _LIMITS.timeout, "Seconds that a training may give no sign of itself.", minimum=0.001, panel=EFFORT
+    )
+
+
+@dataclass(frozen=True)
 class GroupOptions(OwnModelsOptions):
     """Those of several suites under one command: max_seconds and output are of all of them."""
 

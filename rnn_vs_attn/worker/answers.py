@@ -102,5 +102,6 @@ def _handlers(sandbox: Sandbox) -> Handlers:
         protocol.TimeBlock: cases.time_block,
         protocol.Release: cases.release,
         protocol.Measure: cases.measure,
+        protocol.Train: cases.train,
         protocol.CompareOutcome: cases.outcome,
     }

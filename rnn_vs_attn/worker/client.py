@@ -42,6 +42,15 @@ class Worker(Protocol):
     def ask(self, request: Request[Reply], timeout: float) -> Reply:
         """The answer. CaseFault where the case has no number for it, UserError where the user can mend it."""
 
+    def begin(self, request: Request[Any]) -> None:
+        """Ask without waiting. CaseFault where it has ended."""
+
+    def answer(self, request: Request[Reply], timeout: float) -> Reply:
+        """The answer to what was begun, as `ask` gives it."""
+
+    def fileno(self) -> int:
+        """What can be read from once there is an answer."""
+
     def pin(self, cores: Set[int]) -> None:
         """Let it run on these processors only."""
 
@@ -80,6 +89,11 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
+    def fileno(self) -> int:
+        """Of the pipe that it answers through."""
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
     def write(self, line: str) -> None:
         """Ask it. CaseFault where it has ended."""
         assert self._process.stdin is not None
@@ -92,8 +106,7 @@ class Process:
 
     def read(self, timeout: float) -> dict[str, Any]:
         """Its next line. CaseFault where it ends or hangs first."""
-        assert self._process.stdout is not None
-        output = self._process.stdout.fileno()
+        output = self.fileno()
         deadline = time.monotonic() + timeout
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
@@ -209,10 +222,19 @@ class ChildWorker:
             with contextlib.suppress(OSError):  # a thread that has ended, or a core that was taken away
                 os.sched_setaffinity(int(thread.name), cores)
 
+    def fileno(self) -> int:
+        return self._process.fileno()
+
     def ask(self, request: Request[Reply], timeout: float) -> Reply:
+        self.begin(request)
+        return self.answer(request, timeout)
+
+    def begin(self, request: Request[Any]) -> None:
         if self._spoilt:
             self._renew()
         self._process.write(dump(protocol.written(request)))
+
+    def answer(self, request: Request[Reply], timeout: float) -> Reply:
         reply = self._process.read(timeout)
         self._spoilt = reply.get("spoilt", False)
         if reply.get("lost", False):
