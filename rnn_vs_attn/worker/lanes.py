@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.units import duration
 from rnn_vs_attn.worker import pool
 from rnn_vs_attn.worker.client import Worker
 from rnn_vs_attn.worker.protocol import Request
@@ -93,9 +94,15 @@ class Lanes:
         try:
             reply = lane.worker.answer(lane.request, max(_LEAST, lane.until - self.clock()))
         except (CaseFault, UserError) as fault:
-            self._go_on(lane, None, fault)
+            self._go_on(lane, None, self._told(fault))
         else:
             self._go_on(lane, reply)
+
+    def _told(self, fault: CaseFault | UserError) -> CaseFault | UserError:
+        """The fault, of an answer that did not come with the time that it had from the beginning."""
+        if not isinstance(fault, CaseFault) or fault.status != "timeout":
+            return fault
+        return CaseFault("timeout", f"no answer within {duration(self.timeout)}", fault.warnings)
 
     def _go_on(self, lane: _Lane, reply: Any, fault: Exception | None = None) -> None:
         """Let a conversation ask on; what cannot be asked is a fault of its own."""

@@ -51,7 +51,7 @@ FEW = "different examples at"
 KEPT = "tokens, too few to keep some for testing"
 REFUSED = [
     ("mqar", 14, {"num_pairs": 4}, "mqar with 4 pairs needs at least 16 tokens, and 14 were asked for"),
-    ("mqar", 63, {}, "mqar with 3 pairs needs an even number of tokens, and 63 is odd"),
+    ("mqar", 63, {}, "mqar with 4 pairs needs an even number of tokens, and 63 is odd"),
     (
         "mqar", 64, {"vocab_size": 9},
         "mqar with 4 pairs needs an even vocab_size of at least 10, half of it for keys, not 9",

@@ -47,4 +47,13 @@ def test_a_task_of_numbers_is_solved_by_its_loss() -> None:
 
 def test_progress_has_the_mean_speed_and_what_is_left_at_it() -> None:
     course = Course(step=25, tokens=5000, seconds=2.0)
-    assert progress(course, 100, 0.5) == Progress(25, 100, 0.5, tokens_per_second=2500, seconds_left=6.0)
+    found = progress(course, 100, 0.5)
+    assert found == Progress(25, 100, seconds=2.0, loss=0.5, tokens_per_second=2500)
+    assert found.seconds_left == 6.0
+    assert not found.over
+
+
+def test_progress_ends_with_the_last_step_and_knows_no_speed_before_the_first() -> None:
+    assert progress(Course(step=100, tokens=5000, seconds=2.0), 100, 0.5).over
+    before = progress(Course(), 100, 2.0)
+    assert (before.tokens_per_second, before.seconds_left) == (0.0, 0.0)

@@ -39,6 +39,8 @@ from rnn_vs_attn.worker.protocol import (
     ResolveDevice,
     Samples,
     TimeBlock,
+    Train,
+    Trained,
     Warnings,
 )
 
@@ -61,6 +63,8 @@ EXCHANGES: list[tuple[Request[Any], Any]] = [
     (TimeBlock("forward", 40), Block(0.25, 0.125, None, 10.0, 1410.0)),
     (Release(), Warnings(())),
     (Measure(ABOUT, Turn(3, False, 0.0), PEAKS), Samples(())),
+    (Train(ABOUT, 3), Trained(20, 400, 0.5, 0.25, 1e4)),
+    (Train(ABOUT, 3, "/tmp/a"), Trained(400, 400, 9.0, 0.25, 1e4, (SAMPLE, ZERO))),
     (CompareOutcome(ABOUT, 0, "/tmp/a", True), Outcome(max_error=1e-7, where="output", equal=False)),
 ]
 

@@ -113,7 +113,8 @@ def outcomes(records: Sequence[Record]) -> list[Outcome]:
 
 
 def _outcome(records: Sequence[Record], axes: dict[str, Any], cases: list[dict[str, AxisValue]]) -> Outcome | None:
-    merits = {float(case[RATE] or 0): _merit(records, case) for case in cases}
+    whole = (case for case in cases if _samples(records, "steps_to_solve", case))  # an interruption may cut one off
+    merits = {float(case[RATE] or 0): _merit(records, case) for case in whole}
     known = {rate: merit for rate, merit in merits.items() if merit is not None}
     if not known:
         return None

@@ -46,7 +46,8 @@ def named_task(found: Sequence[Outcome], outcome: Outcome) -> str:
     """Its name with what tells it apart from others of that name."""
     mine = outcome.axes["task"]
     alike = [other.axes for other in found if other.axes["task"] == mine]
-    varying = [name for name in outcome.axes if name not in ("task", "model") and len({a[name] for a in alike}) > 1]
+    told = [name for name in outcome.axes if name not in ("task", "model", "test_seq_len")]  # that follows from seq_len
+    varying = [name for name in told if len({axes[name] for axes in alike}) > 1]
     return " ".join([str(mine), *(f"{name} {outcome.axes[name]}" for name in varying)])
 
 

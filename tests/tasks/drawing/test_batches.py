@@ -246,6 +246,6 @@ def test_what_is_shown_is_the_first_example() -> None:
     example = examples("mqar", 32, 1)
     assert example[0].inputs == [int(token) for token in shown("mqar", 32).splitlines()[0].split()]
     assert len(read) == len(asked) == 32
-    assert asked.count("-") == 30
+    assert asked.count("-") == 28
     assert shown("adding", 4).count("*") == 2
     assert batches.__doc__

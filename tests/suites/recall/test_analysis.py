@@ -1,0 +1,203 @@
+"""Outcomes and verdicts of `recall`, on planted trainings."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import pytest
+from planted_recall import RATES, STEPS, case, grid, record, trained
+
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.suites.recall.analysis import (
+    FAILS,
+    HOLDS,
+    PARTLY,
+    SOLVED,
+    UNDECIDED,
+    UNSOLVED,
+    chosen,
+    derive,
+    kind,
+    outcomes,
+)
+
+Steps = Sequence[float | None]
+FAST, SLOW, NEVER, PARTLY_SO = [100, 120, 80], [100, 300, 300], [None] * 3, [100, None, 100]
+
+
+def verdicts(records: Sequence[Record]) -> dict[tuple[str, str], str]:
+    """Of each claim, by the one that is said to solve the task and the other one."""
+    found = [r for r in derive(records) if r.metric == "verdict"]
+    return {(str(r.axes["model"]), str(r.axes["beside"])): r.details["text"] for r in found}
+
+
+# What becomes of a claim
+
+
+@pytest.mark.parametrize(
+    ("solver", "other", "verdict"),
+    [
+        (FAST, NEVER, HOLDS),
+        ([STEPS / 2] * 3, NEVER, HOLDS),
+        ([STEPS / 2 + 1] * 3, NEVER, UNDECIDED),  # the other one had too few steps
+        ([1, 1, STEPS], NEVER, HOLDS),  # by the median
+        (FAST, FAST, FAILS),
+        (SLOW, SLOW, FAILS),
+        (FAST, PARTLY_SO, UNDECIDED),
+        (PARTLY_SO, NEVER, UNDECIDED),
+        (PARTLY_SO, FAST, UNDECIDED),
+        (NEVER, NEVER, UNDECIDED),
+        (NEVER, FAST, FAILS),  # the other way round
+        (NEVER, SLOW, UNDECIDED),  # that way too it had too few steps
+        (NEVER, PARTLY_SO, UNDECIDED),
+        ([100], [None], HOLDS),
+        ([100] * 6, [None] * 6, HOLDS),
+    ],
+)
+@pytest.mark.parametrize(
+    ("task", "solves", "does_not"), [("mqar", "attention", "lstm"), ("parity", "lstm", "attention")]
+)
+def test_a_verdict_follows_the_rule(
+    task: str, solves: str, does_not: str, solver: Steps, other: Steps, verdict: str
+) -> None:
+    records = [*grid(solves, solver, task=task), *grid(does_not, other, task=task)]
+    assert verdicts(records) == {(solves, does_not): verdict}
+
+
+def test_a_rate_that_is_not_the_best_one_can_spoil_a_claim_that_a_model_does_not_solve_a_task() -> None:
+    """It solved the task at last and lost it before; another rate has a better loss and no solution."""
+    other = [*trained("lstm", [None] * 3, losses=[0.1] * 3, scores=[0.98] * 3), *trained("lstm", [380], 1e-2, [0.97])]
+    assert verdicts([*grid("attention", FAST), *other]) == {("attention", "lstm"): UNDECIDED}
+
+
+def test_claims_of_recall_are_made_of_all_recurrences_and_those_of_state_tracking_of_non_linear_ones() -> None:
+    models = ("attention", "lstm", "gru", "mingru", "mamba2", "conv", "attention-naive")
+    recall = [each for model in models for each in grid(model, FAST)]
+    assert set(verdicts(recall)) == {("attention", model) for model in ("lstm", "gru", "mingru", "mamba2")}
+    tracking = [each for model in models for each in grid(model, FAST, task="parity")]
+    assert set(verdicts(tracking)) == {(model, "attention") for model in ("lstm", "gru")}
+
+
+def test_no_claim_is_made_across_lengths_tasks_or_without_attention() -> None:
+    assert verdicts([*grid("attention", FAST), *grid("lstm", NEVER, seq_len=64)]) == {}
+    assert verdicts([*grid("attention", FAST), *grid("lstm", NEVER, task="copy", seq_len=64)]) == {}
+    assert verdicts(grid("lstm", NEVER)) == {}
+    assert derive([]) == []
+
+
+# Outcomes
+
+
+def test_an_outcome_is_that_of_the_best_rate_with_what_the_others_came_to() -> None:
+    (outcome,) = outcomes(grid("lstm", [100, None, 300], others=(200, None)))
+    assert (outcome.model, outcome.rate, outcome.budget) == ("lstm", RATES[1], STEPS)
+    assert (outcome.steps, outcome.seconds) == ([100, math.inf, 300], [10, math.inf, 30])
+    assert (outcome.accuracies, outcome.losses) == ([1.0, 0.5, 1.0], [0.001, 0.7, 0.001])
+    assert (outcome.rates, outcome.solved_at, outcome.reached, outcome.word) == (3, 2, True, PARTLY)
+
+
+@pytest.mark.parametrize(
+    ("steps", "others", "word"),
+    [(FAST, (None, None), SOLVED), (NEVER, (None, None), UNSOLVED), (NEVER, (300, None), SOLVED)],
+)
+def test_a_word_for_each_outcome(steps: Steps, others: Steps, word: str) -> None:
+    (outcome,) = outcomes(grid("lstm", steps, others))
+    assert outcome.word == word
+
+
+def test_a_rate_that_failed_is_no_rate_of_an_outcome() -> None:
+    fault = dataclasses.replace(record("lstm", "loss", [None], rate=1e-2), status="failed", error="NaN", samples=[])
+    (outcome,) = outcomes([*trained("lstm", [100]), fault])
+    assert (outcome.rate, outcome.rates) == (RATES[1], 1)
+    assert outcomes([fault]) == []
+
+
+def test_a_training_of_which_only_a_part_was_written_is_no_outcome() -> None:
+    """As where Ctrl-C comes between two samples."""
+    whole = trained("lstm", [None], losses=[0.5])
+    part = trained("lstm", [100], rate=1e-2)[:2]
+    (outcome,) = outcomes([*whole, *part])
+    assert (outcome.rate, outcome.word) == (RATES[1], UNSOLVED)
+    assert outcomes(part) == []
+
+
+def test_adding_is_judged_by_its_loss() -> None:
+    losses = {1e-3: [0.16], 3e-3: [0.005, 0.2], 1e-2: [0.02]}
+    at = {1e-3: [None], 3e-3: [300, None], 1e-2: [None]}
+    records = [
+        each
+        for rate, values in losses.items()
+        for each in trained("gru", at[rate], rate, [None] * len(values), values, task="adding")
+    ]
+    (outcome,) = outcomes(records)
+    assert (outcome.rate, outcome.losses, outcome.accuracies) == (3e-3, [0.005, 0.2], [None, None])
+
+
+def test_rates_solved_is_counted_over_the_first_seed() -> None:
+    records = derive(grid("lstm", NEVER, others=(200, 300)))
+    (found,) = [r for r in records if r.metric == "rates_solved"]
+    assert (found.samples, found.details["of"], found.details["best"]) == ([2.0], 3, RATES[0])
+
+
+# Which cases later rounds have
+
+
+def test_the_first_round_has_the_grid() -> None:
+    cases = [case("lstm", rate) for rate in RATES]
+    assert chosen(0, cases, []) == cases
+
+
+@pytest.mark.parametrize(
+    ("scores", "losses", "best"),
+    [
+        ((0.5, 0.9, 0.7), (0.1, 0.2, 0.3), 1),
+        ((0.9, 0.9, 0.7), (0.3, 0.2, 0.1), 1),  # a tie: by the loss
+        ((1.0, 1.0, 1.0), (0.2, 0.2, 0.2), 0),  # of equals the first
+        ((None, None, None), (0.3, 0.2, 0.1), 2),  # adding
+        ((0.0, 0.0, 0.0), (0.3, 0.1, 0.2), 1),
+    ],
+)
+def test_later_rounds_have_each_models_best_rate(
+    scores: Sequence[float | None], losses: Sequence[float], best: int
+) -> None:
+    cases = [case("lstm", rate) for rate in RATES]
+    ends = zip(RATES, scores, losses, strict=True)
+    records = [each for rate, score, loss in ends for each in trained("lstm", [None], rate, [score], [loss])]
+    for number in (1, 2):
+        assert chosen(number, cases, records) == [cases[best]]
+
+
+def test_the_best_rate_is_that_of_the_first_seed_whatever_later_ones_say() -> None:
+    cases = [case("lstm", rate) for rate in RATES]
+    assert chosen(2, cases, grid("lstm", [100, None, None], others=(200, 200))) == [cases[1]]
+
+
+def test_each_model_task_and_length_has_a_best_rate_of_its_own() -> None:
+    cases = [case(model, rate, seq_len=n) for model in ("lstm", "gru") for rate in RATES for n in (32, 64)]
+    records = [
+        each
+        for c in cases
+        for each in trained(
+            c.model,
+            [None],
+            c.learning_rate,
+            [float(c.learning_rate == (1e-2 if c.model == "gru" else 1e-3))],
+            seq_len=c.seq_len,
+        )
+    ]
+    found = [(c.model, c.seq_len, c.learning_rate) for c in chosen(1, cases, records)]
+    assert sorted(found) == [("gru", 32, 1e-2), ("gru", 64, 1e-2), ("lstm", 32, 1e-3), ("lstm", 64, 1e-3)]
+
+
+def test_a_rate_without_a_first_seed_is_never_the_best() -> None:
+    cases = [case("lstm", rate) for rate in RATES]
+    assert chosen(1, cases, trained("lstm", [None], RATES[2])) == [cases[2]]
+    assert chosen(1, cases, []) == []
+
+
+def test_kinds_differ_in_all_but_the_rate_and_the_steps() -> None:
+    one = case("lstm", 1e-3)
+    assert kind(one) == kind(case("lstm", 1e-2, steps=7))
+    assert len({kind(c) for c in (one, case("gru"), case("lstm", seq_len=64), case("lstm", d_model=8))}) == 4

@@ -1,0 +1,162 @@
+"""What `recall` says in words, and its table with a row for each model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from planted_recall import RATES, STEPS, grid, record, said, trained
+
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.suites.recall import analysis, remarks
+
+FAST, NEVER = [100.0, 120.0, 80.0], [None] * 3
+
+
+def line(records: Sequence[Record], begins: str) -> str:
+    (found,) = [each for each in said(records) if each.startswith(begins)]
+    return found
+
+
+def claim(records: Sequence[Record], begins: str = '"') -> str:
+    return line(records, begins)
+
+
+def table(records: Sequence[Record]) -> Table:
+    (found,) = remarks.summary(records)
+    return found
+
+
+def cell(of: Table, model: str, column: str) -> str:
+    (row,) = [row for row in of.rows if row[1] == model]
+    return row[of.header.index(column)]
+
+
+# The line of a task
+
+
+def test_a_task_is_told_with_its_length_its_size_and_its_chance() -> None:
+    assert "32 tokens, 4 pairs; chance is accuracy 0.0312" in line(grid("lstm", FAST), "mqar (")
+    assert "chance is accuracy 0.5)" in line(grid("lstm", FAST, task="parity"), "parity (")
+    adding = trained("gru", [None], scores=[None], task="adding")
+    assert "chance is loss 0.167)" in line(adding, "adding (")
+    assert "7 symbols" in line(grid("lstm", FAST, task="copy", num_symbols=7), "copy ")
+
+
+def test_a_model_is_told_by_seeds_steps_and_rates() -> None:
+    records = [*grid("attention", FAST, others=(200, None)), *grid("lstm", NEVER), *grid("gru", [100, None, None])]
+    told = line(records, "mqar (")
+    assert f"attention solves it in 3 of 3 seeds, after 100 of {STEPS} steps, at 2 of 3 learning rates" in told
+    assert f"lstm not, in {STEPS} steps, at none of 3 learning rates" in told
+    assert f"gru in 1 of 3 seeds of {STEPS} steps, at 1 of 3 learning rates" in told
+
+
+def test_one_seed_and_one_rate_are_counted_as_one() -> None:
+    assert "in 1 of 1 seeds" in line(trained("lstm", [100]), "mqar (")
+    assert "at 1 of 1 learning rate." in line(trained("lstm", [100]), "mqar (")
+
+
+# Claims
+
+
+@pytest.mark.parametrize(
+    ("attention", "lstm", "verdict"),
+    [
+        (FAST, NEVER, "holds"),
+        (FAST, FAST, "does not hold here"),
+        (FAST, [100, None, None], "undecided"),
+        (NEVER, NEVER, "undecided"),
+    ],
+)
+def test_a_claim_has_its_verdict_and_the_number_of_blocks(
+    attention: Sequence[float | None], lstm: Sequence[float | None], verdict: str
+) -> None:
+    told = claim([*grid("attention", attention, num_layers=3), *grid("lstm", lstm, num_layers=3)])
+    assert told.startswith(f'"attention learns mqar, lstm does not": {verdict}')
+    assert "3 blocks" in told
+
+
+def test_a_claim_that_holds_says_how_many_times_the_steps_the_other_had() -> None:
+    assert "4.0 times the steps" in claim([*grid("attention", FAST), *grid("lstm", NEVER)])
+
+
+def test_a_claim_of_state_tracking_is_the_other_way_round() -> None:
+    records = [*grid("attention", NEVER, task="parity"), *grid("lstm", FAST, task="parity")]
+    assert claim(records).startswith('"lstm learns parity, attention does not": holds')
+
+
+def test_too_few_steps_say_how_many_decide() -> None:
+    told = claim([*grid("attention", [300.5] * 3), *grid("lstm", NEVER)])
+    assert "undecided" in told
+    assert "lstm had too few steps" in told
+    assert "--steps 601" in told
+
+
+def test_the_rule_follows_where_anything_was_said() -> None:
+    assert analysis.RULE in said(grid("lstm", FAST))
+    assert said([]) == []
+
+
+# Memory and positions
+
+
+@pytest.mark.parametrize(("best", "told"), [(0.25, True), (1.0, False)])
+def test_a_state_that_is_too_small_is_named_with_its_bits(best: float, told: bool) -> None:
+    memory = [record("lstm", "state_bits", [64.0]), record("lstm", "best_accuracy", [best])]
+    found = [each for each in said([*grid("lstm", NEVER), *memory]) if each.startswith("lstm has 64 bits")]
+    assert bool(found) == told
+    assert all("0.25" in each for each in found)
+
+
+def test_where_learned_positions_end_is_said_where_there_may_be_any() -> None:
+    def told(kind: str) -> bool:
+        return any("position" in each for each in said(grid("attention", FAST, token_positions=kind)))
+
+    assert told("auto")
+    assert told("learned")
+    assert not told("none")
+
+
+# The table
+
+
+def test_the_table_has_a_row_for_each_model_at_its_best_rate() -> None:
+    records = [*grid("attention", FAST, others=(200, None)), *grid("lstm", [100, None, None])]
+    records.append(record("lstm", "width", [77.0, 77.0, 77.0]))
+    found = table(records)
+    assert [row[:2] for row in found.rows] == [["mqar", "attention"], ["mqar", "lstm"]]
+    assert cell(found, "attention", "rate") == f"{RATES[1]:g}"
+    assert cell(found, "attention", "accuracy") == "1 1 1"
+    assert cell(found, "lstm", "accuracy") == "1 0.5 0.5"
+    assert (cell(found, "attention", "solved"), cell(found, "lstm", "solved")) == ("3 of 3", "1 of 3")
+    assert (cell(found, "attention", "steps to solve"), cell(found, "attention", "s")) == ("100", "10.0")
+    assert (cell(found, "lstm", "steps to solve"), cell(found, "lstm", "s")) == (f"> {STEPS}", "–")
+    assert (cell(found, "attention", "rates solved"), cell(found, "lstm", "rates solved")) == ("2 of 3", "1 of 3")
+    assert (cell(found, "attention", "width"), cell(found, "lstm", "width")) == ("–", "77")
+    assert "3 seeds" in found.caption
+    assert remarks.summary([]) == []
+
+
+def test_six_seeds_have_an_interval_and_five_are_shown_one_by_one() -> None:
+    scores = [0.95, 0.96, 0.97, 0.98, 0.985, 0.9999]
+    six = table(trained("lstm", [None] * 6, scores=scores))
+    assert cell(six, "lstm", "accuracy") == "0.975 [0.95, 0.999]"
+    five = table(trained("lstm", [None] * 5, scores=scores[:5]))
+    assert cell(five, "lstm", "accuracy") == "0.95 0.96 0.97 0.98 0.985"
+
+
+def test_an_accuracy_below_1_is_never_rounded_up_to_it() -> None:
+    assert cell(table(trained("lstm", [None], scores=[0.99999])), "lstm", "accuracy") == "0.999"
+
+
+def test_of_adding_the_loss_is_shown() -> None:
+    found = table(trained("gru", [None, None], scores=[None, None], losses=[0.166, 0.0042], task="adding"))
+    assert cell(found, "gru", "accuracy") == "0.166 0.00420"
+
+
+def test_two_tasks_and_two_lengths_are_told_apart() -> None:
+    tasks = table([*grid("lstm", FAST, task="parity"), *grid("lstm", NEVER)])
+    assert [row[0] for row in tasks.rows] == ["mqar", "parity"]
+    lengths = [*grid("lstm", FAST, task="copy", seq_len=64), *grid("lstm", NEVER, task="copy", seq_len=128)]
+    assert [row[0] for row in table(lengths).rows] == ["copy seq_len 128", "copy seq_len 64"]
