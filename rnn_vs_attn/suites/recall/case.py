@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.models.costs import KINDS_OF_POSITIONS, ROTARY
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.suites.case import LayerCase, fixed, option
 from rnn_vs_attn.tasks.registry import TASKS, find
@@ -88,6 +89,11 @@ class RecallCase(LayerCase):
     dtype: str = fixed("float32")
     threads: int = option(1, "CPU threads of a training; as many trainings as the cores have room for.", minimum=0)
     causal: bool = fixed(True)
+    positions: str = option(
+        ROTARY,
+        "What softmax attention knows of where tokens stand; without any its model learns a vector for each position.",
+        choices=KINDS_OF_POSITIONS,
+    )
     learning_rate: float = option(
         3e-3, "Highest learning rates; each model goes on with its best one.", typed="1e-3,3e-3,1e-2", parse=rate
     )
@@ -103,7 +109,7 @@ class RecallCase(LayerCase):
     match: str = option(
         "params", f"Choose widths so that parameters equal those of {BASELINE}.", choices=("none", "params")
     )
-    mlp: int = option(2, "Width of each block's MLP, in widths of the model; 0 for none.", minimum=0)
+    mlp: int = option(0, "Width of each block's MLP, in widths of the model; 0 for none.", minimum=0)
     token_positions: str = option(
         AUTO,
         "Vectors of positions, beside what layers know: auto learns them for models that are blind to order.",
