@@ -185,6 +185,15 @@ class FakeWorker:
         answer: Reply = answers[type(request)](request)
         return answer
 
+    def begin(self, request: Request[Any]) -> None:
+        raise AssertionError("what is timed is asked alone")
+
+    def answer(self, request: Request[Reply], timeout: float) -> Reply:
+        raise AssertionError("what is timed is asked alone")
+
+    def fileno(self) -> int:
+        raise AssertionError("what is timed is asked alone")
+
     def pin(self, cores: Set[int]) -> None:
         raise AssertionError("a run keeps no worker on a processor")
 

@@ -16,7 +16,7 @@ from rnn_vs_attn.models.foreign.naming import names_in, with_arguments
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.spec import NUM_KV_HEADS, POSITIONS
 from rnn_vs_attn.suites import takers
-from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.case import Case, Whole
 from rnn_vs_attn.suites.suite import Suite
 
 Words = Mapping[str, Sequence[str] | bool]  # what was typed of each option of a case; bool where it is a switch
@@ -60,7 +60,7 @@ def default_words(field: dataclasses.Field[Any]) -> list[str] | bool:
 
 
 def _values(field: dataclasses.Field[Any], texts: Sequence[str]) -> list[Any]:
-    if field.metadata["whole"]:
+    if isinstance(field.metadata["parse"], Whole):
         return [field.metadata["parse"](",".join(texts))]
     parts = (names_in(text) if field.name == "model" else text.split(",") for text in texts)
     words = [word.strip() for part in parts for word in part if word.strip()]

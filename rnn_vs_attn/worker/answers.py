@@ -23,9 +23,10 @@ from rnn_vs_attn.records.folder import StorageError
 from rnn_vs_attn.worker import faults, protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import Cases
-from rnn_vs_attn.worker.protocol import Misunderstood, Request
+from rnn_vs_attn.worker.protocol import Request
 from rnn_vs_attn.worker.questions import Questions
 from rnn_vs_attn.worker.sandbox import Sandbox
+from rnn_vs_attn.worker.typed_json import Misunderstood
 
 Handlers = Mapping[type[Request[Any]], Callable[[Any], object]]
 

@@ -24,9 +24,10 @@ from rnn_vs_attn.training.course import Progress
 from rnn_vs_attn.worker import protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.measurements import MEASUREMENTS
-from rnn_vs_attn.worker.protocol import About, Misunderstood, Samples, Trained, Warnings
+from rnn_vs_attn.worker.protocol import About, Samples, Trained, Warnings
 from rnn_vs_attn.worker.readings import Readings, gpu_state
 from rnn_vs_attn.worker.sandbox import Prepared, Sandbox, UnderWay
+from rnn_vs_attn.worker.typed_json import Misunderstood
 
 
 def case_of(about: About) -> Case:

@@ -24,7 +24,8 @@ from rnn_vs_attn.records.folder import StorageError
 from rnn_vs_attn.records.strict_json import dump
 from rnn_vs_attn.units import duration
 from rnn_vs_attn.worker import protocol, search_path
-from rnn_vs_attn.worker.protocol import Misunderstood, Request
+from rnn_vs_attn.worker.protocol import Request
+from rnn_vs_attn.worker.typed_json import Misunderstood, read
 
 START_UP_TIMEOUT = 120.0
 Reply = TypeVar("Reply")
@@ -248,7 +249,7 @@ class ChildWorker:
             raise UserError(reply["user"])
         if "fault" in reply:
             raise CaseFault(reply["fault"], reply["reason"], reply.get("warnings", ()))
-        answer: Reply = protocol.read(request.reply(), reply["ok"])
+        answer: Reply = read(request.reply(), reply["ok"])
         return answer
 
     def _renew(self) -> None:

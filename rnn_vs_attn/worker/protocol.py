@@ -6,11 +6,9 @@ of it and of no case: the worker answers `misunderstood`.
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
-from functools import cache
-from typing import Any, Generic, Self, TypeVar, Union, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, Self, TypeVar, get_args
 
 from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.limits import Budget, Plan, Turn
@@ -19,12 +17,9 @@ from rnn_vs_attn.records.timing import Block, Care, Ready
 from rnn_vs_attn.records.types import AxisValue, Sample
 from rnn_vs_attn.suites.case import Case, axes_of
 from rnn_vs_attn.suites.suite import MEASURE, Suite
+from rnn_vs_attn.worker.typed_json import Misunderstood, read
 
 Reply = TypeVar("Reply")
-
-
-class Misunderstood(RuntimeError):
-    """A message that is none of these, or lacks a field, or has one too many or of another type."""
 
 
 @dataclass(frozen=True)
@@ -277,47 +272,3 @@ def request_in(message: Mapping[str, Any]) -> Request[Any]:
         raise Misunderstood(f"there is no request {name!r}")
     request: Request[Any] = read(REQUESTS[name], message.get("fields"))
     return request
-
-
-def read(kind: Any, value: Any) -> Any:
-    """What JSON holds as a value of that type: dataclasses, tuples, lists and dicts of such, optionals, plain values.
-
-    Misunderstood where it does not fit. A whole number stands for a float as it is.
-    """
-    if is_dataclass(kind):
-        return _dataclass(kind, value)
-    origin, args = get_origin(kind), get_args(kind)
-    if origin in (Union, types.UnionType):
-        return _first(args, value)
-    if origin in (tuple, list) and isinstance(value, list):
-        return origin(read(args[0], item) for item in value)
-    if origin is dict and isinstance(value, dict):
-        return {name: read(args[1], item) for name, item in value.items()}
-    if kind is Any or type(value) is kind or (kind is float and type(value) is int):
-        return value
-    raise Misunderstood(f"{value!r} is no {getattr(kind, '__name__', kind)}")
-
-
-def _dataclass(kind: Any, value: Any) -> Any:
-    name, hints = kind.__name__, _hints(kind)
-    if not isinstance(value, dict):
-        raise Misunderstood(f"{value!r} is no {name}")
-    for field in value.keys() ^ hints.keys():
-        raise Misunderstood(f"{name} lacks {field!r}" if field in hints else f"{name} has no field {field!r}")
-    return kind(**{field: read(hint, value[field]) for field, hint in hints.items()})
-
-
-def _first(kinds: tuple[Any, ...], value: Any) -> Any:
-    """The value as the first of these types that it fits."""
-    for kind in kinds:
-        try:
-            return read(kind, value)
-        except Misunderstood:
-            continue
-    raise Misunderstood(f"{value!r} is none of {', '.join(kind.__name__ for kind in kinds)}")
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    found = get_type_hints(kind)
-    return {field.name: found[field.name] for field in fields(kind)}

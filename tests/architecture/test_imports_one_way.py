@@ -22,7 +22,10 @@ ORDER = (
     "errors units limits text stats machine records report compare isolation models measure tasks training suites "
     "worker run ab export cli __main__"
 ).split()
-SUITE_FOLDERS = ("bench", "gradflow", "decode", "scaling", "variants.gpt", "variants.albert", "variants.transformer_xl")
+SUITE_FOLDERS = (
+    *("bench", "gradflow", "decode", "recall", "scaling"),
+    *(f"variants.{name}" for name in ("gpt", "albert", "transformer_xl")),
+)
 BEGINS_WITH_TORCH = (
     "isolation.",
     "measure.",

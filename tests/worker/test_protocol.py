@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any
 
 import pytest
@@ -29,7 +29,6 @@ from rnn_vs_attn.worker.protocol import (
     FindOrigin,
     MakeReady,
     Measure,
-    Misunderstood,
     Origin,
     Prepare,
     ReadEnvironment,
@@ -43,6 +42,7 @@ from rnn_vs_attn.worker.protocol import (
     Trained,
     Warnings,
 )
+from rnn_vs_attn.worker.typed_json import Misunderstood, read
 
 ABOUT = About("bench", {"model": "lstm", "seq_len": 64, "causal": True, "window": None, "gain": 0.5}, 1 << 40)
 CARE = Care(in_place=True, changes=("memory", "norm.running_mean"))
@@ -81,7 +81,7 @@ def test_every_request_is_tried_here() -> None:
 def test_requests_and_replies_come_back_equal(request_: Request[Any], reply: Any) -> None:
     assert protocol.request_in(through_json(protocol.written(request_))) == request_
     assert type(reply) is request_.reply()
-    found = protocol.read(request_.reply(), through_json(asdict(reply)))
+    found = read(request_.reply(), through_json(asdict(reply)))
     assert found == reply
     assert dump(asdict(found)) == dump(asdict(reply))  # no whole number became a float, no true a 1
 
@@ -112,52 +112,3 @@ def test_a_field_too_many_or_too_few_is_misunderstood(request_: Request[Any]) ->
 def test_a_verb_that_is_none_is_misunderstood(message: dict[str, Any]) -> None:
     with pytest.raises(Misunderstood, match="there is no request"):
         protocol.request_in(message)
-
-
-@dataclass(frozen=True)
-class Kinds:
-    """One field of every sort that a message has."""
-
-    text: str
-    number: float
-    count: int
-    flag: bool
-    inside: Plan | None
-    many: tuple[Plan, ...]
-    axes: dict[str, str | int | float | bool | None]
-
-
-GOOD: dict[str, Any] = {
-    "text": "a",
-    "number": 1,
-    "count": 1,
-    "flag": True,
-    "inside": None,
-    "many": [{"loops": 1, "num_blocks": 2}],
-    "axes": {"a": 1, "b": True, "c": None, "d": 0.5, "e": "x"},
-}
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("text", 1),
-        ("text", None),
-        ("number", "1"),
-        ("number", True),
-        ("count", 1.0),
-        ("count", True),
-        ("flag", 1),
-        ("inside", {"loops": 1}),
-        ("inside", 3),
-        ("many", None),
-        ("many", {"loops": 1, "num_blocks": 2}),
-        ("many", [{"loops": 1, "num_blocks": 2, "more": 3}]),
-        ("axes", []),
-        ("axes", {"a": [1]}),
-    ],
-)
-def test_a_value_of_another_type_is_misunderstood(field: str, value: Any) -> None:
-    assert protocol.read(Kinds, GOOD).many == (Plan(1, 2),)
-    with pytest.raises(Misunderstood):
-        protocol.read(Kinds, GOOD | {field: value})

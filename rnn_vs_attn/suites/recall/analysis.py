@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from rnn_vs_attn.models import registry as models
 from rnn_vs_attn.models.registry import BASELINE
-from rnn_vs_attn.models.registry import find as find_model
 from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT
 from rnn_vs_attn.records.query import Group, derived, record_at, without
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
@@ -180,7 +180,7 @@ def claims(found: Sequence[Outcome]) -> list[Claim]:
     made: list[Claim] = []
     for attention in (outcome for outcome in found if outcome.model == BASELINE):
         for other in (o for o in found if o.task == attention.task and o.model != BASELINE):
-            layer = find_model(other.model).layer_type
+            layer = models.find(other.model).layer_type
             if find(str(other.axes["task"])).family == STATE_TRACKING:
                 made += [Claim(other, attention)] if layer == RECURRENT else []
             elif layer in (RECURRENT, LINEAR_RECURRENCE):

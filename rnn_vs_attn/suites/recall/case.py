@@ -13,7 +13,7 @@ from typing import Any
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.costs import KINDS_OF_POSITIONS, ROTARY
 from rnn_vs_attn.models.registry import BASELINE
-from rnn_vs_attn.suites.case import LayerCase, fixed, option
+from rnn_vs_attn.suites.case import LayerCase, Whole, fixed, option
 from rnn_vs_attn.tasks.registry import TASKS, find
 from rnn_vs_attn.tasks.spec import Sizes
 from rnn_vs_attn.training.course import Point, accurate, close
@@ -103,8 +103,7 @@ class RecallCase(LayerCase):
     test_seq_len: str = option(
         "",
         "Lengths to test at: 32:1024, or 32,64. Without any at that of training, twice and four times it.",
-        parse=lengths,
-        whole=True,
+        parse=Whole(lengths),
     )
     match: str = option(
         "params", f"Choose widths so that parameters equal those of {BASELINE}.", choices=("none", "params")

@@ -20,9 +20,9 @@ from rnn_vs_attn.records.types import AxisValue, Sample
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.measurement import Measurement
 from rnn_vs_attn.suites.recall.case import RecallCase
+from rnn_vs_attn.tasks import registry as tasks
 from rnn_vs_attn.tasks.bounds import best_accuracy
 from rnn_vs_attn.tasks.drawing.batches import TEST, TRAIN, Batch, draw
-from rnn_vs_attn.tasks.registry import find as find_task
 from rnn_vs_attn.tasks.spec import Sizes
 from rnn_vs_attn.training import checkpoint, snapshot
 from rnn_vs_attn.training.course import DIVERGED, DONE, Point, Progress, progress, solved
@@ -76,12 +76,12 @@ def begun(case: RecallCase, shape: TokenShape, seed: int) -> Training:
         evaluate_every=case.evaluate_every,
         seed=seed,
     )
-    return Training(model, Numbers() if find_task(case.task).real else Classes(), plan)
+    return Training(model, Numbers() if tasks.find(case.task).real else Classes(), plan)
 
 
 def data_of(case: RecallCase, seed: int) -> Data:
     """Batches to train on and examples to test on, of a seed."""
-    spec, sizes = find_task(case.task), case.sizes
+    spec, sizes = tasks.find(case.task), case.sizes
 
     def batch(step: int) -> Batch:
         return draw(spec, sizes, seed, TRAIN, step, case.batch_size)
@@ -93,7 +93,7 @@ def held_out(case: RecallCase, sizes: Sizes, seed: int) -> Iterator[Batch]:
     """Examples to test on, of any length, in batches."""
     at_once = max(1, min(EXAMPLES, _TOKENS_AT_ONCE // sizes.seq_len))
     for index in range(-(-EXAMPLES // at_once)):
-        yield draw(find_task(case.task), sizes, seed, TEST, index, at_once)
+        yield draw(tasks.find(case.task), sizes, seed, TEST, index, at_once)
 
 
 def _keeper(case: RecallCase, shape: TokenShape, seed: int, folder: Path | None) -> Callable[[Training], None]:
@@ -130,7 +130,7 @@ def shape_of(case: RecallCase) -> TokenShape:
 
 
 def _shape_at(case: RecallCase, spec: ModelSpec, width: int) -> TokenShape:
-    task, sizes = find_task(case.task), case.sizes
+    task, sizes = tasks.find(case.task), case.sizes
     layer: Shape = replace(case.shape, d_model=width, batch_size=1)
     shape = TokenShape(
         layer,
@@ -173,7 +173,7 @@ def _at_length(case: RecallCase, training: Training, seed: int, seq_len: int) ->
     """Accuracy and loss at a length, or why there is none."""
     at: dict[str, AxisValue] = {"length": seq_len}
     try:
-        sizes = find_task(case.task).at(case.sizes, seq_len)
+        sizes = tasks.find(case.task).at(case.sizes, seq_len)
         found = score(training.model, training.objective, held_out(case, sizes, seed), training.device)
     except UserError as error:
         for name in ("accuracy_at_length", "loss_at_length"):
@@ -189,7 +189,7 @@ def _memory(case: RecallCase, model: TokenModel) -> Iterator[Sample]:
         return
     bits = 8 * _state_bytes(model, case)
     yield Sample("state_bits", bits)
-    best = best_accuracy(find_task(case.task), case.sizes, bits)
+    best = best_accuracy(tasks.find(case.task), case.sizes, bits)
     if best is not None:
         yield Sample("best_accuracy", best)
 
@@ -197,7 +197,7 @@ def _memory(case: RecallCase, model: TokenModel) -> Iterator[Sample]:
 @torch.no_grad()
 def _state_bytes(model: TokenModel, case: RecallCase) -> int:
     """Of one example."""
-    (batch,) = (draw(find_task(case.task), case.sizes, 0, TEST, 0, 1),)
+    (batch,) = (draw(tasks.find(case.task), case.sizes, 0, TEST, 0, 1),)
     model.eval()
     _, state = model.advance(batch.inputs.to(case.device), model.initial_state(1))
     return state_bytes(state)
