@@ -191,9 +191,9 @@ def _tell(
     else:
         output.show(suite, run, limits)
     if not options.quiet:
-        state = "Interrupted; go on with" if code else "Written to"
-        way = f"rnn-vs-attn {suite.command} --resume {path}" if code else str(path)
-        say(f"{state} {way}")
+        goes_on = run.status != "complete"
+        state = "Interrupted; go on with" if code else "Out of time; go on with" if goes_on else "Written to"
+        say(f"{state} rnn-vs-attn {suite.command} --resume {path}" if code or goes_on else f"{state} {path}")
     if code:
         return code
     return UNFINISHED_CASES if any(record.status != "ok" for record in run.records) else DONE

@@ -59,7 +59,7 @@ class Runner:
         finally:
             rounds.end()
             self.journal.write_records()
-        if self.rounds or not self.journal.alive():
+        if self._enough() or (self.rounds and self.lanes is None):  # trainings go on where their time was up
             self.head = finished(self.head)
         self.journal.folder.write_run(self.head)
         return self.result()
