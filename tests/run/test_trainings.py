@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from played_trainings import SECOND, STRETCHES, Gym
 
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.records.folder import StorageError, read_samples
-from rnn_vs_attn.records.types import Record, Run
+from rnn_vs_attn.records.types import ROUND_TIME, Record, Run
 from rnn_vs_attn.run.listener import Silence
 from rnn_vs_attn.run.trainings import TRAINED, folder_name
 from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.worker.client import ChildWorker
+from rnn_vs_attn.worker.lanes import Lanes
 from rnn_vs_attn.worker.protocol import Trained
 
 LSTM, GRU = ([case(model, rate) for rate in RATES] for model in ("lstm", "gru"))
@@ -227,3 +230,38 @@ def test_a_models_name_makes_no_path(model: str) -> None:
     assert len(name) < 120
     assert Path(name).name == name
     assert not name.startswith((".", "-"))
+
+
+# Real processes
+
+
+def trained_in(path: Path, folder: Path, retry: bool = False) -> Run:
+    """Two small models, in processes whose folder is the one given."""
+    small = {"task": "parity", "seq_len": 16, "d_model": 8, "num_heads": 2, "num_layers": 1, "steps": 20}
+    cases = [case(model, match="none", batch_size=8, **small) for model in ("trainings:DiesOnce", "lstm")]
+    runner = Gym(path).runner(cases, retry=retry, rounds=1)
+    runner.lanes = Lanes(partial(ChildWorker, folder=folder), 2, timeout=600)
+    run = runner.run()
+    runner.journal.folder.close()
+    return run
+
+
+def values(run: Run) -> list[tuple[str, Any, Any]]:
+    """Of all that is no time."""
+    return sorted(
+        (repr(sorted(r.axes.items(), key=str)), r.metric, r.samples)
+        for r in run.records
+        if "seconds" not in r.metric and r.metric != ROUND_TIME
+    )
+
+
+@pytest.mark.slow
+def test_a_training_whose_process_was_killed_goes_on_bit_for_bit(path: Path, tmp_path: Path) -> None:
+    """In the eighth step, with seven of them kept; what is trained beside it does not notice."""
+    run = trained_in(path, tmp_path)
+    assert [(fault.axes["model"], fault.status) for fault in faults(run)] == [("trainings:DiesOnce", "crashed")]
+    assert "signal 9" in faults(run)[0].error
+    run = trained_in(path, tmp_path, retry=True)
+    assert faults(run) == []
+    assert (tmp_path / "died").exists()
+    assert values(run) == values(trained_in(tmp_path / "straight", tmp_path))
