@@ -53,7 +53,7 @@ def said_of_trainings(planned: Planned) -> str:
     """How many steps each of them has, how many go on at the same time, and about how long all of them take."""
     assert planned.lanes is not None
     together = f"{planned.lanes.number} at a time" if planned.lanes.number > 1 else "one after the other"
-    about = "" if planned.seconds is None else f", about {units.duration(planned.seconds)} in all"
+    about = "" if not planned.seconds else f", about {units.duration(planned.seconds)} in all"
     return f"{axes_of(planned.cases[0])['steps']} steps each, {together}{about}"
 
 

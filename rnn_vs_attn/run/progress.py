@@ -121,10 +121,8 @@ class Shown(Bar):
         self._seen.add((case, False))
         if not self._console.is_terminal:
             took = duration(time.monotonic() - self._round_begun)
-            self._console.print(
-                f"round {self._number + 1} of {self._of()}: {len(self._seen)} of {self._cases} trained after {took}, "
-                f"the last one {case.label}"
-            )
+            done = f"round {self._number + 1} of {self._of()}: {len(self._seen)} of {self._cases} trained after {took}"
+            self._console.print(f"{done}, the last one {case.label}", soft_wrap=True)
 
     def round_ends(self, number: int, records: Sequence[Record]) -> None:
         self._round_seconds = time.monotonic() - self._round_begun

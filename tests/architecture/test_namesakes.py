@@ -76,7 +76,6 @@ TESTED_ELSEWHERE = {
     "suites/variants/remarks.py": "suites/variants/albert/test_remarks.py",
     "worker/client.py": "worker/test_sandbox.py",
     "worker/machine_peaks.py": "run/test_runner.py",
-    "worker/pool.py": "run/test_runner.py",
     "worker/readings.py": "worker/test_batches.py",
     "worker/server.py": "commands/test_faults.py",
 }

@@ -46,3 +46,12 @@ class DiesOnce(Counts):
             died.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return y
+
+
+class SetsAFlag(Counts):
+    """Changes a setting of torch in the middle of its training."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and self.steps == LAST_STEP:
+            torch.backends.mkldnn.set_flags(False)
+        return super().forward(x)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from leaky_models import BUDGET, SIZE, about, timed
 from repositories import write
 
-from rnn_vs_attn.errors import CaseFault
+from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.decode.suite import DECODE
+from rnn_vs_attn.suites.recall.case import RecallCase, complete
+from rnn_vs_attn.suites.recall.suite import RECALL
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.protocol import (
     About,
@@ -19,6 +22,8 @@ from rnn_vs_attn.worker.protocol import (
     Measure,
     Prepare,
     TimeBlock,
+    Train,
+    Trained,
 )
 
 
@@ -52,3 +57,52 @@ def test_steps_that_set_threads_have_no_time(worker: ChildWorker) -> None:
     case = DecodeCase(model="changes:SetsThreadsInSteps", num_layers=1, **SIZE)
     with pytest.raises(CaseFault, match="in calls that are timed"):
         worker.ask(Measure(About.of(DECODE, case, max_memory=None), Turn()), 600)
+
+
+# Trainings
+
+
+def training(model: str, steps: int = 20, task: str = "parity", **fields: Any) -> About:
+    """One of a small model."""
+    small: dict[str, Any] = {"seq_len": 16, "batch_size": 8, "d_model": 8, "num_heads": 2, "num_layers": 1}
+    case = RecallCase(model=model, task=task, steps=steps, match="none", device="cpu", threads=1, **(small | fields))
+    return About.of(RECALL, complete(case), max_memory=None)
+
+
+def trained(worker: ChildWorker, about: About, seed: int = 0, folder: str = "") -> Trained:
+    """The last word of a training, however many stretches it takes here."""
+    while not (told := worker.ask(Train(about, seed, folder), 600)).samples:
+        assert told.step < told.steps
+    return told
+
+
+def test_a_training_goes_on_as_long_as_the_same_is_asked(worker: ChildWorker) -> None:
+    """Of so many steps that it takes several stretches."""
+    endless = Train(training("lstm", steps=1 << 20), 0)
+    steps = [worker.ask(endless, 600).step for _ in range(2)]
+    assert 0 < steps[0] < steps[1]
+    other = trained(worker, training("gru"))
+    assert (other.step, other.steps) == (20, 20)
+    assert {sample.metric for sample in other.samples} >= {"accuracy", "loss", "curve_loss", "train_seconds"}
+    assert worker.ask(endless, 600).step < steps[1]  # it was given up for the other one
+
+
+def test_a_training_whose_loss_is_no_number_is_a_fault_and_costs_its_process_nothing(worker: ChildWorker) -> None:
+    with pytest.raises(CaseFault, match="the loss became nan at step 8 of 20") as caught:
+        trained(worker, training("trainings:Diverges"))
+    assert caught.value.status == "failed"
+    assert worker.alive
+    assert trained(worker, training("lstm")).step == 20
+
+
+def test_a_training_that_a_folder_keeps_is_not_trained_again(worker: ChildWorker, tmp_path: Path) -> None:
+    """Nor by another plan."""
+    folder = str(tmp_path / "kept")
+    assert trained(worker, training("lstm"), 3, folder).samples == trained(worker, training("lstm"), 3, folder).samples
+    with pytest.raises(UserError, match="another plan"):
+        trained(worker, training("lstm", steps=40), 3, folder)
+
+
+def test_what_a_module_changes_while_it_trains_is_a_warning_of_its_samples(worker: ChildWorker) -> None:
+    found = trained(worker, training("trainings:SetsAFlag"))
+    assert all(any("it changed" in warning for warning in sample.warnings) for sample in found.samples)
