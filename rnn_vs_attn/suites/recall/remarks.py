@@ -133,15 +133,31 @@ def _counted(outcome: Outcome) -> str:
 
 
 def _of_model(outcome: Outcome) -> str:
+    """ "lstm solves it in 3 of 3 seeds, after 168, 144 and 168 of 480 steps (1.6 s), at 2 of 3 learning rates"."""
     seeds, budget = len(outcome.steps), outcome.budget
     solved = sum(math.isfinite(steps) for steps in outcome.steps)
-    grid = f"at {outcome.solved_at} of {units.counted(outcome.rates, 'learning rate')}"
+    rates = units.counted(outcome.rates, "learning rate")
     if outcome.word == SOLVED:
-        steps = middle(outcome.steps, budget, "{:.0f}".format)
-        return f"{outcome.model} solves it in {solved} of {seeds} seeds, after {steps} of {budget} steps, {grid}"
+        seconds = middle(outcome.seconds, math.nan, units.significant)
+        steps = f"after {each_step(outcome)} of {budget} steps ({seconds} s)"
+        return f"{outcome.model} solves it in {solved} of {seeds} seeds, {steps}, at {outcome.solved_at} of {rates}"
     if outcome.word == PARTLY:
-        return f"{outcome.model} in {solved} of {seeds} seeds of {budget} steps, {grid}"
-    return f"{outcome.model} not, in {budget} steps, at none of {units.counted(outcome.rates, 'learning rate')}"
+        return f"{outcome.model} in {solved} of {seeds} seeds in {budget} steps, at {outcome.solved_at} of {rates}"
+    return (
+        f"{outcome.model} not, in {budget} steps, at none of {rates} (its best {_measure(outcome)} {scores(outcome)})"
+    )
+
+
+def _measure(outcome: Outcome) -> str:
+    return "loss" if all(accuracy is None for accuracy in outcome.accuracies) else "accuracy"
+
+
+def each_step(outcome: Outcome) -> str:
+    """The steps of every seed, or of six and more their median."""
+    if len(outcome.steps) >= intervals.MIN_ROUNDS:
+        return middle(outcome.steps, outcome.budget, "{:.0f}".format)
+    first, *others = [f"{steps:.0f}" for steps in outcome.steps]
+    return " and ".join(filter(None, [", ".join([first, *others[:-1]]), *others[-1:]]))
 
 
 def _said_of_claim(found: Sequence[Outcome], claim: Claim) -> str:
