@@ -15,7 +15,7 @@ from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.recall import analysis
 from rnn_vs_attn.suites.recall.analysis import HOLDS, PARTLY, SOLVED, UNDECIDED, Claim, Outcome, outcomes
-from rnn_vs_attn.suites.recall.case import OF_TASKS
+from rnn_vs_attn.suites.recall.case import OF_TASKS, steps_for
 from rnn_vs_attn.tasks.registry import find
 
 _ALONE = "times are those of trainings beside each other, as many as there are cores: steps are what compares"
@@ -105,7 +105,7 @@ def remarks(records: Sequence[Record]) -> list[str]:
     said += list(_bounds(records, found))
     if not said:
         return []
-    return [*said, analysis.RULE, *_positions(found)]
+    return [*said, analysis.RULE, *_few_steps(found), *_positions(found)]
 
 
 def _ofnamed_task(found: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[str]:
@@ -184,6 +184,17 @@ def _bounds(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[str
                 f"{outcome.model} has {bits:,.0f} bits of state and {named_task(found, outcome)} needs {needed:,.0f}: "
                 f"no training brings it above an accuracy of {best:.3g}."
             )
+
+
+def _few_steps(found: Sequence[Outcome]) -> Iterator[str]:
+    """What a run had no time for."""
+    budget, wanted = found[0].budget, steps_for({str(outcome.axes["task"]) for outcome in found})
+    if budget < wanted and any(outcome.word != SOLVED for outcome in found):
+        times = units.significant(wanted / budget, 2)
+        yield (
+            f"Each training had {budget} of the {wanted} steps in which some model solves these tasks: --steps {wanted}, "
+            f"with a --max-seconds for {times} times as long, has them."
+        )
 
 
 def _positions(found: Sequence[Outcome]) -> Iterator[str]:
