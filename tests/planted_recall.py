@@ -40,6 +40,7 @@ def record(
 def trained(
     model: str,
     steps: Sequence[float | None],
+    /,
     rate: float = RATES[1],
     scores: Sequence[float | None] = (),
     losses: Sequence[float] = (),
@@ -58,7 +59,7 @@ def trained(
 
 
 def grid(
-    model: str, steps: Sequence[float | None], others: Sequence[float | None] = (None, None), **fields: Any
+    model: str, steps: Sequence[float | None], /, others: Sequence[float | None] = (None, None), **fields: Any
 ) -> list[Record]:
     """Trainings at all rates: at the middle one a seed each, at the others the first seed alone."""
     rates = zip((RATES[0], RATES[2]), others, strict=True)

@@ -17,6 +17,7 @@ from rnn_vs_attn.suites.recall import analysis
 from rnn_vs_attn.suites.recall.analysis import HOLDS, PARTLY, SOLVED, UNDECIDED, Claim, Outcome, outcomes
 from rnn_vs_attn.suites.recall.case import OF_TASKS, steps_for
 from rnn_vs_attn.tasks.registry import find
+from rnn_vs_attn.training.token_shape import AUTO, LEARNED
 
 _ALONE = "times are those of trainings beside each other, as many as there are cores: steps are what compares"
 _SIZE = ("seq_len", *OF_TASKS)
@@ -193,19 +194,21 @@ def _few_steps(found: Sequence[Outcome]) -> Iterator[str]:
     if budget < wanted and any(outcome.word != SOLVED for outcome in found):
         times = units.significant(wanted / budget, 2)
         yield (
-            f"Each training had {budget} of the {wanted} steps in which some model solves these tasks: --steps {wanted}, "
-            f"with a --max-seconds for {times} times as long, has them."
+            f"Each training had {budget} of the {wanted} steps in which some model solves these tasks: "
+            f"--steps {wanted}, with a --max-seconds for {times} times as long, has them."
         )
 
 
 def _positions(found: Sequence[Outcome]) -> Iterator[str]:
     """What attention knows of positions that it was not trained at."""
-    kinds = {str(outcome.axes["positions"]) for outcome in found if outcome.model == BASELINE}
-    for kind in sorted(kinds):
-        if kind == NO_POSITIONS:
+    of_attention = [outcome.axes for outcome in found if outcome.model == BASELINE]
+    for kind, added in sorted({(str(axes["positions"]), str(axes["token_positions"])) for axes in of_attention}):
+        if added == LEARNED or (added == AUTO and kind == NO_POSITIONS):
             yield (
                 "Attention had a learned vector for each position that it was trained at, and is not tested beyond; "
-                "--positions rotary or alibi lets it go on."
+                f"--positions rotary or alibi{' alone' * (kind != NO_POSITIONS)} lets it go on."
             )
+        elif kind == NO_POSITIONS:
+            yield "Attention knew nothing of positions, at no length."
         else:
             yield f"At lengths that were not trained, attention went on with {kind} positions as they are."

@@ -116,6 +116,17 @@ def test_tasks_share_a_run_and_cases_that_are_alike_are_one() -> None:
     assert [(each.task, each.num_pairs) for each in found] == [("mqar", 2), ("mqar", 4), ("parity", None)]
 
 
+def test_where_no_models_were_typed_state_tracking_has_those_of_its_claim() -> None:
+    values = axes(task="mqar,parity,permutation", model="attention,lstm,gru", device="cpu", threads="1")
+    plain = {(each.task, each.model) for each in cases.cases_of(RECALL, values, plain=True)}
+    assert plain == {
+        *(("mqar", model) for model in ("attention", "lstm", "gru")),
+        *((task, model) for task in ("parity", "permutation") for model in ("attention", "lstm")),
+    }
+    typed = {(each.task, each.model) for each in cases.cases_of(RECALL, values)}
+    assert len(typed) == 9
+
+
 def test_lengths_to_test_at_follow_from_that_of_training_unless_they_are_given() -> None:
     assert [each.tested for each in made(task="parity", seq_len="16,32")] == [[16, 32, 64], [32, 64, 128]]
     assert [each.tested for each in made(task="parity", seq_len="16,64", test_seq_len="32:64")] == [

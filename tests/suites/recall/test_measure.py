@@ -33,7 +33,8 @@ TRAINED = [spec.name for spec in MODELS if not takers.refusal(RECALL, spec)]
 def case(model: str = "lstm", task: str = "parity", **fields: Any) -> RecallCase:
     """A training of a few steps."""
     small: dict[str, Any] = {"seq_len": 16, "batch_size": 8, "d_model": 8, "num_heads": 2, "num_layers": 1, "steps": 20}
-    return complete(RecallCase(model=model, task=task, device="cpu", threads=1, **(small | fields)))
+    plain: dict[str, Any] = {"positions": "none", "mlp": 2, "learning_rate": 3e-3, "device": "cpu", "threads": 1}
+    return complete(RecallCase(model=model, task=task, **(small | plain | fields)))
 
 
 def trained(of: RecallCase, seed: int = 0, folder: Path | None = None) -> list[Sample]:

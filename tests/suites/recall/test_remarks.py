@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from planted_recall import RATES, STEPS, grid, record, said, trained
+from planted_recall import RATES, STEPS, case, grid, record, said, trained
 
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.suites.recall import analysis, remarks
+from rnn_vs_attn.suites.recall.case import wanted_steps
 
 FAST, NEVER = [100.0, 120.0, 80.0], [None] * 3
 
@@ -47,9 +48,34 @@ def test_a_task_is_told_with_its_length_its_size_and_its_chance() -> None:
 def test_a_model_is_told_by_seeds_steps_and_rates() -> None:
     records = [*grid("attention", FAST, others=(200, None)), *grid("lstm", NEVER), *grid("gru", [100, None, None])]
     told = line(records, "mqar (")
-    assert f"attention solves it in 3 of 3 seeds, after 100 of {STEPS} steps, at 2 of 3 learning rates" in told
-    assert f"lstm not, in {STEPS} steps, at none of 3 learning rates" in told
-    assert f"gru in 1 of 3 seeds of {STEPS} steps, at 1 of 3 learning rates" in told
+    assert f"attention solves it in 3 of 3 seeds, after 100, 120 and 80 of {STEPS} steps (10" in told
+    assert "at 2 of 3 learning rates; lstm not" in told
+    assert f"lstm not, in {STEPS} steps, at none of 3 learning rates (its best accuracy 0.5 0.5 0.5)" in told
+    assert "gru in 1 of 3 seeds" in told
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [([100], "after 100 of"), ([100, 80], "after 100 and 80 of"), ([100, 80, 120, 90, 110, 101], "after 100 of")],
+)
+def test_steps_are_those_of_each_seed_or_of_six_the_median(steps: Sequence[float], told: str) -> None:
+    assert told in line(trained("lstm", steps), "mqar (")
+
+
+def test_of_adding_that_is_not_solved_the_loss_is_told() -> None:
+    told = line(trained("gru", [None], scores=[None], losses=[0.166], task="adding"), "adding (")
+    assert "its best loss 0.166" in told
+
+
+def test_fewer_steps_than_a_task_takes_are_told_where_something_is_not_solved() -> None:
+    def told(records: Sequence[Record]) -> list[str]:
+        return [each for each in said(records) if each.startswith("Each training had 40 of the")]
+
+    (found,) = told(grid("lstm", NEVER, steps=40))
+    wanted = wanted_steps([case("lstm")])
+    assert f"--steps {wanted}" in found
+    assert told(grid("lstm", FAST, steps=40)) == []
+    assert [each for each in said(grid("lstm", NEVER, steps=wanted)) if each.startswith("Each training")] == []
 
 
 def test_one_seed_and_one_rate_are_counted_as_one() -> None:
@@ -109,13 +135,25 @@ def test_a_state_that_is_too_small_is_named_with_its_bits(best: float, told: boo
     assert all("0.25" in each for each in found)
 
 
-def test_where_learned_positions_end_is_said_where_there_may_be_any() -> None:
-    def told(kind: str) -> bool:
-        return any("position" in each for each in said(grid("attention", FAST, token_positions=kind)))
+@pytest.mark.parametrize(
+    ("positions", "token_positions", "told"),
+    [
+        ("none", "auto", "a learned vector"),
+        ("none", "learned", "a learned vector"),
+        ("rotary", "learned", "a learned vector"),
+        ("none", "none", "nothing of positions"),
+        ("rotary", "auto", "rotary positions as they are"),
+        ("alibi", "none", "alibi positions as they are"),
+    ],
+)
+def test_what_attention_knows_of_longer_inputs_is_said(positions: str, token_positions: str, told: str) -> None:
+    records = grid("attention", FAST, positions=positions, token_positions=token_positions)
+    assert told in said(records)[-1]
+    assert sum("osition" in each for each in said(records)) == 1
 
-    assert told("auto")
-    assert told("learned")
-    assert not told("none")
+
+def test_of_recurrences_nothing_is_said_about_positions() -> None:
+    assert not any("osition" in each for each in said(grid("lstm", FAST)))
 
 
 # The table

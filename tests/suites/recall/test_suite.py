@@ -11,7 +11,8 @@ from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.run.output import tables_of
 from rnn_vs_attn.suites.recall import measure, suite
-from rnn_vs_attn.suites.recall.suite import RECALL, beside, wanted_steps
+from rnn_vs_attn.suites.recall.case import wanted_steps
+from rnn_vs_attn.suites.recall.suite import RECALL, beside
 from rnn_vs_attn.tasks.registry import TASKS
 
 
