@@ -51,7 +51,7 @@ def wait_until(met: Callable[[], object]) -> None:
         (["--dtype", "float64"], "No such option"),
         (["--rounds", "0"], "--rounds"),
         (["--model", "lstmm"], "did you mean 'lstm'?"),
-        (["--model", "layers:Raises"], "ValueError: this layer cannot do that"),
+        (["--model", "layers:ShortOutput"], "must keep (batch_size, seq_len, d_model)"),
     ],
 )
 def test_what_cannot_be_trained_is_one_sentence_and_exit_2(words: list[str], said: str, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.models.build import build, call, cast, matched_shape, value
+from rnn_vs_attn.models.build import build, call, cast, matched_shape, nearest_width, value
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.spec import ModelSpec
@@ -124,3 +124,24 @@ def test_another_shape_is_refused() -> None:
     module = build(find("layers:ShortOutput"), Shape(1, 8, 16))
     with pytest.raises(UserError, match=r"maps \(1, 8, 16\) to \(1, 1, 16\)"):
         call(module, torch.randn(1, 8, 16))
+
+
+@pytest.mark.parametrize(
+    ("target", "step", "width"),
+    [
+        (100**2, 1, 100),
+        (100**2, 8, 96),
+        (102**2, 8, 104),
+        (100**2, 16, 96),
+        (1, 8, 8),
+        (100**2 + 101, 1, 101),
+        (100**2 + 99, 1, 100),
+    ],
+)
+def test_the_nearest_width_is_the_multiple_whose_amount_is_nearest(target: int, step: int, width: int) -> None:
+    """Of squares."""
+    assert nearest_width(lambda w: w * w, target, step, most=10_000) == width
+
+
+def test_widths_end_where_no_width_comes_to_the_target() -> None:
+    assert nearest_width(lambda w: w, 10**9, 4, most=100) <= 2 * 100

@@ -17,6 +17,8 @@ from rnn_vs_attn.models.registry import MODELS
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.suites.recall.case import RecallCase
+from rnn_vs_attn.suites.recall.suite import RECALL
 
 USABLE = 4
 
@@ -291,3 +293,16 @@ def test_what_was_not_typed_is_at_its_default_in_every_case() -> None:
 def test_options_that_exclude_each_other_are_refused(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         BENCH.axes.check(axes(**options))
+
+
+def test_an_option_that_takes_all_that_is_typed_is_one_value() -> None:
+    given = cases.defaults(RecallCase) | {"test_seq_len": ["64:128", "32"]}
+    assert cases.parse(RECALL, given)["test_seq_len"] == ["32,64,128"]
+
+
+def test_an_option_without_a_value_has_no_words_and_one_of_its_own_has_a_word() -> None:
+    defaults = cases.defaults(RecallCase)
+    assert defaults["test_seq_len"] == []
+    assert defaults["num_pairs"] == ["auto"]
+    values = cases.parse(RECALL, defaults)
+    assert (values["test_seq_len"], values["num_pairs"]) == ([""], [None])

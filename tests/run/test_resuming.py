@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +14,18 @@ from fakes import (
     BLOCKS,
     CALL,
     fault,
+    unfinished_run,
 )
 from laboratory import MODELS, Laboratory, faults, found, in_the_third_round, num_rounds, seconds_for
 
-from rnn_vs_attn.limits import Plan
-from rnn_vs_attn.records.folder import read_run
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.limits import Limits, Plan
+from rnn_vs_attn.records.folder import RunFolder, read_run
 from rnn_vs_attn.records.types import ROUND_TIME, Run
-from rnn_vs_attn.run import resuming
+from rnn_vs_attn.run import cases, resuming
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
+from rnn_vs_attn.suites.recall.case import RecallCase
+from rnn_vs_attn.suites.recall.suite import RECALL
 from rnn_vs_attn.worker.protocol import MakeReady, Measure, Prepare, Release, TimeBlock
 
 
@@ -147,3 +152,50 @@ def test_a_run_whose_first_round_takes_longer_than_it_may_is_complete_after_a_fe
         run = lab.resume(**limits)
     assert run.status == "complete"
     assert faults(run) == []
+
+
+# Trainings
+
+
+@pytest.fixture
+def recall(tmp_path: Path) -> Path:
+    """The head of a run of `recall` that was begun, with sizes of its tasks' own."""
+    axes = cases.parse(RECALL, cases.defaults(RecallCase) | {"num_pairs": ["auto,2"], "test_seq_len": ["32:128"]})
+    axes |= {"steps": [400], "device": ["cpu"], "threads": [1]}
+    limits = dataclasses.asdict(Limits(rounds=3))
+    folder = RunFolder.create(tmp_path / "run")
+    folder.write_run(unfinished_run(RECALL, settings={"axes": axes, "limits": limits, "inputs": 1}))
+    folder.close()
+    return tmp_path / "run"
+
+
+def test_a_run_of_trainings_is_resumed_with_its_steps_and_sizes(recall: Path) -> None:
+    taken = resuming.read(RECALL, recall)
+    assert {case.steps for case in taken.cases} == {400}
+    assert {case.num_pairs for case in taken.cases if case.task == "mqar"} == {None, 2}
+    assert {case.test_seq_len for case in taken.cases} == {"32,64,128"}
+    assert taken.limits.rounds == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"num_pairs": [0]}, "0 is no value of --num-pairs"),
+        ({"num_pairs": ["auto"]}, "'auto' is no value of --num-pairs"),
+        ({"learning_rate": [-1.0]}, "-1.0 is no value of --learning-rate"),
+        ({"steps": [-1]}, "-1 is no value of --steps"),
+        ({"task": ["parityy"]}, "did you mean 'parity'?"),
+        ({"test_seq_len": ["64:32"]}, "--test-seq-len '64:32'"),
+        ({"test_seq_len": [32]}, "32 is no value of --test-seq-len"),
+    ],
+)
+def test_a_run_of_trainings_that_cannot_be_resumed_is_one_sentence(
+    change: dict[str, Any], said: str, recall: Path
+) -> None:
+    def changed(head: Any) -> Any:
+        head["settings"]["axes"] |= change
+        return head
+
+    with pytest.raises(UserError) as raised:
+        resuming.read(RECALL, edited(recall, "run.json", changed))
+    assert said in str(raised.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,12 @@ def test_a_training_that_a_folder_keeps_is_not_trained_again(worker: ChildWorker
 def test_what_a_module_changes_while_it_trains_is_a_warning_of_its_samples(worker: ChildWorker) -> None:
     found = trained(worker, training("trainings:SetsAFlag"))
     assert all(any("it changed" in warning for warning in sample.warnings) for sample in found.samples)
+
+
+def test_a_worker_can_be_read_from_once_it_has_answered(worker: ChildWorker) -> None:
+    """So that several are waited for at the same time."""
+    assert select.select([worker], [], [], 0)[0] == []
+    request = Train(training("lstm"), 0)
+    worker.begin(request)
+    assert select.select([worker], [], [], 600)[0] == [worker]
+    assert worker.answer(request, 600).steps == 20
