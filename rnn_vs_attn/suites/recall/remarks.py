@@ -194,8 +194,8 @@ def _few_steps(found: Sequence[Outcome]) -> Iterator[str]:
     if budget < wanted and any(outcome.word != SOLVED for outcome in found):
         times = units.significant(wanted / budget, 2)
         yield (
-            f"Each training had {budget} of the {wanted} steps in which some model solves these tasks: "
-            f"--steps {wanted}, with a --max-seconds for {times} times as long, has them."
+            f"Each training had {budget} of the {wanted} steps that some model needs at most: --steps {wanted}, "
+            f"with a --max-seconds for {times} times as long, has them."
         )
 
 
@@ -204,9 +204,10 @@ def _positions(found: Sequence[Outcome]) -> Iterator[str]:
     of_attention = [outcome.axes for outcome in found if outcome.model == BASELINE]
     for kind, added in sorted({(str(axes["positions"]), str(axes["token_positions"])) for axes in of_attention}):
         if added == LEARNED or (added == AUTO and kind == NO_POSITIONS):
+            way = "--positions rotary or alibi" if kind == NO_POSITIONS else "--token-positions none"
             yield (
                 "Attention had a learned vector for each position that it was trained at, and is not tested beyond; "
-                f"--positions rotary or alibi{' alone' * (kind != NO_POSITIONS)} lets it go on."
+                f"{way} lets it go on."
             )
         elif kind == NO_POSITIONS:
             yield "Attention knew nothing of positions, at no length."
