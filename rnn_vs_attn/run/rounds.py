@@ -79,7 +79,7 @@ class Rounds:
         trains = self.suite.rounds.trains
         if trains is None:
             return list(cases)
-        chosen = trains.chosen(number, self.journal.alive(), self.journal.records())
+        chosen = trains.chosen(number, self.journal.cases, self.journal.records())  # none in place of one that failed
         return [case for case in cases if case in chosen]
 
     def _timed(self, cases: Sequence[Case]) -> list[Case]:

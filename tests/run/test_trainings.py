@@ -48,6 +48,7 @@ def path(tmp_path: Path) -> Path:
 # Which trainings a round has
 
 
+@pytest.mark.long
 def test_the_first_round_trains_the_grid_and_later_ones_the_best_rate(path: Path) -> None:
     gym = Gym(path, best_at(RATES[2]))
     run = gym.run(*LSTM, *GRU)
@@ -74,6 +75,7 @@ def test_several_are_trained_at_a_time_in_processes_that_stay(path: Path) -> Non
     assert len(gym.machine.workers) == 2
 
 
+@pytest.mark.long
 def test_the_order_of_trainings_differs_between_rounds(path: Path) -> None:
     cases = [case(f"{model}", 1e-3, d_model=width) for model in ("lstm", "gru", "rnn") for width in (8, 16, 32)]
     gym = Gym(path)
@@ -131,6 +133,21 @@ def test_a_run_in_which_all_fails_ends(path: Path) -> None:
     assert run.status == "complete"
 
 
+@pytest.mark.long
+def test_a_best_rate_that_fails_later_stays_the_best_and_no_other_one_takes_its_place(path: Path) -> None:
+    """Seeds at two rates are no seeds of one."""
+
+    def ends(axes: dict[str, Any], seed: int) -> Any:
+        return CaseFault("failed", "NaN") if (axes["model"], seed) == ("lstm", 1) else 100.0
+
+    gym = Gym(path, ends)
+    run = gym.run(*LSTM, *GRU)
+    assert sorted(gym.trained(1)) == [("gru", RATES[0]), ("lstm", RATES[0])]
+    assert gym.trained(2) == [("gru", RATES[0])]
+    assert record(run, "loss", LSTM[0]).samples == [0.001]
+    assert [fault.axes["learning_rate"] for fault in faults(run)] == [RATES[0]]
+
+
 def test_a_worker_that_dies_costs_its_training_alone(path: Path) -> None:
     gym = Gym(path, lambda axes, seed: CaseFault("crashed", "it died") if axes["model"] == "lstm" else 100.0)
     run = gym.run(LSTM[0], GRU[0])
@@ -150,6 +167,7 @@ def test_a_full_disk_ends_the_run(path: Path) -> None:
 # Where the time is up, and afterwards
 
 
+@pytest.mark.long
 def test_what_was_trained_when_the_time_was_up_is_kept_and_the_run_goes_on(path: Path) -> None:
     gym = Gym(path, number=1)
     run = gym.run(*LSTM, rounds=1, max_seconds=1.5 * EVERY)
@@ -163,6 +181,7 @@ def test_what_was_trained_when_the_time_was_up_is_kept_and_the_run_goes_on(path:
     assert (faults(run), run.status) == ([], "complete")
 
 
+@pytest.mark.long
 def test_a_run_whose_time_was_up_in_a_later_round_goes_on_with_it(path: Path) -> None:
     gym = Gym(path, number=1)
     run = gym.run(LSTM[0], GRU[0], max_seconds=2.5 * EVERY)
@@ -176,6 +195,7 @@ def test_a_run_whose_time_was_up_in_a_later_round_goes_on_with_it(path: Path) ->
     assert run.status == "complete"
 
 
+@pytest.mark.long
 def test_a_failed_training_is_tried_again_in_its_own_folder(path: Path) -> None:
     gym = Gym(path, lambda axes, seed: CaseFault("crashed", "it died") if axes["model"] == "lstm" else 100.0)
     gym.run(LSTM[0], GRU[0])
@@ -188,6 +208,7 @@ def test_a_failed_training_is_tried_again_in_its_own_folder(path: Path) -> None:
     assert (faults(run), record(run, "loss", LSTM[0]).samples) == ([], [0.001] * 3)
 
 
+@pytest.mark.long
 def test_a_rate_that_is_tried_again_may_be_the_best_of_later_rounds(path: Path) -> None:
     def at_first(axes: dict[str, Any], seed: int) -> Any:
         return CaseFault("failed", "NaN") if axes["learning_rate"] == RATES[2] else None
@@ -199,6 +220,7 @@ def test_a_rate_that_is_tried_again_may_be_the_best_of_later_rounds(path: Path) 
     assert record(run, "steps_to_solve", LSTM[2]).samples == [100.0] * 3
 
 
+@pytest.mark.long
 def test_samples_are_written_as_trainings_end(path: Path) -> None:
     """Not with the round, which may take minutes more."""
     seen: list[int] = []

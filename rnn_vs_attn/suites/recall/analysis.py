@@ -38,8 +38,8 @@ class Outcome:
     """What became of one model on one task.
 
     axes: all but the learning rate. rate: the best one. accuracies, losses, steps, seconds: a seed each, of the best
-    rate; steps and seconds infinite where it was not solved. rates: how many there were; solved_at: how many of them
-    solved it with the first seed; reached: whether some seed did at some rate.
+    rate; steps and seconds infinite where it was not solved, as by a seed that failed. rates: how many there were;
+    solved_at: how many of them solved it with the first seed; reached: whether some seed did at some rate.
     """
 
     axes: dict[str, Any]
@@ -106,7 +106,7 @@ def outcomes(records: Sequence[Record]) -> list[Outcome]:
     """Of each model on each task, where some training has ended."""
     groups: dict[Group, list[dict[str, AxisValue]]] = {}
     for record in records:
-        if record.metric == "loss" and record.samples and record.status == "ok":
+        if record.metric == "loss" and record.samples:
             groups.setdefault(without(record.axes, RATE), []).append(dict(record.axes))
     found = (_outcome(records, dict(group), cases) for group, cases in groups.items())
     return [outcome for outcome in found if outcome is not None]
@@ -124,17 +124,24 @@ def _outcome(records: Sequence[Record], axes: dict[str, Any], cases: list[dict[s
         name: _samples(records, name, at[best]) for name in ("accuracy", "loss", "steps_to_solve", "seconds_to_solve")
     }
     every = {rate: _samples(records, "steps_to_solve", at[rate]) for rate in known}
+    failed = [math.inf] * _failed(records, at[best])
     return Outcome(
         axes=axes,
         rate=best,
         accuracies=of["accuracy"],
         losses=[loss for loss in of["loss"] if loss is not None],
-        steps=[math.inf if steps is None else steps for steps in of["steps_to_solve"]],
-        seconds=[math.inf if seconds is None else seconds for seconds in of["seconds_to_solve"]],
+        steps=[math.inf if steps is None else steps for steps in of["steps_to_solve"]] + failed,
+        seconds=[math.inf if seconds is None else seconds for seconds in of["seconds_to_solve"]] + failed,
         rates=len(known),
         solved_at=sum(samples[0] is not None for samples in every.values()),
         reached=any(steps is not None for samples in every.values() for steps in samples),
     )
+
+
+def _failed(records: Sequence[Record], axes: Mapping[str, AxisValue]) -> bool:
+    """Whether a later seed came to no end; those after it were not trained then."""
+    loss = record_at(records, "loss", axes)
+    return loss is not None and loss.status != "ok"
 
 
 def _samples(records: Sequence[Record], name: str, axes: Mapping[str, AxisValue]) -> list[float | None]:

@@ -114,6 +114,15 @@ def test_a_rate_that_failed_is_no_rate_of_an_outcome() -> None:
     assert outcomes([fault]) == []
 
 
+def test_a_seed_that_failed_did_not_solve_the_task() -> None:
+    """As where the second one diverged: a model is not said to solve a task by the seeds that are left."""
+    first = trained("attention", [100])
+    failed = [dataclasses.replace(r, status="failed", error="NaN") if r.metric == "loss" else r for r in first]
+    (outcome,) = outcomes(failed)
+    assert (outcome.steps, outcome.seconds, outcome.word) == ([100, math.inf], [10, math.inf], PARTLY)
+    assert verdicts([*failed, *trained("lstm", [None])]) == {("attention", "lstm"): UNDECIDED}
+
+
 def test_a_training_of_which_only_a_part_was_written_is_no_outcome() -> None:
     """As where Ctrl-C comes between two samples."""
     whole = trained("lstm", [None], losses=[0.5])
