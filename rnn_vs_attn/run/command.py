@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,16 @@ from rnn_vs_attn.run.schedule import Look, Schedule, plans_of
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text.streams import say
+from rnn_vs_attn.training import chosen
+from rnn_vs_attn.training.chosen import TrainedModel
 from rnn_vs_attn.worker.pool import Workers, devices
 from rnn_vs_attn.worker.protocol import About, Check, ReadEnvironment
 
 
-def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOLE) -> int:
-    """Measure the product of all axes, or list it; the exit code."""
+def start(
+    suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOLE, trained: Sequence[TrainedModel] = ()
+) -> int:
+    """Measure the product of all axes, or list it; the exit code. trained: the models of checkpoints among them."""
     started = time.monotonic()
     check(suite, axes, options.force)
     limits = part.of(options.limits)
@@ -41,7 +46,7 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options.output is not None and not options.dry_run:
         check_folder(options.output)
-    with Workers(suite.timed, options.debug, axes["threads"], axes["model"]) as workers:
+    with Workers(suite.timed, options.debug, axes["threads"], axes["model"], trained) as workers:
         facts, built_as = _probe(suite, axes, limits, workers)
         suite.axes.check(axes)
         cases = cases_of(suite, axes)
@@ -55,6 +60,7 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
             return DONE
         folder = RunFolder.create(options.output) if options.output else new_folder(suite.name)
         settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
+        settings |= {"checkpoints": chosen.settings_of(trained, options.anonymous)} if trained else {}
         head = begun(suite.name, settings, facts, options.anonymous)
         return _run(planned, folder, head, workers, options, part)
 
@@ -88,7 +94,7 @@ def resume(suite: Suite, options: RunOptions) -> int:
     if options.retry and any(line.status != "ok" for line in lines):
         head = dataclasses.replace(head, status="interrupted", finished=None)
     looked: dict[Case, Look] = {}
-    with Workers(suite.timed, options.debug, stored.axes["threads"], stored.axes["model"]) as workers:
+    with Workers(suite.timed, options.debug, stored.axes["threads"], stored.axes["model"], stored.trained) as workers:
         if head.status != "complete":
             facts, _ = _probe(suite, dict(stored.axes), limits, workers)
             here = environment.hard_keys(environment.describe(facts, anonymous=False))
