@@ -41,15 +41,20 @@ def model_of(name: str, seed: int) -> tuple[TokenModel, Checkpoint]:
     model, kept = load(folders[seed % len(folders)])
     if is_initial(name):
         model = token_model(find(kept.model), model.shape, kept.plan.seed)
-    said = said_of([checkpoint.read(folder) for folder in folders], is_initial(name))
-    keeping.NOTES.built_as(said, seq_len=0)
     return model, kept
 
 
-def look(name: str) -> None:
+def _note(case: Case) -> None:
+    """Have the row say what the model is, and not how its layer was built."""
+    seeds = [checkpoint.read(folder) for folder in folders_of(case.model)]
+    keeping.NOTES.built_as(said_of(seeds, is_initial(case.model)), case.seq_len)
+
+
+def look(case: Case) -> None:
     """UserError where one of the checkpoints of a model is not of what is built now."""
-    for seed in range(len(folders_of(name))):
-        model_of(name, seed)
+    for seed in range(len(folders_of(case.model))):
+        model_of(case.model, seed)
+    _note(case)
 
 
 # As it takes tokens
@@ -60,6 +65,7 @@ def made(case: Case, seed: int) -> TokenWorkload:
     device, dtype = place(case, seed)
     model, _ = model_of(case.model, seed)
     model = build.placed(model, device, dtype).eval()
+    _note(case)
     return TokenWorkload.of_ids(model, tokens(model, case.batch_size, case.seq_len))
 
 
@@ -122,6 +128,7 @@ def hidden_states(case: Case, seed: int) -> tuple[nn.Module, Tensor]:
     model, kept = model_of(case.model, seed)
     whole = in_float64(model, kept).to(case.device)
     inputs = example(kept, case.seq_len, seed).to(case.device)
+    _note(case)
     with torch.no_grad():
         x = whole.embedded(inputs if whole.shape.vocab_size else inputs.double())
     return without_dropout(Stack(*whole.blocks, Positionwise(whole.norm))), x

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models import trained
 from rnn_vs_attn.models.trained import INITIAL_PREFIX, TRAINED_PREFIX
@@ -164,13 +165,14 @@ def said_of(seeds: Sequence[Checkpoint], initial: bool) -> str:
     if initial:
         return f"{size}, with the weights that it began from, {seed}"
     steps = sorted({each.course.step for each in seeds})
-    done = " or ".join(map(str, steps)) + ("" if steps == [first.plan.steps] else f" of {first.plan.steps}")
+    whole = units.counted(first.plan.steps, "step")
+    done = whole if steps == [first.plan.steps] else f"{' or '.join(map(str, steps))} of {whole}"
     what = f"{task} at {layer.seq_len} tokens" if task else f"{layer.seq_len} tokens"
     measured = "accuracy" if all(end.accuracy is not None for end in ends) else "loss"
     values = [end.loss if end.accuracy is None else end.accuracy for end in ends]
     ending = f", {measured} {', '.join(f'{value:.3g}' for value in values)} at its end" if values else ""
     rate = f"learning rate {first.plan.learning_rate:g}"
-    return f"{size}, trained on {what} for {done} steps at {rate}, {seed}{ending}"
+    return f"{size}, trained on {what} for {done} at {rate}, {seed}{ending}"
 
 
 def sizes_of(kept: Checkpoint, seq_len: int) -> tuple[TaskSpec, Sizes]:

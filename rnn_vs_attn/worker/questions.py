@@ -85,7 +85,7 @@ class Questions:
             if family == CONFIGURED:
                 transformers_models.on_paper(case.model)
             elif family == TRAINED:
-                trained_passes.look(case.model)
+                trained_passes.look(case)
             else:
                 self._try(case.model, dataclasses.replace(case.shape, batch_size=2))
             probe = MEASUREMENTS[request.about.suite].probe

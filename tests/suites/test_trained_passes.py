@@ -50,9 +50,9 @@ def known(folders: dict[str, list[Path]], monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(chosen, "_folders", folders)
 
 
-def gradflow(name: str, seed: int) -> dict[int, float]:
+def gradflow(name: str, seed: int, seq_len: int = LENGTH) -> dict[int, float]:
     """Norms by distance, with all unit cotangents, so that none is drawn."""
-    case = as_configured(GradflowCase(model=name, seq_len=LENGTH, device="cpu", threads=1, exact=True))
+    case = as_configured(GradflowCase(model=name, seq_len=seq_len, device="cpu", threads=1, exact=True))
     found = [s for s in gradflow_measure.measure(case, Turn(seed)) if s.metric == "gradient_norm_log10"]
     return {int(s.axes["distance"] or 0): 10**s.value for s in found if s.value is not None}
 
@@ -67,9 +67,10 @@ def by_autograd(model: TokenModel, inputs: Tensor) -> Tensor:
     return torch.stack(rows).norm(dim=(0, 2)).flip(0) / WIDTH**0.5
 
 
-def held_out(folder: Path, index: int) -> Tensor:
-    about, seed = load(folder)[1].about, load(folder)[1].plan.seed
-    return draw(registry.find(about["task"]), Sizes(**about["sizes"]), seed, TEST, index, 1).inputs
+def held_out(folder: Path, index: int, seq_len: int = LENGTH) -> Tensor:
+    kept = load(folder)[1]
+    sizes = Sizes(**kept.about["sizes"] | {"seq_len": seq_len})
+    return draw(registry.find(kept.about["task"]), sizes, kept.plan.seed, TEST, index, 1).inputs
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -80,6 +81,15 @@ def test_norms_are_those_of_autograd_on_the_plain_model(model: str, folders: dic
     found = gradflow(f"{TRAINED_PREFIX}{model}@copy", 0)
     assert sorted(found) == [0, 1, 2, 4, 8, 16, LENGTH - 1]
     assert found == pytest.approx({k: float(expected[k]) for k in found}, rel=1e-9)
+
+
+def test_a_longer_sequence_is_taken_back_in_chunks(folders: dict[str, list[Path]]) -> None:
+    """Of 128 positions each."""
+    folder = folders["lstm@copy"][0]
+    expected = by_autograd(load(folder)[0].double(), held_out(folder, 0, 140))
+    found = gradflow("trained:lstm@copy", 0, 140)
+    assert found == pytest.approx({k: float(expected[k]) for k in found}, rel=1e-9)
+    assert sorted(found)[-2:] == [128, 139]
 
 
 def test_tokens_that_are_numbers_are_embedded_too(folders: dict[str, list[Path]]) -> None:
@@ -153,6 +163,19 @@ def test_how_a_model_treats_a_batch_is_asked_of_its_tokens() -> None:
     keeping.NOTES.tell()
 
 
+def test_a_row_says_how_its_model_was_trained_and_not_how_its_layer_was_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(tmp_path, "torch.nn:GRU(bias=False)", steps=1)
+    monkeypatch.setattr(chosen, "_folders", {"gru": [tmp_path]})
+    case = as_configured(GradflowCase(model="trained:gru", seq_len=LENGTH, device="cpu", threads=1))
+    for measured in (trained_passes.hidden_states, trained_passes.made):
+        measured(case, 0)
+        (said,) = keeping.NOTES.tell(LENGTH)
+        assert said.startswith("built as torch.nn:GRU(bias=False) in a model of tokens, num_layers 2, d_model 8, ")
+        assert " trained on copy at 24 tokens for 1 step at learning rate 0.01, seed 0, accuracy " in said
+
+
 def test_a_checkpoint_of_another_model_than_is_built_now(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights of an LSTM under the name of a GRU, another shape, and a layer that is no more."""
     training = keep(tmp_path / "whole")
@@ -163,8 +186,8 @@ def test_a_checkpoint_of_another_model_than_is_built_now(tmp_path: Path, monkeyp
     for name, said in (("gru", "of another model than is built now"), ("wide", "of another model than is built now")):
         monkeypatch.setattr(chosen, "_folders", {"m": [tmp_path / "whole", tmp_path / name]})
         with pytest.raises(UserError, match=said):
-            trained_passes.look("trained:m")
+            trained_passes.look(BenchCase(model="trained:m"))
     monkeypatch.setattr(chosen, "_folders", {"m": [tmp_path / "gone"]})
     with pytest.raises(UserError, match=r"'gone\.package:Mixer' does not import: there is no module gone"):
-        trained_passes.look("initial:m")
+        trained_passes.look(BenchCase(model="initial:m"))
     keeping.NOTES.tell()
