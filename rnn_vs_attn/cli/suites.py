@@ -12,10 +12,11 @@ from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.run.command import resume, start
 from rnn_vs_attn.run.options import (
     CallOptions,
+    CheckpointOptions,
     GroupOptions,
     OwnModelsOptions,
     RunOptions,
-    TrainedOptions,
+    TrainingOptions,
     UntimedOptions,
 )
 from rnn_vs_attn.suites import takers
@@ -52,8 +53,10 @@ def command_of(suite: Suite) -> Callable[..., int | None]:
 def _options_of(suite: Suite) -> type[RunOptions]:
     if takers.models_of(suite):
         return OwnModelsOptions
+    if suite.rounds.trains is not None:
+        return TrainingOptions
     if suite.rounds.passes:
-        return TrainedOptions if TRAINED in suite.axes.takes else RunOptions
+        return CheckpointOptions if TRAINED in suite.axes.takes else RunOptions
     return CallOptions if suite.timed else UntimedOptions
 
 

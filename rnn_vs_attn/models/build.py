@@ -105,7 +105,6 @@ def matched_shape(
     baseline = find(BASELINE).costs
     assert baseline is not None
     target = baseline.num_params(shape) if match == "params" else baseline.flops(shape).train
-    step = _width_step(spec, shape)
 
     def amount(width: int) -> int:
         candidate = replace(shape, d_model=width)
@@ -117,17 +116,23 @@ def matched_shape(
             )
         return value
 
+    return replace(shape, d_model=nearest_width(amount, target, width_step(spec, shape), 64 * shape.d_model))
+
+
+def nearest_width(amount: Callable[[int], int], target: int, step: int, most: int) -> int:
+    """The multiple of `step` whose amount, which grows with the width, comes nearest to the target; about `most` at
+    most.
+    """
     low, high = step, 2 * step
-    while amount(high) < target and high < 64 * shape.d_model:
+    while amount(high) < target and high < most:
         low, high = high, 2 * high
     while high - low > step:
         middle = (low + high) // (2 * step) * step
         low, high = (middle, high) if amount(middle) < target else (low, middle)
-    nearest = min((low, high), key=lambda width: abs(amount(width) - target))
-    return replace(shape, d_model=nearest)
+    return min((low, high), key=lambda width: abs(amount(width) - target))
 
 
-def _width_step(spec: ModelSpec, shape: Shape) -> int:
+def width_step(spec: ModelSpec, shape: Shape) -> int:
     """What the width must be a multiple of: of pairs of features in each head where these are turned."""
     if spec.costs is not None and not spec.uses_heads:
         return 1

@@ -53,10 +53,15 @@ def defaults(case: type[Case]) -> dict[str, list[str] | bool]:
 
 def default_words(field: dataclasses.Field[Any]) -> list[str] | bool:
     """The words of one option of a case where none is typed."""
-    return field.default if isinstance(field.default, bool) else [str(field.metadata["typed"] or field.default)]
+    if isinstance(field.default, bool):
+        return field.default
+    words = str(field.metadata["typed"] or field.default)
+    return [words] if words else []
 
 
 def _values(field: dataclasses.Field[Any], texts: Sequence[str]) -> list[Any]:
+    if field.metadata["whole"]:
+        return [field.metadata["parse"](",".join(texts))]
     parts = (names_in(text) if field.name == "model" else text.split(",") for text in texts)
     words = [word.strip() for part in parts for word in part if word.strip()]
     if not words:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,21 +17,22 @@ from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun
-from rnn_vs_attn.records.types import Run
+from rnn_vs_attn.records.types import Run, SampleLine
 from rnn_vs_attn.report.terminal import Terminal
-from rnn_vs_attn.run import dry_run, output, resuming
+from rnn_vs_attn.run import dry_run, output, pace, resuming
 from rnn_vs_attn.run.cases import AxisValues, cases_of, check, least_cases
 from rnn_vs_attn.run.estimates import estimates
 from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.options import WHOLE, Part, RunOptions
 from rnn_vs_attn.run.planned import Planned
 from rnn_vs_attn.run.runner import Runner
-from rnn_vs_attn.run.schedule import Look, Schedule, plans_of
+from rnn_vs_attn.run.schedule import Schedule, plans_of
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text.streams import say
 from rnn_vs_attn.training import chosen
 from rnn_vs_attn.training.chosen import TrainedModel
+from rnn_vs_attn.worker.lanes import Lanes
 from rnn_vs_attn.worker.pool import Workers, devices
 from rnn_vs_attn.worker.protocol import About, Check, ReadEnvironment
 
@@ -46,13 +48,11 @@ def start(
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options.output is not None and not options.dry_run:
         check_folder(options.output)
-    with Workers(suite.timed, options.debug, axes["threads"], axes["model"], trained) as workers:
+    at_once = _at_once(suite, axes)
+    with Workers(suite.timed, options.debug, axes["threads"], axes["model"], at_once, trained) as workers:
         facts, built_as = _probe(suite, axes, limits, workers)
         suite.axes.check(axes)
-        cases = cases_of(suite, axes)
-        looked = estimates(workers.asked, suite, cases, limits)
-        schedule = Schedule.of(looked, limits, started, workers.start_up)
-        planned = Planned(suite, cases, limits, looked, schedule, built_as=built_as)
+        planned = replace(_planned(suite, axes, limits, workers, started), built_as=built_as)
         if not part.after_others:
             _check_starts(planned, workers.start_up)
         if options.dry_run:
@@ -63,6 +63,35 @@ def start(
         settings |= {"checkpoints": chosen.settings_of(trained, options.anonymous)} if trained else {}
         head = begun(suite.name, settings, facts, options.anonymous)
         return _run(planned, folder, head, workers, options, part)
+
+
+def _at_once(suite: Suite, axes: AxisValues) -> int:
+    """How many cases are worked on at the same time."""
+    return pace.at_once(axes["threads"], axes["device"]) if suite.rounds.trains is not None else 1
+
+
+def _planned(
+    suite: Suite,
+    axes: AxisValues,
+    limits: Limits,
+    workers: Workers,
+    started: float,
+    lines: Sequence[SampleLine] = (),
+) -> Planned:
+    """The cases, by a look at each; resolves in `axes` how many steps trainings have."""
+    cases = cases_of(suite, axes)
+    if suite.rounds.trains is None:
+        looked = estimates(workers.asked, suite, cases, limits)
+        return Planned(suite, cases, limits, looked, Schedule.of(looked, limits, started, workers.start_up), lines)
+    lanes = Lanes(workers.next, min(len(cases), _at_once(suite, axes)), limits.timeout)
+    try:
+        found = pace.paced(suite, cases, lanes, limits, started + limits.max_seconds)
+    except BaseException:
+        lanes.end()
+        raise
+    axes["steps"] = [found.cases[0].steps]
+    schedule = Schedule.of(found.looked, limits, started, workers.start_up)
+    return Planned(suite, found.cases, limits, found.looked, schedule, lines, lanes=lanes, seconds=found.seconds)
 
 
 def _check_starts(planned: Planned, start_up: float) -> None:
@@ -93,8 +122,12 @@ def resume(suite: Suite, options: RunOptions) -> int:
     head, limits, lines = stored.head, stored.limits, stored.lines
     if options.retry and any(line.status != "ok" for line in lines):
         head = dataclasses.replace(head, status="interrupted", finished=None)
-    looked: dict[Case, Look] = {}
-    with Workers(suite.timed, options.debug, stored.axes["threads"], stored.axes["model"], stored.trained) as workers:
+    schedule = Schedule.of({}, limits, started, 0.0)
+    planned = Planned(suite, stored.cases, limits, {}, schedule, lines)
+    at_once = _at_once(suite, stored.axes)
+    with Workers(
+        suite.timed, options.debug, stored.axes["threads"], stored.axes["model"], at_once, stored.trained
+    ) as workers:
         if head.status != "complete":
             facts, _ = _probe(suite, dict(stored.axes), limits, workers)
             here = environment.hard_keys(environment.describe(facts, anonymous=False))
@@ -102,9 +135,7 @@ def resume(suite: Suite, options: RunOptions) -> int:
                 raise UserError(
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
-            looked = estimates(workers.asked, suite, stored.cases, limits)
-        schedule = Schedule.of(looked, limits, started, workers.start_up)
-        planned = Planned(suite, stored.cases, limits, looked, schedule, lines)
+            planned = _planned(suite, stored.axes, limits, workers, started, lines)
         return _run(planned, RunFolder.reopen(path), head, workers, options)
 
 
@@ -150,7 +181,7 @@ def _run(
     suite, limits, goes_on = planned.suite, planned.limits, head.status != "complete"
     journal = Journal(suite, planned.cases, folder, planned.lines, over=not goes_on)
     plans = plans_of(planned.looked)
-    runner = Runner(journal, limits, head, planned.schedule, workers.next, plans, options.retry)
+    runner = Runner(journal, limits, head, planned.schedule, workers.next, plans, options.retry, planned.lanes)
     code = _measure(planned, runner, folder, options) if goes_on else DONE
     run = runner.result()
     if goes_on:
@@ -184,7 +215,7 @@ def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOp
     show_first = output.first_table(suite, limits, err, wanted=runner.rounds == 0 and not options.as_json)
     folder.write_run(runner.head)
     if not options.quiet:
-        output.announce(suite, planned.cases, limits, folder.path, runner.head, err)
+        output.announce(planned, folder.path, runner.head, err)
     try:
         with Shown(err, limits, 2 if suite.rounds.afterwards else 1, show_first) as shown:
             if not options.quiet:

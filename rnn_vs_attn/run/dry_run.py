@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.limits import LOOKS
+from rnn_vs_attn.run.output import said_of_trainings
 from rnn_vs_attn.run.planned import Planned
 from rnn_vs_attn.run.schedule import After, said_of_left_out
 from rnn_vs_attn.suites.case import Case, axes_of
@@ -24,7 +25,10 @@ def tell(planned: Planned, as_json: bool) -> None:
     schedule.begin(0, now, timed, After(pending=kept) if suite.rounds.afterwards else After())
     seconds = schedule.seconds(now, timed)
     rounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
-    totals = [min(schedule.total(now, count, timed, counted), limits.max_seconds) for count in rounds]
+    all_rounds = [schedule.total(now, count, timed, counted) for count in rounds]
+    totals = [min(total, limits.max_seconds) for total in all_rounds]
+    if planned.seconds is not None:
+        totals = [min(planned.seconds, limits.max_seconds)]
     if as_json:
         listed = [axes_of(c) | {"seconds_a_round": seconds.get(c), "left_out": c in surplus} for c in cases]
         document = {"cases": listed, "seconds_a_round": sum(seconds.values()), "seconds": totals}
@@ -39,6 +43,8 @@ def tell(planned: Planned, as_json: bool) -> None:
         show(said_of_left_out(surplus, limits.to_ask(schedule.needed(0, now, cases))))
     if counted:
         print(f"{len(counted)} counts beside them")
+    if planned.lanes is not None:
+        print(said_of_trainings(planned))
     _tell_total(timed, sum(seconds.values()), totals)
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.worker.protocol import Trained
 
 
 class Progress(Protocol):
@@ -15,6 +16,10 @@ class Progress(Protocol):
     def round_begins(self, number: int, num_cases: int) -> None: ...
 
     def case_begins(self, case: Case, what: str) -> None: ...
+
+    def case_goes_on(self, case: Case, told: Trained) -> None: ...
+
+    def case_ends(self, case: Case) -> None: ...
 
     def round_ends(self, number: int, records: Sequence[Record]) -> None: ...
 
@@ -28,6 +33,12 @@ class Silence:
         return None
 
     def case_begins(self, case: Case, what: str) -> None:
+        return None
+
+    def case_goes_on(self, case: Case, told: Trained) -> None:
+        return None
+
+    def case_ends(self, case: Case) -> None:
         return None
 
     def round_ends(self, number: int, records: Sequence[Record]) -> None:

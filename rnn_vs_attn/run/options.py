@@ -158,7 +158,7 @@ class RunOptions(ModelOptions, ShownOptions, PlaceOptions, EffortOptions):  # th
 
 
 @dataclass(frozen=True)
-class TrainedOptions(RunOptions):
+class CheckpointOptions(RunOptions):
     """Those of one that takes trained models too."""
 
     checkpoint: tuple[str, ...] = checkpoint_option()
@@ -194,6 +194,25 @@ class UntimedOptions(CallOptions):
         panel=EFFORT,
     )
     precision: float = fixed(_LIMITS.precision)
+
+
+@dataclass(frozen=True)
+class TrainingOptions(UntimedOptions):
+    """Those of a suite that trains."""
+
+    checkpoint: tuple[str, ...] = fixed(())
+    rounds: int = option(
+        3, "Rounds, each with weights and data of its own; below 6 there are no intervals.", minimum=1, panel=EFFORT
+    )
+    max_seconds: float = option(
+        280.0,
+        "Train no longer than this; what was trained is kept, and --resume goes on there.",
+        minimum=0,
+        panel=EFFORT,
+    )
+    timeout: float = option(
+        _LIMITS.timeout, "Seconds that a training may give no sign of itself.", minimum=0.001, panel=EFFORT
+    )
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.report import layout, plots, tables
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
+from rnn_vs_attn.run.planned import Planned
 from rnn_vs_attn.run.schedule import said_of_left_out
-from rnn_vs_attn.suites.case import Case, untaken
+from rnn_vs_attn.suites.case import axes_of, untaken
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.streams import say
@@ -29,8 +30,9 @@ _CHART = 100  # columns that a chart of letters takes at most
 # While it runs
 
 
-def announce(suite: Suite, cases: Sequence[Case], limits: Limits, path: Path, head: Run, err: Terminal) -> None:
+def announce(planned: Planned, path: Path, head: Run, err: Terminal) -> None:
     """What is about to be measured, for how long, and what the machine has against it."""
+    suite, cases, limits = planned.suite, planned.cases, planned.limits
     devices = ", ".join(sorted({case.device for case in cases}))
     rounds = limits.rounds or f"{LOOKS[0]} to {LOOKS[-1]}"
     bound = f"at most about {units.duration(limits.max_seconds)}"
@@ -38,11 +40,21 @@ def announce(suite: Suite, cases: Sequence[Case], limits: Limits, path: Path, he
     what = f"{len(cases) - counted} cases" + (f" and {counted} counts" if counted else "")
     text = f"{suite.name}: {what} on {devices}, {rounds} round{'s' * (rounds != 1)}, {bound}"
     err.print(f"{text}; into {path}", soft_wrap=True)
+    if planned.lanes is not None:
+        err.print(said_of_trainings(planned), soft_wrap=True)
     found = fitness.findings(head.environment, max(case.threads for case in cases))
     for line in environment.said_of_quota(head.environment):
         err.print(f"note: {line}", soft_wrap=True)
     if found and suite.timed:
         err.print(f"note: {found[0].text}; {found[0].remedy}", soft_wrap=True)
+
+
+def said_of_trainings(planned: Planned) -> str:
+    """How many steps each of them has, how many go on at the same time, and about how long all of them take."""
+    assert planned.lanes is not None
+    together = f"{planned.lanes.number} at a time" if planned.lanes.number > 1 else "one after the other"
+    about = "" if planned.seconds is None else f", about {units.duration(planned.seconds)} in all"
+    return f"{axes_of(planned.cases[0])['steps']} steps each, {together}{about}"
 
 
 def first_table(suite: Suite, limits: Limits, err: Terminal, wanted: bool) -> Callable[[Sequence[Record]], None]:

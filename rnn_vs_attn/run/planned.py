@@ -10,6 +10,7 @@ from rnn_vs_attn.records.types import SampleLine
 from rnn_vs_attn.run.schedule import Look, Schedule
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.worker.lanes import Lanes
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Planned:
     """The cases of a run, within which limits, and what is known of them before it goes on.
 
     looked: what a look at each case said of its cost; schedule: how that fits into the time; lines: the samples of an
-    interrupted run; built_as: models and how they are built, where that has to be said.
+    interrupted run; built_as: models and how they are built, where that has to be said. Of a suite that trains, lanes:
+    where, and seconds: about how long all of it takes.
     """
 
     suite: Suite
@@ -27,3 +29,5 @@ class Planned:
     schedule: Schedule
     lines: Sequence[SampleLine] = ()
     built_as: Sequence[tuple[str, str]] = ()
+    lanes: Lanes | None = None
+    seconds: float | None = None

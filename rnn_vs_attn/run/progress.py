@@ -15,6 +15,7 @@ from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.units import duration
+from rnn_vs_attn.worker.protocol import Trained
 
 
 class _Words(ProgressColumn):
@@ -87,19 +88,43 @@ class Shown(Bar):
         self._phases = phases  # how often a round goes over its cases
         self._after_first_round = after_first_round
         self._seen: set[tuple[Case, bool]] = set()
+        self._goes_on: dict[Case, float] = {}  # how much of each training under way is done
+        self._cases = 0
         self._begun = time.monotonic()
         self._round_begun = self._begun
         self._round_seconds = 0.0
         self._number = 0
 
     def round_begins(self, number: int, num_cases: int) -> None:
-        self._number, self._seen, self._round_begun = number, set(), time.monotonic()
+        self._number, self._cases, self._round_begun = number, num_cases, time.monotonic()
+        self._seen, self._goes_on = set(), {}
         self._begin(f"round {number + 1}", num_cases * self._phases, "")
 
     def case_begins(self, case: Case, what: str) -> None:
         self._seen.add((case, what == "memory"))
         name = f"round {self._number + 1} of {self._of()} · {case.label} {case.seq_len} {what}"
         self._move(name, len(self._seen) - 1, self._left())
+
+    def case_goes_on(self, case: Case, told: Trained) -> None:
+        """Of a training: where it stands."""
+        self._goes_on[case] = told.step / told.steps
+        done = len(self._seen) + sum(self._goes_on.values())
+        spent = time.monotonic() - self._round_begun
+        left = f"about {duration(spent / done * (self._cases - done))} left of this round" if spent > 5 else ""
+        where = f"{case.label}: step {told.step} of {told.steps}, loss {told.loss:.3g}"
+        name = f"round {self._number + 1} of {self._of()} · {where}, {told.tokens_per_second:,.0f} tokens/s"
+        self._move(name, len(self._seen), left)
+
+    def case_ends(self, case: Case) -> None:
+        """Of a training."""
+        self._goes_on.pop(case, None)
+        self._seen.add((case, False))
+        if not self._console.is_terminal:
+            took = duration(time.monotonic() - self._round_begun)
+            self._console.print(
+                f"round {self._number + 1} of {self._of()}: {len(self._seen)} of {self._cases} trained after {took}, "
+                f"the last one {case.label}"
+            )
 
     def round_ends(self, number: int, records: Sequence[Record]) -> None:
         self._round_seconds = time.monotonic() - self._round_begun

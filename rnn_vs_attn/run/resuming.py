@@ -99,6 +99,8 @@ def _axes(suite: Suite, stored: Mapping[str, Any]) -> AxisValues:
 
 def _fits(field: dataclasses.Field[Any], value: Any) -> bool:
     """Whether a value is one that the option takes. UserError where the option's own reading refuses it."""
+    if field.default is None:
+        return value is None or (type(value) is int and 1 <= value < 1 << 63)
     kind: Any = type(field.default)
     choices, least = field.metadata.get("choices"), field.metadata.get("minimum")
     if kind is float:

@@ -12,16 +12,18 @@ from rnn_vs_attn.records.folder import StorageError
 from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.measuring import Measuring, Spent
 from rnn_vs_attn.run.schedule import After, Schedule
+from rnn_vs_attn.run.trainings import Trainings
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import PEAKS, Suite
 from rnn_vs_attn.units import duration
 
 
 class Rounds:
-    """Those of one run, on what `measuring` measures with."""
+    """Those of one run, on what `measuring` measures with. trainings: of a suite that trains."""
 
-    def __init__(self, measuring: Measuring) -> None:
+    def __init__(self, measuring: Measuring, trainings: Trainings | None = None) -> None:
         self.measuring = measuring
+        self.trainings = trainings
         self.journal: Journal = measuring.journal
         self.suite: Suite = measuring.journal.suite
         self.limits: Limits = measuring.limits
@@ -31,7 +33,8 @@ class Rounds:
 
     def one_round(self) -> None:
         """Measure every case once more. TimeIsUp where --max-seconds passes."""
-        number, cases = self.journal.rounds, self.journal.alive()
+        number = self.journal.rounds
+        cases = self._of_round(number, self.journal.alive())
         self.measuring.progress.round_begins(number, len(cases))
         started = self.clock()
         spent = self.measuring.spent = Spent()
@@ -53,16 +56,31 @@ class Rounds:
     def catch_up(self) -> None:
         """Measure what finished rounds lack: the cases of a run that are tried again."""
         for number in range(self.journal.rounds):
-            lacking = self.journal.lacking(number)
+            lacking = self._of_round(number, self.journal.lacking(number))
             if lacking:
-                self.measuring.start_worker()
+                if self.trainings is None:
+                    self.measuring.start_worker()
                 self._time(lacking, number)
         if self.journal.rounds and self.suite.rounds.afterwards:
             number = self.journal.rounds - 1
             self._measure_afterwards(number, After(pending=self._after(number).pending))
         self.measuring.end_worker()
 
+    def end(self) -> None:
+        """End all workers."""
+        self.measuring.end_worker()
+        if self.trainings is not None:
+            self.trainings.end()
+
     # Which cases, and in which order
+
+    def _of_round(self, number: int, cases: Sequence[Case]) -> list[Case]:
+        """Those of the cases that a round has."""
+        trains = self.suite.rounds.trains
+        if trains is None:
+            return list(cases)
+        chosen = trains.chosen(number, self.journal.alive(), self.journal.records())
+        return [case for case in cases if case in chosen]
 
     def _timed(self, cases: Sequence[Case]) -> list[Case]:
         """Those that a round begins with: what is timed in blocks, or all where nothing is."""
@@ -105,6 +123,9 @@ class Rounds:
     # One case after the other
 
     def _time(self, cases: Sequence[Case], number: int) -> None:
+        if self.trainings is not None:
+            self.trainings.through(self._arranged(cases, number, "trained"), number)
+            return
         how = self.measuring.time if self.suite.rounds.passes else self.measuring.measure
         for case in self._turns(self._arranged(cases, number, "timed")):
             self._one(case, number, how)

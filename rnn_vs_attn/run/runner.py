@@ -16,9 +16,11 @@ from rnn_vs_attn.run.listener import Progress, Silence
 from rnn_vs_attn.run.measuring import Measuring
 from rnn_vs_attn.run.rounds import Rounds
 from rnn_vs_attn.run.schedule import Schedule, said_of_left_out
+from rnn_vs_attn.run.trainings import Trainings
 from rnn_vs_attn.suites.case import Case, axes_of
 from rnn_vs_attn.units import counted
 from rnn_vs_attn.worker.client import Worker
+from rnn_vs_attn.worker.lanes import Lanes
 
 
 @dataclass
@@ -26,7 +28,7 @@ class Runner:
     """One run in progress. `start_worker` and `clock` are the seam at which tests put others.
 
     schedule: its time, by that clock; plans: what a look before the run has fixed. retry: measure cases again that
-    have failed.
+    have failed. lanes: in which cases are trained, of a suite that trains.
     """
 
     journal: Journal
@@ -36,6 +38,7 @@ class Runner:
     start_worker: Callable[[], Worker]
     plans: Mapping[tuple[Case, str], Plan] = field(default_factory=dict)
     retry: bool = False
+    lanes: Lanes | None = None
     progress: Progress = field(default_factory=Silence)
     clock: Callable[[], float] = time.monotonic
 
@@ -49,11 +52,12 @@ class Runner:
         measuring = Measuring(
             self.journal, self.limits, self.schedule, self.start_worker, self.plans, self.progress, self.clock
         )
+        rounds = Rounds(measuring, Trainings(measuring, self.lanes) if self.lanes is not None else None)
         try:
-            self._measure(Rounds(measuring))
+            self._measure(rounds)
             self.journal.over = True
         finally:
-            measuring.end_worker()
+            rounds.end()
             self.journal.write_records()
         if self.rounds or not self.journal.alive():
             self.head = finished(self.head)

@@ -24,6 +24,7 @@ def option(
     minimum: float | None = None,
     choices: Sequence[str] = (),
     parse: Callable[[str], Any] | None = None,
+    whole: bool = False,
     flag: str | None = None,
     shown: str | None = None,
     panel: str | None = "What",
@@ -31,11 +32,12 @@ def option(
     """A field of a case, or of a command's options, that is a command-line option.
 
     typed: the words that the command takes where none are typed, where they are not those of `default`. parse: from one
-    word to a value, UserError where it cannot be; without it by the type of the default. flag: what is typed, where not
-    the field's name; shown: the default in words; panel: the heading in the help text.
+    word to a value, UserError where it cannot be; without it by the type of the default. whole: commas do not make
+    several values of what is typed. flag: what is typed, where not the field's name; shown: the default in words;
+    panel: the heading in the help text.
     """
     metadata = {"help": help, "typed": typed, "minimum": minimum, "choices": tuple(choices), "parse": parse}
-    return field(default=default, metadata=metadata | {"flag": flag, "shown": shown, "panel": panel})
+    return field(default=default, metadata=metadata | {"whole": whole, "flag": flag, "shown": shown, "panel": panel})
 
 
 def argument(help: str, default: Any = dataclasses.MISSING, shown: str | bool = True) -> Any:

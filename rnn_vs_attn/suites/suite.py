@@ -73,6 +73,24 @@ class CaseAxes:
         return tuple(value for name, value in axes_of(case).items() if name not in self.compared)
 
 
+def _all(number: int, cases: Sequence[Any], records: Sequence[Record]) -> list[Any]:
+    return list(cases)
+
+
+@dataclass(frozen=True)
+class Trains:
+    """How a suite trains its cases, whose field `steps` says for how long.
+
+    kind: the same for cases whose steps take the same time. wanted_steps: as many as help. beside: what a training
+    takes beside its steps, in steps. chosen: the cases of a round, by the records of those before it.
+    """
+
+    kind: Callable[[Any], Any]
+    wanted_steps: Callable[[Sequence[Any]], int]
+    beside: Callable[[Any], float] = lambda case: 0.0
+    chosen: Callable[[int, Sequence[Any], Sequence[Record]], list[Any]] = _all
+
+
 @dataclass(frozen=True)
 class Rounds:
     """How a round goes, as the parent drives it.
@@ -84,6 +102,7 @@ class Rounds:
     always_measured: the cases of which it is measured in every round all the same, as a claim rests on it.
     kept: the cases that are never left out for want of time, as others are compared with them.
     owes: the metrics that a case owes in every round, where they are not those of all; one without a time is not timed.
+    trains: how its cases are trained, several at a time; None where they are measured one after the other.
     """
 
     passes: tuple[str, ...] = ()
@@ -93,6 +112,7 @@ class Rounds:
     always_measured: Callable[[Any], bool] = lambda case: False
     kept: Callable[[Any], bool] = lambda case: find(case.model).traits.kept
     owes: Callable[[Any], tuple[str, ...]] | None = None
+    trains: Trains | None = None
 
     @property
     def afterwards(self) -> str:

@@ -42,19 +42,28 @@ class Course:
 
 @dataclass(frozen=True)
 class Progress:
-    """What a reader sees of a training while it runs. loss: of the last steps."""
+    """What a reader sees of a training while it runs. seconds: of its steps so far; loss: of the last ones."""
 
     step: int
     steps: int
+    seconds: float
     loss: float
     tokens_per_second: float
-    seconds_left: float
+
+    @property
+    def over(self) -> bool:
+        return self.step >= self.steps
+
+    @property
+    def seconds_left(self) -> float:
+        """By the mean speed of all of its steps."""
+        return self.seconds / self.step * (self.steps - self.step) if self.step else 0.0
 
 
 def progress(course: Course, steps: int, loss: float) -> Progress:
-    """Where a training stands that has begun, by the mean speed of all of its steps."""
-    left = course.seconds / course.step * (steps - course.step)
-    return Progress(course.step, steps, loss, course.tokens / course.seconds, left)
+    """Where a training stands that has begun."""
+    speed = course.tokens / course.seconds if course.seconds else 0.0
+    return Progress(course.step, steps, course.seconds, loss, speed)
 
 
 def accurate(threshold: float) -> Callable[[Point], bool]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from rnn_vs_attn.models.costs import Shape
 
-AUTO, LEARNED, NONE = "auto", "learned", "none"  # positions of the model's own, beside those of its layers
+AUTO, LEARNED, NONE = KINDS = ("auto", "learned", "none")  # positions of the model's own, beside its layers'
 
 
 @dataclass(frozen=True)

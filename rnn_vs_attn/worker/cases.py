@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,15 +16,17 @@ from rnn_vs_attn.measure.conduct.layers import renew_between_calls
 from rnn_vs_attn.measure.timing.clock import clock_for
 from rnn_vs_attn.measure.timing.warm_up import make_ready
 from rnn_vs_attn.records.timing import Block, Ready
+from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites import suite_named
 from rnn_vs_attn.suites.case import Case, warnings_for
 from rnn_vs_attn.suites.suite import PEAKS
+from rnn_vs_attn.training.course import Progress
 from rnn_vs_attn.worker import protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.measurements import MEASUREMENTS
-from rnn_vs_attn.worker.protocol import About, Misunderstood, Samples, Warnings
+from rnn_vs_attn.worker.protocol import About, Misunderstood, Samples, Trained, Warnings
 from rnn_vs_attn.worker.readings import Readings, gpu_state
-from rnn_vs_attn.worker.sandbox import Prepared, Sandbox
+from rnn_vs_attn.worker.sandbox import Prepared, Sandbox, UnderWay
 
 
 def case_of(about: About) -> Case:
@@ -115,6 +118,7 @@ class Cases:
             with kept():
                 measurement.workload(case, turn.seed).both()  # or what libraries keep is taken for the call's memory
         take = measurement.peaks if request.part == PEAKS and measurement.peaks is not None else measurement.measure
+        assert take is not None
         _hold(case)
         with kept():
             samples = list(take(case, turn))
@@ -122,6 +126,29 @@ class Cases:
             samples[0] = replace(samples[0], warnings=[*samples[0].warnings, *batch.warnings])
         told = self._sandbox.leave()
         return Samples(tuple(replace(sample, warnings=[*sample.warnings, *told]) for sample in samples))
+
+    # Training
+
+    def train(self, request: protocol.Train) -> Trained:
+        """For one stretch of its course; to the end of it where no stretch is left."""
+        if self._sandbox.training is None or self._sandbox.training.asked != request:
+            self._begin(request)
+        under_way = self._sandbox.training
+        assert under_way is not None
+        with kept():
+            told = next(under_way.course)
+            assert isinstance(told, Progress)
+            samples = [each for each in under_way.course if isinstance(each, Sample)] if told.over else []
+        if not told.over:
+            return _trained(told)
+        said = self._sandbox.leave()
+        return _trained(told, [replace(sample, warnings=[*sample.warnings, *said]) for sample in samples])
+
+    def _begin(self, request: protocol.Train) -> None:
+        case, make = self._enter(request.about), MEASUREMENTS[request.about.suite].train
+        assert make is not None
+        course = make(case, request.seed, Path(request.folder) if request.folder else None)
+        self._sandbox.training = UnderWay(request, course)
 
     def outcome(self, request: protocol.CompareOutcome) -> Outcome:
         case, make = self._enter(request.about), MEASUREMENTS[request.about.suite].workload
@@ -135,3 +162,7 @@ class Cases:
         del workload
         self._sandbox.leave()
         return found
+
+
+def _trained(told: Progress, samples: Sequence[Sample] = ()) -> Trained:
+    return Trained(told.step, told.steps, told.seconds, told.loss, told.tokens_per_second, tuple(samples))

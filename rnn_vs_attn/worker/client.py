@@ -20,6 +20,7 @@ from typing import IO, Any, Protocol, TypeVar
 
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.machine import environment
+from rnn_vs_attn.records.folder import StorageError
 from rnn_vs_attn.records.strict_json import dump
 from rnn_vs_attn.units import duration
 from rnn_vs_attn.worker import protocol, search_path
@@ -41,6 +42,15 @@ class Worker(Protocol):
 
     def ask(self, request: Request[Reply], timeout: float) -> Reply:
         """The answer. CaseFault where the case has no number for it, UserError where the user can mend it."""
+
+    def begin(self, request: Request[Any]) -> None:
+        """Ask without waiting. CaseFault where it has ended."""
+
+    def answer(self, request: Request[Reply], timeout: float) -> Reply:
+        """The answer to what was begun, as `ask` gives it."""
+
+    def fileno(self) -> int:
+        """What can be read from once there is an answer."""
 
     def pin(self, cores: Set[int]) -> None:
         """Let it run on these processors only."""
@@ -80,6 +90,11 @@ class Process:
     def pid(self) -> int:
         return self._process.pid
 
+    def fileno(self) -> int:
+        """Of the pipe that it answers through."""
+        assert self._process.stdout is not None
+        return self._process.stdout.fileno()
+
     def write(self, line: str) -> None:
         """Ask it. CaseFault where it has ended."""
         assert self._process.stdin is not None
@@ -92,8 +107,7 @@ class Process:
 
     def read(self, timeout: float) -> dict[str, Any]:
         """Its next line. CaseFault where it ends or hangs first."""
-        assert self._process.stdout is not None
-        output = self._process.stdout.fileno()
+        output = self.fileno()
         deadline = time.monotonic() + timeout
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
@@ -209,16 +223,27 @@ class ChildWorker:
             with contextlib.suppress(OSError):  # a thread that has ended, or a core that was taken away
                 os.sched_setaffinity(int(thread.name), cores)
 
+    def fileno(self) -> int:
+        return self._process.fileno()
+
     def ask(self, request: Request[Reply], timeout: float) -> Reply:
+        self.begin(request)
+        return self.answer(request, timeout)
+
+    def begin(self, request: Request[Any]) -> None:
         if self._spoilt:
             self._renew()
         self._process.write(dump(protocol.written(request)))
+
+    def answer(self, request: Request[Reply], timeout: float) -> Reply:
         reply = self._process.read(timeout)
         self._spoilt = reply.get("spoilt", False)
         if reply.get("lost", False):
             self.close()
         if "misunderstood" in reply:  # a fault of this program, not of a case
             raise Misunderstood(reply["misunderstood"])
+        if "storage" in reply:
+            raise StorageError(reply["storage"])
         if "user" in reply:
             raise UserError(reply["user"])
         if "fault" in reply:

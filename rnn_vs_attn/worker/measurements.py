@@ -6,6 +6,7 @@ from rnn_vs_attn.suites.bench import measure as bench
 from rnn_vs_attn.suites.decode import measure as decode
 from rnn_vs_attn.suites.gradflow import measure as gradflow
 from rnn_vs_attn.suites.measurement import Measurement
+from rnn_vs_attn.suites.recall import measure as recall
 from rnn_vs_attn.suites.scaling import measure as scaling
 from rnn_vs_attn.suites.variants.albert import measure as albert
 from rnn_vs_attn.suites.variants.gpt import measure as gpt
@@ -15,6 +16,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "bench": bench.MEASUREMENT,
     "gradflow": gradflow.MEASUREMENT,
     "scaling": scaling.MEASUREMENT,
+    "recall": recall.MEASUREMENT,
     "decode": decode.MEASUREMENT,
     "variants-transformer-xl": transformer_xl.MEASUREMENT,
     "variants-albert": albert.MEASUREMENT,

@@ -48,6 +48,17 @@ def devices(names: Iterable[str], dtypes: Sequence[str], ask: Callable[[Request[
     return list(dict.fromkeys(found))
 
 
+def started(start: Callable[[], Worker]) -> Worker:
+    """A worker that `start` starts. CaseFault where none starts, twice."""
+    try:
+        return start()
+    except DoesNotStart:
+        try:
+            return start()
+        except DoesNotStart as error:
+            raise CaseFault("crashed", f"{error}, twice") from None
+
+
 class OneAtATime:
     """The worker in use, and a fresh one in its place."""
 
@@ -67,13 +78,7 @@ class OneAtATime:
     def renew(self) -> float:
         """Seconds that it took to start. CaseFault where none starts, twice."""
         self.end()
-        try:
-            self._worker = self._start()
-        except DoesNotStart:
-            try:
-                self._worker = self._start()
-            except DoesNotStart as error:
-                raise CaseFault("crashed", f"{error}, twice") from None
+        self._worker = started(self._start)
         return self._worker.start_up
 
     def end(self) -> None:
@@ -85,7 +90,8 @@ class Workers:
     """The processes of one command: one that is asked about the machine, and one for each round.
 
     The first two start together, so that torch is loaded for the first round while the other is asked. Where nothing
-    is timed, all goes on in the one that was asked. start_up: seconds that each round waits for its own.
+    is timed, all goes on in the one that was asked, and in as many beside it as work at once. start_up: seconds that
+    each round waits for its own.
     """
 
     def __init__(
@@ -94,6 +100,7 @@ class Workers:
         debug: bool,
         threads: Sequence[int],
         models: Sequence[str] = (),
+        at_once: int = 1,
         trained: Sequence[TrainedModel] = (),
     ) -> None:
         self.start_up = 0.0
@@ -101,20 +108,20 @@ class Workers:
         self._timed = timed
         self._debug = debug
         self._asked: ChildWorker | None = None
-        self._spare: ChildWorker | None = None
+        self._at_once = at_once
+        self._spares: list[ChildWorker] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        end(self._asked, self._spare)
+        end(self._asked, *self._spares)
 
     def asked(self) -> ChildWorker:
         """The one that is asked; another where a user's module has ended it."""
         if self._asked is None:
             self._asked = self._new(wait=False)
-            if self._timed:
-                self._spare = self._new(wait=False)
+            self._spares = [self._new(wait=False) for _ in range(1 if self._timed else self._at_once - 1)]
             self._asked = ready(self._asked, self._new)
             self.start_up = self._asked.start_up if self._timed else 0.0
         elif not self._asked.alive:
@@ -134,14 +141,14 @@ class Workers:
             raise _not_asked(f"{fault.reason}, twice; --debug shows more") from None
 
     def next(self) -> ChildWorker:
-        """One for a round, fresh where times are taken."""
-        asked, spare = self._asked, self._spare
-        self._asked = self._spare = None
+        """One for a round, fresh where times are taken; for each of several at once, where more are asked for."""
+        asked, self._asked = self._asked, None
         if not self._timed and asked is not None and asked.alive:
             return asked
         end(asked)
-        if spare is None:
+        if not self._spares:
             return self._new()
+        spare = self._spares.pop()
         spare.wait_until_ready()
         return spare
 

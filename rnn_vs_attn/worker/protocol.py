@@ -105,6 +105,21 @@ class Warnings:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Trained:
+    """How far a training has come. steps: of the whole; loss: of the last ones; tokens_per_second: of all so far.
+
+    seconds: of its steps alone. samples: none before it has ended.
+    """
+
+    step: int
+    steps: int
+    seconds: float
+    loss: float
+    tokens_per_second: float
+    samples: tuple[Sample, ...] = ()
+
+
 # Requests about the machine
 
 
@@ -206,6 +221,18 @@ class Measure(Request[Samples]):
 
 
 @dataclass(frozen=True)
+class Train(Request[Trained]):
+    """Train a case for a second or so, on from where it stands in this process, or else in `folder`.
+
+    seed: of its weights and data. folder: where it is kept, "" for nowhere.
+    """
+
+    about: About
+    seed: int
+    folder: str = ""
+
+
+@dataclass(frozen=True)
 class CompareOutcome(Request[Outcome]):
     """Keep a case's output and gradients at `path`, or (compare) say how far they are from those kept there."""
 
@@ -229,6 +256,7 @@ REQUESTS: Mapping[str, type[Request[Any]]] = {
         TimeBlock,
         Release,
         Measure,
+        Train,
         CompareOutcome,
     )
 }

@@ -21,7 +21,9 @@ from rnn_vs_attn.models import load
 from rnn_vs_attn.models.language.transformers_configs import import_models
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.spec import CONFIGURED, TRAINED, USER
+from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites.case import ITEMSIZE, Case
+from rnn_vs_attn.training.course import Progress
 from rnn_vs_attn.units import size
 from rnn_vs_attn.worker.readings import Readings
 
@@ -36,12 +38,21 @@ class Prepared:
     before: Readings
 
 
+@dataclass(frozen=True)
+class UnderWay:
+    """A training. asked: the request that it answers, time after time; course: how it goes, then samples."""
+
+    asked: object
+    course: Iterator[Progress | Sample]
+
+
 class Sandbox:
     """Holds at most one case, and what was prepared of it."""
 
     def __init__(self) -> None:
         self.case: Case | None = None
         self.prepared: Prepared | None = None
+        self.training: UnderWay | None = None
         self._own = keeping.Own()
         self._max_memory: int | None = None
         self._whose = ""
@@ -75,7 +86,7 @@ class Sandbox:
         processors.let_go()
         seq_len = self.case.seq_len if self.case is not None else None
         with keeping.kept():  # a module may have something to do when it goes
-            self.case = self.prepared = None
+            self.case = self.prepared = self.training = None
             memory.limit(None)
             collect()
         self._own.leave()

@@ -9,7 +9,7 @@ from trained_folders import LENGTH, keep, run_of
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.run import cases, checkpoints
-from rnn_vs_attn.run.options import TrainedOptions
+from rnn_vs_attn.run.options import CheckpointOptions
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
 from rnn_vs_attn.suites.suite import Suite
@@ -49,13 +49,13 @@ def test_gradflow_has_what_it_was_beside_what_it_is_and_bench_the_latter(run: Pa
 
 def test_a_round_for_each_seed_where_weights_matter(run: Path) -> None:
     models = choose([str(run)])
-    plain = TrainedOptions()
+    plain = CheckpointOptions()
     assert checkpoints.with_rounds(GRADFLOW, plain, models).rounds == 2
-    assert checkpoints.with_rounds(GRADFLOW, TrainedOptions(rounds=1), models).rounds == 1
+    assert checkpoints.with_rounds(GRADFLOW, CheckpointOptions(rounds=1), models).rounds == 1
     assert checkpoints.with_rounds(GRADFLOW, plain, models[:1]).rounds is None
-    assert checkpoints.with_rounds(BENCH, TrainedOptions(rounds=9), models).rounds == 9
+    assert checkpoints.with_rounds(BENCH, CheckpointOptions(rounds=9), models).rounds == 9
     with pytest.raises(UserError, match="--rounds 3 is more than the 2 seeds"):
-        checkpoints.with_rounds(GRADFLOW, TrainedOptions(rounds=3), models)
+        checkpoints.with_rounds(GRADFLOW, CheckpointOptions(rounds=3), models)
 
 
 @pytest.mark.parametrize("name", checkpoints.DECIDED)

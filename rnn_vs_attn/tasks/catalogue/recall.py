@@ -40,8 +40,8 @@ class MultiQueryRecall(Forms):
     """Token 0 is blank, keys are 1 ... V / 2 - 1, values V / 2 ... V - 1."""
 
     def filled(self, sizes: Sizes) -> Sizes:
-        """A pair for 16 tokens, as in Zoology's figure 2 up to 256; at most a quarter of the values stand there."""
-        pairs = sizes.num_pairs or max(1, sizes.seq_len // 16)
+        """Four pairs where they fit, and more from 128 tokens on: one for 16 tokens, as in Zoology's figure 2."""
+        pairs = sizes.num_pairs or min(max(1, sizes.seq_len // 4), max(4, sizes.seq_len // 16))
         return replace(sizes, num_pairs=pairs, vocab_size=sizes.vocab_size or max(64, 8 * pairs))
 
     def refusal(self, sizes: Sizes) -> str:

@@ -1,0 +1,121 @@
+"""How long trainings take, by a look at each kind of model, and how many steps so fit into the time of a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.limits import Limits
+from rnn_vs_attn.machine import environment
+from rnn_vs_attn.run.schedule import Cost, Look
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.suite import Suite, Trains
+from rnn_vs_attn.worker.lanes import Conversation, Lanes
+from rnn_vs_attn.worker.protocol import About, Train, Trained
+
+LEAST_STEPS = 100  # of a training that is worth its name
+MOST_AT_ONCE = 8  # trainings
+WHOLE = 20  # steps are so many times a whole number: one for each evaluation
+_LOOK_STEPS = 1 << 20  # of a training that is looked at and never ends
+_OF_A_WORKER = 1 << 30  # bytes that a process takes at most, torch and a small model
+_SPARE = 1.15  # what has to fit is so much more than what was seen
+
+
+@dataclass(frozen=True)
+class Paced:
+    """Cases with the number of their steps, and what each costs in a round that it takes part in. seconds: of all."""
+
+    cases: Sequence[Any]
+    looked: Mapping[Case, Look]
+    seconds: float
+
+
+def at_once(threads: Sequence[int], devices: Sequence[str]) -> int:
+    """How many trainings the cores and the memory have room for; one on a GPU."""
+    if any(name.startswith("cuda") for name in devices):
+        return 1
+    cores = environment.usable_cores() // max(threads)
+    memory = environment.available_memory()
+    room = MOST_AT_ONCE if memory is None else memory // _OF_A_WORKER
+    return max(1, min(cores, MOST_AT_ONCE, room))
+
+
+def paced(suite: Suite, cases: Sequence[Any], lanes: Lanes, limits: Limits, ends: float) -> Paced:
+    """The cases with as many steps as all their trainings have time for; those that were given are as they are.
+
+    ends: by the monotonic clock. UserError where too few fit.
+    """
+    trains = suite.rounds.trains
+    assert trains is not None
+    seconds = _a_step(suite, cases, lanes, limits)
+    steps = cases[0].steps or _steps(trains, cases, seconds, lanes, limits, ends - time.monotonic())
+    made = [dataclasses.replace(case, steps=steps) for case in cases]
+    costs = {
+        case: _cost(trains, case, seconds[trains.kind(case)]) / lanes.number
+        for case in made
+        if trains.kind(case) in seconds
+    }
+    return Paced(made, {case: Look(Cost(cost)) for case, cost in costs.items()}, _total(trains, costs, limits))
+
+
+def _steps(
+    trains: Trains, cases: Sequence[Any], seconds: Mapping[Any, float], lanes: Lanes, limits: Limits, left: float
+) -> int:
+    """The largest number that fits, up to what the cases want."""
+    most = trains.wanted_steps(cases)
+
+    def needed(steps: int) -> float:
+        made = [dataclasses.replace(case, steps=steps) for case in cases if trains.kind(case) in seconds]
+        costs = {case: _cost(trains, case, seconds[trains.kind(case)]) / lanes.number for case in made}
+        return _SPARE * _total(trains, costs, limits)
+
+    fitting = [steps for steps in range(LEAST_STEPS, most + 1, WHOLE) if needed(steps) <= left]
+    if not fitting:
+        asked = limits.to_ask(limits.max_seconds - left + needed(most))
+        raise UserError(
+            f"--max-seconds {limits.asked_seconds:g} leaves no {LEAST_STEPS} steps for each training; "
+            f"give --max-seconds {asked} for {most} steps, fewer models or learning rates, or a number of --steps"
+        )
+    return max(fitting)
+
+
+def _total(trains: Trains, costs: Mapping[Any, float], limits: Limits) -> float:
+    """Seconds of all rounds: all cases in the first, of each kind the dearest in the others."""
+    dearest: dict[Any, float] = {}
+    for case, cost in costs.items():
+        dearest[trains.kind(case)] = max(cost, dearest.get(trains.kind(case), 0.0))
+    return sum(costs.values()) + (limits.wanted_rounds - 1) * sum(dearest.values())
+
+
+def _cost(trains: Trains, case: Any, a_step: float) -> float:
+    return a_step * (case.steps + trains.beside(case))
+
+
+# A look
+
+
+def _a_step(suite: Suite, cases: Sequence[Any], lanes: Lanes, limits: Limits) -> dict[Any, float]:
+    """Seconds of a step of each kind of case, while as many train as will; those are absent that cannot be trained."""
+    trains = suite.rounds.trains
+    assert trains is not None
+    firsts: dict[Any, Any] = {}
+    for case in cases:
+        firsts.setdefault(trains.kind(case), dataclasses.replace(case, steps=_LOOK_STEPS))
+    found: dict[Any, float] = {}
+    lanes.through(_look(suite, case, kind, limits, found) for kind, case in firsts.items())
+    return found
+
+
+def _look(suite: Suite, case: Case, kind: Any, limits: Limits, found: dict[Any, float]) -> Conversation:
+    """Of the second of two stretches: the first one loads code. What fails here fails in its own case, and says why."""
+    request = Train(About.of(suite, case, limits.max_memory), 0)
+    try:
+        first: Trained = yield request
+        second: Trained = yield request
+    except (CaseFault, UserError):
+        return
+    found[kind] = (second.seconds - first.seconds) / (second.step - first.step)

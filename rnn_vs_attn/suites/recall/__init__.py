@@ -1,0 +1,1 @@
+"""`recall`: is a long-range dependency learnt, not only reachable."""

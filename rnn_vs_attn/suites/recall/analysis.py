@@ -1,0 +1,201 @@
+"""What `recall` reads out of its trainings: each model's best learning rate, what solves a task, and the verdicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from rnn_vs_attn.models.registry import BASELINE
+from rnn_vs_attn.models.registry import find as find_model
+from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT
+from rnn_vs_attn.records.query import Group, derived, record_at, without
+from rnn_vs_attn.records.types import AxisValue, Metric, Record
+from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS, RecallCase
+from rnn_vs_attn.tasks.registry import find
+from rnn_vs_attn.tasks.spec import STATE_TRACKING
+
+RATE, MODEL = "learning_rate", "model"
+HOLDS, FAILS, UNDECIDED = "holds", "does not hold here", "undecided"
+SOLVED, UNSOLVED, PARTLY = "solved", "not solved", "solved in some seeds"
+PATIENCE = 2  # times the steps of the one that solves a task, before another one is said not to
+RULE = (
+    f"A model solves a task where every seed reaches an accuracy of {SOLVED_ACCURACY:g} (of adding, a loss of "
+    f"{SOLVED_LOSS:g}) at its best learning rate. It does not where no seed does at any learning rate, with at least "
+    f"{PATIENCE} times the steps that the other one took. Else it is {UNDECIDED}."
+)
+
+RATES_SOLVED = Metric("rates_solved", "1", "none", title="learning rates of the grid at which the first seed solved it")
+VERDICT = Metric("verdict", "text", "none", title="what became of a claim")
+METRICS = (RATES_SOLVED, VERDICT)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one model on one task.
+
+    axes: all but the learning rate. rate: the best one. accuracies, losses, steps, seconds: a seed each, of the best
+    rate; steps and seconds infinite where it was not solved. rates: how many there were; solved_at: how many of them
+    solved it with the first seed; reached: whether some seed did at some rate.
+    """
+
+    axes: dict[str, Any]
+    rate: float
+    accuracies: list[float | None]
+    losses: list[float]
+    steps: list[float]
+    seconds: list[float]
+    rates: int
+    solved_at: int
+    reached: bool
+
+    @property
+    def model(self) -> str:
+        return str(self.axes[MODEL])
+
+    @property
+    def task(self) -> Group:
+        """What its rivals on the same task have in common."""
+        return without(self.axes, MODEL)
+
+    @property
+    def budget(self) -> int:
+        """Steps of each training."""
+        return int(self.axes["steps"])
+
+    @property
+    def word(self) -> str:
+        if all(math.isfinite(steps) for steps in self.steps):
+            return SOLVED
+        return PARTLY if self.reached else UNSOLVED
+
+
+def kind(case: RecallCase) -> Group:
+    """What cases have in common that are the same but for their learning rate."""
+    return without(axes_of(case), RATE, "steps")
+
+
+def chosen(number: int, cases: Sequence[RecallCase], records: Sequence[Record]) -> list[RecallCase]:
+    """All cases in the first round; in later ones each model's best learning rate by the first."""
+    if number == 0:
+        return list(cases)
+    best: dict[Group, tuple[tuple[float, float], RecallCase]] = {}
+    for case in cases:
+        merit = _merit(records, axes_of(case))
+        if merit is not None and (kind(case) not in best or merit > best[kind(case)][0]):
+            best[kind(case)] = merit, case
+    return [case for _, case in best.values()]
+
+
+def _merit(records: Sequence[Record], axes: Mapping[str, AxisValue]) -> tuple[float, float] | None:
+    """Of a case's first seed: the higher, the better."""
+    accuracy, loss = (record_at(records, name, axes) for name in ("accuracy", "loss"))
+    if loss is None or not loss.samples or loss.samples[0] is None:
+        return None
+    right = accuracy.samples[0] if accuracy is not None and accuracy.samples else None
+    return right or 0.0, -loss.samples[0]
+
+
+# Outcomes
+
+
+def outcomes(records: Sequence[Record]) -> list[Outcome]:
+    """Of each model on each task, where some training has ended."""
+    groups: dict[Group, list[dict[str, AxisValue]]] = {}
+    for record in records:
+        if record.metric == "loss" and record.samples and record.status == "ok":
+            groups.setdefault(without(record.axes, RATE), []).append(dict(record.axes))
+    found = (_outcome(records, dict(group), cases) for group, cases in groups.items())
+    return [outcome for outcome in found if outcome is not None]
+
+
+def _outcome(records: Sequence[Record], axes: dict[str, Any], cases: list[dict[str, AxisValue]]) -> Outcome | None:
+    merits = {float(case[RATE] or 0): _merit(records, case) for case in cases}
+    known = {rate: merit for rate, merit in merits.items() if merit is not None}
+    if not known:
+        return None
+    best = max(known, key=lambda rate: known[rate])
+    at = {rate: {**axes, RATE: rate} for rate in known}
+    of = {
+        name: _samples(records, name, at[best]) for name in ("accuracy", "loss", "steps_to_solve", "seconds_to_solve")
+    }
+    every = {rate: _samples(records, "steps_to_solve", at[rate]) for rate in known}
+    return Outcome(
+        axes=axes,
+        rate=best,
+        accuracies=of["accuracy"],
+        losses=[loss for loss in of["loss"] if loss is not None],
+        steps=[math.inf if steps is None else steps for steps in of["steps_to_solve"]],
+        seconds=[math.inf if seconds is None else seconds for seconds in of["seconds_to_solve"]],
+        rates=len(known),
+        solved_at=sum(samples[0] is not None for samples in every.values()),
+        reached=any(steps is not None for samples in every.values() for steps in samples),
+    )
+
+
+def _samples(records: Sequence[Record], name: str, axes: Mapping[str, AxisValue]) -> list[float | None]:
+    record = record_at(records, name, axes)
+    return list(record.samples) if record is not None else []
+
+
+# Verdicts
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What the lesson says of two models and a task: the one solves it, the other does not."""
+
+    solver: Outcome
+    other: Outcome
+
+    @property
+    def verdict(self) -> str:
+        """By RULE."""
+        if self.solver.word != SOLVED:
+            return (
+                FAILS if self.other.word == SOLVED and self.solver.word == UNSOLVED and self._backwards else UNDECIDED
+            )
+        if self.other.word == SOLVED:
+            return FAILS
+        return HOLDS if self.other.word == UNSOLVED and self.enough_steps else UNDECIDED
+
+    @property
+    def enough_steps(self) -> bool:
+        return self.other.budget >= PATIENCE * median(self.solver.steps)
+
+    @property
+    def _backwards(self) -> bool:
+        """Whether the other one solves it, and this one had as many steps as a claim takes."""
+        return self.solver.budget >= PATIENCE * median(self.other.steps)
+
+
+def claims(found: Sequence[Outcome]) -> list[Claim]:
+    """Recall and memory: attention solves what a recurrence does not. State tracking: the other way round, of those
+    whose state moves on by a non-linear function.
+    """
+    made: list[Claim] = []
+    for attention in (outcome for outcome in found if outcome.model == BASELINE):
+        for other in (o for o in found if o.task == attention.task and o.model != BASELINE):
+            layer = find_model(other.model).layer_type
+            if find(str(other.axes["task"])).family == STATE_TRACKING:
+                made += [Claim(other, attention)] if layer == RECURRENT else []
+            elif layer in (RECURRENT, LINEAR_RECURRENCE):
+                made.append(Claim(attention, other))
+    return made
+
+
+def derive(records: Sequence[Record]) -> list[Record]:
+    """rates_solved of each model, and a verdict of each claim."""
+    return list(_derived(outcomes(records), records[0].suite)) if records else []
+
+
+def _derived(found: Sequence[Outcome], suite: str) -> Iterator[Record]:
+    for outcome in found:
+        count = float(outcome.solved_at)
+        yield derived(RATES_SOLVED, suite, outcome.axes, [count], None, of=outcome.rates, best=outcome.rate)
+    for claim in claims(found):
+        axes = {**claim.solver.axes, "beside": claim.other.model}
+        yield derived(VERDICT, suite, axes, [], None, text=claim.verdict)

@@ -1,0 +1,206 @@
+"""What the worker runs of `recall`: one training, how it goes, and what it has come to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.measure.timing.decoding import state_bytes
+from rnn_vs_attn.models import build
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.mixer import has_state
+from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.models.spec import ModelSpec
+from rnn_vs_attn.records.types import AxisValue, Sample
+from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.suites.measurement import Measurement
+from rnn_vs_attn.suites.recall.case import RecallCase
+from rnn_vs_attn.tasks.bounds import best_accuracy
+from rnn_vs_attn.tasks.drawing.batches import TEST, TRAIN, Batch, draw
+from rnn_vs_attn.tasks.registry import find as find_task
+from rnn_vs_attn.tasks.spec import Sizes
+from rnn_vs_attn.training import checkpoint, snapshot
+from rnn_vs_attn.training.course import DIVERGED, DONE, Point, Progress, progress, solved
+from rnn_vs_attn.training.loop import Data, Training
+from rnn_vs_attn.training.objectives import Classes, Numbers, score
+from rnn_vs_attn.training.plan import TrainingPlan
+from rnn_vs_attn.training.token_model import TokenModel, num_params, positioned, token_model
+from rnn_vs_attn.training.token_shape import TokenShape
+
+STRETCH = 0.5  # seconds between two answers
+EXAMPLES = 256  # to test on
+_FEATURES = 2  # of a token of `adding`: a number and its mark
+_TOKENS_AT_ONCE = 1 << 14  # of a batch to test on
+_WIDEST = 64  # times the baseline's width
+
+
+def train(case: RecallCase, seed: int, folder: Path | None) -> Iterator[Progress | Sample]:
+    """How the training of a case goes, stretch by stretch, and at its end all that is measured of it.
+
+    folder: where it is kept, and goes on from what is there. CaseFault where the loss is no number any more.
+    """
+    shape = shape_of(case)
+    training = begun(case, shape, seed)
+    if folder is not None and (folder / checkpoint.NAME).exists():
+        snapshot.resume(folder, training, case.model, asdict(shape))
+    data, keep = data_of(case, seed), _keeper(case, shape, seed, folder)
+    while training.course.ending != DONE:
+        course = training.run(data, keep=keep, stop=_after(STRETCH))
+        if course.ending == DIVERGED:
+            raise CaseFault("failed", course.reason)
+        if course.ending != DONE:
+            yield progress(course, case.steps, _last_loss(training))
+    yield progress(training.course, case.steps, _last_loss(training))
+    yield from samples(case, training, seed)
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    """Whether so many have passed."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() > until
+
+
+def begun(case: RecallCase, shape: TokenShape, seed: int) -> Training:
+    """A case's training that has not begun, with the weights of a seed."""
+    model = token_model(find(case.model), shape, seed).to(case.device)
+    plan = TrainingPlan(
+        case.steps,
+        case.learning_rate,
+        warm_up=case.warm_up,
+        batch_size=case.batch_size,
+        evaluate_every=case.evaluate_every,
+        seed=seed,
+    )
+    return Training(model, Numbers() if find_task(case.task).real else Classes(), plan)
+
+
+def data_of(case: RecallCase, seed: int) -> Data:
+    """Batches to train on and examples to test on, of a seed."""
+    spec, sizes = find_task(case.task), case.sizes
+
+    def batch(step: int) -> Batch:
+        return draw(spec, sizes, seed, TRAIN, step, case.batch_size)
+
+    return Data(batch, list(held_out(case, sizes, seed)))
+
+
+def held_out(case: RecallCase, sizes: Sizes, seed: int) -> Iterator[Batch]:
+    """Examples to test on, of any length, in batches."""
+    at_once = max(1, min(EXAMPLES, _TOKENS_AT_ONCE // sizes.seq_len))
+    for index in range(-(-EXAMPLES // at_once)):
+        yield draw(find_task(case.task), sizes, seed, TEST, index, at_once)
+
+
+def _keeper(case: RecallCase, shape: TokenShape, seed: int, folder: Path | None) -> Callable[[Training], None]:
+    """Keeps a training whenever it was evaluated."""
+    about = {"task": case.task, "sizes": asdict(case.sizes), "round": seed, "axes": axes_of(case)}
+
+    def keep(training: Training) -> None:
+        if folder is not None and training.course.curve[-1].step == training.course.step:
+            snapshot.save(folder, training, case.model, asdict(shape), **about)
+
+    return keep
+
+
+def _last_loss(training: Training) -> float:
+    """The mean since the last evaluation, or up to it."""
+    total, number = training.course.losses
+    last = training.course.curve[-1]
+    return total / number if number else last.loss if last.train_loss is None else last.train_loss
+
+
+# The model
+
+
+def shape_of(case: RecallCase) -> TokenShape:
+    """The model's shape, with the width that --match gives it."""
+    spec, shape = find(case.model), _shape_at(case, find(case.model), case.d_model)
+    if case.match == "none" or case.model == BASELINE:
+        return shape
+    baseline = find(BASELINE)
+    target = num_params(baseline, _shape_at(case, baseline, case.d_model))
+    step, most = build.width_step(spec, case.shape), _WIDEST * case.d_model
+    width = build.nearest_width(lambda width: num_params(spec, _shape_at(case, spec, width)), target, step, most)
+    return _shape_at(case, spec, width)
+
+
+def _shape_at(case: RecallCase, spec: ModelSpec, width: int) -> TokenShape:
+    task, sizes = find_task(case.task), case.sizes
+    layer: Shape = replace(case.shape, d_model=width, batch_size=1)
+    shape = TokenShape(
+        layer,
+        num_outputs=task.forms.num_classes(sizes),
+        vocab_size=0 if task.real else sizes.vocab_size,
+        num_features=_FEATURES if task.real else 0,
+        inner_width=case.mlp * width,
+    )
+    return positioned(spec, shape, case.token_positions)
+
+
+# What is measured
+
+
+def samples(case: RecallCase, training: Training, seed: int) -> Iterator[Sample]:
+    """Of a training that has ended: its last evaluation, its curve, when it solved the task, and other lengths."""
+    curve = training.course.curve
+    yield Sample("accuracy", curve[-1].accuracy)
+    yield Sample("loss", curve[-1].loss)
+    yield from _when_solved(case, curve)
+    for point in curve:
+        yield Sample("curve_loss", point.loss, {"step": point.step})
+        yield Sample("curve_accuracy", point.accuracy, {"step": point.step})
+    for seq_len in case.tested:
+        yield from _at_length(case, training, seed, seq_len)
+    yield Sample("num_params", build.count_parameters(training.model))
+    yield Sample("width", training.model.shape.layer.d_model)
+    yield Sample("train_seconds", training.course.seconds)
+    yield from _memory(case, training.model)
+
+
+def _when_solved(case: RecallCase, curve: Sequence[Point]) -> Iterator[Sample]:
+    """Absent where the steps ended first."""
+    found = solved(curve, case.enough)
+    yield Sample("steps_to_solve", None if found is None else found.step)
+    yield Sample("seconds_to_solve", None if found is None else found.seconds)
+
+
+def _at_length(case: RecallCase, training: Training, seed: int, seq_len: int) -> Iterator[Sample]:
+    """Accuracy and loss at a length, or why there is none."""
+    at: dict[str, AxisValue] = {"length": seq_len}
+    try:
+        sizes = find_task(case.task).at(case.sizes, seq_len)
+        found = score(training.model, training.objective, held_out(case, sizes, seed), training.device)
+    except UserError as error:
+        for name in ("accuracy_at_length", "loss_at_length"):
+            yield Sample(name, None, at, warnings=[f"not tested at {seq_len} tokens: {error}"])
+        return
+    yield Sample("accuracy_at_length", found.accuracy, at)
+    yield Sample("loss_at_length", found.loss, at)
+
+
+def _memory(case: RecallCase, model: TokenModel) -> Iterator[Sample]:
+    """The bits of what is carried from token to token after a training's length, and the best that they allow."""
+    if not has_state(model.blocks):
+        return
+    bits = 8 * _state_bytes(model, case)
+    yield Sample("state_bits", bits)
+    best = best_accuracy(find_task(case.task), case.sizes, bits)
+    if best is not None:
+        yield Sample("best_accuracy", best)
+
+
+@torch.no_grad()
+def _state_bytes(model: TokenModel, case: RecallCase) -> int:
+    """Of one example."""
+    (batch,) = (draw(find_task(case.task), case.sizes, 0, TEST, 0, 1),)
+    model.eval()
+    _, state = model.advance(batch.inputs.to(case.device), model.initial_state(1))
+    return state_bytes(state)
+
+
+MEASUREMENT = Measurement(train=train)

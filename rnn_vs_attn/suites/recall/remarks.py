@@ -1,0 +1,183 @@
+"""What `recall` says in words, and the table with a row for each model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from rnn_vs_attn import units
+from rnn_vs_attn.models.costs import NO_POSITIONS
+from rnn_vs_attn.models.registry import BASELINE
+from rnn_vs_attn.records.query import Group
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.suites.recall import analysis
+from rnn_vs_attn.suites.recall.analysis import HOLDS, PARTLY, SOLVED, UNDECIDED, Claim, Outcome, outcomes
+from rnn_vs_attn.suites.recall.case import OF_TASKS
+from rnn_vs_attn.tasks.registry import find
+
+_ALONE = "times are those of trainings beside each other, as many as there are cores: steps are what compares"
+_SIZE = ("seq_len", *OF_TASKS)
+
+
+def summary(records: Sequence[Record]) -> list[Table]:
+    """A row for each model on each task, at its best learning rate."""
+    found = outcomes(records)
+    if not found:
+        return []
+    header = ["task", "model", "rate", "accuracy", "solved", "steps to solve", "s", "rates solved", "width"]
+    rows = [_row(records, outcome) for outcome in found]
+    rows = [[named_task(found, outcome), *row] for outcome, row in zip(found, rows, strict=True)]
+    rows.sort(key=lambda row: row[0])
+    notes = ["accuracy of each seed, or of six and more the median with its 95% interval; of adding the loss", _ALONE]
+    return [Table(_caption(found), header, rows, notes, heads=2)]
+
+
+def _caption(found: Sequence[Outcome]) -> str:
+    first = found[0].axes
+    seeds = max(len(outcome.losses) for outcome in found)
+    return (
+        f"recall: {units.counted(seeds, 'seed')}, {first['steps']} steps, {first['num_layers']} blocks, "
+        f"d_model {first['d_model']} of attention, match {first['match']}"
+    )
+
+
+def named_task(found: Sequence[Outcome], outcome: Outcome) -> str:
+    """Its name with what tells it apart from others of that name."""
+    mine = outcome.axes["task"]
+    alike = [other.axes for other in found if other.axes["task"] == mine]
+    varying = [name for name in outcome.axes if name not in ("task", "model") and len({a[name] for a in alike}) > 1]
+    return " ".join([str(mine), *(f"{name} {outcome.axes[name]}" for name in varying)])
+
+
+def _row(records: Sequence[Record], outcome: Outcome) -> list[str]:
+    axes = {**outcome.axes, analysis.RATE: outcome.rate}
+    width = next((r.median for r in records if r.metric == "width" and r.axes == axes), None)
+    solved = sum(math.isfinite(steps) for steps in outcome.steps)
+    return [
+        outcome.model,
+        f"{outcome.rate:g}",
+        scores(outcome),
+        f"{solved} of {len(outcome.steps)}",
+        middle(outcome.steps, outcome.budget, "{:.0f}".format),
+        middle(outcome.seconds, math.nan, "{:.1f}".format),
+        f"{outcome.solved_at} of {outcome.rates}",
+        "–" if width is None else f"{width:.0f}",
+    ]
+
+
+def scores(outcome: Outcome) -> str:
+    """Accuracy, or loss where there is none: of every seed, or the median with its interval."""
+    accuracies = [accuracy for accuracy in outcome.accuracies if accuracy is not None]
+    values, write = (accuracies, _share) if accuracies else (outcome.losses, units.significant)
+    found = intervals.estimate(values)
+    if found.low is None or found.high is None:
+        return " ".join(map(write, values))
+    return f"{write(found.median)} [{write(found.low)}, {write(found.high)}]"
+
+
+def _share(value: float) -> str:
+    return f"{math.floor(1000 * value) / 1000:g}"
+
+
+def middle(values: Sequence[float], budget: float, write: object) -> str:
+    """The median, of which those that did not come to it are larger than all others."""
+    assert callable(write)
+    found = median(values) if values else math.inf
+    if math.isfinite(found):
+        return str(write(found))
+    return f"> {budget:.0f}" if math.isfinite(budget) else "–"
+
+
+# Words
+
+
+def remarks(records: Sequence[Record]) -> list[str]:
+    """What was found, a line each, and by which rule."""
+    found = outcomes(records)
+    tasks: dict[Group, list[Outcome]] = {}
+    for outcome in found:
+        tasks.setdefault(outcome.task, []).append(outcome)
+    said = [line for rivals in tasks.values() for line in _ofnamed_task(found, rivals)]
+    said += [_said_of_claim(found, claim) for claim in analysis.claims(found)]
+    said += list(_bounds(records, found))
+    if not said:
+        return []
+    return [*said, analysis.RULE, *_positions(found)]
+
+
+def _ofnamed_task(found: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[str]:
+    spec, sizes = find(str(rivals[0].axes["task"])), _sizes(rivals[0])
+    chance = spec.forms.chance(sizes)
+    least = f"loss {chance.loss:.3g}" if chance.accuracy is None else f"accuracy {chance.accuracy:.3g}"
+    shown = f"{named_task(found, rivals[0])} ({sizes.seq_len} tokens{_counted(rivals[0])}; chance is {least})"
+    yield f"{shown}: {'; '.join(map(_of_model, rivals))}."
+
+
+def _sizes(outcome: Outcome):  # type: ignore[no-untyped-def]
+    given = {name: outcome.axes[name] for name in OF_TASKS}
+    return find(str(outcome.axes["task"])).sizes(int(outcome.axes["seq_len"]), **given)
+
+
+def _counted(outcome: Outcome) -> str:
+    sizes = _sizes(outcome)
+    return (
+        f", {sizes.num_pairs} pairs"
+        if sizes.num_pairs
+        else f", {sizes.num_symbols} symbols"
+        if sizes.num_symbols
+        else ""
+    )
+
+
+def _of_model(outcome: Outcome) -> str:
+    seeds, budget = len(outcome.steps), outcome.budget
+    solved = sum(math.isfinite(steps) for steps in outcome.steps)
+    grid = f"at {outcome.solved_at} of {units.counted(outcome.rates, 'learning rate')}"
+    if outcome.word == SOLVED:
+        steps = middle(outcome.steps, budget, "{:.0f}".format)
+        return f"{outcome.model} solves it in {solved} of {seeds} seeds, after {steps} of {budget} steps, {grid}"
+    if outcome.word == PARTLY:
+        return f"{outcome.model} in {solved} of {seeds} seeds of {budget} steps, {grid}"
+    return f"{outcome.model} not, in {budget} steps, at none of {units.counted(outcome.rates, 'learning rate')}"
+
+
+def _said_of_claim(found: Sequence[Outcome], claim: Claim) -> str:
+    solver, other, task = claim.solver.model, claim.other.model, named_task(found, claim.solver)
+    said = f'"{solver} learns {task}, {other} does not": {claim.verdict}'
+    size = f" with {claim.solver.axes['num_layers']} blocks at d_model {claim.solver.axes['d_model']}"
+    if claim.verdict == HOLDS:
+        return f"{said}{size}, {claim.other.budget / median(claim.solver.steps):.1f} times the steps."
+    if claim.verdict == UNDECIDED and claim.solver.word == SOLVED and not claim.enough_steps:
+        steps = math.ceil(analysis.PATIENCE * median(claim.solver.steps))
+        return f"{said}: {other} had too few steps to say so; --steps {steps} or more decides."
+    return f"{said}{size}."
+
+
+def _bounds(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[str]:
+    """Models whose state is too small for the task."""
+    for outcome in found:
+        axes = {**outcome.axes, analysis.RATE: outcome.rate}
+        best = next((r.median for r in records if r.metric == "best_accuracy" and r.axes == axes), None)
+        bits = next((r.median for r in records if r.metric == "state_bits" and r.axes == axes), None)
+        if best is not None and bits is not None and best < 1:
+            needed = find(str(outcome.axes["task"])).forms.bits(_sizes(outcome))
+            yield (
+                f"{outcome.model} has {bits:,.0f} bits of state and {named_task(found, outcome)} needs {needed:,.0f}: "
+                f"no training brings it above an accuracy of {best:.3g}."
+            )
+
+
+def _positions(found: Sequence[Outcome]) -> Iterator[str]:
+    """What attention knows of positions that it was not trained at."""
+    kinds = {str(outcome.axes["positions"]) for outcome in found if outcome.model == BASELINE}
+    for kind in sorted(kinds):
+        if kind == NO_POSITIONS:
+            yield (
+                "Attention had a learned vector for each position that it was trained at, and is not tested beyond; "
+                "--positions rotary or alibi lets it go on."
+            )
+        else:
+            yield f"At lengths that were not trained, attention went on with {kind} positions as they are."

@@ -1,0 +1,92 @@
+"""`recall`: is a long-range dependency learnt, not only reachable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnn_vs_attn import units
+from rnn_vs_attn.records.types import Metric, Record
+from rnn_vs_attn.report import curves
+from rnn_vs_attn.report.tables import Column, Pivot
+from rnn_vs_attn.suites import columns
+from rnn_vs_attn.suites.metrics import NUM_PARAMS
+from rnn_vs_attn.suites.recall import analysis, figures, remarks
+from rnn_vs_attn.suites.recall.case import EVALUATIONS, RecallCase, check, complete
+from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, Trains, View, rows
+
+_FORWARD = 0.4  # of a step that an evaluation on as many examples takes
+_EXAMPLES = 256  # as suites.recall.measure has it
+DEFAULT_STEPS = {"mqar": 400, "parity": 400, "adding": 1000, "induction": 2000}  # within which some model solves it
+_OTHERS_STEPS = 3000
+
+ACCURACY = Metric("accuracy", "1", "higher", scale="difference", title="share of the answers that are right, held out")
+LOSS = Metric("loss", "1", "lower", title="mean over the answers, nats; of adding the squared error")
+AT_LENGTH = Metric("accuracy_at_length", "1", "higher", scale="difference", title="accuracy at other lengths")
+LOSS_AT_LENGTH = Metric("loss_at_length", "1", "lower", title="loss at other lengths")
+CURVE = Metric("curve_accuracy", "1", "none", scale="difference", title="accuracy after so many steps")
+CURVE_LOSS = Metric("curve_loss", "1", "none", title="loss after so many steps")
+STEPS = Metric("steps_to_solve", "1", "lower", title="first evaluation from which on the task is solved; absent: none")
+SECONDS = Metric("seconds_to_solve", "s", "lower", title="steps_to_solve in seconds, beside other trainings")
+TRAIN_SECONDS = Metric("train_seconds", "s", "none", title="of all steps, beside other trainings")
+WIDTH = Metric("width", "1", "none", exact=True, title="d_model chosen by --match")
+STATE_BITS = Metric("state_bits", "1", "none", exact=True, title="bits carried on after seq_len tokens, of an example")
+BEST = Metric("best_accuracy", "1", "none", exact=True, title="that so many bits of state allow at most")
+
+
+def wanted_steps(cases: Sequence[RecallCase]) -> int:
+    """As many as the hardest of the tasks needs."""
+    return max(DEFAULT_STEPS.get(case.task, _OTHERS_STEPS) for case in cases)
+
+
+def beside(case: RecallCase) -> float:
+    """What evaluations take, in steps: those of the curve, and those at other lengths at the end."""
+    passes = _FORWARD * _EXAMPLES / case.batch_size
+    return passes * (EVALUATIONS + 1 + sum(tested / case.seq_len for tested in case.tested))
+
+
+def _at_length(record: Record, narrow: bool) -> str:
+    return units.significant(record.median or 0.0) if narrow else curves.interval(record, units.significant, lacking="")
+
+
+COLUMNS = (
+    Column("accuracy", ACCURACY.name, units.significant, interval="ends"),
+    Column("loss", LOSS.name, units.significant, interval="ends"),
+    Column("steps to solve", STEPS.name, columns.whole),
+    Column("s to solve", SECONDS.name, units.significant),
+    Column("s of training", TRAIN_SECONDS.name, units.significant, spare=True),
+    Column("parameters", NUM_PARAMS.name, columns.whole),
+    Column("width", WIDTH.name, columns.count),
+    Column("bits of state", STATE_BITS.name, columns.whole, spare=True),
+)
+
+LENGTHS = Pivot(
+    title="accuracy at lengths, most of them not trained at",
+    metric=AT_LENGTH.name,
+    axis="length",
+    cell=_at_length,
+)
+
+RECALL = Suite(
+    name="recall",
+    help="Long-range tasks, trained: what is learnt, at which learning rates, and at which lengths it still holds.",
+    axes=CaseAxes(
+        RecallCase,
+        row=("task", "model", "learning_rate"),
+        implied=("test_seq_len",),
+        compared=("model", "learning_rate"),
+        complete=complete,
+        check=check,
+    ),
+    metrics=(
+        Measured(ACCURACY),
+        Measured(LOSS, owed=True),
+        *rows(AT_LENGTH, LOSS_AT_LENGTH, CURVE, CURVE_LOSS, STEPS, SECONDS, TRAIN_SECONDS),
+        *rows(NUM_PARAMS, WIDTH, STATE_BITS, BEST, *analysis.METRICS),
+    ),
+    rounds=Rounds(
+        kept=lambda case: True,
+        trains=Trains(analysis.kind, wanted_steps, beside, analysis.chosen),
+    ),
+    analysis=Analysis(analysis.derive, remarks=remarks.remarks),
+    view=View(COLUMNS, (LENGTHS,), figures.figures, figures.chart, remarks.summary),
+)
