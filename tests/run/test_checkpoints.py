@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 from trained_folders import LENGTH, keep, run_of
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.run import cases, checkpoints
+from rnn_vs_attn.run import cases, checkpoints, trainings
 from rnn_vs_attn.run.options import CheckpointOptions
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
+from rnn_vs_attn.suites.recall import measure as recall
+from rnn_vs_attn.suites.recall.case import RecallCase, complete
 from rnn_vs_attn.suites.suite import Suite
-from rnn_vs_attn.training.chosen import TrainedModel, choose
+from rnn_vs_attn.training.chosen import FOLDER, TrainedModel, choose, sizes_of
 
 pytestmark = pytest.mark.long
 
@@ -24,6 +27,23 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = run_of(tmp_path_factory.mktemp("run"))
     keep(folder / "trained/attention", "attention")
     return folder
+
+
+def test_what_recall_leaves_is_found(tmp_path: Path) -> None:
+    """As it trains and names its folders: two learning rates with the first seed, one with the second too."""
+    plain = RecallCase(model="gru", task="copy", seq_len=24, batch_size=2, d_model=8, steps=1, test_seq_len="24")
+    for rate, seed in ((0.01, 0), (1e-6, 0), (0.01, 1)):
+        case = complete(dataclasses.replace(plain, learning_rate=rate, num_symbols=4, device="cpu", match="none"))
+        folder = tmp_path / FOLDER / trainings.folder_name(case, seed)
+        assert list(recall.train(case, seed, folder))
+    (model,) = choose([str(tmp_path)])
+    rates = [kept.checkpoint.plan.learning_rate for kept in model.seeds]
+    seeds = [kept.checkpoint.plan.seed for kept in model.seeds]
+    assert (model.key, seeds[0]) == ("gru@copy", 0)
+    assert (rates, seeds) in (([0.01, 0.01], [0, 1]), ([1e-6], [0]))  # whichever one step made better
+    axes = axes_of(GRADFLOW, [model])
+    assert axes["seq_len"] == [24]
+    assert sizes_of(model.first.checkpoint, 24)[1] == case.sizes
 
 
 def axes_of(suite: Suite, models: list[TrainedModel], *seq_len: str) -> cases.AxisValues:
