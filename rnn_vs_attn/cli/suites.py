@@ -45,7 +45,7 @@ def command_of(suite: Suite) -> Callable[..., int | None]:
             return start(suite, axes, checkpoints.with_rounds(suite, options, models), trained=models)
         axes["model"] = cases.with_model_arguments(axes["model"], options.model_arg)
         checkpoints.refuse_names(axes["model"])
-        return start(suite, axes, options)
+        return start(suite, axes, options, plain="model" not in call.names)
 
     return command(run, _options_of(suite), suite.axes.case, defaults=suite.axes.run_defaults)
 

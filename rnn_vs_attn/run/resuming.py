@@ -25,6 +25,8 @@ from rnn_vs_attn.training.chosen import TrainedModel
 
 _MOST_ROUNDS = 100_000
 
+PLAIN = "plain"  # the setting that says that no models were typed
+
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
@@ -47,8 +49,8 @@ def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
     """
     head = _head(suite, path)
     try:
-        axes = _axes(suite, head.settings["axes"])
-        made, limits = cases.cases_of(suite, axes), _limits(head.settings["limits"])
+        axes, plain = _axes(suite, head.settings["axes"]), head.settings.get(PLAIN, False) is True
+        made, limits = cases.cases_of(suite, axes, plain), _limits(head.settings["limits"])
         trained = chosen.again(head.settings.get("checkpoints", [])) if head.status != "complete" or retry else []
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
@@ -57,6 +59,7 @@ def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
     over = has_other_names(path)
     head, lines = (_finished(path, retry), []) if over else (head, _lines(suite, path, made))
     settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
+    settings |= {PLAIN: True} if plain else {}
     settings |= {"checkpoints": head.settings["checkpoints"]} if "checkpoints" in head.settings else {}
     return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, lines, over, trained)
 

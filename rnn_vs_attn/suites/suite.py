@@ -47,7 +47,8 @@ class CaseAxes:
     machine: those that the machine's own peaks depend on; none where they are not measured.
     complete: fills in the fields of a case that follow from others.
     check: UserError where the values that were given for the axes exclude each other.
-    select: which cases of the product of all axes are measured, and what stands beside them.
+    select: which cases of the product of all axes are measured, and what stands beside them, by whether no models were
+    typed.
     takes: families that it takes beside layers: LANGUAGE, CONFIGURED, TRAINED.
     of_weights: whether it measures what depends on the weights: a trained model stands beside what it was before, and
     each of its seeds has a round.
@@ -62,7 +63,7 @@ class CaseAxes:
     machine: tuple[str, ...] = ()
     complete: Callable[[Any], Any] = lambda case: case
     check: Callable[[Mapping[str, Sequence[Any]]], None] = lambda values: None
-    select: Callable[[list[Any]], list[Any]] = lambda cases: cases
+    select: Callable[[list[Any], bool], list[Any]] = lambda cases, plain: cases
     takes: tuple[str, ...] = ()
     of_weights: bool = False
     needs_state: bool = False

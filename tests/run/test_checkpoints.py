@@ -6,16 +6,19 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+import torch
 from trained_folders import LENGTH, keep, run_of
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.run import cases, checkpoints, trainings
 from rnn_vs_attn.run.options import CheckpointOptions
+from rnn_vs_attn.suites import trained_passes
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
 from rnn_vs_attn.suites.recall import measure as recall
 from rnn_vs_attn.suites.recall.case import RecallCase, complete
 from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.training import chosen
 from rnn_vs_attn.training.chosen import FOLDER, TrainedModel, choose, sizes_of
 
 pytestmark = pytest.mark.long
@@ -29,7 +32,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_recall_leaves_is_found(tmp_path: Path) -> None:
+def test_what_recall_leaves_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it trains and names its folders: two learning rates with the first seed, one with the second too."""
     plain = RecallCase(model="gru", task="copy", seq_len=24, batch_size=2, d_model=8, steps=1, test_seq_len="24")
     for rate, seed in ((0.01, 0), (1e-6, 0), (0.01, 1)):
@@ -44,6 +47,10 @@ def test_what_recall_leaves_is_found(tmp_path: Path) -> None:
     axes = axes_of(GRADFLOW, [model])
     assert axes["seq_len"] == [24]
     assert sizes_of(model.first.checkpoint, 24)[1] == case.sizes
+    monkeypatch.setattr(chosen, "_folders", {model.key: [kept.folder for kept in model.seeds]})
+    before, _ = trained_passes.model_of(f"initial:{model.key}", 0)
+    begun = recall.begun(case, recall.shape_of(case), 0).model.state_dict()
+    assert all(torch.equal(tensor, begun[name]) for name, tensor in before.state_dict().items())
 
 
 def axes_of(suite: Suite, models: list[TrainedModel], *seq_len: str) -> cases.AxisValues:
