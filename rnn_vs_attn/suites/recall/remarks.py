@@ -192,7 +192,7 @@ def _few_steps(found: Sequence[Outcome]) -> Iterator[str]:
     if budget < wanted and any(outcome.word != SOLVED for outcome in found):
         times = units.significant(wanted / budget, 2)
         yield (
-            f"Each training had {budget} of the {wanted} steps in which some model solves these tasks: --steps {wanted}, "
+            f"Each training had {budget} of the {wanted} steps that some model needs at most: --steps {wanted}, "
             f"with a --max-seconds for {times} times as long, has them."
         )
 
