@@ -64,7 +64,7 @@ def options(suite: Suite) -> str:
     """What a suite measures by default, an option a line, and the axes that are no options."""
     fields = dataclasses.fields(suite.axes.case)
     rows = [option(field) for field in fields if not field.metadata.get("fixed")]
-    cases = suite.axes.select([suite.axes.complete(suite.axes.case())])
+    cases = suite.axes.select([suite.axes.complete(suite.axes.case())], False)
     held = [field.name for field in fields if field.metadata.get("fixed") and field.name not in suite.axes.implied]
     values = {name: " or ".join(dict.fromkeys(str(getattr(case, name)) for case in cases)) for name in held}
     told = [f"{name} {value}" for name, value in values.items()]

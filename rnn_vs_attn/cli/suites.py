@@ -38,7 +38,7 @@ def command_of(suite: Suite) -> Callable[..., int | None]:
             raise UserError("--retry goes with --resume FOLDER: it measures the failed cases of that run again")
         axes = cases.parse(suite, call.words)
         axes["model"] = cases.with_model_arguments(axes["model"], options.model_arg)
-        return start(suite, axes, options)
+        return start(suite, axes, options, plain="model" not in call.names)
 
     return command(run, _options_of(suite), suite.axes.case, defaults=suite.axes.run_defaults)
 

@@ -35,8 +35,8 @@ from rnn_vs_attn.worker.pool import Workers, devices
 from rnn_vs_attn.worker.protocol import About, Check, ReadEnvironment
 
 
-def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOLE) -> int:
-    """Measure the product of all axes, or list it; the exit code."""
+def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOLE, plain: bool = False) -> int:
+    """Measure the product of all axes, or list it; the exit code. plain: whether no models were typed."""
     started = time.monotonic()
     check(suite, axes, options.force)
     limits = part.of(options.limits)
@@ -47,7 +47,8 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
     with Workers(suite.timed, options.debug, axes["threads"], axes["model"], _at_once(suite, axes)) as workers:
         facts, built_as = _probe(suite, axes, limits, workers)
         suite.axes.check(axes)
-        planned = replace(_planned(suite, axes, limits, workers, started), built_as=built_as)
+        planned = _planned(suite, axes, cases_of(suite, axes, plain), limits, workers, started)
+        planned = replace(planned, built_as=built_as)
         if not part.after_others:
             _check_starts(planned, workers.start_up)
         if options.dry_run:
@@ -55,6 +56,7 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
             return DONE
         folder = RunFolder.create(options.output) if options.output else new_folder(suite.name)
         settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
+        settings |= {resuming.PLAIN: True} if plain else {}
         head = begun(suite.name, settings, facts, options.anonymous)
         return _run(planned, folder, head, workers, options, part)
 
@@ -67,13 +69,13 @@ def _at_once(suite: Suite, axes: AxisValues) -> int:
 def _planned(
     suite: Suite,
     axes: AxisValues,
+    cases: Sequence[Case],
     limits: Limits,
     workers: Workers,
     started: float,
     lines: Sequence[SampleLine] = (),
 ) -> Planned:
     """The cases, by a look at each; resolves in `axes` how many steps trainings have."""
-    cases = cases_of(suite, axes)
     if suite.rounds.trains is None:
         looked = estimates(workers.asked, suite, cases, limits)
         return Planned(suite, cases, limits, looked, Schedule.of(looked, limits, started, workers.start_up), lines)
@@ -127,7 +129,7 @@ def resume(suite: Suite, options: RunOptions) -> int:
                 raise UserError(
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
-            planned = _planned(suite, stored.axes, limits, workers, started, lines)
+            planned = _planned(suite, stored.axes, stored.cases, limits, workers, started, lines)
         return _run(planned, RunFolder.reopen(path), head, workers, options)
 
 

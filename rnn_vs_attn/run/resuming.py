@@ -23,6 +23,8 @@ from rnn_vs_attn.suites.suite import Suite
 
 _MOST_ROUNDS = 100_000
 
+PLAIN = "plain"  # the setting that says that no models were typed
+
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
@@ -44,8 +46,8 @@ def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
     """
     head = _head(suite, path)
     try:
-        axes = _axes(suite, head.settings["axes"])
-        made, limits = cases.cases_of(suite, axes), _limits(head.settings["limits"])
+        axes, plain = _axes(suite, head.settings["axes"]), head.settings.get(PLAIN, False) is True
+        made, limits = cases.cases_of(suite, axes, plain), _limits(head.settings["limits"])
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
     if head.settings.get("inputs", 1) != suite.analysis.inputs:
@@ -53,6 +55,7 @@ def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
     over = has_other_names(path)
     head, lines = (_finished(path, retry), []) if over else (head, _lines(suite, path, made))
     settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
+    settings |= {PLAIN: True} if plain else {}
     return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, lines, over)
 
 

@@ -47,7 +47,8 @@ class CaseAxes:
     machine: those that the machine's own peaks depend on; none where they are not measured.
     complete: fills in the fields of a case that follow from others.
     check: UserError where the values that were given for the axes exclude each other.
-    select: which cases of the product of all axes are measured, and what stands beside them.
+    select: which cases of the product of all axes are measured, and what stands beside them, by whether no models were
+    typed.
     language_models: whether it takes models of token ids.
     configured: whether it takes models of transformers, by their configurations.
     needs_state: whether it takes only what carries a state from token to token.
@@ -61,7 +62,7 @@ class CaseAxes:
     machine: tuple[str, ...] = ()
     complete: Callable[[Any], Any] = lambda case: case
     check: Callable[[Mapping[str, Sequence[Any]]], None] = lambda values: None
-    select: Callable[[list[Any]], list[Any]] = lambda cases: cases
+    select: Callable[[list[Any], bool], list[Any]] = lambda cases, plain: cases
     language_models: bool = False
     configured: bool = False
     needs_state: bool = False

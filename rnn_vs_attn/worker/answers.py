@@ -19,6 +19,7 @@ from rnn_vs_attn.measure import device
 from rnn_vs_attn.models import load
 from rnn_vs_attn.models.configured import IMPORTS
 from rnn_vs_attn.models.language import transformers_configs
+from rnn_vs_attn.records.folder import StorageError
 from rnn_vs_attn.worker import faults, protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import Cases
@@ -40,6 +41,8 @@ class Answers:
     def to(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """{"ok": ...}, {"user": sentence} or {"fault": status, "reason": sentence, "warnings": sentences}.
 
+        {"storage": sentence} where the disk takes no more.
+
         {"misunderstood": what} where there is no such request, or it lacks a field or has one too many.
 
         With "spoilt" where a module has changed what cannot be put back, so that this process must do nothing else, and
@@ -59,6 +62,9 @@ class Answers:
             return {"ok": dataclasses.asdict(answer)}
         except Misunderstood:
             raise
+        except StorageError as error:
+            self._sandbox.leave()
+            return {"storage": str(error)}
         except UserError as error:
             if error.__cause__ is not None:
                 traceback.print_exc()

@@ -20,6 +20,7 @@ from typing import IO, Any, Protocol, TypeVar
 
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.machine import environment
+from rnn_vs_attn.records.folder import StorageError
 from rnn_vs_attn.records.strict_json import dump
 from rnn_vs_attn.units import duration
 from rnn_vs_attn.worker import protocol, search_path
@@ -241,6 +242,8 @@ class ChildWorker:
             self.close()
         if "misunderstood" in reply:  # a fault of this program, not of a case
             raise Misunderstood(reply["misunderstood"])
+        if "storage" in reply:
+            raise StorageError(reply["storage"])
         if "user" in reply:
             raise UserError(reply["user"])
         if "fault" in reply:

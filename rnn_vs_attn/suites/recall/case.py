@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.models.costs import KINDS_OF_POSITIONS, ROTARY
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.suites.case import LayerCase, fixed, option
 from rnn_vs_attn.tasks.registry import TASKS, find
-from rnn_vs_attn.tasks.spec import Sizes
+from rnn_vs_attn.tasks.spec import STATE_TRACKING, Sizes
 from rnn_vs_attn.training.course import Point, accurate, close
 from rnn_vs_attn.training.token_shape import AUTO, KINDS
 
@@ -23,6 +24,7 @@ OWN = "auto"  # what is typed for a size that the task chooses
 EVALUATIONS = 20  # of a training, evenly
 SOLVED_ACCURACY = 0.99  # from which on a task is solved
 SOLVED_LOSS = 0.01  # squared error, up to which a task of real numbers is
+_OF_CLAIM = (BASELINE, "lstm")
 _LONGEST_LIST = 32
 _WARM_UP_STEPS = 50
 _PART_OF_STEPS = 10  # that are warm-up at most
@@ -72,7 +74,8 @@ class RecallCase(LayerCase):
 
     model: str = option(
         BASELINE,
-        "Models: built-in names, entry points, package.module:Class or file.py:Class.",
+        "Models: built-in names, entry points, package.module:Class or file.py:Class. Without any, tasks of state "
+        "tracking such as parity have attention and lstm alone.",
         typed="attention,lstm,gru,mingru",
     )
     task: str = option(
@@ -84,10 +87,16 @@ class RecallCase(LayerCase):
     seq_len: int = option(32, "Sequence lengths to train at: 64, or 64:256 (doubling).", minimum=1)
     batch_size: int = option(64, "Sequences a step, each drawn anew.", minimum=1)
     d_model: int = option(64, f"Width of {BASELINE}; of the others as --match says.", minimum=1)
+    num_heads: int = option(2, "Attention heads; d_model must be divisible by it.", minimum=1)
     num_layers: int = option(2, "Blocks, each with one layer.", minimum=1)
     dtype: str = fixed("float32")
     threads: int = option(1, "CPU threads of a training; as many trainings as the cores have room for.", minimum=0)
     causal: bool = fixed(True)
+    positions: str = option(
+        ROTARY,
+        "What softmax attention knows of where tokens stand; without any its model learns a vector for each position.",
+        choices=KINDS_OF_POSITIONS,
+    )
     learning_rate: float = option(
         3e-3, "Highest learning rates; each model goes on with its best one.", typed="1e-3,3e-3,1e-2", parse=rate
     )
@@ -103,7 +112,7 @@ class RecallCase(LayerCase):
     match: str = option(
         "params", f"Choose widths so that parameters equal those of {BASELINE}.", choices=("none", "params")
     )
-    mlp: int = option(2, "Width of each block's MLP, in widths of the model; 0 for none.", minimum=0)
+    mlp: int = option(0, "Width of each block's MLP, in widths of the model; 0 for none.", minimum=0)
     token_positions: str = option(
         AUTO,
         "Vectors of positions, beside what layers know: auto learns them for models that are blind to order.",
@@ -153,6 +162,11 @@ def complete(case: RecallCase) -> RecallCase:
     dropped: dict[str, Any] = {name: None for name in OF_TASKS if name not in spec.takes}
     tested = case.test_seq_len or ",".join(str(times * case.seq_len) for times in (1, 2, 4))
     return dataclasses.replace(case, test_seq_len=tested, **dropped)
+
+
+def select(cases: list[RecallCase], plain: bool) -> list[RecallCase]:
+    """All of them; where no models were typed, on tasks of state tracking those of the claim alone."""
+    return [case for case in cases if not plain or find(case.task).family != STATE_TRACKING or case.model in _OF_CLAIM]
 
 
 def check(values: Mapping[str, Sequence[Any]]) -> None:

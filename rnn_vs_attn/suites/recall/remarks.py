@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from rnn_vs_attn import units
+from rnn_vs_attn.models.costs import NO_POSITIONS
+from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.query import Group
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.tables import Table
@@ -169,8 +171,13 @@ def _bounds(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[str
 
 
 def _positions(found: Sequence[Outcome]) -> Iterator[str]:
-    if any(outcome.axes["token_positions"] != "none" for outcome in found):
-        yield (
-            "Models that are blind to order have a learned vector for each position they were trained at, and are not "
-            "tested beyond; --positions rotary or alibi lets attention go on."
-        )
+    """What attention knows of positions that it was not trained at."""
+    kinds = {str(outcome.axes["positions"]) for outcome in found if outcome.model == BASELINE}
+    for kind in sorted(kinds):
+        if kind == NO_POSITIONS:
+            yield (
+                "Attention had a learned vector for each position that it was trained at, and is not tested beyond; "
+                "--positions rotary or alibi lets it go on."
+            )
+        else:
+            yield f"At lengths that were not trained, attention went on with {kind} positions as they are."

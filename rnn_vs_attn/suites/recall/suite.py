@@ -11,12 +11,12 @@ from rnn_vs_attn.report.tables import Column, Pivot
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.metrics import NUM_PARAMS
 from rnn_vs_attn.suites.recall import analysis, figures, remarks
-from rnn_vs_attn.suites.recall.case import EVALUATIONS, RecallCase, check, complete
+from rnn_vs_attn.suites.recall.case import EVALUATIONS, RecallCase, check, complete, select
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, Trains, View, rows
 
 _FORWARD = 0.4  # of a step that an evaluation on as many examples takes
 _EXAMPLES = 256  # as suites.recall.measure has it
-DEFAULT_STEPS = {"mqar": 400, "parity": 400, "adding": 1000, "induction": 2000}  # within which some model solves it
+DEFAULT_STEPS = {"mqar": 480, "parity": 480, "adding": 1000, "induction": 2000}  # within which some model solves it
 _OTHERS_STEPS = 3000
 
 ACCURACY = Metric("accuracy", "1", "higher", scale="difference", title="share of the answers that are right, held out")
@@ -76,6 +76,7 @@ RECALL = Suite(
         compared=("model", "learning_rate"),
         complete=complete,
         check=check,
+        select=select,
     ),
     metrics=(
         Measured(ACCURACY),

@@ -58,7 +58,7 @@ def check(values: Mapping[str, Sequence[Any]]) -> None:
             )
 
 
-def select(cases: list[ScalingCase]) -> list[ScalingCase]:
+def select(cases: list[ScalingCase], plain: bool = False) -> list[ScalingCase]:
     """The cells that a claim needs, of all that were asked for, and the graphs that are counted beside them.
 
     With the fewest threads: every length at the middle width and every width at the longest length; attention and what
