@@ -1,6 +1,6 @@
 """Whether the sizes, rates and steps that `recall` has by default are enough for the winner of each default task.
 
-python benchmarks/learning/defaults.py [--seeds 20] [--steps 400] [--folder results/recall-defaults] [--quick]
+python benchmarks/learning/defaults.py [--seeds 20] [--steps STEPS] [--folder results/recall-defaults] [--quick]
 
 Attention on mqar and the LSTM on parity, as `recall` trains them by default: its learning rates with one seed, the
 best of them with the others. Targets, for each: solved with every seed, and by the slowest within half of the steps of

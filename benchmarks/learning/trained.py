@@ -31,7 +31,7 @@ def trained(folder: Path, words: str) -> Run:
     where the command is interrupted or refuses.
     """
     there = (folder / "run.json").exists()
-    asked = ["recall", *words.split(), "--max-seconds", _NO_END]
+    asked = ["recall", *words.split(), "--max-seconds", _NO_END, "--anonymous"]
     if there:
         _check(folder, asked)
     if not there or read_head(folder).status != "complete":
@@ -48,9 +48,18 @@ def _check(folder: Path, asked: Sequence[str]) -> None:
 
 def _call(command: Sequence[str]) -> None:
     print(f"$ {' '.join(['rnn-vs-attn', *command[3:]])}", file=sys.stderr, flush=True)
-    code = subprocess.run(command, stdout=subprocess.DEVNULL, check=False).returncode
+    code = exit_code(command)
     if code not in _ENDS:
         sys.exit(f"`recall` ended with exit code {code}; call this program again to go on")
+
+
+def exit_code(command: Sequence[str]) -> int:
+    """Of a command, which on Ctrl-C has the time to keep what it has trained."""
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            return process.wait()
 
 
 # What stands in a run

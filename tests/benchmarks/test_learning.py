@@ -69,7 +69,7 @@ def test_the_best_learning_rate_is_that_of_the_highest_accuracy_then_of_the_lowe
 
 
 def test_a_folder_of_another_run_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["rnn-vs-attn", *"recall --task copy --max-seconds 1000000 --output x".split()]
+    words = ["rnn-vs-attn", *"recall --task copy --max-seconds 1000000 --anonymous --output x".split()]
     head = Run("recall", words, {}, {}, "", None, "complete")
     monkeypatch.setattr(trained, "read_head", lambda folder: head)
     monkeypatch.setattr(trained, "read_run", lambda folder: head)
@@ -85,12 +85,12 @@ def test_a_run_that_is_not_there_is_made_and_one_that_was_interrupted_goes_on(
 ) -> None:
     called: list[list[str]] = []
 
-    def call(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    def exit_code(command: list[str]) -> int:
         called.append(command[3:])
-        return subprocess.CompletedProcess(command, 130)
+        return 130
 
-    monkeypatch.setattr(trained.subprocess, "run", call)
-    asked = ["recall", "--task", "copy", "--max-seconds", "1000000"]
+    monkeypatch.setattr(trained, "exit_code", exit_code)
+    asked = ["recall", "--task", "copy", "--max-seconds", "1000000", "--anonymous"]
     head = Run("recall", ["rnn-vs-attn", *asked], {}, {}, "", None, status)
     monkeypatch.setattr(trained, "read_head", lambda folder: head)
     if resumed:
