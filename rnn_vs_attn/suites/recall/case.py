@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ OWN = "auto"  # what is typed for a size that the task chooses
 EVALUATIONS = 20  # of a training, evenly
 SOLVED_ACCURACY = 0.99  # from which on a task is solved
 SOLVED_LOSS = 0.01  # squared error, up to which a task of real numbers is
+DEFAULT_STEPS = {"mqar": 480, "parity": 480, "adding": 1000, "induction": 2000}  # within which some model solves it
+_OTHERS_STEPS = 3000
 _OF_CLAIM = (BASELINE, "lstm")
 _LONGEST_LIST = 32
 _WARM_UP_STEPS = 50
@@ -167,6 +169,16 @@ def complete(case: RecallCase) -> RecallCase:
 def select(cases: list[RecallCase], plain: bool) -> list[RecallCase]:
     """All of them; where no models were typed, on tasks of state tracking those of the claim alone."""
     return [case for case in cases if not plain or find(case.task).family != STATE_TRACKING or case.model in _OF_CLAIM]
+
+
+def wanted_steps(cases: Iterable[RecallCase]) -> int:
+    """As many as the hardest of the tasks needs."""
+    return steps_for({case.task for case in cases})
+
+
+def steps_for(tasks: Iterable[str]) -> int:
+    """The same, of tasks by name."""
+    return max(DEFAULT_STEPS.get(task, _OTHERS_STEPS) for task in tasks)
 
 
 def check(values: Mapping[str, Sequence[Any]]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rnn_vs_attn import units
 from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.report import curves
@@ -11,13 +9,11 @@ from rnn_vs_attn.report.tables import Column, Pivot
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.metrics import NUM_PARAMS
 from rnn_vs_attn.suites.recall import analysis, figures, remarks
-from rnn_vs_attn.suites.recall.case import EVALUATIONS, RecallCase, check, complete, select
+from rnn_vs_attn.suites.recall.case import EVALUATIONS, RecallCase, check, complete, select, wanted_steps
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, Trains, View, rows
 
 _FORWARD = 0.4  # of a step that an evaluation on as many examples takes
 _EXAMPLES = 256  # as suites.recall.measure has it
-DEFAULT_STEPS = {"mqar": 480, "parity": 480, "adding": 1000, "induction": 2000}  # within which some model solves it
-_OTHERS_STEPS = 3000
 
 ACCURACY = Metric("accuracy", "1", "higher", scale="difference", title="share of the answers that are right, held out")
 LOSS = Metric("loss", "1", "lower", title="mean over the answers, nats; of adding the squared error")
@@ -31,11 +27,6 @@ TRAIN_SECONDS = Metric("train_seconds", "s", "none", title="of all steps, beside
 WIDTH = Metric("width", "1", "none", exact=True, title="d_model chosen by --match")
 STATE_BITS = Metric("state_bits", "1", "none", exact=True, title="bits carried on after seq_len tokens, of an example")
 BEST = Metric("best_accuracy", "1", "none", exact=True, title="that so many bits of state allow at most")
-
-
-def wanted_steps(cases: Sequence[RecallCase]) -> int:
-    """As many as the hardest of the tasks needs."""
-    return max(DEFAULT_STEPS.get(case.task, _OTHERS_STEPS) for case in cases)
 
 
 def beside(case: RecallCase) -> float:
