@@ -24,7 +24,7 @@ from trained import of_folder, trained
 
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.suites.recall.analysis import Outcome, outcomes
-from rnn_vs_attn.suites.recall.suite import DEFAULT_STEPS
+from rnn_vs_attn.suites.recall.case import DEFAULT_STEPS
 
 WINNERS = {"mqar": BASELINE, "parity": "lstm"}  # of the default tasks
 SEEDS = 20
