@@ -11,11 +11,12 @@ from rnn_vs_attn.ab.options import SUITE
 from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.models import trained
 from rnn_vs_attn.models.costs import Shape, default_kv_heads
 from rnn_vs_attn.models.foreign.naming import names_in
 from rnn_vs_attn.models.registry import BUILT_IN, find, plug_ins
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
-from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, PATTERN, Complexity, ModelSpec
+from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, PATTERN, TRAINED, Complexity, ModelSpec
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.cases import check_heads, with_model_arguments
@@ -96,6 +97,8 @@ def commands(spec: ModelSpec, decodes: bool) -> list[str]:
 
 def _facts(spec: ModelSpec, shape: Shape, debug: bool) -> dict[str, Any]:
     """Counts by closed forms; of the user's own from a worker. CaseFault or UserError where that cannot build it."""
+    if spec.family == TRAINED:
+        raise UserError(trained.UNKNOWN.format(spec.name))
     if spec.family == LANGUAGE:
         note = f"takes token ids; counted with {VOCAB_SIZE} of them and a context of seq_len"
         return {"num_params": _language_params(spec, shape), "decodes": True, "note": note}

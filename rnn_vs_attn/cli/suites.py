@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.run import cases, group
+from rnn_vs_attn.models.spec import TRAINED
+from rnn_vs_attn.run import cases, checkpoints, group
 from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.run.command import resume, start
 from rnn_vs_attn.run.options import (
     CallOptions,
+    CheckpointOptions,
     GroupOptions,
     OwnModelsOptions,
     RunOptions,
@@ -37,7 +39,12 @@ def command_of(suite: Suite) -> Callable[..., int | None]:
         if options.retry:
             raise UserError("--retry goes with --resume FOLDER: it measures the failed cases of that run again")
         axes = cases.parse(suite, call.words)
+        models = checkpoints.chosen(options.checkpoint, call.names)
+        if models:
+            axes = checkpoints.with_models(suite, axes, models, "seq_len" in call.names)
+            return start(suite, axes, checkpoints.with_rounds(suite, options, models), trained=models)
         axes["model"] = cases.with_model_arguments(axes["model"], options.model_arg)
+        checkpoints.refuse_names(axes["model"])
         return start(suite, axes, options, plain="model" not in call.names)
 
     return command(run, _options_of(suite), suite.axes.case, defaults=suite.axes.run_defaults)
@@ -48,7 +55,9 @@ def _options_of(suite: Suite) -> type[RunOptions]:
         return OwnModelsOptions
     if suite.rounds.trains is not None:
         return TrainingOptions
-    return RunOptions if suite.rounds.passes else CallOptions if suite.timed else UntimedOptions
+    if suite.rounds.passes:
+        return CheckpointOptions if TRAINED in suite.axes.takes else RunOptions
+    return CallOptions if suite.timed else UntimedOptions
 
 
 def command_of_all(suites: Sequence[Suite]) -> Callable[..., int | None]:

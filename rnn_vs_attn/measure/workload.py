@@ -131,7 +131,7 @@ class TokenWorkload(Workload):
         run = run or module
         with torch.no_grad():
             of_one = run(ids[:, :1])
-        shape = (*ids.shape, *of_one.shape[2:])
+        shape = (*ids.shape[:2], *of_one.shape[2:])  # tokens may be several numbers each
         return cls(module, run, ids, torch.randn(shape, dtype=of_one.dtype, device=of_one.device))
 
     def renew(self, care: Care = EVERYTHING) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 
 from rnn_vs_attn.errors import UserError, unknown
-from rnn_vs_attn.models import configured
+from rnn_vs_attn.models import configured, trained
 from rnn_vs_attn.models.catalogue.attention import ATTENTIONS
 from rnn_vs_attn.models.catalogue.convolution import CONVOLUTIONS
 from rnn_vs_attn.models.catalogue.delta_rule import DELTA_RULES
@@ -29,8 +29,8 @@ BUILT_IN = (*MODELS, *LANGUAGE_MODELS, *ENCODERS)
 
 
 def find(name: str) -> ModelSpec:
-    """The model of that name: built in, an entry point, a pattern of layers, an import path, or a configuration of
-    transformers (hf:...). UserError where it is none of them.
+    """The model of that name: built in, an entry point, a pattern of layers, an import path, a configuration of
+    transformers (hf:...), or a model of a checkpoint (trained:..., initial:...). UserError where it is none of them.
     """
     if encodable(name) != name:
         way = "use a locale of UTF-8, such as LC_ALL=C.UTF-8"
@@ -53,6 +53,8 @@ def _named(name: str) -> ModelSpec:
             return ModelSpec(name, USER, point.value, _distribution(point))
     if name.startswith(configured.PREFIX):
         return configured.spec_of(name)
+    if name.startswith(trained.PREFIXES):
+        return trained.spec_of(name, _target_of(trained.layer_of(name)))
     stack = pattern(name, MODELS, _names())
     if stack is not None:
         return stack
@@ -65,6 +67,14 @@ def _named(name: str) -> ModelSpec:
             )
         return ModelSpec(name, USER, name, "your own module")
     raise unknown("model", name, _names(), "rnn-vs-attn models lists all; your own is package.module:ClassName")
+
+
+def _target_of(layer: str) -> str:
+    """Where the code of a layer is; the name itself where nothing is known of it any more."""
+    try:
+        return find(layer).target
+    except UserError:
+        return layer
 
 
 def _names() -> list[str]:

@@ -77,8 +77,8 @@ class ModelSpec:
 
     @property
     def takes_arguments(self) -> bool:
-        """Whether it can be named with what it is built with: it is the user's own, or of a package."""
-        return self.family in (USER, CONFIGURED)
+        """Whether it can be named with what tells it apart: it is the user's own, of a package, or of a checkpoint."""
+        return self.family in (USER, CONFIGURED, TRAINED)
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -100,3 +100,4 @@ ENCODER = "encoder"  # takes token ids and predicts none
 PATTERN = "pattern"  # a stack of layers of several families
 USER = "user"  # an entry point or an import path
 CONFIGURED = "transformers"  # that package's own, by its configuration; takes token ids
+TRAINED = "trained"  # a model of a checkpoint, or what it was before; takes what its task gives it

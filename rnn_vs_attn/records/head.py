@@ -34,4 +34,10 @@ def finished(head: Run) -> Run:
 
 def command_line(anonymous: bool) -> list[str]:
     """The words typed; without folders where anonymous."""
-    return [Path(w).name if anonymous and os.sep in w and not w.startswith("-") else w for w in sys.argv[1:]]
+    return [_without_folders(word) if anonymous else word for word in sys.argv[1:]]
+
+
+def _without_folders(word: str) -> str:
+    """`--output=/home/me/run` is `--output=run`."""
+    option, equals, value = word.partition("=") if word.startswith("-") else ("", "", word)
+    return option + equals + (Path(value).name if os.sep in value else value)

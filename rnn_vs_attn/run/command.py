@@ -30,13 +30,25 @@ from rnn_vs_attn.run.schedule import Schedule, plans_of
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text.streams import say
+from rnn_vs_attn.training import chosen
+from rnn_vs_attn.training.chosen import TrainedModel
 from rnn_vs_attn.worker.lanes import Lanes
 from rnn_vs_attn.worker.pool import Workers, devices
 from rnn_vs_attn.worker.protocol import About, Check, ReadEnvironment
 
 
-def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOLE, plain: bool = False) -> int:
-    """Measure the product of all axes, or list it; the exit code. plain: whether no models were typed."""
+def start(
+    suite: Suite,
+    axes: AxisValues,
+    options: RunOptions,
+    part: Part = WHOLE,
+    plain: bool = False,
+    trained: Sequence[TrainedModel] = (),
+) -> int:
+    """Measure the product of all axes, or list it; the exit code.
+
+    plain: whether no models were typed. trained: the models of checkpoints among them.
+    """
     started = time.monotonic()
     check(suite, axes, options.force)
     limits = part.of(options.limits)
@@ -44,7 +56,8 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options.output is not None and not options.dry_run:
         check_folder(options.output)
-    with Workers(suite.timed, options.debug, axes["threads"], axes["model"], _at_once(suite, axes)) as workers:
+    at_once = _at_once(suite, axes)
+    with Workers(suite.timed, options.debug, axes["threads"], axes["model"], at_once, trained) as workers:
         facts, built_as = _probe(suite, axes, limits, workers)
         suite.axes.check(axes)
         planned = _planned(suite, axes, cases_of(suite, axes, plain), limits, workers, started)
@@ -57,6 +70,7 @@ def start(suite: Suite, axes: AxisValues, options: RunOptions, part: Part = WHOL
         folder = RunFolder.create(options.output) if options.output else new_folder(suite.name)
         settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
         settings |= {resuming.PLAIN: True} if plain else {}
+        settings |= {"checkpoints": chosen.settings_of(trained, options.anonymous)} if trained else {}
         head = begun(suite.name, settings, facts, options.anonymous)
         return _run(planned, folder, head, workers, options, part)
 
@@ -121,7 +135,9 @@ def resume(suite: Suite, options: RunOptions) -> int:
     schedule = Schedule.of({}, limits, started, 0.0)
     planned = Planned(suite, stored.cases, limits, {}, schedule, lines)
     at_once = _at_once(suite, stored.axes)
-    with Workers(suite.timed, options.debug, stored.axes["threads"], stored.axes["model"], at_once) as workers:
+    with Workers(
+        suite.timed, options.debug, stored.axes["threads"], stored.axes["model"], at_once, stored.trained
+    ) as workers:
         if head.status != "complete":
             facts, _ = _probe(suite, dict(stored.axes), limits, workers)
             here = environment.hard_keys(environment.describe(facts, anonymous=False))

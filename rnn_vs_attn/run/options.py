@@ -57,6 +57,15 @@ def model_arguments_option() -> Any:
     return option((), help)
 
 
+def checkpoint_option() -> Any:
+    """The option --checkpoint."""
+    help = (
+        "Trained models in place of --model: the folder of a checkpoint, or a run of recall, of which each model has "
+        "the learning rate that ended best. Without --seq-len at the length that they were trained at."
+    )
+    return option((), help)
+
+
 @dataclass(frozen=True)
 class ModelOptions:
     """What models are, beside their names."""
@@ -145,6 +154,15 @@ class ShownOptions:
 class RunOptions(ModelOptions, ShownOptions, PlaceOptions, EffortOptions):  # the fields of the last come first
     """The options of a suite that is timed in blocks."""
 
+    checkpoint: tuple[str, ...] = fixed(())
+
+
+@dataclass(frozen=True)
+class CheckpointOptions(RunOptions):
+    """Those of one that takes trained models too."""
+
+    checkpoint: tuple[str, ...] = checkpoint_option()
+
 
 @dataclass(frozen=True)
 class CallOptions(RunOptions):
@@ -165,8 +183,9 @@ class OwnModelsOptions(CallOptions):
 
 @dataclass(frozen=True)
 class UntimedOptions(CallOptions):
-    """Those of a suite that takes no times."""
+    """Those of a suite that takes no times, and trained models too."""
 
+    checkpoint: tuple[str, ...] = checkpoint_option()
     rounds: int | None = option(
         None,
         "Rounds, each with weights and data of its own; below 6 there are no intervals.",
@@ -181,6 +200,7 @@ class UntimedOptions(CallOptions):
 class TrainingOptions(UntimedOptions):
     """Those of a suite that trains."""
 
+    checkpoint: tuple[str, ...] = fixed(())
     rounds: int = option(
         3, "Rounds, each with weights and data of its own; below 6 there are no intervals.", minimum=1, panel=EFFORT
     )

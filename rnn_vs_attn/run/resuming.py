@@ -17,9 +17,11 @@ from rnn_vs_attn.records.types import CASE_RETRIED, ROUND_DROPPED, ROUND_TIME, R
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.run.cases import AxisValues, option_name
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.case import Case, decided_by
 from rnn_vs_attn.suites.metrics import MACHINE_PEAKS
 from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.training import chosen
+from rnn_vs_attn.training.chosen import TrainedModel
 
 _MOST_ROUNDS = 100_000
 
@@ -29,7 +31,7 @@ PLAIN = "plain"  # the setting that says that no models were typed
 @dataclasses.dataclass(frozen=True)
 class Stored:
     """What `--resume` goes on with. over: whether it cannot go on, as its metrics have other names by now; `head` has
-    its records then, and there are no lines.
+    its records then, and there are no lines. trained: the models of checkpoints among those of its axes.
     """
 
     head: Run
@@ -38,6 +40,7 @@ class Stored:
     limits: Limits
     lines: list[SampleLine]
     over: bool = False
+    trained: Sequence[TrainedModel] = ()
 
 
 def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
@@ -48,6 +51,7 @@ def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
     try:
         axes, plain = _axes(suite, head.settings["axes"]), head.settings.get(PLAIN, False) is True
         made, limits = cases.cases_of(suite, axes, plain), _limits(head.settings["limits"])
+        trained = chosen.again(head.settings.get("checkpoints", [])) if head.status != "complete" or retry else []
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
     if head.settings.get("inputs", 1) != suite.analysis.inputs:
@@ -56,7 +60,8 @@ def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
     head, lines = (_finished(path, retry), []) if over else (head, _lines(suite, path, made))
     settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
     settings |= {PLAIN: True} if plain else {}
-    return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, lines, over)
+    settings |= {"checkpoints": head.settings["checkpoints"]} if "checkpoints" in head.settings else {}
+    return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, lines, over, trained)
 
 
 def _finished(path: Path, retry: bool) -> Run:
@@ -110,6 +115,11 @@ def _fits(field: dataclasses.Field[Any], value: Any) -> bool:
     return least is None or least <= value < 1 << 63
 
 
+def _is_of(field: dataclasses.Field[Any], value: Any, decided: Sequence[str]) -> bool:
+    """Whether a value is one of a case. decided: axes that its model decides by itself, which have none."""
+    return value is None if field.name in decided and not field.metadata.get("fixed") else _fits(field, value)
+
+
 def _limits(stored: Mapping[str, Any]) -> Limits:
     """The limits of a run. ValueError or TypeError where one is none."""
     from pydantic import TypeAdapter
@@ -160,7 +170,8 @@ def _problem_of_case(suite: Suite, line: SampleLine, models: set[str]) -> str:
         of_machine = line.metric == ROUND_TIME or line.metric in {metric.name for metric in MACHINE_PEAKS}
         return "" if of_machine and line.axes.keys() >= needed else "it is of no case, and does not measure the machine"
     fields = dataclasses.fields(suite.axes.case)
-    wrong = next((f.name for f in fields if f.name not in line.axes or not _fits(f, line.axes[f.name])), "")
+    own = decided_by(str(line.axes["model"])) if line.axes["model"] in models else ()
+    wrong = next((f.name for f in fields if f.name not in line.axes or not _is_of(f, line.axes[f.name], own)), "")
     added = (pivot.axis for pivot in suite.view.pivots if pivot.axis in line.axes)  # a column each, in their order
     wrong = wrong or next((name for name in added if type(line.axes[name]) is not int), "")
     if wrong or line.axes["model"] not in models:

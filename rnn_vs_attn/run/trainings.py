@@ -14,10 +14,10 @@ from rnn_vs_attn.limits import TimeIsUp
 from rnn_vs_attn.records.folder import StorageError
 from rnn_vs_attn.run.measuring import Measuring
 from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.training.chosen import FOLDER
 from rnn_vs_attn.worker.lanes import Conversation, Lanes
 from rnn_vs_attn.worker.protocol import About, Request, Train, Trained
 
-TRAINED = "trained"  # the folder of a run's models in the run's own
 _LONGEST = 80  # letters of a model's folder before what makes it the only one
 
 
@@ -71,4 +71,4 @@ class Trainings:
             self._measuring.progress.case_goes_on(case, told)
 
     def _folder(self, case: Case, number: int) -> Path:
-        return self._measuring.journal.folder.path.resolve() / TRAINED / folder_name(case, number)
+        return self._measuring.journal.folder.path.resolve() / FOLDER / folder_name(case, number)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from rnn_vs_attn.models.costs import KERNEL_SIZE, KINDS_OF_POSITIONS, NO_POSITIONS, WINDOW, Shape, default_kv_heads
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import ATTENTION, CONFIGURED, POSITIONS, USER, ModelSpec
+from rnn_vs_attn.models.spec import ATTENTION, CONFIGURED, POSITIONS, TRAINED, USER, ModelSpec
 from rnn_vs_attn.records.types import AxisValue, Record
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -121,17 +121,21 @@ class LayerCase(Case):
         return dataclasses.replace(super().shape, **taken)
 
 
-_CONFIGURED = ("d_model", "num_heads", "num_layers", "causal", "vocab_size", "memory_len")
+_BY_MODEL = ("d_model", "num_heads", "num_layers", "causal", "vocab_size", "memory_len")
 AnyCase = TypeVar("AnyCase", bound=Case)
 
 
 def as_configured(case: AnyCase) -> AnyCase:
-    """The case, without the axes that its model's configuration decides, where it is one of transformers."""
-    if find(case.model).family != CONFIGURED:
-        return case
-    names = [f.name for f in dataclasses.fields(case) if f.name in _CONFIGURED and not f.metadata.get("fixed")]
-    nothing: dict[str, Any] = dict.fromkeys(names)
+    """The case, without the axes that its model decides: one of transformers by its configuration, or a trained one."""
+    names = decided_by(case.model)
+    own = [f.name for f in dataclasses.fields(case) if f.name in names and not f.metadata.get("fixed")]
+    nothing: dict[str, Any] = dict.fromkeys(own)
     return dataclasses.replace(case, **nothing)
+
+
+def decided_by(model: str) -> tuple[str, ...]:
+    """The axes that a model decides by itself, so that its cases have None there."""
+    return _BY_MODEL if find(model).family in (CONFIGURED, TRAINED) else ()
 
 
 _OF_ANYBODY = ("kernel_size", "window")  # what layers of the user's own are given, among these:

@@ -35,11 +35,11 @@ def made(case: Case, seed: int) -> TokenWorkload:
     return TokenWorkload.of_ids(model, ids)
 
 
-def exact(workload: TokenWorkload, model: str) -> Iterator[Sample]:
+def exact(workload: TokenWorkload, model: str, width: int) -> Iterator[Sample]:
     """What has no noise: parameters (tied ones once), width, FLOPs of both passes, what autograd keeps."""
     module = workload.module
     yield Sample("num_params", build.count_parameters(module))
-    yield Sample("width", int(module.d_model))
+    yield Sample("width", width)
     for name, counter in zip(("forward", "train"), count_operations(workload), strict=True):
         unknown = [] if counter.flops is not None else [f"the FLOPs of {model} are unknown: {counter.reason}"]
         details = {"kernels": dict(counter.kernels)}

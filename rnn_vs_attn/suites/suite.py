@@ -49,8 +49,9 @@ class CaseAxes:
     check: UserError where the values that were given for the axes exclude each other.
     select: which cases of the product of all axes are measured, and what stands beside them, by whether no models were
     typed.
-    language_models: whether it takes models of token ids.
-    configured: whether it takes models of transformers, by their configurations.
+    takes: families that it takes beside layers: LANGUAGE, CONFIGURED, TRAINED.
+    of_weights: whether it measures what depends on the weights: a trained model stands beside what it was before, and
+    each of its seeds has a round.
     needs_state: whether it takes only what carries a state from token to token.
     run_defaults: options of a run whose defaults are others here.
     """
@@ -63,8 +64,8 @@ class CaseAxes:
     complete: Callable[[Any], Any] = lambda case: case
     check: Callable[[Mapping[str, Sequence[Any]]], None] = lambda values: None
     select: Callable[[list[Any], bool], list[Any]] = lambda cases, plain: cases
-    language_models: bool = False
-    configured: bool = False
+    takes: tuple[str, ...] = ()
+    of_weights: bool = False
     needs_state: bool = False
     run_defaults: Mapping[str, Any] = field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, ModelSpec
+from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, TRAINED, ModelSpec
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
 
@@ -40,8 +40,8 @@ def _reason(suite: Suite, spec: ModelSpec) -> str:
         return "" if spec.name in only else f"{suite.command} measures {' and '.join(only)}"
     if spec.family == ENCODER:
         return f"{spec.name} takes token ids and predicts none"
-    if spec.family == LANGUAGE and not suite.axes.language_models:
+    if spec.family == LANGUAGE and LANGUAGE not in suite.axes.takes:
         return f"{spec.name} is a language model, from token ids to logits, and {suite.name} measures layers"
-    if spec.family == CONFIGURED and not suite.axes.configured:
+    if spec.family in (CONFIGURED, TRAINED) and spec.family not in suite.axes.takes:
         return f"{spec.name} takes token ids, and {suite.name} measures layers"
     return ""

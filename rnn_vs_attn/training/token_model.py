@@ -57,7 +57,7 @@ class TokenModel(OfTokens):
         places: (A,), counted through the batch, position l of sequence b being b L + l: a head over a large vocabulary
         takes longer than all else, and most positions have no answer.
         """
-        hidden = self.norm(self.blocks(self._embedded(inputs, 0)))
+        hidden = self.norm(self.blocks(self.embedded(inputs)))
         outputs: Tensor = self.head(hidden if places is None else hidden.flatten(0, 1).index_select(0, places))
         return outputs
 
@@ -73,11 +73,11 @@ class TokenModel(OfTokens):
     def advance(self, inputs: Tensor, state: tuple[int, Any]) -> tuple[Tensor, tuple[int, Any]]:
         """Tokens (B, C) or (B, C, F) and the state before them -> (B, C, O) and the state after them."""
         begin, states = state
-        hidden, states = self.blocks.advance(self._embedded(inputs, begin), states)
+        hidden, states = self.blocks.advance(self.embedded(inputs, begin), states)
         return self.head(self.norm(hidden)), (begin + inputs.shape[1], states)
 
-    def _embedded(self, inputs: Tensor, begin: int) -> Tensor:
-        """Tokens from position `begin` on -> (B, C, D)."""
+    def embedded(self, inputs: Tensor, begin: int = 0) -> Tensor:
+        """Tokens (B, C) or (B, C, F) from position `begin` on -> what the first block is given, (B, C, D)."""
         if self.shape.vocab_size:
             self.check_ids(inputs, self.shape.vocab_size)
         x: Tensor = self.embedding(inputs)

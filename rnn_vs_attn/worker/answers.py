@@ -20,6 +20,7 @@ from rnn_vs_attn.models import load
 from rnn_vs_attn.models.configured import IMPORTS
 from rnn_vs_attn.models.language import transformers_configs
 from rnn_vs_attn.records.folder import StorageError
+from rnn_vs_attn.training import chosen
 from rnn_vs_attn.worker import faults, protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import Cases
@@ -89,6 +90,7 @@ def _set_torch_up() -> None:
         os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", str(usable))
     THREADS.watch()
     load.start_in(Path.cwd())
+    chosen.take()
     if os.environ.pop(IMPORTS, ""):
         with suppress(UserError):  # where it is not installed, as is said of the model
             transformers_configs.import_models()

@@ -12,7 +12,8 @@ from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.language import transformers_models
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE
+from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, TRAINED
+from rnn_vs_attn.suites import trained_passes
 from rnn_vs_attn.suites.case import Case
 
 
@@ -31,18 +32,23 @@ class Batches:
             self._found[key] = batch_independence.of(made.eval(), shape.batch_size, shape.seq_len, shape.d_model)
         return self._found[key]
 
-    def of_configured(self, model: str) -> Batch:
-        """How a model of transformers does, asked of token ids."""
+    def of_tokens(self, model: str) -> Batch:
+        """How a model of transformers or a trained one does, asked of tokens."""
         if model not in self._of_tokens:
-            made = transformers_models.build(model).eval()
-            self._of_tokens[model] = batch_independence.of_ids(made, made.vocab_size, batch_independence.LENGTHS[0])
+            trained = find(model).family == TRAINED
+            self._of_tokens[model] = trained_passes.batch_of(model) if trained else _of_configured(model)
         return self._of_tokens[model]
 
     def of_case(self, case: Case, first: bool) -> Batch:
         """How the layer of a case treats a batch, in its first round. CaseFault where it runs over it."""
         if not first or find(case.model).family in (LANGUAGE, ENCODER):  # of token ids: their suites ask
             return Batch()
-        configured = find(case.model).family == CONFIGURED
-        found = self.of_configured(case.model) if configured else self.of(case.model, case.shape)
+        of_tokens = find(case.model).family in (CONFIGURED, TRAINED)
+        found = self.of_tokens(case.model) if of_tokens else self.of(case.model, case.shape)
         found.refuse()
         return found
+
+
+def _of_configured(model: str) -> Batch:
+    made = transformers_models.build(model).eval()
+    return batch_independence.of_ids(made, made.vocab_size, batch_independence.LENGTHS[0])

@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.machine import processors
 from rnn_vs_attn.models.configured import IMPORTS, PREFIX
+from rnn_vs_attn.training.chosen import TrainedModel, variables
 from rnn_vs_attn.worker.client import ChildWorker, Worker
 from rnn_vs_attn.worker.protocol import Device, Request, ResolveDevice
 
@@ -94,10 +95,16 @@ class Workers:
     """
 
     def __init__(
-        self, timed: bool, debug: bool, threads: Sequence[int], models: Sequence[str] = (), at_once: int = 1
+        self,
+        timed: bool,
+        debug: bool,
+        threads: Sequence[int],
+        models: Sequence[str] = (),
+        at_once: int = 1,
+        trained: Sequence[TrainedModel] = (),
     ) -> None:
         self.start_up = 0.0
-        self._variables: Mapping[str, str] = processors.one_each(threads) | _imports(models)
+        self._variables: Mapping[str, str] = processors.one_each(threads) | _imports(models) | variables(trained)
         self._timed = timed
         self._debug = debug
         self._asked: ChildWorker | None = None

@@ -19,8 +19,8 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.language import transformers_models
 from rnn_vs_attn.models.mixer import has_state
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED
-from rnn_vs_attn.suites import configured_passes
+from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
+from rnn_vs_attn.suites import configured_passes, trained_passes
 from rnn_vs_attn.suites.layer_passes import train_flops
 from rnn_vs_attn.worker import protocol
 from rnn_vs_attn.worker.batches import Batches
@@ -81,8 +81,11 @@ class Questions:
         case, limit = case_of(request.about), request.about.max_memory
         memory.limit(limit if limit is not None else environment.available_memory())
         with self._sandbox.visit(case.model):
-            if find(case.model).family == CONFIGURED:
+            family = find(case.model).family
+            if family == CONFIGURED:
                 transformers_models.on_paper(case.model)
+            elif family == TRAINED:
+                trained_passes.look(case)
             else:
                 self._try(case.model, dataclasses.replace(case.shape, batch_size=2))
             probe = MEASUREMENTS[request.about.suite].probe

@@ -20,7 +20,7 @@ from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models import load
 from rnn_vs_attn.models.language.transformers_configs import import_models
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED, USER
+from rnn_vs_attn.models.spec import CONFIGURED, TRAINED, USER
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites.case import ITEMSIZE, Case
 from rnn_vs_attn.training.course import Progress
@@ -124,11 +124,11 @@ class Sandbox:
 
 
 def _load_built_in(model: str) -> None:
-    """Import a model's code while there is memory for it; a user's own module is imported within the limit."""
+    """Import a model's code while there is memory for it; what may be a user's own is imported within the limit."""
     spec = find(model)
     if spec.family == CONFIGURED:
         import_models()
-    elif spec.family != USER:
+    elif spec.family not in (USER, TRAINED):
         for layer in spec.traits.layers or (spec,):
             load.load(layer)
 

@@ -53,6 +53,7 @@ BEGINS_WITH_TORCH = (
     "suites.layer_passes",
     "suites.token_passes",
     "suites.configured_passes",
+    "suites.trained_passes",
     "suites.gradflow.samples",
     *(f"suites.{folder}.measure" for folder in SUITE_FOLDERS),
     "worker.measurements",

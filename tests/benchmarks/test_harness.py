@@ -13,6 +13,7 @@ from paths import ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
 HARNESS = BENCHMARKS / "harness"
+FOLDERS = ("harness", "peers", "cuda", "learning")
 LIBRARIES = {
     "alternating",
     "delta_rules",
@@ -26,6 +27,7 @@ LIBRARIES = {
     "reporting",
     "resampling",
     "steps",
+    "trained",
     "transformer_xl_oracle",
 }  # and what makes a file of answers
 
@@ -64,7 +66,7 @@ def harness(program: str, *words: str) -> tuple[int, dict[str, Any]]:
 
 def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Code that finds the programs by their names."""
-    paths = [str(BENCHMARKS.parent), str(HARNESS), *(str(BENCHMARKS / folder) for folder in ("peers", "cuda"))]
+    paths = [str(BENCHMARKS.parent), *(str(BENCHMARKS / folder) for folder in FOLDERS)]
     surroundings = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": ""}
     command = [sys.executable, "-c", code, *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, env=surroundings)
@@ -72,7 +74,7 @@ def python(code: str, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_every_program_says_what_it_takes_and_makes_its_figures_one_by_one() -> None:
-    programs = {file.stem for folder in ("harness", "peers", "cuda") for file in (BENCHMARKS / folder).glob("*.py")}
+    programs = {file.stem for folder in FOLDERS for file in (BENCHMARKS / folder).glob("*.py")}
     done = python(HELP, *sorted(programs - LIBRARIES))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

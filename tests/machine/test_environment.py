@@ -20,6 +20,7 @@ from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.machine import control_groups, environment
 from rnn_vs_attn.machine.environment import CPUState, changes, describe, fingerprint, hard_keys
 from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.head import command_line
 from rnn_vs_attn.run import command
 from rnn_vs_attn.run.options import RunOptions
 
@@ -268,6 +269,15 @@ def test_an_anonymous_run_names_neither_host_nor_user_nor_folders(
     assert not any(word in json.dumps(anonymous) for word in private)
     assert not {"host", "user", "folder", "executable", "variables"} & anonymous.keys()
     assert anonymous["fingerprint"] == named["fingerprint"]
+
+
+def test_an_anonymous_command_line_has_names_in_the_place_of_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--output=/home/ferdinand/run` was kept as it is, as it begins with a dash."""
+    words = ["gradflow", "--output=/home/ferdinand/a=b/run", "--checkpoint", "/home/ferdinand/kept", "--quiet", "a=b"]
+    monkeypatch.setattr(sys, "argv", ["rnn-vs-attn", *words])
+    assert command_line(anonymous=False) == words
+    shown = ["gradflow", "--output=run", "--checkpoint", "kept", "--quiet", "a=b"]
+    assert command_line(anonymous=True) == shown
 
 
 def test_only_variables_that_bend_a_measurement_are_kept(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,8 +21,10 @@ from laboratory import MODELS, Laboratory, faults, found, in_the_third_round, nu
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Limits, Plan
 from rnn_vs_attn.records.folder import RunFolder, read_run
-from rnn_vs_attn.records.types import ROUND_TIME, Run
+from rnn_vs_attn.records.types import ROUND_TIME, Run, SampleLine
 from rnn_vs_attn.run import cases, resuming
+from rnn_vs_attn.suites.case import as_configured, axes_of
+from rnn_vs_attn.suites.gradflow.case import GradflowCase
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
 from rnn_vs_attn.suites.recall.case import RecallCase
 from rnn_vs_attn.suites.recall.suite import RECALL
@@ -152,6 +154,20 @@ def test_a_run_whose_first_round_takes_longer_than_it_may_is_complete_after_a_fe
         run = lab.resume(**limits)
     assert run.status == "complete"
     assert faults(run) == []
+
+
+def test_axes_that_a_model_decides_by_itself_have_none_in_its_samples() -> None:
+    """A run of models of transformers could not go on: `its d_model is none that this run has`."""
+    for model in ("hf:gpt2", "trained:lstm@copy"):
+        axes = axes_of(as_configured(GradflowCase(model=model, device="cpu"))) | {"distance": 1}
+        line = SampleLine("gradflow", axes, "gradient_norm_log10", 0, -1.0)
+        assert axes["d_model"] is None
+        assert resuming._problem(GRADFLOW, line, {model}) == ""
+        wrong = SampleLine("gradflow", axes | {"d_model": 64}, "gradient_norm_log10", 0, -1.0)
+        assert resuming._problem(GRADFLOW, wrong, {model}) == "its d_model is none that this run has"
+    layer = axes_of(GradflowCase(model="gru", device="cpu")) | {"d_model": None}
+    line = SampleLine("gradflow", layer, "reach", 0, 1.0)
+    assert resuming._problem(GRADFLOW, line, {"gru"}) == "its d_model is none that this run has"
 
 
 # Trainings

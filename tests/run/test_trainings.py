@@ -16,8 +16,9 @@ from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.records.folder import StorageError, read_samples
 from rnn_vs_attn.records.types import ROUND_TIME, Record, Run
 from rnn_vs_attn.run.listener import Silence
-from rnn_vs_attn.run.trainings import TRAINED, folder_name
+from rnn_vs_attn.run.trainings import folder_name
 from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.training.chosen import FOLDER
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.lanes import Lanes
 from rnn_vs_attn.worker.protocol import Trained
@@ -65,7 +66,7 @@ def test_each_training_is_asked_for_until_it_has_ended_and_in_a_folder_of_its_ow
     assert len(gym.asked) == 4 * STRETCHES
     folders = {request.folder for request in gym.asked}
     assert len(folders) == 4
-    assert {Path(folder).parent for folder in folders} == {path.resolve() / TRAINED}
+    assert {Path(folder).parent for folder in folders} == {path.resolve() / FOLDER}
 
 
 def test_several_are_trained_at_a_time_in_processes_that_stay(path: Path) -> None:

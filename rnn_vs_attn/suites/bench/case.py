@@ -8,7 +8,7 @@ from typing import Any
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.models.spec import CONFIGURED
+from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
 from rnn_vs_attn.suites.case import LayerCase, option
 
 
@@ -41,7 +41,7 @@ def check(values: Mapping[str, Sequence[Any]]) -> None:
 
 def _check_configured(values: Mapping[str, Sequence[Any]]) -> None:
     """UserError where models of token ids stand beside layers, or are to be run in a way that is for layers."""
-    configured = [name for name in values["model"] if find(name).family == CONFIGURED]
+    configured = [name for name in values["model"] if find(name).family in (CONFIGURED, TRAINED)]
     layers = [name for name in values["model"] if name not in configured]
     if configured and layers:
         raise UserError(

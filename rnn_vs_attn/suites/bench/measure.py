@@ -19,9 +19,9 @@ from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import decodes
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED
+from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
 from rnn_vs_attn.records.types import Sample
-from rnn_vs_attn.suites import configured_passes, layer_passes
+from rnn_vs_attn.suites import configured_passes, layer_passes, trained_passes
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.case import ITEMSIZE
 from rnn_vs_attn.suites.measurement import Measurement
@@ -46,6 +46,8 @@ def _made(case: BenchCase, seed: int) -> Workload:
     """The same before its passes are captured, with the kernels of those that are."""
     if find(case.model).family == CONFIGURED:
         return configured_passes.made(case, seed)
+    if find(case.model).family == TRAINED:
+        return trained_passes.made(case, seed)
     return layer_passes.made(
         lambda: module_of(case), case, seed, tf32=case.tf32, compiled=case.compile, graphs=case.cuda_graphs
     )
@@ -64,7 +66,7 @@ def measure(case: BenchCase, turn: Turn) -> Iterator[Sample]:
     else:
         yield from _peaks(made, device)
     if turn.first:
-        yield from configured_passes.exact(made, case.model) if isinstance(made, TokenWorkload) else _exact(case, made)
+        yield from _exact_of_tokens(case, made) if isinstance(made, TokenWorkload) else _exact(case, made)
 
 
 def _peaks(made: Workload, device: torch.device) -> Iterator[Sample]:
@@ -80,6 +82,12 @@ def _peaks(made: Workload, device: torch.device) -> Iterator[Sample]:
     made.clear_gradients()
     for name, value in zip(PEAKS, (forward, second, max(first, second)), strict=True):
         yield Sample("peak_memory", value, {"pass": name})
+
+
+def _exact_of_tokens(case: BenchCase, made: TokenWorkload) -> Iterator[Sample]:
+    if find(case.model).family == TRAINED:
+        return trained_passes.exact(made, case.model)
+    return configured_passes.exact(made, case.model, int(made.module.d_model))
 
 
 def _exact(case: BenchCase, made: Workload) -> Iterator[Sample]:

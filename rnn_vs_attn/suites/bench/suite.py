@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.models.spec import ATTENTION
+from rnn_vs_attn.models.spec import ATTENTION, CONFIGURED, TRAINED
 from rnn_vs_attn.records.query import OF_MACHINE
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
@@ -56,7 +56,7 @@ COLUMNS = (
 BENCH = Suite(
     name="bench",
     help="Time and memory of forward, backward and training passes over sequence lengths.",
-    axes=CaseAxes(BenchCase, machine=OF_MACHINE, complete=as_configured, check=check, configured=True),
+    axes=CaseAxes(BenchCase, machine=OF_MACHINE, complete=as_configured, check=check, takes=(CONFIGURED, TRAINED)),
     metrics=(
         Measured(FORWARD_TIME, owed=True, precise=True),
         Measured(BACKWARD_TIME, owed=True, precise=True, echo=True),

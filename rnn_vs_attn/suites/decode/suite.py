@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnn_vs_attn import units
+from rnn_vs_attn.models.spec import CONFIGURED, LANGUAGE
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
@@ -27,7 +28,7 @@ COLUMNS = (
 DECODE = Suite(
     name="decode",
     help="Generation: time a token and size of the state over context length.",
-    axes=CaseAxes(DecodeCase, complete=as_configured, language_models=True, configured=True, needs_state=True),
+    axes=CaseAxes(DecodeCase, complete=as_configured, takes=(LANGUAGE, CONFIGURED), needs_state=True),
     metrics=(
         Measured(PREFILL_TIME, owed=True, precise=True),
         Measured(STEP_TIME, owed=True, precise=True),

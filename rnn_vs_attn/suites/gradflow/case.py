@@ -1,4 +1,4 @@
-"""What `gradflow` measures: one sequence through a layer at initialisation."""
+"""What `gradflow` measures: one sequence through a layer at initialisation, or through a trained model."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault, first_line
 from rnn_vs_attn.isolation.seeds import seed_all
@@ -17,8 +17,9 @@ from rnn_vs_attn.models import build, initialise
 from rnn_vs_attn.models.language import transformers_models
 from rnn_vs_attn.models.language.transformers_models import HiddenStates
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED
+from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
 from rnn_vs_attn.records.types import Sample
+from rnn_vs_attn.suites import trained_passes
 from rnn_vs_attn.suites.gradflow import samples
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 from rnn_vs_attn.suites.measurement import Measurement
@@ -41,15 +42,21 @@ def hidden_states(case: GradflowCase) -> HiddenStates:
     return HiddenStates(whole.double()).to(case.device)
 
 
-def _width(case: GradflowCase, module: nn.Module) -> int:
-    return int(module.d_model) if isinstance(module, HiddenStates) else case.d_model
+def module_and_input(case: GradflowCase, seed: int) -> tuple[nn.Module, Tensor]:
+    """The module of a case, and an input (1, L, D): drawn, or of a trained model an example of its task."""
+    if find(case.model).family == TRAINED:
+        return trained_passes.hidden_states(case, seed)
+    with float64():
+        module = module_of(case)
+        width = int(module.d_model) if isinstance(module, HiddenStates) else case.d_model
+        return module, torch.randn(1, case.seq_len, width).to(case.device)
 
 
 def probe(case: GradflowCase) -> None:
     """CaseFault where a module has no gradient to give; an error of its own is a fault too."""
+    module, x = module_and_input(case, 0)
     with float64():
-        module = module_of(case)
-        check(module, torch.randn(1, case.seq_len, _width(case, module), device=case.device))
+        check(module, x)
 
 
 def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
@@ -73,9 +80,8 @@ def measure(case: GradflowCase, turn: Turn) -> Iterator[Sample]:
 def _round(case: GradflowCase, seed: int) -> tuple[nn.Module, Flow]:
     """A module with the weights of a seed, and its flow. All numbers are drawn on the CPU, for every device."""
     seed_all(seed)
+    module, x = module_and_input(case, seed)
     with float64():
-        module = module_of(case)
-        x = torch.randn(1, case.seq_len, _width(case, module)).to(case.device)
         probes = cotangents(case.probes, x.shape[2], case.exact, x.device)
         return module, flow_of(module, x, probes)
 

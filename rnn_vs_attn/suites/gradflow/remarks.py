@@ -8,7 +8,8 @@ from dataclasses import replace
 from rnn_vs_attn import units
 from rnn_vs_attn.models import initialisation
 from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.models.spec import ATTENTION, RECURRENCE
+from rnn_vs_attn.models.spec import ATTENTION, RECURRENCE, TRAINED
+from rnn_vs_attn.models.trained import INITIAL_PREFIX, is_initial, unprefixed
 from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report import curves
@@ -59,7 +60,8 @@ def remarks(records: Sequence[Record]) -> list[str]:
         *_vanished(records),
         *_pascanu(records),
         *_identity(records),
-        "These are weights at initialisation; training moves them, and these curves say nothing of that.",
+        *_moved(records),
+        *_weights(records),
     ]
 
 
@@ -177,4 +179,43 @@ def _identity(records: Sequence[Record]) -> Iterator[str]:
         yield (
             f"Identity path of {name}: it carries a norm of exactly 1 at distance 0, where everything else carries "
             f"{beside}, and nothing at any other distance: a residual connection passes no gradient between positions."
+        )
+
+
+def _moved(records: Sequence[Record]) -> Iterator[str]:
+    """How training moved the norm of each trained model at the largest distance, round by round."""
+    cases = norms_of(records)
+    for group, norms in cases.items():
+        name = str(dict(group)["model"])
+        if find(name).family != TRAINED or is_initial(name):
+            continue
+        before = cases.get(without(dict(group) | {"model": INITIAL_PREFIX + unprefixed(name)}), {})
+        shared = [k for k in norms.keys() & before.keys() if k >= 1 and not norms[k].zero and not before[k].zero]
+        found = _ratio(norms[max(shared)], before[max(shared)]) if shared else None
+        if found is not None:
+            where = f"at distance {max(shared)} by {found}"
+            yield f"Training multiplied the gradient norm of {_named(records, group)} {where}."
+
+
+def _ratio(ours: Record, theirs: Record) -> str | None:
+    """The factor between two norms within rounds, with its interval where there is one."""
+    pairs = zip(ours.samples, theirs.samples, strict=False)
+    logs = [a - b for a, b in pairs if a is not None and b is not None]
+    if not logs:
+        return None
+    of = intervals.estimate(logs)
+    ends = "" if of.low is None or of.high is None else f" [{', '.join(map(units.power_of_ten, (of.low, of.high)))}]"
+    return units.power_of_ten(of.median) + ends
+
+
+def _weights(records: Sequence[Record]) -> Iterator[str]:
+    """What the weights were."""
+    families = {find(str(r.axes["model"])).family for r in records if "model" in r.axes}
+    if families != {TRAINED}:
+        yield "These are weights at initialisation; training moves them, and these curves say nothing of that."
+    if TRAINED in families:
+        yield (
+            "trained: and initial: are one model, with the weights of its checkpoint and with those that it began "
+            "from. Gradients go from the hidden states that its head is given to the embedded tokens of a held-out "
+            "example of its task. A round is a seed of training, or another example where there is one seed."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnn_vs_attn import units
+from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
 from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.report.tables import Column, Pivot
 from rnn_vs_attn.suites.case import as_configured
@@ -57,7 +58,7 @@ NORMS = Pivot(
 GRADFLOW = Suite(
     name="gradflow",
     help="How much of the gradient arrives, distance by distance, without underflow.",
-    axes=CaseAxes(GradflowCase, complete=as_configured, check=check, configured=True),
+    axes=CaseAxes(GradflowCase, complete=as_configured, check=check, takes=(CONFIGURED, TRAINED), of_weights=True),
     metrics=(
         Measured(GRADIENT_NORM, owed=True),
         *rows(REACH, BESIDE_IDENTITY, IDENTITY_SHARE, SPECTRAL_RADIUS, SINGULAR_VALUE, *analysis.METRICS),

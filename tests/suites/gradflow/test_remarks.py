@@ -79,6 +79,22 @@ def test_that_these_are_initial_weights_is_the_last_word() -> None:
     )
 
 
+def test_how_training_moved_a_model_is_said_at_the_largest_distance() -> None:
+    """In every round by 10^40 at distance 127; where a norm is 0 there is no factor, and the one before it is taken."""
+    before, after = norms("initial:lstm@copy", lambda k: -k), norms("trained:lstm@copy", lambda k: 40.0 - k)
+    text = said([*before, *after])
+    line = "Training multiplied the gradient norm of trained:lstm@copy at distance 127 by 1.0e+40 [1.0e+40, 1.0e+40]."
+    assert line in text.splitlines()
+    assert "Claim" not in text
+    assert "weights at initialisation" not in text
+    assert text.splitlines()[-1].endswith("or another example where there is one seed.")
+    shorter = [r for r in after if r.axes["distance"] != 127]
+    assert "at distance 64 by 1.0e+40" in said([*before, *shorter, nothing("trained:lstm@copy", 127)])
+    assert "Training multiplied" not in said(before)
+    few = said([*norms("initial:gru@copy", lambda k: -k, rounds=3), *norms("trained:gru@copy", lambda k: -k, rounds=3)])
+    assert "trained:gru@copy at distance 127 by 1.0e+00." in few
+
+
 def test_up_to_where_recurrence_passes_on_more_than_attention() -> None:
     records = [*norms("lstm", exponential(0.5)), *norms("attention", lambda k: -3.0)]
     assert "lstm passes on more gradient than attention up to distance 8, and less from 16 on." in said(records)
