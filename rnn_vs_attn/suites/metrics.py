@@ -17,6 +17,7 @@ STEP_TIME = Metric("step_time", "s", title="one token decoded, the median over s
 PEAK_MEMORY = Metric("peak_memory", "B", title="above the start; of training the gradients are in it")
 STATE_SIZE = Metric("state_size", "B", "lower", exact=True, title="what is carried on after seq_len tokens")
 WEIGHTS_SIZE = Metric("weights_size", "B", "lower", exact=True, title="bytes of the parameters")
+WIDTH = Metric("width", "1", "none", exact=True, title="d_model chosen by --match, or by a configuration")
 NUM_PARAMS = Metric("num_params", "1", "none", exact=True)
 FLOPS = Metric("flops", "1", "none", exact=True, title="matrix products; of your own module counted as it ran")
 FLOPS_PER_TOKEN = Metric(

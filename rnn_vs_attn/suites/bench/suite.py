@@ -28,12 +28,12 @@ from rnn_vs_attn.suites.metrics import (
     PEAK_MEMORY,
     STATE_SIZE,
     TRAIN_TIME,
+    WIDTH,
 )
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, View, rows
 
 COMPILE_TIME = Metric("compile_time", "s", title="the first call under torch.compile")
 SAVED_BYTES = Metric("saved_bytes", "B", exact=True, title="what autograd keeps for the backward pass")
-WIDTH = Metric("width", "1", "none", exact=True, title="d_model chosen by --match, or by a configuration")
 
 COLUMNS = (
     columns.time("forward ms", "forward_time", FORWARD),

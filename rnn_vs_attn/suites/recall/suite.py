@@ -7,7 +7,7 @@ from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.report import curves
 from rnn_vs_attn.report.tables import Column, Pivot
 from rnn_vs_attn.suites import columns
-from rnn_vs_attn.suites.metrics import NUM_PARAMS
+from rnn_vs_attn.suites.metrics import NUM_PARAMS, WIDTH
 from rnn_vs_attn.suites.recall import analysis, figures, remarks
 from rnn_vs_attn.suites.recall.case import EVALUATIONS, RecallCase, check, complete, select, wanted_steps
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, Trains, View, rows
@@ -24,7 +24,6 @@ CURVE_LOSS = Metric("curve_loss", "1", "none", title="loss after so many steps")
 STEPS = Metric("steps_to_solve", "1", "lower", title="first evaluation from which on the task is solved; absent: none")
 SECONDS = Metric("seconds_to_solve", "s", "lower", title="steps_to_solve in seconds, beside other trainings")
 TRAIN_SECONDS = Metric("train_seconds", "s", "none", title="of all steps, beside other trainings")
-WIDTH = Metric("width", "1", "none", exact=True, title="d_model chosen by --match")
 STATE_BITS = Metric("state_bits", "1", "none", exact=True, title="bits carried on after seq_len tokens, of an example")
 BEST = Metric("best_accuracy", "1", "none", exact=True, title="that so many bits of state allow at most")
 
