@@ -14,6 +14,7 @@ from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT
 from rnn_vs_attn.records.query import Group, derived, record_at, without
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
 from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.suites.metrics import VERDICT
 from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS, RecallCase
 from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.tasks.spec import STATE_TRACKING
@@ -29,7 +30,6 @@ RULE = (
 )
 
 RATES_SOLVED = Metric("rates_solved", "1", "none", title="learning rates of the grid at which the first seed solved it")
-VERDICT = Metric("verdict", "text", "none", title="what became of a claim")
 METRICS = (RATES_SOLVED, VERDICT)
 
 

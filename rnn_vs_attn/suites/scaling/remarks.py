@@ -10,7 +10,7 @@ from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import UNSETTLED, interval, span
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.metrics import CROSSING
+from rnn_vs_attn.suites.metrics import CROSSING, VERDICT
 from rnn_vs_attn.suites.scaling import claims, launches
 from rnn_vs_attn.suites.scaling.case import MIXING
 from rnn_vs_attn.suites.scaling.choosing import models_of
@@ -18,7 +18,6 @@ from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING, crossing_claim
 from rnn_vs_attn.suites.scaling.exponents import LEAST_POINTS, OCTAVES, table_exponent
 from rnn_vs_attn.suites.scaling.laws import grows, law_of
 from rnn_vs_attn.suites.scaling.speed_ups import most_threads
-from rnn_vs_attn.suites.scaling.verdicts import VERDICT
 
 
 def remarks(records: Sequence[Record]) -> list[str]:

@@ -20,13 +20,13 @@ from rnn_vs_attn.suites.metrics import (
     MACHINE_PEAKS,
     NUM_PARAMS,
     TRAIN_TIME,
+    VERDICT,
 )
 from rnn_vs_attn.suites.scaling import analysis, figures, remarks, tables
 from rnn_vs_attn.suites.scaling.case import ScalingCase, check, owes, select
 from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING
 from rnn_vs_attn.suites.scaling.laws import LAW
 from rnn_vs_attn.suites.scaling.speed_ups import EFFICIENCY, SERIAL_FRACTION, SPEED_UP
-from rnn_vs_attn.suites.scaling.verdicts import VERDICT
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, View, rows
 
 PROJECTION_FLOPS = Metric("projection_flops", "1", "none", exact=True, title="of them those with weights, forward")
