@@ -47,7 +47,8 @@ class Level:
 class Figure:
     """What one file shows. scale turns base units into those of y_label.
 
-    log10: y holds base-10 logarithms, which may be beyond any float; what is beyond `bound` decades is cut off.
+    log10: y holds base-10 logarithms, which may be beyond any float; what is beyond `bound` decades is cut off. share:
+    y is a part of 1, on a linear axis. linear_x: x may be 0, and is on a linear axis.
     """
 
     name: str
@@ -60,9 +61,13 @@ class Figure:
     log10: bool = False
     levels: list[Level] = field(default_factory=list)
     bound: float = math.inf
+    share: bool = False
+    linear_x: bool = False
 
     def limits(self) -> tuple[float, float]:
-        """The lowest and the highest y of a figure of logarithms."""
+        """The lowest and the highest y of a figure of logarithms, or of shares."""
+        if self.share:
+            return 0.0, 1.0
         values = [y for series in self.series for y in series.y]
         low, high = max(min(values), -self.bound), min(max(values), self.bound)
         margin = max(0.05 * (high - low), 0.5)
@@ -149,15 +154,19 @@ def _annotate(axes: Any, mark: Mark, scale: float) -> None:
 
 
 def _finish(axes: Any, figure: Figure) -> None:
-    axes.set_xscale("log", base=2)
     if figure.log10:
         _finish_logarithms(axes, figure)
+    elif figure.share:
+        axes.set_ylim(-0.03, 1.03)
     else:
         axes.set_yscale("log")
         _mark_a_short_range(axes)
-    ticks = sorted({x for series in figure.series for x in series.x})
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    if not figure.linear_x:
+        axes.set_xscale("log", base=2)
+        ticks = sorted({x for series in figure.series for x in series.x})
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
+    _draw_levels(axes, figure)
     axes.set_title(one_line(figure.title), fontsize=10, parse_math=False)
     axes.set_xlabel(one_line(figure.x_label), parse_math=False)
     axes.set_ylabel(one_line(figure.y_label), parse_math=False)
@@ -183,6 +192,9 @@ def _finish_logarithms(axes: Any, figure: Figure) -> None:
     """Powers of ten at a linear axis of their exponents: a float has no 1e-900 to put on a logarithmic one."""
     axes.set_ylim(*figure.limits())
     axes.yaxis.set_major_formatter(lambda exponent, _: f"1e{exponent:+.0f}" if exponent == round(exponent) else "")
+
+
+def _draw_levels(axes: Any, figure: Figure) -> None:
     for level in figure.levels:
         axes.axhline(level.y, color="#666666", linestyle=":", linewidth=1)
         place: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "va": "bottom", "color": "#666666"}
@@ -190,34 +202,49 @@ def _finish_logarithms(axes: Any, figure: Figure) -> None:
 
 
 def as_text(figure: Figure, width: int, height: int = 14) -> list[str]:
-    """A figure of logarithms as lines of text; where two series meet the later one is seen."""
-    low, high = figure.limits()
+    """A figure of logarithms, or of shares, as lines of text; where two series meet the later one is seen."""
     columns = max(20, width - 10)
-    xs = [math.log2(x) for series in figure.series for x in series.x]
-    left, right = min(xs), max(xs)
     canvas = [[" "] * columns for _ in range(height)]
-    bottom = height - 1
     for series, shape in zip(figure.series, itertools.cycle(_LETTERS), strict=False):
-        points = [
-            ((math.log2(x) - left) / (right - left) * (columns - 1), (high - y) / (high - low) * bottom)
-            for x, y in zip(series.x, series.y, strict=True)
-        ]
-        for (x0, y0), (x1, y1) in itertools.pairwise(points):
-            slope = (y1 - y0) / (x1 - x0)
-            for column in range(math.ceil(x0), math.floor(x1) + 1):
-                reached = (y0 + slope * (max(x0, min(x1, column + side)) - x0) for side in (-0.5, 0.5))
-                top, deepest = sorted(reached)
-                for row in range(max(0, round(top)), min(bottom, round(deepest)) + 1):
-                    canvas[row][column] = shape
+        for here, there in itertools.pairwise(_places(figure, series, columns, height)):
+            _join(canvas, here, there, shape)
+    low, high = figure.limits()
     lines = [figure.title]
     for i, drawn in enumerate(canvas):
-        exponent = high - (high - low) * i / bottom
-        lines.append(f"{f'1e{exponent:+.0f}' if i % 3 == 1 else '':>7} |{''.join(drawn)}".rstrip())
+        y = high - (high - low) * i / (height - 1)
+        label = f"{y:.2f}" if figure.share else f"1e{y:+.0f}"
+        lines.append(f"{label if i % 3 == 1 else '':>7} |{''.join(drawn)}".rstrip())
     lines.append(f"{'':>7} +{'-' * columns}")
-    ends = f"{2**left:.0f}", f"{2**right:.0f}"
+    xs = [x for series in figure.series for x in series.x]
+    ends = f"{min(xs):.0f}", f"{max(xs):.0f}"
     lines.append(f"{'':>9}{ends[0]}{figure.x_label:^{columns - len(ends[0]) - len(ends[1])}}{ends[1]}")
     named = [f"{shape} {s.label}" for s, shape in zip(figure.series, itertools.cycle(_LETTERS), strict=False)]
     return [*lines, f"{'':>9}{'   '.join(named)}"]
+
+
+def _places(figure: Figure, series: Series, columns: int, height: int) -> list[tuple[float, float]]:
+    """Where the points of a series stand: columns from the left, rows from the top."""
+
+    def at(x: float) -> float:
+        return x if figure.linear_x else math.log2(x)
+
+    every = [at(x) for other in figure.series for x in other.x]
+    (left, right), (low, high) = (min(every), max(every)), figure.limits()
+    return [
+        ((at(x) - left) / (right - left) * (columns - 1), (high - y) / (high - low) * (height - 1))
+        for x, y in zip(series.x, series.y, strict=True)
+    ]
+
+
+def _join(canvas: list[list[str]], here: tuple[float, float], there: tuple[float, float], shape: str) -> None:
+    """Draw the line between two points, cut off where the canvas ends."""
+    (x0, y0), (x1, y1) = here, there
+    slope, bottom = (y1 - y0) / (x1 - x0), len(canvas) - 1
+    for column in range(math.ceil(x0), math.floor(x1) + 1):
+        reached = (y0 + slope * (max(x0, min(x1, column + side)) - x0) for side in (-0.5, 0.5))
+        top, deepest = sorted(reached)
+        for row in range(max(0, round(top)), min(bottom, round(deepest)) + 1):
+            canvas[row][column] = shape
 
 
 def _bytes(canvas: Any, kind: str) -> bytes:

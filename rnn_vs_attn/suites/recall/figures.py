@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import AxisValue, Record
-from rnn_vs_attn.report.plots import Figure, Series
+from rnn_vs_attn.report.plots import Figure, Level, Series
 from rnn_vs_attn.suites.recall.analysis import RATE, Outcome, outcomes
-from rnn_vs_attn.suites.recall.remarks import named_task
+from rnn_vs_attn.suites.recall.remarks import named_task, sizes_of
+from rnn_vs_attn.tasks.registry import find
 
 
 def figures(records: Sequence[Record]) -> list[Figure]:
@@ -25,45 +29,71 @@ def chart(records: Sequence[Record]) -> Figure | None:
     return next(iter(figures(records)), None)
 
 
+@dataclass(frozen=True)
+class _Way:
+    """One of the figures of a task. of: the records that it shows of a model; axis: what they are drawn over."""
+
+    name: str
+    title: str
+    x_label: str
+    of: Callable[[Outcome], list[Record]]
+    axis: str
+
+
 def _of_task(records: Sequence[Record], every: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[Figure]:
-    task = named_task(every, rivals[0])
+    """Accuracy as a share, or the logarithm of the loss where there is none."""
     has_accuracy = any(accuracy is not None for accuracy in rivals[0].accuracies)
-    score, of_curve, at_length = (
-        ("accuracy", "curve_accuracy", "accuracy_at_length")
-        if has_accuracy
-        else ("loss", "curve_loss", "loss_at_length")
+    score = "accuracy" if has_accuracy else "loss"
+    ways = (
+        _Way("steps", "as it is trained", "step", partial(_at_best, records, f"curve_{score}"), "step"),
+        _Way("rates", "over the learning rate", "learning rate", partial(_over_rates, records, score), RATE),
+        _Way("lengths", "over the length", "tokens", partial(_at_best, records, f"{score}_at_length"), "length"),
     )
-    ways: list[tuple[str, str, str, Callable[[Outcome], list[Record]], str]] = [
-        ("steps", "learns", "step", lambda o: _at_best(records, o, of_curve), "step"),
-        ("learning_rates", "over the learning rate", "learning rate", lambda o: _over_rates(records, o, score), RATE),
-        ("lengths", "at other lengths", "tokens", lambda o: _at_best(records, o, at_length), "length"),
-    ]
-    for name, title, x_label, of, axis in ways:
-        series = [_series(outcome.model, of(outcome), axis) for outcome in rivals]
+    task = named_task(every, rivals[0])
+    for way in ways:
+        series = [_series(outcome.model, way.of(outcome), way.axis, not has_accuracy) for outcome in rivals]
         series = [line for line in series if len(line.x) > 1]
         if series:
-            file = "-".join([score, name, *task.split()])
-            yield Figure(file, f"{task} {title}: {score} on held-out examples", x_label, score, series)
+            yield Figure(
+                name="-".join([score, way.name, *task.split()]),
+                title=f"{task} {way.title}: {score} on held-out examples, median of the seeds",
+                x_label=way.x_label,
+                y_label=score,
+                series=series,
+                levels=[_chance(rivals[0])],
+                log10=not has_accuracy,
+                share=has_accuracy,
+                linear_x=way.axis == "step",
+            )
 
 
-def _at_best(records: Sequence[Record], outcome: Outcome, metric: str) -> list[Record]:
+def _chance(outcome: Outcome) -> Level:
+    chance = find(str(outcome.axes["task"])).forms.chance(sizes_of(outcome))
+    return Level("chance", math.log10(chance.loss) if chance.accuracy is None else chance.accuracy)
+
+
+def _at_best(records: Sequence[Record], metric: str, outcome: Outcome) -> list[Record]:
     return measured(records, metric, **{**outcome.axes, RATE: outcome.rate})
 
 
-def _over_rates(records: Sequence[Record], outcome: Outcome, metric: str) -> list[Record]:
+def _over_rates(records: Sequence[Record], metric: str, outcome: Outcome) -> list[Record]:
     return [
         r for r in measured(records, metric, **outcome.axes) if without(r.axes, RATE) == tuple(outcome.axes.items())
     ]
 
 
-def _series(label: str, records: Sequence[Record], axis: str) -> Series:
-    points = sorted((number(record.axes[axis]), record) for record in records) if records else []
+def _series(label: str, records: Sequence[Record], axis: str, logarithm: bool) -> Series:
+    points = sorted(records, key=lambda record: number(record.axes[axis]))
+
+    def y(value: float | None) -> float | None:
+        return math.log10(value) if logarithm and value else value
+
     return Series(
         label,
-        [x for x, _ in points],
-        [record.median or 0.0 for _, record in points],
-        [record.low for _, record in points],
-        [record.high for _, record in points],
+        [number(record.axes[axis]) for record in points],
+        [y(record.median) or 0.0 for record in points],
+        [y(record.low) for record in points],
+        [y(record.high) for record in points],
     )
 
 

@@ -11,16 +11,20 @@ from rnn_vs_attn.models.costs import NO_POSITIONS
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.query import Group
 from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.report import curves
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.recall import analysis
 from rnn_vs_attn.suites.recall.analysis import HOLDS, PARTLY, SOLVED, UNDECIDED, Claim, Outcome, outcomes
 from rnn_vs_attn.suites.recall.case import OF_TASKS, steps_for
 from rnn_vs_attn.tasks.registry import find
+from rnn_vs_attn.tasks.spec import Sizes
 from rnn_vs_attn.training.token_shape import AUTO, LEARNED
 
-_ALONE = "times are those of trainings beside each other, as many as there are cores: steps are what compares"
-_SIZE = ("seq_len", *OF_TASKS)
+_SHOWN = (
+    "accuracy: of every seed, or of six and more the median with its 95% interval; of adding the loss. seeds, rates: "
+    "how many of them solved the task; steps: until then, the median"
+)
 
 
 def summary(records: Sequence[Record]) -> list[Table]:
@@ -28,12 +32,35 @@ def summary(records: Sequence[Record]) -> list[Table]:
     found = outcomes(records)
     if not found:
         return []
-    header = ["task", "model", "rate", "accuracy", "solved", "steps to solve", "s", "rates solved", "width"]
-    rows = [_row(records, outcome) for outcome in found]
+    header = ["task", "model", "rate", "accuracy", "seeds", "steps", "rates"]
+    rows = [_row(outcome) for outcome in found]
     rows = [[named_task(found, outcome), *row] for outcome, row in zip(found, rows, strict=True)]
     rows.sort(key=lambda row: row[0])
-    notes = ["accuracy of each seed, or of six and more the median with its 95% interval; of adding the loss", _ALONE]
-    return [Table(_caption(found), header, rows, notes, heads=2)]
+    return [Table(_caption(found), header, rows, [_SHOWN], grouped=False, heads=2), *_lengths(records, found)]
+
+
+def _lengths(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[Table]:
+    """What was reached at each length, a column each, where there are others than those of training."""
+    reached: dict[tuple[str, str], dict[int, str]] = {}
+    for outcome in found:
+        metric = f"{_measure(outcome)}_at_length"
+        at = {**outcome.axes, analysis.RATE: outcome.rate}
+        mine = [r for r in records if r.metric == metric and at.items() <= r.axes.items()]
+        cells = {int(r.axes["length"] or 0): _at_length(r) for r in mine}
+        reached[named_task(found, outcome), outcome.model] = cells
+    lengths = sorted({length for cells in reached.values() for length in cells})
+    if len(lengths) > 1:
+        rows = [[*name, *(cells.get(n, "–") for n in lengths)] for name, cells in reached.items()]
+        rows.sort(key=lambda row: row[0])
+        header = ["task", "model", *(f"{length} tokens" for length in lengths)]
+        yield Table(
+            "the same models at other lengths than they were trained at", header, rows, [], grouped=False, heads=2
+        )
+
+
+def _at_length(record: Record) -> str:
+    """Its median, with the interval where there is one."""
+    return "absent" if record.median is None else curves.interval(record, _share, lacking="")
 
 
 def _caption(found: Sequence[Outcome]) -> str:
@@ -54,9 +81,7 @@ def named_task(found: Sequence[Outcome], outcome: Outcome) -> str:
     return " ".join([str(mine), *(f"{name} {outcome.axes[name]}" for name in varying)])
 
 
-def _row(records: Sequence[Record], outcome: Outcome) -> list[str]:
-    axes = {**outcome.axes, analysis.RATE: outcome.rate}
-    width = next((r.median for r in records if r.metric == "width" and r.axes == axes), None)
+def _row(outcome: Outcome) -> list[str]:
     solved = sum(math.isfinite(steps) for steps in outcome.steps)
     return [
         outcome.model,
@@ -64,9 +89,7 @@ def _row(records: Sequence[Record], outcome: Outcome) -> list[str]:
         scores(outcome),
         f"{solved} of {len(outcome.steps)}",
         middle(outcome.steps, outcome.budget, "{:.0f}".format),
-        middle(outcome.seconds, math.nan, "{:.1f}".format),
         f"{outcome.solved_at} of {outcome.rates}",
-        "–" if width is None else f"{width:.0f}",
     ]
 
 
@@ -111,20 +134,21 @@ def remarks(records: Sequence[Record]) -> list[str]:
 
 
 def _ofnamed_task(found: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[str]:
-    spec, sizes = find(str(rivals[0].axes["task"])), _sizes(rivals[0])
+    spec, sizes = find(str(rivals[0].axes["task"])), sizes_of(rivals[0])
     chance = spec.forms.chance(sizes)
     least = f"loss {chance.loss:.3g}" if chance.accuracy is None else f"accuracy {chance.accuracy:.3g}"
     shown = f"{named_task(found, rivals[0])} ({sizes.seq_len} tokens{_counted(rivals[0])}; chance is {least})"
     yield f"{shown}: {'; '.join(map(_of_model, rivals))}."
 
 
-def _sizes(outcome: Outcome):  # type: ignore[no-untyped-def]
+def sizes_of(outcome: Outcome) -> Sizes:
+    """Of an example that it was trained on."""
     given = {name: outcome.axes[name] for name in OF_TASKS}
     return find(str(outcome.axes["task"])).sizes(int(outcome.axes["seq_len"]), **given)
 
 
 def _counted(outcome: Outcome) -> str:
-    sizes = _sizes(outcome)
+    sizes = sizes_of(outcome)
     return (
         f", {sizes.num_pairs} pairs"
         if sizes.num_pairs
@@ -181,7 +205,7 @@ def _bounds(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[str
         best = next((r.median for r in records if r.metric == "best_accuracy" and r.axes == axes), None)
         bits = next((r.median for r in records if r.metric == "state_bits" and r.axes == axes), None)
         if best is not None and bits is not None and best < 1:
-            needed = find(str(outcome.axes["task"])).forms.bits(_sizes(outcome))
+            needed = find(str(outcome.axes["task"])).forms.bits(sizes_of(outcome))
             yield (
                 f"{outcome.model} has {bits:,.0f} bits of state and {named_task(found, outcome)} needs {needed:,.0f}: "
                 f"no training brings it above an accuracy of {best:.3g}."

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from rnn_vs_attn import units
-from rnn_vs_attn.records.types import Metric, Record
-from rnn_vs_attn.report import curves
-from rnn_vs_attn.report.tables import Column, Pivot
+from rnn_vs_attn.records.types import Metric
+from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.metrics import NUM_PARAMS, WIDTH
 from rnn_vs_attn.suites.recall import analysis, figures, remarks
@@ -34,10 +33,6 @@ def beside(case: RecallCase) -> float:
     return passes * (EVALUATIONS + 1 + sum(tested / case.seq_len for tested in case.tested))
 
 
-def _at_length(record: Record, narrow: bool) -> str:
-    return units.significant(record.median or 0.0) if narrow else curves.interval(record, units.significant, lacking="")
-
-
 COLUMNS = (
     Column("accuracy", ACCURACY.name, units.significant, interval="ends"),
     Column("loss", LOSS.name, units.significant, interval="ends"),
@@ -47,13 +42,6 @@ COLUMNS = (
     Column("parameters", NUM_PARAMS.name, columns.whole),
     Column("width", WIDTH.name, columns.count),
     Column("bits of state", STATE_BITS.name, columns.whole, spare=True),
-)
-
-LENGTHS = Pivot(
-    title="accuracy at lengths, most of them not trained at",
-    metric=AT_LENGTH.name,
-    axis="length",
-    cell=_at_length,
 )
 
 RECALL = Suite(
@@ -79,5 +67,5 @@ RECALL = Suite(
         trains=Trains(analysis.kind, wanted_steps, beside, analysis.chosen),
     ),
     analysis=Analysis(analysis.derive, remarks=remarks.remarks),
-    view=View(COLUMNS, (LENGTHS,), figures.figures, figures.chart, remarks.summary),
+    view=View(COLUMNS, (), figures.figures, figures.chart, remarks.summary),
 )
