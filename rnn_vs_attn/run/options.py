@@ -205,7 +205,7 @@ class TrainingOptions(UntimedOptions):
         3, "Rounds, each with weights and data of its own; below 6 there are no intervals.", minimum=1, panel=EFFORT
     )
     max_seconds: float = option(
-        280.0,
+        285.0,
         "Train no longer than this; what was trained is kept, and --resume goes on there.",
         minimum=0,
         panel=EFFORT,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from rnn_vs_attn.errors import CaseFault, UserError
@@ -22,7 +24,8 @@ MOST_AT_ONCE = 8  # trainings
 WHOLE = 20  # steps are so many times a whole number: one for each evaluation
 _LOOK_STEPS = 1 << 20  # of a training that is looked at and never ends
 _OF_A_WORKER = 1 << 30  # bytes that a process takes at most, torch and a small model
-_SPARE = 1.15  # what has to fit is so much more than what was seen
+_STRETCHES = 3  # that are looked at
+_SPARE = 1.1  # what has to fit is so much more than what was seen
 
 
 @dataclass(frozen=True)
@@ -111,11 +114,14 @@ def _a_step(suite: Suite, cases: Sequence[Any], lanes: Lanes, limits: Limits) ->
 
 
 def _look(suite: Suite, case: Case, kind: Any, limits: Limits, found: dict[Any, float]) -> Conversation:
-    """Of the second of two stretches: the first one loads code. What fails here fails in its own case, and says why."""
+    """The median of some stretches, after one that loads code. What fails here fails in its own case, and says why."""
     request = Train(About.of(suite, case, limits.max_memory), 0)
+    told: list[Trained] = []
     try:
-        first: Trained = yield request
-        second: Trained = yield request
+        for _ in range(_STRETCHES + 1):
+            told.append((yield request))
     except (CaseFault, UserError):
         return
-    found[kind] = (second.seconds - first.seconds) / (second.step - first.step)
+    found[kind] = median(
+        (after.seconds - before.seconds) / (after.step - before.step) for before, after in itertools.pairwise(told)
+    )

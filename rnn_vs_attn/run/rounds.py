@@ -113,6 +113,10 @@ class Rounds:
     def _cheap_first(self, cases: Sequence[Case], number: int) -> list[Case]:
         return sorted(self._arranged(cases, number, "measured"), key=lambda case: self.schedule.costs.of(case).after)
 
+    def _dear_first(self, cases: Sequence[Case], number: int) -> list[Case]:
+        """So that no worker waits long for the last one."""
+        return sorted(self._arranged(cases, number, "trained"), key=lambda case: -self.schedule.costs.of(case).least)
+
     def _turns(self, cases: Sequence[Case]) -> Iterator[Case]:
         """One case after the other; the measuring is told which ones are still waiting."""
         for i, case in enumerate(cases):
@@ -124,7 +128,7 @@ class Rounds:
 
     def _time(self, cases: Sequence[Case], number: int) -> None:
         if self.trainings is not None:
-            self.trainings.through(self._arranged(cases, number, "trained"), number)
+            self.trainings.through(self._dear_first(cases, number), number)
             return
         how = self.measuring.time if self.suite.rounds.passes else self.measuring.measure
         for case in self._turns(self._arranged(cases, number, "timed")):

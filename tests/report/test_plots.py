@@ -259,3 +259,35 @@ def test_text_cuts_off_what_is_beyond_the_bound() -> None:
 
 def test_text_has_a_least_width() -> None:
     assert as_text(logs(0.0, -2.0, -4.0), 5) == as_text(logs(0.0, -2.0, -4.0), 30)
+
+
+def shares(*values: float) -> Figure:
+    """A figure of parts of 1 over steps from 0 on."""
+    steps = [20.0 * i for i in range(len(values))]
+    none: list[float | None] = [None] * len(values)
+    line = Series("lstm", steps, list(values), none, none)
+    levels = [Level("chance", 0.25)]
+    return Figure("accuracy", "Accuracy", "step", "accuracy", [line], levels=levels, share=True, linear_x=True)
+
+
+def test_shares_over_steps_are_on_linear_axes() -> None:
+    drawn = svg(shares(0.0, 0.5, 0.5, 1.0))
+    path = points(drawn, "#0072b2")
+    xs, ys = zip(*path, strict=True)
+    assert [b - a for a, b in zip(xs, xs[1:], strict=False)] == pytest.approx([xs[1] - xs[0]] * 3, abs=1e-3)
+    assert ys[0] - ys[1] == pytest.approx(ys[1] - ys[3], abs=1e-3)
+    assert "chance" in texts(drawn)
+
+
+def test_shares_as_text_have_their_ends_and_a_step_0() -> None:
+    assert as_text(shares(0.0, 0.5, 1.0), 31, height=5) == [
+        "Accuracy",
+        "        |                 oooo",
+        "   0.75 |             ooooo",
+        "        |       ooooooo",
+        "        |   ooooo",
+        "   0.00 |oooo",
+        "        +---------------------",
+        "         0       step       40",
+        "         o lstm",
+    ]

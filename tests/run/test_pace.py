@@ -22,7 +22,7 @@ from rnn_vs_attn.suites.suite import Rounds, Trains
 from rnn_vs_attn.worker.lanes import Lanes
 from rnn_vs_attn.worker.protocol import Train, Trained
 
-WANTED, BESIDE, SPARE = 1000, 50, 1.15
+WANTED, BESIDE, SPARE = 1000, 50, 1.1
 TRAINS = dataclasses.replace(
     RECALL.rounds.trains or Trains(lambda case: None, lambda cases: 0),
     wanted_steps=lambda cases: WANTED,
@@ -34,7 +34,9 @@ Speeds = dict[str, float | Exception]
 
 
 class Track:
-    """Lanes whose trainings take so many seconds a step, after a first stretch that is ten times slower."""
+    """Lanes whose trainings take so many seconds a step, after a first stretch that is ten times slower; in the third one
+    something else had the machine.
+    """
 
     def __init__(self, speeds: Speeds, number: int) -> None:
         self.speeds = speeds
@@ -53,7 +55,7 @@ class Track:
             worker.reply(speed)
             return
         number = self.stretches[model] = self.stretches.get(model, 0) + 1
-        seconds = 10 * 10 * speed + (number - 1) * 50 * speed
+        seconds = 10 * 10 * speed + (number - 1) * 50 * speed + (number >= 3) * 500 * speed
         worker.reply(Trained(10 + (number - 1) * 50, 1 << 20, seconds, 2.0, 1e4))
 
     def pace(self, cases: Sequence[RecallCase], seconds: float, rounds: int = 3, suite: Any = SUITE) -> Paced:
@@ -119,7 +121,7 @@ def test_too_few_steps_are_refused_with_a_time_that_has_all(track: Callable[...,
     assert steps_of(track(lstm=0.1).pace(GRID, float(asked[1]))) == WANTED
 
 
-def test_the_speed_is_that_of_the_second_stretch_of_each_kind(track: Callable[..., Track]) -> None:
+def test_the_speed_of_each_kind_is_that_of_the_middle_one_of_its_stretches(track: Callable[..., Track]) -> None:
     made = track(lstm=0.01, gru=0.03)
     cases = [*GRID, *(case("gru", rate, steps=0) for rate in RATES)]
     found = made.pace(cases, 1e6)
@@ -128,9 +130,10 @@ def test_the_speed_is_that_of_the_second_stretch_of_each_kind(track: Callable[..
         "gru": pytest.approx(0.03 * (WANTED + BESIDE)),
     }
     assert found.seconds == pytest.approx(5 * 0.04 * (WANTED + BESIDE))
-    assert [(r.about.axes["model"], r.seed, r.folder) for r in made.asked] == [("lstm", 0, "")] * 2 + [
-        ("gru", 0, "")
-    ] * 2
+    assert [(r.about.axes["model"], r.seed, r.folder) for r in made.asked] == [
+        *[("lstm", 0, "")] * 4,
+        *[("gru", 0, "")] * 4,
+    ]
 
 
 def test_a_kind_that_fails_in_the_look_stays_to_fail_in_its_own_case(track: Callable[..., Track]) -> None:

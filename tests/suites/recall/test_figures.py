@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ def test_learning_curves_are_those_of_the_best_rate() -> None:
     assert [line.label for line in drawn.series] == ["attention", "lstm"]
     assert all((line.x, line.y) == (list(CURVE), list(CURVE.values())) for line in drawn.series)
     assert drawn.series[0].low == [None] * 3
+    assert (drawn.share, drawn.linear_x, [level.y for level in drawn.levels]) == (True, True, [1 / 32])
     assert figures.chart(records) == drawn
 
 
@@ -46,7 +48,7 @@ def test_a_curve_of_six_seeds_has_its_interval() -> None:
 
 def test_all_rates_of_a_model_are_drawn() -> None:
     records = [*grid("lstm", [100] * 3, others=(None, 200)), *trained("attention", [100])]
-    drawn = named(records, "-learning_rates-")
+    drawn = named(records, "-rates-")
     assert [(line.label, line.x, line.y) for line in drawn.series] == [("lstm", list(RATES), [0.5, 1.0, 1.0])]
 
 
@@ -62,9 +64,12 @@ def test_of_adding_losses_are_drawn() -> None:
     losses = dict(zip(RATES, (0.2, 0.1, 0.3), strict=True))
     records = [each for r, loss in losses.items() for each in trained("gru", [None], r, [None], [loss], task="adding")]
     records += curve("gru", "curve_loss", task="adding")
-    assert named(records, "-steps-").series[0].y == list(CURVE.values())
-    rates = named(records, "-learning_rates-")
-    assert (rates.y_label, rates.series[0].y) == ("loss", list(losses.values()))
+    steps = named(records, "-steps-")
+    assert steps.series[0].y == [math.log10(loss) for loss in CURVE.values()]  # a figure of logarithms
+    assert steps.log10
+    assert [level.y for level in steps.levels] == [math.log10(1 / 6)]
+    rates = named(records, "-rates-")
+    assert (rates.y_label, rates.series[0].y) == ("loss", [math.log10(loss) for loss in losses.values()])
 
 
 def test_each_task_has_figures_and_files_of_its_own() -> None:

@@ -161,19 +161,30 @@ def test_of_recurrences_nothing_is_said_about_positions() -> None:
 
 def test_the_table_has_a_row_for_each_model_at_its_best_rate() -> None:
     records = [*grid("attention", FAST, others=(200, None)), *grid("lstm", [100, None, None])]
-    records.append(record("lstm", "width", [77.0, 77.0, 77.0]))
     found = table(records)
     assert [row[:2] for row in found.rows] == [["mqar", "attention"], ["mqar", "lstm"]]
     assert cell(found, "attention", "rate") == f"{RATES[1]:g}"
     assert cell(found, "attention", "accuracy") == "1 1 1"
     assert cell(found, "lstm", "accuracy") == "1 0.5 0.5"
-    assert (cell(found, "attention", "solved"), cell(found, "lstm", "solved")) == ("3 of 3", "1 of 3")
-    assert (cell(found, "attention", "steps to solve"), cell(found, "attention", "s")) == ("100", "10.0")
-    assert (cell(found, "lstm", "steps to solve"), cell(found, "lstm", "s")) == (f"> {STEPS}", "–")
-    assert (cell(found, "attention", "rates solved"), cell(found, "lstm", "rates solved")) == ("2 of 3", "1 of 3")
-    assert (cell(found, "attention", "width"), cell(found, "lstm", "width")) == ("–", "77")
+    assert (cell(found, "attention", "seeds"), cell(found, "lstm", "seeds")) == ("3 of 3", "1 of 3")
+    assert (cell(found, "attention", "steps"), cell(found, "lstm", "steps")) == ("100", f"> {STEPS}")
+    assert (cell(found, "attention", "rates"), cell(found, "lstm", "rates")) == ("2 of 3", "1 of 3")
     assert "3 seeds" in found.caption
     assert remarks.summary([]) == []
+
+
+def test_lengths_are_columns_and_what_was_not_tested_is_absent_and_not_0() -> None:
+    scores = {"attention": {32: 0.995, 64: None}, "lstm": {32: 0.5, 64: 0.25, 128: 0.0}}
+    records = [each for model in scores for each in grid(model, FAST)]
+    records += [
+        record(model, "accuracy_at_length", [score], {"length": length})
+        for model, found in scores.items()
+        for length, score in found.items()
+    ]
+    (lengths,) = remarks.summary(records)[1:]
+    assert lengths.header == ["task", "model", "32 tokens", "64 tokens", "128 tokens"]
+    assert lengths.rows == [["mqar", "attention", "0.995", "absent", "–"], ["mqar", "lstm", "0.5", "0.25", "0"]]
+    assert len(remarks.summary(grid("lstm", FAST))) == 1
 
 
 def test_six_seeds_have_an_interval_and_five_are_shown_one_by_one() -> None:

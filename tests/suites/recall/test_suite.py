@@ -59,12 +59,3 @@ def test_the_table_of_all_cases_has_a_row_for_each_rate() -> None:
     assert solved[0] == "50"
     assert f"steps {STEPS}" in table.caption
     assert "test_seq_len" not in table.caption
-
-
-def test_lengths_are_rows_and_what_was_not_tested_is_absent_and_not_0() -> None:
-    (pivot,) = tables("attention", "lstm")[1:]
-    assert [row[0] for row in pivot.rows] == ["32", "64", "128"]
-    at = {row[0]: row[1:] for row in pivot.rows}
-    assert "absent" in at["128"]
-    assert "0.250" in at["128"]
-    assert not any(cell in ("0", "0.00") for row in pivot.rows for cell in row[1:])
