@@ -274,7 +274,7 @@ def test_shares_over_steps_are_on_linear_axes() -> None:
     drawn = svg(shares(0.0, 0.5, 0.5, 1.0))
     path = points(drawn, "#0072b2")
     xs, ys = zip(*path, strict=True)
-    assert [b - a for a, b in zip(xs, xs[1:], strict=False)] == pytest.approx([xs[1] - xs[0]] * 3, abs=1e-3)
+    assert [b - a for a, b in itertools.pairwise(xs)] == pytest.approx([xs[1] - xs[0]] * 3, abs=1e-3)
     assert ys[0] - ys[1] == pytest.approx(ys[1] - ys[3], abs=1e-3)
     assert "chance" in texts(drawn)
 

@@ -34,7 +34,7 @@ Speeds = dict[str, float | Exception]
 
 
 class Track:
-    """Lanes whose trainings take so many seconds a step, after a first stretch that is ten times slower; in the third one
+    """Lanes whose trainings take so many seconds a step. The first stretch is ten times slower, and in the third one
     something else had the machine.
     """
 
