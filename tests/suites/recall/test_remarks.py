@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import pytest
@@ -154,6 +155,16 @@ def test_what_attention_knows_of_longer_inputs_is_said(positions: str, token_pos
 
 def test_of_recurrences_nothing_is_said_about_positions() -> None:
     assert not any("osition" in each for each in said(grid("lstm", FAST)))
+
+
+def test_why_a_length_was_not_tested_is_said_once_of_each_model() -> None:
+    records = grid("mine:Mixer", FAST) + grid("lstm", FAST)
+    for length in (128, 64):
+        absent = record("mine:Mixer", "accuracy_at_length", [None], {"length": length})
+        records.append(dataclasses.replace(absent, warnings=[f"not tested at {length} tokens: it ends at 32"]))
+    assert [each for each in said(records) if "not tested" in each] == [
+        "mine:Mixer is not tested at 64 tokens: it ends at 32."
+    ]
 
 
 # The table
