@@ -14,6 +14,7 @@ import torch
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.models import build, registry
+from rnn_vs_attn.isolation.patches import NAMESPACES
 from rnn_vs_attn.models.registry import BASELINE, MODELS
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites import takers
@@ -258,6 +259,7 @@ def at_random(spec: Any, sizes: Any, seed: int, split: str, index: int, number: 
 @pytest.mark.long
 def test_answers_drawn_at_random_are_guessed_as_often_as_chance_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within five standard deviations of 1,024 guesses."""
+    NAMESPACES.see()  # or what is put there would be taken for what belongs there, by tests that follow
     monkeypatch.setattr(measure, "draw", at_random)
     of = case("lstm", "mqar", seq_len=16, num_pairs=4, steps=60, learning_rate=1e-2, test_seq_len="16")
     chance = find("mqar").forms.chance(of.sizes).accuracy
