@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.models import build, registry
 from rnn_vs_attn.isolation.patches import NAMESPACES
+from rnn_vs_attn.models import build, registry
 from rnn_vs_attn.models.registry import BASELINE, MODELS
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites import takers
