@@ -15,7 +15,7 @@ from rnn_vs_attn.report import curves
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.recall import analysis
-from rnn_vs_attn.suites.recall.analysis import HOLDS, PARTLY, SOLVED, UNDECIDED, Claim, Outcome, outcomes
+from rnn_vs_attn.suites.recall.analysis import HOLDS, PARTLY, SOLVED, UNDECIDED, UNSOLVED, Claim, Outcome, outcomes
 from rnn_vs_attn.suites.recall.case import OF_TASKS, steps_for
 from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.tasks.spec import Sizes
@@ -64,12 +64,17 @@ def _at_length(record: Record) -> str:
 
 
 def _caption(found: Sequence[Outcome]) -> str:
-    first = found[0].axes
     seeds = max(len(outcome.losses) for outcome in found)
+    layers, width, match = (_all_of(found, name) for name in ("num_layers", "d_model", "match"))
     return (
-        f"recall: {units.counted(seeds, 'seed')}, {first['steps']} steps, {first['num_layers']} blocks, "
-        f"d_model {first['d_model']} of attention, match {first['match']}"
+        f"recall: {units.counted(seeds, 'seed')}, {found[0].budget} steps, {layers} blocks, "
+        f"d_model {width} of attention, match {match}"
     )
+
+
+def _all_of(found: Sequence[Outcome], name: str) -> str:
+    """The values of an axis."""
+    return " or ".join(dict.fromkeys(str(outcome.axes[name]) for outcome in found))
 
 
 def named_task(found: Sequence[Outcome], outcome: Outcome) -> str:
@@ -192,10 +197,25 @@ def _said_of_claim(found: Sequence[Outcome], claim: Claim) -> str:
     size = f" with {claim.solver.axes['num_layers']} blocks at d_model {claim.solver.axes['d_model']}"
     if claim.verdict == HOLDS:
         return f"{said}{size}, {claim.other.budget / median(claim.solver.steps):.1f} times the steps."
-    if claim.verdict == UNDECIDED and claim.solver.word == SOLVED and not claim.enough_steps:
-        steps = math.ceil(analysis.PATIENCE * median(claim.solver.steps))
-        return f"{said}: {other} had too few steps to say so; --steps {steps} or more decides."
-    return f"{said}{size}."
+    lacking = _lacking(claim) if claim.verdict == UNDECIDED else ""
+    return f"{said}: {lacking}." if lacking else f"{said}{size}."
+
+
+def _lacking(claim: Claim) -> str:
+    """What a claim would be decided by, "" where by nothing that was left out."""
+    solver, other = claim.solver, claim.other
+    if not claim.same_seeds:
+        return f"{solver.model} has {_seeds(solver)} and {other.model} {_seeds(other)}"
+    if solver.word != SOLVED or other.word != UNSOLVED:
+        return ""
+    if other.endless:
+        return f"{units.counted(other.endless, 'training')} of {other.model} came to no end"
+    steps = math.ceil(analysis.PATIENCE * median(solver.steps))
+    return f"{other.model} had too few steps to say so; --steps {steps} or more decides"
+
+
+def _seeds(outcome: Outcome) -> str:
+    return units.counted(len(outcome.steps), "seed")
 
 
 def _bounds(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[str]:
