@@ -42,12 +42,13 @@ _WIDEST = 64  # times the baseline's width
 def train(case: RecallCase, seed: int, folder: Path | None) -> Iterator[Progress | Sample]:
     """How the training of a case goes, stretch by stretch, and at its end all that is measured of it.
 
-    folder: where it is kept, and goes on from what is there. CaseFault where the loss is no number any more.
+    folder: where it is kept, and goes on from what is there. CaseFault where that is damaged, or where the loss is no
+    number any more.
     """
     shape = shape_of(case)
     training = begun(case, shape, seed)
     if folder is not None and (folder / checkpoint.NAME).exists():
-        snapshot.resume(folder, training, case.model, asdict(shape))
+        _go_on(folder, training, case, shape)
     data, keep = data_of(case, seed), _keeper(case, shape, seed, folder)
     while training.course.ending != DONE:
         course = training.run(data, keep=keep, stop=_after(STRETCH))
@@ -57,6 +58,17 @@ def train(case: RecallCase, seed: int, folder: Path | None) -> Iterator[Progress
             yield progress(course, case.steps, _last_loss(training))
     yield progress(training.course, case.steps, _last_loss(training))
     yield from samples(case, training, seed)
+
+
+def _go_on(folder: Path, training: Training, case: RecallCase, shape: TokenShape) -> None:
+    """From a checkpoint. What is said of one that cannot be used names no folder above that of the run."""
+    try:
+        snapshot.resume(folder, training, case.model, asdict(shape))
+    except UserError as error:
+        run = folder.parent.parent
+        said = str(error).replace(f"{run}/", "")
+        way = f"remove {folder.relative_to(run)} of the run, and --resume with --retry trains it anew"
+        raise CaseFault("failed", f"{said}; {way}") from None
 
 
 def _after(seconds: float) -> Callable[[], bool]:

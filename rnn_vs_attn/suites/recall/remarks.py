@@ -21,6 +21,7 @@ from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.tasks.spec import Sizes
 from rnn_vs_attn.training.token_shape import AUTO, LEARNED
 
+_NAMED = 4  # trainings of which the same is said
 _SHOWN = (
     "accuracy: of every seed, or of six and more the median with its 95% interval; of adding the loss. seeds, rates: "
     "how many of them solved the task; steps: until then, the median"
@@ -133,9 +134,10 @@ def remarks(records: Sequence[Record]) -> list[str]:
     said = [line for rivals in tasks.values() for line in _ofnamed_task(found, rivals)]
     said += [_said_of_claim(found, claim) for claim in analysis.claims(found)]
     said += list(_bounds(records, found))
+    endless = list(_endless(records))
     if not said:
-        return []
-    return [*said, analysis.RULE, *_few_steps(found), *_positions(found)]
+        return endless
+    return [*said, *endless, analysis.RULE, *_few_steps(found), *_positions(found)]
 
 
 def _ofnamed_task(found: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[str]:
@@ -230,6 +232,21 @@ def _bounds(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[str
                 f"{outcome.model} has {bits:,.0f} bits of state and {named_task(found, outcome)} needs {needed:,.0f}: "
                 f"no training brings it above an accuracy of {best:.3g}."
             )
+
+
+def _endless(records: Sequence[Record]) -> Iterator[str]:
+    """Trainings without a result, or without that of a later seed, by what came between."""
+    reasons: dict[str, list[str]] = {}
+    for record in records:
+        if record.metric == "loss" and record.status != "ok":
+            task, model, rate = (record.axes[name] for name in ("task", analysis.MODEL, analysis.RATE))
+            reason = f"{record.status.replace('_', ' ')}: {record.error}"
+            reasons.setdefault(reason, []).append(f"{task} {model} {rate:g}")
+    for reason, labels in reasons.items():
+        named = list(dict.fromkeys(labels))
+        more = len(named) - _NAMED
+        listed = ", ".join(named[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        yield f"{units.counted(len(labels), 'training')} came to no end ({listed}): {reason}"
 
 
 def _few_steps(found: Sequence[Outcome]) -> Iterator[str]:

@@ -23,6 +23,7 @@ from rnn_vs_attn.suites.recall.suite import RECALL
 from rnn_vs_attn.tasks import bounds
 from rnn_vs_attn.tasks.drawing.batches import TEST, TRAIN, Batch, draw
 from rnn_vs_attn.tasks.registry import find
+from rnn_vs_attn.training import checkpoint
 from rnn_vs_attn.training.course import Progress
 from rnn_vs_attn.training.token_model import num_params
 
@@ -284,3 +285,13 @@ def test_copy_at_lag_1_is_learnt(model: str, steps: int) -> None:
     samples = trained(of)
     assert (found(samples, "accuracy").value or 0) >= SOLVED_ACCURACY
     assert (found(samples, "steps_to_solve").value or 0) > 0
+
+
+def test_a_damaged_checkpoint_says_what_to_remove_and_no_folder_above_the_run(tmp_path: Path) -> None:
+    folder = tmp_path / "trained" / "one"
+    folder.mkdir(parents=True)
+    (folder / checkpoint.NAME).write_text("nothing")
+    with pytest.raises(CaseFault, match="remove trained/one of the run") as fault:
+        trained(case(), folder=folder)
+    assert fault.value.reason.startswith("trained/one/checkpoint.json is damaged")
+    assert str(tmp_path) not in fault.value.reason
