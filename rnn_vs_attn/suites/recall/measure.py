@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.measure.timing.decoding import state_bytes
+from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.measure.timing import decoding
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import has_state
 from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.models.spec import ModelSpec
+from rnn_vs_attn.models.spec import USER, ModelSpec
 from rnn_vs_attn.records.types import AxisValue, Sample
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.measurement import Measurement
@@ -36,6 +36,7 @@ STRETCH = 0.5  # seconds between two answers
 EXAMPLES = 256  # to test on
 _FEATURES = 2  # of a token of `adding`: a number and its mark
 _TOKENS_AT_ONCE = 1 << 14  # of a batch to test on
+_TRIED = 64  # tokens that the steps of a layer are tried with
 _WIDEST = 64  # times the baseline's width
 
 
@@ -199,11 +200,30 @@ def _memory(case: RecallCase, model: TokenModel) -> Iterator[Sample]:
     """The bits of what is carried from token to token after a training's length, and the best that they allow."""
     if not has_state(model.blocks):
         return
+    wrong = _wrong_steps(case, model)
+    if wrong:
+        yield Sample("state_bits", None, warnings=[f"its state is not what it remembers by: {wrong}"])
+        return
     bits = 8 * _state_bytes(model, case)
     yield Sample("state_bits", bits)
     best = best_accuracy(tasks.find(case.task), case.sizes, bits)
     if best is not None:
         yield Sample("best_accuracy", best)
+
+
+def _wrong_steps(case: RecallCase, model: TokenModel) -> str:
+    """Why the state of the user's own layer cannot be gone by, "" where its steps are its forward."""
+    spec = find(case.model)
+    if all(layer.family != USER for layer in spec.traits.layers or (spec,)):
+        return ""
+    inputs = draw(tasks.find(case.task), case.sizes, 0, TEST, 0, 1).inputs[:, :_TRIED].to(case.device)
+    try:
+        decoding.check(model.eval(), inputs, model.advance)
+    except CaseFault as fault:
+        return fault.reason
+    except Exception as error:  # the user's code; what was trained is not lost by it
+        return f"{type(error).__name__}: {first_line(error)}"
+    return ""
 
 
 @torch.no_grad()
@@ -212,7 +232,7 @@ def _state_bytes(model: TokenModel, case: RecallCase) -> int:
     (batch,) = (draw(tasks.find(case.task), case.sizes, 0, TEST, 0, 1),)
     model.eval()
     _, state = model.advance(batch.inputs.to(case.device), model.initial_state(1))
-    return state_bytes(state)
+    return decoding.state_bytes(state)
 
 
 MEASUREMENT = Measurement(train=train)
