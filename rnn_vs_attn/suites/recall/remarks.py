@@ -137,7 +137,7 @@ def remarks(records: Sequence[Record]) -> list[str]:
     endless = list(_endless(records))
     if not said:
         return endless
-    return [*said, *endless, analysis.RULE, *_few_steps(found), *_positions(found)]
+    return [*said, *endless, analysis.RULE, *_few_steps(found), *_positions(found), *_untested(records)]
 
 
 def _ofnamed_task(found: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[str]:
@@ -243,9 +243,9 @@ def _endless(records: Sequence[Record]) -> Iterator[str]:
             reason = f"{record.status.replace('_', ' ')}: {record.error}"
             reasons.setdefault(reason, []).append(f"{task} {model} {rate:g}")
     for reason, labels in reasons.items():
-        named = list(dict.fromkeys(labels))
-        more = len(named) - _NAMED
-        listed = ", ".join(named[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        named = list(dict.fromkeys(labels))[:_NAMED]  # of several lengths or widths a label stands for several
+        more = len(labels) - len(named)
+        listed = ", ".join(named) + (f" and {more} more" if more else "")
         yield f"{units.counted(len(labels), 'training')} came to no end ({listed}): {reason}"
 
 
@@ -274,3 +274,12 @@ def _positions(found: Sequence[Outcome]) -> Iterator[str]:
             yield "Attention knew nothing of positions, at no length."
         else:
             yield f"At lengths that were not trained, attention went on with {kind} positions as they are."
+
+
+def _untested(records: Sequence[Record]) -> Iterator[str]:
+    """Models beside attention that longer inputs could not be given to, with the first of the reasons."""
+    reasons: dict[str, str] = {}
+    for record in records:
+        if record.metric == "loss_at_length" and record.median is None and record.warnings:
+            reasons.setdefault(str(record.axes[analysis.MODEL]), record.warnings[0])
+    return (f"{model} is {reason}." for model, reason in reasons.items() if model != BASELINE)

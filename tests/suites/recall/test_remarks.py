@@ -141,6 +141,14 @@ def test_trainings_without_an_end_are_named_with_what_came_between() -> None:
     many = [failed(model, "not reached", rate, "timeout") for model in ("lstm", "gru") for rate in RATES]
     told = line([*grid("attention", FAST), *many], "6 trainings")
     assert told.endswith("mqar gru 0.001 and 2 more): timeout: not reached")
+    lengths = [failed("lstm", "boom"), replace(failed("lstm", "boom"), axes=dict(failed("lstm", "").axes, seq_len=64))]
+    assert said(lengths) == ["2 trainings came to no end (mqar lstm 0.01 and 1 more): failed: boom"]
+
+
+def test_a_model_that_is_not_tested_at_a_length_says_why() -> None:
+    absent = record("conv", "loss_at_length", [None], {"length": 64})
+    told = said([*grid("conv", FAST), replace(absent, warnings=["not tested at 64 tokens: too long"])])
+    assert told[-1] == "conv is not tested at 64 tokens: too long."
 
 
 def test_the_rule_follows_where_anything_was_said() -> None:
