@@ -131,7 +131,7 @@ def remarks(records: Sequence[Record]) -> list[str]:
     tasks: dict[Group, list[Outcome]] = {}
     for outcome in found:
         tasks.setdefault(outcome.task, []).append(outcome)
-    said = [line for rivals in tasks.values() for line in _ofnamed_task(found, rivals)]
+    said = [line for rivals in tasks.values() for line in _of_task(found, rivals)]
     said += [_said_of_claim(found, claim) for claim in analysis.claims(found)]
     said += list(_bounds(records, found))
     endless = list(_endless(records))
@@ -140,7 +140,7 @@ def remarks(records: Sequence[Record]) -> list[str]:
     return [*said, *endless, analysis.RULE, *_few_steps(found), *_positions(found), *_untested(records)]
 
 
-def _ofnamed_task(found: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[str]:
+def _of_task(found: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[str]:
     spec, sizes = find(str(rivals[0].axes["task"])), sizes_of(rivals[0])
     chance = spec.forms.chance(sizes)
     least = f"loss {chance.loss:.3g}" if chance.accuracy is None else f"accuracy {chance.accuracy:.3g}"
@@ -277,9 +277,9 @@ def _positions(found: Sequence[Outcome]) -> Iterator[str]:
 
 
 def _untested(records: Sequence[Record]) -> Iterator[str]:
-    """Models beside attention that longer inputs could not be given to, with the first of the reasons."""
-    reasons: dict[str, str] = {}
-    for record in records:
-        if record.metric == "loss_at_length" and record.median is None and record.warnings:
-            reasons.setdefault(str(record.axes[analysis.MODEL]), record.warnings[0])
-    return (f"{model} is {reason}." for model, reason in reasons.items() if model != BASELINE)
+    """Why other models have nothing at some lengths; of attention it is said."""
+    absent = [r for r in records if r.metric.endswith("_at_length") and r.median is None and r.warnings]
+    models = dict.fromkeys(str(r.axes["model"]) for r in absent if r.axes["model"] != BASELINE)
+    for model in models:
+        first = min((r for r in absent if r.axes["model"] == model), key=lambda r: int(r.axes["length"] or 0))
+        yield f"{model} is {first.warnings[0]}."

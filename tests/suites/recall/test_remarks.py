@@ -145,12 +145,6 @@ def test_trainings_without_an_end_are_named_with_what_came_between() -> None:
     assert said(lengths) == ["2 trainings came to no end (mqar lstm 0.01 and 1 more): failed: boom"]
 
 
-def test_a_model_that_is_not_tested_at_a_length_says_why() -> None:
-    absent = record("conv", "loss_at_length", [None], {"length": 64})
-    told = said([*grid("conv", FAST), replace(absent, warnings=["not tested at 64 tokens: too long"])])
-    assert told[-1] == "conv is not tested at 64 tokens: too long."
-
-
 def test_the_rule_follows_where_anything_was_said() -> None:
     assert analysis.RULE in said(grid("lstm", FAST))
     assert said([]) == []
@@ -186,6 +180,16 @@ def test_what_attention_knows_of_longer_inputs_is_said(positions: str, token_pos
 
 def test_of_recurrences_nothing_is_said_about_positions() -> None:
     assert not any("osition" in each for each in said(grid("lstm", FAST)))
+
+
+def test_why_a_length_was_not_tested_is_said_once_of_each_model() -> None:
+    records = grid("mine:Mixer", FAST) + grid("lstm", FAST)
+    for length in (128, 64):
+        absent = record("mine:Mixer", "accuracy_at_length", [None], {"length": length})
+        records.append(replace(absent, warnings=[f"not tested at {length} tokens: it ends at 32"]))
+    assert [each for each in said(records) if "not tested" in each] == [
+        "mine:Mixer is not tested at 64 tokens: it ends at 32."
+    ]
 
 
 # The table
