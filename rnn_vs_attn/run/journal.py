@@ -99,7 +99,8 @@ class Journal:
         made = [build_record(self.suite.metric(key[1], dict(key[2])), group) for key, group in groups]
         order = {tuple(axes_of(case).values()): i for i, case in enumerate(self.cases)}
         made.sort(key=lambda record: order.get(tuple(self.case_axes(record.axes).values()), len(order)))
-        return [*made, *self.suite.analysis.derive(made), *self._missing()]
+        missing = self._missing()
+        return [*made, *self.suite.analysis.derive([*made, *missing]), *missing]
 
     def _missing(self) -> list[Record]:
         """What an unfinished first round, or a run that is over, has not come to."""

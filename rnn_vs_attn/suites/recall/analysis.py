@@ -26,7 +26,8 @@ PATIENCE = 2  # times the steps of the one that solves a task, before another on
 RULE = (
     f"A model solves a task where every seed reaches an accuracy of {SOLVED_ACCURACY:g} (of adding, a loss of "
     f"{SOLVED_LOSS:g}) at its best learning rate. It does not where no seed does at any learning rate, with at least "
-    f"{PATIENCE} times the steps that the other one took. Else it is {UNDECIDED}."
+    f"{PATIENCE} times the steps that the other one took. Else it is {UNDECIDED}, as where the two have not as many "
+    "seeds, or a training of the one that does not came to no end."
 )
 
 RATES_SOLVED = Metric("rates_solved", "1", "none", title="learning rates of the grid at which the first seed solved it")
@@ -39,7 +40,8 @@ class Outcome:
 
     axes: all but the learning rate. rate: the best one. accuracies, losses, steps, seconds: a seed each, of the best
     rate; steps and seconds infinite where it was not solved, as by a seed that failed. rates: how many there were;
-    solved_at: how many of them solved it with the first seed; reached: whether some seed did at some rate.
+    solved_at: how many of them solved it with the first seed; reached: whether some seed did at some rate. endless: how
+    many trainings failed or were not come to, of which nobody knows what they would have solved.
     """
 
     axes: dict[str, Any]
@@ -51,6 +53,7 @@ class Outcome:
     rates: int
     solved_at: int
     reached: bool
+    endless: int
 
     @property
     def model(self) -> str:
@@ -106,7 +109,7 @@ def outcomes(records: Sequence[Record]) -> list[Outcome]:
     """Of each model on each task, where some training has ended."""
     groups: dict[Group, list[dict[str, AxisValue]]] = {}
     for record in records:
-        if record.metric == "loss" and record.samples:
+        if record.metric == "loss":
             groups.setdefault(without(record.axes, RATE), []).append(dict(record.axes))
     found = (_outcome(records, dict(group), cases) for group, cases in groups.items())
     return [outcome for outcome in found if outcome is not None]
@@ -135,6 +138,7 @@ def _outcome(records: Sequence[Record], axes: dict[str, Any], cases: list[dict[s
         rates=len(known),
         solved_at=sum(samples[0] is not None for samples in every.values()),
         reached=any(steps is not None for samples in every.values() for steps in samples),
+        endless=sum(case[RATE] not in known or _failed(records, case) for case in cases),
     )
 
 
@@ -162,22 +166,31 @@ class Claim:
     @property
     def verdict(self) -> str:
         """By RULE."""
-        if self.solver.word != SOLVED:
-            return (
-                FAILS if self.other.word == SOLVED and self.solver.word == UNSOLVED and self._backwards else UNDECIDED
-            )
-        if self.other.word == SOLVED:
-            return FAILS
-        return HOLDS if self.other.word == UNSOLVED and self.enough_steps else UNDECIDED
+        if not self.same_seeds:
+            return UNDECIDED
+        if _apart(self.solver, self.other):
+            return HOLDS
+        both = self.solver.word == self.other.word == SOLVED
+        return FAILS if both or _apart(self.other, self.solver) else UNDECIDED
+
+    @property
+    def same_seeds(self) -> bool:
+        """Whether both were trained with as many: an interruption may have come between."""
+        return len(self.solver.steps) == len(self.other.steps)
 
     @property
     def enough_steps(self) -> bool:
-        return self.other.budget >= PATIENCE * median(self.solver.steps)
+        return _patient(self.solver, self.other)
 
-    @property
-    def _backwards(self) -> bool:
-        """Whether the other one solves it, and this one had as many steps as a claim takes."""
-        return self.solver.budget >= PATIENCE * median(self.other.steps)
+
+def _apart(solver: Outcome, other: Outcome) -> bool:
+    """Whether the one solves it and the other one does not, which had all of its trainings and the steps for it."""
+    unsolved = other.word == UNSOLVED and not other.endless
+    return solver.word == SOLVED and unsolved and _patient(solver, other)
+
+
+def _patient(solver: Outcome, other: Outcome) -> bool:
+    return other.budget >= PATIENCE * median(solver.steps)
 
 
 def claims(found: Sequence[Outcome]) -> list[Claim]:

@@ -45,7 +45,7 @@ def size(text: str) -> int | None:
     if text == OWN:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
-        raise UserError(f"{text!r} is no size of a task: give a whole number from 1 on, or {OWN}")
+        raise UserError(f"{text!r} is no size of a task: give a whole number from 1 to 999999999, or {OWN}")
     return int(text)
 
 

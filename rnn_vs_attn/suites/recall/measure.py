@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
-from rnn_vs_attn.errors import CaseFault, UserError
-from rnn_vs_attn.measure.timing.decoding import state_bytes
+from rnn_vs_attn.errors import CaseFault, UserError, first_line
+from rnn_vs_attn.measure.timing import decoding
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import has_state
 from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.models.spec import ModelSpec
+from rnn_vs_attn.models.spec import USER, ModelSpec
 from rnn_vs_attn.records.types import AxisValue, Sample
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.measurement import Measurement
@@ -36,18 +36,20 @@ STRETCH = 0.5  # seconds between two answers
 EXAMPLES = 256  # to test on
 _FEATURES = 2  # of a token of `adding`: a number and its mark
 _TOKENS_AT_ONCE = 1 << 14  # of a batch to test on
+_TRIED = 64  # tokens that the steps of a layer are tried with
 _WIDEST = 64  # times the baseline's width
 
 
 def train(case: RecallCase, seed: int, folder: Path | None) -> Iterator[Progress | Sample]:
     """How the training of a case goes, stretch by stretch, and at its end all that is measured of it.
 
-    folder: where it is kept, and goes on from what is there. CaseFault where the loss is no number any more.
+    folder: where it is kept, and goes on from what is there. CaseFault where that is damaged, or where the loss is no
+    number any more.
     """
     shape = shape_of(case)
     training = begun(case, shape, seed)
     if folder is not None and (folder / checkpoint.NAME).exists():
-        snapshot.resume(folder, training, case.model, asdict(shape))
+        _go_on(folder, training, case, shape)
     data, keep = data_of(case, seed), _keeper(case, shape, seed, folder)
     while training.course.ending != DONE:
         course = training.run(data, keep=keep, stop=_after(STRETCH))
@@ -57,6 +59,17 @@ def train(case: RecallCase, seed: int, folder: Path | None) -> Iterator[Progress
             yield progress(course, case.steps, _last_loss(training))
     yield progress(training.course, case.steps, _last_loss(training))
     yield from samples(case, training, seed)
+
+
+def _go_on(folder: Path, training: Training, case: RecallCase, shape: TokenShape) -> None:
+    """From a checkpoint. What is said of one that cannot be used names no folder above that of the run."""
+    try:
+        snapshot.resume(folder, training, case.model, asdict(shape))
+    except UserError as error:
+        run = folder.parent.parent
+        said = str(error).replace(f"{run}/", "")
+        way = f"remove {folder.relative_to(run)} of the run, and --resume with --retry trains it anew"
+        raise CaseFault("failed", f"{said}; {way}") from None
 
 
 def _after(seconds: float) -> Callable[[], bool]:
@@ -187,11 +200,30 @@ def _memory(case: RecallCase, model: TokenModel) -> Iterator[Sample]:
     """The bits of what is carried from token to token after a training's length, and the best that they allow."""
     if not has_state(model.blocks):
         return
+    wrong = _wrong_steps(case, model)
+    if wrong:
+        yield Sample("state_bits", None, warnings=[f"its state is not what it remembers by: {wrong}"])
+        return
     bits = 8 * _state_bytes(model, case)
     yield Sample("state_bits", bits)
     best = best_accuracy(tasks.find(case.task), case.sizes, bits)
     if best is not None:
         yield Sample("best_accuracy", best)
+
+
+def _wrong_steps(case: RecallCase, model: TokenModel) -> str:
+    """Why the state of the user's own layer cannot be gone by, "" where its steps are its forward."""
+    spec = find(case.model)
+    if all(layer.family != USER for layer in spec.traits.layers or (spec,)):
+        return ""
+    inputs = draw(tasks.find(case.task), case.sizes, 0, TEST, 0, 1).inputs[:, :_TRIED].to(case.device)
+    try:
+        decoding.check(model.eval(), inputs, model.advance)
+    except CaseFault as fault:
+        return fault.reason
+    except Exception as error:  # the user's code; what was trained is not lost by it
+        return f"{type(error).__name__}: {first_line(error)}"
+    return ""
 
 
 @torch.no_grad()
@@ -200,7 +232,7 @@ def _state_bytes(model: TokenModel, case: RecallCase) -> int:
     (batch,) = (draw(tasks.find(case.task), case.sizes, 0, TEST, 0, 1),)
     model.eval()
     _, state = model.advance(batch.inputs.to(case.device), model.initial_state(1))
-    return state_bytes(state)
+    return decoding.state_bytes(state)
 
 
 MEASUREMENT = Measurement(train=train)

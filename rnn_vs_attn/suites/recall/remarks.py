@@ -15,12 +15,13 @@ from rnn_vs_attn.report import curves
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.recall import analysis
-from rnn_vs_attn.suites.recall.analysis import HOLDS, PARTLY, SOLVED, UNDECIDED, Claim, Outcome, outcomes
+from rnn_vs_attn.suites.recall.analysis import HOLDS, PARTLY, SOLVED, UNDECIDED, UNSOLVED, Claim, Outcome, outcomes
 from rnn_vs_attn.suites.recall.case import OF_TASKS, steps_for
 from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.tasks.spec import Sizes
 from rnn_vs_attn.training.token_shape import AUTO, LEARNED
 
+_NAMED = 4  # trainings of which the same is said
 _SHOWN = (
     "accuracy: of every seed, or of six and more the median with its 95% interval; of adding the loss. seeds, rates: "
     "how many of them solved the task; steps: until then, the median"
@@ -64,12 +65,17 @@ def _at_length(record: Record) -> str:
 
 
 def _caption(found: Sequence[Outcome]) -> str:
-    first = found[0].axes
     seeds = max(len(outcome.losses) for outcome in found)
+    layers, width, match = (_all_of(found, name) for name in ("num_layers", "d_model", "match"))
     return (
-        f"recall: {units.counted(seeds, 'seed')}, {first['steps']} steps, {first['num_layers']} blocks, "
-        f"d_model {first['d_model']} of attention, match {first['match']}"
+        f"recall: {units.counted(seeds, 'seed')}, {found[0].budget} steps, {layers} blocks, "
+        f"d_model {width} of attention, match {match}"
     )
+
+
+def _all_of(found: Sequence[Outcome], name: str) -> str:
+    """The values of an axis."""
+    return " or ".join(dict.fromkeys(str(outcome.axes[name]) for outcome in found))
 
 
 def named_task(found: Sequence[Outcome], outcome: Outcome) -> str:
@@ -128,9 +134,10 @@ def remarks(records: Sequence[Record]) -> list[str]:
     said = [line for rivals in tasks.values() for line in _of_task(found, rivals)]
     said += [_said_of_claim(found, claim) for claim in analysis.claims(found)]
     said += list(_bounds(records, found))
+    endless = list(_endless(records))
     if not said:
-        return []
-    return [*said, analysis.RULE, *_few_steps(found), *_positions(found), *_untested(records)]
+        return endless
+    return [*said, *endless, analysis.RULE, *_few_steps(found), *_positions(found), *_untested(records)]
 
 
 def _of_task(found: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[str]:
@@ -192,10 +199,25 @@ def _said_of_claim(found: Sequence[Outcome], claim: Claim) -> str:
     size = f" with {claim.solver.axes['num_layers']} blocks at d_model {claim.solver.axes['d_model']}"
     if claim.verdict == HOLDS:
         return f"{said}{size}, {claim.other.budget / median(claim.solver.steps):.1f} times the steps."
-    if claim.verdict == UNDECIDED and claim.solver.word == SOLVED and not claim.enough_steps:
-        steps = math.ceil(analysis.PATIENCE * median(claim.solver.steps))
-        return f"{said}: {other} had too few steps to say so; --steps {steps} or more decides."
-    return f"{said}{size}."
+    lacking = _lacking(claim) if claim.verdict == UNDECIDED else ""
+    return f"{said}: {lacking}." if lacking else f"{said}{size}."
+
+
+def _lacking(claim: Claim) -> str:
+    """What a claim would be decided by, "" where by nothing that was left out."""
+    solver, other = claim.solver, claim.other
+    if not claim.same_seeds:
+        return f"{solver.model} has {_seeds(solver)} and {other.model} {_seeds(other)}"
+    if solver.word != SOLVED or other.word != UNSOLVED:
+        return ""
+    if other.endless:
+        return f"{units.counted(other.endless, 'training')} of {other.model} came to no end"
+    steps = math.ceil(analysis.PATIENCE * median(solver.steps))
+    return f"{other.model} had too few steps to say so; --steps {steps} or more decides"
+
+
+def _seeds(outcome: Outcome) -> str:
+    return units.counted(len(outcome.steps), "seed")
 
 
 def _bounds(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[str]:
@@ -210,6 +232,21 @@ def _bounds(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[str
                 f"{outcome.model} has {bits:,.0f} bits of state and {named_task(found, outcome)} needs {needed:,.0f}: "
                 f"no training brings it above an accuracy of {best:.3g}."
             )
+
+
+def _endless(records: Sequence[Record]) -> Iterator[str]:
+    """Trainings without a result, or without that of a later seed, by what came between."""
+    reasons: dict[str, list[str]] = {}
+    for record in records:
+        if record.metric == "loss" and record.status != "ok":
+            task, model, rate = (record.axes[name] for name in ("task", analysis.MODEL, analysis.RATE))
+            reason = f"{record.status.replace('_', ' ')}: {record.error}"
+            reasons.setdefault(reason, []).append(f"{task} {model} {rate:g}")
+    for reason, labels in reasons.items():
+        named = list(dict.fromkeys(labels))[:_NAMED]  # of several lengths or widths a label stands for several
+        more = len(labels) - len(named)
+        listed = ", ".join(named) + (f" and {more} more" if more else "")
+        yield f"{units.counted(len(labels), 'training')} came to no end ({listed}): {reason}"
 
 
 def _few_steps(found: Sequence[Outcome]) -> Iterator[str]:

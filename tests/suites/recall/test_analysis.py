@@ -123,6 +123,28 @@ def test_a_seed_that_failed_did_not_solve_the_task() -> None:
     assert verdicts([*failed, *trained("lstm", [None])]) == {("attention", "lstm"): UNDECIDED}
 
 
+def test_a_claim_is_undecided_where_trainings_of_the_one_that_does_not_came_to_no_end() -> None:
+    """As of a rate whose loss became no number, of one that an interruption came before, and of a later seed."""
+    solves, other = grid("attention", FAST), grid("lstm", NEVER)
+    fault = {"status": "failed", "error": "NaN"}
+    (rate,) = (r for r in other if r.metric == "loss" and r.axes["learning_rate"] == RATES[2])
+    (seed,) = (r for r in other if r.metric == "loss" and r.axes["learning_rate"] == RATES[1])
+    without = [r for r in other if r.axes["learning_rate"] != RATES[2]]
+    lost = [*without, dataclasses.replace(rate, samples=[], **fault)]
+    failed = [dataclasses.replace(r, **fault) if r is seed else r for r in other]
+    for records in (lost, [r for r in failed if r.metric == "loss" or r.axes["learning_rate"] != RATES[2]]):
+        assert verdicts([*solves, *records]) == {("attention", "lstm"): UNDECIDED}
+    assert [outcome.endless for outcome in outcomes([*lost, *solves])] == [1, 0]
+    solver_lost = [r for r in solves if r.metric != "loss" or r.axes["learning_rate"] != RATES[2]]
+    assert verdicts([*solver_lost, *other]) == {("attention", "lstm"): HOLDS}
+
+
+@pytest.mark.parametrize("other", [[None], [100], [None, None]])
+def test_a_claim_is_undecided_where_an_interruption_left_one_with_fewer_seeds(other: Steps) -> None:
+    records = [*grid("attention", FAST), *grid("lstm", other)]
+    assert verdicts(records) == {("attention", "lstm"): UNDECIDED}
+
+
 def test_a_training_of_which_only_a_part_was_written_is_no_outcome() -> None:
     """As where Ctrl-C comes between two samples."""
     whole = trained("lstm", [None], losses=[0.5])

@@ -24,6 +24,7 @@ from rnn_vs_attn.suites.recall.suite import RECALL
 from rnn_vs_attn.tasks import bounds
 from rnn_vs_attn.tasks.drawing.batches import TEST, TRAIN, Batch, draw
 from rnn_vs_attn.tasks.registry import find
+from rnn_vs_attn.training import checkpoint
 from rnn_vs_attn.training.course import Progress
 from rnn_vs_attn.training.token_model import num_params
 
@@ -286,3 +287,62 @@ def test_copy_at_lag_1_is_learnt(model: str, steps: int) -> None:
     samples = trained(of)
     assert (found(samples, "accuracy").value or 0) >= SOLVED_ACCURACY
     assert (found(samples, "steps_to_solve").value or 0) > 0
+
+
+def test_a_damaged_checkpoint_says_what_to_remove_and_no_folder_above_the_run(tmp_path: Path) -> None:
+    folder = tmp_path / "trained" / "one"
+    folder.mkdir(parents=True)
+    (folder / checkpoint.NAME).write_text("nothing")
+    with pytest.raises(CaseFault, match="remove trained/one of the run") as fault:
+        trained(case(), folder=folder)
+    assert fault.value.reason.startswith("trained/one/checkpoint.json is damaged")
+    assert str(tmp_path) not in fault.value.reason
+
+
+class Summed(torch.nn.Module):
+    """A running sum, with steps that are its forward."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.inner = torch.nn.Linear(d_model, d_model)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x).cumsum(1)
+
+    def initial_state(self, batch_size: int) -> torch.Tensor:
+        return torch.zeros(batch_size, self.inner.out_features)
+
+    def step(self, x_t: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        state = state + self.inner(x_t)
+        return state, state
+
+
+class Forgetful(Summed):
+    """Its steps remember nothing, its forward does."""
+
+    def step(self, x_t: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.inner(x_t), state[:, :1]
+
+
+class Stuck(Summed):
+    """It cannot step."""
+
+    def step(self, x_t: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        raise RuntimeError("no steps yet")
+
+
+@pytest.mark.parametrize(("layer", "reason"), [("Forgetful", "its steps are not its forward"), ("Stuck", "no steps")])
+def test_a_state_that_ones_own_layer_does_not_go_by_bounds_nothing_and_costs_no_training(
+    layer: str, reason: str
+) -> None:
+    samples = trained(case(f"{__name__}:{layer}", "copy", seq_len=24, positions="rotary"))
+    bits = found(samples, "state_bits")
+    assert bits.value is None
+    assert reason in bits.warnings[0]
+    assert not [each for each in samples if each.metric == "best_accuracy"]
+    assert found(samples, "accuracy").value is not None
+
+
+def test_the_state_of_ones_own_layer_is_counted_in_bits() -> None:
+    of = case(f"{__name__}:Summed", "copy", seq_len=24, positions="rotary", match="none")
+    assert found(trained(of), "state_bits").value == 8 * 4 * of.d_model

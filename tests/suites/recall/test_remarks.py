@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from planted_recall import RATES, STEPS, case, grid, record, said, trained
@@ -120,6 +120,31 @@ def test_too_few_steps_say_how_many_decide() -> None:
     assert "--steps 601" in told
 
 
+def test_an_undecided_claim_says_what_it_lacks() -> None:
+    solved = grid("attention", FAST)
+    assert claim([*solved, *grid("lstm", [None])]).endswith("undecided: attention has 3 seeds and lstm 1 seed.")
+    lost = [each for each in grid("lstm", NEVER) if each.axes["learning_rate"] != RATES[2]]
+    assert claim([*solved, *lost, failed("lstm", "NaN")]).endswith("undecided: 1 training of lstm came to no end.")
+    partly = claim([*grid("attention", [300.0] * 3), *grid("lstm", [390, None, None])])
+    assert partly.endswith("undecided with 2 blocks at d_model 64.")
+
+
+def failed(model: str, error: str, rate: float = RATES[2], status: str = "failed") -> Record:
+    """A training that came to no end."""
+    return replace(record(model, "loss", [None], rate=rate), status=status, error=error, samples=[])
+
+
+def test_trainings_without_an_end_are_named_with_what_came_between() -> None:
+    records = [failed("lstm", "boom", rate) for rate in RATES]
+    told = "3 trainings came to no end (mqar lstm 0.001, mqar lstm 0.003, mqar lstm 0.01): out of memory: boom"
+    assert said([replace(each, status="out_of_memory") for each in records]) == [told]
+    many = [failed(model, "not reached", rate, "timeout") for model in ("lstm", "gru") for rate in RATES]
+    told = line([*grid("attention", FAST), *many], "6 trainings")
+    assert told.endswith("mqar gru 0.001 and 2 more): timeout: not reached")
+    lengths = [failed("lstm", "boom"), replace(failed("lstm", "boom"), axes=dict(failed("lstm", "").axes, seq_len=64))]
+    assert said(lengths) == ["2 trainings came to no end (mqar lstm 0.01 and 1 more): failed: boom"]
+
+
 def test_the_rule_follows_where_anything_was_said() -> None:
     assert analysis.RULE in said(grid("lstm", FAST))
     assert said([]) == []
@@ -161,7 +186,7 @@ def test_why_a_length_was_not_tested_is_said_once_of_each_model() -> None:
     records = grid("mine:Mixer", FAST) + grid("lstm", FAST)
     for length in (128, 64):
         absent = record("mine:Mixer", "accuracy_at_length", [None], {"length": length})
-        records.append(dataclasses.replace(absent, warnings=[f"not tested at {length} tokens: it ends at 32"]))
+        records.append(replace(absent, warnings=[f"not tested at {length} tokens: it ends at 32"]))
     assert [each for each in said(records) if "not tested" in each] == [
         "mine:Mixer is not tested at 64 tokens: it ends at 32."
     ]
@@ -213,6 +238,11 @@ def test_an_accuracy_below_1_is_never_rounded_up_to_it() -> None:
 def test_of_adding_the_loss_is_shown() -> None:
     found = table(trained("gru", [None, None], scores=[None, None], losses=[0.166, 0.0042], task="adding"))
     assert cell(found, "gru", "accuracy") == "0.166 0.00420"
+
+
+def test_two_widths_are_in_the_caption() -> None:
+    caption = table([*grid("lstm", FAST), *grid("lstm", FAST, d_model=32)]).caption
+    assert "d_model 64 or 32 of attention" in caption
 
 
 def test_two_tasks_and_two_lengths_are_told_apart() -> None:
