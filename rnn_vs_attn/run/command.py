@@ -88,14 +88,15 @@ def _planned(
     workers: Workers,
     started: float,
     lines: Sequence[SampleLine] = (),
+    goes_on: bool = False,
 ) -> Planned:
-    """The cases, by a look at each; resolves in `axes` how many steps trainings have."""
+    """The cases, by a look at each; resolves in `axes` how many steps trainings have. goes_on: from an earlier run."""
     if suite.rounds.trains is None:
         looked = estimates(workers.asked, suite, cases, limits)
         return Planned(suite, cases, limits, looked, Schedule.of(looked, limits, started, workers.start_up), lines)
     lanes = Lanes(workers.next, min(len(cases), _at_once(suite, axes)), limits.timeout)
     try:
-        found = pace.paced(suite, cases, lanes, limits, started + limits.max_seconds)
+        found = pace.paced(suite, cases, lanes, limits, started + limits.max_seconds, look=not goes_on)
     except BaseException:
         lanes.end()
         raise
@@ -145,7 +146,7 @@ def resume(suite: Suite, options: RunOptions) -> int:
                 raise UserError(
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
-            planned = _planned(suite, stored.axes, stored.cases, limits, workers, started, lines)
+            planned = _planned(suite, stored.axes, stored.cases, limits, workers, started, lines, goes_on=True)
         return _run(planned, RunFolder.reopen(path), head, workers, options)
 
 

@@ -54,7 +54,9 @@ def said_of_trainings(planned: Planned) -> str:
     assert planned.lanes is not None
     together = f"{planned.lanes.number} at a time" if planned.lanes.number > 1 else "one after the other"
     about = "" if not planned.seconds else f", about {units.duration(planned.seconds)} in all"
-    return f"{axes_of(planned.cases[0])['steps']} steps each, {together}{about}"
+    longer = planned.seconds is not None and planned.seconds > planned.limits.max_seconds
+    ends = f"; --max-seconds {planned.limits.to_ask(planned.seconds or 0.0)} has all of it" if longer else ""
+    return f"{axes_of(planned.cases[0])['steps']} steps each, {together}{about}{ends}"
 
 
 def first_table(suite: Suite, limits: Limits, err: Terminal, wanted: bool) -> Callable[[Sequence[Record]], None]:

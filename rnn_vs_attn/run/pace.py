@@ -47,14 +47,15 @@ def at_once(threads: Sequence[int], devices: Sequence[str]) -> int:
     return max(1, min(cores, MOST_AT_ONCE, room))
 
 
-def paced(suite: Suite, cases: Sequence[Any], lanes: Lanes, limits: Limits, ends: float) -> Paced:
+def paced(suite: Suite, cases: Sequence[Any], lanes: Lanes, limits: Limits, ends: float, look: bool = True) -> Paced:
     """The cases with as many steps as all their trainings have time for; those that were given are as they are.
 
-    ends: by the monotonic clock. UserError where too few fit.
+    ends: by the monotonic clock. look: at the speed, which a run that goes on has no need to. UserError where too few
+    fit.
     """
     trains = suite.rounds.trains
     assert trains is not None
-    seconds = _a_step(suite, cases, lanes, limits)
+    seconds = _a_step(suite, cases, lanes, limits) if look else {}
     steps = cases[0].steps or _steps(trains, cases, seconds, lanes, limits, ends - time.monotonic())
     made = [dataclasses.replace(case, steps=steps) for case in cases]
     costs = {
