@@ -24,6 +24,7 @@ from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.case import untaken
+from rnn_vs_attn.suites.recall import analysis
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe
 
@@ -46,7 +47,14 @@ def blocks() -> dict[str, str]:
     for suite in SUITES:
         found |= {f"{suite.name}-options": options(suite), f"{suite.name}-metrics": metrics(suite)}
     found |= {f"gpu-{run}": (REFERENCE / "gpu-h100" / run / "table.md").read_text() for run in ("bench", "decode")}
-    found |= {"table": table(), "models": models(), "synonyms": synonyms.table(), "tree": f"```\n{tree()}\n```"}
+    found |= {
+        "recall-rates": rates(),
+        "recall-panels": panels(),
+        "table": table(),
+        "models": models(),
+        "synonyms": synonyms.table(),
+        "tree": f"```\n{tree()}\n```",
+    }
     return {name: text.strip() for name, text in found.items()}
 
 
@@ -58,6 +66,39 @@ def table() -> str:
     columns = [dataclasses.replace(column, precise=False) for column in BENCH.view.columns if column.title in TITLES]
     axes = [field.name for field in dataclasses.fields(BENCH.axes.case)]
     return tables.build(shown, axes, columns, None, row_axes=BENCH.axes.row, implied=untaken(shown)).markdown()
+
+
+def rates() -> str:
+    """Accuracy at each learning rate, and at how many of them the task was solved, of the stored run of them."""
+    records = read_run(REFERENCE / "learning" / "rates").records
+    found = {
+        (r.axes["num_layers"], r.axes["model"], r.axes["learning_rate"], r.metric): r.samples[0]
+        for r in records
+        if r.metric in ("accuracy", "steps_to_solve")
+    }
+    columns = sorted({rate for _, _, rate, _ in found})
+    rows = []
+    for layers, model in sorted({(layers, model) for layers, model, _, _ in found}):
+        solved = sum(found[layers, model, rate, "steps_to_solve"] is not None for rate in columns)
+        cells = [f"{found[layers, model, rate, 'accuracy']:.3f}" for rate in columns]
+        rows.append((model, str(layers), *cells, f"{solved} of {len(columns)}"))
+    return table_of(("model", "layers", *(f"{rate:g}" for rate in columns), "solved at"), rows)
+
+
+def panels() -> str:
+    """Of the stored panels each model at its best rate: accuracy, steps until it was solved, parameters."""
+    rows = []
+    for name in ("panel-64-4", "panel-128-8"):
+        records = read_run(REFERENCE / "learning" / name).records
+        for outcome in analysis.outcomes(records):
+            at = {**outcome.axes, analysis.RATE: outcome.rate}
+            (params,) = (r.median for r in records if r.metric == "num_params" and r.axes == at)
+            steps = f"{outcome.steps[0]:.0f}" if outcome.word == analysis.SOLVED else f"> {outcome.budget}"
+            size = f"{at['seq_len']} tokens, {at['num_pairs']} pairs"
+            rows.append(
+                (size, outcome.model, f"{outcome.accuracies[0]:.3f}", steps, f"{outcome.rate:g}", f"{params:,.0f}")
+            )
+    return table_of(("panel", "model", "accuracy", "steps to solve", "rate", "parameters"), rows)
 
 
 def options(suite: Suite) -> str:
