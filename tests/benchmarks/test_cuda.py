@@ -42,6 +42,7 @@ def run_steps(folder: Path, budget: float) -> list[str]:
     return done.stdout.splitlines()[2:]  # behind the head of the table
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_step_that_fails_or_hangs_costs_itself_only(tmp_path: Path) -> None:
     *lines, fine = run_steps(tmp_path, 300)
@@ -56,6 +57,7 @@ def test_a_step_that_fails_or_hangs_costs_itself_only(tmp_path: Path) -> None:
     assert (tmp_path / "steps.md").read_text().splitlines()[2:] == lines
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_what_there_is_no_time_for_is_said(tmp_path: Path) -> None:
     *lines, fine = run_steps(tmp_path, 1)
@@ -75,6 +77,7 @@ def test_checks_run_without_a_gpu_at_tiny_sizes(tmp_path: Path) -> None:
     assert [line.split("|")[1].strip() for line in lines[2:]] == steps.split(",")
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "said"),

@@ -315,6 +315,7 @@ def test_a_model_on_one_side_only_is_new_or_missing_and_one_that_does_not_import
     assert git(root, "status", "--porcelain") == before["status --porcelain"]
 
 
+@pytest.mark.slow
 def test_a_model_on_neither_side_is_refused(root: Path) -> None:
     write(root, {"mixers.py": DIFFERENT})
     assert_refused(ab("main", "--model", "nowhere:Mixer"), "'nowhere:Mixer' exists on neither side", "nowhere")

@@ -102,6 +102,7 @@ def test_what_excludes_it_is_one_sentence(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_layer_that_is_no_more_is_one_sentence_before_anything_runs(tmp_path: Path) -> None:
     training = keep(tmp_path / "whole")
     save(tmp_path / "other", training, "gone.package:Mixer", asdict(shape_of("lstm")))

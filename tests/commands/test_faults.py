@@ -201,6 +201,7 @@ def test_kill_9_of_the_worker_costs_one_case(tmp_path: Path, monkeypatch: pytest
     assert any((r["status"], "killed by signal 9" in r["error"]) == ("crashed", True) for r in records)
 
 
+@pytest.mark.slow
 def test_two_runs_never_write_to_one_folder(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     running = endless(folder)

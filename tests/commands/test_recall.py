@@ -59,6 +59,7 @@ def test_what_cannot_be_trained_is_one_sentence_and_exit_2(words: list[str], sai
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_too_little_time_is_one_sentence_that_names_the_time_to_ask_for(tmp_path: Path) -> None:
     done = run("recall", *TINY, "--model", "lstm", "--max-seconds", "0.1", "--quiet", cwd=tmp_path)
     assert_one_sentence(done, "give --max-seconds")
@@ -90,6 +91,7 @@ def test_a_run_keeps_records_tables_plots_and_models(tmp_path: Path) -> None:
     assert f"Written to {folder.name}" in done.stderr
 
 
+@pytest.mark.slow
 def test_json_is_one_document_and_quiet_is_quiet(tmp_path: Path) -> None:
     done = run("recall", *ONE, "--steps", "20", "--json", "--quiet", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -111,6 +113,7 @@ def test_a_run_is_repeated_with_its_number_of_steps(tmp_path: Path) -> None:
     assert values(tmp_path / "first") == values(tmp_path / "again")
 
 
+@pytest.mark.slow
 def test_dry_run_says_how_many_steps_there_would_be_and_trains_nothing(tmp_path: Path) -> None:
     done = run("recall", *ONE, "--dry-run", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -119,6 +122,7 @@ def test_dry_run_says_how_many_steps_there_would_be_and_trains_nothing(tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_case_that_diverges_is_exit_4_and_costs_nobody_else(tmp_path: Path) -> None:
     words = [*TINY, "--model", "trainings:Diverges,lstm", "--learning-rate", "1e-3", "--steps", "20", "--rounds", "1"]
     done = run("recall", *words, "--output", "run", cwd=tmp_path)

@@ -130,6 +130,7 @@ def test_letters_that_a_terminal_lacks_are_replaced(variables: dict[str, str], u
     assert "\ufffd" not in done.stdout
 
 
+@pytest.mark.slow
 def test_json_and_exports_lose_no_letter_where_a_terminal_has_few(tmp_path: Path) -> None:
     path = str(stored(tmp_path / "run", record("forward_time", values(6), "größe.py:Schicht")))
     surroundings = dict(os.environ, **ASCII)

@@ -25,7 +25,8 @@ TINY = {
 }
 
 
-@pytest.mark.parametrize("name", ["transformer-xl", "gpt", pytest.param("albert", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(TINY))
 def test_a_variant_from_the_command_line(name: str, tmp_path: Path) -> None:
     words = [*TINY[name].split(), *"--threads 1 --rounds 1 --quiet --json".split(), "--output", str(tmp_path / "run")]
     done = run("variants", name, *words)

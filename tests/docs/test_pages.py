@@ -104,7 +104,15 @@ def test_every_option_in_the_pages_exists() -> None:
     every = [*COMMANDS.values(), typer.main.get_command(app.app)]
     known = {text for c in every for option in c.params for text in (*option.opts, *option.secondary_opts)}
     others = {"--help", "--index-url", "--benchmark-compare-fail"}  # pip's, pytest-benchmark's
-    others |= {"--check", "--quick", "--alternations", "--lengths", "--only", "--page"}  # of programs in benchmarks/
+    others |= {
+        "--check",
+        "--quick",
+        "--alternations",
+        "--lengths",
+        "--only",
+        "--page",
+        "--whole",
+    }  # of programs in benchmarks/
     named = set(re.findall(r"(?<![-\w])--[a-z][a-z0-9-]+", "\n".join(PAGES.values())))
     assert {"--match", "--resume", "--init"} <= named
     assert sorted(named - known - others) == []

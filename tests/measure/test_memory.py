@@ -25,6 +25,7 @@ def run_alone(code: str) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.skipif(bool(memory.cpu_peak_missing()), reason=memory.cpu_peak_missing() or "-")
 def test_peak_is_what_a_known_call_takes_also_after_the_heap_has_holes() -> None:
@@ -106,6 +107,7 @@ def test_saved_bytes_of_naive_attention_hold_the_weights() -> None:
     assert saved == square + copies + 256 * 256
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_limit_turns_a_large_allocation_into_an_error() -> None:
     code = """
@@ -123,6 +125,7 @@ torch.ones(64 << 20)
     assert run_alone(code) == "refused"
 
 
+@pytest.mark.slow
 @pytest.mark.long
 def test_a_limit_that_the_user_set_holds_and_comes_back() -> None:
     code = """

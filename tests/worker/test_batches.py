@@ -114,6 +114,7 @@ def test_alone_it_is_a_call_that_cannot_be_used(words: list[str], tmp_path: Path
     assert "batch_first=True" in done.stderr
 
 
+@pytest.mark.slow
 def test_among_others_it_costs_its_own_rows(tmp_path: Path) -> None:
     words = [
         "--model",

@@ -10,7 +10,7 @@ import pytest
 from leaky_models import BUDGET, SIZE, about, timed
 from repositories import write
 
-from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.decode.suite import DECODE
@@ -100,7 +100,7 @@ def test_a_training_that_a_folder_keeps_is_not_trained_again(worker: ChildWorker
     """Nor by another plan."""
     folder = str(tmp_path / "kept")
     assert trained(worker, training("lstm"), 3, folder).samples == trained(worker, training("lstm"), 3, folder).samples
-    with pytest.raises(UserError, match="another plan"):
+    with pytest.raises(CaseFault, match="another plan"):
         trained(worker, training("lstm", steps=40), 3, folder)
 
 
