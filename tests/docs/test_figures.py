@@ -205,3 +205,30 @@ def test_with_what_the_gpu_was_used() -> None:
         torch_version = used["torch"].rpartition(".")[0]
         cudnn = f"{used['cudnn'] // 10000}.{used['cudnn'] // 100 % 100}"
         assert f"NVIDIA H100 80GB with torch {torch_version}, CUDA {used['cuda']} and cuDNN {cudnn}" in text("gpu.md")
+
+
+def test_what_is_learnt_stands_in_the_readme_as_the_stored_run_has_it() -> None:
+    readme = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
+    best = {
+        ("mqar", "attention"): 0.003,
+        ("mqar", "lstm"): 0.003,
+        ("parity", "attention"): 0.003,
+        ("parity", "lstm"): 0.01,
+    }
+    of = {
+        (name, *case): only("recall", name, task=case[0], model=case[1], learning_rate=rate)["samples"]
+        for case, rate in best.items()
+        for name in ("accuracy", "steps_to_solve")
+    }
+    recalled, tracked = (
+        f"{np.median(of['steps_to_solve', *case]):.0f}" for case in (("mqar", "attention"), ("parity", "lstm"))
+    )
+    assert min(of["accuracy", "mqar", "attention"]) == min(of["accuracy", "parity", "lstm"]) == 1
+    never, at_best = (
+        int(1000 * max(of["accuracy", *case])) / 1000 for case in (("mqar", "lstm"), ("parity", "attention"))
+    )
+    assert f"after {recalled} steps and the LSTM never more than {never:g} of them" in readme
+    assert f"every answer after {tracked} steps, attention {at_best:g} of them at best" in readme
+    solved = stored("learning/rates", "steps_to_solve", num_layers=1)
+    by_one_layer = {r["axes"]["model"] for r in solved if r["samples"][0] is not None}
+    assert by_one_layer == {"gated-deltanet", "mamba2"}
