@@ -19,8 +19,8 @@ ROOT = Path(rnn_vs_attn.__file__).parent
 
 # A module imports from its own folder and from those before it.
 ORDER = (
-    "errors units limits text stats machine records report compare isolation models measure tasks training suites "
-    "worker run ab export cli __main__"
+    "errors units limits text stats machine records report compare isolation models measure tasks texts training "
+    "suites worker run ab export cli __main__"
 ).split()
 SUITE_FOLDERS = (
     *("bench", "gradflow", "decode", "recall", "scaling"),
@@ -30,6 +30,7 @@ BEGINS_WITH_TORCH = (
     "isolation.",
     "measure.",
     "tasks.drawing.",
+    "texts.segments",  # with numpy, of the above
     "models.load",
     "models.build",
     "models.foreign.building",
