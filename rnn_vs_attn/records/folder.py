@@ -109,7 +109,7 @@ def put(target: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def replacing(target: Path, ending: str = ".part") -> Iterator[BinaryIO]:
-    """A file beside `target`, named by an ending, that takes its place at the end: a reader sees the old one or the new.
+    """A file beside `target`, named by an ending, that takes its place at the end: it is read whole, old or new.
 
     OSError where the disk takes no more; nothing stays beside it then, nor where the block is left by an error.
     """

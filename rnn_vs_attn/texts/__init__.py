@@ -1,1 +1,1 @@
-"""Texts for language models: files and their parts, tokenizers, tokens on disk, and the order that these are read in."""
+"""Texts for language models: files and their parts, tokenizers, tokens on disk, and the order they are read in."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,3 +39,8 @@ def writing(target: Path) -> Iterator[BinaryIO]:
             yield file
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror}; {_WAY_OUT}") from None
+
+
+def key_of(*parts: object) -> str:
+    """A name for what is made of these, which anything else is not made of."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

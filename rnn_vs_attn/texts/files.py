@@ -34,7 +34,7 @@ def files_of(words: Sequence[str]) -> Files:
         own, others = _of_word(word)
         left_out += others
         for path in own:
-            status = _status(path)
+            status = _status(path, str(path))
             found.setdefault((status.st_dev, status.st_ino), path)
     return Files(tuple(found.values()), left_out)
 
@@ -44,7 +44,7 @@ def _of_word(word: str) -> tuple[list[Path], int]:
     if not word.strip():
         raise UserError("--text has an empty name; give files or folders, or leave it out")
     path = Path(word).absolute()
-    status = _status(path)
+    status = _status(path, word)
     if stat.S_ISREG(status.st_mode):
         if not status.st_size:
             raise UserError(f"--text {word} is empty; give a file with text in it")
@@ -58,12 +58,12 @@ def _of_word(word: str) -> tuple[list[Path], int]:
     return texts, len(inside) - len(texts)
 
 
-def _status(path: Path) -> os.stat_result:
+def _status(path: Path, word: str) -> os.stat_result:
     try:
         return path.stat()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f"cannot read --text {str(path)!r}: {reason}; give files or folders") from None
+        raise UserError(f"cannot read --text {word!r}: {reason}; give files or folders") from None
 
 
 def _inside(folder: Path) -> Iterator[Path]:
