@@ -124,9 +124,7 @@ def byte_level(name: str, content: str, where: str) -> ByteLevel:
         if missing:
             raise UserError(f"{where} lacks a token for the byte {BYTE_OF[min(missing)]}, and byte-level BPE has all")
         if tokenizer.vocab_size > _LARGEST:
-            raise UserError(
-                f"{where} has the id {tokenizer.vocab_size - 1}; the largest that is taken is {_LARGEST - 1}"
-            )
+            raise UserError(f"{where} has {tokenizer.vocab_size} ids; at most {_LARGEST} are taken")
         _ = tokenizer._bytes, tokenizer._merging
     except UserError:
         raise

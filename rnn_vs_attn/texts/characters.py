@@ -36,7 +36,7 @@ def _wrong_byte(source: Source) -> int | None:
     return None
 
 
-def pieces(text: Text, begin: int, end: int, num_bytes: int = AT_ONCE) -> Iterator[bytes]:
+def pieces(text: Text, begin: int, end: int, num_bytes: int) -> Iterator[bytes]:
     """A part of a text, UTF-8, in pieces of at most so many bytes that are cut as `cut` says."""
     while begin < end:
         found = text.read(begin, min(begin + num_bytes, end))

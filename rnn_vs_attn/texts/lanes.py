@@ -28,16 +28,17 @@ class Lanes:
             )
 
     @property
-    def spare(self) -> int:
-        """The largest offset."""
-        return min(self.seq_len - 1, self.num_ids - 1 - self.batch_size * self.seq_len)
-
-    @property
     def stride(self) -> int:
-        """Ids from the beginning of a lane to that of the next."""
-        return (self.num_ids - 1 - self.spare) // self.batch_size
+        """Ids from the beginning of a lane to that of the next: all of them but for a segment that offsets need."""
+        targets = self.num_ids - 1
+        return (targets - min(self.seq_len - 1, targets - self.batch_size * self.seq_len)) // self.batch_size
 
     @property
     def steps(self) -> int:
         """In an epoch."""
         return self.stride // self.seq_len
+
+    @property
+    def spare(self) -> int:
+        """The largest offset, at which the last lane ends with the ids: so each id is a target in some epoch."""
+        return self.num_ids - 1 - (self.batch_size - 1) * self.stride - self.steps * self.seq_len

@@ -32,12 +32,14 @@ class Source:
     def read(self, begin: int, end: int) -> bytes:
         """The bytes from `begin` up to `end`. UserError where it is no longer what it was."""
         try:
-            with self.path.open("rb", buffering=0) as file:
-                self._compare(os.fstat(file.fileno()), self.path.name)
-                file.seek(begin)
-                found = file.read(end - begin)
+            descriptor = os.open(self.path, os.O_RDONLY)
+            try:
+                self._compare(os.fstat(descriptor), self.path.name)
+                found = os.pread(descriptor, end - begin, begin)
+            finally:
+                os.close(descriptor)
         except OSError as error:
-            raise UserError(f"cannot read {self.path.name}, a file of the text: {error.strerror}") from None
+            raise UserError(f"cannot read {self.path.name}, a file of the text: {error.strerror}; {_AGAIN}") from None
         if len(found) != end - begin:
             raise UserError(f"the text's file {self.path.name} ended at byte {begin + len(found)}; {_AGAIN}")
         return found
@@ -82,7 +84,8 @@ class Text:
         while begin < end:
             source, start = self.files[index], self._begins[index]
             stop = min(end, start + source.size)
-            parts.append(source.read(begin - start, stop - start))
+            if begin < stop:  # a file may be empty
+                parts.append(source.read(begin - start, stop - start))
             begin, index = stop, index + 1
         return b"".join(parts)
 

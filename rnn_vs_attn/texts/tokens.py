@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy import int64
     from numpy.typing import NDArray
 
+_AT_ONCE = 1 << 18  # bytes that are encoded and written at once
 _FORMAT = 1  # goes up when the same text and tokenizer would give other ids
 
 
@@ -101,7 +102,7 @@ def tokens_of(text: Text, tokenizer: Tokenizer, cache: Path) -> Tokens:
 
 def _write(target: Path, text: Text, part: tuple[int, int], tokenizer: Tokenizer, width: int) -> None:
     with writing(target) as file:
-        for piece in pieces(text, *part):
+        for piece in pieces(text, *part, _AT_ONCE):
             ids = tokenizer.encode(piece)
             if tokenizer.num_bytes[ids].sum() != len(piece):
                 raise UserError(f"--tokenizer {tokenizer.name} loses some of the text; use --tokenizer bytes")
