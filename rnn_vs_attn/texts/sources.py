@@ -60,9 +60,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Text:
-    """Files one after another. size: B. sha256: of all bytes. held_out_from: where the part begins that is not learnt.
+    """Files one after another. size: B. held_out_from: where the part begins that is not learnt.
 
-    name: the file's, or how many files there are; never a folder. left_out: files of folders that are no text.
+    name: the file's, or how many files there are; never a folder. sha256: the file's, or that of the files' hashes, a
+    line each, so that a large text is hashed once. left_out: files of folders that are no text.
     """
 
     name: str
@@ -111,24 +112,22 @@ def text_of(words: Sequence[str], cache: Path | None = None) -> Text:
 
 
 def _text(files: Files, name: str = "") -> Text:
-    whole = hashlib.sha256()
-    sources = tuple(_source(path, whole if len(files.paths) > 1 else None) for path in files.paths)
-    sha256 = whole.hexdigest() if len(sources) > 1 else sources[0].sha256
+    sources = tuple(_source(path) for path in files.paths)
+    listed = "".join(f"{source.sha256}\n" for source in sources)
+    sha256 = sources[0].sha256 if len(sources) == 1 else hashlib.sha256(listed.encode()).hexdigest()
     name = name or (sources[0].path.name if len(sources) == 1 else f"{len(sources)} files")
     size = sum(source.size for source in sources)
     text = Text(name, sources, size, sha256, size * 9 // 10, files.left_out)
     return replace(text, held_out_from=_begin_of_character(text, text.held_out_from))
 
 
-def _source(path: Path, whole: hashlib._Hash | None) -> Source:
-    """A file with what is in it, which is added to the whole. UserError where it cannot be read or is being written."""
+def _source(path: Path) -> Source:
+    """A file with the hash of what is in it. UserError where it cannot be read or is being written."""
     try:
         with path.open("rb") as file:
             before, own = os.fstat(file.fileno()), hashlib.sha256()
             while piece := file.read(AT_ONCE):
                 own.update(piece)
-                if whole is not None:
-                    whole.update(piece)
             source = Source(path, file.tell(), own.hexdigest(), before.st_mtime_ns)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; give text that can be read") from None

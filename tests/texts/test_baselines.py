@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from written_texts import of_files, written
 
-from rnn_vs_attn.texts import baselines as module
 from rnn_vs_attn.texts.baselines import Baseline, baselines, by_bigram, by_lzma
 
 
@@ -36,7 +35,7 @@ def slowly(train: bytes, held_out: bytes) -> float:
 
 
 def test_pairs_over_the_borders_of_pieces_and_files_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "AT_ONCE", 7)
+    monkeypatch.setattr("rnn_vs_attn.texts.baselines.AT_ONCE", 7)
     content = bytes(random.Random(0).choices(range(200, 206), k=300))
     text = of_files(tmp_path, content[:100], content[100:101], content[101:])
     assert by_bigram(text).bits_per_byte == pytest.approx(slowly(content[:270], content[270:]), rel=1e-12)
@@ -45,7 +44,7 @@ def test_pairs_over_the_borders_of_pieces_and_files_count(tmp_path: Path, monkey
 
 
 def test_lzma_is_that_of_the_standard_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "AT_ONCE", 7)
+    monkeypatch.setattr("rnn_vs_attn.texts.baselines.AT_ONCE", 7)
     content = b" ".join(b"%d words and %d more" % (i * i, i) for i in range(200))
     text = written(tmp_path, content)
 
@@ -70,7 +69,7 @@ def test_what_is_known_of_noise_and_of_one_byte(tmp_path: Path) -> None:
 
 
 def test_of_a_long_text_a_stated_part_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "HELD_OUT_BYTES", 3)
+    monkeypatch.setattr("rnn_vs_attn.texts.baselines.HELD_OUT_BYTES", 3)
     text = written(tmp_path, b"ab" * 50)
     for found in (by_lzma(text, 20), by_bigram(text, 20)):
         assert (found.train_bytes, found.held_out_bytes) == (20, 3)

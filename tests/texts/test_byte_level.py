@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.texts import byte_level as module
 from rnn_vs_attn.texts.byte_level import BYTE_OF, ByteLevel, byte_level
 
 tokenizers = pytest.importorskip("tokenizers", reason="the extra [hf] is not installed")
@@ -102,14 +101,14 @@ SPACE = st.sampled_from([" ", "\n", "\r\n", "  ", "\n\t"])
 def test_a_long_text_is_encoded_in_parts_with_the_ids_of_the_whole(words: list[tuple[str, str]], at_once: int) -> None:
     text = "".join(word + space for word, space in words)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_AT_ONCE", at_once)
+        patch.setattr("rnn_vs_attn.texts.byte_level._AT_ONCE", at_once)
         assert OURS.encode(text.encode()).tolist() == THEIRS.encode(text).ids
 
 
 @given(st.text(max_size=60), st.integers(4, 9))
 def test_one_without_words_loses_nothing_either(text: str, at_once: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_AT_ONCE", at_once)
+        patch.setattr("rnn_vs_attn.texts.byte_level._AT_ONCE", at_once)
         assert OURS.decode(OURS.encode(text.encode())) == text.encode()
 
 

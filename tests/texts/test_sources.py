@@ -31,8 +31,9 @@ def test_files_follow_each_other_and_none_is_named_by_its_folder(tmp_path: Path)
         (tmp_path / folder / "same.txt").write_bytes(content)
     text = text_of([str(tmp_path)])
     assert (text.name, text.size, text.held_out_from) == ("2 files", 7, 6)
-    assert text.sha256 == hashlib.sha256(b"abcdefg").hexdigest()
-    assert [source.sha256 for source in text.files] == [hashlib.sha256(x).hexdigest() for x in (b"abc", b"defg")]
+    each = [hashlib.sha256(content).hexdigest() for content in (b"abc", b"defg")]
+    assert [source.sha256 for source in text.files] == each
+    assert text.sha256 == hashlib.sha256(f"{each[0]}\n{each[1]}\n".encode()).hexdigest()
 
 
 @pytest.mark.long
