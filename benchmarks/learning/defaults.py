@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
-from reporting import Figure, parsed, parser, report
-from trained import of_folder, trained
+from reporting import Figure, parser
+from trained import follow, trained
 
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.suites.recall.analysis import Outcome, outcomes
@@ -33,14 +33,11 @@ STEPS = max(DEFAULT_STEPS[task] for task in WINNERS)  # of a default run that ha
 
 def main() -> None:
     options = parser(__doc__ or "")
-    of_folder(options, "recall-defaults")
     options.add_argument("--seeds", type=int, default=SEEDS)
     options.add_argument("--steps", type=int, default=STEPS, help="of each training (%(default)s)")
     options.add_argument("--task", nargs="+", default=list(WINNERS), choices=list(WINNERS))
     options.add_argument("recall", nargs="*", help="options of `recall`, after --")
-    given = parsed(options, folder=Path("results/recall-defaults-quick"), seeds=2, steps=20)
-    details: list[dict[str, Any]] = []
-    report(figures(given, details), details, given)
+    follow(options, "recall-defaults", figures, seeds=2, steps=20)
 
 
 def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterator[Figure]:

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
-from reporting import Figure, holds, parsed, parser, report
-from trained import facts, of_folder, trained
+from reporting import Figure, holds, parser
+from trained import facts, follow, trained
 
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.types import Run
@@ -87,11 +87,8 @@ class Share:
 
 def main() -> None:
     options = parser(__doc__ or "")
-    of_folder(options, "learning-rates")
     options.add_argument("--whole", action="store_true", help="longer sequences, more rates and recurrences")
-    given = parsed(options, folder=Path("results/learning-rates-quick"))
-    details: list[dict[str, Any]] = []
-    report(figures(given, details), details, given)
+    follow(options, "learning-rates", figures)
 
 
 def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterator[Figure]:

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
-from reporting import Figure, parsed, parser, report
-from trained import best, of_folder, trained
+from reporting import Figure, parser
+from trained import best, follow, trained
 
 from rnn_vs_attn.models.registry import BASELINE
 
@@ -62,12 +62,9 @@ QUICK = Setting(((16, 2),), (16,), 16, (BASELINE, "lstm"), "3e-3,1e-2", 20, 16)
 
 def main() -> None:
     options = parser(__doc__ or "")
-    of_folder(options, "panels")
     options.add_argument("--whole", action="store_true", help="at the paper's sizes")
     options.add_argument("--model", nargs="+", help="in place of attention and some recurrences")
-    given = parsed(options, folder=Path("results/panels-quick"))
-    details: list[dict[str, Any]] = []
-    report(figures(given, details), details, given)
+    follow(options, "panels", figures)
 
 
 def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterator[Figure]:

@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
-from reporting import Figure, parsed, parser, report
-from trained import best, of_folder, trained
+from reporting import Figure, parser
+from trained import best, follow, trained
 
 SYMBOLS, ALPHABET = 10, 8  # of copying
 LEAST_ERROR = 0.01  # below which adding counts as solved
@@ -88,14 +88,11 @@ QUICK_STEPS = 20
 
 def main() -> None:
     options = parser(__doc__ or "")
-    of_folder(options, "published-settings")
     names = [task.name for task in TASKS]
     options.add_argument("--task", nargs="+", default=names, choices=names)
     options.add_argument("--whole", action="store_true", help="at the published lengths too")
     options.add_argument("--model", nargs="+", default=list(ADDING.widths), choices=list(ADDING.widths))
-    given = parsed(options, folder=Path("results/published-settings-quick"), model=["gru"])
-    details: list[dict[str, Any]] = []
-    report(figures(given, details), details, given)
+    follow(options, "published-settings", figures, model=["gru"])
 
 
 def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterator[Figure]:

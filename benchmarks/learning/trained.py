@@ -6,22 +6,30 @@ import argparse
 import math
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+from reporting import Figure, parsed, report
 
 from rnn_vs_attn.records.folder import read_head, read_run
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record, Run
+from rnn_vs_attn.training.course import merit
 
+Figures = Callable[[argparse.Namespace, list[dict[str, Any]]], Iterator[Figure]]  # which adds details to the list
 _ENDS = (0, 4)  # exit codes of a run that has come to its end, the second where a training failed, as by a NaN
 FACTS = ("accuracy", "loss", "steps_to_solve", "num_params")
 _NO_END = "1000000"  # seconds: what limits these runs is their number of steps
 
 
-def of_folder(options: argparse.ArgumentParser, folder: str) -> None:
-    """Let a program take the folder of its runs."""
+def follow(options: argparse.ArgumentParser, folder: str, figures: Figures, **quick: Any) -> None:
+    """Report the figures of a program whose runs are in a folder. quick: what --quick puts in the place of defaults."""
     options.add_argument("--folder", type=Path, default=Path("results") / folder, help="of the runs (%(default)s)")
+    given = parsed(options, folder=Path("results") / f"{folder}-quick", **quick)
+    details: list[dict[str, Any]] = []
+    report(figures(given, details), details, given)
 
 
 def trained(folder: Path, words: str) -> Run:
@@ -77,7 +85,7 @@ def facts(run: Run, **axes: Any) -> Iterator[dict[str, Any]]:
 
 def best(run: Run, **axes: Any) -> dict[str, Any]:
     """The facts of the learning rate that did best: by its accuracy, then by its loss."""
-    return max(facts(run, **axes), key=lambda fact: (fact["accuracy"] or 0.0, -_loss(fact)))
+    return max(facts(run, **axes), key=lambda fact: merit(fact["accuracy"], _loss(fact)))
 
 
 def _loss(fact: dict[str, Any]) -> float:

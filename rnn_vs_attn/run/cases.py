@@ -165,7 +165,6 @@ def least_cases(suite: Suite, axes: AxisValues, **given: list[Any]) -> list[Case
 def cases_of(suite: Suite, axes: AxisValues, plain: bool = False) -> list[Case]:
     """The product of all axes, each case complete and once. plain: whether the models are those that were not typed."""
     products = itertools.product(*axes.values())
+    # those that differ in what a model does not take are one
     made = (suite.axes.complete(suite.axes.case(**dict(zip(axes, values, strict=True)))) for values in products)
-    return suite.axes.select(
-        list(dict.fromkeys(made)), plain
-    )  # those that differ in what a model does not take are one
+    return suite.axes.select(list(dict.fromkeys(made)), plain)

@@ -17,7 +17,7 @@ from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun
-from rnn_vs_attn.records.types import Run, SampleLine
+from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run import dry_run, output, pace, resuming
 from rnn_vs_attn.run.cases import AxisValues, cases_of, check, least_cases
@@ -60,7 +60,7 @@ def start(
     with Workers(suite.timed, options.debug, axes["threads"], axes["model"], at_once, trained) as workers:
         facts, built_as = _probe(suite, axes, limits, workers)
         suite.axes.check(axes)
-        planned = _planned(suite, axes, cases_of(suite, axes, plain), limits, workers, started)
+        planned = _planned(suite, axes, cases_of(suite, axes, plain), limits, workers, started, options.quiet)
         planned = replace(planned, built_as=built_as)
         if not part.after_others:
             _check_starts(planned, workers.start_up)
@@ -87,22 +87,28 @@ def _planned(
     limits: Limits,
     workers: Workers,
     started: float,
-    lines: Sequence[SampleLine] = (),
-    goes_on: bool = False,
+    quiet: bool,
 ) -> Planned:
-    """The cases, by a look at each; resolves in `axes` how many steps trainings have. goes_on: from an earlier run."""
+    """The cases, by a look at each; resolves in `axes` how many steps trainings have."""
     if suite.rounds.trains is None:
         looked = estimates(workers.asked, suite, cases, limits)
-        return Planned(suite, cases, limits, looked, Schedule.of(looked, limits, started, workers.start_up), lines)
-    lanes = Lanes(workers.next, min(len(cases), _at_once(suite, axes)), limits.timeout)
+        return Planned(suite, cases, limits, looked, Schedule.of(looked, limits, started, workers.start_up))
+    lanes = _lanes(suite, axes, cases, limits, workers)
+    if not quiet:
+        number = units.counted(len(suite.rounds.trains.kinds(cases)), "training")
+        say(f"{suite.name}: first some steps of {number}, to see how fast they go")
     try:
-        found = pace.paced(suite, cases, lanes, limits, started + limits.max_seconds, look=not goes_on)
+        found = pace.paced(suite, cases, lanes, limits, started + limits.max_seconds)
     except BaseException:
         lanes.end()
         raise
     axes["steps"] = [found.cases[0].steps]
     schedule = Schedule.of(found.looked, limits, started, workers.start_up)
-    return Planned(suite, found.cases, limits, found.looked, schedule, lines, lanes=lanes, seconds=found.seconds)
+    return Planned(suite, found.cases, limits, found.looked, schedule, lanes=lanes, seconds=found.seconds)
+
+
+def _lanes(suite: Suite, axes: AxisValues, cases: Sequence[Case], limits: Limits, workers: Workers) -> Lanes:
+    return Lanes(workers.next, min(len(cases), _at_once(suite, axes)), limits.timeout)
 
 
 def _check_starts(planned: Planned, start_up: float) -> None:
@@ -146,7 +152,11 @@ def resume(suite: Suite, options: RunOptions) -> int:
                 raise UserError(
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
-            planned = _planned(suite, stored.axes, stored.cases, limits, workers, started, lines, goes_on=True)
+            if suite.rounds.trains is None:
+                planned = _planned(suite, stored.axes, stored.cases, limits, workers, started, options.quiet)
+            else:  # as many steps as it was begun with
+                planned = replace(planned, lanes=_lanes(suite, stored.axes, stored.cases, limits, workers))
+            planned = replace(planned, lines=lines)
         return _run(planned, RunFolder.reopen(path), head, workers, options)
 
 
@@ -215,7 +225,8 @@ def _tell(
         say(f"{state} rnn-vs-attn {suite.command} --resume {path}" if code or goes_on else f"{state} {path}")
     if code:
         return code
-    return UNFINISHED_CASES if any(record.status != "ok" for record in run.records) else DONE
+    unfinished = run.status != "complete" or any(record.status != "ok" for record in run.records)
+    return UNFINISHED_CASES if unfinished else DONE
 
 
 def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOptions) -> int:
@@ -228,7 +239,8 @@ def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOp
     if not options.quiet:
         output.announce(planned, folder.path, runner.head, err)
     try:
-        with Shown(err, limits, 2 if suite.rounds.afterwards else 1, show_first) as shown:
+        phases = 2 if suite.rounds.afterwards else 1
+        with Shown(err, limits, phases, show_first, planned.later_trainings) as shown:
             if not options.quiet:
                 runner.progress = shown
             runner.run()

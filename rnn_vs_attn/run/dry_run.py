@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rnn_vs_attn import units
 from rnn_vs_attn.limits import LOOKS
 from rnn_vs_attn.run.output import said_of_trainings
+from rnn_vs_attn.run.pace import together
 from rnn_vs_attn.run.planned import Planned
 from rnn_vs_attn.run.schedule import After, said_of_left_out
 from rnn_vs_attn.suites.case import Case, axes_of
@@ -24,6 +25,9 @@ def tell(planned: Planned, as_json: bool) -> None:
     timed = [case for case in kept if case not in counted]
     schedule.begin(0, now, timed, After(pending=kept) if suite.rounds.afterwards else After())
     seconds = schedule.seconds(now, timed)
+    a_round = sum(seconds.values())
+    if planned.lanes is not None:
+        a_round = together(seconds.values(), planned.lanes.number)
     rounds = [limits.rounds] if limits.rounds is not None else [LOOKS[0], LOOKS[-1]]
     all_rounds = [schedule.total(now, count, timed, counted) for count in rounds]
     totals = [min(total, limits.max_seconds) for total in all_rounds]
@@ -31,7 +35,7 @@ def tell(planned: Planned, as_json: bool) -> None:
         totals = [min(planned.seconds, limits.max_seconds)]
     if as_json:
         listed = [axes_of(c) | {"seconds_a_round": seconds.get(c), "left_out": c in surplus} for c in cases]
-        document = {"cases": listed, "seconds_a_round": sum(seconds.values()), "seconds": totals}
+        document = {"cases": listed, "seconds_a_round": a_round, "seconds": totals}
         built_as = [{"model": model, "text": text} for model, text in planned.built_as]
         print_json(document | {"built_as": built_as})
         return
@@ -45,7 +49,7 @@ def tell(planned: Planned, as_json: bool) -> None:
         print(f"{len(counted)} counts beside them")
     if planned.lanes is not None:
         print(said_of_trainings(planned))
-    _tell_total(timed, sum(seconds.values()), totals)
+    _tell_total(timed, a_round, totals)
 
 
 def _tell_case(case: Case, about: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -30,7 +31,7 @@ _SPARE = 1.1  # what has to fit is so much more than what was seen
 
 @dataclass(frozen=True)
 class Paced:
-    """Cases with the number of their steps, and what each costs in a round that it takes part in. seconds: of all."""
+    """Cases with the number of their steps, and what a training of each costs. seconds: of all together."""
 
     cases: Sequence[Any]
     looked: Mapping[Case, Look]
@@ -47,23 +48,22 @@ def at_once(threads: Sequence[int], devices: Sequence[str]) -> int:
     return max(1, min(cores, MOST_AT_ONCE, room))
 
 
-def paced(suite: Suite, cases: Sequence[Any], lanes: Lanes, limits: Limits, ends: float, look: bool = True) -> Paced:
+def paced(suite: Suite, cases: Sequence[Any], lanes: Lanes, limits: Limits, ends: float) -> Paced:
     """The cases with as many steps as all their trainings have time for; those that were given are as they are.
 
-    ends: by the monotonic clock. look: at the speed, which a run that goes on has no need to. UserError where too few
-    fit.
+    ends: by the monotonic clock. UserError where too few fit.
     """
     trains = suite.rounds.trains
     assert trains is not None
-    seconds = _a_step(suite, cases, lanes, limits) if look else {}
+    seconds = _a_step(suite, cases, lanes, limits)
     steps = cases[0].steps or _steps(trains, cases, seconds, lanes, limits, ends - time.monotonic())
     made = [dataclasses.replace(case, steps=steps) for case in cases]
-    costs = {
-        case: _cost(trains, case, seconds[trains.kind(case)]) / lanes.number
-        for case in made
-        if trains.kind(case) in seconds
-    }
-    return Paced(made, {case: Look(Cost(cost)) for case, cost in costs.items()}, _total(trains, costs, limits))
+    costs = _costs(trains, made, seconds)
+    return Paced(
+        made,
+        looked={case: Look(Cost(cost)) for case, cost in costs.items()},
+        seconds=_total(trains, costs, limits, lanes.number),
+    )
 
 
 def _steps(
@@ -73,9 +73,8 @@ def _steps(
     most = trains.wanted_steps(cases)
 
     def needed(steps: int) -> float:
-        made = [dataclasses.replace(case, steps=steps) for case in cases if trains.kind(case) in seconds]
-        costs = {case: _cost(trains, case, seconds[trains.kind(case)]) / lanes.number for case in made}
-        return _SPARE * _total(trains, costs, limits)
+        made = [dataclasses.replace(case, steps=steps) for case in cases]
+        return _SPARE * _total(trains, _costs(trains, made, seconds), limits, lanes.number)
 
     fitting = [steps for steps in range(LEAST_STEPS, most + 1, WHOLE) if needed(steps) <= left]
     if not fitting:
@@ -87,16 +86,30 @@ def _steps(
     return max(fitting)
 
 
-def _total(trains: Trains, costs: Mapping[Any, float], limits: Limits) -> float:
+def _costs(trains: Trains, cases: Iterable[Any], a_step: Mapping[Any, float]) -> dict[Any, float]:
+    """Seconds of a training of each case of a known kind."""
+    known = [case for case in cases if trains.kind(case) in a_step]
+    return {case: a_step[trains.kind(case)] * (case.steps + trains.beside(case)) for case in known}
+
+
+def _total(trains: Trains, costs: Mapping[Any, float], limits: Limits, lanes: int) -> float:
     """Seconds of all rounds: all cases in the first, of each kind the dearest in the others."""
     dearest: dict[Any, float] = {}
     for case, cost in costs.items():
         dearest[trains.kind(case)] = max(cost, dearest.get(trains.kind(case), 0.0))
-    return sum(costs.values()) + (limits.wanted_rounds - 1) * sum(dearest.values())
+    return together(costs.values(), lanes) + (limits.wanted_rounds - 1) * together(dearest.values(), lanes)
 
 
-def _cost(trains: Trains, case: Any, a_step: float) -> float:
-    return a_step * (case.steps + trains.beside(case))
+def together(costs: Iterable[float], lanes: int) -> float:
+    """Seconds of a round whose trainings begin with the dearest, each where a worker comes free first.
+
+    >>> together([3.0, 3.0, 2.0, 2.0, 2.0], lanes=2)
+    7.0
+    """
+    free = [0.0] * lanes
+    for cost in sorted(costs, reverse=True):
+        heapq.heapreplace(free, free[0] + cost)
+    return max(free)
 
 
 # A look
@@ -104,19 +117,17 @@ def _cost(trains: Trains, case: Any, a_step: float) -> float:
 
 def _a_step(suite: Suite, cases: Sequence[Any], lanes: Lanes, limits: Limits) -> dict[Any, float]:
     """Seconds of a step of each kind of case, while as many train as will; those are absent that cannot be trained."""
-    trains = suite.rounds.trains
-    assert trains is not None
-    firsts: dict[Any, Any] = {}
-    for case in cases:
-        firsts.setdefault(trains.kind(case), dataclasses.replace(case, steps=_LOOK_STEPS))
+    assert suite.rounds.trains is not None
     found: dict[Any, float] = {}
-    lanes.through(_look(suite, case, kind, limits, found) for kind, case in firsts.items())
+    kinds = suite.rounds.trains.kinds(cases)
+    lanes.through(_look(suite, case, kind, limits, found) for kind, case in kinds.items())
     return found
 
 
-def _look(suite: Suite, case: Case, kind: Any, limits: Limits, found: dict[Any, float]) -> Conversation:
+def _look(suite: Suite, case: Any, kind: Any, limits: Limits, found: dict[Any, float]) -> Conversation:
     """The median of some stretches, after one that loads code. What fails here fails in its own case, and says why."""
-    request = Train(About.of(suite, case, limits.max_memory), 0)
+    endless = dataclasses.replace(case, steps=_LOOK_STEPS)
+    request = Train(About.of(suite, endless, limits.max_memory), 0)
     told: list[Trained] = []
     try:
         for _ in range(_STRETCHES + 1):

@@ -31,3 +31,9 @@ class Planned:
     built_as: Sequence[tuple[str, str]] = ()
     lanes: Lanes | None = None
     seconds: float | None = None
+
+    @property
+    def later_trainings(self) -> int:
+        """Of each round after the first, 0 of a suite that trains none."""
+        trains = self.suite.rounds.trains
+        return len(trains.kinds(self.cases)) if trains is not None else 0

@@ -17,6 +17,8 @@ from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.units import duration
 from rnn_vs_attn.worker.protocol import Trained
 
+_TELLING = 5  # seconds of trainings, before which their speed says little
+
 
 class _Words(ProgressColumn):
     """Text that `write` makes of a task, which is data."""
@@ -74,7 +76,11 @@ class Bar:
 
 
 class Shown(Bar):
-    """A moving bar on a terminal, one line a round elsewhere; `after_first_round` shows a first table."""
+    """A moving bar on a terminal, one line a round elsewhere, or a training.
+
+    phases: how often a round goes over its cases. after_first_round: shows a first table. later_trainings: of each
+    round after the first, 0 of a suite that trains none.
+    """
 
     def __init__(
         self,
@@ -82,21 +88,26 @@ class Shown(Bar):
         limits: Limits,
         phases: int,
         after_first_round: Callable[[Sequence[Record]], None],
+        later_trainings: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(console)
         self._limits = limits
-        self._phases = phases  # how often a round goes over its cases
+        self._phases = phases
+        self._later_trainings = later_trainings
+        self._clock = clock
         self._after_first_round = after_first_round
         self._seen: set[tuple[Case, bool]] = set()
         self._goes_on: dict[Case, float] = {}  # how much of each training under way is done
+        self._trained = 0  # in all rounds
         self._cases = 0
-        self._begun = time.monotonic()
+        self._begun = clock()
         self._round_begun = self._begun
         self._round_seconds = 0.0
         self._number = 0
 
     def round_begins(self, number: int, num_cases: int) -> None:
-        self._number, self._cases, self._round_begun = number, num_cases, time.monotonic()
+        self._number, self._cases, self._round_begun = number, num_cases, self._clock()
         self._seen, self._goes_on = set(), {}
         self._begin(f"round {number + 1}", num_cases * self._phases, "")
 
@@ -108,27 +119,25 @@ class Shown(Bar):
     def case_goes_on(self, case: Case, told: Trained) -> None:
         """Of a training: where it stands."""
         self._goes_on[case] = told.step / told.steps
-        done = len(self._seen) + sum(self._goes_on.values())
-        spent = time.monotonic() - self._round_begun
-        left = f"about {duration(spent / done * (self._cases - done))} left of this round" if spent > 5 else ""
         where = f"{case.label}: step {told.step} of {told.steps}, loss {told.loss:.3g}"
         name = f"round {self._number + 1} of {self._of()} · {where}, {told.tokens_per_second:,.0f} tokens/s"
-        self._move(name, len(self._seen), left)
+        self._move(name, len(self._seen), self._left())
 
     def case_ends(self, case: Case) -> None:
         """Of a training."""
         self._goes_on.pop(case, None)
         self._seen.add((case, False))
+        self._trained += 1
         if not self._console.is_terminal:
-            took = duration(time.monotonic() - self._round_begun)
-            done = f"round {self._number + 1} of {self._of()}: {len(self._seen)} of {self._cases} trained after {took}"
-            self._console.print(f"{done}, the last one {case.label}", soft_wrap=True)
+            done = f"round {self._number + 1} of {self._of()}: {len(self._seen)} of {self._cases} trained"
+            said = [f"{done}, the last one {case.label}, after {duration(self._clock() - self._begun)}", self._left()]
+            self._console.print("; ".join(filter(None, said)), soft_wrap=True)
 
     def round_ends(self, number: int, records: Sequence[Record]) -> None:
-        self._round_seconds = time.monotonic() - self._round_begun
+        self._round_seconds = self._clock() - self._round_begun
         if not self._console.is_terminal:
             took, left = duration(self._round_seconds), self._left() or "done"
-            self._console.print(f"round {number + 1} of {self._of()} took {took}; {left}")
+            self._console.print(f"round {number + 1} of {self._of()} took {took}; {left}", soft_wrap=True)
         if number == 0:
             self._after_first_round(records)
 
@@ -139,10 +148,12 @@ class Shown(Bar):
         return str(self._limits.rounds) if self._limits.rounds is not None else f"{LOOKS[0]} to {LOOKS[-1]}"
 
     def _left(self) -> str:
-        """How long it goes on, as far as a finished round tells."""
+        """How long it goes on, as far as what is finished tells."""
+        by_clock = self._limits.max_seconds - (self._clock() - self._begun)
+        if self._later_trainings:
+            return self._left_to_train(by_clock)
         if not self._round_seconds:
             return ""
-        by_clock = self._limits.max_seconds - (time.monotonic() - self._begun)
         looks = (self._limits.rounds,) if self._limits.rounds is not None else LOOKS
         ahead = [look for look in looks if look > self._number]
         if not ahead:
@@ -156,3 +167,13 @@ class Shown(Bar):
         if duration(least) == duration(most):
             return f"about {duration(most)} left"
         return f"about {duration(least)} to {duration(most)} left"
+
+    def _left_to_train(self, by_clock: float) -> str:
+        """By the mean of the trainings so far, as later rounds have others than the first."""
+        under_way, spent = sum(self._goes_on.values()), self._clock() - self._begun
+        done = self._trained + under_way
+        later = (self._limits.wanted_rounds - self._number - 1) * self._later_trainings
+        ahead = self._cases - len(self._seen) - under_way + later
+        if spent < _TELLING or not done or not ahead:
+            return ""
+        return f"about {duration(max(0.0, min(spent / done * ahead, by_clock)))} left"

@@ -79,8 +79,8 @@ class Rounds:
         trains = self.suite.rounds.trains
         if trains is None:
             return list(cases)
-        chosen = trains.chosen(number, self.journal.cases, self.journal.records())  # none in place of one that failed
-        return [case for case in cases if case in chosen]
+        wanted = trains.of_round(number, self.journal.cases, self.journal.records())  # none in place of one that failed
+        return [case for case in cases if case in wanted]
 
     def _timed(self, cases: Sequence[Case]) -> list[Case]:
         """Those that a round begins with: what is timed in blocks, or all where nothing is."""

@@ -6,7 +6,7 @@ What runs in the worker is a `Measurement` of its own in the suite's `measure.py
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,13 +83,20 @@ class Trains:
     """How a suite trains its cases, whose field `steps` says for how long.
 
     kind: the same for cases whose steps take the same time. wanted_steps: as many as help. beside: what a training
-    takes beside its steps, in steps. chosen: the cases of a round, by the records of those before it.
+    takes beside its steps, in steps. of_round: its cases, by the records of those before it.
     """
 
     kind: Callable[[Any], Any]
     wanted_steps: Callable[[Sequence[Any]], int]
     beside: Callable[[Any], float] = lambda case: 0.0
-    chosen: Callable[[int, Sequence[Any], Sequence[Record]], list[Any]] = _all
+    of_round: Callable[[int, Sequence[Any], Sequence[Record]], list[Any]] = _all
+
+    def kinds(self, cases: Iterable[Any]) -> dict[Any, Any]:
+        """Of cases of one kind the first; each later round trains one of them."""
+        firsts: dict[Any, Any] = {}
+        for case in cases:
+            firsts.setdefault(self.kind(case), case)
+        return firsts
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from rnn_vs_attn.tasks import registry
 from rnn_vs_attn.tasks.spec import Sizes, TaskSpec
 from rnn_vs_attn.training import checkpoint
 from rnn_vs_attn.training.checkpoint import Checkpoint
+from rnn_vs_attn.training.course import merit
 from rnn_vs_attn.training.token_shape import TokenShape
 
 FOLDER = "trained"  # of a run, with a folder a checkpoint in it
@@ -126,15 +127,12 @@ def _best(rates: Mapping[float, list[Kept]]) -> list[Kept]:
     """The seeds of the learning rate whose first seed ended best: the most right, and of equal ones the least loss."""
     by_seed = [sorted(seeds, key=lambda kept: kept.checkpoint.plan.seed) for seeds in rates.values()]
     first = min(seeds[0].checkpoint.plan.seed for seeds in by_seed)
-    return min((seeds for seeds in by_seed if seeds[0].checkpoint.plan.seed == first), key=lambda s: _rank(s[0]))
+    return max((seeds for seeds in by_seed if seeds[0].checkpoint.plan.seed == first), key=lambda s: _merit(s[0]))
 
 
-def _rank(kept: Kept) -> tuple[float, float]:
-    """Lower is better."""
+def _merit(kept: Kept) -> tuple[float, float]:
     curve = kept.checkpoint.course.curve
-    if not curve:
-        return math.inf, math.inf
-    return -(curve[-1].accuracy or 0.0), curve[-1].loss
+    return merit(curve[-1].accuracy, curve[-1].loss) if curve else (0.0, -math.inf)
 
 
 # Names

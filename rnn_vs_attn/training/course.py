@@ -76,6 +76,11 @@ def close(threshold: float) -> Callable[[Point], bool]:
     return lambda point: point.loss <= threshold
 
 
+def merit(accuracy: float | None, loss: float) -> tuple[float, float]:
+    """By which trainings are ranked, the higher the better: the most right, and of equal ones the least loss."""
+    return accuracy or 0.0, -loss
+
+
 def solved(curve: Sequence[Point], enough: Callable[[Point], bool]) -> Point | None:
     """The first evaluation that is good enough with all that follow; None where the budget ended before."""
     found = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -12,8 +13,14 @@ from typing import Any
 
 import pytest
 from command import PROGRAM, assert_one_sentence, begin, lines_of, run
+from planted_recall import grid
+from planted_runs import run_of
 
+from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.records.folder import read_run
+from rnn_vs_attn.run import command
+from rnn_vs_attn.run.options import RunOptions
+from rnn_vs_attn.suites.recall.suite import RECALL
 
 SHAPE = "--d-model 8 --num-heads 2 --num-layers 1 --batch-size 8 --threads 1".split()
 TINY = ["--task", "parity", "--seq-len", "16", *SHAPE]
@@ -136,6 +143,15 @@ def test_a_case_that_diverges_is_exit_4_and_costs_nobody_else(tmp_path: Path) ->
 
 
 # Ended before its end
+
+
+@pytest.mark.parametrize(("status", "code", "said"), [("interrupted", 4, "Out of time; go on"), ("complete", 0, "Wri")])
+def test_a_run_that_is_out_of_time_is_exit_4_and_says_how_it_goes_on(
+    status: str, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = dataclasses.replace(run_of(*grid("lstm", [100.0])), status=status)
+    assert command._tell(RECALL, ended, Path("run"), Limits(), RunOptions()) == code
+    assert said in capsys.readouterr().err
 
 
 LONG = [*TINY, "--model", "lstm", "--rounds", "1", "--max-seconds", "3600", "--steps"]

@@ -77,9 +77,17 @@ def track(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Track]]:
         each.lanes.end()
 
 
-def needed(steps: int, a_step: float, trainings: int, number: int = 1) -> float:
-    """Seconds of so many trainings, with what is to spare."""
-    return SPARE * trainings * a_step * (steps + BESIDE) / number
+def needed(steps: int, a_step: float, turns: int) -> float:
+    """Seconds of so many trainings one after the other, with what is to spare."""
+    return SPARE * turns * a_step * (steps + BESIDE)
+
+
+@pytest.mark.parametrize(
+    ("costs", "lanes", "seconds"),
+    [([], 2, 0), ([5], 4, 5), ([1, 1, 1], 2, 2), ([4, 1, 1, 1, 1], 2, 4), ([1, 2, 3], 1, 6), ([2, 2, 3, 3, 2], 2, 7)],
+)
+def test_a_round_takes_as_long_as_its_busiest_worker(costs: list[float], lanes: int, seconds: float) -> None:
+    assert pace.together(costs, lanes) == seconds
 
 
 def steps_of(found: Paced) -> int:
@@ -87,12 +95,12 @@ def steps_of(found: Paced) -> int:
     return int(steps)
 
 
-@pytest.mark.parametrize(("number", "rounds", "trainings"), [(1, 1, 3), (1, 3, 5), (2, 3, 5)])
-def test_as_many_steps_as_fit_into_the_time(
-    number: int, rounds: int, trainings: int, track: Callable[..., Track]
-) -> None:
-    """A grid of three in the first round, one of them in each later one."""
-    fits = needed(200, 0.01, trainings, number)
+@pytest.mark.parametrize(
+    ("number", "rounds", "turns"), [(1, 1, 3), (1, 3, 5), (2, 1, 2), (2, 3, 4), (3, 3, 3), (8, 3, 3)]
+)
+def test_as_many_steps_as_fit_into_the_time(number: int, rounds: int, turns: int, track: Callable[..., Track]) -> None:
+    """A grid of three in the first round, one of them in each later one, which leaves other workers without work."""
+    fits = needed(200, 0.01, turns)
     assert steps_of(track(number, lstm=0.01).pace(GRID, fits + 1e-6, rounds)) == 200
     assert steps_of(track(number, lstm=0.01).pace(GRID, fits - 1e-6, rounds)) == 200 - WHOLE
 

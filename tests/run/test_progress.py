@@ -64,6 +64,70 @@ def test_where_nothing_moves_each_training_that_ends_is_one_line() -> None:
     bar.case_ends(case("lstm"))
     bar.case_ends(case("gru"))
     first, second = file.getvalue().splitlines()
-    assert first.startswith("round 1 of 1: 1 of 2 trained after")
-    assert first.endswith("the last one mqar lstm 0.003")
-    assert second.startswith("round 1 of 1: 2 of 2 trained after")
+    assert first.startswith("round 1 of 1: 1 of 2 trained, the last one mqar lstm 0.003, after")
+    assert second.startswith("round 1 of 1: 2 of 2 trained, the last one mqar gru 0.003, after")
+
+
+class Hand:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def trained(file: io.StringIO, clock: Hand, rounds: int | None, max_seconds: float = 1e9) -> progress.Shown:
+    """Of six trainings in the first round and two in each later one."""
+    limits = Limits(rounds=rounds, max_seconds=max_seconds)
+    bar = progress.Shown(Terminal(file=file, width=20), limits, 1, lambda records: None, 2, clock)
+    bar.round_begins(0, 6)
+    return bar
+
+
+def test_what_is_left_to_train_counts_the_fewer_trainings_of_later_rounds() -> None:
+    """At ten seconds each: four of the first round and two in each of the two others."""
+    file, clock = io.StringIO(), Hand()
+    bar = trained(file, clock, rounds=3)
+    for model in ("lstm", "gru"):
+        clock.now += 10
+        bar.case_ends(case(model))
+    assert file.getvalue().splitlines()[-1].endswith("after 20 s; about 80 s left")
+
+
+def test_what_is_left_after_a_round_is_that_of_the_others() -> None:
+    file, clock = io.StringIO(), Hand()
+    bar = trained(file, clock, rounds=3)
+    for rate in (1e-3, 2e-3, 3e-3, 4e-3, 5e-3, 6e-3):
+        clock.now += 10
+        bar.case_ends(case("lstm", rate))
+    bar.round_ends(0, [])
+    assert file.getvalue().splitlines()[-1] == "round 1 of 3 took 60 s; about 40 s left"
+    bar.round_begins(1, 2)
+    clock.now += 10
+    bar.case_ends(case("lstm"))
+    assert file.getvalue().splitlines()[-1].endswith("after 70 s; about 30 s left")
+
+
+def test_what_is_left_to_train_counts_those_under_way_by_their_steps() -> None:
+    """One and a half are done after fifteen seconds, four and a half and four are left."""
+    file, clock = io.StringIO(), Hand()
+    bar = trained(file, clock, rounds=3)
+    clock.now = 15
+    bar.case_goes_on(case("gru"), Trained(200, 400, 3.0, 0.5, 1e4))
+    bar.case_ends(case("lstm"))
+    assert file.getvalue().splitlines()[-1].endswith("after 15 s; about 85 s left")
+
+
+def test_no_more_is_left_than_the_time_of_the_run_and_none_after_the_last() -> None:
+    file, clock = io.StringIO(), Hand()
+    bar = trained(file, clock, rounds=1, max_seconds=35)
+    clock.now = 10
+    bar.case_ends(case("lstm", 1e-4))
+    assert file.getvalue().splitlines()[-1].endswith("; about 25 s left")
+    for rate in (2e-3, 3e-3, 4e-3, 5e-3, 6e-3):
+        bar.case_ends(case("lstm", rate))
+    assert file.getvalue().splitlines()[-1].endswith("after 10 s")
+    bar.round_ends(0, [])
+    assert file.getvalue().splitlines()[-1] == "round 1 of 1 took 10 s; done"

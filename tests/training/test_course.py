@@ -4,15 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rnn_vs_attn.training.course import (
-    Course,
-    Point,
-    Progress,
-    accurate,
-    close,
-    progress,
-    solved,
-)
+from rnn_vs_attn.training.course import Course, Point, Progress, accurate, close, merit, progress, solved
 
 
 def curve(*accuracies: float | None) -> list[Point]:
@@ -57,3 +49,8 @@ def test_progress_ends_with_the_last_step_and_knows_no_speed_before_the_first() 
     assert progress(Course(step=100, tokens=5000, seconds=2.0), 100, 0.5).over
     before = progress(Course(), 100, 2.0)
     assert (before.tokens_per_second, before.seconds_left) == (0.0, 0.0)
+
+
+def test_trainings_are_ranked_by_what_is_right_and_then_by_their_loss() -> None:
+    ranked = [merit(None, 0.2), merit(None, 0.1), merit(0.5, 2.0), merit(0.5, 1.0), merit(0.6, 3.0)]
+    assert ranked == sorted(ranked)

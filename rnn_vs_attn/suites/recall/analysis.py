@@ -18,16 +18,17 @@ from rnn_vs_attn.suites.metrics import VERDICT
 from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS, RecallCase
 from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.tasks.spec import STATE_TRACKING
+from rnn_vs_attn.training.course import merit
 
 RATE, MODEL = "learning_rate", "model"
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold here", "undecided"
 SOLVED, UNSOLVED, PARTLY = "solved", "not solved", "solved in some seeds"
-PATIENCE = 2  # times the steps of the one that solves a task, before another one is said not to
+TIMES_THE_STEPS = 2  # times the steps of the one that solves a task, before another one is said not to
 RULE = (
     f"A model solves a task where every seed reaches an accuracy of {SOLVED_ACCURACY:g} (of adding, a loss of "
     f"{SOLVED_LOSS:g}) at its best learning rate. It does not where no seed does at any learning rate, with at least "
-    f"{PATIENCE} times the steps that the other one took. Else it is {UNDECIDED}, as where the two have not as many "
-    "seeds, or a training of the one that does not came to no end."
+    f"{TIMES_THE_STEPS} times the steps that the other one took. Else it is {UNDECIDED}, as where the two have not as "
+    "many seeds, or a training of the one that does not came to no end. Seconds are those of trainings side by side."
 )
 
 RATES_SOLVED = Metric("rates_solved", "1", "none", title="learning rates of the grid at which the first seed solved it")
@@ -81,7 +82,7 @@ def kind(case: RecallCase) -> Group:
     return without(axes_of(case), RATE, "steps")
 
 
-def chosen(number: int, cases: Sequence[RecallCase], records: Sequence[Record]) -> list[RecallCase]:
+def of_round(number: int, cases: Sequence[RecallCase], records: Sequence[Record]) -> list[RecallCase]:
     """All cases in the first round; in later ones each model's best learning rate by the first."""
     if number == 0:
         return list(cases)
@@ -98,8 +99,7 @@ def _merit(records: Sequence[Record], axes: Mapping[str, AxisValue]) -> tuple[fl
     accuracy, loss = (record_at(records, name, axes) for name in ("accuracy", "loss"))
     if loss is None or not loss.samples or loss.samples[0] is None:
         return None
-    right = accuracy.samples[0] if accuracy is not None and accuracy.samples else None
-    return right or 0.0, -loss.samples[0]
+    return merit(accuracy.samples[0] if accuracy is not None and accuracy.samples else None, loss.samples[0])
 
 
 # Outcomes
@@ -190,7 +190,7 @@ def _apart(solver: Outcome, other: Outcome) -> bool:
 
 
 def _patient(solver: Outcome, other: Outcome) -> bool:
-    return other.budget >= PATIENCE * median(solver.steps)
+    return other.budget >= TIMES_THE_STEPS * median(solver.steps)
 
 
 def claims(found: Sequence[Outcome]) -> list[Claim]:

@@ -22,6 +22,7 @@ from rnn_vs_attn.training.token_shape import AUTO, KINDS
 OF_TASKS = ("num_pairs", "num_symbols", "vocab_size", "modulus")
 OWN = "auto"  # what is typed for a size that the task chooses
 EVALUATIONS = 20  # of a training, evenly
+EXAMPLES = 256  # to test on, each time
 SOLVED_ACCURACY = 0.99  # from which on a task is solved
 SOLVED_LOSS = 0.01  # squared error, up to which a task of real numbers is
 DEFAULT_STEPS = {"mqar": 480, "parity": 480, "adding": 1000, "induction": 2000}  # within which some model solves it

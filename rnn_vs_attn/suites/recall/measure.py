@@ -19,7 +19,7 @@ from rnn_vs_attn.models.spec import USER, ModelSpec
 from rnn_vs_attn.records.types import AxisValue, Sample
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.measurement import Measurement
-from rnn_vs_attn.suites.recall.case import RecallCase
+from rnn_vs_attn.suites.recall.case import EXAMPLES, RecallCase
 from rnn_vs_attn.tasks import registry as tasks
 from rnn_vs_attn.tasks.bounds import best_accuracy
 from rnn_vs_attn.tasks.drawing.batches import TEST, TRAIN, Batch, draw
@@ -33,7 +33,6 @@ from rnn_vs_attn.training.token_model import TokenModel, num_params, positioned,
 from rnn_vs_attn.training.token_shape import TokenShape
 
 STRETCH = 0.5  # seconds between two answers
-EXAMPLES = 256  # to test on
 _FEATURES = 2  # of a token of `adding`: a number and its mark
 _TOKENS_AT_ONCE = 1 << 14  # of a batch to test on
 _TRIED = 64  # tokens that the steps of a layer are tried with

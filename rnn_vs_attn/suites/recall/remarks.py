@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import median
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.costs import NO_POSITIONS
 from rnn_vs_attn.models.registry import BASELINE
-from rnn_vs_attn.records.query import Group
-from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.records.query import Group, record_at
+from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.report import curves
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.stats import intervals
@@ -24,7 +24,7 @@ from rnn_vs_attn.training.token_shape import AUTO, LEARNED
 _NAMED = 4  # trainings of which the same is said
 _SHOWN = (
     "accuracy: of every seed, or of six and more the median with its 95% interval; of adding the loss. seeds, rates: "
-    "how many of them solved the task; steps: until then, the median"
+    "how many of them solved the task; steps: until then, the median; rate: that at which the first seed did best"
 )
 
 
@@ -113,12 +113,11 @@ def _share(value: float) -> str:
     return f"{math.floor(1000 * value) / 1000:g}"
 
 
-def middle(values: Sequence[float], budget: float, write: object) -> str:
+def middle(values: Sequence[float], budget: float, write: Callable[[float], str]) -> str:
     """The median, of which those that did not come to it are larger than all others."""
-    assert callable(write)
     found = median(values) if values else math.inf
     if math.isfinite(found):
-        return str(write(found))
+        return write(found)
     return f"> {budget:.0f}" if math.isfinite(budget) else "–"
 
 
@@ -145,7 +144,7 @@ def _of_task(found: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[st
     chance = spec.forms.chance(sizes)
     least = f"loss {chance.loss:.3g}" if chance.accuracy is None else f"accuracy {chance.accuracy:.3g}"
     shown = f"{named_task(found, rivals[0])} ({sizes.seq_len} tokens{_counted(rivals[0])}; chance is {least})"
-    yield f"{shown}: {'; '.join(map(_of_model, rivals))}."
+    yield f'{shown}, "{spec.description}": {"; ".join(map(_of_model, rivals))}.'
 
 
 def sizes_of(outcome: Outcome) -> Sizes:
@@ -196,11 +195,12 @@ def each_step(outcome: Outcome) -> str:
 def _said_of_claim(found: Sequence[Outcome], claim: Claim) -> str:
     solver, other, task = claim.solver.model, claim.other.model, named_task(found, claim.solver)
     said = f'"{solver} learns {task}, {other} does not": {claim.verdict}'
-    size = f" with {claim.solver.axes['num_layers']} blocks at d_model {claim.solver.axes['d_model']}"
+    size = f"{claim.solver.axes['num_layers']} blocks, d_model {claim.solver.axes['d_model']}"
     if claim.verdict == HOLDS:
-        return f"{said}{size}, {claim.other.budget / median(claim.solver.steps):.1f} times the steps."
+        times = claim.other.budget / median(claim.solver.steps)
+        return f"{said} ({size}; {other} had {times:.1f} times the steps that {solver} took)."
     lacking = _lacking(claim) if claim.verdict == UNDECIDED else ""
-    return f"{said}: {lacking}." if lacking else f"{said}{size}."
+    return f"{said}: {lacking}." if lacking else f"{said} ({size})."
 
 
 def _lacking(claim: Claim) -> str:
@@ -212,7 +212,7 @@ def _lacking(claim: Claim) -> str:
         return ""
     if other.endless:
         return f"{units.counted(other.endless, 'training')} of {other.model} came to no end"
-    steps = math.ceil(analysis.PATIENCE * median(solver.steps))
+    steps = math.ceil(analysis.TIMES_THE_STEPS * median(solver.steps))
     return f"{other.model} had too few steps to say so; --steps {steps} or more decides"
 
 
@@ -224,14 +224,18 @@ def _bounds(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[str
     """Models whose state is too small for the task."""
     for outcome in found:
         axes = {**outcome.axes, analysis.RATE: outcome.rate}
-        best = next((r.median for r in records if r.metric == "best_accuracy" and r.axes == axes), None)
-        bits = next((r.median for r in records if r.metric == "state_bits" and r.axes == axes), None)
+        best, bits = (_median(records, name, axes) for name in ("best_accuracy", "state_bits"))
         if best is not None and bits is not None and best < 1:
             needed = find(str(outcome.axes["task"])).forms.bits(sizes_of(outcome))
             yield (
                 f"{outcome.model} has {bits:,.0f} bits of state and {named_task(found, outcome)} needs {needed:,.0f}: "
                 f"no training brings it above an accuracy of {best:.3g}."
             )
+
+
+def _median(records: Sequence[Record], metric: str, axes: Mapping[str, AxisValue]) -> float | None:
+    found = record_at(records, metric, axes)
+    return found.median if found is not None else None
 
 
 def _endless(records: Sequence[Record]) -> Iterator[str]:
@@ -255,7 +259,7 @@ def _few_steps(found: Sequence[Outcome]) -> Iterator[str]:
     if budget < wanted and any(outcome.word != SOLVED for outcome in found):
         times = units.significant(wanted / budget, 2)
         yield (
-            f"Each training had {budget} of the {wanted} steps that some model needs at most: --steps {wanted}, "
+            f"Each training had {budget} steps, where {wanted} are taken if there is time: --steps {wanted}, "
             f"with a --max-seconds for {times} times as long, has them."
         )
 

@@ -8,11 +8,10 @@ from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.metrics import NUM_PARAMS, WIDTH
 from rnn_vs_attn.suites.recall import analysis, figures, remarks
-from rnn_vs_attn.suites.recall.case import EVALUATIONS, RecallCase, check, complete, select, wanted_steps
+from rnn_vs_attn.suites.recall.case import EVALUATIONS, EXAMPLES, RecallCase, check, complete, select, wanted_steps
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, Trains, View, rows
 
 _FORWARD = 0.4  # of a step that an evaluation on as many examples takes
-_EXAMPLES = 256  # as suites.recall.measure has it
 
 ACCURACY = Metric("accuracy", "1", "higher", scale="difference", title="share of the answers that are right, held out")
 LOSS = Metric("loss", "1", "lower", title="mean over the answers, nats; of adding the squared error")
@@ -29,7 +28,7 @@ BEST = Metric("best_accuracy", "1", "none", exact=True, title="that so many bits
 
 def beside(case: RecallCase) -> float:
     """What evaluations take, in steps: those of the curve, and those at other lengths at the end."""
-    passes = _FORWARD * _EXAMPLES / case.batch_size
+    passes = _FORWARD * EXAMPLES / case.batch_size
     return passes * (EVALUATIONS + 1 + sum(tested / case.seq_len for tested in case.tested))
 
 
@@ -64,7 +63,7 @@ RECALL = Suite(
     ),
     rounds=Rounds(
         kept=lambda case: True,
-        trains=Trains(analysis.kind, wanted_steps, beside, analysis.chosen),
+        trains=Trains(analysis.kind, wanted_steps, beside, analysis.of_round),
     ),
     analysis=Analysis(analysis.derive, remarks=remarks.remarks),
     view=View(COLUMNS, (), figures.figures, figures.chart, remarks.summary),

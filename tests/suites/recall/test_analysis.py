@@ -17,9 +17,9 @@ from rnn_vs_attn.suites.recall.analysis import (
     SOLVED,
     UNDECIDED,
     UNSOLVED,
-    chosen,
     derive,
     kind,
+    of_round,
     outcomes,
 )
 
@@ -177,7 +177,7 @@ def test_rates_solved_is_counted_over_the_first_seed() -> None:
 
 def test_the_first_round_has_the_grid() -> None:
     cases = [case("lstm", rate) for rate in RATES]
-    assert chosen(0, cases, []) == cases
+    assert of_round(0, cases, []) == cases
 
 
 @pytest.mark.parametrize(
@@ -197,12 +197,12 @@ def test_later_rounds_have_each_models_best_rate(
     ends = zip(RATES, scores, losses, strict=True)
     records = [each for rate, score, loss in ends for each in trained("lstm", [None], rate, [score], [loss])]
     for number in (1, 2):
-        assert chosen(number, cases, records) == [cases[best]]
+        assert of_round(number, cases, records) == [cases[best]]
 
 
 def test_the_best_rate_is_that_of_the_first_seed_whatever_later_ones_say() -> None:
     cases = [case("lstm", rate) for rate in RATES]
-    assert chosen(2, cases, grid("lstm", [100, None, None], others=(200, 200))) == [cases[1]]
+    assert of_round(2, cases, grid("lstm", [100, None, None], others=(200, 200))) == [cases[1]]
 
 
 def test_each_model_task_and_length_has_a_best_rate_of_its_own() -> None:
@@ -218,14 +218,14 @@ def test_each_model_task_and_length_has_a_best_rate_of_its_own() -> None:
             seq_len=c.seq_len,
         )
     ]
-    found = [(c.model, c.seq_len, c.learning_rate) for c in chosen(1, cases, records)]
+    found = [(c.model, c.seq_len, c.learning_rate) for c in of_round(1, cases, records)]
     assert sorted(found) == [("gru", 32, 1e-2), ("gru", 64, 1e-2), ("lstm", 32, 1e-3), ("lstm", 64, 1e-3)]
 
 
 def test_a_rate_without_a_first_seed_is_never_the_best() -> None:
     cases = [case("lstm", rate) for rate in RATES]
-    assert chosen(1, cases, trained("lstm", [None], RATES[2])) == [cases[2]]
-    assert chosen(1, cases, []) == []
+    assert of_round(1, cases, trained("lstm", [None], RATES[2])) == [cases[2]]
+    assert of_round(1, cases, []) == []
 
 
 def test_kinds_differ_in_all_but_the_rate_and_the_steps() -> None:

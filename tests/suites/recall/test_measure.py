@@ -19,7 +19,7 @@ from rnn_vs_attn.models.registry import BASELINE, MODELS
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites import takers
 from rnn_vs_attn.suites.recall import measure
-from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, RecallCase, complete
+from rnn_vs_attn.suites.recall.case import EXAMPLES, SOLVED_ACCURACY, RecallCase, complete
 from rnn_vs_attn.suites.recall.suite import RECALL
 from rnn_vs_attn.tasks import bounds
 from rnn_vs_attn.tasks.drawing.batches import TEST, TRAIN, Batch, draw
@@ -120,7 +120,7 @@ def test_all_lengths_are_tested_on_as_many_examples_and_none_that_is_trained_on(
     batches = list(measure.held_out(of, of.sizes, 0))
     assert all(batch.inputs.numel() <= 1 << 14 for batch in batches)
     tested = torch.cat([batch.inputs for batch in batches])
-    assert measure.EXAMPLES <= len(tested) < 2 * measure.EXAMPLES
+    assert EXAMPLES <= len(tested) < 2 * EXAMPLES
     trained_on = {tuple(row) for step in range(8) for row in measure.data_of(of, 0).batch(step).inputs.tolist()}
     assert not trained_on & {tuple(row) for row in tested.tolist()}
 

@@ -46,6 +46,10 @@ def test_a_task_is_told_with_its_length_its_size_and_its_chance() -> None:
     assert "7 symbols" in line(grid("lstm", FAST, task="copy", num_symbols=7), "copy ")
 
 
+def test_a_task_is_told_with_what_it_asks() -> None:
+    assert '), "Bits; is the number of ones so far odd?": ' in line(grid("lstm", FAST, task="parity"), "parity (")
+
+
 def test_a_model_is_told_by_seeds_steps_and_rates() -> None:
     records = [*grid("attention", FAST, others=(200, None)), *grid("lstm", NEVER), *grid("gru", [100, None, None])]
     told = line(records, "mqar (")
@@ -70,7 +74,7 @@ def test_of_adding_that_is_not_solved_the_loss_is_told() -> None:
 
 def test_fewer_steps_than_a_task_takes_are_told_where_something_is_not_solved() -> None:
     def told(records: Sequence[Record]) -> list[str]:
-        return [each for each in said(records) if each.startswith("Each training had 40 of the")]
+        return [each for each in said(records) if each.startswith("Each training had 40 steps, where")]
 
     (found,) = told(grid("lstm", NEVER, steps=40))
     wanted = wanted_steps([case("lstm")])
@@ -105,7 +109,8 @@ def test_a_claim_has_its_verdict_and_the_number_of_blocks(
 
 
 def test_a_claim_that_holds_says_how_many_times_the_steps_the_other_had() -> None:
-    assert "4.0 times the steps" in claim([*grid("attention", FAST), *grid("lstm", NEVER)])
+    told = claim([*grid("attention", FAST), *grid("lstm", NEVER)])
+    assert told.endswith("holds (2 blocks, d_model 64; lstm had 4.0 times the steps that attention took).")
 
 
 def test_a_claim_of_state_tracking_is_the_other_way_round() -> None:
@@ -126,7 +131,7 @@ def test_an_undecided_claim_says_what_it_lacks() -> None:
     lost = [each for each in grid("lstm", NEVER) if each.axes["learning_rate"] != RATES[2]]
     assert claim([*solved, *lost, failed("lstm", "NaN")]).endswith("undecided: 1 training of lstm came to no end.")
     partly = claim([*grid("attention", [300.0] * 3), *grid("lstm", [390, None, None])])
-    assert partly.endswith("undecided with 2 blocks at d_model 64.")
+    assert partly.endswith("undecided (2 blocks, d_model 64).")
 
 
 def failed(model: str, error: str, rate: float = RATES[2], status: str = "failed") -> Record:

@@ -10,7 +10,6 @@ from planted_recall import RATES, STEPS, case, grid, record
 from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.run.output import tables_of
-from rnn_vs_attn.suites.recall import measure, suite
 from rnn_vs_attn.suites.recall.case import wanted_steps
 from rnn_vs_attn.suites.recall.suite import RECALL, beside
 from rnn_vs_attn.tasks.registry import TASKS
@@ -30,10 +29,6 @@ def test_what_evaluations_take_grows_with_the_lengths_and_falls_with_the_batch()
     assert beside(dataclasses.replace(one, batch_size=128)) == pytest.approx(beside(one) / 2)
     longer = [beside(dataclasses.replace(one, test_seq_len=f"32,{n}")) - beside(one) for n in (64, 128)]
     assert longer[1] == pytest.approx(2 * longer[0])
-
-
-def test_the_examples_that_are_reckoned_with_are_those_that_are_tested_on() -> None:
-    assert suite._EXAMPLES == measure.EXAMPLES
 
 
 def test_a_case_owes_its_loss_alone_as_adding_has_no_accuracy() -> None:
