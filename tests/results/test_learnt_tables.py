@@ -93,8 +93,9 @@ def at(run: str, row: dict[str, str]) -> list[Training]:
 
 
 def middle_of(seeds: Sequence[Training], metric: str) -> float | None:
-    known = [value for value in (one.values[metric] for one in seeds) if value is not None]
-    return median(known) if known else None
+    """None where a seed has none."""
+    values = [value for value in (one.values[metric] for one in seeds) if value is not None]
+    return median(values) if len(values) == len(seeds) else None
 
 
 @EACH
