@@ -94,7 +94,7 @@ class CarriedState:
 
     def segment(self, ids: Tensor, state: Any) -> tuple[Tensor, Any]:
         logits, state = self.model.advance(ids, state)
-        return logits, mapped(state, torch.detach)
+        return logits, mapped(state, _of_its_own)
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,13 @@ class CarriedMemory:
         return [weight.new_empty(batch_size, 0, self.model.shape.d_model) for _ in self.model.layers]
 
     def segment(self, ids: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        logits: Tensor
-        logits, state = self.model(ids, state)
-        return logits, state
+        logits, memory = self.model(ids, state)
+        return logits, [_of_its_own(part) for part in memory]
+
+
+def _of_its_own(tensor: Tensor) -> Tensor:
+    """Without gradient and in memory of its own, which lies as that of a tensor that was read from a file."""
+    return tensor.detach().clone(memory_format=torch.contiguous_format)
 
 
 def carry_of(model: nn.Module) -> Carry | None:
@@ -133,15 +137,12 @@ def uncarried(model: nn.Module) -> str:
         return ""
     if not isinstance(model, TokenModel) or model.positions is not None:
         return _LEARNED
-    if all(layer.family != USER for layer in model.spec.traits.layers or (model.spec,)):
-        return "" if is_recurrent(model.spec) else _NO_RECURRENCE
-    return _uncarried_of_user(model)
+    if model.spec.family == USER:
+        return _uncarried_of_user(model)
+    return "" if is_recurrent(model.spec) else _NO_RECURRENCE
 
 
 def _uncarried_of_user(model: TokenModel) -> str:
-    others = [layer for layer in model.spec.traits.layers or (model.spec,) if layer.family != USER]
-    if not all(map(is_recurrent, others)):
-        return _NO_RECURRENCE
     if not has_state(model.blocks):
         return refused_state(model.blocks) or "its layer has no state"
     if not advances_at_once(model.blocks):

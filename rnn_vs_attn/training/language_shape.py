@@ -19,7 +19,7 @@ OwnShape = GPTShape | TransformerXLShape | LanguageShape
 
 
 def is_recurrent(spec: ModelSpec) -> bool:
-    """Whether all layers of a model are recurrences, by what is known of those that are built in."""
+    """Whether all layers of a model are recurrences, as far as they are built in."""
     return all(layer.layer_type in RECURRENCES for layer in spec.traits.layers or (spec,))
 
 
@@ -81,19 +81,16 @@ class LanguageModelShape:
         )
 
     def learns_positions(self, spec: ModelSpec) -> bool | None:
-        """Whether a layer's model has a learned vector a position; None where the layer must be tried to know it.
+        """Whether a layer's model has a learned vector a position; None of a user's, which must be tried to know it.
 
         Built-in layers that know no places are those that can be given some, and linear attention; of a pattern one
         that knows them is enough.
         """
         if self.token_positions != AUTO:
             return self.token_positions == LEARNED
-        layers = spec.traits.layers or (spec,)
-        if is_recurrent(spec):
-            return False
-        users = [layer.family == USER for layer in layers]
-        knowing = [not user and not self._is_blind(layer) for layer, user in zip(layers, users, strict=True)]
-        return False if any(knowing) else None if any(users) else True
+        if spec.family == USER:
+            return None
+        return not is_recurrent(spec) and all(map(self._is_blind, spec.traits.layers or (spec,)))
 
     def _is_blind(self, built_in: ModelSpec) -> bool:
         given_none = POSITIONS in built_in.traits.takes and self.layer.positions == NO_POSITIONS
