@@ -77,7 +77,7 @@ class NextTokens:
             self._state = mapped(
                 None if self.carry is None else _of_one_token(self.carry, device),
                 lambda like: _fitting(next(parts), like),
-                constant=lambda like: type(like)(next(parts).item()) if isinstance(like, Number) else like,
+                constant=lambda like: _number(next(parts), like) if isinstance(like, Number) else like,
             )
             rest = len(list(parts))
         except (StopIteration, RuntimeError, TypeError, ValueError):
@@ -100,6 +100,11 @@ def _fitting(stored: Tensor, like: Tensor) -> Tensor:
     if found.ndim != like.ndim or found.dtype != like.dtype:
         raise ValueError(f"{found.ndim} axes of {found.dtype}, not {like.ndim} of {like.dtype}")
     return found.to(like.device, copy=True)
+
+
+def _number(stored: Tensor, like: Any) -> Any:
+    """A number of a file, of the type of the one in its place."""
+    return type(like)(stored.item())
 
 
 def _tally(logits: Tensor, targets: Tensor) -> Tensor:

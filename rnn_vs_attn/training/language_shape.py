@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.costs import NO_POSITIONS, Shape
+from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.shapes import GPTShape, LanguageShape, TransformerXLShape
 from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, POSITIONS, RECURRENT, USER, ModelSpec
 from rnn_vs_attn.training.token_shape import AUTO, KINDS, LEARNED, TokenShape
@@ -110,3 +111,16 @@ def _closed_form(spec: ModelSpec, shape: Shape) -> int:
     if spec.costs is None:
         raise ValueError(f"the parameters of {spec.name} are known once it is built")
     return spec.costs.num_params(shape)
+
+
+def shape_of_gpt(shape: GPTShape) -> LanguageModelShape:
+    """Of a GPT-2 that was loaded, with its context as the length of a segment. UserError where it is none as published:
+    it can be loaded, and is not built again from what is kept of a language model.
+    """
+    layer = Shape(1, shape.context_len, shape.d_model, shape.num_heads, shape.num_layers)
+    found = LanguageModelShape(layer, shape.vocab_size, shape.inner_width, memory_len=0)
+    theirs = asdict(replace(shape, d_inner=shape.inner_width))
+    for name, value in asdict(found.own(find("gpt"))).items():
+        if theirs[name] != value:
+            raise UserError(f"this GPT-2 has {name} {theirs[name]}, and one that can be trained here has {value}")
+    return found

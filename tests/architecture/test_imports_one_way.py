@@ -160,8 +160,8 @@ def test_suites_do_not_import_each_other(part: str) -> None:
 
 
 SHARED_BY_LANGUAGE_MODELS = (
-    "interface token_ids pretrained pretrained_fields pretrained_tensors pretrained_tokenizers transformers_configs "
-    "transformers_models"
+    "interface token_ids pretrained pretrained_fields pretrained_saving pretrained_tensors pretrained_tokenizers "
+    "transformers_configs transformers_models"
 )
 
 

@@ -13,9 +13,10 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.build import count_parameters
 from rnn_vs_attn.models.costs import ROTARY
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.shapes import GPTShape
 from rnn_vs_attn.models.spec import ModelSpec
 from rnn_vs_attn.training.language_model import language_model
-from rnn_vs_attn.training.language_shape import LanguageModelShape, is_recurrent
+from rnn_vs_attn.training.language_shape import LanguageModelShape, is_recurrent, shape_of_gpt
 from rnn_vs_attn.training.token_model import needs_positions
 from rnn_vs_attn.training.token_shape import LEARNED, NONE
 
@@ -96,3 +97,11 @@ def test_what_a_language_model_cannot_be_is_one_sentence(model: str) -> None:
         replace(SHAPE, inner_width=0).own(spec)
     with pytest.raises(UserError, match="d_model 26 is not divisible by num_heads 4"):
         SHAPE.at_width(26).own(spec)
+
+
+def test_a_gpt_that_was_loaded_is_built_again_from_its_shape_if_it_is_as_published() -> None:
+    shape = GPTShape(2, 24, 3, 31, 17, d_inner=40)
+    assert shape_of_gpt(shape).own(find("gpt")) == shape
+    assert shape_of_gpt(replace(shape, d_inner=None)).own(find("gpt")) == replace(shape, d_inner=96)
+    with pytest.raises(UserError, match="has activation relu, and one that can be trained here has gelu_new"):
+        shape_of_gpt(replace(shape, activation="relu"))

@@ -87,7 +87,7 @@ def _tokenizer_of(folder: Path) -> Iterable[tuple[str, bytes]]:
 
 
 def _put_all(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """All or none of them, in their order."""
+    """Write all of them beside their names, then rename them, in their order."""
     beside = {folder / name: folder / f"{name}.part" for name in contents}
     try:
         folder.mkdir(parents=True, exist_ok=True)
