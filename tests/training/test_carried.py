@@ -124,10 +124,10 @@ def test_a_uniform_model_of_bytes_has_eight_bits_each(tokens: int) -> None:
 @pytest.mark.parametrize("name", ["gpt", "gru"])
 def test_a_text_of_one_byte_goes_to_nothing(name: str) -> None:
     ones = Segment(numpy.full((LANES, SEGMENT), 3), numpy.full((LANES, SEGMENT), 3), True)
-    plan = replace(PLAN, steps=60, evaluate_every=60)
+    plan = replace(PLAN, steps=40, evaluate_every=40)
     course = training(name, plan).run(Data(lambda step: ones, [ones]))
     assert course.curve[0].loss == pytest.approx(math.log(VOCABULARY), rel=0.2)
-    assert course.curve[-1].loss < 0.02
+    assert course.curve[-1].loss < 0.05
 
 
 # Interruptions
@@ -138,8 +138,10 @@ def stopped_after(step: int) -> Callable[[Training], Callable[[], bool]]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", CARRYING)
-@pytest.mark.parametrize("step", [0, 3, 4])
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [*zip(CARRYING, [3] * 6, strict=True), *(("transformer-xl", step) for step in (0, 4)), ("carrying:Mean", 4)],
+)
 def test_what_was_interrupted_goes_on_to_the_same_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, step: int
 ) -> None:

@@ -161,6 +161,7 @@ def test_attention_with_rotary_positions_carries_nothing_either() -> None:
 USERS = replace(SHAPE, token_positions=NONE)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["carrying:Mean", "foreign_layers:TakesHx", "foreign_layers:StateOfManyThings"])
 @torch.no_grad()
 def test_a_users_layer_carries_a_state_that_agrees(name: str) -> None:

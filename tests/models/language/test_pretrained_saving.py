@@ -40,6 +40,7 @@ def same(one: GPT, other: GPT) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "changed",
     [
