@@ -50,6 +50,7 @@ def blocks() -> dict[str, str]:
     found |= {
         "recall-rates": rates(),
         "recall-panels": panels(),
+        "trained": trained(),
         "table": table(),
         "models": models(),
         "synonyms": synonyms.table(),
@@ -99,6 +100,14 @@ def panels() -> str:
                 (size, outcome.model, f"{outcome.accuracies[0]:.3f}", steps, f"{outcome.rate:g}", f"{params:,.0f}")
             )
     return table_of(("panel", "model", "accuracy", "steps to solve", "rate", "parameters"), rows)
+
+
+def trained() -> str:
+    """What the stored `gradflow` of models that learnt `copy` found: norms by distance, and what training did."""
+    text = (REFERENCE / "gradflow-trained" / "table.md").read_text()
+    of_distance = text[text.index("| distance |") :].split("\n\n")[0]
+    said = [line for line in text.splitlines() if line.startswith("- Training multiplied")]
+    return "\n".join([of_distance, "", *said])
 
 
 def options(suite: Suite) -> str:

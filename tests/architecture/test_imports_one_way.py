@@ -42,7 +42,7 @@ BEGINS_WITH_TORCH = (
     "models.kernels.",
     "models.layers.",
     "models.language.",
-    *(f"training.{name}" for name in "loop objectives snapshot token_model".split()),
+    *(f"training.{name}" for name in "carried language_model loop objectives snapshot token_model".split()),
     "worker.answers",
     "worker.batches",
     "worker.cases",
@@ -165,8 +165,8 @@ def test_suites_do_not_import_each_other(part: str) -> None:
 
 
 SHARED_BY_LANGUAGE_MODELS = (
-    "documents interface token_ids pretrained pretrained_fields pretrained_tensors pretrained_tokenizers "
-    "transformers_configs transformers_models"
+    "documents interface token_ids pretrained pretrained_fields pretrained_saving pretrained_tensors "
+    "pretrained_tokenizers transformers_configs transformers_models"
 )
 
 

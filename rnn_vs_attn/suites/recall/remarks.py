@@ -130,8 +130,8 @@ def remarks(records: Sequence[Record]) -> list[str]:
     tasks: dict[Group, list[Outcome]] = {}
     for outcome in found:
         tasks.setdefault(outcome.task, []).append(outcome)
-    said = [line for rivals in tasks.values() for line in _of_task(found, rivals)]
-    said += [_said_of_claim(found, claim) for claim in analysis.claims(found)]
+    said = [_said_of_claim(found, claim) for claim in analysis.claims(found)]
+    said += [line for rivals in tasks.values() for line in _of_task(found, rivals)]
     said += list(_bounds(records, found))
     endless = list(_endless(records))
     if not said:
