@@ -55,7 +55,7 @@ class Setting:
 
 
 MODELS = (BASELINE, "gated-deltanet", "mamba2")
-SMALL = Setting(MODELS, 7, "--seq-len 32 --num-pairs 4 --vocab-size 64 --test-seq-len 32 --steps 2400")
+SMALL = Setting(MODELS, 7, "--seq-len 32 --num-pairs 4 --vocab-size 64 --test-seq-len 32 --steps 600")
 WHOLE = Setting(
     (*MODELS, "mingru", "lstm"), 13, "--seq-len 64 --num-pairs 8 --vocab-size 128 --test-seq-len 64 --steps 4000"
 )
