@@ -48,7 +48,8 @@ def blocks() -> dict[str, str]:
         found |= {f"{suite.name}-options": options(suite), f"{suite.name}-metrics": metrics(suite)}
     found |= {f"gpu-{run}": (REFERENCE / "gpu-h100" / run / "table.md").read_text() for run in ("bench", "decode")}
     found |= {
-        "recall-rates": rates(),
+        "recall-rates": rates("rates"),
+        "recall-rates-longer": rates("rates-2400"),
         "recall-panels": panels(),
         "trained": trained(),
         "table": table(),
@@ -69,9 +70,9 @@ def table() -> str:
     return tables.build(shown, axes, columns, None, row_axes=BENCH.axes.row, implied=untaken(shown)).markdown()
 
 
-def rates() -> str:
-    """Accuracy at each learning rate, and at how many of them the task was solved, of the stored run of them."""
-    records = read_run(REFERENCE / "learning" / "rates").records
+def rates(run: str) -> str:
+    """Accuracy at each learning rate, and at how many of them the task was solved, of a stored run of them."""
+    records = read_run(REFERENCE / "learning" / run).records
     found = {
         (r.axes["num_layers"], r.axes["model"], r.axes["learning_rate"], r.metric): r.samples[0]
         for r in records

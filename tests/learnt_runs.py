@@ -13,23 +13,33 @@ from typing import Any
 import pytest
 from paths import REFERENCE
 
-RUNS = ("recall", "learning/rates", "learning/panel-64-4", "learning/panel-128-8")
+RUNS = (
+    "recall",
+    "learning/rates",
+    "learning/panel-64-4",
+    "learning/panel-128-8",
+    "learning/copy",
+    "learning/positions",
+    "learning/vocab-256",
+)
 EACH = pytest.mark.parametrize("run", RUNS)
 SOLVED, PATIENCE = 0.99, 2  # the accuracy, and times the steps that the other one took: as docs/recall.md has them
 OF_ALL = ("round_time",)  # which is of no training
+EXACT = ("num_params", "width", "state_bits", "best_accuracy")
+LEAST_SEEDS = 6  # of which the extremes are 95 % of all, as both outside of a median are 2 / 2**6
 Axes = dict[str, Any]
 Line = dict[str, Any]
 
 
 @dataclass
 class Training:
-    """One seed of a case. curve, lengths: (loss, accuracy) by step, and by the length that was tested."""
+    """One seed of a case. curve, lengths: (loss, accuracy) by step, and by the length, None where it was not tested."""
 
     axes: Axes
     seed: int
     values: dict[str, float | None] = field(default_factory=dict)
     curve: dict[int, dict[str, float]] = field(default_factory=dict)
-    lengths: dict[int, dict[str, float]] = field(default_factory=dict)
+    lengths: dict[int, dict[str, float | None]] = field(default_factory=dict)
 
     @property
     def steps(self) -> float | None:
@@ -55,7 +65,8 @@ def trainings(run: str) -> tuple[Training, ...]:
     for line in stored(run, "samples.jsonl"):
         if line["metric"] in OF_ALL:
             continue
-        assert (line["status"], line["error"], line["warnings"]) == ("ok", "", [])
+        untested = line["metric"].endswith("_at_length") and line["value"] is None
+        assert (line["status"], line["error"], len(line["warnings"])) == ("ok", "", untested)
         axes = {name: value for name, value in line["axes"].items() if name not in ("step", "length")}
         one = found.setdefault((key(axes), line["round"]), Training(axes, line["round"]))
         name, value = line["metric"], line["value"]
@@ -89,6 +100,10 @@ class Group:
     def never(self) -> bool:
         return all(one.steps is None for one in (*self.first, *self.seeds))
 
+    def of(self, metric: str) -> list[float]:
+        """Of every seed; infinity where there is none."""
+        return [math.inf if (value := one.values[metric]) is None else value for one in self.seeds]
+
 
 @cache
 def groups(run: str) -> dict[str, Group]:
@@ -105,6 +120,39 @@ def group(alike: Sequence[Training]) -> Group:
     best = min(first, key=lambda one: (-(one.values["accuracy"] or 0), one.values["loss"])).axes["learning_rate"]
     seeds = sorted((one for one in alike if one.axes["learning_rate"] == best), key=lambda one: one.seed)
     return Group({n: v for n, v in alike[0].axes.items() if n != "learning_rate"}, best, first, seeds)
+
+
+def estimates(values: Sequence[float | None], exact: bool = False) -> list[float | None]:
+    """Median and interval, of which there is none below six seeds; neither where a seed has no value."""
+    found = sorted(value for value in values if value is not None)
+    if len(found) < len(values):
+        return [None] * 3
+    assert len(found) <= LEAST_SEEDS  # of more the extremes are wider than 95 %
+    ends: list[float | None] = [found[0], found[-1]] if exact or len(found) == LEAST_SEEDS else [None, None]
+    return [median(found), *ends]
+
+
+# Tasks
+
+
+def learns_positions(axes: Axes) -> bool:
+    return axes["model"] == "attention" and axes["positions"] == "none"
+
+
+def vocabulary(axes: Axes) -> int:
+    """Tokens, which are as many classes."""
+    return int(axes["vocab_size"] or {"mqar": 64, "copy": 10, "parity": 2}[axes["task"]])
+
+
+def num_values(axes: Axes) -> int:
+    """That are right answers, all equally often: half of all tokens, all but blank and mark, both."""
+    tokens = vocabulary(axes)
+    return {"mqar": tokens // 2, "copy": tokens - 2, "parity": 2}[axes["task"]]
+
+
+def num_answers(axes: Axes, length: int) -> int:
+    """Of an example: each pair once, each symbol, every position."""
+    return int({"mqar": axes["num_pairs"] or 4, "copy": axes["num_symbols"], "parity": length}[axes["task"]])
 
 
 # Claims
@@ -124,9 +172,11 @@ def holds(solver: Group, other: Group) -> bool:
 
 
 def claims(run: str) -> Iterator[tuple[Group, Group]]:
-    """Attention and each recurrence: it solves recall, and the one whose state moves on by a function of it parity."""
+    """Attention and each recurrence: it solves recall and copying, and the one whose state moves on by a function of it
+    parity.
+    """
     for attention in groups(run).values():
         for other in groups(run).values():
             rivals = key(attention.axes, "model") == key(other.axes, "model")
             if rivals and attention.axes["model"] == "attention" != other.axes["model"]:
-                yield (attention, other) if attention.axes["task"] == "mqar" else (other, attention)
+                yield (other, attention) if attention.axes["task"] == "parity" else (attention, other)
