@@ -277,7 +277,7 @@ def test_answers_drawn_at_random_are_guessed_as_often_as_chance_has_it(monkeypat
     monkeypatch.setattr(measure, "draw", at_random)
     of = case("lstm", "mqar", seq_len=16, num_pairs=4, steps=60, learning_rate=1e-2, test_seq_len="16")
     chance = find("mqar").forms.chance(of.sizes).accuracy
-    assert chance == 1 / 32
+    assert chance == 1 / 16
     accuracy = found(trained(of), "accuracy").value
     assert accuracy == pytest.approx(chance, abs=5 * math.sqrt(chance * (1 - chance) / 1024))
 
