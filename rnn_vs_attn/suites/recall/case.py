@@ -101,7 +101,7 @@ class RecallCase(LayerCase):
         choices=KINDS_OF_POSITIONS,
     )
     learning_rate: float = option(
-        3e-3, "Highest learning rates; each model goes on with its best one.", typed="1e-3,3e-3,1e-2", parse=rate
+        3e-3, "Highest learning rates; each model goes on with its best one.", typed="1e-3,2e-3,5e-3", parse=rate
     )
     steps: int = option(
         0, "Steps of a training; 0 takes what fits into --max-seconds, up to what the tasks need.", minimum=0
