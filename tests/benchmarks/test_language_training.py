@@ -14,7 +14,17 @@ from paths import ROOT
 PEERS = ROOT / "benchmarks" / "peers"
 sys.path[:0] = [str(ROOT / "benchmarks" / "harness"), str(PEERS)]
 import language_training  # noqa: E402
-from language_training import LENGTH, SHAPE, our_loss, our_model, parted, segments, text_of, their_loss, windows  # noqa: E402
+from language_training import (  # noqa: E402
+    LENGTH,
+    SHAPE,
+    our_loss,
+    our_model,
+    parted,
+    segments,
+    text_of,
+    their_loss,
+    windows,
+)
 
 from rnn_vs_attn.models.language.gpt import GPT  # noqa: E402
 from rnn_vs_attn.models.language.pretrained import load_gpt  # noqa: E402
