@@ -48,8 +48,10 @@ def blocks() -> dict[str, str]:
         found |= {f"{suite.name}-options": options(suite), f"{suite.name}-metrics": metrics(suite)}
     found |= {f"gpu-{run}": (REFERENCE / "gpu-h100" / run / "table.md").read_text() for run in ("bench", "decode")}
     found |= {
-        "recall-rates": rates(),
+        "recall-rates": rates("rates"),
+        "recall-rates-longer": rates("rates-2400"),
         "recall-panels": panels(),
+        "trained": trained(),
         "table": table(),
         "models": models(),
         "synonyms": synonyms.table(),
@@ -68,9 +70,9 @@ def table() -> str:
     return tables.build(shown, axes, columns, None, row_axes=BENCH.axes.row, implied=untaken(shown)).markdown()
 
 
-def rates() -> str:
-    """Accuracy at each learning rate, and at how many of them the task was solved, of the stored run of them."""
-    records = read_run(REFERENCE / "learning" / "rates").records
+def rates(run: str) -> str:
+    """Accuracy at each learning rate, and at how many of them the task was solved, of a stored run of them."""
+    records = read_run(REFERENCE / "learning" / run).records
     found = {
         (r.axes["num_layers"], r.axes["model"], r.axes["learning_rate"], r.metric): r.samples[0]
         for r in records
@@ -99,6 +101,14 @@ def panels() -> str:
                 (size, outcome.model, f"{outcome.accuracies[0]:.3f}", steps, f"{outcome.rate:g}", f"{params:,.0f}")
             )
     return table_of(("panel", "model", "accuracy", "steps to solve", "rate", "parameters"), rows)
+
+
+def trained() -> str:
+    """What the stored `gradflow` of models that learnt `copy` found: norms by distance, and what training did."""
+    text = (REFERENCE / "gradflow-trained" / "table.md").read_text()
+    of_distance = text[text.index("| distance |") :].split("\n\n")[0]
+    said = [line for line in text.splitlines() if line.startswith("- Training multiplied")]
+    return "\n".join([of_distance, "", *said])
 
 
 def options(suite: Suite) -> str:

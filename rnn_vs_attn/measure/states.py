@@ -63,21 +63,23 @@ def mapped(
     note: Callable[[Any], None] = lambda constant: None,
     name: str = "state",
     inside: tuple[int, ...] = (),
+    constant: Callable[[Any], Any] = lambda value: value,
 ) -> Any:
     """The state made anew, every tensor of it changed and the rest noted.
 
-    name: where this part of it stands. inside: the parts that it stands in.
+    name: where this part of it stands. inside: the parts that it stands in. constant: what takes the place of what is
+    no tensor.
     """
     if isinstance(state, Tensor):
         return change(state)
     if isinstance(state, _HOLD_NONE):
         note(state)
-        return state
+        return constant(state)
     if id(state) in inside:
         raise UserError(f"its {name} is a part of itself")
 
     def part(value: Any, where: str) -> Any:
-        return mapped(value, change, note, name + where, (*inside, id(state)))
+        return mapped(value, change, note, name + where, (*inside, id(state)), constant)
 
     kind: Any = type(state)
     if kind in (list, tuple):

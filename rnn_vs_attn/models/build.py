@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,9 @@ from rnn_vs_attn.models.kernels import cudnn_weights
 from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.mixer import Block, Stack, output_of
 from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.models.spec import POSITIONS, USER, ModelSpec
+from rnn_vs_attn.models.spec import LANGUAGE, POSITIONS, USER, ModelSpec
+
+_WIDEST = 64  # times the baseline's width
 
 
 def build_blocks(spec: ModelSpec, shape: Shape, inner_width: int | None = None) -> Stack:
@@ -100,23 +103,36 @@ def matched_shape(
     match: "none", "params" or "flops" (of one training pass). Widths are multiples of num_heads for models with heads.
     CaseFault where the model's FLOPs cannot be counted.
     """
-    if match == "none" or spec.name == BASELINE:
+    if match == "none":
         return shape
-    baseline = find(BASELINE).costs
-    assert baseline is not None
-    target = baseline.num_params(shape) if match == "params" else baseline.flops(shape).train
 
-    def amount(width: int) -> int:
+    def amount(of: ModelSpec, width: int) -> int:
         candidate = replace(shape, d_model=width)
-        value = num_params(spec, candidate) if match == "params" else flops_of(spec, candidate)
+        if of.name == BASELINE:
+            assert of.costs is not None
+            return of.costs.num_params(candidate) if match == "params" else of.costs.flops(candidate).train
+        value = num_params(of, candidate) if match == "params" else flops_of(of, candidate)
         if value is None:
             raise CaseFault(
                 "unsupported",
-                f"the FLOPs of {spec.name!r} are unknown, so --match flops cannot choose its width",
+                f"the FLOPs of {of.name!r} are unknown, so --match flops cannot choose its width",
             )
         return value
 
-    return replace(shape, d_model=nearest_width(amount, target, width_step(spec, shape), 64 * shape.d_model))
+    step = width_step(spec, shape)
+    return replace(shape, d_model=matched_width(spec, find(BASELINE), shape.d_model, step, amount))
+
+
+def matched_width(
+    spec: ModelSpec, baseline: ModelSpec, width: int, step: int, amount: Callable[[ModelSpec, int], int]
+) -> int:
+    """The width, a multiple of `step`, at which a model's amount comes nearest to that of the baseline at `width`.
+
+    amount: of a model at a width, such as its parameters.
+    """
+    if spec.name == baseline.name:
+        return width
+    return nearest_width(partial(amount, spec), amount(baseline, width), step, _WIDEST * width)
 
 
 def nearest_width(amount: Callable[[int], int], target: int, step: int, most: int) -> int:
@@ -134,7 +150,7 @@ def nearest_width(amount: Callable[[int], int], target: int, step: int, most: in
 
 def width_step(spec: ModelSpec, shape: Shape) -> int:
     """What the width must be a multiple of: of pairs of features in each head where these are turned."""
-    if spec.costs is not None and not spec.uses_heads:
+    if not spec.uses_heads and (spec.costs is not None or spec.family == LANGUAGE):
         return 1
     return shape.num_heads * (2 if shape.positions == ROTARY and POSITIONS in spec.traits.takes else 1)
 

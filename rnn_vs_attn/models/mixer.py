@@ -17,6 +17,11 @@ class SequenceMixer(nn.Module):
     A mixer that can decode has `initial_state` and `step`, and `step` repeated over the sequence equals `forward`.
     """
 
+    @property
+    def advances_at_once(self) -> bool:
+        """Whether `advance` takes several positions in one call, and not one after another."""
+        return type(self).advance is not SequenceMixer.advance
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, L, D) -> (B, L, D)."""
         raise NotImplementedError
@@ -146,6 +151,15 @@ def has_state(module: nn.Module) -> bool:
     if isinstance(module, Block):
         return has_state(module.mixer)
     return _takes_state(module) or decodes(module)
+
+
+def advances_at_once(module: nn.Module) -> bool:
+    """Whether a module that `has_state` is carried over several positions in one call, and not by a step a token."""
+    if isinstance(module, Stack):
+        return all(advances_at_once(layer) for layer in module)
+    if isinstance(module, Block):
+        return advances_at_once(module.mixer)
+    return module.advances_at_once if isinstance(module, SequenceMixer) else _takes_state(module)
 
 
 def refused_state(module: nn.Module) -> str:

@@ -231,7 +231,7 @@ def _tell(
 
 def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOptions) -> int:
     """All rounds that there is time for; the exit code of an interruption, DONE without one."""
-    from rnn_vs_attn.run.progress import Shown
+    from rnn_vs_attn.run.progress import shown_of
 
     suite, limits, err = planned.suite, planned.limits, Terminal(stderr=True)
     show_first = output.first_table(suite, limits, err, wanted=runner.rounds == 0 and not options.as_json)
@@ -239,8 +239,7 @@ def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOp
     if not options.quiet:
         output.announce(planned, folder.path, runner.head, err)
     try:
-        phases = 2 if suite.rounds.afterwards else 1
-        with Shown(err, limits, phases, show_first, planned.later_trainings) as shown:
+        with shown_of(planned, err, show_first) as shown:
             if not options.quiet:
                 runner.progress = shown
             runner.run()

@@ -13,6 +13,7 @@ from rich.text import Text
 from rnn_vs_attn.limits import LOOKS, Limits
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.terminal import Terminal
+from rnn_vs_attn.run.planned import Planned
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.units import duration
 from rnn_vs_attn.worker.protocol import Trained
@@ -76,10 +77,9 @@ class Bar:
 
 
 class Shown(Bar):
-    """A moving bar on a terminal, one line a round elsewhere, or a training.
+    """A moving bar on a terminal, one line a round elsewhere.
 
-    phases: how often a round goes over its cases. after_first_round: shows a first table. later_trainings: of each
-    round after the first, 0 of a suite that trains none.
+    phases: how often a round goes over its cases. after_first_round: shows a first table.
     """
 
     def __init__(
@@ -88,18 +88,14 @@ class Shown(Bar):
         limits: Limits,
         phases: int,
         after_first_round: Callable[[Sequence[Record]], None],
-        later_trainings: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(console)
         self._limits = limits
         self._phases = phases
-        self._later_trainings = later_trainings
         self._clock = clock
         self._after_first_round = after_first_round
         self._seen: set[tuple[Case, bool]] = set()
-        self._goes_on: dict[Case, float] = {}  # how much of each training under way is done
-        self._trained = 0  # in all rounds
         self._cases = 0
         self._begun = clock()
         self._round_begun = self._begun
@@ -108,7 +104,7 @@ class Shown(Bar):
 
     def round_begins(self, number: int, num_cases: int) -> None:
         self._number, self._cases, self._round_begun = number, num_cases, self._clock()
-        self._seen, self._goes_on = set(), {}
+        self._seen = set()
         self._begin(f"round {number + 1}", num_cases * self._phases, "")
 
     def case_begins(self, case: Case, what: str) -> None:
@@ -117,21 +113,10 @@ class Shown(Bar):
         self._move(name, len(self._seen) - 1, self._left())
 
     def case_goes_on(self, case: Case, told: Trained) -> None:
-        """Of a training: where it stands."""
-        self._goes_on[case] = told.step / told.steps
-        where = f"{case.label}: step {told.step} of {told.steps}, loss {told.loss:.3g}"
-        name = f"round {self._number + 1} of {self._of()} · {where}, {told.tokens_per_second:,.0f} tokens/s"
-        self._move(name, len(self._seen), self._left())
+        """Of a training, which this one knows none of."""
 
     def case_ends(self, case: Case) -> None:
-        """Of a training."""
-        self._goes_on.pop(case, None)
-        self._seen.add((case, False))
-        self._trained += 1
-        if not self._console.is_terminal:
-            done = f"round {self._number + 1} of {self._of()}: {len(self._seen)} of {self._cases} trained"
-            said = [f"{done}, the last one {case.label}, after {duration(self._clock() - self._begun)}", self._left()]
-            self._console.print("; ".join(filter(None, said)), soft_wrap=True)
+        """As above."""
 
     def round_ends(self, number: int, records: Sequence[Record]) -> None:
         self._round_seconds = self._clock() - self._round_begun
@@ -149,9 +134,6 @@ class Shown(Bar):
 
     def _left(self) -> str:
         """How long it goes on, as far as what is finished tells."""
-        by_clock = self._limits.max_seconds - (self._clock() - self._begun)
-        if self._later_trainings:
-            return self._left_to_train(by_clock)
         if not self._round_seconds:
             return ""
         looks = (self._limits.rounds,) if self._limits.rounds is not None else LOOKS
@@ -159,7 +141,7 @@ class Shown(Bar):
         if not ahead:
             return ""
         least, most = ((look - self._number - 1) * self._round_seconds for look in (ahead[0], ahead[-1]))
-        least, most = (max(0.0, min(bound, by_clock)) for bound in (least, most))
+        least, most = (self._within(bound) for bound in (least, most))
         if not most:
             return ""
         if least < 1:
@@ -168,12 +150,62 @@ class Shown(Bar):
             return f"about {duration(most)} left"
         return f"about {duration(least)} to {duration(most)} left"
 
-    def _left_to_train(self, by_clock: float) -> str:
-        """By the mean of the trainings so far, as later rounds have others than the first."""
+    def _within(self, seconds: float) -> float:
+        """No more than there is time for."""
+        return max(0.0, min(seconds, self._limits.max_seconds - (self._clock() - self._begun)))
+
+
+class ShownTrainings(Shown):
+    """The same of trainings, where one that ends is a line too.
+
+    later: how many each round after the first has, which has others.
+    """
+
+    def __init__(
+        self,
+        console: Terminal,
+        limits: Limits,
+        after_first_round: Callable[[Sequence[Record]], None],
+        later: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(console, limits, 1, after_first_round, clock)
+        self._later = later
+        self._goes_on: dict[Case, float] = {}  # how much of each training under way is done
+        self._trained = 0  # in all rounds
+
+    def round_begins(self, number: int, num_cases: int) -> None:
+        self._goes_on = {}
+        super().round_begins(number, num_cases)
+
+    def case_goes_on(self, case: Case, told: Trained) -> None:
+        self._goes_on[case] = told.step / told.steps
+        where = f"{case.label}: step {told.step} of {told.steps}, loss {told.loss:.3g}"
+        name = f"round {self._number + 1} of {self._of()} · {where}, {told.tokens_per_second:,.0f} tokens/s"
+        self._move(name, len(self._seen), self._left())
+
+    def case_ends(self, case: Case) -> None:
+        self._goes_on.pop(case, None)
+        self._seen.add((case, False))
+        self._trained += 1
+        if not self._console.is_terminal:
+            done = f"round {self._number + 1} of {self._of()}: {len(self._seen)} of {self._cases} trained"
+            said = [f"{done}, the last one {case.label}, after {duration(self._clock() - self._begun)}", self._left()]
+            self._console.print("; ".join(filter(None, said)), soft_wrap=True)
+
+    def _left(self) -> str:
+        """By the mean of the trainings so far."""
         under_way, spent = sum(self._goes_on.values()), self._clock() - self._begun
         done = self._trained + under_way
-        later = (self._limits.wanted_rounds - self._number - 1) * self._later_trainings
+        later = (self._limits.wanted_rounds - self._number - 1) * self._later
         ahead = self._cases - len(self._seen) - under_way + later
         if spent < _TELLING or not done or not ahead:
             return ""
-        return f"about {duration(max(0.0, min(spent / done * ahead, by_clock)))} left"
+        return f"about {duration(self._within(spent / done * ahead))} left"
+
+
+def shown_of(planned: Planned, console: Terminal, after_first_round: Callable[[Sequence[Record]], None]) -> Shown:
+    """What a run shows."""
+    if planned.lanes is not None:
+        return ShownTrainings(console, planned.limits, after_first_round, planned.later_trainings)
+    return Shown(console, planned.limits, 2 if planned.suite.rounds.afterwards else 1, after_first_round)

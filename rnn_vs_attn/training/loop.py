@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from rnn_vs_attn.isolation import seeds
 from rnn_vs_attn.models.language.token_ids import trust_ids
 from rnn_vs_attn.tasks.drawing.batches import Batch
+from rnn_vs_attn.texts.segments import Segment
 from rnn_vs_attn.training.course import DIVERGED, DONE, STOPPED, Course, Point, Progress, progress
 from rnn_vs_attn.training.objectives import Objective, asked_of, score
 from rnn_vs_attn.training.plan import TrainingPlan, learning_rate
@@ -29,8 +30,8 @@ WINDOW_STEPS, WINDOW_SECONDS = 100, 0.5  # after which losses are read, whicheve
 class Data:
     """batch: that of a step, counted from 0, by itself. held_out: gone through at each evaluation, never trained on."""
 
-    batch: Callable[[int], Batch]
-    held_out: Iterable[Batch]
+    batch: Callable[[int], Batch | Segment]
+    held_out: Iterable[Batch | Segment]
 
 
 class Diverged(Exception):
@@ -100,7 +101,7 @@ class Training:
             self.random = _random_states(self.device)
             keep(self)
 
-    def _window(self, batch: Callable[[int], Batch], end: int) -> float:
+    def _window(self, batch: Callable[[int], Batch | Segment], end: int) -> float:
         """Train for a while, to step `end` at most; the mean loss of these steps."""
         course, begun = self.course, perf_counter()
         end, losses, now = min(end, course.step + WINDOW_STEPS), [], begun
@@ -115,7 +116,7 @@ class Training:
             course.losses = course.losses[0] + loss, course.losses[1] + 1
         return sum(read) / len(read)
 
-    def _step(self, batch: Batch) -> Tensor:
+    def _step(self, batch: Batch | Segment) -> Tensor:
         """One step; the loss before it, which is not read."""
         asked = asked_of(batch, self.device)
         loss = self.objective.loss(self.model, asked)
@@ -131,7 +132,7 @@ class Training:
         self.course.tokens += asked.inputs.shape[0] * asked.inputs.shape[1]
         return loss.detach()
 
-    def _evaluate(self, held_out: Iterable[Batch]) -> None:
+    def _evaluate(self, held_out: Iterable[Batch | Segment]) -> None:
         """Put a point on the curve."""
         course = self.course
         found = score(self.model, self.objective, held_out, self.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -13,15 +13,20 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rnn_vs_attn.tasks.drawing.batches import Batch
+from rnn_vs_attn.texts.segments import Segment
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A batch on the model's device. targets: (A,). places: (A,), where they are, through the batch; None for all."""
+    """A batch on the model's device. targets: (A,). places: (A,), where they are, through the batch; None for all.
+
+    first: whether nothing goes before it, as segments of a text do before others.
+    """
 
     inputs: Tensor
     targets: Tensor
     places: Tensor | None
+    first: bool = True
 
 
 class Objective(Protocol):
@@ -69,11 +74,14 @@ def outputs(model: nn.Module, asked: Asked) -> Tensor:
     return said
 
 
-def asked_of(batch: Batch, device: torch.device) -> Asked:
+def asked_of(batch: Batch | Segment, device: torch.device) -> Asked:
     """The batch on a device. Where answers are is found out before it goes there, as to count them there would wait.
 
     ValueError where nothing is asked, or numbers are not asked once a sequence.
     """
+    if isinstance(batch, Segment):  # of which all is asked
+        inputs, targets = (_sent(torch.from_numpy(ids), device) for ids in (batch.inputs, batch.targets))
+        return Asked(inputs, targets.flatten(), None, batch.first)
     places = batch.answers.flatten().nonzero().squeeze(1)
     per_sequence = batch.targets.ndim == 1
     if not len(places) or (per_sequence and not bool((batch.answers.sum(1) == 1).all())):
@@ -102,10 +110,13 @@ class Score:
     accuracy: float | None
 
 
-def score(model: nn.Module, objective: Objective, batches: Iterable[Batch], device: torch.device) -> Score:
+def score(model: nn.Module, objective: Objective, batches: Iterable[Batch | Segment], device: torch.device) -> Score:
     """How good a model is on batches, in its mode for inference. ValueError where there are none."""
+    tallies: list[Tensor] = []
     with _inference(model):
-        tallies = [objective.tally(model, asked_of(batch, device)) for batch in batches]
+        for batch in batches:
+            asked = asked_of(batch, device)
+            tallies.append(objective.tally(model, asked if tallies else replace(asked, first=True)))
     if not tallies:
         raise ValueError("there is no batch to evaluate on; batches are gone through anew each time")
     loss, right, answers = torch.stack(tallies).sum(0).tolist()

@@ -1,15 +1,16 @@
 """A training as tensors by name, and back: the model's, the optimiser's, the generators'; checkpoints are made of them.
 
 In the file a model's tensor is `model.NAME`, the averages of a parameter are `optimiser.exp_avg.NAME` and so on, and
-states of random numbers `random.0` of the CPU and `random.1` of the GPU. A complex tensor is its two parts.
+states of random numbers `random.0` of the CPU and `random.1` of the GPU; what a language model carries from segment to
+segment is `carried.0` and so on. A complex tensor is its two parts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -18,13 +19,19 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import ModelSpec
 from rnn_vs_attn.training import checkpoint
+from rnn_vs_attn.training.carried import NextTokens
 from rnn_vs_attn.training.checkpoint import Checkpoint
+from rnn_vs_attn.training.language_model import language_model
+from rnn_vs_attn.training.language_shape import LanguageModelShape
 from rnn_vs_attn.training.loop import Training
 from rnn_vs_attn.training.token_model import TokenModel, token_model
 from rnn_vs_attn.training.token_shape import TokenShape
 
-_MODEL, _OPTIMISER, _RANDOM = "model.", "optimiser.", "random."
+_MODEL, _OPTIMISER, _RANDOM, _CARRIED = "model.", "optimiser.", "random.", "carried."
+Model = TypeVar("Model", bound=nn.Module)
+Shape = TypeVar("Shape", TokenShape, LanguageModelShape)
 _AVERAGES = ("exp_avg", "exp_avg_sq")  # what AdamW holds of a parameter beside its number of steps
 
 
@@ -49,6 +56,7 @@ def resume(folder: Path, training: Training, model: str, shape: Mapping[str, Any
     if kept.plan != training.plan:
         raise UserError(f"the checkpoint {folder} was trained by another plan; go on with the plan that it has")
     found = _loaded(folder, kept)
+    _fill_carried(training, found, kept.course.step, folder)
     _fill(training.model, found, folder)
     _fill_optimiser(training, found)
     numbers = sorted(name for name in found if name.startswith(_RANDOM))
@@ -58,14 +66,39 @@ def resume(folder: Path, training: Training, model: str, shape: Mapping[str, Any
 
 def load(folder: Path) -> tuple[TokenModel, Checkpoint]:
     """The model of tokens that a folder keeps, with its weights, and what is known of it. UserError as for `resume`."""
+    return _loaded_model(folder, TokenShape.of, token_model, "model of tokens")
+
+
+def load_language(folder: Path) -> tuple[nn.Module, Checkpoint]:
+    """The same of a language model."""
+    return _loaded_model(folder, LanguageModelShape.of, language_model, "language model")
+
+
+def _loaded_model(
+    folder: Path,
+    shape_of: Callable[[Mapping[str, Any]], Shape],
+    made: Callable[[ModelSpec, Shape], Model],
+    what: str,
+) -> tuple[Model, Checkpoint]:
     kept = checkpoint.read(folder)
     try:
-        shape = TokenShape.of(kept.shape)
+        shape = shape_of(kept.shape)
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{folder / checkpoint.NAME} is of no model of tokens: {first_line(error)}") from None
-    model = token_model(find(kept.model), shape)
+        raise UserError(f"{folder / checkpoint.NAME} is of no {what}: {first_line(error)}") from None
+    model = made(find(kept.model), shape)
     _fill(model, _loaded(folder, kept), folder)
     return model, kept
+
+
+def _fill_carried(training: Training, found: Mapping[str, Tensor], steps: int, folder: Path) -> None:
+    """Give a language model what it carried to its next segment, after some steps."""
+    number = sum(name.startswith(_CARRIED) for name in found)
+    if not isinstance(training.objective, NextTokens) or not steps:
+        return
+    try:
+        training.objective.take([found[f"{_CARRIED}{i}"] for i in range(number)], training.device)
+    except (KeyError, UserError) as error:
+        raise UserError(f"the checkpoint {folder} is of another model than is built now: {error}") from None
 
 
 def _fill_optimiser(training: Training, found: Mapping[str, Tensor]) -> None:
@@ -88,6 +121,8 @@ def _tensors(training: Training) -> dict[str, Tensor]:
     for name, parameter in _by_name(training).items():
         state = training.optimiser.state.get(parameter, {})
         found |= {f"{_OPTIMISER}{key}.{name}": tensor for key, tensor in state.items()}
+    carried = training.objective.kept() if isinstance(training.objective, NextTokens) else ()
+    found |= {f"{_CARRIED}{i}": part for i, part in enumerate(carried)}
     return found | {f"{_RANDOM}{i}": state for i, state in enumerate(training.random or ())}
 
 

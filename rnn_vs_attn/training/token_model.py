@@ -37,7 +37,7 @@ class TokenModel(OfTokens):
     def __init__(self, spec: ModelSpec, shape: TokenShape) -> None:
         super().__init__()
         width = shape.layer.d_model
-        self.shape = shape
+        self.spec, self.shape = spec, shape
         self.embedding: nn.Module
         if shape.vocab_size:
             self.embedding = nn.Embedding(shape.vocab_size, width)
@@ -98,9 +98,7 @@ def token_model(spec: ModelSpec, shape: TokenShape, seed: int = 0) -> TokenModel
 
 def num_params(spec: ModelSpec, shape: TokenShape) -> int:
     """Elements of all parameters, in closed form where the layer has one; then nothing is built."""
-    single, layers = replace(shape.layer, num_layers=1), spec.traits.layers or (spec,)
-    number = shape.layer.num_layers
-    return number * sum(build.num_params(each, single) for each in layers) + shape.own_params(number * len(layers))
+    return shape.num_params(spec, build.num_params)
 
 
 # Positions

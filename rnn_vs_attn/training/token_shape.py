@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.spec import ModelSpec
 
 AUTO, LEARNED, NONE = KINDS = ("auto", "learned", "none")  # positions of the model's own, beside its layers'
 
@@ -36,6 +37,12 @@ class TokenShape:
     def of(cls, fields: Mapping[str, Any]) -> TokenShape:
         """From the fields as JSON has them. TypeError where they are others, ValueError where they do not fit."""
         return cls(**{**fields, "layer": Shape(**fields["layer"])})
+
+    def num_params(self, spec: ModelSpec, of_layer: Callable[[ModelSpec, Shape], int]) -> int:
+        """Elements of all parameters; of_layer: those of one layer."""
+        single, layers = replace(self.layer, num_layers=1), spec.traits.layers or (spec,)
+        number = self.layer.num_layers
+        return number * sum(of_layer(each, single) for each in layers) + self.own_params(number * len(layers))
 
     def own_params(self, num_blocks: int) -> int:
         """Elements of all parameters but those of the layers."""

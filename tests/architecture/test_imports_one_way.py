@@ -19,8 +19,8 @@ ROOT = Path(rnn_vs_attn.__file__).parent
 
 # A module imports from its own folder and from those before it.
 ORDER = (
-    "errors units limits text stats machine records report compare isolation models measure tasks training suites "
-    "worker run ab export cli __main__"
+    "errors units limits text stats machine records report compare isolation models measure tasks texts training "
+    "suites worker run ab export cli __main__"
 ).split()
 SUITE_FOLDERS = (
     *("bench", "gradflow", "decode", "recall", "scaling"),
@@ -41,7 +41,7 @@ BEGINS_WITH_TORCH = (
     "models.kernels.",
     "models.layers.",
     "models.language.",
-    *(f"training.{name}" for name in "loop objectives snapshot token_model".split()),
+    *(f"training.{name}" for name in "carried language_model loop objectives snapshot token_model".split()),
     "worker.answers",
     "worker.batches",
     "worker.cases",
@@ -160,8 +160,8 @@ def test_suites_do_not_import_each_other(part: str) -> None:
 
 
 SHARED_BY_LANGUAGE_MODELS = (
-    "interface token_ids pretrained pretrained_fields pretrained_tensors pretrained_tokenizers transformers_configs "
-    "transformers_models"
+    "interface token_ids pretrained pretrained_fields pretrained_saving pretrained_tensors pretrained_tokenizers "
+    "transformers_configs transformers_models"
 )
 
 

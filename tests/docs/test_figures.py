@@ -85,14 +85,14 @@ def test_how_long_the_stored_runs_took() -> None:
 
 
 def test_machines_are_named_where_they_are_others() -> None:
-    """accuracy.md names that of all runs but three."""
+    """accuracy.md names that of all runs but four."""
     cpu = {
         file.parent.name: json.loads(file.read_text())["environment"]["cpu"] for file in REFERENCE.glob("*/run.json")
     }
     others = {name for name, found in cpu.items() if "AMD EPYC" not in found}
-    assert others == {"recall", "variants-albert", "variants-gpt"}
+    assert others == {"gradflow-trained", "recall", "variants-albert", "variants-gpt"}
     assert all("Intel(R) Xeon(R)" in cpu[name] for name in others)
-    assert all("two cores of an Intel Xeon" in text(page) for page in ("variants.md", "recall.md"))
+    assert all("two cores of an Intel Xeon" in text(page) for page in ("variants.md", "recall.md", "trained.md"))
 
 
 def of_gpu(metric: str, model: str, dtype: str = "float32", **axes: Any) -> dict[str, Any]:

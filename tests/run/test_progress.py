@@ -25,9 +25,9 @@ def test_the_bar_of_progress_shows_a_name_as_it_is() -> None:
     assert "[red]soon" in text
 
 
-def shown(file: Screen, rounds: int = 1) -> progress.Shown:
+def shown(file: Screen, rounds: int = 1) -> progress.ShownTrainings:
     limits = Limits(rounds=rounds, max_seconds=1e9)
-    return progress.Shown(Terminal(file=file, width=200), limits, 1, lambda records: None)
+    return progress.ShownTrainings(Terminal(file=file, width=200), limits, lambda records: None, 4)
 
 
 def plain(file: Screen) -> str:
@@ -58,7 +58,7 @@ def test_trainings_that_have_ended_are_counted_once_a_round() -> None:
 
 def test_where_nothing_moves_each_training_that_ends_is_one_line() -> None:
     file = io.StringIO()
-    bar = progress.Shown(Terminal(file=file, width=20), Limits(rounds=1), 1, lambda records: None)
+    bar = progress.ShownTrainings(Terminal(file=file, width=20), Limits(rounds=1), lambda records: None, 2)
     bar.round_begins(0, 2)
     bar.case_goes_on(case("lstm"), Trained(120, 400, 3.0, 0.5, 1e4))
     bar.case_ends(case("lstm"))
@@ -78,10 +78,10 @@ class Hand:
         return self.now
 
 
-def trained(file: io.StringIO, clock: Hand, rounds: int | None, max_seconds: float = 1e9) -> progress.Shown:
+def trained(file: io.StringIO, clock: Hand, rounds: int | None, max_seconds: float = 1e9) -> progress.ShownTrainings:
     """Of six trainings in the first round and two in each later one."""
     limits = Limits(rounds=rounds, max_seconds=max_seconds)
-    bar = progress.Shown(Terminal(file=file, width=20), limits, 1, lambda records: None, 2, clock)
+    bar = progress.ShownTrainings(Terminal(file=file, width=20), limits, lambda records: None, 2, clock)
     bar.round_begins(0, 6)
     return bar
 

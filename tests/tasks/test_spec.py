@@ -16,7 +16,7 @@ from rnn_vs_attn.tasks.spec import Sizes
         ("copy", 70, Sizes(70, vocab_size=10, num_symbols=10)),
         ("selective-copy", 72, Sizes(72, vocab_size=16, num_symbols=8)),
         ("induction", 64, Sizes(64, vocab_size=16)),
-        ("mqar", 64, Sizes(64, vocab_size=64, num_pairs=4)),
+        ("mqar", 64, Sizes(64, vocab_size=32, num_pairs=4)),
         ("mqar", 128, Sizes(128, vocab_size=64, num_pairs=8)),
         ("mqar", 512, Sizes(512, vocab_size=256, num_pairs=32)),
         ("lookup-prefix", 64, Sizes(64, vocab_size=27, num_symbols=8)),
@@ -36,13 +36,13 @@ def test_every_task_is_there_at_the_lengths_that_commands_sweep(spec) -> None:
 
 
 def test_what_is_given_is_taken_and_none_is_the_default() -> None:
-    assert find("mqar").sizes(32, num_pairs=4, vocab_size=None) == Sizes(32, vocab_size=64, num_pairs=4)
+    assert find("mqar").sizes(32, num_pairs=4, vocab_size=None) == Sizes(32, vocab_size=32, num_pairs=4)
     assert find("mqar").sizes(64, vocab_size=8192) == Sizes(64, vocab_size=8192, num_pairs=4)
 
 
 def test_another_length_is_the_same_task() -> None:
     mqar = find("mqar")
-    assert mqar.at(mqar.sizes(64), 256) == Sizes(256, vocab_size=64, num_pairs=4)
+    assert mqar.at(mqar.sizes(64), 256) == Sizes(256, vocab_size=32, num_pairs=4)
     with pytest.raises(UserError, match="mqar with 4 pairs needs at least 16 tokens, and 14 were asked for"):
         mqar.at(mqar.sizes(64), 14)
 
@@ -60,7 +60,7 @@ REFUSED = [
         "mqar", 64, {"vocab_size": 8},
         "mqar with 4 pairs needs an even vocab_size of at least 10, half of it for keys, not 8",
     ),
-    ("mqar", 4, {}, f"mqar with 1 pair has 992 {FEW} 4 {KEPT}; it needs at least 6 tokens"),
+    ("mqar", 4, {}, f"mqar with 1 pair has 240 {FEW} 4 {KEPT}; it needs at least 12 tokens"),
     ("copy", 20, {}, "copy with 10 symbols needs at least 21 tokens, and 20 were asked for"),
     ("copy", 64, {"num_symbols": 1}, f"copy with 1 symbol has 8 {FEW} 64 {KEPT}; raise num_symbols or vocab_size"),
     (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -125,6 +126,33 @@ def test_it_evaluates_before_the_first_step_every_so_many_and_after_the_last() -
     seconds = [point.seconds for point in course.curve]
     assert seconds == sorted(seconds)
     assert all(point.accuracy is not None for point in course.curve)
+
+
+def test_seconds_are_those_of_steps_alone_and_tokens_a_second_their_quotient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that only batches move: 2 s each to train on; 100 s each to be tested on, and whatever is kept."""
+    clock = [0.0]
+    monkeypatch.setattr(loop, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(loop, "WINDOW_SECONDS", 5.0)
+
+    def taking(seconds: float, batch: Batch) -> Batch:
+        clock[0] += seconds
+        return batch
+
+    class HeldOut:
+        def __iter__(self) -> Iterator[Batch]:
+            return (taking(100.0, batch) for batch in DATA.held_out)
+
+    def kept(_: Training) -> None:
+        clock[0] += 1000.0
+
+    told: list[Progress] = []
+    data = Data(lambda step: taking(2.0, recall(step)), HeldOut())
+    course = training(PLAN).run(data, watch=told.append, keep=kept)
+    assert [point.seconds for point in course.curve] == [0.0, 10.0, 20.0, 24.0]
+    assert course.seconds == 24.0
+    assert [(each.step, each.seconds) for each in told] == [(3, 6.0), (5, 10.0), (8, 16.0), (10, 20.0), (12, 24.0)]
+    assert {each.tokens_per_second for each in told} == {16 * LENGTH / 2.0}
+    assert told[0].seconds_left == 18.0
 
 
 @pytest.mark.long

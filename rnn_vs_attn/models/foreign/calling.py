@@ -64,6 +64,10 @@ class FittedWithState(Fitted, SequenceMixer):
         super().__init__(module, convention)
         self.carried = carried
 
+    @property
+    def advances_at_once(self) -> bool:
+        return self.carried.at_once
+
     def initial_state(self, batch_size: int) -> Any:
         """The layer's own, None where it makes one when it is given none."""
         return self.carried.initial(self._caller(), batch_size)

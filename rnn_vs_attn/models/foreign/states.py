@@ -29,6 +29,11 @@ _SAME_IN_FEWER_DIGITS = 1e-4
 class Carried:
     """How a state is carried on."""
 
+    @property
+    def at_once(self) -> bool:
+        """Whether over several positions in one call."""
+        return False
+
     def advance(self, caller: Caller, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         """(B, C, D) and the state before it, None for the first -> (B, C, D) and the state after it."""
         raise NotImplementedError
@@ -51,6 +56,10 @@ class ByForward(Carried):
     output: int | str | None
     places: tuple[Any, ...]
     by_token: bool = False
+
+    @property
+    def at_once(self) -> bool:
+        return not self.by_token
 
     def advance(self, caller: Caller, x: Tensor, state: Any) -> tuple[Tensor, Any]:
         if state is None or not self.by_token:

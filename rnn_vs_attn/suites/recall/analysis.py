@@ -13,6 +13,7 @@ from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT
 from rnn_vs_attn.records.query import Group, derived, record_at, without
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
+from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.metrics import VERDICT
 from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS, RecallCase
@@ -216,7 +217,15 @@ def derive(records: Sequence[Record]) -> list[Record]:
 def _derived(found: Sequence[Outcome], suite: str) -> Iterator[Record]:
     for outcome in found:
         count = float(outcome.solved_at)
-        yield derived(RATES_SOLVED, suite, outcome.axes, [count], None, of=outcome.rates, best=outcome.rate)
+        yield derived(
+            RATES_SOLVED,
+            suite,
+            outcome.axes,
+            [count],
+            Estimate(count, None, None, 1),
+            of=outcome.rates,
+            best=outcome.rate,
+        )
     for claim in claims(found):
         axes = {**claim.solver.axes, "beside": claim.other.model}
         yield derived(VERDICT, suite, axes, [], None, text=claim.verdict)

@@ -25,7 +25,7 @@ EVALUATIONS = 20  # of a training, evenly
 EXAMPLES = 256  # to test on, each time
 SOLVED_ACCURACY = 0.99  # from which on a task is solved
 SOLVED_LOSS = 0.01  # squared error, up to which a task of real numbers is
-DEFAULT_STEPS = {"mqar": 480, "parity": 480, "adding": 1000, "induction": 2000}  # within which some model solves it
+DEFAULT_STEPS = {"mqar": 360, "parity": 360, "adding": 1000, "induction": 2000}  # within which some model solves it
 _OTHERS_STEPS = 3000
 _OF_CLAIM = (BASELINE, "lstm")
 _LONGEST_LIST = 32
@@ -90,7 +90,7 @@ class RecallCase(LayerCase):
     seq_len: int = option(32, "Sequence lengths to train at: 64, or 64:256 (doubling).", minimum=1)
     batch_size: int = option(64, "Sequences a step, each drawn anew.", minimum=1)
     d_model: int = option(64, f"Width of {BASELINE}; of the others as --match says.", minimum=1)
-    num_heads: int = option(2, "Attention heads; d_model must be divisible by it.", minimum=1)
+    num_heads: int = option(1, "Attention heads; d_model must be divisible by it.", minimum=1)
     num_layers: int = option(2, "Blocks, each with one layer.", minimum=1)
     dtype: str = fixed("float32")
     threads: int = option(1, "CPU threads of a training; as many trainings as the cores have room for.", minimum=0)

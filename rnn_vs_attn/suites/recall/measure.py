@@ -36,7 +36,6 @@ STRETCH = 0.5  # seconds between two answers
 _FEATURES = 2  # of a token of `adding`: a number and its mark
 _TOKENS_AT_ONCE = 1 << 14  # of a batch to test on
 _TRIED = 64  # tokens that the steps of a layer are tried with
-_WIDEST = 64  # times the baseline's width
 
 
 def train(case: RecallCase, seed: int, folder: Path | None) -> Iterator[Progress | Sample]:
@@ -131,14 +130,15 @@ def _last_loss(training: Training) -> float:
 
 def shape_of(case: RecallCase) -> TokenShape:
     """The model's shape, with the width that --match gives it."""
-    spec, shape = find(case.model), _shape_at(case, find(case.model), case.d_model)
-    if case.match == "none" or case.model == BASELINE:
-        return shape
-    baseline = find(BASELINE)
-    target = num_params(baseline, _shape_at(case, baseline, case.d_model))
-    step, most = build.width_step(spec, case.shape), _WIDEST * case.d_model
-    width = build.nearest_width(lambda width: num_params(spec, _shape_at(case, spec, width)), target, step, most)
-    return _shape_at(case, spec, width)
+    spec, width = find(case.model), case.d_model
+    if case.match == "none":
+        return _shape_at(case, spec, width)
+
+    def amount(each: ModelSpec, width: int) -> int:
+        return num_params(each, _shape_at(case, each, width))
+
+    step = build.width_step(spec, case.shape)
+    return _shape_at(case, spec, build.matched_width(spec, find(BASELINE), width, step, amount))
 
 
 def _shape_at(case: RecallCase, spec: ModelSpec, width: int) -> TokenShape:

@@ -40,9 +40,12 @@ class MultiQueryRecall(Forms):
     """Token 0 is blank, keys are 1 ... V / 2 - 1, values V / 2 ... V - 1."""
 
     def filled(self, sizes: Sizes) -> Sizes:
-        """Four pairs where they fit, and more from 128 tokens on: one for 16 tokens, as in Zoology's figure 2."""
+        """Four pairs where they fit, and more from 128 tokens on: one for 16 tokens, as in Zoology's figure 2.
+
+        Each has four keys and four values to be drawn from, or there are 32 tokens.
+        """
         pairs = sizes.num_pairs or min(max(1, sizes.seq_len // 4), max(4, sizes.seq_len // 16))
-        return replace(sizes, num_pairs=pairs, vocab_size=sizes.vocab_size or max(64, 8 * pairs))
+        return replace(sizes, num_pairs=pairs, vocab_size=sizes.vocab_size or max(32, 8 * pairs))
 
     def refusal(self, sizes: Sizes) -> str:
         if sizes.seq_len % 2:

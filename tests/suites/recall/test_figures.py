@@ -35,7 +35,7 @@ def test_learning_curves_are_those_of_the_best_rate() -> None:
     assert [line.label for line in drawn.series] == ["attention", "lstm"]
     assert all((line.x, line.y) == (list(CURVE), list(CURVE.values())) for line in drawn.series)
     assert drawn.series[0].low == [None] * 3
-    assert (drawn.share, drawn.linear_x, [level.y for level in drawn.levels]) == (True, True, [1 / 32])
+    assert (drawn.share, drawn.linear_x, [level.y for level in drawn.levels]) == (True, True, [1 / 16])
     assert figures.chart(records) == drawn
 
 

@@ -25,7 +25,7 @@ from rnn_vs_attn.tasks import bounds
 from rnn_vs_attn.tasks.drawing.batches import TEST, TRAIN, Batch, draw
 from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.training import checkpoint
-from rnn_vs_attn.training.course import Progress
+from rnn_vs_attn.training.course import DONE, Course, Point, Progress
 from rnn_vs_attn.training.token_model import num_params
 
 TIMES = ("seconds_to_solve", "train_seconds")
@@ -123,6 +123,19 @@ def test_all_lengths_are_tested_on_as_many_examples_and_none_that_is_trained_on(
     assert EXAMPLES <= len(tested) < 2 * EXAMPLES
     trained_on = {tuple(row) for step in range(8) for row in measure.data_of(of, 0).batch(step).inputs.tolist()}
     assert not trained_on & {tuple(row) for row in tested.tolist()}
+
+
+def test_seconds_to_solve_are_those_up_to_the_evaluation_from_which_on_it_stays_solved() -> None:
+    """Solved after 2 steps, lost again, and solved from 6 on."""
+    of = case(steps=8)
+    training = measure.begun(of, measure.shape_of(of), 0)
+    accuracies = [0.5, 0.995, 0.98, SOLVED_ACCURACY, 1.0]
+    curve = [Point(2 * i, 0, 1.5 * i, None, 0.1, accuracy) for i, accuracy in enumerate(accuracies)]
+    training.course = Course(step=8, seconds=6.25, curve=curve, ending=DONE)
+    samples = list(measure.samples(of, training, 0))
+    assert found(samples, "steps_to_solve").value == 6
+    assert found(samples, "seconds_to_solve").value == 4.5
+    assert found(samples, "train_seconds").value == 6.25
 
 
 # Lengths that were not trained
@@ -264,7 +277,7 @@ def test_answers_drawn_at_random_are_guessed_as_often_as_chance_has_it(monkeypat
     monkeypatch.setattr(measure, "draw", at_random)
     of = case("lstm", "mqar", seq_len=16, num_pairs=4, steps=60, learning_rate=1e-2, test_seq_len="16")
     chance = find("mqar").forms.chance(of.sizes).accuracy
-    assert chance == 1 / 32
+    assert chance == 1 / 16
     accuracy = found(trained(of), "accuracy").value
     assert accuracy == pytest.approx(chance, abs=5 * math.sqrt(chance * (1 - chance) / 1024))
 

@@ -39,7 +39,7 @@ def cell(of: Table, model: str, column: str) -> str:
 
 
 def test_a_task_is_told_with_its_length_its_size_and_its_chance() -> None:
-    assert "32 tokens, 4 pairs; chance is accuracy 0.0312" in line(grid("lstm", FAST), "mqar (")
+    assert "32 tokens, 4 pairs; chance is accuracy 0.0625" in line(grid("lstm", FAST), "mqar (")
     assert "chance is accuracy 0.5)" in line(grid("lstm", FAST, task="parity"), "parity (")
     adding = trained("gru", [None], scores=[None], task="adding")
     assert "chance is loss 0.167)" in line(adding, "adding (")

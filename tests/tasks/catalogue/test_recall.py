@@ -42,7 +42,7 @@ def test_pairs_keep_to_the_rule_of_the_published_sizes() -> None:
     assert {seq_len: mqar.sizes(seq_len).num_pairs for seq_len in published} == published
     assert mqar.sizes(512).num_pairs == 32
     assert mqar.sizes(512, num_pairs=64).num_pairs == 64  # the hardest of the figure, which has another rule there
-    for seq_len in (6, 64, 128, 512, 1024):
+    for seq_len in (12, 64, 128, 512, 1024):
         sizes = mqar.sizes(seq_len)
         assert sizes.num_pairs <= sizes.vocab_size // 2 / 4
     assert mqar.sizes(16, num_pairs=4).seq_len == 4 * 4

@@ -105,7 +105,7 @@ def test_batches_are_the_same_on_every_machine() -> None:
     digest = hashlib.sha256()
     for spec in TASKS:
         for split in SPLITS:
-            found = batch(spec.name, 64, 16, split, seed=1)
+            found = batch(spec.name, 64, 16, split, seed=1, **({"vocab_size": 64} if spec.name == "mqar" else {}))
             for part in (found.inputs, found.targets, found.answers):
                 digest.update(part.numpy().astype("<f8").tobytes())
     assert digest.hexdigest() == DIGEST

@@ -34,7 +34,8 @@ SIZES = [
 @SPLITS
 @pytest.mark.parametrize(("seq_len", "sizes"), SIZES)
 def test_mqar_is_the_value_of_each_key_that_stands_again(seq_len: int, sizes: dict, split: str) -> None:
-    number, half = sizes.get("num_pairs", seq_len // 16), sizes.get("vocab_size", 64) // 2
+    number = sizes.get("num_pairs", seq_len // 16)
+    half = sizes.get("vocab_size", max(32, 8 * number)) // 2
     for example in examples("mqar", seq_len, split=split, **sizes):
         keys, values = example.inputs[0 : 2 * number : 2], example.inputs[1 : 2 * number : 2]
         assert len(set(keys)) == len(set(values)) == number
