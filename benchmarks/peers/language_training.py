@@ -44,10 +44,10 @@ from rnn_vs_attn.machine.environment import usable_cores
 from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.shapes import GPTShape
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.tasks.drawing.batches import Batch
 from rnn_vs_attn.tasks.drawing.random_numbers import Stream
+from rnn_vs_attn.texts.segments import Segment
+from rnn_vs_attn.training.carried import NextTokens
 from rnn_vs_attn.training.loop import Data, Training
-from rnn_vs_attn.training.objectives import Classes
 from rnn_vs_attn.training.plan import TrainingPlan
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -141,8 +141,8 @@ def of_losses(
 def our_loss(model: nn.Module, train: Tensor, held_out: Tensor, steps: int, seed: int) -> float:
     """Nats a byte of our model after our loop."""
     plan = TrainingPlan(steps, RATE, steps // 20, DECAY, BETAS, CLIP, BATCH_SIZE, evaluate_every=steps, seed=seed)
-    training = Training(model, Classes(), plan)
-    data = Data(lambda step: batch(segments(train, seed, step)), [batch(pair) for pair in windows(held_out)])
+    training = Training(model, NextTokens(None), plan)
+    data = Data(lambda step: segment(segments(train, seed, step)), [segment(pair) for pair in windows(held_out)])
     return training.run(data).curve[-1].loss
 
 
@@ -206,9 +206,10 @@ def bare_step(model: Any, optimiser: torch.optim.Optimizer, pair: Pair) -> None:
     optimiser.zero_grad()
 
 
-def batch(pair: Pair) -> Batch:
-    """For our loop: all places are asked for."""
-    return Batch(*pair, torch.ones_like(pair[0], dtype=torch.bool))
+def segment(pair: Pair) -> Segment:
+    """For our loop."""
+    inputs, targets = (ids.numpy() for ids in pair)
+    return Segment(inputs, targets, first=True)
 
 
 # Time
@@ -234,8 +235,8 @@ class Ours:
 
     def __init__(self, train: Tensor, steps: int, turns: int) -> None:
         plan = TrainingPlan(steps * (turns + 1), 1e-4, 0, DECAY, BETAS, CLIP, BATCH_SIZE, evaluate_every=steps)
-        self.training, self.steps = Training(our_model(0), Classes(), plan), steps
-        self.data = Data(lambda step: batch(segments(train, 0, step)), [batch(segments(train, 0, 0))])
+        self.training, self.steps = Training(our_model(0), NextTokens(None), plan), steps
+        self.data = Data(lambda step: segment(segments(train, 0, step)), [segment(segments(train, 0, 0))])
 
     def __call__(self) -> float:
         course = self.training.course
