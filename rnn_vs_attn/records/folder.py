@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.migrations import SCHEMA, Line, migrated
@@ -102,18 +102,25 @@ class RunFolder:
 
 
 def put(target: Path, content: bytes) -> None:
-    """Write a whole file beside its name, then rename it, so that a reader sees the old one or the new one.
+    """Write a whole file in the place of the one there, as `replacing` does."""
+    with replacing(target) as file:
+        file.write(content)
 
-    OSError where the disk takes no more; nothing stays beside it then.
+
+@contextlib.contextmanager
+def replacing(target: Path, ending: str = ".part") -> Iterator[BinaryIO]:
+    """A file beside `target`, named by an ending, that takes its place at the end: it is read whole, old or new.
+
+    OSError where the disk takes no more; nothing stays beside it then, nor where the block is left by an error.
     """
-    beside = target.with_name(target.name + ".part")
+    beside = target.with_name(target.name + ending)
     try:
         with beside.open("wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         beside.replace(target)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             beside.unlink()
         raise

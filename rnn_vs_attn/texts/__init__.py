@@ -1,1 +1,1 @@
-"""Texts to learn from: what they are, tokens of them, and the order in which they are read; no torch."""
+"""Texts for language models: files and their parts, tokenizers, tokens on disk, and the order they are read in."""

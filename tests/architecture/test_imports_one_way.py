@@ -30,6 +30,7 @@ BEGINS_WITH_TORCH = (
     "isolation.",
     "measure.",
     "tasks.drawing.",
+    "texts.segments",  # with numpy, of the above
     "models.load",
     "models.build",
     "models.foreign.building",
@@ -58,7 +59,11 @@ BEGINS_WITH_TORCH = (
     *(f"suites.{folder}.measure" for folder in SUITE_FOLDERS),
     "worker.measurements",
 )
-WITHOUT_TORCH = ("models.initialisation",)  # whose names begin like those of others
+WITHOUT_TORCH = (  # whose names begin like those of others
+    "models.initialisation",
+    "models.language.documents",
+    "models.language.pretrained_tokenizers",
+)
 RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker.server")
 LATE = ("worker.server",)  # torch is loaded once its pipes are its own, as what is loaded with it may print
 HEAVY = ("torch", "pandas", "matplotlib", "scipy", "numpy")
@@ -160,8 +165,8 @@ def test_suites_do_not_import_each_other(part: str) -> None:
 
 
 SHARED_BY_LANGUAGE_MODELS = (
-    "interface token_ids pretrained pretrained_fields pretrained_saving pretrained_tensors pretrained_tokenizers "
-    "transformers_configs transformers_models"
+    "documents interface token_ids pretrained pretrained_fields pretrained_saving pretrained_tensors "
+    "pretrained_tokenizers transformers_configs transformers_models"
 )
 
 

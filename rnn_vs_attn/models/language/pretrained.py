@@ -14,10 +14,10 @@ from torch import Tensor
 
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.models.language.albert import Albert, MaskedLanguageModel
+from rnn_vs_attn.models.language.documents import NEEDS_HF, shown
 from rnn_vs_attn.models.language.gpt import GPT
-from rnn_vs_attn.models.language.pretrained_fields import encoder_shape, fields_of, gpt_shape, shown
+from rnn_vs_attn.models.language.pretrained_fields import encoder_shape, fields_of, gpt_shape
 from rnn_vs_attn.models.language.pretrained_tensors import (
-    NEEDS_HF,
     PICKLES,
     Source,
     Spare,

@@ -7,16 +7,15 @@ may change what a model computes, so it is refused by its name.
 
 from __future__ import annotations
 
-import json
-import reprlib
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn.errors import UserError, first_line
+from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.kernels.activations import ACTIVATIONS
+from rnn_vs_attn.models.language.documents import document, shown
 from rnn_vs_attn.models.shapes import AlbertShape, GPTShape
 
 LARGEST = 1 << 28  # of a size; the square of it, as elements of a matrix, still has a number of bytes
@@ -175,16 +174,6 @@ class Fields:
                 raise UserError(f"{self.file} has {name} {shown(value)}; what can be loaded has {usual}")
 
 
-def document(file: Path, hint: str = "") -> Any:
-    """What a file of JSON holds. UserError, with a hint where it cannot be read, or where it is damaged."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {error.strerror}{hint}") from None
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file} is damaged: {first_line(error, 200)}") from None
-
-
 def fields_of(folder: Path, kinds: tuple[str, ...]) -> Fields:
     """The fields of a folder's config.json. UserError for one that cannot be read or is of another type of model."""
     file = folder / "config.json"
@@ -246,12 +235,3 @@ def _divisible(fields: Fields, **sizes: int) -> None:
     (wide, width), (many, number) = sizes.items()
     if width % number:
         raise UserError(f"{fields.file} has {wide} {width}, which is not divisible by {many} {number}")
-
-
-_BRIEF = reprlib.Repr()
-_BRIEF.maxlevel, _BRIEF.maxstring = 3, 120
-
-
-def shown(value: object) -> str:
-    """A value of a file in a sentence: on one line, and cut where it is long or deep."""
-    return _BRIEF.repr(value)

@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError, first_line
-from rnn_vs_attn.models.language.pretrained_fields import document
+from rnn_vs_attn.models.language.documents import NEEDS_HF, document
 
-NEEDS_HF = "needs the extra [hf]: pip install 'rnn-vs-attn[hf]'"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _FLOATS = {d: getattr(torch, d) for d in ("float16", "bfloat16", "float32", "float64")}

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn.errors import UserError, first_line
-from rnn_vs_attn.models.language.pretrained_fields import shown
-from rnn_vs_attn.models.language.pretrained_tensors import NEEDS_HF
+from rnn_vs_attn.models.language.documents import NEEDS_HF, shown
 
 # settings of tokenizer_config.json, and where tokenizer.json has them
 _SETTINGS = {
