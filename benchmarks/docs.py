@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import itertools
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "learning"))
+from published_settings import TASKS
 
 from rnn_vs_attn.models.foreign import synonyms
 from rnn_vs_attn.records.folder import read_run
@@ -51,6 +55,7 @@ def blocks() -> dict[str, str]:
         "recall-rates": rates("rates"),
         "recall-rates-longer": rates("rates-2400"),
         "recall-panels": panels(),
+        "recall-published": published(),
         "trained": trained(),
         "table": table(),
         "models": models(),
@@ -101,6 +106,23 @@ def panels() -> str:
                 (size, outcome.model, f"{outcome.accuracies[0]:.3f}", steps, f"{outcome.rate:g}", f"{params:,.0f}")
             )
     return table_of(("panel", "model", "accuracy", "steps to solve", "rate", "parameters"), rows)
+
+
+def published() -> str:
+    """Of each stored run at TCN's settings the loss of its best rate on the published scale, and the published one."""
+    rows = []
+    for task, length, model in itertools.product(TASKS, (50, 100, 200), TASKS[0].widths):
+        folder = REFERENCE / "learning" / "published" / f"{task.name}-{length}-{model}"
+        if not folder.exists():
+            continue
+        (outcome,) = analysis.outcomes(read_run(folder).records)
+        solved = f"after {outcome.steps[0]:.0f}" if outcome.word == analysis.SOLVED else f"not in {outcome.budget}"
+        ours, without = task.scaled(outcome.losses[0], length), task.chance(length)
+        theirs = f"{task.published[model]:.3g} of {task.chance(task.at):.3g} at T = {task.at}"
+        rows.append(
+            (task.name, str(length), model, f"{ours:.3g} of {without:.3g}", solved, f"{outcome.rate:g}", theirs)
+        )
+    return table_of(("task", "T", "model", "loss, of that without memory", "solved", "rate", "published"), rows)
 
 
 def trained() -> str:

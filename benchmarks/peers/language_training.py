@@ -1,6 +1,6 @@
 """GPT trained by our loop beside transformers' GPT-2 trained by a bare one: held-out loss, and time a token.
 
-python benchmarks/peers/language_training.py [--text FILE] [--of loss time] [--steps 2000] [--seeds 3] [--turns 31]
+python benchmarks/peers/language_training.py [--text FILE] [--of loss time] [--steps 2000] [--seeds 3] [--alternations 31]
 
 The setting is the one that nanoGPT publishes for a CPU: 4 layers, 4 heads, width 128, context 64, batch 12, no dropout,
 2,000 steps, each on 12 segments from random places of the text. Tokens are bytes; without --text the text is that of
@@ -65,10 +65,10 @@ def main() -> None:
     options.add_argument("--of", nargs="+", choices=["loss", "time"], default=["loss", "time"])
     options.add_argument("--steps", type=int, default=2000, help="of a training")
     options.add_argument("--seeds", type=int, default=3)
-    options.add_argument("--turns", type=int, default=31)
+    options.add_argument("--alternations", type=int, default=31)
     options.add_argument("--steps-a-turn", type=int, default=10, help="of each side")
     options.add_argument("--threads", type=int, nargs="+", default=sorted({1, usable_cores()}), help="for the times")
-    given = parsed(options, steps=4, seeds=1, turns=intervals.MIN_ROUNDS, steps_a_turn=1, threads=[1])
+    given = parsed(options, steps=4, seeds=1, alternations=intervals.MIN_ROUNDS, steps_a_turn=1, threads=[1])
     details: list[dict[str, Any]] = []
     report(figures(given, details), details, given)
 
@@ -218,7 +218,7 @@ def segment(pair: Pair) -> Segment:
 def of_times(train: Tensor, threads: int, given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterator[Figure]:
     """ours ÷ theirs with each of their attentions, all three in turn."""
     torch.set_num_threads(threads)
-    steps, turns = given.steps_a_turn, given.turns
+    steps, turns = given.steps_a_turn, given.alternations
     sides = {"ours": Ours(train, steps, turns)} | {name: Theirs(train, name, steps) for name in ATTENTIONS}
     found = in_turn(sides, turns)
     tokens = steps * BATCH_SIZE * LENGTH

@@ -68,7 +68,7 @@ def _caption(found: Sequence[Outcome]) -> str:
     seeds = max(len(outcome.losses) for outcome in found)
     layers, width, match = (_all_of(found, name) for name in ("num_layers", "d_model", "match"))
     return (
-        f"recall: {units.counted(seeds, 'seed')}, {found[0].budget} steps, {layers} blocks, "
+        f"recall: {units.counted(seeds, 'seed')}, {found[0].budget} steps, {layers} block{'s' * (layers != '1')}, "
         f"d_model {width} of attention, match {match}"
     )
 
@@ -195,7 +195,7 @@ def each_step(outcome: Outcome) -> str:
 def _said_of_claim(found: Sequence[Outcome], claim: Claim) -> str:
     solver, other, task = claim.solver.model, claim.other.model, named_task(found, claim.solver)
     said = f'"{solver} learns {task}, {other} does not": {claim.verdict}'
-    size = f"{claim.solver.axes['num_layers']} blocks, d_model {claim.solver.axes['d_model']}"
+    size = f"{units.counted(claim.solver.axes['num_layers'], 'block')}, d_model {claim.solver.axes['d_model']}"
     if claim.verdict == HOLDS:
         times = claim.other.budget / median(claim.solver.steps)
         return f"{said} ({size}; {other} had {times:.1f} times the steps that {solver} took)."
