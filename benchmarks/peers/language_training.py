@@ -1,6 +1,6 @@
 """GPT trained by our loop beside transformers' GPT-2 trained by a bare one: held-out loss, and time a token.
 
-python benchmarks/peers/language_training.py [--text FILE] [--of loss time] [--steps 2000] [--seeds 3] [--alternations 31]
+python benchmarks/peers/language_training.py [--text FILE] [--of loss time] [--seeds 3] [--alternations 31]
 
 The setting is the one that nanoGPT publishes for a CPU: 4 layers, 4 heads, width 128, context 64, batch 12, no dropout,
 2,000 steps, each on 12 segments from random places of the text. Tokens are bytes; without --text the text is that of
