@@ -21,6 +21,7 @@ RUNS = (
     "learning/copy",
     "learning/positions",
     "learning/vocab-256",
+    "learning/rates-2400",
 )
 EACH = pytest.mark.parametrize("run", RUNS)
 SOLVED, PATIENCE = 0.99, 2  # the accuracy, and times the steps that the other one took: as docs/recall.md has them
@@ -141,7 +142,7 @@ def learns_positions(axes: Axes) -> bool:
 
 def vocabulary(axes: Axes) -> int:
     """Tokens, which are as many classes."""
-    return int(axes["vocab_size"] or {"mqar": 64, "copy": 10, "parity": 2}[axes["task"]])
+    return int(axes["vocab_size"] or {"mqar": 32, "copy": 10, "parity": 2}[axes["task"]])
 
 
 def num_values(axes: Axes) -> int:
