@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rnn_vs_attn.ab.processes import Processes, both_from, cores_of
+from rnn_vs_attn.ab.processes import Fault, Processes, both_from, cores_of
 from rnn_vs_attn.ab.stages import Cell
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES
+from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Deadline, PairLimits, Plan, deadline
 from rnn_vs_attn.records.timing import Block, Care
 from rnn_vs_attn.suites.case import Case
@@ -82,6 +83,28 @@ class CaseBlocks:
         for side in SIDES:
             warnings[side] += self._processes.ask(side, Release(), until).warnings
         return taken, warnings
+
+    def again(self, case: Case, names: Sequence[str], index: int) -> dict[str, CaseFault]:
+        """Of each side that cannot do as much by itself, in a fresh process, by what it fails."""
+        self._processes.start(index, cores_of(case))
+        found = {}
+        for side in SIDES:
+            try:
+                self._alone(case, names, side, index)
+            except Fault as fault:
+                found[side] = fault.fault
+        return found
+
+    def _alone(self, case: Case, names: Sequence[str], side: str, index: int) -> None:
+        until = deadline(self._clock(), self._limits.timeout, "pair")
+        self._processes.ask(side, Prepare(About.of(self._suite, case, self._limits.max_memory), seed=index), until)
+        for name in names:
+            cell = Cell(case, name)
+            request = MakeReady(name, self._limits.budget, self._plans.get(cell), self._cares.get((side, cell)))
+            plan = self._processes.ask(side, request, until).plan
+            for _ in range(plan.num_blocks):
+                self._processes.ask(side, TimeBlock(name, plan.loops), until)
+        self._processes.ask(side, Release(), until)
 
     def _note(self, case: Case, side: str, warnings: Sequence[str]) -> None:
         for text in warnings:

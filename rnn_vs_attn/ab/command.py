@@ -25,7 +25,7 @@ from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun, finished
 from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report.terminal import Terminal
-from rnn_vs_attn.run.cases import AxisValues, cases_of, check, option_name
+from rnn_vs_attn.run.cases import AxisValues, check, option_name
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.text.streams import say
 
@@ -34,14 +34,14 @@ def run(axes: AxisValues, options: AbOptions) -> int:
     """The whole command; its exit code."""
     started = time.monotonic()
     check(SUITE, axes, options.force)
-    limits = options.limits
+    _ = options.limits  # refused before anything is started
     if options.output is not None:
         check_folder(options.output, resumable=False)
     with _sides(axes, options) as both:
         both.debug = options.debug
         if both.same_tree:
             return _publish(nothing_to_compare(both, options.anonymous), options)
-        return _compare(both, look_at(both, axes, limits), options, started)
+        return _compare(both, look_at(both, axes, options), options, started)
 
 
 def _publish(report: Report, options: AbOptions) -> int:
@@ -75,14 +75,10 @@ def _sides(axes: AxisValues, options: AbOptions) -> Sides:
 
 def _compare(both: Sides, prelude: Prelude, options: AbOptions, started: float) -> int:
     """Measure both and say what came of it; the exit code."""
-    every = cases_of(SUITE, prelude.axes)
-    cases = [case for case in every if prelude.presence[case.model].on_both]
-    if options.require_equal and prelude.differ:
-        cases = []  # what computes something else need not be timed
     folder = _folder(options)
     head = _head(both, prelude, options)
     folder.write_run(head)
-    pairs = Pairs(SUITE, cases, options.passes, options.limits, folder, both.start, environment.cores())
+    pairs = Pairs(SUITE, prelude.timed, options.passes, options.limits, folder, both.start, environment.cores())
     try:
         _measure(both, prelude, pairs, options)
     except Interrupted as stop:

@@ -9,12 +9,13 @@ from statistics import median
 from typing import Any
 
 from rnn_vs_attn.ab import power
+from rnn_vs_attn.ab.failures import Untimed
 from rnn_vs_attn.ab.power import Design
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.stages import NAME, Cell, Stage
-from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Presence
+from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
 from rnn_vs_attn.compare import verdicts
-from rnn_vs_attn.compare.verdicts import ALPHA, FAILED, MISSING, NEW, SCREEN, SHOWN_LEVEL, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.compare.verdicts import ALPHA, SCREEN, SHOWN_LEVEL, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.records.types import Sample, key_of
 from rnn_vs_attn.stats import rank_tests
 from rnn_vs_attn.suites.case import Case, axes_of
@@ -56,13 +57,11 @@ def judge(pairs: Pairs, gated: bool) -> list[Comparison]:
     moved = {c.stage: c for c in calibrations(pairs) if c.moved and gated}
     found = []
     for case in pairs.cases:
-        for name in pairs.passes:
-            cell = Cell(case, name)
-            if case in pairs.faults:
-                side, fault = pairs.faults[case]
-                found.append(_row(pairs, cell, FAILED, f"{side}: {fault.status}: {fault.reason}"))
-            else:
-                found.append(_judged(pairs, cell, tails.get(cell), moved))
+        if case in pairs.failures:
+            found += untimed(pairs.suite, case, pairs.passes, pairs.failures[case].verdict)
+        else:
+            cells = [Cell(case, name) for name in pairs.passes]
+            found += [_judged(pairs, cell, tails.get(cell), moved) for cell in cells]
     return found
 
 
@@ -117,14 +116,12 @@ def _row(
     cell: Cell,
     verdict: str,
     reason: str,
-    stage: Stage | None = None,
+    stage: Stage,
     p: float | None = None,
     undecidable: bool = False,
 ) -> Comparison:
     metric = pairs.suite.metric(cell.metric, axes_of(cell.case))
     row = Comparison.of(metric, NAME, axes_of(cell.case), verdict, reason, p=p, undecidable=undecidable)
-    if stage is None:
-        return row
     sides = _medians(pairs, cell, stage)
     row = dataclasses.replace(row, stage=stage.number, baseline=sides[BASELINE], candidate=sides[CANDIDATE])
     differences = stage.differences(cell)
@@ -181,13 +178,7 @@ def exact(suite: Suite, case: Case, sides: Mapping[str, Sequence[Sample]], margi
     return rows
 
 
-def absent(suite: Suite, case: Case, passes: Sequence[str], presence: Presence) -> list[Comparison]:
-    """Rows of a case whose model one side lacks or cannot import."""
-    if presence.broken:
-        side, reason = next(iter(presence.broken.items()))
-        verdict, reason = FAILED, f"{side}: {reason}"
-    else:
-        side, reason = next(iter(presence.reasons.items()))
-        verdict = NEW if side == BASELINE else MISSING
+def untimed(suite: Suite, case: Case, passes: Sequence[str], known: Untimed) -> list[Comparison]:
+    """Rows of a case that is not timed: one a pass, with the verdict that is known."""
     metrics = [suite.metric(f"{name}_time", axes_of(case)) for name in passes]
-    return [Comparison.of(metric, NAME, axes_of(case), verdict, reason) for metric in metrics]
+    return [Comparison.of(metric, NAME, axes_of(case), known.verdict, known.reason) for metric in metrics]

@@ -65,7 +65,7 @@ class VersionOptions:
     )
     require_clean: bool = option(False, "Refuse where the repository has uncommitted changes.", panel=_VERSIONS)
     require_equal: bool = option(
-        False, "Exit 3 where outputs or gradients of the two differ beyond rounding.", panel=_VERSIONS
+        False, "Broken (exit 5) where outputs or gradients of the two differ beyond rounding.", panel=_VERSIONS
     )
     passes: tuple[str, ...] = option(SUITE.rounds.passes, "Timed passes.", flag="--pass", parse=read_pass)
 

@@ -18,7 +18,6 @@ from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Sides
 from rnn_vs_attn.compare import report, verdicts
 from rnn_vs_attn.compare.report import Report
 from rnn_vs_attn.machine import environment
-from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites.case import axes_of
 
 
@@ -35,13 +34,9 @@ def nothing_to_compare(both: Sides, anonymous: bool) -> Report:
 def report_of(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions) -> Report:
     gated = not any((options.baseline_python, options.candidate_python))
     found = [*decide.judge(pairs, gated), *prelude.exact]
-    for case in cases.cases_of(SUITE, prelude.axes):
-        if not prelude.presence[case.model].on_both:
-            found += decide.absent(SUITE, case, pairs.passes, prelude.presence[case.model])
-    refused = options.require_equal and bool(prelude.differ)
+    for case, known in prelude.untimed.items():
+        found += decide.untimed(SUITE, case, pairs.passes, known)
     code = verdicts.exit_code(found, options.strict, new_counts=True)
-    if refused and code == verdicts.NO_SLOWER:
-        code = verdicts.NO_VERDICT
     if options.aa and code == verdicts.NO_SLOWER and any(c.verdict == verdicts.FASTER for c in found):
         code = verdicts.SLOWER_FOUND
     calibrations = decide.calibrations(pairs)
@@ -107,11 +102,7 @@ def said_of_outcomes(prelude: Prelude) -> list[str]:
     told = []
     for model in dict.fromkeys(case.model for case in prelude.differ):
         case = next(case for case in prelude.differ if case.model == model)
-        found = known[case]
-        told.append(
-            f"NOT EQUAL, {model} at seq_len {case.seq_len}: "
-            + (found.error or f"{found.where} differs by up to {found.max_error:.2g} of its largest value")
-        )
+        told.append(f"NOT EQUAL, {model} at seq_len {case.seq_len}: {known[case].said}")
     fail = {case: found.fails for case, found in known.items() if found.fails}
     by_model = {case.model: text for case, text in reversed(fail.items())}
     told += [f"{model} fails alike on both sides: {text}" for model, text in by_model.items()]

@@ -15,11 +15,11 @@ from statistics import median
 from typing import Any
 
 from rnn_vs_attn.ab.blocks import CaseBlocks, Taken
+from rnn_vs_attn.ab.failures import Failure
 from rnn_vs_attn.ab.processes import Fault, Processes, both_from, cores_of
 from rnn_vs_attn.ab.stages import CYCLES, NAME, RATIO, Cell, Observation, Progress, Silence, Stage
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES
 from rnn_vs_attn.compare import verdicts
-from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import PairLimits, TimeIsUp, deadline
 from rnn_vs_attn.records.build import build_record, group_lines
 from rnn_vs_attn.records.folder import RunFolder
@@ -38,7 +38,7 @@ MachinePeaks = dict[ReadMachinePeaks, dict[str, dict[str, float]]]
 class Pairs:
     """All pairs of one call. `start_workers` and `clock` are the seam at which tests put others.
 
-    cores: processors to keep pairs on, () where they cannot be chosen. faults: what cost a case its numbers, and where.
+    cores: processors to keep pairs on, () where they cannot be chosen. failures: what cost a case its numbers.
     """
 
     suite: Suite
@@ -52,7 +52,7 @@ class Pairs:
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
-        self.faults: dict[Case, tuple[str, CaseFault]] = {}
+        self.failures: dict[Case, Failure] = {}
         self.stages = (Stage(1, self.limits.screen), Stage(2, self.limits.confirm))
         self.lines: list[SampleLine] = []
         self.peak_unknown = ""  # why the machine's own peak could not be read
@@ -70,7 +70,7 @@ class Pairs:
         try:
             self._stage(first, [Cell(case, name) for case in self.cases for name in self.passes])
             directions = {cell: verdicts.flagged(first.differences(cell), margin) for cell in first.observed}
-            self.flagged = {cell: way for cell, way in directions.items() if way and cell.case not in self.faults}
+            self.flagged = {cell: way for cell, way in directions.items() if way and cell.case not in self.failures}
             if self.flagged:
                 seconds, left = self._estimate(self.flagged), self._ends - self.clock()
                 self.progress.stage_two(len(self.flagged), len(first.observed), second.wanted, seconds, left)
@@ -110,7 +110,7 @@ class Pairs:
         starts = {cell.case: self._starts(stage, str(axes_of(cell.case))) for cell in cells}
         peak_starts = self._starts(stage, "machine peaks")
         for number in range(stage.wanted):
-            left = [cell for cell in cells if cell.case not in self.faults]
+            left = [cell for cell in cells if cell.case not in self.failures]
             if not left:
                 return
             begun = self.clock()
@@ -180,11 +180,11 @@ class Pairs:
     # One case
 
     def _case(self, stage: Stage, index: int, case: Case, names: Sequence[str], start: str) -> None:
-        """Its passes in one pair; a fault of one side is recorded and costs this case only."""
+        """Its passes in one pair; a fault of one side is recorded and costs this case only, once it was tried again."""
         try:
             taken, warnings = self._blocks.take(case, names, start, index)
         except Fault as fault:
-            self.faults[case] = (fault.side, fault.fault)
+            self.failures[case] = Failure(fault.side, fault.fault, self._blocks.again(case, names, index))
             told = {"status": fault.fault.status, "error": fault.fault.reason}
             for name in self.passes:
                 self._append(axes_of(case) | {"side": fault.side}, index, Sample(f"{name}_time", None), **told)

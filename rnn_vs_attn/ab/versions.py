@@ -184,11 +184,7 @@ class Presence:
     """On which sides a model is there, and why it is not or does not import where it is not."""
 
     reasons: dict[str, str]
-    broken: dict[str, str]
-
-    @property
-    def on_both(self) -> bool:
-        return not self.reasons and not self.broken
+    broken: dict[str, CaseFault]
 
 
 def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], timeout: float) -> dict[str, Presence]:
@@ -199,12 +195,12 @@ def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], 
         reasons, broken = {}, {}
         for side in sides:
             try:
-                origin = sides.awake(workers, side.name).ask(FindOrigin(model, _forbidden(sides)), timeout)
+                origin = sides.awake(workers, side.name).ask(FindOrigin(model, outside(sides)), timeout)
             except UserError as error:
-                broken[side.name] = str(error)
+                broken[side.name] = CaseFault("failed", str(error))
                 continue
             except CaseFault as fault:
-                broken[side.name] = fault.reason
+                broken[side.name] = fault
                 continue
             origins[side.name][model] = origin
             if origin.file is None:
@@ -214,14 +210,15 @@ def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], 
         if len(reasons) == len(SIDES):
             raise UserError(f"model {model!r} exists on neither side: {reasons[CANDIDATE]}; check the path")
         if len(broken) == len(SIDES):
-            raise UserError(f"neither side can be compared: {broken[CANDIDATE]}")
+            raise UserError(f"neither side can be compared: {broken[CANDIDATE].reason}")
         found[model] = Presence(reasons, broken)
     if sides.repository is None:
         _check_different(sides, origins)
     return found
 
 
-def _forbidden(sides: Sides) -> str | None:
+def outside(sides: Sides) -> str | None:
+    """The folder of which no checkout may import anything: the repository itself."""
     return str(sides.repository.root) if sides.repository else None
 
 

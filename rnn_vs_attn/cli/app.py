@@ -33,10 +33,17 @@ EXIT_CODES = (
     "130 interrupted, 143 terminated."
 )
 
-VERDICT_CODES = (
+AB_CODES = (
     "Exit codes: 0 nothing slower, 1 something is slower, 2 a wrong call or an input that cannot be used, 3 no verdict "
-    "(missing, failed or new cases, nothing to compare, unlike machines, too few pairs or rounds; any unsure one under "
-    "--strict), 130 interrupted, 143 terminated."
+    "(new cases, failed ones that are not broken, nothing to compare, too few pairs; any unsure one under --strict), 5 "
+    "something is broken: what works in the baseline is missing in the candidate, fails there twice alike, or differs "
+    "under --require-equal; 130 interrupted, 143 terminated. Of several the first of 2, 5, 1, 3."
+)
+
+COMPARE_CODES = (
+    "Exit codes: 0 nothing slower, 1 something is slower, 2 a wrong call or an input that cannot be used, 3 no verdict "
+    "(missing or failed cases, nothing to compare, unlike machines, an interrupted run, too few rounds; any unsure one "
+    "under --strict), 130 interrupted, 143 terminated. Of several the first of 2, 1, 3."
 )
 
 app = typer.Typer(
@@ -138,12 +145,12 @@ for _suite in SUITES:
     )(command_of(_suite))
 app.command(
     "ab",
-    epilog=VERDICT_CODES,
+    epilog=AB_CODES,
     help="Two versions measured in turn in one sitting: is anything slower? For CI on noisy machines.",
 )(ab_command)
 app.command(
     "compare",
-    epilog=VERDICT_CODES,
+    epilog=COMPARE_CODES,
     help="Two stored runs of one machine: what changed, with intervals. ab finds smaller changes.",
 )(compare_command)
 app.command("export", epilog=EXIT_CODES)(export_command)

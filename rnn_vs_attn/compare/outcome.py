@@ -26,6 +26,11 @@ class Outcome:
         """Whether they are further apart than rounding, or could not be compared."""
         return bool(self.error) or not self.rounding
 
+    @property
+    def said(self) -> str:
+        """How far apart they are, or why that is not known."""
+        return self.error or f"{self.where} differs by up to {self.max_error:.2g} of its largest value"
+
     def document(self) -> dict[str, Any]:
         """What is known, by name."""
         return {"error": self.error} if self.error else asdict(self)

@@ -14,7 +14,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from rnn_vs_attn import units
-from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.types import AxisValue
 from rnn_vs_attn.report.tables import Table
@@ -23,8 +23,8 @@ from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.streams import print_json
 
 MOST_ROWS = 50  # in Markdown; a job summary may have 1 MiB
-_ORDER = (SLOWER, FAILED, MISSING, NEW, UNSURE, FASTER, SAME)
-_HEADLINES = {0: "no slowdown found", 1: "slower", 3: "no verdict"}
+_ORDER = (BROKEN, SLOWER, FAILED, MISSING, NEW, UNSURE, FASTER, SAME)
+_HEADLINES = {0: "no slowdown found", 1: "slower", 3: "no verdict", 5: "broken"}
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Report:
     def counts(self) -> str:
         """`1 slower, 0 faster, 22 same, 1 unsure`: faster always beside slower, for a pile on one side means drift."""
         number = Counter(c.verdict for c in self.found)
-        named = [v for v in (SLOWER, FASTER, SAME, UNSURE, FAILED, MISSING, NEW) if v in (SLOWER, FASTER) or number[v]]
+        order = (BROKEN, SLOWER, FASTER, SAME, UNSURE, FAILED, MISSING, NEW)
+        named = [v for v in order if v in (SLOWER, FASTER) or number[v]]
         return ", ".join(f"{number[verdict]} {verdict}" for verdict in named)
 
     @property
@@ -163,8 +164,8 @@ def markdown(report: Report) -> str:
 
 
 def junit(report: Report) -> str:
-    """One test case a row: slower is a failure, failed and missing are errors, unsure and new are skipped."""
-    kinds = {SLOWER: "failure", FAILED: "error", MISSING: "error", UNSURE: "skipped", NEW: "skipped"}
+    """One test case a row: a failure (broken, slower), an error (failed, missing), skipped (unsure, new) or well."""
+    kinds = {BROKEN: "failure", SLOWER: "failure", FAILED: "error", MISSING: "error", UNSURE: "skipped", NEW: "skipped"}
     number = Counter(kinds.get(c.verdict, "") for c in report.found)
     counts = {"tests": len(report.found), "failures": number["failure"], "errors": number["error"]}
     attributes = {name: str(value) for name, value in (counts | {"skipped": number["skipped"]}).items()}
@@ -194,9 +195,9 @@ def _sentence(c: Comparison) -> str:
 
 
 def annotation(report: Report) -> str:
-    """One line that GitHub shows: an error where something is slower, a warning where there is no verdict."""
-    kind = {0: "notice", 1: "error"}.get(report.code, "warning")
-    worst = [_one(c) for c in report.ordered if c.verdict in (SLOWER, FAILED, MISSING)][:3]
+    """One line that GitHub shows: an error where something is broken or slower, a warning where there is no verdict."""
+    kind = {0: "notice", 1: "error", 5: "error"}.get(report.code, "warning")
+    worst = [_one(c) for c in report.ordered if c.verdict in (BROKEN, SLOWER, FAILED, MISSING)][:3]
     text = report.headline + "".join(f"; {line}" for line in worst)
     return f"::{kind} title=rnn-vs-attn::{safe.annotation(text)}"
 

@@ -17,7 +17,8 @@ from rnn_vs_attn.records.types import Axes, AxisValue, Metric, Record
 from rnn_vs_attn.stats import rank_tests
 from rnn_vs_attn.stats.rank_tests import Shift
 
-SLOWER, FASTER, SAME, UNSURE, MISSING, NEW, FAILED = VERDICTS = (
+BROKEN, SLOWER, FASTER, SAME, UNSURE, MISSING, NEW, FAILED = VERDICTS = (
+    "broken",
     "slower",
     "faster",
     "same",
@@ -31,15 +32,16 @@ ALPHA = 0.05  # error rate of the family of all tests of one direction
 SAME_LEVEL = 0.90  # two one-sided tests at .05
 SHOWN_LEVEL = 0.95  # of intervals in tables
 MOVED_LEVEL = 0.975  # of the intervals of all calibration kernels of a stage together
-NO_SLOWER, SLOWER_FOUND, NO_VERDICT = 0, 1, 3
+NO_SLOWER, SLOWER_FOUND, NO_VERDICT, BROKEN_FOUND = 0, 1, 3, 5  # exit codes
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One case's metric in baseline and candidate. centre, low, high: candidate / baseline, or their difference.
 
-    slower is worse by the metric's own direction (more time or memory, less accuracy). stage: 1 or 2 in `ab`. values:
-    pairs, or the fewer of both sides' rounds. detectable: the smallest worsening found four times in five.
+    slower is worse by the metric's own direction (more time or memory, less accuracy); broken, in `ab` only, is what
+    works in the baseline and not in the candidate. stage: 1 or 2 in `ab`. values: pairs, or the fewer of both sides'
+    rounds. detectable: the smallest worsening found four times in five.
     undecidable: too few pairs or rounds for any verdict. q: adjusted for the false discovery rate, to explore by.
     """
 
@@ -91,8 +93,13 @@ class Comparison:
 
 
 def exit_code(found: Sequence[Comparison], strict: bool, new_counts: bool) -> int:
-    """1 where anything is slower, else 3 where there is no verdict, else 0. new_counts: a new case is none either."""
+    """5 where anything is broken, else 1 where anything is slower, else 3 where there is no verdict, else 0.
+
+    new_counts: a new case is no verdict either.
+    """
     verdicts = {c.verdict for c in found}
+    if BROKEN in verdicts:
+        return BROKEN_FOUND
     if SLOWER in verdicts:
         return SLOWER_FOUND
     silent = verdicts & {MISSING, FAILED, *([NEW] if new_counts else []), *([UNSURE] if strict else [])}

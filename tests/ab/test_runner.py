@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ from fakes import FAKE, fake_cases
 from planted_pairs import Laboratory, slower
 
 from rnn_vs_attn.ab import decide, report
-from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Presence
-from rnn_vs_attn.compare.verdicts import FAILED, MISSING, NEW, SAME, SLOWER
+from rnn_vs_attn.ab.failures import Untimed
+from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
+from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, NEW, SAME, SLOWER
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.records.folder import read_samples
 from rnn_vs_attn.records.timing import Care
@@ -85,13 +88,16 @@ def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("status", ["crashed", "failed", "out_of_memory", "timeout"])
 @pytest.mark.parametrize("kind", [Prepare, MakeReady, TimeBlock, Release])
-def test_a_fault_of_one_side_costs_its_case_only(laboratory: Laboratory, status: str, kind: type[Request[Any]]) -> None:
+def test_what_fails_alike_again_in_the_candidate_alone_is_broken_and_costs_its_case_only(
+    laboratory: Laboratory, status: str, kind: type[Request[Any]]
+) -> None:
     laboratory.trouble = lambda side, asked, model: (
         CaseFault(status, "its reason") if (side, asked, model) == (CANDIDATE, kind, "gru") else None
     )
     found = laboratory.judged("lstm", "gru", "rnn")
-    assert found["gru"].verdict == FAILED
+    assert found["gru"].verdict == BROKEN
     assert found["gru"].reason.startswith(f"candidate: {status}: ")
+    assert found["gru"].reason.endswith("; again in fresh processes; the baseline works")
     assert (found["lstm"].verdict, found["rnn"].verdict) == (SAME, SAME)
     assert found["lstm"].values == 8
     lines = [line for line in read_samples(laboratory.path) if line.status != "ok"]
@@ -104,7 +110,77 @@ def test_what_the_user_can_mend_in_one_case_is_its_fault_too(laboratory: Laborat
     )
     row = laboratory.judged("lstm")["lstm"]
     assert row.verdict == FAILED
-    assert row.reason == "baseline: failed: it maps (1, 2) to (3,)"
+    assert row.reason == "baseline: failed: it maps (1, 2) to (3,); again in fresh processes; the candidate works"
+
+
+Trouble = Callable[[str, type[Request[Any]], str], BaseException | None]
+
+
+def only(number: int, fault: CaseFault, kind: type[Request[Any]] = Prepare, of: str = CANDIDATE) -> Trouble:
+    """A fault of one side at one of its requests of a kind, counted over all processes."""
+    asked: Counter[str] = Counter()
+
+    def trouble(side: str, what: type[Request[Any]], model: str) -> BaseException | None:
+        asked[side] += what is kind
+        return fault if (side, what, asked[side]) == (of, kind, number) else None
+
+    return trouble
+
+
+@pytest.mark.parametrize("kind", [Prepare, MakeReady, TimeBlock, Release])
+@pytest.mark.parametrize("status", ["crashed", "failed", "timeout"])
+def test_what_fails_once_and_not_again_is_no_verdict(
+    laboratory: Laboratory, status: str, kind: type[Request[Any]]
+) -> None:
+    laboratory.trouble = only(1, CaseFault(status, "its reason"), kind)
+    row = laboratory.judged("lstm")["lstm"]
+    assert row.verdict == FAILED
+    assert row.reason.startswith(f"candidate: {status}: ")
+    assert row.reason.endswith("; once, and not again in fresh processes; the baseline works")
+
+
+def test_what_fails_is_tried_again_in_fresh_processes_each_side_by_itself_over_as_many_blocks(
+    laboratory: Laboratory,
+) -> None:
+    laboratory.trouble = only(1, CaseFault("failed", "its reason"), Release)
+    laboratory.judged("lstm")
+    assert {pair for pair, _, _, _ in laboratory.asked} == {0, 1}
+    own = [asked for asked in laboratory.asked if not isinstance(asked[2], ReadMachinePeaks)]
+    again = [(side, request) for pair, side, request, _ in own if pair == 1]
+    ways = [side for side, _ in again]
+    assert ways == sorted(ways)  # all of the baseline, then all of the candidate
+    for name in ("forward", "train"):
+        blocks = [request for side, request in again if isinstance(request, TimeBlock) and request.name == name]
+        assert [block.loops for block in blocks] == [30] * 6 * 2
+    assert {request.seed for _, request in again if isinstance(request, Prepare)} == {0}
+
+
+def test_what_fails_in_a_later_pair_is_tried_again_with_its_weights_and_data(laboratory: Laboratory) -> None:
+    laboratory.trouble = only(4, CaseFault("failed", "its reason"))
+    assert laboratory.judged("lstm")["lstm"].verdict == FAILED
+    seeds = [request.seed for _, side, request in laboratory.requests(Prepare) if side == CANDIDATE]
+    assert seeds == [0, 1, 2, 3, 3]
+
+
+@pytest.mark.long
+def test_what_fails_in_the_second_stage_is_broken_too(laboratory: Laboratory) -> None:
+    laboratory.seconds = slower("lstm", 1.10)
+    laboratory.trouble = lambda side, kind, model: (
+        CaseFault("failed", "out of luck")
+        if (side, kind) == (CANDIDATE, Prepare) and len(laboratory.workers) > 24
+        else None
+    )
+    assert laboratory.judged("lstm")["lstm"].verdict == BROKEN
+
+
+def test_where_the_baseline_fails_too_nothing_is_broken(laboratory: Laboratory) -> None:
+    laboratory.trouble = lambda side, kind, model: CaseFault("failed", "no kernel") if kind is MakeReady else None
+    row = laboratory.judged("lstm")["lstm"]
+    assert row.verdict == FAILED
+    side, other = (CANDIDATE, BASELINE) if row.reason.startswith("candidate") else (BASELINE, CANDIDATE)
+    assert (
+        row.reason == f"{side}: failed: no kernel; again in fresh processes; the {other} fails too: failed: no kernel"
+    )
 
 
 @pytest.mark.long
@@ -133,17 +209,9 @@ def test_an_interruption_ends_both_processes_and_keeps_the_samples(laboratory: L
 # What is not timed
 
 
-@pytest.mark.parametrize(
-    ("presence", "verdict", "said"),
-    [
-        (Presence({BASELINE: "there is no module a.b"}, {}), NEW, "there is no module a.b"),
-        (Presence({CANDIDATE: "a.b has no class"}, {}), MISSING, "a.b has no class"),
-        (Presence({}, {CANDIDATE: "SyntaxError"}), FAILED, "candidate: SyntaxError"),
-    ],
-)
-def test_a_model_on_one_side_is_a_row_with_its_reason(presence: Presence, verdict: str, said: str) -> None:
-    found = decide.absent(FAKE, fake_cases("lstm")[0], FAKE.rounds.passes, presence)
+def test_a_case_that_is_not_timed_is_a_row_a_pass_with_its_verdict_and_reason() -> None:
+    found = decide.untimed(FAKE, fake_cases("lstm")[0], FAKE.rounds.passes, Untimed(NEW, "there is no module a.b"))
     assert [(c.metric, c.verdict, c.reason) for c in found] == [
-        ("forward_time", verdict, said),
-        ("train_time", verdict, said),
+        ("forward_time", NEW, "there is no module a.b"),
+        ("train_time", NEW, "there is no module a.b"),
     ]

@@ -269,19 +269,19 @@ def test_the_verdict_reaches_every_place_that_was_asked_for(slower: dict[str, An
 
 
 @pytest.mark.slow
-def test_a_model_that_crashes_in_the_candidate_costs_its_own_verdict_only(root: Path) -> None:
+def test_a_model_that_crashes_in_the_candidate_is_broken_and_costs_its_own_verdict_only(root: Path) -> None:
     commit(root, {"mixers.py": module(layer("Steady"), layer("Crashes"))})
     commit(root, {"mixers.py": module(layer("Steady", output="2 * y"), layer("Crashes", output="os.abort()"))})
     done = ab("main~1", "main", "--model", "mixers:Steady,mixers:Crashes", "--json", "--quiet", "--output", "run")
-    assert done.returncode == 3
+    assert done.returncode == 5
     assert done.stderr == ""
     found = document(done)
     crashed, steady = timed(found)["mixers:Crashes"], timed(found)["mixers:Steady"]
-    assert crashed["verdict"] == "failed"
+    assert crashed["verdict"] == "broken"
     assert "candidate" in crashed["reason"]
     assert "signal 6" in crashed["reason"]
     assert steady["values"] >= 5
-    assert steady["verdict"] != "failed"
+    assert steady["verdict"] != "broken"
     different = [note for note in found["notes"] if note.startswith("NOT EQUAL, mixers:Steady at seq_len 8")]
     assert len(different) == 1
     assert "output" in different[0] or "gradient" in different[0]
@@ -289,7 +289,7 @@ def test_a_model_that_crashes_in_the_candidate_costs_its_own_verdict_only(root: 
 
 
 @pytest.mark.slow
-def test_a_model_on_one_side_only_is_new_or_missing_and_one_that_does_not_import_failed(root: Path) -> None:
+def test_a_model_in_the_candidate_only_is_new_and_one_that_is_gone_or_does_not_import_is_broken(root: Path) -> None:
     names = ("removed", "broken", "aborts")
     commit(root, {f"{name}.py": module() for name in names})
     (root / "removed.py").unlink()
@@ -300,19 +300,57 @@ def test_a_model_on_one_side_only_is_new_or_missing_and_one_that_does_not_import
     write(root, {"mixers.py": module(layer(), layer("Another"))})
     before = state(root)
     done = ab("main", "--model", models, "--json", "--output", "run")
-    assert done.returncode == 3, done.stderr
+    assert done.returncode == 5, done.stderr
     rows = timed(document(done))
     assert {model: row["verdict"] for model, row in rows.items()} == {
         "added:Mixer": "new",
         "mixers:Another": "new",
-        "removed:Mixer": "missing",
-        "broken:Mixer": "failed",
-        "aborts:Mixer": "failed",
+        "removed:Mixer": "broken",
+        "broken:Mixer": "broken",
+        "aborts:Mixer": "broken",
     }
-    assert rows["removed:Mixer"]["reason"] == "there is no module removed"
+    assert rows["removed:Mixer"]["reason"] == "missing in the candidate: there is no module removed; the baseline works"
     assert "not on this machine" in rows["broken:Mixer"]["reason"]
     assert "signal 6" in rows["aborts:Mixer"]["reason"]
     assert git(root, "status", "--porcelain") == before["status --porcelain"]
+
+
+ONCE = """
+import pathlib
+
+class Once(nn.Linear):
+    def __init__(self, d_model):
+        super().__init__(d_model, d_model)
+
+    def forward(self, x):
+        done = pathlib.Path({done!r})
+        if torch.is_grad_enabled() and not done.exists():
+            done.touch()
+            raise ValueError("this time only")
+        return super().forward(x)
+"""
+
+
+@pytest.mark.slow
+def test_a_model_that_fails_once_is_no_verdict(root: Path, tmp_path: Path) -> None:
+    done = str(tmp_path / "done")
+    commit(root, {"once.py": "import torch\nfrom torch import nn\n" + ONCE.format(done=os.devnull)})
+    write(root, {"once.py": "import torch\nfrom torch import nn\n" + ONCE.format(done=done)})
+    found = ab("main", "--model", "once:Once", "--json", "--output", "run")
+    assert found.returncode == 3, found.stderr
+    row = timed(document(found))["once:Once"]
+    assert row["verdict"] == "failed"
+    assert row["reason"].endswith("this time only; once, and not again in fresh processes; the baseline works")
+
+
+@pytest.mark.slow
+def test_a_model_that_hangs_in_the_candidate_is_broken(root: Path) -> None:
+    write(root, {"mixers.py": module(layer(output="__import__('time').sleep(600)"))})
+    done = ab("main", *MIXER, "--timeout", "20", "--json", "--output", "run")
+    assert done.returncode == 5, done.stderr
+    row = timed(document(done))["mixers:Mixer"]
+    assert row["verdict"] == "broken"
+    assert row["reason"].startswith("candidate: timeout: ")
 
 
 @pytest.mark.slow
@@ -322,7 +360,7 @@ def test_a_model_on_neither_side_is_refused(root: Path) -> None:
 
 
 @pytest.mark.slow
-def test_require_equal_is_no_verdict_where_outputs_differ_and_nothing_is_timed(root: Path) -> None:
+def test_under_require_equal_a_case_whose_outputs_differ_is_broken_and_not_timed(root: Path) -> None:
     """In a checkout whose module only --setup makes importable, by a file in its environment."""
     commit(root, {"lib/inner.py": module()})
     write(root, {"lib/inner.py": DIFFERENT})
@@ -330,9 +368,10 @@ def test_require_equal_is_no_verdict_where_outputs_differ_and_nothing_is_timed(r
     lines = "import site; open(site.getsitepackages()[0] + '/inner.pth', 'w').write(os.path.abspath('lib'))"
     setup = ["--setup", f'python -c "import os; {lines}"']
     done = ab("main", "--model", "inner:Mixer", *setup, "--require-equal", "--json", "--output", "run")
-    assert done.returncode == 3, done.stderr
+    assert done.returncode == 5, done.stderr
     found = document(done)
-    assert timed(found) == {}
+    assert timed(found)["inner:Mixer"]["verdict"] == "broken"
+    assert timed(found)["inner:Mixer"]["reason"].startswith("not equal: ")
     assert found["stages"][0]["pairs"] == 0
     assert found["outcomes"][0]["max_error"] == pytest.approx(0.5)
     assert any(note.startswith("NOT EQUAL, inner:Mixer") for note in found["notes"])

@@ -18,7 +18,18 @@ from paths import REFERENCE
 from planted_runs import record, stored, values
 
 from rnn_vs_attn.compare.report import Report, annotation, distribute, document, junit, markdown, table
-from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, VERDICTS, Comparison
+from rnn_vs_attn.compare.verdicts import (
+    BROKEN,
+    FAILED,
+    FASTER,
+    MISSING,
+    NEW,
+    SAME,
+    SLOWER,
+    UNSURE,
+    VERDICTS,
+    Comparison,
+)
 from rnn_vs_attn.errors import UserError
 
 GRADFLOW = REFERENCE / "gradflow"
@@ -37,10 +48,10 @@ def report(*found: Comparison, code: int = 0) -> Report:
 
 def test_the_worst_comes_first() -> None:
     rows = [row(SAME), row(FASTER, centre=0.5), row(UNSURE), row(NEW), row(MISSING), row(FAILED)]
-    rows += [row(SLOWER, centre=1.1), row(SLOWER, centre=2.0)]
+    rows += [row(SLOWER, centre=1.1), row(SLOWER, centre=2.0), row(BROKEN, centre=None)]
     ordered = report(*rows).ordered
-    assert [c.verdict for c in ordered] == [SLOWER, SLOWER, FAILED, MISSING, NEW, UNSURE, FASTER, SAME]
-    assert [c.centre for c in ordered[:2]] == [2.0, 1.1]
+    assert [c.verdict for c in ordered] == [BROKEN, SLOWER, SLOWER, FAILED, MISSING, NEW, UNSURE, FASTER, SAME]
+    assert [c.centre for c in ordered[1:3]] == [2.0, 1.1]
 
 
 def test_less_is_worse_where_more_is_better() -> None:
@@ -63,7 +74,7 @@ def test_every_verdict_is_counted(verdict: str) -> None:
     assert "0 same" not in counts
 
 
-@pytest.mark.parametrize(("code", "said"), [(0, "no slowdown found"), (1, "slower"), (3, "no verdict")])
+@pytest.mark.parametrize(("code", "said"), [(0, "no slowdown found"), (1, "slower"), (3, "no verdict"), (5, "broken")])
 def test_the_headline_says_what_the_exit_code_says(code: int, said: str) -> None:
     assert report(row(SAME), code=code).headline == f"ab, b against a: {said} (0 slower, 0 faster, 1 same)"
 
@@ -166,15 +177,15 @@ def test_facts_are_beside_the_verdicts_in_the_document() -> None:
 
 
 def test_junit_has_a_case_a_row_by_its_verdict() -> None:
-    verdicts = (SLOWER, FASTER, SAME, UNSURE, MISSING, NEW, FAILED)
-    rows = [row(v, f"model-{v}", reason=f"because {v} < & >") for v in verdicts]
+    rows = [row(v, f"model-{v}", reason=f"because {v} < & >") for v in VERDICTS]
     suite = ElementTree.fromstring(junit(report(*rows)))[0]
     counts = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
-    assert counts == {"tests": 7, "failures": 1, "errors": 2, "skipped": 2}
+    assert counts == {"tests": 8, "failures": 2, "errors": 2, "skipped": 2}
     found = {
         case.attrib["name"].split()[0]: [child.tag for child in case if child.tag != "system-out"] for case in suite
     }
     assert found == {
+        "model=model-broken": ["failure"],
         "model=model-slower": ["failure"],
         "model=model-faster": [],
         "model=model-same": [],
@@ -183,9 +194,8 @@ def test_junit_has_a_case_a_row_by_its_verdict() -> None:
         "model=model-new": ["skipped"],
         "model=model-failed": ["error"],
     }
-    failure = suite.find(".//failure")
-    assert failure is not None
-    assert "because slower < & >" in failure.attrib["message"]
+    messages = [failure.attrib["message"] for failure in suite.findall(".//failure")]
+    assert ["because broken < & >" in messages[0], "because slower < & >" in messages[1]] == [True, True]
 
 
 def test_junit_is_read_by_junitparser() -> None:
@@ -257,6 +267,9 @@ def test_the_annotation_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\n" not in line
     assert "50%25%0Afaster0" in line
     assert "faster3" not in line
+    broken = annotation(report(row(BROKEN, "gone", centre=None), code=5))
+    assert broken.startswith("::error ")
+    assert broken.endswith("; gone 64 forward_time broken")
     assert annotation(report(code=3)).startswith("::warning ")
     assert annotation(report()).startswith("::notice ")
 

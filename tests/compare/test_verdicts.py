@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnn_vs_attn.compare import verdicts
-from rnn_vs_attn.compare.verdicts import FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.records.build import build_record
 from rnn_vs_attn.records.types import Metric, SampleLine
 from rnn_vs_attn.stats import rank_tests
@@ -41,10 +41,14 @@ def noise(number: int, sd: float, centre: float, seed: int = 0) -> list[float]:
         ([SAME, MISSING], False, 3),
         ([SAME, FAILED], False, 3),
         ([SLOWER, MISSING, FAILED, UNSURE], True, 1),
+        ([SAME, BROKEN], False, 5),
+        ([SLOWER, BROKEN, MISSING, UNSURE], True, 5),
         ([], False, 3),
     ],
 )
-def test_the_exit_code_is_the_first_of_slower_no_verdict_and_none(found: list[str], strict: bool, code: int) -> None:
+def test_the_exit_code_is_the_first_of_broken_slower_and_no_verdict(
+    found: list[str], strict: bool, code: int
+) -> None:
     assert verdicts.exit_code([row(v) for v in found], strict, new_counts=True) == code
 
 

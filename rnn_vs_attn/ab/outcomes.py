@@ -1,0 +1,116 @@
+"""What both versions compute on the same weights and inputs, and of which cases that says that they are not timed."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from rnn_vs_attn.ab.failures import Failure, Untimed, attempt, told
+from rnn_vs_attn.ab.options import SUITE
+from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES, Sides
+from rnn_vs_attn.compare.outcome import Outcome
+from rnn_vs_attn.compare.verdicts import BROKEN, FAILED
+from rnn_vs_attn.errors import CaseFault
+from rnn_vs_attn.limits import PairLimits
+from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.worker.client import ChildWorker
+from rnn_vs_attn.worker.pool import end
+from rnn_vs_attn.worker.protocol import About, CompareOutcome
+
+
+@dataclass(frozen=True)
+class Compared:
+    """How far apart two processes are that computed the same, and by what each of them failed."""
+
+    outcome: Outcome
+    faults: Mapping[str, CaseFault] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Compares case by case. passes: that are timed; required: whether what differs is broken."""
+
+    both: Sides
+    workers: dict[str, ChildWorker]
+    limits: PairLimits
+    passes: tuple[str, ...]
+    required: bool
+
+    def of(self, case: Case) -> tuple[Outcome, Untimed | None]:
+        """How far the candidate's output and gradients are from the baseline's, on the baseline's weights and input;
+        and the verdict where the case is not timed.
+        """
+        with tempfile.TemporaryDirectory(prefix="rnn-vs-attn-") as home:
+            first = self._compared(case, self.workers, Path(home) / "outcome.pt")
+            if len(first.faults) == 1:
+                return first.outcome, self._failure(case, first, Path(home))
+            if self.required and first.outcome.differs:
+                return first.outcome, self._difference(case, first, Path(home))
+            return first.outcome, None
+
+    def _failure(self, case: Case, first: Compared, home: Path) -> Untimed | None:
+        """What one side failed by is for the timed passes to decide, where none of them does all that failed here."""
+        ((side, fault),) = first.faults.items()
+        failure = Failure(side, fault, self._again(case, home)[0].faults)
+        whole = any(name != "forward" for name in self.passes) and case == _plain(case)
+        decides = self.required or not failure.repeats or (whole and fault.status != "out_of_memory")
+        return failure.verdict if decides else None
+
+    def _difference(self, case: Case, first: Compared, home: Path) -> Untimed:
+        """A module that differs from itself, in two processes of the baseline, tells nothing about the candidate."""
+        if first.faults:
+            return Untimed(FAILED, "; ".join(f"{side}: {told(fault)}" for side, fault in first.faults.items()))
+        second, itself = self._again(case, home)
+        said = f"not equal: {first.outcome.said}"
+        if not second.outcome.differs:
+            return Untimed(FAILED, f"{said}; once, and equal in fresh processes")
+        own = next(map(told, itself.faults.values()), itself.outcome.fails)
+        if own:
+            return Untimed(FAILED, f"{said}; the baseline fails: {own}")
+        if itself.outcome.differs:
+            return Untimed(FAILED, f"{said}; but the baseline differs from itself too: {itself.outcome.said}")
+        return Untimed(BROKEN, f"{said}; again in fresh processes; the baseline equals itself")
+
+    def _again(self, case: Case, home: Path) -> tuple[Compared, Compared]:
+        """Both sides in fresh processes; and an older process of the baseline against the fresh one."""
+        path = home / "again.pt"
+        workers = self.both.start()
+        try:
+            second = self._compared(case, workers, path)
+        finally:
+            end(*workers.values())
+        if second.faults or not self.required:
+            return second, Compared(Outcome())
+        answer = self._asked(case, self.workers, BASELINE, path, compare=True)
+        return second, Compared(Outcome(), {BASELINE: answer}) if isinstance(answer, CaseFault) else Compared(answer)
+
+    def _compared(self, case: Case, workers: dict[str, ChildWorker], path: Path) -> Compared:
+        faults, found = dict[str, CaseFault](), Outcome()
+        for side in SIDES:
+            answer = self._asked(case, workers, side, path, compare=side == CANDIDATE and not faults)
+            if isinstance(answer, CaseFault):
+                faults[side] = answer
+            else:
+                found = answer
+        if not faults:
+            return Compared(found)
+        reasons = {side: fault.reason for side, fault in faults.items()}
+        if len(faults) == len(SIDES) and reasons[BASELINE] == reasons[CANDIDATE]:
+            return Compared(Outcome(fails=reasons[BASELINE]), faults)
+        return Compared(Outcome("; ".join(f"{side}: {text}" for side, text in reasons.items())), faults)
+
+    def _asked(
+        self, case: Case, workers: dict[str, ChildWorker], side: str, path: Path, compare: bool
+    ) -> Outcome | CaseFault:
+        about = About.of(SUITE, _plain(case), self.limits.max_memory)
+        worker = self.both.awake(workers, side)
+        return attempt(partial(worker.ask, CompareOutcome(about, 0, str(path), compare), self.limits.timeout))
+
+
+def _plain(case: Case) -> Case:
+    """The case without what changes how it is called."""
+    return dataclasses.replace(case, compile=False, cuda_graphs=False)  # type: ignore[call-arg]
