@@ -47,7 +47,7 @@ class Models:
             return _missing(presence.reasons[CANDIDATE], faults.get(BASELINE))
         if len(faults) == len(SIDES):
             if faults[CANDIDATE].status == "failed":
-                raise UserError(f"neither side of {name!r} can be measured: {faults[CANDIDATE].reason}")
+                raise UserError(f"model {name!r} cannot be measured: {faults[CANDIDATE].reason}")
             return None  # a crash or the like is recorded by its cases
         for side, fault in faults.items():
             return Failure(side, fault, self._again(name)).verdict

@@ -122,7 +122,7 @@ def test_a_baseline_that_fails_is_no_verdict() -> None:
 
 
 def test_what_fits_on_neither_side_is_refused_and_what_ends_both_processes_is_left_to_its_cases() -> None:
-    with pytest.raises(UserError, match="neither side of 'layers:Mixer' can be measured: boom"):
+    with pytest.raises(UserError, match="model 'layers:Mixer' cannot be measured: boom"):
         untimed(Presence({}, {}), at_check({(BASELINE, 0): BOOM, (CANDIDATE, 0): BOOM}))
     found, both = untimed(Presence({}, {}), at_check({(BASELINE, 0): HANGS, (CANDIDATE, 0): HANGS}))
     assert found is None

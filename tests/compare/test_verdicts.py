@@ -46,9 +46,7 @@ def noise(number: int, sd: float, centre: float, seed: int = 0) -> list[float]:
         ([], False, 3),
     ],
 )
-def test_the_exit_code_is_the_first_of_broken_slower_and_no_verdict(
-    found: list[str], strict: bool, code: int
-) -> None:
+def test_the_exit_code_is_the_first_of_broken_slower_and_no_verdict(found: list[str], strict: bool, code: int) -> None:
     assert verdicts.exit_code([row(v) for v in found], strict, new_counts=True) == code
 
 
