@@ -16,7 +16,9 @@ from rnn_vs_attn.ab.report import described, nothing_to_compare, report_of, said
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.ab.versions import CANDIDATE, Sides
-from rnn_vs_attn.compare.report import Report, document, publish, table
+from rnn_vs_attn.compare.publishing import publish
+from rnn_vs_attn.compare.report import Report, document
+from rnn_vs_attn.compare.summary import markdown
 from rnn_vs_attn.errors import Interrupted, UserError
 from rnn_vs_attn.machine import environment, fitness
 from rnn_vs_attn.models.registry import find
@@ -150,6 +152,6 @@ def _announce(
 
 def _write(folder: RunFolder, report: Report, head: Run) -> None:
     folder.write("verdicts.json", json.dumps(document(report), allow_nan=False, indent=2) + "\n")
-    folder.write("table.md", table(report).markdown())
+    folder.write("table.md", markdown(report))
     folder.write_run(head)
     folder.close()

@@ -73,7 +73,8 @@ def _judged(pairs: Pairs, cell: Cell, p: float | None, moved: Mapping[int, Calib
     needed = _pairs_needed(pairs, stage)
     if len(differences) < max(stage.wanted, needed) or not differences:
         wanted = max(stage.wanted, needed)
-        reason = f"too few pairs: {len(differences)} in stage {stage.number}, {wanted} are needed"
+        option = "--max-seconds" if wanted == stage.wanted else "--screen" if stage.number == 1 else "--confirm"
+        reason = f"too few pairs: {len(differences)} in stage {stage.number}, {wanted} are needed; give more {option}"
         return _row(pairs, cell, UNSURE, reason, stage, undecidable=True)
     if direction:
         assert p is not None

@@ -12,6 +12,7 @@ from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.records.folder import StorageError
 
 Reply = TypeVar("Reply")
+_HOW = {"timeout": "times out", "crashed": "crashes", "out_of_memory": "runs out of memory"}
 
 
 @dataclass(frozen=True)
@@ -38,23 +39,24 @@ class Failure:
     @property
     def verdict(self) -> Untimed:
         broken = self.side == CANDIDATE and self.repeats and BASELINE not in self.again
-        return Untimed(BROKEN if broken else FAILED, f"{self.side}: {told(self.fault)}; {self._once_more()}")
+        return Untimed(BROKEN if broken else FAILED, f"it {told(self.fault, self.side)} ({self._once_more()})")
 
     def _once_more(self) -> str:
         other = BASELINE if self.side == CANDIDATE else CANDIDATE
         if self.repeats:
             own = "again in fresh processes"
         elif self.side in self.again:
-            own = f"otherwise in fresh processes: {told(self.again[self.side])}"
+            own = f"in fresh processes it {told(self.again[self.side])}"
         else:
             own = "once, and not again in fresh processes"
-        theirs = f"the {other} fails too: {told(self.again[other])}" if other in self.again else f"the {other} works"
+        theirs = f"the {other} {told(self.again[other])}" if other in self.again else f"the {other} works"
         return f"{own}; {theirs}"
 
 
-def told(fault: CaseFault) -> str:
-    """A fault in words."""
-    return f"{fault.status}: {fault.reason}"
+def told(fault: CaseFault, side: str = "") -> str:
+    """A fault in words: `fails in the candidate: ValueError`."""
+    where = f" in the {side}" if side else ""
+    return f"{_HOW.get(fault.status, 'fails')}{where}: {fault.reason}"
 
 
 def attempt(ask: Callable[[], Reply]) -> Reply | CaseFault:

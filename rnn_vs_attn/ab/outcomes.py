@@ -63,17 +63,19 @@ class Outcomes:
     def _difference(self, case: Case, first: Compared, home: Path) -> Untimed:
         """A module that differs from itself, in two processes of the baseline, tells nothing about the candidate."""
         if first.faults:
-            return Untimed(FAILED, "; ".join(f"{side}: {told(fault)}" for side, fault in first.faults.items()))
+            return Untimed(FAILED, "; ".join(f"it {told(fault, side)}" for side, fault in first.faults.items()))
         second, itself = self._again(case, home)
-        said = f"not equal: {first.outcome.said}"
+        said = f"it is not equal: {first.outcome.said}"
         if not second.outcome.differs:
-            return Untimed(FAILED, f"{said}; once, and equal in fresh processes")
-        own = next(map(told, itself.faults.values()), itself.outcome.fails)
+            return Untimed(FAILED, f"{said} (once, and equal in fresh processes)")
+        own = next(map(told, itself.faults.values()), "")
         if own:
-            return Untimed(FAILED, f"{said}; the baseline fails: {own}")
+            return Untimed(FAILED, f"{said} (the baseline {own})")
+        if itself.outcome.fails:
+            return Untimed(FAILED, f"{said} (the baseline fails: {itself.outcome.fails})")
         if itself.outcome.differs:
-            return Untimed(FAILED, f"{said}; but the baseline differs from itself too: {itself.outcome.said}")
-        return Untimed(BROKEN, f"{said}; again in fresh processes; the baseline equals itself")
+            return Untimed(FAILED, f"{said} (the baseline is not equal to itself either: {itself.outcome.said})")
+        return Untimed(BROKEN, f"{said} (again in fresh processes; the baseline equals itself)")
 
     def _again(self, case: Case, home: Path) -> tuple[Compared, Compared]:
         """Both sides in fresh processes; and an older process of the baseline against the fresh one."""

@@ -39,8 +39,8 @@ class Models:
         if BASELINE in presence.reasons:
             fault = presence.broken.get(CANDIDATE)
             if fault is not None:
-                return Untimed(FAILED, f"candidate: {told(fault)}; it is not in the baseline")
-            return Untimed(NEW, presence.reasons[BASELINE])
+                return Untimed(FAILED, f"it {told(fault, CANDIDATE)} (it is not in the baseline)")
+            return Untimed(NEW, f"it is not in the baseline: {presence.reasons[BASELINE]}")
         sides = [side for side in SIDES if side not in presence.broken and side not in presence.reasons]
         faults = presence.broken | self._faults(self.workers, name, sides)
         if CANDIDATE in presence.reasons:
@@ -75,6 +75,7 @@ class Models:
 
 def _missing(reason: str, fault: CaseFault | None) -> Untimed:
     """What the candidate has not and the baseline has."""
+    said = f"it is missing in the candidate: {reason}"
     if fault is not None:
-        return Untimed(MISSING, f"{reason}; the baseline fails: {told(fault)}")
-    return Untimed(BROKEN, f"missing in the candidate: {reason}; the baseline works")
+        return Untimed(MISSING, f"{said} (the baseline {told(fault)})")
+    return Untimed(BROKEN, f"{said} (the baseline works)")

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median, stdev
 from typing import Any
 
 from rnn_vs_attn import units
-from rnn_vs_attn.ab import decide
+from rnn_vs_attn.ab import decide, repeat
 from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Sides
 from rnn_vs_attn.compare import report, verdicts
-from rnn_vs_attn.compare.report import Report
+from rnn_vs_attn.compare.report import Report, could_see
+from rnn_vs_attn.compare.sentences import Margins
+from rnn_vs_attn.compare.verdicts import Comparison
 from rnn_vs_attn.machine import environment
+from rnn_vs_attn.records.head import command_line
 from rnn_vs_attn.suites.case import axes_of
 
 
 def nothing_to_compare(both: Sides, anonymous: bool) -> Report:
     """What is said of two versions that hold the same files."""
-    reason = (
-        f"nothing to compare: {both.baseline.label} and {both.candidate.label} hold the same files; "
-        "--aa measures this machine"
+    lead = (
+        f"Nothing to compare: {both.baseline.label} and {both.candidate.label} hold the same files; --aa measures this "
+        "machine."
     )
     facts = {"sides": described(both, anonymous)}
-    return Report(NAME, [], [reason], verdicts.NO_VERDICT, facts)
+    return Report(NAME, [], both.notes, verdicts.NO_VERDICT, facts, lead=lead)
 
 
 def report_of(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions) -> Report:
@@ -40,7 +44,7 @@ def report_of(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions) -
     if options.aa and code == verdicts.NO_SLOWER and any(c.verdict == verdicts.FASTER for c in found):
         code = verdicts.SLOWER_FOUND
     calibrations = decide.calibrations(pairs)
-    notes = [*_notes(both, prelude, pairs, calibrations, gated), report.geometric_mean(found)]
+    method = [*_method(pairs, found), *_said_of_equality(prelude), report.geometric_mean(found)]
     facts = {
         "sides": described(both, options.anonymous),
         "environment": _environment(prelude, options.anonymous),
@@ -51,7 +55,17 @@ def report_of(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions) -
         "outcomes": [{"axes": axes_of(case)} | found.document() for case, found in prelude.outcomes.items()],
         "folder": pairs.folder.path.name if options.anonymous else str(pairs.folder.path),
     }
-    return Report(_title(both, options), found, [note for note in notes if note], code, facts)
+    return Report(
+        _title(both, options),
+        found,
+        _notes(both, prelude, pairs, calibrations, gated),
+        code,
+        facts,
+        margins=Margins(pairs.limits.margin, pairs.limits.margin, pairs.limits.margin),
+        method=[line for line in method if line],
+        repeat=repeat.command(command_line(options.anonymous), both, (options.baseline, options.candidate), os.environ),
+        same_code=options.aa,
+    )
 
 
 def _title(both: Sides, options: AbOptions) -> str:
@@ -63,18 +77,11 @@ def _title(both: Sides, options: AbOptions) -> str:
 def _notes(
     both: Sides, prelude: Prelude, pairs: Pairs, calibrations: Sequence[decide.Calibration], gated: bool
 ) -> list[str]:
-    first, second = pairs.stages
-    margin = units.percent(pairs.limits.margin)
     told = [
-        f"slower, faster: beyond {margin} with Holm's correction over {len(pairs.flagged)} flagged of "
-        f"{len(first.observed)} timed passes, decided on {second.pairs} fresh pairs of processes; same: the 90% "
-        f"interval is inside {margin}; the interval shown is at 95%, over the pairs of the stage that is named",
-        "could see: the smallest slowdown that both stages find four times in five, from the scatter of these pairs",
         *both.notes,
         *said_of_outcomes(prelude),
         *(f"what has no noise is not compared of {model}, {why}" for model, why in prelude.not_exact.items()),
         *said_of_models(pairs),
-        *_said_of_spread(pairs),
         *environment.said_of_quota(environment.processors()),
     ]
     if pairs.peak_unknown:
@@ -94,24 +101,45 @@ def _notes(
     return told
 
 
+def _method(pairs: Pairs, found: Sequence[Comparison]) -> list[str]:
+    """How the verdicts came about, as far as there are such."""
+    first, second = pairs.stages
+    margin, told = units.percent(pairs.limits.margin), []
+    if pairs.flagged:
+        told.append(
+            f"slower, faster: beyond {margin} with Holm's correction over {len(pairs.flagged)} flagged of "
+            f"{len(first.observed)} timed passes, decided on {second.pairs} fresh pairs of processes"
+        )
+    if first.observed:
+        told.append(
+            f"same: the 90% interval is inside {margin}; the interval shown is at 95%, over the pairs of the stage "
+            "that is named"
+        )
+    if any(could_see(c) for c in found):
+        told.append("could see: the smallest slowdown that is found four times in five, by the scatter of these pairs")
+    return [*told, *_said_of_spread(pairs)]
+
+
 def said_of_outcomes(prelude: Prelude) -> list[str]:
-    """One sentence for all cases where they agree, else one a model for the first case that differs."""
-    known = prelude.outcomes
-    if not known:
-        return []
-    told = []
-    for model in dict.fromkeys(case.model for case in prelude.differ):
-        case = next(case for case in prelude.differ if case.model == model)
+    """Of each model the first case that is timed though it differs, or fails on both sides."""
+    known, told = prelude.outcomes, []
+    differ = [case for case in prelude.differ if case not in prelude.untimed]
+    for model in dict.fromkeys(case.model for case in differ):
+        case = next(case for case in differ if case.model == model)
         told.append(f"NOT EQUAL, {model} at seq_len {case.seq_len}: {known[case].said}")
     fail = {case: found.fails for case, found in known.items() if found.fails}
     by_model = {case.model: text for case, text in reversed(fail.items())}
-    told += [f"{model} fails alike on both sides: {text}" for model, text in by_model.items()]
-    if prelude.differ:
-        return told
-    worst = max(found.max_error for found in known.values())
-    equal = all(found.equal for found in known.values())
-    how = "bit for bit" if equal else f"up to rounding ({worst:.1g} of the largest value)"
-    return [f"outputs and gradients on the same weights and inputs: equal {how}", *told]
+    return [*told, *(f"{model} fails alike on both sides: {text}" for model, text in by_model.items())]
+
+
+def _said_of_equality(prelude: Prelude) -> list[str]:
+    """That all outputs agree, where they do."""
+    known = [found for case, found in prelude.outcomes.items() if case not in prelude.untimed]
+    if not known or any(found.differs for found in known):
+        return []
+    worst = max(found.max_error for found in known)
+    how = "bit for bit" if all(found.equal for found in known) else f"up to rounding ({worst:.1g} of the largest value)"
+    return [f"outputs and gradients on the same weights and inputs: equal {how}"]
 
 
 def said_of_models(pairs: Pairs) -> list[str]:

@@ -12,7 +12,8 @@ import typer
 from rnn_vs_attn.ab.options import JUNIT, MARKDOWN, STRICT, SUITE, AbOptions, read_margin
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.compare import machines, series, verdicts
-from rnn_vs_attn.compare.report import Report, publish, write
+from rnn_vs_attn.compare.publishing import publish, write
+from rnn_vs_attn.compare.report import Report
 from rnn_vs_attn.compare.runs import Rules, report_of, shared_axes
 from rnn_vs_attn.errors import DONE, UserError, unknown
 from rnn_vs_attn.export import FORMATS, exported, named, otava_configuration
@@ -121,13 +122,13 @@ def _rules(margin: float, runs: list[Run]) -> Rules:
 
 
 def _refuse(names: tuple[str, str], differing: list[str], options: CompareOptions) -> int:
-    notes = [
-        "not comparable: machine or software differ; run both on one machine (rnn-vs-attn ab does that at once), "
-        "or see an advisory table with --any-machine",
-        *(f"differs: {line}" for line in differing),
-    ]
+    lead = (
+        "Not comparable: machine or software differ. Run both on one machine (rnn-vs-attn ab does that at once), or "
+        "see an advisory table with --any-machine."
+    )
+    notes = [f"differs: {line}" for line in differing]
     title = f"compare, {names[1]} against {names[0]}"
-    return _publish(Report(title, [], notes, verdicts.NO_VERDICT, {"differing": differing}), options)
+    return _publish(Report(title, [], notes, verdicts.NO_VERDICT, {"differing": differing}, lead=lead), options)
 
 
 def _over_time(runs: list[Run], rules: Rules, options: CompareOptions) -> int:

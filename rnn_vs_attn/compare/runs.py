@@ -15,6 +15,7 @@ from rnn_vs_attn import units
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.machines import DEFAULT_SPREAD
 from rnn_vs_attn.compare.report import Report, geometric_mean
+from rnn_vs_attn.compare.sentences import Margins
 from rnn_vs_attn.compare.verdicts import (
     ALPHA,
     FAILED,
@@ -248,14 +249,16 @@ def report_of(
     cut_off = interrupted((baseline, candidate), names)
     if differing or cut_off or all(c.verdict in (MISSING, NEW) for c in found):
         code = verdicts.NO_VERDICT
-    notes = [
+    method = [
         f"margin {units.percent(rules.margin)}; of times {units.percent(rules.widened)}, as this machine's spread from "
         f"day to day is {units.percent(rules.spread)} ({rules.source}); exact metrics: any change counts",
         "slower, faster: beyond the margin by an exact rank-sum test with Holm's correction, one family a direction; "
         "same: the 90% interval is inside the margin; intervals shown are at 95%; q: false discovery rate",
+        geometric_mean(found),
+    ]
+    notes = [
         *(f"NO VERDICT, {name} was interrupted and is not whole; finish it with --resume {name}" for name in cut_off),
         *(f"ADVISORY ONLY, the machines differ in {line}" for line in differing),
-        geometric_mean(found),
     ]
     facts = {
         "baseline": names[0],
@@ -269,7 +272,20 @@ def report_of(
         "fingerprint": candidate.environment.get("fingerprint"),
         "commits": [baseline.environment.get("git_commit"), candidate.environment.get("git_commit")],
     }
-    return Report(f"compare, {names[1]} against {names[0]}", found, [n for n in notes if n], code, facts)
+    title, margins = f"compare, {names[1]} against {names[0]}", Margins(rules.widened, exact=0.0, others=rules.margin)
+    lead = _without_verdict(found, differing, cut_off)
+    return Report(title, found, notes, code, facts, margins, lead, [line for line in method if line])
+
+
+def _without_verdict(found: Sequence[Comparison], differing: Sequence[str], cut_off: Sequence[str]) -> str:
+    """Why nothing that was found is a verdict, "" where it is one."""
+    if cut_off:
+        return f"No verdict: {' and '.join(cut_off)} {'was' if len(cut_off) == 1 else 'were'} interrupted."
+    if differing:
+        return "No verdict: the two runs are of different machines or software, so the table is advisory only."
+    if all(c.verdict in (MISSING, NEW) for c in found):
+        return "No verdict: the two runs have no case in common."
+    return ""
 
 
 def interrupted(runs: Sequence[Run], names: Sequence[str]) -> list[str]:

@@ -28,33 +28,33 @@ BOOM, HANGS = CaseFault("failed", "boom"), CaseFault("timeout", "no answer")
             CANDIDATE,
             {CANDIDATE: HANGS},
             FAILED,
-            "otherwise in fresh processes: timeout: no answer; the baseline works",
+            "in fresh processes it times out: no answer; the baseline works",
         ),
         (
             CANDIDATE,
             {CANDIDATE: BOOM, BASELINE: HANGS},
             FAILED,
-            "again in fresh processes; the baseline fails too: timeout: no answer",
+            "again in fresh processes; the baseline times out: no answer",
         ),
         (
             CANDIDATE,
             {BASELINE: BOOM},
             FAILED,
-            "once, and not again in fresh processes; the baseline fails too: failed: boom",
+            "once, and not again in fresh processes; the baseline fails: boom",
         ),
         (BASELINE, {BASELINE: BOOM}, FAILED, "again in fresh processes; the candidate works"),
         (
             BASELINE,
             {CANDIDATE: BOOM},
             FAILED,
-            "once, and not again in fresh processes; the candidate fails too: failed: boom",
+            "once, and not again in fresh processes; the candidate fails: boom",
         ),
     ],
 )
 def test_only_what_fails_alike_twice_in_the_candidate_and_never_in_the_baseline_is_broken(
     side: str, again: dict[str, CaseFault], verdict: str, said: str
 ) -> None:
-    assert Failure(side, BOOM, again).verdict == Untimed(verdict, f"{side}: failed: boom; {said}")
+    assert Failure(side, BOOM, again).verdict == Untimed(verdict, f"it fails in the {side}: boom ({said})")
 
 
 def raises(error: Exception) -> None:

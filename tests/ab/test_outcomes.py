@@ -67,8 +67,8 @@ def test_a_difference_is_said_and_timed_unless_equality_is_required() -> None:
 def test_a_difference_that_is_there_again_in_fresh_processes_is_broken() -> None:
     outcome, untimed, both = of({(CANDIDATE, 0): APART, (CANDIDATE, 1): APART}, required=True)
     assert outcome == APART
-    said = "not equal: output differs by up to 0.5 of its largest value; again in fresh processes"
-    assert untimed == Untimed(BROKEN, f"{said}; the baseline equals itself")
+    said = "it is not equal: output differs by up to 0.5 of its largest value (again in fresh processes"
+    assert untimed == Untimed(BROKEN, f"{said}; the baseline equals itself)")
     # the older process of the baseline looks at what the fresh one kept
     last = both.asked[-1]
     assert (last[:2], last[2].compare, last[2].path) == ((0, BASELINE), True, both.asked[-2][2].path)
@@ -77,14 +77,14 @@ def test_a_difference_that_is_there_again_in_fresh_processes_is_broken() -> None
 @pytest.mark.parametrize(
     ("answers", "itself", "said"),
     [
-        ({(CANDIDATE, 0): APART}, None, "once, and equal in fresh processes"),
+        ({(CANDIDATE, 0): APART}, None, "once, and equal in fresh processes)"),
         (
             {(CANDIDATE, 0): APART, (CANDIDATE, 1): APART},
             APART,
-            "but the baseline differs from itself too: output differs by up to 0.5 of its largest value",
+            "the baseline is not equal to itself either: output differs by up to 0.5 of its largest value)",
         ),
-        ({(CANDIDATE, 0): APART, (CANDIDATE, 1): APART}, BOOM, "the baseline fails: failed: boom"),
-        ({(CANDIDATE, 0): APART, (CANDIDATE, 1): APART}, Outcome(fails="no"), "the baseline fails: no"),
+        ({(CANDIDATE, 0): APART, (CANDIDATE, 1): APART}, BOOM, "(the baseline fails: boom)"),
+        ({(CANDIDATE, 0): APART, (CANDIDATE, 1): APART}, Outcome(fails="no"), "(the baseline fails: no)"),
     ],
 )
 def test_a_difference_that_the_baseline_has_from_itself_is_no_verdict(
@@ -93,7 +93,7 @@ def test_a_difference_that_the_baseline_has_from_itself_is_no_verdict(
     _, untimed, _ = of(answers, itself, required=True)
     assert untimed is not None
     assert untimed.verdict == FAILED
-    assert untimed.reason.startswith("not equal: output differs")
+    assert untimed.reason.startswith("it is not equal: output differs")
     assert untimed.reason.endswith(said)
 
 
@@ -102,12 +102,12 @@ def test_what_cannot_be_compared_is_not_equal() -> None:
     _, untimed, _ = of({(CANDIDATE, 0): unfit, (CANDIDATE, 1): unfit}, required=True)
     assert untimed is not None
     assert untimed.verdict == BROKEN
-    assert untimed.reason.startswith("not equal: the weights of one do not fit the other: Missing key; again")
+    assert untimed.reason.startswith("it is not equal: the weights of one do not fit the other: Missing key (again")
 
 
 def test_two_sides_that_fail_in_two_ways_are_no_verdict() -> None:
     _, untimed, _ = of({(BASELINE, 0): BOOM, (CANDIDATE, 0): KILLED}, required=True)
-    assert untimed == Untimed(FAILED, "baseline: failed: boom; candidate: crashed: signal 9")
+    assert untimed == Untimed(FAILED, "it fails in the baseline: boom; it crashes in the candidate: signal 9")
 
 
 # What fails
@@ -117,14 +117,15 @@ def test_two_sides_that_fail_in_two_ways_are_no_verdict() -> None:
 def test_a_candidate_that_fails_alike_in_fresh_processes_is_broken(fault: CaseFault) -> None:
     outcome, untimed, _ = of({(CANDIDATE, 0): fault, (CANDIDATE, 1): fault})
     assert outcome.error == f"candidate: {fault.reason}"
-    said = f"candidate: {fault.status}: {fault.reason}; again in fresh processes; the baseline works"
+    how = "fails" if fault is BOOM else "crashes"
+    said = f"it {how} in the candidate: {fault.reason} (again in fresh processes; the baseline works)"
     assert untimed == Untimed(BROKEN, said)
 
 
 @pytest.mark.parametrize("required", [False, True])
 def test_a_candidate_that_fails_once_is_no_verdict(required: bool) -> None:
     _, untimed, _ = of({(CANDIDATE, 0): BOOM}, required=required)
-    said = "candidate: failed: boom; once, and not again in fresh processes; the baseline works"
+    said = "it fails in the candidate: boom (once, and not again in fresh processes; the baseline works)"
     assert untimed == Untimed(FAILED, said)
 
 
@@ -146,7 +147,7 @@ def test_what_no_timed_pass_need_do_is_left_to_the_pairs(fault: CaseFault, rest:
 
 def test_a_baseline_that_fails_is_no_verdict() -> None:
     _, untimed, _ = of({(BASELINE, 0): BOOM, (BASELINE, 1): BOOM})
-    assert untimed == Untimed(FAILED, "baseline: failed: boom; again in fresh processes; the candidate works")
+    assert untimed == Untimed(FAILED, "it fails in the baseline: boom (again in fresh processes; the candidate works)")
 
 
 def test_what_fails_alike_on_both_sides_is_said_and_timed() -> None:

@@ -84,6 +84,8 @@ def test_the_order_is_that_of_the_seed(tmp_path: Path) -> None:
 
 # Faults
 
+HOW = {"failed": "fails", "crashed": "crashes", "timeout": "times out", "out_of_memory": "runs out of memory"}
+
 
 @pytest.mark.long
 @pytest.mark.parametrize("status", ["crashed", "failed", "out_of_memory", "timeout"])
@@ -96,8 +98,8 @@ def test_what_fails_alike_again_in_the_candidate_alone_is_broken_and_costs_its_c
     )
     found = laboratory.judged("lstm", "gru", "rnn")
     assert found["gru"].verdict == BROKEN
-    assert found["gru"].reason.startswith(f"candidate: {status}: ")
-    assert found["gru"].reason.endswith("; again in fresh processes; the baseline works")
+    assert found["gru"].reason.startswith(f"it {HOW[status]} in the candidate: ")
+    assert found["gru"].reason.endswith(" (again in fresh processes; the baseline works)")
     assert (found["lstm"].verdict, found["rnn"].verdict) == (SAME, SAME)
     assert found["lstm"].values == 8
     lines = [line for line in read_samples(laboratory.path) if line.status != "ok"]
@@ -110,7 +112,9 @@ def test_what_the_user_can_mend_in_one_case_is_its_fault_too(laboratory: Laborat
     )
     row = laboratory.judged("lstm")["lstm"]
     assert row.verdict == FAILED
-    assert row.reason == "baseline: failed: it maps (1, 2) to (3,); again in fresh processes; the candidate works"
+    assert (
+        row.reason == "it fails in the baseline: it maps (1, 2) to (3,) (again in fresh processes; the candidate works)"
+    )
 
 
 Trouble = Callable[[str, type[Request[Any]], str], BaseException | None]
@@ -135,8 +139,8 @@ def test_what_fails_once_and_not_again_is_no_verdict(
     laboratory.trouble = only(1, CaseFault(status, "its reason"), kind)
     row = laboratory.judged("lstm")["lstm"]
     assert row.verdict == FAILED
-    assert row.reason.startswith(f"candidate: {status}: ")
-    assert row.reason.endswith("; once, and not again in fresh processes; the baseline works")
+    assert row.reason.startswith(f"it {HOW[status]} in the candidate: ")
+    assert row.reason.endswith(" (once, and not again in fresh processes; the baseline works)")
 
 
 def test_what_fails_is_tried_again_in_fresh_processes_each_side_by_itself_over_as_many_blocks(
@@ -177,10 +181,10 @@ def test_where_the_baseline_fails_too_nothing_is_broken(laboratory: Laboratory) 
     laboratory.trouble = lambda side, kind, model: CaseFault("failed", "no kernel") if kind is MakeReady else None
     row = laboratory.judged("lstm")["lstm"]
     assert row.verdict == FAILED
-    side, other = (CANDIDATE, BASELINE) if row.reason.startswith("candidate") else (BASELINE, CANDIDATE)
-    assert (
-        row.reason == f"{side}: failed: no kernel; again in fresh processes; the {other} fails too: failed: no kernel"
-    )
+    assert row.reason in [
+        f"it fails in the {first}: no kernel (again in fresh processes; the {other} fails: no kernel)"
+        for first, other in ((CANDIDATE, BASELINE), (BASELINE, CANDIDATE))
+    ]
 
 
 @pytest.mark.long

@@ -153,8 +153,8 @@ def test_the_same_files_on_both_sides_are_no_verdict(root: Path, called: Any) ->
     for words in (["main"], ["main~1", "main"]):
         done = called(*words, *MIXER)
         assert done.returncode == 3
-        assert "nothing to compare" in done.stdout
-    assert "nothing to compare" in document(called("main", *MIXER, "--json"))["notes"][0]
+        assert "Nothing to compare" in done.stdout
+    assert "Nothing to compare" in document(called("main", *MIXER, "--json"))["summary"][0]
     assert state(root) == before
 
 
@@ -254,7 +254,8 @@ def test_the_verdict_reaches_every_place_that_was_asked_for(slower: dict[str, An
     if timed(document(done))["mixers:Mixer"]["verdict"] != "slower":
         pytest.skip("this machine's clock does not keep still, and that was said")
     table = (home / "ab.md").read_text()
-    assert "slower (1 slower, 0 faster" in table
+    assert table.startswith("**mixers:Mixer, forward at 8 tokens: ")
+    assert ": 1 slower, 0 faster" in table
     assert "| mixers:Mixer | 8 | forward_time | slower |" in table
     assert (home / "summary.md").read_text() == f"Before.\n{table}\n"
     suite = ElementTree.parse(home / "made/ab.xml").getroot()[0]
@@ -262,7 +263,7 @@ def test_the_verdict_reaches_every_place_that_was_asked_for(slower: dict[str, An
     assert len(suite.findall("testcase/failure")) == 1
     annotations = [line for line in done.stderr.splitlines() if line.startswith("::")]
     assert len(annotations) == 1
-    assert annotations[0].startswith("::error title=rnn-vs-attn::ab, the working tree with uncommitted changes")
+    assert annotations[0].startswith("::error title=rnn-vs-attn::mixers:Mixer, forward at 8 tokens: ")
 
 
 # Other verdicts
@@ -278,7 +279,7 @@ def test_a_model_that_crashes_in_the_candidate_is_broken_and_costs_its_own_verdi
     found = document(done)
     crashed, steady = timed(found)["mixers:Crashes"], timed(found)["mixers:Steady"]
     assert crashed["verdict"] == "broken"
-    assert "candidate" in crashed["reason"]
+    assert crashed["reason"].startswith("it crashes in the candidate: ")
     assert "signal 6" in crashed["reason"]
     assert steady["values"] >= 5
     assert steady["verdict"] != "broken"
@@ -309,7 +310,9 @@ def test_a_model_in_the_candidate_only_is_new_and_one_that_is_gone_or_does_not_i
         "broken:Mixer": "broken",
         "aborts:Mixer": "broken",
     }
-    assert rows["removed:Mixer"]["reason"] == "missing in the candidate: there is no module removed; the baseline works"
+    assert rows["removed:Mixer"]["reason"] == (
+        "it is missing in the candidate: there is no module removed (the baseline works)"
+    )
     assert "not on this machine" in rows["broken:Mixer"]["reason"]
     assert "signal 6" in rows["aborts:Mixer"]["reason"]
     assert git(root, "status", "--porcelain") == before["status --porcelain"]
@@ -340,7 +343,7 @@ def test_a_model_that_fails_once_is_no_verdict(root: Path, tmp_path: Path) -> No
     assert found.returncode == 3, found.stderr
     row = timed(document(found))["once:Once"]
     assert row["verdict"] == "failed"
-    assert row["reason"].endswith("this time only; once, and not again in fresh processes; the baseline works")
+    assert row["reason"].endswith("this time only (once, and not again in fresh processes; the baseline works)")
 
 
 @pytest.mark.slow
@@ -350,7 +353,7 @@ def test_a_model_that_hangs_in_the_candidate_is_broken(root: Path) -> None:
     assert done.returncode == 5, done.stderr
     row = timed(document(done))["mixers:Mixer"]
     assert row["verdict"] == "broken"
-    assert row["reason"].startswith("candidate: timeout: ")
+    assert row["reason"].startswith("it times out in the candidate: ")
 
 
 @pytest.mark.slow
@@ -371,7 +374,7 @@ def test_under_require_equal_a_case_whose_outputs_differ_is_broken_and_not_timed
     assert done.returncode == 5, done.stderr
     found = document(done)
     assert timed(found)["inner:Mixer"]["verdict"] == "broken"
-    assert timed(found)["inner:Mixer"]["reason"].startswith("not equal: ")
+    assert timed(found)["inner:Mixer"]["reason"].startswith("it is not equal: ")
     assert found["stages"][0]["pairs"] == 0
     assert found["outcomes"][0]["max_error"] == pytest.approx(0.5)
     assert any(note.startswith("NOT EQUAL, inner:Mixer") for note in found["notes"])

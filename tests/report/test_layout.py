@@ -38,7 +38,8 @@ def rules_of(run: Run) -> Rules:
 
 
 def compared(run: Run) -> Table:
-    return report.table(runs.report_of(run, run, ("a", "b"), rules_of(run), False, []), most=12)
+    made = runs.report_of(run, run, ("a", "b"), rules_of(run), False, [])
+    return report.table(made, made.ordered[:12])
 
 
 def numbers(table: Table, screen: type[Screen]) -> Counter[str]:

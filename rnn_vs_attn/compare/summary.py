@@ -1,0 +1,73 @@
+"""The verdicts of one call as people read them, in Markdown and on a terminal: a sentence, a table, what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from rnn_vs_attn.compare.report import Report, fixed, table
+from rnn_vs_attn.compare.verdicts import SAME, Comparison
+from rnn_vs_attn.report.terminal import Terminal, print_table
+from rnn_vs_attn.text import safe
+
+MOST_ROWS = 50  # of each table in Markdown; a job summary may have 1 MiB
+_REPEAT = "To repeat it on your own machine:"
+
+
+def markdown(report: Report) -> str:
+    """For a comment, a job summary or a file: what is not the same stands open, the rest is folded."""
+    first, *rest = map(safe.markdown, report.sentences)
+    told, same = _parted(report)
+    blocks = [" ".join([f"**{first}**", *rest]), safe.markdown(report.headline)]
+    if report.repeat:
+        blocks += [_REPEAT, f"    {safe.one_line(report.repeat)}"]
+    blocks += _rows(report, told)
+    if report.notes:
+        blocks.append(_list(report.notes))
+    how = [*report.method, *fixed([c.axes for c in report.found])]
+    if same or how:
+        title = ", and ".join([*([f"{len(same)} same"] if same else []), *(["how it was measured"] if how else [])])
+        blocks += ["<details>", f"<summary>{title}</summary>", *_rows(report, same)]
+        blocks += [*([_list(how)] if how else []), "</details>"]
+    return "\n\n".join(blocks) + "\n"
+
+
+def show(report: Report, out: Terminal) -> None:
+    """The same on a terminal, with a count in place of what is folded; Markdown elsewhere."""
+    if not out.is_terminal:
+        out.file.write(markdown(report))
+        return
+    first, *rest = report.sentences
+    out.print(Text(out.safe(first), style="bold"))
+    for line in [*rest, report.headline]:
+        out.print(line, soft_wrap=True)
+    if report.repeat:
+        out.print(f"{_REPEAT} {report.repeat}", soft_wrap=True)
+    told, same = _parted(report)
+    if told:
+        print_table(table(report, told), out)
+    for note in report.notes:
+        out.print(f"note: {note}", soft_wrap=True)
+    if same:
+        out.print(f"{len(same)} same; their rows, and how it was measured, with --markdown FILE or | cat")
+
+
+def _parted(report: Report) -> tuple[list[Comparison], list[Comparison]]:
+    """What is not the same, and what is."""
+    ordered = report.ordered
+    return [c for c in ordered if c.verdict != SAME], [c for c in ordered if c.verdict == SAME]
+
+
+def _rows(report: Report, rows: Sequence[Comparison]) -> list[str]:
+    """A table of the worst, and a count of those that it leaves out; nothing where there are none."""
+    if not rows:
+        return []
+    hidden = Counter(c.verdict for c in rows[MOST_ROWS:])
+    left = f"and {hidden.total()} more rows: " + ", ".join(f"{number} {verdict}" for verdict, number in hidden.items())
+    return [table(report, rows[:MOST_ROWS]).markdown().strip("\n"), *([left] if hidden else [])]
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {safe.markdown(line)}" for line in lines)

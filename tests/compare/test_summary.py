@@ -1,0 +1,138 @@
+"""Summaries of every verdict, letter for letter: tests/data/summaries holds what a reader of a pull request sees."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from paths import TESTS
+from screens import Screen
+
+from rnn_vs_attn.compare.report import Report
+from rnn_vs_attn.compare.sentences import Margins
+from rnn_vs_attn.compare.summary import markdown, show
+from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.report.terminal import Terminal
+
+AB = Margins(0.03, 0.03, 0.03)
+TITLE = "ab, HEAD (5b7fd75e0b) against main (011e736bfd)"
+METHOD = ["same: the 90% interval is inside 3.0%"]
+REPEAT = "rnn-vs-attn ab 011e736bfd 5b7fd75e0b --model layers:MinGRU --margin 3%"
+
+
+def timed(
+    verdict: str, centre: float | None = None, model: str = "MinGRU", seq_len: int = 512, **rest: Any
+) -> Comparison:
+    """A timed pass, by its ratio with an interval of one hundredth on both sides."""
+    plain: dict[str, Any] = {"metric": "forward_time", "unit": "s", "better": "lower", "exact": False, "scale": "ratio"}
+    if centre is not None and not rest.get("exact"):
+        plain |= {"centre": centre, "low": centre - 0.01, "high": centre + 0.02, "stage": 1, "values": 8}
+        plain |= {"baseline": 0.01, "candidate": 0.01 * centre, "detectable": 0.041}
+    axes = {"model": model, "seq_len": seq_len, "d_model": 64}
+    return Comparison("ab", axes, verdict=verdict, **({"centre": centre} | plain | rest))
+
+
+def exact(verdict: str, before: float, after: float, metric: str = "saved_bytes") -> Comparison:
+    """A value without noise."""
+    centre = after / before if before else None
+    rest: dict[str, Any] = {"unit": "B", "exact": True}
+    rest |= {"metric": metric, "baseline": before, "candidate": after, "centre": centre, "low": centre, "high": centre}
+    return timed(verdict, rest.pop("centre"), **rest)
+
+
+def of(*found: Comparison, code: int, **rest: Any) -> Report:
+    plain: dict[str, Any] = {"margins": AB, "method": METHOD, "repeat": REPEAT}
+    return Report(TITLE, found, [], code, **(plain | rest))
+
+
+def cases(verdict: str, reason: str, *models: str, **rest: Any) -> list[Comparison]:
+    """Two lengths of each model that are not timed."""
+    return [timed(verdict, None, model, length, reason=reason, **rest) for model in models for length in (128, 512)]
+
+
+WELL = [timed(SAME, 1.002), timed(SAME, 0.998, seq_len=128), exact(SAME, 2**20, 2**20)]
+RAISES = "it fails in the candidate: ValueError: no such shape (again in fresh processes; the baseline works)"
+HANGS = "it times out in the candidate: no answer within 120 s (again in fresh processes; the baseline works)"
+GONE = "it is missing in the candidate: layers has no class or function 'Old' (the baseline works)"
+UNEQUAL = (
+    "it is not equal: output differs by up to 0.5 of its largest value (again in fresh processes; the baseline equals "
+    "itself)"
+)
+ONCE = (
+    "it fails in the candidate: ValueError: this time only (once, and not again in fresh processes; the baseline works)"
+)
+
+SUMMARIES = {
+    "slower": of(timed(SLOWER, 1.13), *WELL[1:], code=1),
+    "several-slower": of(
+        timed(SLOWER, 1.13),
+        timed(SLOWER, 2.4, seq_len=128),
+        exact(SLOWER, 2**20, 1.25 * 2**20),
+        timed(FASTER, 0.8, "GRU"),
+        timed(SAME, 1.0, "LSTM"),
+        code=1,
+    ),
+    "more-memory": of(*WELL[:2], exact(SLOWER, 2**20, 1.25 * 2**20), code=1),
+    "more-state": of(*WELL[:2], exact(SLOWER, 0, 1024, "state_size"), code=1),
+    "faster": of(timed(FASTER, 0.9), *WELL[1:], code=0),
+    "same": of(*WELL, code=0),
+    "unsure": of(
+        timed(UNSURE, 1.02, reason="its interval reaches beyond the margin", detectable=0.12), *WELL[1:], code=0
+    ),
+    "too-few-pairs": of(
+        timed(UNSURE, reason="too few pairs: 3 in stage 1, 8 are needed; give more --max-seconds", undecidable=True),
+        *WELL[1:],
+        code=3,
+    ),
+    "broken-raises": of(*cases(BROKEN, RAISES, "Pool"), *WELL, code=5),
+    "broken-at-one-length": of(cases(BROKEN, HANGS, "MinGRU")[0], *WELL[:1], code=5),
+    "broken-missing": of(*cases(BROKEN, GONE, "Old"), code=5),
+    "broken-not-equal": of(*cases(BROKEN, UNEQUAL, "Scan"), *WELL, code=5),
+    "several-broken-and-one-slower": of(
+        *cases(BROKEN, RAISES, "Pool"),
+        *cases(BROKEN, HANGS, "Scan"),
+        *cases(BROKEN, GONE, "Old"),
+        timed(SLOWER, 1.13),
+        *WELL[1:],
+        code=5,
+    ),
+    "failed-once": of(*cases(FAILED, ONCE, "Pool"), *WELL, code=3),
+    "new-and-missing": of(
+        *cases(NEW, "it is not in the baseline: there is no module added", "Added"),
+        *cases(MISSING, "it is missing in the candidate: there is no module old (the baseline fails: boom)", "Old"),
+        *WELL,
+        code=3,
+    ),
+    "nothing-to-compare": of(
+        code=3,
+        lead="Nothing to compare: main (011e736bfd) and HEAD (011e736bfd) hold the same files.",
+        method=[],
+        repeat="",
+    ),
+    "aa": of(*WELL, code=0, same_code=True),
+    "aa-false-alarm": of(timed(SLOWER, 1.05), *WELL[1:], code=1, same_code=True),
+}
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_a_summary_is_as_it_was_read(name: str) -> None:
+    assert markdown(SUMMARIES[name]) == (TESTS / f"data/summaries/{name}.md").read_text()
+
+
+def test_every_count_has_its_rows() -> None:
+    text = markdown(SUMMARIES["several-broken-and-one-slower"])
+    assert "6 broken, 1 slower, 0 faster, 2 same" in text
+    assert text.count("| broken |") == 6
+    assert text.count("| slower |") == 1
+    assert text.count("| same |") == 2
+
+
+def test_a_terminal_shows_a_count_in_place_of_what_is_folded() -> None:
+    file = Screen()
+    show(SUMMARIES["slower"], Terminal(file=file, width=160))
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", file.getvalue()).splitlines()
+    assert lines[0] == "MinGRU, forward at 512 tokens: 13 % slower (12 to 15 %), limit 3 %."
+    assert lines[-1].startswith("2 same; ")
+    assert lines[2] == f"To repeat it on your own machine: {REPEAT}"
+    assert sum("forward_time" in line for line in lines) == 1
