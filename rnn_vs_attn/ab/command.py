@@ -152,6 +152,6 @@ def _announce(
 
 def _write(folder: RunFolder, report: Report, head: Run) -> None:
     folder.write("verdicts.json", json.dumps(document(report), allow_nan=False, indent=2) + "\n")
-    folder.write("table.md", markdown(report))
+    folder.write("table.md", markdown(report, most=None))
     folder.write_run(head)
     folder.close()

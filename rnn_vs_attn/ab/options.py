@@ -15,7 +15,7 @@ from rnn_vs_attn.suites.case import argument, option
 
 SUITE = BENCH  # whose cases and passes are compared
 STRICT = "Exit 3 where a verdict is unsure."
-MARKDOWN = "Also write the verdicts as Markdown: the worst 50 rows, then a count."
+MARKDOWN = "Also write the verdicts as Markdown: a sentence, the worst 50 rows, and the rest folded."
 JUNIT = "Also write the verdicts as JUnit XML."
 _VERSIONS, _HOW = "Which versions", "How it is judged"
 _LEAST_SCREEN = 5  # pairs, below which no 90 % interval exists

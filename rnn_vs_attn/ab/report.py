@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from statistics import median, stdev
 from typing import Any
@@ -22,7 +22,7 @@ from rnn_vs_attn.compare.sentences import Margins
 from rnn_vs_attn.compare.verdicts import Comparison
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.records.head import command_line
-from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.suites.case import Case, axes_of
 
 
 def nothing_to_compare(both: Sides, anonymous: bool) -> Report:
@@ -77,10 +77,12 @@ def _title(both: Sides, options: AbOptions) -> str:
 def _notes(
     both: Sides, prelude: Prelude, pairs: Pairs, calibrations: Sequence[decide.Calibration], gated: bool
 ) -> list[str]:
+    failed = {case.model for case in pairs.failures}  # whose rows say why
+    not_exact = {model: why for model, why in prelude.not_exact.items() if model not in failed}
     told = [
         *both.notes,
-        *said_of_outcomes(prelude),
-        *(f"what has no noise is not compared of {model}, {why}" for model, why in prelude.not_exact.items()),
+        *said_of_outcomes(prelude, pairs.failures),
+        *(f"what has no noise is not compared of {model}, {why}" for model, why in not_exact.items()),
         *said_of_models(pairs),
         *environment.said_of_quota(environment.processors()),
     ]
@@ -120,10 +122,10 @@ def _method(pairs: Pairs, found: Sequence[Comparison]) -> list[str]:
     return [*told, *_said_of_spread(pairs)]
 
 
-def said_of_outcomes(prelude: Prelude) -> list[str]:
+def said_of_outcomes(prelude: Prelude, failed: Collection[Case] = ()) -> list[str]:
     """Of each model the first case that is timed though it differs, or fails on both sides."""
     known, told = prelude.outcomes, []
-    differ = [case for case in prelude.differ if case not in prelude.untimed]
+    differ = [case for case in prelude.differ if case not in prelude.untimed and case not in failed]
     for model in dict.fromkeys(case.model for case in differ):
         case = next(case for case in differ if case.model == model)
         told.append(f"NOT EQUAL, {model} at seq_len {case.seq_len}: {known[case].said}")

@@ -16,20 +16,23 @@ MOST_ROWS = 50  # of each table in Markdown; a job summary may have 1 MiB
 _REPEAT = "To repeat it on your own machine:"
 
 
-def markdown(report: Report) -> str:
-    """For a comment, a job summary or a file: what is not the same stands open, the rest is folded."""
+def markdown(report: Report, most: int | None = MOST_ROWS) -> str:
+    """For a comment, a job summary or a file: what is not the same stands open, the rest is folded.
+
+    most: rows of each of the two tables, None for all.
+    """
     first, *rest = map(safe.markdown, report.sentences)
     told, same = _parted(report)
     blocks = [" ".join([f"**{first}**", *rest]), safe.markdown(report.headline)]
     if report.repeat:
         blocks += [_REPEAT, f"    {safe.one_line(report.repeat)}"]
-    blocks += _rows(report, told)
+    blocks += _rows(report, told, most)
     if report.notes:
         blocks.append(_list(report.notes))
     how = [*report.method, *fixed([c.axes for c in report.found])]
     if same or how:
         title = ", and ".join([*([f"{len(same)} same"] if same else []), *(["how it was measured"] if how else [])])
-        blocks += ["<details>", f"<summary>{title}</summary>", *_rows(report, same)]
+        blocks += ["<details>", f"<summary>{title}</summary>", *_rows(report, same, most)]
         blocks += [*([_list(how)] if how else []), "</details>"]
     return "\n\n".join(blocks) + "\n"
 
@@ -37,7 +40,7 @@ def markdown(report: Report) -> str:
 def show(report: Report, out: Terminal) -> None:
     """The same on a terminal, with a count in place of what is folded; Markdown elsewhere."""
     if not out.is_terminal:
-        out.file.write(markdown(report))
+        out.file.write(markdown(report, most=None))
         return
     first, *rest = report.sentences
     out.print(Text(out.safe(first), style="bold"))
@@ -60,13 +63,13 @@ def _parted(report: Report) -> tuple[list[Comparison], list[Comparison]]:
     return [c for c in ordered if c.verdict != SAME], [c for c in ordered if c.verdict == SAME]
 
 
-def _rows(report: Report, rows: Sequence[Comparison]) -> list[str]:
+def _rows(report: Report, rows: Sequence[Comparison], most: int | None) -> list[str]:
     """A table of the worst, and a count of those that it leaves out; nothing where there are none."""
     if not rows:
         return []
-    hidden = Counter(c.verdict for c in rows[MOST_ROWS:])
+    hidden = Counter(c.verdict for c in (rows[most:] if most else ()))
     left = f"and {hidden.total()} more rows: " + ", ".join(f"{number} {verdict}" for verdict, number in hidden.items())
-    return [table(report, rows[:MOST_ROWS]).markdown().strip("\n"), *([left] if hidden else [])]
+    return [table(report, rows[:most]).markdown().strip("\n"), *([left] if hidden else [])]
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -92,6 +92,12 @@ def test_markdown_has_fifty_rows_and_a_count_of_the_rest() -> None:
     assert "and 10 more rows: 10 same" in text
 
 
+def test_where_all_are_asked_for_none_is_left_out() -> None:
+    text = markdown(report(*(row(UNSURE, f"m{i}") for i in range(70))), most=None)
+    assert text.count("\n| m") == 70 + 1
+    assert "more rows" not in text
+
+
 def test_fifty_rows_are_all_shown() -> None:
     text = markdown(report(*(row(UNSURE, f"m{i}") for i in range(50))))
     assert text.count("\n| m") == 50 + 1
