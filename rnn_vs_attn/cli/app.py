@@ -12,6 +12,7 @@ import typer
 from rnn_vs_attn import __version__
 from rnn_vs_attn.cli.compare import ab_command, compare_command, export_command
 from rnn_vs_attn.cli.doctor import doctor_command
+from rnn_vs_attn.cli.language import sample_command
 from rnn_vs_attn.cli.models import models_command
 from rnn_vs_attn.cli.suites import command_of, command_of_all
 from rnn_vs_attn.errors import (
@@ -26,6 +27,7 @@ from rnn_vs_attn.errors import (
     not_installed,
 )
 from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.suites.lm.suite import LM
 from rnn_vs_attn.text import streams
 
 EXIT_CODES = (
@@ -136,13 +138,20 @@ app.add_typer(
     name="variants",
     help="Transformer-XL, ALBERT and GPT beside what each improves on; without a sub-command all three, briefly.",
 )
+language = typer.Typer(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 for _suite in SUITES:
+    _help = _suite.help + " Lists: repeat an option, or use commas."
+    if _suite is LM:
+        language.callback(epilog=EXIT_CODES)(command_of(_suite))
+        app.add_typer(language, name=_suite.command, help=_help)
+        continue
     _owner = variants if _suite.group else app
-    _owner.command(
-        _suite.command.split()[-1],
-        epilog=EXIT_CODES,
-        help=_suite.help + " Lists: repeat an option, or use commas.",
-    )(command_of(_suite))
+    _owner.command(_suite.command.split()[-1], epilog=EXIT_CODES, help=_help)(command_of(_suite))
+language.command(
+    "sample",
+    epilog=EXIT_CODES,
+    help="Text by a trained language model, shown while it is made; the same prompt and seed give the same text.",
+)(sample_command)
 app.command(
     "ab",
     epilog=AB_CODES,

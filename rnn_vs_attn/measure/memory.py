@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -142,12 +142,17 @@ def _proc_status(name: str) -> int:
 
 
 def saved_bytes(workload: Workload) -> int:
-    """Bytes that autograd keeps from a training forward pass until its backward pass.
-
-    Distinct storages are counted once; the input and the parameters, which exist anyway, are not.
+    """Bytes that autograd keeps from a training forward pass until its backward pass; the input and the parameters,
+    which exist anyway, are not counted.
     """
     workload.renew()
     given = (workload.x, workload.given, workload.leaf, *workload.module.parameters())
+    with mode(workload, "train"):
+        return kept_by_autograd(workload.train_forward, given)
+
+
+def kept_by_autograd(forward: Callable[[], object], given: Iterable[Tensor]) -> int:
+    """Bytes that it keeps for the backward pass of a call: distinct storages once, those of `given` not at all."""
     known = {t.untyped_storage().data_ptr() for t in given}
     kept: dict[int, int] = {}
 
@@ -157,8 +162,8 @@ def saved_bytes(workload: Workload) -> int:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with mode(workload, "train"), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        y = workload.train_forward()
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        y = forward()
     del y
     return sum(kept.values())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rnn_vs_attn.records.types import Key, Metric, Record, SampleLine
 from rnn_vs_attn.stats import intervals
@@ -37,8 +38,16 @@ def build_record(metric: Metric, lines: Sequence[SampleLine]) -> Record:
         low=finite(result.low) if result else None,
         high=finite(result.high) if result else None,
         zero=result is not None and result.median == -math.inf,
-        details=ordered[-1].details | first.details,
+        details=_details(ordered),
     )
+
+
+def _details(lines: Sequence[SampleLine]) -> dict[str, Any]:
+    """Those of all lines, of each name the first one's."""
+    found: dict[str, Any] = {}
+    for line in lines:
+        found = line.details | found
+    return found
 
 
 def finite(value: float | None) -> float | None:

@@ -65,10 +65,13 @@ class Figure:
     linear_x: bool = False
 
     def limits(self) -> tuple[float, float]:
-        """The lowest and the highest y of a figure of logarithms, or of shares."""
+        """The lowest and the highest y, with some room beside them."""
         if self.share:
             return 0.0, 1.0
         values = [y for series in self.series for y in series.y]
+        if not self.log10:
+            room = 0.05 * (max(values) - min(values)) or 0.05 * abs(max(values)) or 1.0
+            return min(values) - room, max(values) + room
         low, high = max(min(values), -self.bound), min(max(values), self.bound)
         margin = max(0.05 * (high - low), 0.5)
         return low - margin, high + margin
@@ -202,7 +205,7 @@ def _draw_levels(axes: Any, figure: Figure) -> None:
 
 
 def as_text(figure: Figure, width: int, height: int = 14) -> list[str]:
-    """A figure of logarithms, or of shares, as lines of text; where two series meet the later one is seen."""
+    """A figure as lines of text, on a linear y-axis; where two series meet the later one is seen."""
     columns = max(20, width - 10)
     canvas = [[" "] * columns for _ in range(height)]
     for series, shape in zip(figure.series, itertools.cycle(_LETTERS), strict=False):
@@ -212,7 +215,7 @@ def as_text(figure: Figure, width: int, height: int = 14) -> list[str]:
     lines = [figure.title]
     for i, drawn in enumerate(canvas):
         y = high - (high - low) * i / (height - 1)
-        label = f"{y:.2f}" if figure.share else f"1e{y:+.0f}"
+        label = f"1e{y:+.0f}" if figure.log10 else f"{y:.2f}" if figure.share else f"{y:.3g}"
         lines.append(f"{label if i % 3 == 1 else '':>7} |{''.join(drawn)}".rstrip())
     lines.append(f"{'':>7} +{'-' * columns}")
     xs = [x for series in figure.series for x in series.x]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,6 +23,7 @@ from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run import dry_run, output, pace, resuming
 from rnn_vs_attn.run.cases import AxisValues, cases_of, check, least_cases
 from rnn_vs_attn.run.estimates import estimates
+from rnn_vs_attn.run.given import NOTHING, Given
 from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.options import WHOLE, Part, RunOptions
 from rnn_vs_attn.run.planned import Planned
@@ -30,11 +32,11 @@ from rnn_vs_attn.run.schedule import Schedule, plans_of
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text.streams import say
-from rnn_vs_attn.training import chosen
-from rnn_vs_attn.training.chosen import TrainedModel
 from rnn_vs_attn.worker.lanes import Lanes
 from rnn_vs_attn.worker.pool import Workers, devices
 from rnn_vs_attn.worker.protocol import About, Check, ReadEnvironment
+
+_ROOM, _ROOM_TO_BEGIN = 1.5, 60.0  # of trainings that were given no end: times what they take, and seconds beside it
 
 
 def start(
@@ -43,12 +45,9 @@ def start(
     options: RunOptions,
     part: Part = WHOLE,
     plain: bool = False,
-    trained: Sequence[TrainedModel] = (),
+    given: Given = NOTHING,
 ) -> int:
-    """Measure the product of all axes, or list it; the exit code.
-
-    plain: whether no models were typed. trained: the models of checkpoints among them.
-    """
+    """Measure the product of all axes, or list it; the exit code. plain: whether no models were typed."""
     started = time.monotonic()
     check(suite, axes, options.force)
     limits = part.of(options.limits)
@@ -56,11 +55,13 @@ def start(
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
     if options.output is not None and not options.dry_run:
         check_folder(options.output)
-    at_once = _at_once(suite, axes)
-    with Workers(suite.timed, options.debug, axes["threads"], axes["model"], at_once, trained) as workers:
+    at_once = _at_once(suite, axes, given)
+    with Workers(suite.timed, options.debug, axes["threads"], axes["model"], at_once, given.variables) as workers:
         facts, built_as = _probe(suite, axes, limits, workers)
         suite.axes.check(axes)
-        planned = _planned(suite, axes, cases_of(suite, axes, plain), limits, workers, started, options.quiet)
+        given.check_memory(axes, limits.max_memory)
+        number = _at_once(suite, axes, given)
+        planned = _planned(suite, axes, cases_of(suite, axes, plain), limits, workers, number, started, options.quiet)
         planned = replace(planned, built_as=built_as)
         if not part.after_others:
             _check_starts(planned, workers.start_up)
@@ -68,16 +69,19 @@ def start(
             dry_run.tell(planned, options.as_json)
             return DONE
         folder = RunFolder.create(options.output) if options.output else new_folder(suite.name)
-        settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
-        settings |= {resuming.PLAIN: True} if plain else {}
-        settings |= {"checkpoints": chosen.settings_of(trained, options.anonymous)} if trained else {}
+        settings = resuming.settings_of(suite, axes, planned.limits, plain, planned.cases)
+        settings |= given.settings(options.anonymous)
+        if given.text is not None:
+            given.text.put_tokenizer(folder)
         head = begun(suite.name, settings, facts, options.anonymous)
         return _run(planned, folder, head, workers, options, part)
 
 
-def _at_once(suite: Suite, axes: AxisValues) -> int:
+def _at_once(suite: Suite, axes: AxisValues, given: Given) -> int:
     """How many cases are worked on at the same time."""
-    return pace.at_once(axes["threads"], axes["device"]) if suite.rounds.trains is not None else 1
+    if suite.rounds.trains is None:
+        return 1
+    return pace.at_once(axes["threads"], axes["device"], given.bytes_of_training(axes) or pace.OF_A_WORKER)
 
 
 def _planned(
@@ -86,6 +90,7 @@ def _planned(
     cases: Sequence[Case],
     limits: Limits,
     workers: Workers,
+    at_once: int,
     started: float,
     quiet: bool,
 ) -> Planned:
@@ -93,7 +98,7 @@ def _planned(
     if suite.rounds.trains is None:
         looked = estimates(workers.asked, suite, cases, limits)
         return Planned(suite, cases, limits, looked, Schedule.of(looked, limits, started, workers.start_up))
-    lanes = _lanes(suite, axes, cases, limits, workers)
+    lanes = _lanes(cases, limits, workers, at_once)
     if not quiet:
         number = units.counted(len(suite.rounds.trains.kinds(cases)), "training")
         say(f"{suite.name}: first some steps of {number}, to see how fast they go")
@@ -102,13 +107,22 @@ def _planned(
     except BaseException:
         lanes.end()
         raise
-    axes["steps"] = [found.cases[0].steps]
+    for name in suite.rounds.trains.paced:
+        axes[name] = [getattr(found.cases[0], name)]
+    limits = _bounded(limits, found.seconds)
     schedule = Schedule.of(found.looked, limits, started, workers.start_up)
     return Planned(suite, found.cases, limits, found.looked, schedule, lanes=lanes, seconds=found.seconds)
 
 
-def _lanes(suite: Suite, axes: AxisValues, cases: Sequence[Case], limits: Limits, workers: Workers) -> Lanes:
-    return Lanes(workers.next, min(len(cases), _at_once(suite, axes)), limits.timeout)
+def _bounded(limits: Limits, seconds: float) -> Limits:
+    """Limits with an end: where none was given, half as long again as trainings are thought to take."""
+    if math.isfinite(limits.max_seconds):
+        return limits
+    return replace(limits, max_seconds=float(math.ceil(_ROOM * seconds + _ROOM_TO_BEGIN)))
+
+
+def _lanes(cases: Sequence[Case], limits: Limits, workers: Workers, at_once: int) -> Lanes:
+    return Lanes(workers.next, min(len(cases), at_once), limits.timeout)
 
 
 def _check_starts(planned: Planned, start_up: float) -> None:
@@ -141,9 +155,9 @@ def resume(suite: Suite, options: RunOptions) -> int:
         head = dataclasses.replace(head, status="interrupted", finished=None)
     schedule = Schedule.of({}, limits, started, 0.0)
     planned = Planned(suite, stored.cases, limits, {}, schedule, lines)
-    at_once = _at_once(suite, stored.axes)
+    at_once = _at_once(suite, stored.axes, stored.given)
     with Workers(
-        suite.timed, options.debug, stored.axes["threads"], stored.axes["model"], at_once, stored.trained
+        suite.timed, options.debug, stored.axes["threads"], stored.axes["model"], at_once, stored.given.variables
     ) as workers:
         if head.status != "complete":
             facts, _ = _probe(suite, dict(stored.axes), limits, workers)
@@ -153,9 +167,9 @@ def resume(suite: Suite, options: RunOptions) -> int:
                     f"{path} was begun on another machine or with other software; start a run of its own here"
                 )
             if suite.rounds.trains is None:
-                planned = _planned(suite, stored.axes, stored.cases, limits, workers, started, options.quiet)
+                planned = _planned(suite, stored.axes, stored.cases, limits, workers, at_once, started, options.quiet)
             else:  # as many steps as it was begun with
-                planned = replace(planned, lanes=_lanes(suite, stored.axes, stored.cases, limits, workers))
+                planned = replace(planned, lanes=_lanes(stored.cases, limits, workers, at_once))
             planned = replace(planned, lines=lines)
         return _run(planned, RunFolder.reopen(path), head, workers, options)
 
@@ -166,8 +180,8 @@ def resume(suite: Suite, options: RunOptions) -> int:
 def _probe(
     suite: Suite, axes: AxisValues, limits: Limits, workers: Workers
 ) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """What torch says of this machine, and models of the user's with how they are built where that has to be said;
-    resolves device `auto` in `axes`. UserError for what the user can mend.
+    """What torch says of this machine, and models of the user's with how they are built where that has to be said, and
+    whether weights to begin from can be used; resolves device `auto` in `axes`. UserError for what the user can mend.
 
     A module that crashes or hangs here is left to its own case, which records it.
     """
@@ -186,8 +200,9 @@ def _probe(
 
 
 def _users_modules(suite: Suite, axes: AxisValues) -> list[Case]:
-    """One case of each of the user's own modules and each width, at the shortest length."""
-    names = [name for name in axes["model"] if find(name).takes_arguments]
+    """One case of each of the user's own modules, or weights, and each width, at the shortest length."""
+    begun_from = any(axes.get("init_from", []))
+    names = [name for name in axes["model"] if begun_from or find(name).takes_arguments]
     least = least_cases(suite, axes, model=names, d_model=axes["d_model"])
     return [case for case in least if not suite.only_counts(case)]
 

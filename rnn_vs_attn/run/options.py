@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,34 @@ class TrainingOptions(UntimedOptions):
     timeout: float = option(
         _LIMITS.timeout, "Seconds that a training may give no sign of itself.", minimum=0.001, panel=EFFORT
     )
+
+
+@dataclass(frozen=True)
+class TextOptions(TrainingOptions):
+    """Those of one that trains on a text."""
+
+    text: tuple[str, ...] = option(
+        (),
+        "Files or folders of text, UTF-8 or any bytes; without any that of pydoc_data.topics, which every Python has.",
+    )
+    init_from: Path | None = option(
+        None,
+        "Fine-tune a GPT-2: a folder in Hugging Face's layout with config.json, model.safetensors and tokenizer.json.",
+    )
+    max_seconds: float = option(
+        285.0,
+        "Train no longer than this; what was trained is kept, and --resume goes on there.",
+        minimum=0,
+        shown="285, or what --steps or --seconds-per-model takes",
+        panel=EFFORT,
+    )
+
+
+def with_own_end(options: TextOptions, typed: Sequence[str], axes: Mapping[str, Sequence[Any]]) -> TextOptions:
+    """The options without a --max-seconds, where the length of each training is given and that was not typed."""
+    if "max_seconds" in typed or not any(axes[name][0] for name in ("steps", "seconds_per_model")):
+        return options
+    return replace(options, max_seconds=math.inf)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.planned import Planned
 from rnn_vs_attn.run.schedule import said_of_left_out
-from rnn_vs_attn.suites.case import axes_of, untaken
+from rnn_vs_attn.suites.case import Case, axes_of, untaken
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.streams import say
@@ -56,7 +56,16 @@ def said_of_trainings(planned: Planned) -> str:
     about = "" if not planned.seconds else f", about {units.duration(planned.seconds)} in all"
     longer = planned.seconds is not None and planned.seconds > planned.limits.max_seconds
     ends = f"; --max-seconds {planned.limits.to_ask(planned.seconds or 0.0)} has all of it" if longer else ""
-    return f"{axes_of(planned.cases[0])['steps']} steps each, {together}{about}{ends}"
+    return f"{_each(planned.cases)}, {together}{about}{ends}"
+
+
+def _each(cases: Sequence[Case]) -> str:
+    """How long each training is."""
+    axes = [axes_of(case) for case in cases]
+    steps = sorted({int(each["steps"] or 0) for each in axes})
+    if len(steps) == 1:
+        return f"{steps[0]} steps each"
+    return f"{axes[0]['seconds_per_model']} s each, which is {steps[0]} to {steps[-1]} steps"
 
 
 def first_table(suite: Suite, limits: Limits, err: Terminal, wanted: bool) -> Callable[[Sequence[Record]], None]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import itertools
+import math
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -20,13 +22,14 @@ from rnn_vs_attn.suites.suite import Suite, Trains
 from rnn_vs_attn.worker.lanes import Conversation, Lanes
 from rnn_vs_attn.worker.protocol import About, Train, Trained
 
-LEAST_STEPS = 100  # of a training that is worth its name
+LEAST_STEPS = 100  # of a training that is worth its name, unless its suite says otherwise
 MOST_AT_ONCE = 8  # trainings
 WHOLE = 20  # steps are so many times a whole number: one for each evaluation
 _LOOK_STEPS = 1 << 20  # of a training that is looked at and never ends
-_OF_A_WORKER = 1 << 30  # bytes that a process takes at most, torch and a small model
+OF_A_WORKER = 1 << 30  # bytes that a process takes at most, torch and a small model
 _STRETCHES = 3  # that are looked at
 _SPARE = 1.1  # what has to fit is so much more than what was seen
+_SPARE_TIME = 1.4  # the same where trainings would fill whatever time there is
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,13 @@ class Paced:
     seconds: float
 
 
-def at_once(threads: Sequence[int], devices: Sequence[str]) -> int:
-    """How many trainings the cores and the memory have room for; one on a GPU."""
+def at_once(threads: Sequence[int], devices: Sequence[str], needed: int = OF_A_WORKER) -> int:
+    """How many trainings the cores and the memory have room for; one on a GPU. needed: bytes of each."""
     if any(name.startswith("cuda") for name in devices):
         return 1
     cores = environment.usable_cores() // max(threads)
     memory = environment.available_memory()
-    room = MOST_AT_ONCE if memory is None else memory // _OF_A_WORKER
+    room = MOST_AT_ONCE if memory is None else memory // needed
     return max(1, min(cores, MOST_AT_ONCE, room))
 
 
@@ -56,8 +59,15 @@ def paced(suite: Suite, cases: Sequence[Any], lanes: Lanes, limits: Limits, ends
     trains = suite.rounds.trains
     assert trains is not None
     seconds = _a_step(suite, cases, lanes, limits)
-    steps = cases[0].steps or _steps(trains, cases, seconds, lanes, limits, ends - time.monotonic())
-    made = [dataclasses.replace(case, steps=steps) for case in cases]
+    left = ends - time.monotonic()
+    if cases[0].steps:
+        made = list(cases)
+    elif trains.equal_time:
+        each = cases[0].seconds_per_model or _seconds_each(trains, cases, seconds, lanes, limits, left)
+        made = _for_seconds(trains, cases, seconds, each)
+    else:
+        steps = _steps(trains, cases, seconds, lanes, limits, left)
+        made = [dataclasses.replace(case, steps=steps) for case in cases]
     costs = _costs(trains, made, seconds)
     return Paced(
         made,
@@ -66,24 +76,63 @@ def paced(suite: Suite, cases: Sequence[Any], lanes: Lanes, limits: Limits, ends
     )
 
 
+def _least(trains: Trains, cases: Sequence[Any]) -> int:
+    """Steps of a training that is worth its name."""
+    return trains.least_steps(cases[0]) or LEAST_STEPS
+
+
 def _steps(
     trains: Trains, cases: Sequence[Any], seconds: Mapping[Any, float], lanes: Lanes, limits: Limits, left: float
 ) -> int:
     """The largest number that fits, up to what the cases want."""
-    most = trains.wanted_steps(cases)
+    least, most = _least(trains, cases), trains.wanted_steps(cases)
 
     def needed(steps: int) -> float:
         made = [dataclasses.replace(case, steps=steps) for case in cases]
         return _SPARE * _total(trains, _costs(trains, made, seconds), limits, lanes.number)
 
-    fitting = [steps for steps in range(LEAST_STEPS, most + 1, WHOLE) if needed(steps) <= left]
+    fitting = [steps for steps in range(least, most + 1, WHOLE) if needed(steps) <= left]
     if not fitting:
         asked = limits.to_ask(limits.max_seconds - left + needed(most))
         raise UserError(
-            f"--max-seconds {limits.asked_seconds:g} leaves no {LEAST_STEPS} steps for each training; "
+            f"--max-seconds {limits.asked_seconds:g} leaves no {least} steps for each training; "
             f"give --max-seconds {asked} for {most} steps, fewer models or learning rates, or a number of --steps"
         )
     return max(fitting)
+
+
+def _seconds_each(
+    trains: Trains, cases: Sequence[Any], seconds: Mapping[Any, float], lanes: Lanes, limits: Limits, left: float
+) -> int:
+    """The most whole seconds for each training that fit. UserError where the slowest model has too few steps then."""
+
+    def needed(each: int) -> float:
+        made = _for_seconds(trains, cases, seconds, each)
+        return _SPARE_TIME * _total(trains, _costs(trains, made, seconds), limits, lanes.number)
+
+    if not seconds:
+        return 1  # of trainings that all fail, as each will say
+    steps = _least(trains, cases)
+    least = max(1, math.ceil(steps * max(seconds.values())))
+    if needed(least) > left:
+        asked = limits.to_ask(limits.max_seconds - left + needed(least))
+        raise UserError(
+            f"--max-seconds {limits.asked_seconds:g} leaves no {steps} steps for each training; give "
+            f"--max-seconds {asked}, fewer models, learning rates or rounds, or --seconds-per-model"
+        )
+    choices = range(least, least + math.ceil(left))  # one training alone takes what it is given
+    return choices[bisect_right(choices, left, key=needed) - 1]
+
+
+def _for_seconds(trains: Trains, cases: Sequence[Any], seconds: Mapping[Any, float], each: int) -> list[Any]:
+    """The cases with as many steps as so many seconds come to; of one that could not be looked at the least."""
+    made = []
+    for case in cases:
+        a_step = seconds.get(trains.kind(case))
+        steps = _least(trains, cases) if a_step is None else max(1, int(each / a_step))
+        whole = steps // WHOLE * WHOLE or steps
+        made.append(dataclasses.replace(case, seconds_per_model=each, steps=whole))
+    return made
 
 
 def _costs(trains: Trains, cases: Iterable[Any], a_step: Mapping[Any, float]) -> dict[Any, float]:

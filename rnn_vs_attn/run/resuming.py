@@ -14,24 +14,24 @@ from rnn_vs_attn.limits import Budget, Limits
 from rnn_vs_attn.records.checks import checked_head, checked_run, problem_of_axes, problem_of_value
 from rnn_vs_attn.records.folder import has_other_names, read_samples
 from rnn_vs_attn.records.types import CASE_RETRIED, ROUND_DROPPED, ROUND_TIME, Run, SampleLine
-from rnn_vs_attn.run import cases
+from rnn_vs_attn.run import cases, given
 from rnn_vs_attn.run.cases import AxisValues, option_name
+from rnn_vs_attn.run.given import NOTHING, Given
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.case import Case, decided_by
+from rnn_vs_attn.suites.case import Case, axes_of, decided_by
 from rnn_vs_attn.suites.metrics import MACHINE_PEAKS
 from rnn_vs_attn.suites.suite import Suite
-from rnn_vs_attn.training import chosen
-from rnn_vs_attn.training.chosen import TrainedModel
 
 _MOST_ROUNDS = 100_000
 
 PLAIN = "plain"  # the setting that says that no models were typed
+STEPS_OF = "steps_of"  # the one that says how many steps each case has, where they differ
 
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
     """What `--resume` goes on with. over: whether it cannot go on, as its metrics have other names by now; `head` has
-    its records then, and there are no lines. trained: the models of checkpoints among those of its axes.
+    its records then, and there are no lines.
     """
 
     head: Run
@@ -40,7 +40,7 @@ class Stored:
     limits: Limits
     lines: list[SampleLine]
     over: bool = False
-    trained: Sequence[TrainedModel] = ()
+    given: Given = NOTHING
 
 
 def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
@@ -51,17 +51,54 @@ def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
     try:
         axes, plain = _axes(suite, head.settings["axes"]), head.settings.get(PLAIN, False) is True
         made, limits = cases.cases_of(suite, axes, plain), _limits(head.settings["limits"])
-        trained = chosen.again(head.settings.get("checkpoints", [])) if head.status != "complete" or retry else []
+        made = _with_steps(suite, made, head.settings)
+        found = _given(suite, head.settings) if head.status != "complete" or retry else NOTHING
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
     if head.settings.get("inputs", 1) != suite.analysis.inputs:
         raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
     over = has_other_names(path)
     head, lines = (_finished(path, retry), []) if over else (head, _lines(suite, path, made))
+    settings = settings_of(suite, axes, limits, plain, made) | given.of_settings(head.settings)
+    return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, lines, over, found)
+
+
+def settings_of(suite: Suite, axes: AxisValues, limits: Limits, plain: bool, made: Sequence[Case]) -> dict[str, Any]:
+    """What a run keeps of how it was asked for, and of the cases that were made of it. plain: as for `start`."""
     settings = {"axes": axes, "limits": dataclasses.asdict(limits), "inputs": suite.analysis.inputs}
     settings |= {PLAIN: True} if plain else {}
-    settings |= {"checkpoints": head.settings["checkpoints"]} if "checkpoints" in head.settings else {}
-    return Stored(dataclasses.replace(head, settings=settings), axes, made, limits, lines, over, trained)
+    if _in_equal_time(suite):
+        settings[STEPS_OF] = [axes_of(case)["steps"] for case in made]
+    return settings
+
+
+def _in_equal_time(suite: Suite) -> bool:
+    return suite.rounds.trains is not None and suite.rounds.trains.equal_time
+
+
+def _given(suite: Suite, settings: Mapping[str, Any]) -> Given:
+    """What the run was given. UserError where that is not what it was; KeyError, TypeError or ValueError for damage."""
+    found = given.again(settings)
+    if suite.axes.of_text and found.text is None:
+        raise ValueError("text is not there")
+    return found
+
+
+def _with_steps(suite: Suite, made: list[Case], settings: Mapping[str, Any]) -> list[Case]:
+    """The cases with the number of steps that each of them was given by a look at its speed.
+
+    ValueError where these are not there, or no such numbers.
+    """
+    if not _in_equal_time(suite):
+        return made
+    steps = settings.get(STEPS_OF)
+    if not isinstance(steps, list) or len(steps) != len(made) or not all(_is_number_of_steps(n) for n in steps):
+        raise ValueError(f"{STEPS_OF} is no number of steps for each of {len(made)} cases")
+    return [dataclasses.replace(case, steps=n) for case, n in zip(made, steps, strict=True)]  # type: ignore[call-arg]
+
+
+def _is_number_of_steps(value: Any) -> bool:
+    return type(value) is int and 1 <= value < 1 << 63
 
 
 def _finished(path: Path, retry: bool) -> Run:

@@ -3,6 +3,7 @@
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.decode.suite import DECODE
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
+from rnn_vs_attn.suites.lm.suite import LM
 from rnn_vs_attn.suites.recall.suite import RECALL
 from rnn_vs_attn.suites.scaling.suite import SCALING
 from rnn_vs_attn.suites.suite import Suite
@@ -19,6 +20,7 @@ SUITES: tuple[Suite, ...] = (
     VARIANTS_TRANSFORMER_XL,
     VARIANTS_ALBERT,
     VARIANTS_GPT,
+    LM,
 )
 
 

@@ -13,6 +13,7 @@ BY_LAUNCHES = Metric(
 )
 PREFILL_TIME = Metric("prefill_time", "s", title="the context taken in at once, to the state after it")
 STEP_TIME = Metric("step_time", "s", title="one token decoded, the median over steps")
+TRAIN_SECONDS = Metric("train_seconds", "s", "none", title="of all steps, beside other trainings")
 
 PEAK_MEMORY = Metric("peak_memory", "B", title="above the start; of training the gradients are in it")
 STATE_SIZE = Metric("state_size", "B", "lower", exact=True, title="what is carried on after seq_len tokens")

@@ -69,6 +69,11 @@ class CaseAxes:
     needs_state: bool = False
     run_defaults: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def of_text(self) -> bool:
+        """Whether its cases are learnt from a text, which the axis `text` names."""
+        return any(each.name == "text" for each in dataclasses.fields(self.case))
+
     def together(self, case: Case) -> tuple[AxisValue, ...]:
         """The same for cases that are compared within a round."""
         return tuple(value for name, value in axes_of(case).items() if name not in self.compared)
@@ -83,13 +88,22 @@ class Trains:
     """How a suite trains its cases, whose field `steps` says for how long.
 
     kind: the same for cases whose steps take the same time. wanted_steps: as many as help. beside: what a training
-    takes beside its steps, in steps. of_round: its cases, by the records of those before it.
+    takes beside its steps, in steps. of_round: its cases, by the records of those before it. equal_time: whether all
+    train for the same time, `seconds_per_model`, unless `steps` are given. least_steps: of a training of a case that is
+    worth its name, None for as many as usual.
     """
 
     kind: Callable[[Any], Any]
-    wanted_steps: Callable[[Sequence[Any]], int]
+    wanted_steps: Callable[[Sequence[Any]], int] = lambda cases: 0
     beside: Callable[[Any], float] = lambda case: 0.0
     of_round: Callable[[int, Sequence[Any], Sequence[Record]], list[Any]] = _all
+    equal_time: bool = False
+    least_steps: Callable[[Any], int | None] = lambda case: None
+
+    @property
+    def paced(self) -> tuple[str, ...]:
+        """Fields that a look at the speed decides, the same in all cases."""
+        return ("seconds_per_model",) if self.equal_time else ("steps",)
 
     def kinds(self, cases: Iterable[Any]) -> dict[Any, Any]:
         """Of cases of one kind the first; each later round trains one of them."""

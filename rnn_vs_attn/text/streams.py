@@ -107,6 +107,12 @@ def lost(stream: TextIO) -> str:
     return "" if error is None or isinstance(error, ConnectionError) else str(error.strerror)
 
 
+def takes_more(stream: TextIO) -> bool:
+    """Whether what is written to a stream still goes anywhere."""
+    stream.flush()
+    return getattr(_raw(stream), "error", None) is None
+
+
 def wait_no_longer() -> None:
     """Drop what is not written yet: a command that was interrupted does not stay for a reader who does not read."""
     for raw in map(_raw, (sys.stdout, sys.stderr)):

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from numpy import int64
     from numpy.typing import NDArray
 
-HELD_OUT_BYTES = 1 << 20  # of the held-out part, its first
 LZMA_BYTES = 1 << 21  # of the training part, its last: what lies nearest is what helps most
 BIGRAM_BYTES = 1 << 26
 
@@ -29,26 +28,26 @@ class Baseline:
     held_out_bytes: int
 
 
-def baselines(text: Text) -> list[Baseline]:
-    """Both of them. UserError where the text is no longer what it was."""
-    return [by_lzma(text), by_bigram(text)]
+def baselines_of(text: Text, held_out_bytes: int) -> list[Baseline]:
+    """Both of them, of the first bytes of the held-out part. UserError where the text is no longer what it was."""
+    return [by_lzma(text, held_out_bytes), by_bigram(text, held_out_bytes)]
 
 
-def by_lzma(text: Text, most: int = LZMA_BYTES) -> Baseline:
+def by_lzma(text: Text, held_out_bytes: int, most: int = LZMA_BYTES) -> Baseline:
     """The compressed bits of both parts less those of the training part alone, a byte of the held-out part."""
-    middle, begin, end = _bounds(text, most)
+    middle, begin, end = _bounds(text, held_out_bytes, most)
     bits = 8 * (_compressed(text.pieces(begin, end)) - _compressed(text.pieces(begin, middle)))
     return Baseline("lzma", bits / (end - middle), middle - begin, end - middle)
 
 
-def by_bigram(text: Text, most: int = BIGRAM_BYTES) -> Baseline:
+def by_bigram(text: Text, held_out_bytes: int, most: int = BIGRAM_BYTES) -> Baseline:
     """-log2 of (pairs of this byte before that one + 1) / (pairs that begin with this one + 256), its mean.
 
     The first held-out byte is predicted from the last one of the training part; of a text without one it costs 8 bits.
     """
     import numpy
 
-    middle, begin, end = _bounds(text, most)
+    middle, begin, end = _bounds(text, held_out_bytes, most)
     seen = _pairs(text, begin, middle) + 1
     bits = numpy.log2(seen.sum(axis=1, keepdims=True)) - numpy.log2(seen)
     asked = _pairs(text, max(middle - 1, 0), end)
@@ -56,10 +55,10 @@ def by_bigram(text: Text, most: int = BIGRAM_BYTES) -> Baseline:
     return Baseline("bigram", total / (end - middle), middle - begin, end - middle)
 
 
-def _bounds(text: Text, most: int) -> tuple[int, int, int]:
+def _bounds(text: Text, held_out_bytes: int, most: int) -> tuple[int, int, int]:
     """Where the held-out part begins, and the bytes that are looked at before and after it."""
     middle = text.held_out_from
-    return middle, max(0, middle - most), min(text.size, middle + HELD_OUT_BYTES)
+    return middle, max(0, middle - most), min(text.size, middle + held_out_bytes)
 
 
 def _compressed(pieces: Iterable[bytes]) -> int:

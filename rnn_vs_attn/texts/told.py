@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.texts.baselines import Baseline, baselines_of
 from rnn_vs_attn.texts.cache import key_of, writing
 from rnn_vs_attn.texts.sources import Source, Text
 from rnn_vs_attn.texts.tokenizers import Tokenizer, tokenizer_for
@@ -20,7 +21,7 @@ _LONGEST = 1 << 16  # of a variable, whose limit is 128 KiB on Linux; a text of 
 
 
 def variables(text: Text, tokenizer: Tokenizer, cache: Path, folder: Path | None = None) -> dict[str, str]:
-    """The variable that tells a worker what the text is. folder: GPT-2's, where its tokenizer is meant.
+    """The variable that tells a worker what the text is. folder: GPT-2's, where its weights or tokenizer are meant.
 
     UserError where a text of many files has to be written into the cache folder and cannot be.
     """
@@ -57,6 +58,11 @@ class Told:
     def tokens(self) -> Tokens:
         return tokens_of(self.text, self.tokenizer, self.cache)
 
+    @cached_property
+    def baselines(self) -> dict[int, list[Baseline]]:
+        """What has been asked for, by the bytes of the held-out part."""
+        return {}
+
 
 _told: list[Told] = []  # of a worker, one at most
 
@@ -91,6 +97,19 @@ def tokenizer() -> Tokenizer:
 
 def tokens() -> Tokens:
     return _only().tokens
+
+
+def folder() -> Path | None:
+    """GPT-2's, None without one."""
+    return _only().folder
+
+
+def baselines(held_out_bytes: int) -> list[Baseline]:
+    """What so many first bytes of the held-out part cost without a network; found once in a process."""
+    found = _only().baselines
+    if held_out_bytes not in found:
+        found[held_out_bytes] = baselines_of(text(), held_out_bytes)
+    return found[held_out_bytes]
 
 
 def _only() -> Told:

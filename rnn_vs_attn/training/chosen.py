@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,8 @@ class Kept:
         try:
             return TokenShape.of(self.checkpoint.shape)
         except (KeyError, TypeError, ValueError):
-            raise UserError(f"{self.folder / checkpoint.NAME} is of no model of tokens; train again") from None
+            way = "rnn-vs-attn lm sample writes with it" if "tokenizer" in self.checkpoint.about else "train again"
+            raise UserError(f"{self.folder / checkpoint.NAME} is of no model that recall trains; {way}") from None
 
 
 @dataclass(frozen=True)
@@ -96,16 +97,18 @@ def _of(folder: Path) -> list[list[Kept]]:
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise UserError(f"--checkpoint {folder} {what}; give the folder of a checkpoint, or of a run of recall")
-    inside = sorted((folder / FOLDER).iterdir()) if (folder / FOLDER).is_dir() else []
-    found = [_read(each) for each in inside if (each / checkpoint.NAME).exists()]
+    found = kept_in(folder)
     if not found:
         way = f"recall keeps them in the folder {FOLDER} of its run; give that run, or the folder of a checkpoint"
         raise UserError(f"--checkpoint {folder} holds no trained model; {way}")
-    return _best_of(found)
+    return best_of(map(_of_tokens, found), _merit)
 
 
 def _read(folder: Path) -> Kept:
-    kept = Kept(folder, checkpoint.read(folder))
+    return _of_tokens(Kept(folder, checkpoint.read(folder)))
+
+
+def _of_tokens(kept: Kept) -> Kept:
     _ = kept.shape
     return kept
 
@@ -113,24 +116,34 @@ def _read(folder: Path) -> Kept:
 # Of a run
 
 
-def _best_of(found: Iterable[Kept]) -> list[list[Kept]]:
+Merit = Callable[[Kept], Any]  # by which learning rates are ranked, the higher the better
+
+
+def kept_in(run: Path) -> list[Kept]:
+    """All of a run's checkpoints; a training that has none yet is none."""
+    inside = sorted((run / FOLDER).iterdir()) if (run / FOLDER).is_dir() else []
+    return [Kept(each, checkpoint.read(each)) for each in inside if (each / checkpoint.NAME).exists()]
+
+
+def best_of(found: Iterable[Kept], merit: Merit) -> list[list[Kept]]:
     """Of each model and task the seeds of its best learning rate."""
     groups: dict[str, dict[float, list[Kept]]] = {}
     for kept in found:
         alike = {name: value for name, value in kept.axes.items() if name not in (*_NOT_APART, "seed")}
         key = json.dumps([kept.checkpoint.model, kept.task, alike], sort_keys=True)
         groups.setdefault(key, {}).setdefault(kept.checkpoint.plan.learning_rate, []).append(kept)
-    return [_best(rates) for rates in groups.values()]
+    return [_best(rates, merit) for rates in groups.values()]
 
 
-def _best(rates: Mapping[float, list[Kept]]) -> list[Kept]:
-    """The seeds of the learning rate whose first seed ended best: the most right, and of equal ones the least loss."""
+def _best(rates: Mapping[float, list[Kept]], merit: Merit) -> list[Kept]:
+    """The seeds of the learning rate whose first seed ended best."""
     by_seed = [sorted(seeds, key=lambda kept: kept.checkpoint.plan.seed) for seeds in rates.values()]
     first = min(seeds[0].checkpoint.plan.seed for seeds in by_seed)
-    return max((seeds for seeds in by_seed if seeds[0].checkpoint.plan.seed == first), key=lambda s: _merit(s[0]))
+    return max((seeds for seeds in by_seed if seeds[0].checkpoint.plan.seed == first), key=lambda s: merit(s[0]))
 
 
 def _merit(kept: Kept) -> tuple[float, float]:
+    """The most right, and of equal ones the least loss."""
     curve = kept.checkpoint.course.curve
     return merit(curve[-1].accuracy, curve[-1].loss) if curve else (0.0, -math.inf)
 

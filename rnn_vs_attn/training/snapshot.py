@@ -41,7 +41,7 @@ def save(folder: Path, training: Training, model: str, shape: Mapping[str, Any],
     model: the name. shape: the fields of its shape, as asdict has them. StorageError where the disk takes no more; what
     was kept before is whole then.
     """
-    content = of_torch.save({name: _stored(tensor) for name, tensor in _tensors(training).items()})
+    content = of_torch.save(_stored(_tensors(training)))
     kept = Checkpoint(model, dict(shape), training.plan, training.course, torch.__version__, about)
     checkpoint.write(folder, kept, content)
 
@@ -138,10 +138,16 @@ def _state(model: nn.Module) -> dict[str, Tensor]:
     return state
 
 
-def _stored(tensor: Tensor) -> Tensor:
-    """In memory of its own on the CPU, as safetensors takes none that is shared."""
-    plain = torch.view_as_real(tensor) if tensor.is_complex() else tensor
-    return plain.detach().to("cpu", copy=True).contiguous()
+def _stored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """On the CPU, each in memory of its own, as safetensors takes none that is shared; copied only where it is not."""
+    found: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        plain = (torch.view_as_real(tensor) if tensor.is_complex() else tensor).detach()
+        alone = plain.is_contiguous() and plain.untyped_storage().nbytes() == plain.nbytes
+        found[name] = plain.to("cpu", copy=not alone or plain.data_ptr() in taken).contiguous()
+        taken.add(plain.data_ptr())
+    return found
 
 
 def _as(stored: Tensor, like: Tensor) -> Tensor:

@@ -20,13 +20,15 @@ from rnn_vs_attn.models import load
 from rnn_vs_attn.models.configured import IMPORTS
 from rnn_vs_attn.models.language import transformers_configs
 from rnn_vs_attn.records.folder import StorageError
+from rnn_vs_attn.texts import told
 from rnn_vs_attn.training import chosen
-from rnn_vs_attn.worker import faults, protocol
+from rnn_vs_attn.worker import faults, messages, protocol
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import Cases
 from rnn_vs_attn.worker.protocol import Request
 from rnn_vs_attn.worker.questions import Questions
 from rnn_vs_attn.worker.sandbox import Sandbox
+from rnn_vs_attn.worker.text import Text
 from rnn_vs_attn.worker.typed_json import Misunderstood
 
 Handlers = Mapping[type[Request[Any]], Callable[[Any], object]]
@@ -51,7 +53,7 @@ class Answers:
         with "lost" where a kernel's fault has ended what it can do on a GPU, so that it must end.
         """
         try:
-            request = protocol.request_in(message)
+            request = messages.request_in(message)
             reply = self._reply(request)
         except Misunderstood as error:  # no case's fault: what asks is wrong
             return {"misunderstood": str(error)}
@@ -91,6 +93,7 @@ def _set_torch_up() -> None:
     THREADS.watch()
     load.start_in(Path.cwd())
     chosen.take()
+    told.take()
     if os.environ.pop(IMPORTS, ""):
         with suppress(UserError):  # where it is not installed, as is said of the model
             transformers_configs.import_models()
@@ -98,7 +101,7 @@ def _set_torch_up() -> None:
 
 def _handlers(sandbox: Sandbox) -> Handlers:
     batches = Batches()
-    questions, cases = Questions(sandbox, batches), Cases(sandbox, batches)
+    questions, cases, text = Questions(sandbox, batches), Cases(sandbox, batches), Text()
     return {
         protocol.ReadEnvironment: questions.environment,
         protocol.ResolveDevice: questions.device,
@@ -106,6 +109,9 @@ def _handlers(sandbox: Sandbox) -> Handlers:
         protocol.FindOrigin: questions.origin,
         protocol.Check: questions.check,
         protocol.Describe: questions.describe,
+        protocol.LoadLanguageModel: text.load,
+        protocol.BeginText: text.begin,
+        protocol.ContinueText: text.go_on,
         protocol.Prepare: cases.prepare,
         protocol.MakeReady: cases.make_ready,
         protocol.TimeBlock: cases.time_block,

@@ -23,7 +23,7 @@ from rnn_vs_attn.machine import environment
 from rnn_vs_attn.records.folder import StorageError
 from rnn_vs_attn.records.strict_json import dump
 from rnn_vs_attn.units import duration
-from rnn_vs_attn.worker import protocol, search_path
+from rnn_vs_attn.worker import messages, search_path
 from rnn_vs_attn.worker.protocol import Request
 from rnn_vs_attn.worker.typed_json import Misunderstood, read
 
@@ -234,7 +234,7 @@ class ChildWorker:
     def begin(self, request: Request[Any]) -> None:
         if self._spoilt:
             self._renew()
-        self._process.write(dump(protocol.written(request)))
+        self._process.write(dump(messages.written(request)))
 
     def answer(self, request: Request[Reply], timeout: float) -> Reply:
         reply = self._process.read(timeout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rnn_vs_attn.suites.bench import measure as bench
 from rnn_vs_attn.suites.decode import measure as decode
 from rnn_vs_attn.suites.gradflow import measure as gradflow
+from rnn_vs_attn.suites.lm import measure as lm
 from rnn_vs_attn.suites.measurement import Measurement
 from rnn_vs_attn.suites.recall import measure as recall
 from rnn_vs_attn.suites.scaling import measure as scaling
@@ -17,6 +18,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "gradflow": gradflow.MEASUREMENT,
     "scaling": scaling.MEASUREMENT,
     "recall": recall.MEASUREMENT,
+    "lm": lm.MEASUREMENT,
     "decode": decode.MEASUREMENT,
     "variants-transformer-xl": transformer_xl.MEASUREMENT,
     "variants-albert": albert.MEASUREMENT,

@@ -8,7 +8,6 @@ from typing import Self, TypeVar
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
 from rnn_vs_attn.machine import processors
 from rnn_vs_attn.models.configured import IMPORTS, PREFIX
-from rnn_vs_attn.training.chosen import TrainedModel, variables
 from rnn_vs_attn.worker.client import ChildWorker, Worker
 from rnn_vs_attn.worker.protocol import Device, Request, ResolveDevice
 
@@ -101,10 +100,11 @@ class Workers:
         threads: Sequence[int],
         models: Sequence[str] = (),
         at_once: int = 1,
-        trained: Sequence[TrainedModel] = (),
+        told: Mapping[str, str] | None = None,
     ) -> None:
+        """told: variables that say where checkpoints are, or a text."""
         self.start_up = 0.0
-        self._variables: Mapping[str, str] = processors.one_each(threads) | _imports(models) | variables(trained)
+        self._variables: Mapping[str, str] = processors.one_each(threads) | _imports(models) | dict(told or {})
         self._timed = timed
         self._debug = debug
         self._asked: ChildWorker | None = None

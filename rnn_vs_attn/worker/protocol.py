@@ -1,13 +1,11 @@
 """What is asked of a worker and what it answers: a frozen dataclass a request and one a reply; no torch.
 
-At the pipe a message is JSON, here it is types. Both ends are this program, so a message that does not fit is a fault
-of it and of no case: the worker answers `misunderstood`.
+At the pipe a message is JSON (`messages`), here it is types.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar, get_args
 
 from rnn_vs_attn.compare.outcome import Outcome
@@ -17,7 +15,7 @@ from rnn_vs_attn.records.timing import Block, Care, Ready
 from rnn_vs_attn.records.types import AxisValue, Sample
 from rnn_vs_attn.suites.case import Case, axes_of
 from rnn_vs_attn.suites.suite import MEASURE, Suite
-from rnn_vs_attn.worker.typed_json import Misunderstood, read
+from rnn_vs_attn.training.choice import Choice
 
 Reply = TypeVar("Reply")
 
@@ -115,6 +113,19 @@ class Trained:
     samples: tuple[Sample, ...] = ()
 
 
+@dataclass(frozen=True)
+class LanguageModel:
+    """One that is loaded. most_seen: how many tokens before one it sees at most, None for all."""
+
+    vocab_size: int
+    most_seen: int | None
+
+
+@dataclass(frozen=True)
+class Tokens:
+    ids: tuple[int, ...]
+
+
 # Requests about the machine
 
 
@@ -167,6 +178,33 @@ class Describe(Request[Description]):
 
     model: str
     shape: Shape
+
+
+# Requests about a language model
+
+
+@dataclass(frozen=True)
+class LoadLanguageModel(Request[LanguageModel]):
+    """The language model of a checkpoint's folder, or of one in Hugging Face's layout. UserError where it is none."""
+
+    folder: str
+    of_checkpoint: bool
+
+
+@dataclass(frozen=True)
+class BeginText(Request[Tokens]):
+    """The first token of the loaded model after a prompt."""
+
+    prompt: tuple[int, ...]
+    choice: Choice
+    seed: int
+
+
+@dataclass(frozen=True)
+class ContinueText(Request[Tokens]):
+    """The tokens after those, at most so many: as many as there are within a blink."""
+
+    number: int
 
 
 # Requests about a case
@@ -235,40 +273,3 @@ class CompareOutcome(Request[Outcome]):
     seed: int
     path: str
     compare: bool
-
-
-REQUESTS: Mapping[str, type[Request[Any]]] = {
-    kind.__name__: kind
-    for kind in (
-        ReadEnvironment,
-        ResolveDevice,
-        ReadMachinePeaks,
-        FindOrigin,
-        Check,
-        Describe,
-        Prepare,
-        MakeReady,
-        TimeBlock,
-        Release,
-        Measure,
-        Train,
-        CompareOutcome,
-    )
-}
-
-
-# To JSON and back
-
-
-def written(request: Request[Any]) -> dict[str, Any]:
-    """A request as JSON can hold it."""
-    return {"request": type(request).__name__, "fields": asdict(request)}
-
-
-def request_in(message: Mapping[str, Any]) -> Request[Any]:
-    """The request that `written` has made a message of; Misunderstood where it is none."""
-    name = str(message.get("request"))
-    if name not in REQUESTS:
-        raise Misunderstood(f"there is no request {name!r}")
-    request: Request[Any] = read(REQUESTS[name], message.get("fields"))
-    return request

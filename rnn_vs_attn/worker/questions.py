@@ -19,7 +19,7 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.language import transformers_models
 from rnn_vs_attn.models.mixer import has_state
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
+from rnn_vs_attn.models.spec import CONFIGURED, LANGUAGE, TRAINED
 from rnn_vs_attn.suites import configured_passes, trained_passes
 from rnn_vs_attn.suites.layer_passes import train_flops
 from rnn_vs_attn.worker import protocol
@@ -86,7 +86,7 @@ class Questions:
                 transformers_models.on_paper(case.model)
             elif family == TRAINED:
                 trained_passes.look(case)
-            else:
+            elif family != LANGUAGE:
                 self._try(case.model, dataclasses.replace(case.shape, batch_size=2))
             probe = MEASUREMENTS[request.about.suite].probe
             if probe is not None:

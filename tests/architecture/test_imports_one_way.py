@@ -23,7 +23,7 @@ ORDER = (
     "suites worker run ab export cli __main__"
 ).split()
 SUITE_FOLDERS = (
-    *("bench", "gradflow", "decode", "recall", "scaling"),
+    *("bench", "gradflow", "decode", "lm", "recall", "scaling"),
     *(f"variants.{name}" for name in ("gpt", "albert", "transformer_xl")),
 )
 BEGINS_WITH_TORCH = (
@@ -42,7 +42,8 @@ BEGINS_WITH_TORCH = (
     "models.kernels.",
     "models.layers.",
     "models.language.",
-    *(f"training.{name}" for name in "carried language_model loop objectives snapshot token_model".split()),
+    *(f"training.{name}" for name in "carried fine_tuning generation language_model loop objectives".split()),
+    *(f"training.{name}" for name in "snapshot token_model".split()),
     "worker.answers",
     "worker.batches",
     "worker.cases",
@@ -50,18 +51,24 @@ BEGINS_WITH_TORCH = (
     "worker.questions",
     "worker.readings",
     "worker.sandbox",
+    "worker.text",
     "suites.measurement",
     "suites.layer_passes",
     "suites.token_passes",
     "suites.configured_passes",
     "suites.trained_passes",
+    "suites.stretches",
     "suites.gradflow.samples",
+    "suites.lm.evaluation",
     *(f"suites.{folder}.measure" for folder in SUITE_FOLDERS),
     "worker.measurements",
 )
 WITHOUT_TORCH = (  # whose names begin like those of others
     "models.initialisation",
     "models.language.documents",
+    "models.language.pretrained_fields",
+    "models.language.pretrained_files",
+    "models.language.pretrained_folder",
     "models.language.pretrained_tokenizers",
 )
 RUNS_IN_THE_WORKER = (*BEGINS_WITH_TORCH, "worker.server")
@@ -165,8 +172,8 @@ def test_suites_do_not_import_each_other(part: str) -> None:
 
 
 SHARED_BY_LANGUAGE_MODELS = (
-    "documents interface token_ids pretrained pretrained_fields pretrained_saving pretrained_tensors "
-    "pretrained_tokenizers transformers_configs transformers_models"
+    "documents interface next_token token_ids pretrained pretrained_fields pretrained_files pretrained_folder "
+    "pretrained_saving pretrained_tensors pretrained_tokenizers transformers_configs transformers_models"
 )
 
 

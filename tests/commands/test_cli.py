@@ -217,7 +217,7 @@ def test_models_describes_a_users_module_and_shows_a_broken_plug_in(tmp_path: Pa
     assert rows["mean"]["num_params"] == 16 * 16 + 16
     assert rows["mean"]["source"] == "package plugin"
     assert rows["mean"]["decodes"]
-    assert rows["mean"]["commands"] == ["bench", "gradflow", "scaling", "recall", "decode", "ab"]
+    assert rows["mean"]["commands"] == ["bench", "gradflow", "scaling", "recall", "decode", "lm", "ab"]
     assert rows["lost"]["note"].startswith("broken: ")
     assert rows["lost"]["commands"] == []
 
@@ -247,7 +247,7 @@ def test_debug_shows_the_stack_trace() -> None:
 
 def test_help_names_every_command_and_the_exit_codes() -> None:
     done = run("--help")
-    suites, others = ("bench", "gradflow", "scaling", "recall", "decode", "variants"), ("ab", "compare", "export")
+    suites, others = ("bench", "gradflow", "scaling", "recall", "decode", "variants", "lm"), ("ab", "compare", "export")
     assert all(word in done.stdout for word in (*suites, *others, "models", "doctor", "130"))
     assert "report" not in done.stdout
 

@@ -95,6 +95,36 @@ def test_machines_are_named_where_they_are_others() -> None:
     assert all("two cores of an Intel Xeon" in text(page) for page in ("variants.md", "recall.md", "trained.md"))
 
 
+def best_of_lm(run: str, metric: str, model: str, memory_len: int = 0) -> list[float]:
+    """Of every seed at its best learning rate, which alone has more than one."""
+    found = stored(run, metric, model=model, memory_len=memory_len)
+    (of_best,) = [r["samples"] for r in found if len(r["samples"]) > 1]
+    return list(of_best)
+
+
+def test_what_the_readme_says_of_lm() -> None:
+    readme = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
+    for model in ("mingru", "lstm-lm", "gpt"):
+        assert " ".join(f"{value:.3f}" for value in best_of_lm("lm", "bits_per_byte", model)) in readme
+        assert best_of_lm("lm", "num_params", model)[0] == pytest.approx(120_000, rel=0.02)
+        assert np.median(best_of_lm("lm", "train_seconds", model)) == pytest.approx(17, rel=0.1)
+    verdicts = {
+        r["axes"]["equal"]: r["details"]["text"] for r in stored("lm", "verdict") if r["axes"]["beside"] == "mingru"
+    }
+    assert verdicts == {"time": "does not hold here", "tokens": "does not hold here"}
+
+
+def test_what_lm_found_with_as_many_tokens_for_all() -> None:
+    page = text("lm.md")
+    for model, memory_len in (("mingru", 0), ("gpt", 0), ("transformer-xl", 64), ("transformer-xl", 0)):
+        bits = best_of_lm("lm-tokens", "bits_per_byte", model, memory_len)
+        assert " ".join(f"{value:.3f}" for value in bits) in page
+    speeds = [np.median(best_of_lm("lm-tokens", "tokens_per_second", model)) for model in ("lstm-lm", "gpt")]
+    assert f"takes {speeds[0] / speeds[1]:.1f} times the tokens a second that GPT takes" in page
+    gains = [r for r in stored("lm-tokens", "context_gain") if r["axes"]["to"] > r["axes"]["from"]]
+    assert {r["details"]["text"] for r in gains} == {"does not hold here"}
+
+
 def of_gpu(metric: str, model: str, dtype: str = "float32", **axes: Any) -> dict[str, Any]:
     return only("gpu-h100/bench", metric, model=model, dtype=dtype, **axes)
 

@@ -33,6 +33,7 @@ SHORT = {
     "gradflow": "--model lstm,attention --seq-len 16 --d-model 8 --probes 1".split(),
     "scaling": [*"--model attention --seq-len 16 --d-model 8 --threads 1".split(), *QUICK],
     "recall": "--task parity --model lstm --seq-len 16 --d-model 8 --learning-rate 1e-2 --steps 10".split(),
+    "lm": "--model gpt,mingru --seq-len 8 --d-model 8 --batch-size 2 --learning-rate 1e-2 --steps 10".split(),
     "decode": "--model lstm,lstm-lm --seq-len 8 --d-model 8 --num-layers 1".split(),
 }
 ONE_ROUND = "--rounds 1 --max-seconds 600 --quiet".split()

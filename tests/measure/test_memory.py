@@ -107,6 +107,24 @@ def test_saved_bytes_of_naive_attention_hold_the_weights() -> None:
     assert saved == square + copies + 256 * 256
 
 
+def test_what_autograd_keeps_of_a_linear_model_by_hand() -> None:
+    """Its input, for the gradient of the weights; of the loss the log-probabilities, the targets and one number."""
+    model, x, targets = nn.Linear(8, 5), torch.randn(3, 8), torch.tensor([0, 1, 2])
+    given = list(model.parameters())
+    assert memory.kept_by_autograd(lambda: model(x), given) == 3 * 8 * 4
+    assert memory.kept_by_autograd(lambda: model(x), [*given, x]) == 0
+    loss = 3 * 5 * 4 + 3 * 8 + 4
+    assert memory.kept_by_autograd(lambda: nn.functional.cross_entropy(model(x), targets), given) == 3 * 8 * 4 + loss
+    with torch.no_grad():
+        assert memory.kept_by_autograd(lambda: model(x), given) == 0
+
+
+def test_a_storage_that_is_kept_twice_counts_once() -> None:
+    x = torch.randn(2, 4, requires_grad=True)
+    assert memory.kept_by_autograd(lambda: x * x, []) == 2 * 4 * 4
+    assert memory.kept_by_autograd(lambda: x[0] * x[1], []) == 2 * 4 * 4  # two parts of one
+
+
 @pytest.mark.slow
 @pytest.mark.long
 def test_a_limit_turns_a_large_allocation_into_an_error() -> None:

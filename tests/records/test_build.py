@@ -61,6 +61,21 @@ def test_a_record_has_its_median_and_interval_as_an_estimate() -> None:
     assert build_record(TIME, [replace(LINE, value=None, status="timeout")]).estimate is None
 
 
+def test_details_are_those_of_all_rounds_and_of_each_name_the_first() -> None:
+    """Of the rounds between the first and the last they were lost."""
+    found = [{"loops": 40, "nats_0": [1.0]}, {"loops": 41, "nats_1": [2.0]}, {"nats_2": [3.0], "reason": "late"}]
+    lines = [replace(LINE, round=r, details=found[r]) for r in (2, 0, 1)]
+    expected = {"loops": 40, "nats_0": [1.0], "nats_1": [2.0], "nats_2": [3.0], "reason": "late"}
+    assert build_record(TIME, lines).details == expected
+    assert [line.details for line in lines] == [found[2], found[0], found[1]]  # as they were
+    assert build_record(TIME, [LINE]).details == {}
+
+
+def test_details_of_a_round_that_failed_are_kept() -> None:
+    fault = replace(LINE, round=1, value=None, status="timeout", error="slow", details={"needed_seconds": 9})
+    assert build_record(TIME, [replace(LINE, details={"loops": 4}), fault]).details == {"loops": 4, "needed_seconds": 9}
+
+
 # Logarithms of zero
 
 

@@ -226,7 +226,7 @@ def test_there_is_room_above_and_below_logarithms(values: list[float], limits: t
 
 def test_two_series_as_text_the_later_one_over_the_earlier() -> None:
     series = [deep("down", 0.0, -10.0, -20.0), deep("up", -20.0, -10.0, 0.0)]
-    assert as_text(dataclasses.replace(FIGURE, title="Norm", x_label="distance", series=series), 31, height=7) == [
+    assert as_text(dataclasses.replace(logs(0.0), series=series), 31, height=7) == [
         "Norm",
         "        |oo                 xx",
         "   1e-3 | oooo          xxxxx",
@@ -239,6 +239,31 @@ def test_two_series_as_text_the_later_one_over_the_earlier() -> None:
         "         1     distance      4",
         "         o down   x up",
     ]
+
+
+def test_values_that_are_no_logarithms_stand_as_they_are() -> None:
+    """2 to 8 bits a byte were 1e+2 to 1e+8."""
+    plain = dataclasses.replace(logs(8.0, 5.0, 2.0), log10=False)
+    assert as_text(plain, 31, height=5) == [
+        "Norm",
+        "        |ooo",
+        "   6.65 |  oooooo",
+        "        |       ooooooo",
+        "        |             oooooo",
+        "    1.7 |                  ooo",
+        "        +---------------------",
+        "         1     distance      4",
+        "         o deep",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("values", "limits"), [((3.0, 1.0), (0.9, 3.1)), ((3.0, 3.0), (2.85, 3.15)), ((0.0, 0.0), (-1.0, 1.0))]
+)
+def test_there_is_a_little_room_above_and_below_plain_values(
+    values: tuple[float, float], limits: tuple[float, float]
+) -> None:
+    assert dataclasses.replace(logs(*values), log10=False).limits() == pytest.approx(limits)
 
 
 def test_text_cuts_off_what_is_beyond_the_bound() -> None:

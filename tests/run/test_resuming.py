@@ -22,10 +22,12 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Limits, Plan
 from rnn_vs_attn.records.folder import RunFolder, read_run
 from rnn_vs_attn.records.types import ROUND_TIME, Run, SampleLine
-from rnn_vs_attn.run import cases, resuming
+from rnn_vs_attn.run import cases, learnt_text, resuming
 from rnn_vs_attn.suites.case import as_configured, axes_of
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
+from rnn_vs_attn.suites.lm.case import LmCase
+from rnn_vs_attn.suites.lm.suite import LM
 from rnn_vs_attn.suites.recall.case import RecallCase
 from rnn_vs_attn.suites.recall.suite import RECALL
 from rnn_vs_attn.worker.protocol import MakeReady, Measure, Prepare, Release, TimeBlock
@@ -215,3 +217,93 @@ def test_a_run_of_trainings_that_cannot_be_resumed_is_one_sentence(
     with pytest.raises(UserError) as raised:
         resuming.read(RECALL, edited(recall, "run.json", changed))
     assert said in str(raised.value)
+
+
+# Trainings in equal time
+
+STEPS_OF = [400, 400, 60, 60]  # of two models with two learning rates each
+
+
+@pytest.fixture
+def lm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The head of a run of `lm` that was begun, whose models have other numbers of steps."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    words = {"model": ["gpt,mingru"], "learning_rate": ["1e-3,1e-2"]}
+    axes = cases.parse(LM, cases.defaults(LmCase) | words)
+    text = learnt_text.for_axes((), axes)
+    axes |= {"seconds_per_model": [20], "device": ["cpu"], "threads": [1]}
+    limits = Limits(rounds=3)
+    made = [dataclasses.replace(c, steps=n) for c, n in zip(cases.cases_of(LM, axes), STEPS_OF, strict=True)]  # type: ignore[call-arg]
+    settings = resuming.settings_of(LM, axes, limits, False, made) | {"text": text.settings(anonymous=False)}
+    folder = RunFolder.create(tmp_path / "run")
+    folder.write_run(unfinished_run(LM, settings=settings))
+    folder.close()
+    return tmp_path / "run"
+
+
+def test_a_run_in_equal_time_is_resumed_with_the_steps_of_each_case(lm: Path) -> None:
+    taken = resuming.read(LM, lm)
+    assert [(c.model, c.learning_rate, c.steps) for c in taken.cases] == [  # type: ignore[attr-defined]
+        ("gpt", 1e-3, 400),
+        ("gpt", 1e-2, 400),
+        ("mingru", 1e-3, 60),
+        ("mingru", 1e-2, 60),
+    ]
+    assert taken.given.text is not None
+    assert {axes_of(case)["text"] for case in taken.cases} == {taken.given.text.label}
+    assert taken.head.settings == json.loads((lm / "run.json").read_text())["settings"]
+
+
+NO_STEPS = "steps_of is no number of steps for each of 4 cases"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        *(
+            ({"steps_of": value}, NO_STEPS)
+            for value in (
+                None,  # trainings of no step were begun
+                [],
+                STEPS_OF[:3],
+                [*STEPS_OF, 60],
+                [400, 400, 60, 0],
+                [400, 400, 60, -60],
+                [400, 400, 60, 60.0],
+                [400, 400, 60, True],
+                [400, 400, 60, "60"],
+                [400, 400, 60, None],
+                [400, 400, 60, 1 << 63],
+                {"gpt": 400, "mingru": 60, "a": 1, "b": 1},
+                400,
+                "1234",
+            )
+        ),
+        ({"text": None}, "text is not there"),
+        ({"text": {}}, "its settings do not fit"),
+        ({"text": "book.txt"}, "its settings do not fit"),
+        ({"text": {"files": 5, "tokenizer": "bytes"}}, "its settings do not fit"),
+    ],
+)
+def test_a_run_in_equal_time_that_cannot_be_resumed_is_one_sentence(
+    change: dict[str, Any], said: str, lm: Path
+) -> None:
+    def changed(head: Any) -> Any:
+        head["settings"] |= change
+        return head
+
+    with pytest.raises(UserError) as raised:
+        resuming.read(LM, edited(lm, "run.json", changed))
+    assert str(raised.value).startswith(f"{lm / 'run.json'} is damaged: its settings do not fit (")
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["steps_of", "text"])
+def test_a_run_in_equal_time_without_its_steps_or_its_text_is_one_sentence(name: str, lm: Path) -> None:
+    def changed(head: Any) -> Any:
+        del head["settings"][name]
+        return head
+
+    with pytest.raises(UserError, match="its settings do not fit"):
+        resuming.read(LM, edited(lm, "run.json", changed))

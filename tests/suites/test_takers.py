@@ -74,10 +74,10 @@ def test_every_model_can_be_measured_by_something(spec: ModelSpec) -> None:
 @pytest.mark.parametrize(
     ("model", "commands"),
     [
-        ("lstm", ["bench", "gradflow", "scaling", "recall", "decode", "ab"]),
-        ("lstm-lm", ["decode"]),
-        ("gpt", ["decode", "variants transformer-xl", "variants gpt"]),
-        ("transformer-xl", ["decode", "variants transformer-xl"]),
+        ("lstm", ["bench", "gradflow", "scaling", "recall", "lm", "decode", "ab"]),
+        ("lstm-lm", ["lm", "decode"]),
+        ("gpt", ["lm", "decode", "variants transformer-xl", "variants gpt"]),
+        ("transformer-xl", ["lm", "decode", "variants transformer-xl"]),
         ("albert", ["variants albert"]),
     ],
 )
@@ -86,4 +86,4 @@ def test_the_commands_of_a_model(model: str, commands: list[str]) -> None:
 
 
 def test_what_carries_no_state_is_not_decoded() -> None:
-    assert models.commands(OWN, decodes=False) == ["bench", "gradflow", "scaling", "recall", "ab"]
+    assert models.commands(OWN, decodes=False) == ["bench", "gradflow", "scaling", "recall", "lm", "ab"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 
@@ -24,6 +25,19 @@ def test_a_stream_takes_all_after_its_reader_has_gone() -> None:
     assert isinstance(taker.error, BrokenPipeError)
     assert taker.write(memoryview(b"de")) == 2
     os.close(writing)
+
+
+def test_a_stream_takes_more_until_its_reader_has_gone() -> None:
+    reading, writing = os.pipe()
+    stream = io.TextIOWrapper(io.BufferedWriter(streams._Takes(writing)))
+    stream.write("a")
+    assert streams.takes_more(stream)
+    assert os.read(reading, 9) == b"a"  # it has been written
+    os.close(reading)
+    stream.write("b")
+    assert not streams.takes_more(stream)
+    os.close(writing)
+    assert streams.takes_more(io.StringIO())
 
 
 def test_a_terminal_that_does_not_wait_gets_every_byte() -> None:

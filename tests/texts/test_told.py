@@ -12,6 +12,7 @@ from written_texts import of_files, written
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.texts import told
+from rnn_vs_attn.texts.baselines import baselines_of
 from rnn_vs_attn.texts.sources import Text
 from rnn_vs_attn.texts.tokenizers import BYTES, tokenizer_for
 
@@ -75,6 +76,7 @@ def test_merges_are_those_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 PROGRAM = """
 from rnn_vs_attn.texts import told
+from rnn_vs_attn.texts.baselines import baselines_of
 told.take()
 print(told.text().name, len(told.tokens().train), told.tokens().held_out[0:2])
 """
@@ -87,8 +89,15 @@ def test_another_process_reads_the_same(tmp_path: Path, monkeypatch: pytest.Monk
     assert done.stdout == "book.txt 24 [55 56]\n", done.stderr
 
 
+def test_baselines_are_those_of_the_text_and_computed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = written(tmp_path, b"0123456789" * 100)
+    tell(told.variables(text, BYTES, tmp_path), monkeypatch)
+    assert told.baselines(5) == baselines_of(text, 5)
+    assert told.baselines(5) is told.baselines(5)
+
+
 def test_where_nothing_was_told_it_is_said() -> None:
     told.take()
-    for asked in (told.text, told.tokenizer, told.tokens):
+    for asked in (told.text, told.tokenizer, told.tokens, lambda: told.baselines(5)):
         with pytest.raises(UserError, match="no text is known here; `rnn-vs-attn lm` tells its processes which one is"):
             asked()

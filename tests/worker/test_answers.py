@@ -18,17 +18,17 @@ from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import device
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.bench.suite import BENCH
-from rnn_vs_attn.worker import answers, client, protocol
+from rnn_vs_attn.worker import answers, client, messages, protocol
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.protocol import (
     About,
     MakeReady,
     Measure,
-    Misunderstood,
     Prepare,
     Request,
     Samples,
 )
+from rnn_vs_attn.worker.typed_json import Misunderstood
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def reply_to(left: Left, monkeypatch: pytest.MonkeyPatch) -> Callable[[Case], di
 
     def reply(case: Case) -> dict[str, Any]:
         monkeypatch.setattr(answers, "_handlers", lambda sandbox: {protocol.Release: lambda request: case()})
-        return answers.Answers().to(protocol.written(protocol.Release()))
+        return answers.Answers().to(messages.written(protocol.Release()))
 
     return reply
 

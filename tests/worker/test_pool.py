@@ -16,7 +16,7 @@ class Started:
     made: list[Started]
 
     def __init__(self, debug: bool, wait: bool = True, variables: Any = None) -> None:
-        self.alive, self.ready, self.start_up = True, wait, 0.0
+        self.alive, self.ready, self.start_up, self.variables = True, wait, 0.0, variables
         self.made.append(self)
 
     def wait_until_ready(self) -> None:
@@ -68,3 +68,14 @@ def test_what_is_timed_has_a_process_that_was_asked_nothing(made: list[Started])
         given: Any = workers.next()
         assert given is made[1]
         assert not made[0].alive
+
+
+def test_all_of_them_are_told_the_same(made: list[Started]) -> None:
+    with Workers(False, False, [1], at_once=2, told={"RNN_VS_ATTN_TEXT": "book"}) as workers:
+        workers.asked()
+        for _ in range(3):
+            workers.next()
+    assert [each.variables["RNN_VS_ATTN_TEXT"] for each in made] == ["book"] * 3
+    with Workers(False, False, [1]) as workers:
+        workers.asked()
+    assert "RNN_VS_ATTN_TEXT" not in made[-1].variables

@@ -17,6 +17,7 @@ from rnn_vs_attn.models.kernels.activations import activation
 from rnn_vs_attn.models.kernels.kv_cache import KeyValueCache
 from rnn_vs_attn.models.kernels.linear import Linear, linear
 from rnn_vs_attn.models.kernels.masks import without_future
+from rnn_vs_attn.models.language.next_token import choose
 from rnn_vs_attn.models.language.token_ids import OfTokens
 from rnn_vs_attn.models.shapes import GPTShape
 
@@ -131,9 +132,7 @@ class GPT(OfTokens):
         top_p: float | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Token ids (B, L) -> (B, L + num_tokens). temperature 0 takes the likeliest token; top_k keeps that many,
-        top_p the least number of tokens that together have that probability (Holtzman et al. 2020).
-        """
+        """Token ids (B, L) -> (B, L + num_tokens), each chosen as `next_token.choose` says."""
         state, found = self.initial_state(prompt.shape[0]), [prompt]
         self.check_ids(prompt, self.shape.vocab_size)
         for _ in range(num_tokens):
@@ -155,21 +154,3 @@ class GPT(OfTokens):
 
     def _logits(self, hidden: Tensor) -> Tensor:
         return linear(hidden, self.tokens.weight if self.output is None else self.output.weight)
-
-
-def choose(
-    logits: Tensor, temperature: float, top_k: int | None, top_p: float | None, generator: torch.Generator | None
-) -> Tensor:
-    """Logits (B, V) -> token ids (B,)."""
-    if temperature == 0:
-        return logits.argmax(dim=-1)
-    logits = logits / temperature
-    if top_k is not None:
-        least = logits.topk(min(top_k, logits.shape[-1]), dim=-1).values[..., -1:]
-        logits = logits.masked_fill(logits < least, -math.inf)
-    if top_p is not None:
-        ordered, order = logits.sort(dim=-1, descending=True)
-        shares = ordered.softmax(dim=-1)
-        beyond = shares.cumsum(dim=-1) - shares >= top_p  # what stands before it has that probability already
-        logits = logits.masked_fill(beyond.scatter(-1, order, beyond), -math.inf)
-    return torch.multinomial(logits.softmax(dim=-1), 1, generator=generator).squeeze(1)

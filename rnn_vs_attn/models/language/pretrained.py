@@ -17,8 +17,8 @@ from rnn_vs_attn.models.language.albert import Albert, MaskedLanguageModel
 from rnn_vs_attn.models.language.documents import NEEDS_HF, shown
 from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.language.pretrained_fields import encoder_shape, fields_of, gpt_shape
+from rnn_vs_attn.models.language.pretrained_files import PICKLES
 from rnn_vs_attn.models.language.pretrained_tensors import (
-    PICKLES,
     Source,
     Spare,
     empty,

@@ -2,7 +2,7 @@
 
 What is absent has the default of transformers' class. "Effect" is that on logits and hidden states in evaluation: a
 model is loaded without dropout, and nothing here generates by settings of the folder. A field that stands in no list
-may change what a model computes, so it is refused by its name.
+may change what a model computes, so it is refused by its name. No torch: whoever fine-tunes reads it first.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.kernels.activations import ACTIVATIONS
 from rnn_vs_attn.models.language.documents import document, shown
 from rnn_vs_attn.models.shapes import AlbertShape, GPTShape
 
 LARGEST = 1 << 28  # of a size; the square of it, as elements of a matrix, still has a number of bytes
 DTYPES = ("float16", "bfloat16", "float32", "float64")
+ACTIVATIONS = tuple(  # those of models.kernels.activations, which begins with torch
+    "gelu gelu_python gelu_new gelu_accurate gelu_python_tanh gelu_pytorch_tanh gelu_10 gelu_fast quick_gelu hardswish "
+    "laplace leaky_relu linear mish relu relu2 relu6 sigmoid silu sqrtsoftplus swish tanh".split()
+)
 
 # Without effect, whatever they hold: where a folder comes from, what its labels are, what is returned beside logits and
 # by which kernel, how weights are drawn and trained, token ids, and how text is generated.
@@ -133,6 +136,13 @@ class Fields:
         value = self._left.pop(name, default)
         if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= sys.float_info.max:
             raise UserError(f"{self.file} has no {name} that is a finite number of at least 0, but {shown(value)}")
+        return float(value)
+
+    def share(self, name: str, default: float) -> float:
+        """A number from 0 to below 1."""
+        value = self._left.pop(name, default)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+            raise UserError(f"{self.file} has no {name} that is a number from 0 to below 1, but {shown(value)}")
         return float(value)
 
     def switch(self, name: str, default: bool) -> bool:

@@ -71,9 +71,15 @@ def _fields(model: GPT) -> dict[str, Any]:
         "tie_word_embeddings": shape.tied,
         "scale_attn_weights": shape.scaled,
         "scale_attn_by_inverse_layer_idx": shape.scaled_by_layer,
-        **dict.fromkeys(("attn_pdrop", "embd_pdrop", "resid_pdrop"), shape.dropout),
+        **_dropouts(model),
         **dict.fromkeys(("bos_token_id", "eos_token_id"), end),
     }
+
+
+def _dropouts(model: GPT) -> dict[str, float]:
+    """As it was trained."""
+    block: Any = model.blocks[0]
+    return {"attn_pdrop": block.attention.dropout, "embd_pdrop": model.dropout.p, "resid_pdrop": block.dropout.p}
 
 
 def _tokenizer_of(folder: Path) -> Iterable[tuple[str, bytes]]:

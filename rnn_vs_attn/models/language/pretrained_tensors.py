@@ -1,7 +1,7 @@
 """Tensors of a folder in Hugging Face's layout, and a model filled with them.
 
 Every tensor is looked at before any is taken: a missing one, one too many, another shape or a damaged file is one
-sentence and leaves no half-loaded model. Pickles are refused: to read one is to run what it says.
+sentence and leaves no half-loaded model.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError, first_line
-from rnn_vs_attn.models.language.documents import NEEDS_HF, document
+from rnn_vs_attn.models.language.documents import NEEDS_HF
+from rnn_vs_attn.models.language.pretrained_files import weight_files
 
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
-_WEIGHTS, _INDEX = "model.safetensors", "model.safetensors.index.json"
 _FLOATS = {d: getattr(torch, d) for d in ("float16", "bfloat16", "float32", "float64")}
 Model = TypeVar("Model", bound=nn.Module)
 Spare = Mapping[str, Callable[[Tensor], bool]]
@@ -36,28 +35,14 @@ class Source:
 
 
 def tensors_of(folder: Path) -> dict[str, Tensor]:
-    """All tensors of model.safetensors, or else of the files that its index names. UserError where that cannot be."""
-    if (folder / "adapter_config.json").exists():
-        raise UserError(
-            f"{folder} has an adapter (adapter_config.json), which is not applied; merge it into the weights"
-        )
-    if (folder / _WEIGHTS).is_file():
-        return _tensors_of_file(folder / _WEIGHTS)
-    if (folder / _INDEX).is_file():
-        return _tensors_of_index(folder / _INDEX)
-    files = sorted(file.name for file in folder.iterdir() if file.is_file())
-    pickles = [name for name in files if name.endswith(PICKLES)]
-    if pickles:
-        raise UserError(
-            f"{folder / pickles[0]} is a pickle, which can run anything when it is read, and is refused; convert "
-            f"it to {_WEIGHTS}"
-        )
-    others = [name for name in files if name.endswith(".safetensors")]
-    if others:
-        raise UserError(
-            f"{folder} has {others[0]}, but neither {_WEIGHTS} nor {_INDEX}, which says what is in which file"
-        )
-    raise UserError(f"{folder} has no *.safetensors file")
+    """All tensors of its files. UserError where one cannot be read, or holds others than the index says."""
+    found: dict[str, Tensor] = {}
+    for file, listed in weight_files(folder).items():
+        tensors = _tensors_of_file(file)
+        if listed is not None:
+            _check_listed(file, tensors, listed)
+        found |= tensors
+    return found
 
 
 def _tensors_of_file(file: Path) -> dict[str, Tensor]:
@@ -73,34 +58,14 @@ def _tensors_of_file(file: Path) -> dict[str, Tensor]:
     return found
 
 
-def _tensors_of_index(index: Path) -> dict[str, Tensor]:
-    """The tensors of every file of an index. UserError where a file holds others than the index says."""
-    found: dict[str, Tensor] = {}
-    for name, listed in _listed(index).items():
-        tensors = _tensors_of_file(index.parent / name)
-        missing, extra = sorted(listed - tensors.keys()), sorted(tensors.keys() - listed)
-        if missing:
-            raise UserError(f"{index.parent / name} lacks the tensor {missing[0]!r}, which {index.name} says is there")
-        if extra:
-            raise UserError(
-                f"{index.parent / name} has the tensor {extra[0]!r}, which {index.name} does not list for it"
-            )
-        found |= tensors
-    return found
-
-
-def _listed(index: Path) -> dict[str, set[str]]:
-    """Of each file the names of its tensors, as an index has them."""
-    found = document(index)
-    names = found.get("weight_map") if isinstance(found, dict) else None
-    if not isinstance(names, dict) or not names:
-        raise UserError(f"{index} is damaged: it has no weight_map that gives each tensor its file")
-    files: dict[str, set[str]] = {}
-    for name, file in names.items():
-        if not isinstance(file, str) or Path(file).name != file or not (index.parent / file).is_file():
-            raise UserError(f"{index} names {file!r}, which is no file of this folder")
-        files.setdefault(file, set()).add(name)
-    return files
+def _check_listed(file: Path, tensors: Mapping[str, Tensor], listed: set[str]) -> None:
+    """UserError where a file holds others than its index says."""
+    index = "model.safetensors.index.json"
+    missing, extra = sorted(listed - tensors.keys()), sorted(tensors.keys() - listed)
+    if missing:
+        raise UserError(f"{file} lacks the tensor {missing[0]!r}, which {index} says is there")
+    if extra:
+        raise UserError(f"{file} has the tensor {extra[0]!r}, which {index} does not list for it")
 
 
 # Names

@@ -15,7 +15,7 @@ from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.models import load
 from rnn_vs_attn.models.configured import fields_of, source_of
 from rnn_vs_attn.models.language.documents import NEEDS_HF
-from rnn_vs_attn.models.language.pretrained_tensors import PICKLES
+from rnn_vs_attn.models.language.pretrained_files import PICKLES
 
 CAUSAL, MASKED = "causal", "masked"  # what a language model predicts: the next token, or those that are masked
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -14,14 +15,15 @@ from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT
 from rnn_vs_attn.records.query import Group, derived, record_at, without
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
 from rnn_vs_attn.stats.intervals import Estimate
-from rnn_vs_attn.suites.case import axes_of
+from rnn_vs_attn.suites import learning_rates
+from rnn_vs_attn.suites.learning_rates import RATE
 from rnn_vs_attn.suites.metrics import VERDICT
 from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS, RecallCase
 from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.tasks.spec import STATE_TRACKING
 from rnn_vs_attn.training.course import merit
 
-RATE, MODEL = "learning_rate", "model"
+MODEL = "model"
 HOLDS, FAILS, UNDECIDED = "holds", "does not hold here", "undecided"
 SOLVED, UNSOLVED, PARTLY = "solved", "not solved", "solved in some seeds"
 TIMES_THE_STEPS = 2  # times the steps of the one that solves a task, before another one is said not to
@@ -78,21 +80,9 @@ class Outcome:
         return PARTLY if self.reached else UNSOLVED
 
 
-def kind(case: RecallCase) -> Group:
-    """What cases have in common that are the same but for their learning rate."""
-    return without(axes_of(case), RATE, "steps")
-
-
 def of_round(number: int, cases: Sequence[RecallCase], records: Sequence[Record]) -> list[RecallCase]:
     """All cases in the first round; in later ones each model's best learning rate by the first."""
-    if number == 0:
-        return list(cases)
-    best: dict[Group, tuple[tuple[float, float], RecallCase]] = {}
-    for case in cases:
-        merit = _merit(records, axes_of(case))
-        if merit is not None and (kind(case) not in best or merit > best[kind(case)][0]):
-            best[kind(case)] = merit, case
-    return [case for _, case in best.values()]
+    return learning_rates.best(number, cases, partial(_merit, records))
 
 
 def _merit(records: Sequence[Record], axes: Mapping[str, AxisValue]) -> tuple[float, float] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.costs import KINDS_OF_POSITIONS, ROTARY
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.suites.case import LayerCase, Whole, fixed, option
+from rnn_vs_attn.suites.learning_rates import rate
 from rnn_vs_attn.tasks.registry import TASKS, find
 from rnn_vs_attn.tasks.spec import STATE_TRACKING, Sizes
 from rnn_vs_attn.training.course import Point, accurate, close
@@ -31,14 +31,6 @@ _OF_CLAIM = (BASELINE, "lstm")
 _LONGEST_LIST = 32
 _WARM_UP_STEPS = 50
 _PART_OF_STEPS = 10  # that are warm-up at most
-
-
-def rate(text: str) -> float:
-    """A learning rate."""
-    number = float(text) if re.fullmatch(r"[0-9]*\.?[0-9]+(e-?[0-9]+)?", text) else math.nan
-    if not 0 < number <= 1:
-        raise UserError(f"--learning-rate {text!r} is not a number above 0 and at most 1, such as 3e-3")
-    return number
 
 
 def size(text: str) -> int | None:

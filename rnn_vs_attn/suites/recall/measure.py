@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -20,19 +19,18 @@ from rnn_vs_attn.records.types import AxisValue, Sample
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.measurement import Measurement
 from rnn_vs_attn.suites.recall.case import EXAMPLES, RecallCase
+from rnn_vs_attn.suites.stretches import Kept, stretches
 from rnn_vs_attn.tasks import registry as tasks
 from rnn_vs_attn.tasks.bounds import best_accuracy
 from rnn_vs_attn.tasks.drawing.batches import TEST, TRAIN, Batch, draw
 from rnn_vs_attn.tasks.spec import Sizes
-from rnn_vs_attn.training import checkpoint, snapshot
-from rnn_vs_attn.training.course import DIVERGED, DONE, Point, Progress, progress, solved
+from rnn_vs_attn.training.course import Point, Progress, solved
 from rnn_vs_attn.training.loop import Data, Training
 from rnn_vs_attn.training.objectives import Classes, Numbers, score
 from rnn_vs_attn.training.plan import TrainingPlan
 from rnn_vs_attn.training.token_model import TokenModel, num_params, positioned, token_model
 from rnn_vs_attn.training.token_shape import TokenShape
 
-STRETCH = 0.5  # seconds between two answers
 _FEATURES = 2  # of a token of `adding`: a number and its mark
 _TOKENS_AT_ONCE = 1 << 14  # of a batch to test on
 _TRIED = 64  # tokens that the steps of a layer are tried with
@@ -46,34 +44,11 @@ def train(case: RecallCase, seed: int, folder: Path | None) -> Iterator[Progress
     """
     shape = shape_of(case)
     training = begun(case, shape, seed)
-    if folder is not None and (folder / checkpoint.NAME).exists():
-        _go_on(folder, training, case, shape)
-    data, keep = data_of(case, seed), _keeper(case, shape, seed, folder)
-    while training.course.ending != DONE:
-        course = training.run(data, keep=keep, stop=_after(STRETCH))
-        if course.ending == DIVERGED:
-            raise CaseFault("failed", course.reason)
-        if course.ending != DONE:
-            yield progress(course, case.steps, _last_loss(training))
-    yield progress(training.course, case.steps, _last_loss(training))
+    about = {"task": case.task, "sizes": asdict(case.sizes), "round": seed, "axes": axes_of(case)}
+    kept = Kept(folder, case.model, asdict(shape), **about)
+    kept.go_on(training)
+    yield from stretches(training, data_of(case, seed), kept)
     yield from samples(case, training, seed)
-
-
-def _go_on(folder: Path, training: Training, case: RecallCase, shape: TokenShape) -> None:
-    """From a checkpoint. What is said of one that cannot be used names no folder above that of the run."""
-    try:
-        snapshot.resume(folder, training, case.model, asdict(shape))
-    except UserError as error:
-        run = folder.parent.parent
-        said = str(error).replace(f"{run}/", "")
-        way = f"remove {folder.relative_to(run)} of the run, and --resume with --retry trains it anew"
-        raise CaseFault("failed", f"{said}; {way}") from None
-
-
-def _after(seconds: float) -> Callable[[], bool]:
-    """Whether so many have passed."""
-    until = time.monotonic() + seconds
-    return lambda: time.monotonic() > until
 
 
 def begun(case: RecallCase, shape: TokenShape, seed: int) -> Training:
@@ -105,24 +80,6 @@ def held_out(case: RecallCase, sizes: Sizes, seed: int) -> Iterator[Batch]:
     at_once = max(1, min(EXAMPLES, _TOKENS_AT_ONCE // sizes.seq_len))
     for index in range(-(-EXAMPLES // at_once)):
         yield draw(tasks.find(case.task), sizes, seed, TEST, index, at_once)
-
-
-def _keeper(case: RecallCase, shape: TokenShape, seed: int, folder: Path | None) -> Callable[[Training], None]:
-    """Keeps a training whenever it was evaluated."""
-    about = {"task": case.task, "sizes": asdict(case.sizes), "round": seed, "axes": axes_of(case)}
-
-    def keep(training: Training) -> None:
-        if folder is not None and training.course.curve[-1].step == training.course.step:
-            snapshot.save(folder, training, case.model, asdict(shape), **about)
-
-    return keep
-
-
-def _last_loss(training: Training) -> float:
-    """The mean since the last evaluation, or up to it."""
-    total, number = training.course.losses
-    last = training.course.curve[-1]
-    return total / number if number else last.loss if last.train_loss is None else last.train_loss
 
 
 # The model

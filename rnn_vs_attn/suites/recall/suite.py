@@ -5,8 +5,8 @@ from __future__ import annotations
 from rnn_vs_attn import units
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
-from rnn_vs_attn.suites import columns
-from rnn_vs_attn.suites.metrics import NUM_PARAMS, WIDTH
+from rnn_vs_attn.suites import columns, learning_rates
+from rnn_vs_attn.suites.metrics import NUM_PARAMS, TRAIN_SECONDS, WIDTH
 from rnn_vs_attn.suites.recall import analysis, figures, remarks
 from rnn_vs_attn.suites.recall.case import EVALUATIONS, EXAMPLES, RecallCase, check, complete, select, wanted_steps
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, Trains, View, rows
@@ -21,7 +21,6 @@ CURVE = Metric("curve_accuracy", "1", "none", scale="difference", title="accurac
 CURVE_LOSS = Metric("curve_loss", "1", "none", title="loss after so many steps")
 STEPS = Metric("steps_to_solve", "1", "lower", title="first evaluation from which on the task is solved; absent: none")
 SECONDS = Metric("seconds_to_solve", "s", "lower", title="steps_to_solve in seconds, beside other trainings")
-TRAIN_SECONDS = Metric("train_seconds", "s", "none", title="of all steps, beside other trainings")
 STATE_BITS = Metric("state_bits", "1", "none", exact=True, title="bits carried on after seq_len tokens, of an example")
 BEST = Metric("best_accuracy", "1", "none", exact=True, title="that so many bits of state allow at most")
 
@@ -63,7 +62,7 @@ RECALL = Suite(
     ),
     rounds=Rounds(
         kept=lambda case: True,
-        trains=Trains(analysis.kind, wanted_steps, beside, analysis.of_round),
+        trains=Trains(learning_rates.kind, wanted_steps, beside, analysis.of_round),
     ),
     analysis=Analysis(analysis.derive, remarks=remarks.remarks),
     view=View(COLUMNS, (), figures.figures, figures.chart, remarks.summary),

@@ -11,7 +11,7 @@ from transformers_models import SMALL_ALBERT, SMALL_GPT, assert_equal_logits_and
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.language import pretrained
 from rnn_vs_attn.models.language.albert import Albert
-from rnn_vs_attn.models.language.gpt import GPT, choose
+from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.shapes import GPT_SIZES, GPTShape
 
 transformers = pytest.importorskip("transformers", reason="the extra [hf] is not installed")
@@ -81,20 +81,6 @@ def test_greedy_generation_is_theirs(shape: GPTShape, saved: Any) -> None:
     prompt = tokens(shape, length=6)
     expected = theirs.generate(prompt, max_new_tokens=12, do_sample=False, pad_token_id=0, eos_token_id=None)
     assert torch.equal(ours.generate(prompt, 12), expected)
-
-
-def test_sampling_takes_the_likeliest_tokens_only() -> None:
-    logits = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]])).repeat(2000, 1)
-    draw = torch.Generator().manual_seed(0)
-    counts = choose(logits, 1.0, None, None, draw).bincount(minlength=4) / 2000
-    torch.testing.assert_close(counts, torch.tensor([0.5, 0.3, 0.15, 0.05]), rtol=0, atol=0.05)
-    assert set(choose(logits, 1.0, 2, None, draw).tolist()) == {0, 1}
-    assert set(choose(logits, 1.0, None, 0.75, draw).tolist()) == {0, 1}  # 0.5 alone is too little, 0.8 is enough
-    assert set(choose(logits, 1.0, None, 0.5, draw).tolist()) == {0}
-    assert set(choose(logits, 1.0, 10, 1.0, draw).tolist()) == {0, 1, 2, 3}
-    assert set(choose(logits, 0.0, None, None, None).tolist()) == {0}
-    cold = choose(logits, 0.1, None, None, draw).bincount(minlength=4) / 2000
-    assert cold[0] > 0.98
 
 
 def test_generation_draws_the_same_from_the_same_seed() -> None:

@@ -18,7 +18,6 @@ from rnn_vs_attn.suites.recall.analysis import (
     UNDECIDED,
     UNSOLVED,
     derive,
-    kind,
     of_round,
     outcomes,
 )
@@ -226,9 +225,3 @@ def test_a_rate_without_a_first_seed_is_never_the_best() -> None:
     cases = [case("lstm", rate) for rate in RATES]
     assert of_round(1, cases, trained("lstm", [None], RATES[2])) == [cases[2]]
     assert of_round(1, cases, []) == []
-
-
-def test_kinds_differ_in_all_but_the_rate_and_the_steps() -> None:
-    one = case("lstm", 1e-3)
-    assert kind(one) == kind(case("lstm", 1e-2, steps=7))
-    assert len({kind(c) for c in (one, case("gru"), case("lstm", seq_len=64), case("lstm", d_model=8))}) == 4

@@ -19,7 +19,6 @@ from rnn_vs_attn.suites.recall.case import (
     check,
     complete,
     lengths,
-    rate,
     size,
     task_name,
 )
@@ -37,18 +36,6 @@ def made(**typed: str) -> list[Any]:
 
 
 # Reading
-
-
-@pytest.mark.parametrize(("text", "value"), [("1e-3", 1e-3), ("0.01", 0.01), (".5", 0.5), ("1", 1.0), ("3e-04", 3e-4)])
-def test_a_learning_rate_is_read(text: str, value: float) -> None:
-    assert rate(text) == value
-    assert rate(repr(value)) == value
-
-
-@pytest.mark.parametrize("text", ["0", "1.5", "1e3", "-1e-3", "nan", "inf", "1e-999", "fast", "", "1e-3x", "0x1"])
-def test_what_is_no_learning_rate_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="--learning-rate"):
-        rate(text)
 
 
 def test_a_size_is_a_number_or_the_tasks_own() -> None:

@@ -55,7 +55,7 @@ def untimed(samples: Sequence[Sample]) -> list[Sample]:
 @pytest.fixture
 def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     """A word after each evaluation, so that there are many."""
-    monkeypatch.setattr(measure, "STRETCH", -1.0)
+    monkeypatch.setattr("rnn_vs_attn.suites.stretches.STRETCH", -1.0)
 
 
 # What is measured

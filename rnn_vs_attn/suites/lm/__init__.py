@@ -1,0 +1,1 @@
+"""`lm`: language models trained side by side on one text."""

@@ -1,0 +1,208 @@
+"""What `lm` says in words, and the tables with a row for each model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from rnn_vs_attn import units
+from rnn_vs_attn.records.query import measured, record_at
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.suites.learning_rates import RATE
+from rnn_vs_attn.suites.lm import analysis
+from rnn_vs_attn.suites.lm.analysis import TIME, Duel, FineTuned, Sight, duels, fine_tuned, of_memory, sights
+from rnn_vs_attn.suites.lm.case import WITH_MEMORY
+from rnn_vs_attn.suites.lm.outcomes import BITS, Outcome, by_seed, model_of, named, outcomes
+from rnn_vs_attn.units import duration
+
+_NAMED = 4  # trainings of which the same is said
+_LINE = 60  # characters of what a model writes
+_SHOWN = (
+    "bits/byte: of the held-out text, every seed, or of six and more the median with its 95% interval; rate: the best "
+    "of the first seed. Seconds and tokens/s are those of trainings side by side; MiB: weights, gradients, AdamW's "
+    "averages and what autograd keeps of a step"
+)
+_CONTEXT = (
+    "the same targets after up to so many tokens of the text before them, median of the seeds; recl: tokens beyond "
+    "which more gain a model less than 1% of perplexity beside the best of all models (Dai et al. 2019)"
+)
+
+
+def summary(records: Sequence[Record]) -> list[Table]:
+    """A row for each model, at its best learning rate; then how far each of them sees, and what it writes."""
+    found = outcomes(records)
+    if not found:
+        return []
+    header = ["model", "rate", "bits/byte", "steps", "s", "tokens", "tokens/s", "parameters", "MiB"]
+    rows = [_row(records, found, outcome) for outcome in found]
+    tables = [Table(_caption(found), header, rows, [_SHOWN], grouped=False, heads=1)]
+    return [*tables, *_of_contexts(records, found), *_written(records, found)]
+
+
+def _caption(found: Sequence[Outcome]) -> str:
+    seeds, axes = max(len(outcome.bits) for outcome in found), found[0].axes
+    each = f"{axes['seconds_per_model']} s each" if axes["seconds_per_model"] else f"{axes['steps']} steps each"
+    size = ", ".join(f"{name} {_all_of(found, name)}" for name in ("num_layers", "d_model", "match"))
+    begun = f", from {axes['init_from']}" if axes.get("init_from") else ""
+    return f"lm: {axes['text']}, {axes['tokenizer']}{begun}, {units.counted(seeds, 'seed')}, {each}, {size}"
+
+
+def _all_of(found: Sequence[Outcome], name: str) -> str:
+    """The values of an axis."""
+    return " or ".join(dict.fromkeys(str(outcome.axes[name]) for outcome in found))
+
+
+def _row(records: Sequence[Record], found: Sequence[Outcome], outcome: Outcome) -> list[str]:
+    def middle(metric: str) -> float | None:
+        values = by_seed(records, metric, outcome).values()
+        return median(values) if values else None
+
+    speed, params, memory = (middle(name) for name in ("tokens_per_second", "num_params", "train_memory"))
+    return [
+        named(found, outcome),
+        f"{outcome.rate:g}",
+        scores(outcome.bits),
+        f"{outcome.axes['steps']}",
+        f"{outcome.seconds:.1f}",
+        f"{outcome.tokens:,.0f}",
+        "–" if speed is None else f"{speed:,.0f}",
+        "–" if params is None else f"{params:,.0f}",
+        "–" if memory is None else f"{memory / (1 << 20):.1f}",
+    ]
+
+
+def scores(bits: Sequence[float]) -> str:
+    """Of every seed, or the median with its interval."""
+    found = intervals.estimate(list(bits))
+    if found.low is None or found.high is None:
+        return " ".join(f"{value:.3f}" for value in bits)
+    return f"{found.median:.3f} [{found.low:.3f}, {found.high:.3f}]"
+
+
+def _of_contexts(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[Table]:
+    """bits a byte after each context."""
+    tested = measured(records, "bits_at_context")
+    contexts = sorted({int(record.axes["context"] or 0) for record in tested})
+    if len(contexts) < 2:
+        return
+    rows = []
+    for outcome in found:
+        cells = [by_seed(records, "bits_at_context", outcome, context=n).values() for n in contexts]
+        told = [f"{median(cell):.3f}" if cell else "–" for cell in cells]
+        rows.append([named(found, outcome), *told, _recl(records, outcome)])
+    header = ["model", *(f"{context} tokens" for context in contexts), "recl"]
+    yield Table("bits/byte by the tokens before a target", header, rows, [_CONTEXT], grouped=False, heads=1)
+
+
+def _recl(records: Sequence[Record], outcome: Outcome) -> str:
+    record = record_at(records, "recl", {**outcome.axes, "part": 1.0})
+    return f"{record.median:.0f}" if record is not None and record.median is not None else "–"
+
+
+def _written(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[Table]:
+    """The beginning of what each model writes."""
+    after: dict[str, list[list[str]]] = {}
+    for outcome in found:
+        record = record_at(records, "written", outcome.at_best)
+        if record is not None:
+            prompt = _one_line(str(record.details.get("prompt", "")))
+            after.setdefault(prompt, []).append([named(found, outcome), _one_line(record.text)])
+    for prompt, rows in after.items():
+        caption = f'what they write after "{prompt}", a piece of the held-out text'
+        yield Table(caption, ["model", "text"], rows, [], grouped=False, heads=1)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:_LINE]
+
+
+# Words
+
+
+def remarks(records: Sequence[Record]) -> list[str]:
+    """What was found, a line each, and by which rule."""
+    found = outcomes(records)
+    said = [_of_fine_tuned(found, tuned) for tuned in fine_tuned(found)]
+    said += [_of_duel(found, duel) for duel in duels(found)]
+    said += list(_of_sights(found, sights(records, found)))
+    said += list(_of_text(records))
+    said += list(_at_edges(found))
+    endless = list(_endless(records))
+    return [*said, *endless, analysis.RULE] if found else endless
+
+
+def _of_fine_tuned(found: Sequence[Outcome], tuned: FineTuned) -> str:
+    model, bits, percent = named(found, tuned.outcome), tuned.outcome.bits, 100 * tuned.taken_off
+    change = f"takes {percent:.1f}% off" if percent >= 0 else f"adds {-percent:.1f}%"
+    lacking = f"; a verdict takes {analysis.SEEDS} seeds" if len(bits) < analysis.SEEDS else ""
+    return (
+        f'"Fine-tuning lowers the loss of {model} ({tuned.outcome.axes["init_from"]})": {tuned.verdict} (bits a byte: '
+        f"{tuned.before:.3f} before, {scores(bits)} after; the median {change}{lacking}). It holds where every seed "
+        f"takes {analysis.MARGIN:.0%} off; a seed is another order of the text, from the same weights."
+    )
+
+
+def _of_duel(found: Sequence[Outcome], duel: Duel) -> str:
+    amount = f"after {duration(duel.amount)}" if duel.of == TIME else f"after {duel.amount:,.0f} tokens"
+    models = [named(found, outcome) for outcome in (duel.ours, duel.theirs)]
+    each = zip(models, (duel.ours, duel.theirs), strict=True)
+    ours, theirs = (f"{model} {scores(duel.bits(outcome))}" for model, outcome in each)
+    if of_memory(duel.ours, duel.theirs):
+        said = f'"The memory of {WITH_MEMORY} lowers its loss at equal {duel.of}"'
+    else:
+        said = f'"{models[0]} has a lower loss than {models[1]} at equal {duel.of}"'
+    lacking = f"; {duel.lacking}" if duel.verdict == analysis.UNDECIDED else ""
+    return f"{said}: {duel.verdict} ({amount}, bits a byte: {ours}; {theirs}{lacking})."
+
+
+def _of_sights(found: Sequence[Outcome], seen: Sequence[Sight]) -> Iterator[str]:
+    for sight in seen:
+        model, beyond = named(found, sight.outcome), f"beyond its segment of {sight.shorter} tokens"
+        if sight.outcome.axes["memory_len"]:
+            claim = f'"What {model} remembers lowers its loss {beyond}"'
+        else:
+            claim = f'"Context {beyond} helps {model}"'
+        if sight.sees <= sight.shorter:
+            yield f"{claim}: {sight.verdict}, as it sees no further."
+            continue
+        gains = " ".join(f"{gain:z.3f}" for gain in sight.gains)  # z: no -0.000
+        lacking = f"; a verdict takes {analysis.SEEDS} seeds" if len(sight.gains) < analysis.SEEDS else ""
+        yield f"{claim}: {sight.verdict} ({sight.longer} tokens take {gains} bits a byte off{lacking})."
+
+
+def _of_text(records: Sequence[Record]) -> Iterator[str]:
+    """Which text it was, and what its held-out part costs without a network."""
+    for text in dict.fromkeys(str(r.axes["text"]) for r in records if r.metric == "baseline_bits"):
+        of_it = {str(r.axes["method"]): r for r in measured(records, "baseline_bits", text=text)}
+        if not of_it:
+            continue
+        about = next(iter(of_it.values())).details
+        costs = ", ".join(f"{name} {record.median:.3f}" for name, record in of_it.items())
+        left_out = f", {units.counted(about['left_out'], 'file')} left out as no text" if about["left_out"] else ""
+        yield (
+            f"Text: {about['name']}, {about['size']:,} bytes, sha256 {about['sha256'][:12]}{left_out}; its last tenth "
+            f"is held out. Without a network that costs, in bits a byte: {costs} (bigram: pairs of bytes, counted)."
+        )
+
+
+def _at_edges(found: Sequence[Outcome]) -> Iterator[str]:
+    at_edges = [outcome for outcome in found if outcome.at_edge]
+    if at_edges:
+        of_each = ", ".join(f"{named(found, outcome)} {outcome.rate:g}" for outcome in at_edges)
+        yield f"Best at an end of the learning rates, so that others may be better: {of_each} (--learning-rate)."
+
+
+def _endless(records: Sequence[Record]) -> Iterator[str]:
+    """Trainings without a result, by what came between."""
+    reasons: dict[str, list[str]] = {}
+    for record in records:
+        if record.metric == BITS and record.status != "ok":
+            label = f"{model_of(record.axes)} {record.axes[RATE]:g}"
+            reasons.setdefault(f"{record.status.replace('_', ' ')}: {record.error}", []).append(label)
+    for reason, labels in reasons.items():
+        named_first = list(dict.fromkeys(labels))[:_NAMED]
+        more = len(labels) - len(named_first)
+        listed = ", ".join(named_first) + (f" and {more} more" if more else "")
+        yield f"{units.counted(len(labels), 'training')} came to no end ({listed}): {reason}"
