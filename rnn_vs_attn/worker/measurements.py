@@ -18,9 +18,9 @@ MEASUREMENTS: dict[str, Measurement] = {
     "gradflow": gradflow.MEASUREMENT,
     "scaling": scaling.MEASUREMENT,
     "recall": recall.MEASUREMENT,
-    "lm": lm.MEASUREMENT,
     "decode": decode.MEASUREMENT,
     "variants-transformer-xl": transformer_xl.MEASUREMENT,
     "variants-albert": albert.MEASUREMENT,
     "variants-gpt": gpt.MEASUREMENT,
+    "lm": lm.MEASUREMENT,
 }
