@@ -1,0 +1,147 @@
+"""The stored runs of `lm` formed anew from their samples, with nothing of the program: rates, verdicts, parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import lzma
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+import pytest
+from paths import REFERENCE
+
+RUNS = ("lm", "lm-tokens")
+Training = tuple[str, int, float]  # model, memory_len, learning rate
+MARGIN = 0.01
+
+
+def lines(run: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (REFERENCE / run / "samples.jsonl").read_text().splitlines()]
+
+
+def trainings(run: str) -> dict[Training, dict[int, dict[str, Any]]]:
+    """Of each training and seed its values by metric; curves by step."""
+    found: dict[Training, dict[int, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
+    for line in lines(run):
+        axes = line["axes"]
+        if "model" not in axes:
+            continue
+        of = found[axes["model"], axes["memory_len"], axes["learning_rate"]][line["round"]]
+        if "step" in axes:
+            of.setdefault(line["metric"], {})[axes["step"]] = line["value"]
+        elif not {"position", "context", "method"} & axes.keys():
+            of[line["metric"]] = line["value"]
+            of["axes"] = axes
+    return found
+
+
+def best(run: str) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """Of each model the seeds of the learning rate that ended best with the first one."""
+    every = trainings(run)
+    models = {key[:2] for key in every}
+    rates = {
+        model: min((k for k in every if k[:2] == model), key=lambda k: every[k][0]["bits_per_byte"]) for model in models
+    }
+    return {model: [every[key][seed] for seed in sorted(every[key])] for model, key in rates.items()}
+
+
+def records(run: str, metric: str) -> list[dict[str, Any]]:
+    found = map(json.loads, (REFERENCE / run / "records.jsonl").read_text().splitlines())
+    return [record for record in found if record["metric"] == metric]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_each_training_ends_with_the_last_point_of_its_curve(run: str) -> None:
+    for seeds in trainings(run).values():
+        for of in seeds.values():
+            steps = sorted(of["curve_bits"])
+            assert of["bits_per_byte"] == of["curve_bits"][steps[-1]]
+            assert steps[-1] == of["axes"]["steps"]
+            assert of["train_seconds"] == of["curve_seconds"][steps[-1]]
+            tokens = of["axes"]["steps"] * of["axes"]["batch_size"] * of["axes"]["seq_len"]
+            assert of["tokens_per_second"] == pytest.approx(tokens / of["train_seconds"])
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_only_the_best_rate_of_the_first_seed_goes_on(run: str) -> None:
+    several = {key for key, seeds in trainings(run).items() if len(seeds) > 1}
+    assert {key[:2] for key in several} == set(best(run))
+    for model, seeds in best(run).items():
+        assert len(seeds) == 3
+        assert (*model, seeds[0]["axes"]["learning_rate"]) in several
+
+
+def end(of: dict[str, Any], equal: str) -> float:
+    axes = of["axes"]
+    return of["train_seconds"] if equal == "time" else axes["steps"] * axes["batch_size"] * axes["seq_len"]
+
+
+def bits_at(of: dict[str, Any], equal: str, amount: float) -> float:
+    """On the curve then."""
+    steps = sorted(step for step in of["curve_bits"] if equal == "tokens" or step)
+    tokens = of["axes"]["batch_size"] * of["axes"]["seq_len"]
+    x = [of["curve_seconds"][step] if equal == "time" else step * tokens for step in steps]
+    return float(np.interp(amount, x, [of["curve_bits"][step] for step in steps]))
+
+
+def below(winner: tuple[list[float], list[float]], loser: tuple[list[float], list[float]]) -> bool:
+    """Each as it was with as much of the other's, and at its end."""
+    margin = 1 - MARGIN
+    return max(winner[0]) <= min(loser[0]) * margin and max(winner[0]) <= min(loser[1]) * margin
+
+
+@pytest.mark.parametrize(("run", "equal"), list(itertools.product(RUNS, ("time", "tokens"))))
+def test_verdicts_are_those_of_their_rule(run: str, equal: str) -> None:
+    found = best(run)
+    ours = found["gpt", 0]
+    said = {
+        r["axes"]["beside"]: r["details"]["text"]
+        for r in records(run, "verdict")
+        if r["axes"]["equal"] == equal and r["axes"]["model"] == "gpt"
+    }
+    assert len(said) == len(found) - 1
+    for model, theirs in found.items():
+        if model == ("gpt", 0):
+            continue
+        amount = min(np.median([end(of, equal) for of in side]) for side in (ours, theirs))
+        sides = []
+        for side in (ours, theirs):
+            ends = [of["bits_per_byte"] for of in side]
+            over = np.median([end(of, equal) for of in side]) > amount
+            sides.append(([bits_at(of, equal, amount) for of in side] if over else ends, ends))
+        verdict = "holds" if below(*sides) else "does not hold here" if below(*sides[::-1]) else "undecided"
+        name = f"{model[0]} (memory {model[1]})" if model[0] == "transformer-xl" else model[0]
+        assert said[name] == verdict
+
+
+def test_parameters_by_hand() -> None:
+    """Token rows, places, and a block's attention and feed-forward, with their biases and norms; an LSTM's gates."""
+    vocabulary, places, layers = 256, 64, 2
+    found = best("lm")
+    width = found["gpt", 0][0]["width"]
+    gpt = (vocabulary + places) * width + layers * (12 * width**2 + 13 * width) + 2 * width
+    assert found["gpt", 0][0]["num_params"] == gpt
+    width = found["lstm-lm", 0][0]["width"]
+    assert found["lstm-lm", 0][0]["num_params"] == vocabulary * width + layers * (8 * width**2 + 8 * width) + vocabulary
+    assert all(abs(seeds[0]["num_params"] / gpt - 1) < 0.03 for seeds in found.values())
+
+
+def test_what_the_text_costs_a_compressor() -> None:
+    """Where this Python has the same text."""
+    from pydoc_data.topics import topics
+
+    content = "".join(topics[name] for name in sorted(topics)).encode()
+    (record, *_) = [r for r in records("lm", "baseline_bits") if r["axes"]["method"] == "lzma"]
+    if hashlib.sha256(content).hexdigest() != record["details"]["sha256"]:
+        pytest.skip("another version of Python has another text")
+    middle = len(content) * 9 // 10
+    looked_at = 32_768 + 1
+
+    def packed(part: bytes) -> int:
+        return len(lzma.compress(part, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "preset": 6}]))
+
+    bits = 8 * (packed(content[: middle + looked_at]) - packed(content[:middle])) / looked_at
+    assert record["median"] == pytest.approx(bits)
