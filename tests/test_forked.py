@@ -47,6 +47,7 @@ while end == "never":
     signal.pause()
 os.kill(os.getpid(), signal.SIGTERM)
 """
+_NUMBER = r"[\d.]+(?: (?:ms|s|min|h)\b(?: \d+ (?:s|min)\b)?)?"  # or a duration, in whatever unit
 TIMED = ("samples", "median", "low", "high", "warnings", "details")
 
 
@@ -57,7 +58,7 @@ def told(done: subprocess.CompletedProcess[str], folder: Path) -> Any:
         {n: v for n, v in r.items() if r["exact"] or n not in TIMED} | {"details": sorted(r["details"])}
         for r in records
     ]
-    errors = [re.sub(r"[\d.]+", "N", line) for line in done.stderr.replace(str(folder), "F").splitlines()]
+    errors = [re.sub(_NUMBER, "N", line) for line in done.stderr.replace(str(folder), "F").splitlines()]
     return done.returncode, kept, [line for line in errors if not line.startswith("note: the load")]
 
 
