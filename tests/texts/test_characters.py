@@ -68,7 +68,9 @@ def test_the_byte_that_is_wrong_is_named(
 
 def test_what_is_utf_8_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(characters, "AT_ONCE", 2)
-    check_utf8(of_files(tmp_path, "\ufeffaé€𝄞\r\n".encode(), b"nul\0", "é".encode()))
+    text = of_files(tmp_path, "\ufeffaé€𝄞\r\n".encode(), b"nul\0", "é".encode())
+    check_utf8(text)
+    assert text.read(0, text.size).decode() == "\ufeffaé€𝄞\r\nnul\0é"
 
 
 def test_a_character_in_two_files_is_whole_in_neither(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import casts
 import digits
 import flows
@@ -85,9 +87,21 @@ def test_what_casts_nothing_is_measured_as_it_is(kind: type[nn.Module]) -> None:
     assert said == []
 
 
-@pytest.mark.parametrize("kind", [flows.InFloat32, flows.ReturnsHalf])
-def test_the_probe_before_a_run_lifts_too(kind: type[nn.Module]) -> None:
+@pytest.mark.parametrize(("kind", "lifted"), [(flows.InFloat32, []), (flows.ReturnsHalf, [True])])
+def test_the_probe_before_a_run_lifts_where_it_must(
+    kind: type[nn.Module], lifted: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks for a finite gradient: what returns float64 has one as it is, whatever digits it lost on the way."""
+    said: list[str] = []
+
+    def noted(*given: Any) -> Any:
+        found = or_lifted(*given)
+        said.extend(found[1])
+        return found
+
+    monkeypatch.setattr("rnn_vs_attn.measure.gradient.flow.or_lifted", noted)
     check(kind(D).double(), torch.randn(1, LENGTH, D))
+    assert [LIFTED in text for text in said] == lifted
 
 
 def test_an_error_that_has_nothing_to_do_with_digits_is_told_as_it_is() -> None:

@@ -6,6 +6,7 @@ import foreign_layers as layers
 import pytest
 import torch
 from gradients import CPU, distance_between, jacobian_norms
+from steps import assert_decodes
 from torch import nn
 from torch.testing import assert_close
 
@@ -45,7 +46,7 @@ def test_a_plain_loop_and_a_layers_own_first_state_are_no_reason_to_say_anything
 @pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
 def test_a_layer_of_torch_decodes_what_its_forward_computes(kind: type[nn.Module]) -> None:
     made = fitted(kind(D, D, num_layers=2), D).double()
-    decoding.check(Stack(made, made), torch.randn(2, 12, D, dtype=torch.float64))
+    assert_decodes(Stack(made, made), torch.randn(2, 12, D, dtype=torch.float64), 1e-12)
 
 
 def test_why_it_cannot_decode_is_said() -> None:

@@ -107,6 +107,7 @@ def test_no_step_waits_for_a_gpu(spec: ModelSpec) -> None:
         given, state = decoder.step(given, state)
         torch.cuda.set_sync_debug_mode("error")
         try:
-            decoder.step(given, state)
+            given, _ = decoder.step(given, state)
         finally:
             torch.cuda.set_sync_debug_mode("default")
+    assert len(given) == len(ids)

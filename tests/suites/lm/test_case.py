@@ -83,11 +83,18 @@ def test_what_excludes_each_other_is_refused(typed: dict[str, str], said: str) -
 
 
 @pytest.mark.parametrize(
-    "typed",
-    [{}, {"steps": "10"}, {"seconds_per_model": "5"}, {"seq_len": "32,64", "memory_len": "0,64", "batch_size": "2,4"}],
+    ("typed", "number"),
+    [
+        ({}, 4 * 3),
+        ({"steps": "10"}, 4 * 3),
+        ({"seconds_per_model": "5"}, 4 * 3),
+        ({"seq_len": "32,64", "memory_len": "0,64", "batch_size": "2,4"}, 4 * 3 * (3 + 2)),  # one model has a memory
+    ],
 )
-def test_what_fits_is_taken(typed: dict[str, str]) -> None:
-    check(axes(**typed))
+def test_what_fits_is_taken(typed: dict[str, str], number: int) -> None:
+    values = axes(**typed)
+    check(values)
+    assert len(cases.cases_of(LM, values)) == number
 
 
 @pytest.mark.parametrize(

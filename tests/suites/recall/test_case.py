@@ -176,4 +176,6 @@ def test_what_excludes_each_other_is_refused(typed: dict[str, str], said: str) -
     ],
 )
 def test_what_fits_is_taken(typed: dict[str, str]) -> None:
-    check(axes(**({"seq_len": "64"} | typed if typed else {})))
+    values = axes(**({"seq_len": "64"} | typed if typed else {}))
+    check(values)
+    assert {case.task for case in cases.cases_of(RECALL, values)} == set(values["task"])
