@@ -6,15 +6,14 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from command import PROGRAM, assert_one_sentence, lines_of, run
+from command import PROGRAM, assert_one_sentence, run
 from hf_folders import change_config, change_tensors, made, transformers
+from training_runs import values, wait_until
 
 from rnn_vs_attn.records.folder import read_run
 
@@ -78,23 +77,6 @@ def test_the_tokenizers_files_go_with_what_is_saved(place: Path) -> None:
         assert (saved / name).read_bytes() == (place / "tiny" / name).read_bytes()
     again = run(*ONE, "--steps", "10", "--rounds", "1", "--init-from", str(saved), cwd=place)
     assert again.returncode == 0, again.stderr
-
-
-def values(folder: Path) -> list[tuple[Any, ...]]:
-    """Of every sample that is no time; of one that was taken twice the later one."""
-    found = {
-        (json.dumps(line["axes"], sort_keys=True), line["metric"], line["round"]): line["value"]
-        for line in lines_of(folder / "samples.jsonl")
-        if "second" not in line["metric"] and line["metric"] not in ("round_time", "round_dropped", "written")
-    }
-    return sorted((*key, value) for key, value in found.items())
-
-
-def wait_until(met: Callable[[], object]) -> None:
-    end = time.monotonic() + 600
-    while not met():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 @pytest.mark.slow

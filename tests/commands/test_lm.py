@@ -8,7 +8,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from command import PROGRAM, assert_one_sentence, begin, lines_of, run
 from paths import ROOT
 from told_texts import PROSE
+from training_runs import values, wait_until
 
 from rnn_vs_attn.records.folder import read_run
 from rnn_vs_attn.records.types import Record
@@ -41,26 +41,9 @@ def own_cache(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
 
 
-def values(folder: Path) -> list[tuple[str, str, int, Any]]:
-    """Of every sample that is no time; of one that was taken twice the later one."""
-    found = {
-        (json.dumps(line["axes"], sort_keys=True), line["metric"], line["round"]): (line["value"], line["details"])
-        for line in lines_of(folder / "samples.jsonl")
-        if "second" not in line["metric"] and line["metric"] not in ("round_time", "round_dropped")
-    }
-    return sorted((*key, json.dumps(value)) for key, value in found.items())
-
-
 def ends_of(folder: Path) -> dict[Any, Record]:
     """What each model came to, of one learning rate."""
     return {each.axes["model"]: each for each in read_run(folder).records if each.metric == "bits_per_byte"}
-
-
-def wait_until(met: Callable[[], object]) -> None:
-    end = time.monotonic() + 600
-    while not met():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 def kept(folder: Path) -> list[Path]:

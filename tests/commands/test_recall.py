@@ -6,15 +6,13 @@ import dataclasses
 import json
 import signal
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from command import PROGRAM, assert_one_sentence, begin, lines_of, run
 from planted_recall import grid
 from planted_runs import run_of
+from training_runs import values, wait_until
 
 from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.records.folder import read_run
@@ -25,23 +23,6 @@ from rnn_vs_attn.suites.recall.suite import RECALL
 SHAPE = "--d-model 8 --num-heads 2 --num-layers 1 --batch-size 8 --threads 1".split()
 TINY = ["--task", "parity", "--seq-len", "16", *SHAPE]
 ONE = [*TINY, *"--model lstm --learning-rate 1e-3 --rounds 1".split()]
-
-
-def values(folder: Path) -> list[tuple[str, str, int, Any]]:
-    """Of every sample that is no time; of one that was taken twice the later one."""
-    found = {
-        (json.dumps(line["axes"], sort_keys=True), line["metric"], line["round"]): line["value"]
-        for line in lines_of(folder / "samples.jsonl")
-        if "seconds" not in line["metric"] and line["metric"] not in ("round_time", "round_dropped")
-    }
-    return sorted((*key, value) for key, value in found.items())
-
-
-def wait_until(met: Callable[[], object]) -> None:
-    end = time.monotonic() + 600
-    while not met():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from rnn_vs_attn.suites.lm import recl
 from rnn_vs_attn.suites.lm.case import BASELINE, WITH_MEMORY, LmCase
 from rnn_vs_attn.suites.lm.outcomes import Outcome, by_seed, first_bits, outcomes
 from rnn_vs_attn.suites.metrics import VERDICT
+from rnn_vs_attn.suites.training_words import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.units import counted
 
-HOLDS, FAILS, UNDECIDED = "holds", "does not hold here", "undecided"
 TIME, TOKENS, TEXT = "time", "tokens", "text"
 BEFORE = "itself before"
 MARGIN = 0.01

@@ -7,17 +7,16 @@ from statistics import median
 
 from rnn_vs_attn import units
 from rnn_vs_attn.records.query import measured, record_at
-from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.tables import Table
-from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.learning_rates import RATE
 from rnn_vs_attn.suites.lm import analysis
 from rnn_vs_attn.suites.lm.analysis import TIME, Duel, FineTuned, Sight, duels, fine_tuned, of_memory, sights
 from rnn_vs_attn.suites.lm.case import WITH_MEMORY
 from rnn_vs_attn.suites.lm.outcomes import BITS, Outcome, by_seed, model_of, named, outcomes
+from rnn_vs_attn.suites.training_words import UNDECIDED, endless, of_seeds
 from rnn_vs_attn.units import duration
 
-_NAMED = 4  # trainings of which the same is said
 _LINE = 60  # characters of what a model writes
 _SHOWN = (
     "bits/byte: of the held-out text, every seed, or of six and more the median with its 95% interval; rate: the best "
@@ -75,10 +74,7 @@ def _row(records: Sequence[Record], found: Sequence[Outcome], outcome: Outcome) 
 
 def scores(bits: Sequence[float]) -> str:
     """Of every seed, or the median with its interval."""
-    found = intervals.estimate(list(bits))
-    if found.low is None or found.high is None:
-        return " ".join(f"{value:.3f}" for value in bits)
-    return f"{found.median:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    return of_seeds(bits, "{:.3f}".format)
 
 
 def _of_contexts(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[Table]:
@@ -129,8 +125,12 @@ def remarks(records: Sequence[Record]) -> list[str]:
     said += list(_of_sights(found, sights(records, found)))
     said += list(_of_text(records))
     said += list(_at_edges(found))
-    endless = list(_endless(records))
-    return [*said, *endless, analysis.RULE] if found else endless
+    unfinished = list(endless(records, BITS, _label))
+    return [*said, *unfinished, analysis.RULE] if found else unfinished
+
+
+def _label(axes: Axes) -> str:
+    return f"{model_of(axes)} {axes[RATE]:g}"
 
 
 def _of_fine_tuned(found: Sequence[Outcome], tuned: FineTuned) -> str:
@@ -153,7 +153,7 @@ def _of_duel(found: Sequence[Outcome], duel: Duel) -> str:
         said = f'"The memory of {WITH_MEMORY} lowers its loss at equal {duel.of}"'
     else:
         said = f'"{models[0]} has a lower loss than {models[1]} at equal {duel.of}"'
-    lacking = f"; {duel.lacking}" if duel.verdict == analysis.UNDECIDED else ""
+    lacking = f"; {duel.lacking}" if duel.verdict == UNDECIDED else ""
     return f"{said}: {duel.verdict} ({amount}, bits a byte: {ours}; {theirs}{lacking})."
 
 
@@ -192,17 +192,3 @@ def _at_edges(found: Sequence[Outcome]) -> Iterator[str]:
     if at_edges:
         of_each = ", ".join(f"{named(found, outcome)} {outcome.rate:g}" for outcome in at_edges)
         yield f"Best at an end of the learning rates, so that others may be better: {of_each} (--learning-rate)."
-
-
-def _endless(records: Sequence[Record]) -> Iterator[str]:
-    """Trainings without a result, by what came between."""
-    reasons: dict[str, list[str]] = {}
-    for record in records:
-        if record.metric == BITS and record.status != "ok":
-            label = f"{model_of(record.axes)} {record.axes[RATE]:g}"
-            reasons.setdefault(f"{record.status.replace('_', ' ')}: {record.error}", []).append(label)
-    for reason, labels in reasons.items():
-        named_first = list(dict.fromkeys(labels))[:_NAMED]
-        more = len(labels) - len(named_first)
-        listed = ", ".join(named_first) + (f" and {more} more" if more else "")
-        yield f"{units.counted(len(labels), 'training')} came to no end ({listed}): {reason}"

@@ -19,12 +19,12 @@ from rnn_vs_attn.suites import learning_rates
 from rnn_vs_attn.suites.learning_rates import RATE
 from rnn_vs_attn.suites.metrics import VERDICT
 from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS, RecallCase
+from rnn_vs_attn.suites.training_words import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.tasks.spec import STATE_TRACKING
 from rnn_vs_attn.training.course import merit
 
 MODEL = "model"
-HOLDS, FAILS, UNDECIDED = "holds", "does not hold here", "undecided"
 SOLVED, UNSOLVED, PARTLY = "solved", "not solved", "solved in some seeds"
 TIMES_THE_STEPS = 2  # times the steps of the one that solves a task, before another one is said not to
 RULE = (

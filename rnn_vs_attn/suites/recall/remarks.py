@@ -10,18 +10,18 @@ from rnn_vs_attn import units
 from rnn_vs_attn.models.costs import NO_POSITIONS
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.query import Group, record_at
-from rnn_vs_attn.records.types import AxisValue, Record
+from rnn_vs_attn.records.types import Axes, AxisValue, Record
 from rnn_vs_attn.report import curves
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.recall import analysis
-from rnn_vs_attn.suites.recall.analysis import HOLDS, PARTLY, SOLVED, UNDECIDED, UNSOLVED, Claim, Outcome, outcomes
+from rnn_vs_attn.suites.recall.analysis import PARTLY, SOLVED, UNSOLVED, Claim, Outcome, outcomes
 from rnn_vs_attn.suites.recall.case import OF_TASKS, steps_for
+from rnn_vs_attn.suites.training_words import HOLDS, UNDECIDED, endless, of_seeds
 from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.tasks.spec import Sizes
 from rnn_vs_attn.training.token_shape import AUTO, LEARNED
 
-_NAMED = 4  # trainings of which the same is said
 _SHOWN = (
     "accuracy: of every seed, or of six and more the median with its 95% interval; of adding the loss. seeds, rates: "
     "how many of them solved the task; steps: until then, the median; rate: that at which the first seed did best"
@@ -103,10 +103,7 @@ def scores(outcome: Outcome) -> str:
     """Accuracy, or loss where there is none: of every seed, or the median with its interval."""
     accuracies = [accuracy for accuracy in outcome.accuracies if accuracy is not None]
     values, write = (accuracies, _share) if accuracies else (outcome.losses, units.significant)
-    found = intervals.estimate(values)
-    if found.low is None or found.high is None:
-        return " ".join(map(write, values))
-    return f"{write(found.median)} [{write(found.low)}, {write(found.high)}]"
+    return of_seeds(values, write)
 
 
 def _share(value: float) -> str:
@@ -133,10 +130,10 @@ def remarks(records: Sequence[Record]) -> list[str]:
     said = [_said_of_claim(found, claim) for claim in analysis.claims(found)]
     said += [line for rivals in tasks.values() for line in _of_task(found, rivals)]
     said += list(_bounds(records, found))
-    endless = list(_endless(records))
+    unfinished = list(endless(records, "loss", _label))
     if not said:
-        return endless
-    return [*said, *endless, analysis.RULE, *_few_steps(found), *_positions(found), *_untested(records)]
+        return unfinished
+    return [*said, *unfinished, analysis.RULE, *_few_steps(found), *_positions(found), *_untested(records)]
 
 
 def _of_task(found: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[str]:
@@ -238,19 +235,8 @@ def _median(records: Sequence[Record], metric: str, axes: Mapping[str, AxisValue
     return found.median if found is not None else None
 
 
-def _endless(records: Sequence[Record]) -> Iterator[str]:
-    """Trainings without a result, or without that of a later seed, by what came between."""
-    reasons: dict[str, list[str]] = {}
-    for record in records:
-        if record.metric == "loss" and record.status != "ok":
-            task, model, rate = (record.axes[name] for name in ("task", analysis.MODEL, analysis.RATE))
-            reason = f"{record.status.replace('_', ' ')}: {record.error}"
-            reasons.setdefault(reason, []).append(f"{task} {model} {rate:g}")
-    for reason, labels in reasons.items():
-        named = list(dict.fromkeys(labels))[:_NAMED]  # of several lengths or widths a label stands for several
-        more = len(labels) - len(named)
-        listed = ", ".join(named) + (f" and {more} more" if more else "")
-        yield f"{units.counted(len(labels), 'training')} came to no end ({listed}): {reason}"
+def _label(axes: Axes) -> str:
+    return f"{axes['task']} {axes[analysis.MODEL]} {axes[analysis.RATE]:g}"
 
 
 def _few_steps(found: Sequence[Outcome]) -> Iterator[str]:
