@@ -129,12 +129,70 @@ def test_parameters_by_hand() -> None:
     assert all(abs(seeds[0]["num_params"] / gpt - 1) < 0.03 for seeds in found.values())
 
 
-def test_what_the_text_costs_a_compressor() -> None:
+def test_what_is_carried_on_by_hand() -> None:
+    """Bytes of one text: two vectors a layer of the LSTM, one of minGRU, a memory of 64 positions of each layer's."""
+    vectors = {("lstm-lm", 0): 2, ("mingru", 0): 1, ("transformer-xl", 64): 64}
+    for model, seeds in best("lm").items():
+        if model == ("gpt", 0):
+            assert "state_size" not in seeds[0]
+        else:
+            assert seeds[0]["state_size"] == vectors[model] * seeds[0]["width"] * 2 * 4
+
+
+def by_context(run: str) -> dict[tuple[str, int], dict[int, dict[str, Any]]]:
+    """Of each model at its best rate the records by context."""
+    rates = {model: seeds[0]["axes"]["learning_rate"] for model, seeds in best(run).items()}
+    found: dict[tuple[str, int], dict[int, dict[str, Any]]] = defaultdict(dict)
+    for record in records(run, "bits_at_context"):
+        axes = record["axes"]
+        if rates[axes["model"], axes["memory_len"]] == axes["learning_rate"]:
+            found[axes["model"], axes["memory_len"]][axes["context"]] = record
+    return found
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_gains_from_context_are_differences(run: str) -> None:
+    contexts = by_context(run)
+    gains = {(r["axes"]["model"], r["axes"]["memory_len"]): r for r in records(run, "context_gain")}
+    assert gains.keys() == contexts.keys()
+    for model, record in gains.items():
+        near, far = (np.array(contexts[model][n]["samples"]) for n in (64, 256))
+        assert record["samples"] == pytest.approx(near - far)
+        helps = near - far >= MARGIN * near
+        sees = contexts[model][256]["details"]["sees"] > 64
+        verdict = "undecided" if helps.any() else "does not hold here"
+        assert record["details"]["text"] == ("holds" if helps.all() else verdict if sees else "does not hold here")
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_effective_context_lengths_are_those_of_their_definition(run: str) -> None:
+    """Dai et al. 2019, section 4.3: gains over the best of the group, on the targets that it finds hardest."""
+    contexts = by_context(run)
+    lengths = sorted(contexts["gpt", 0])
+    said = {
+        (r["axes"]["model"], r["axes"]["memory_len"], r["axes"]["part"]): r["samples"] for r in records(run, "recl")
+    }
+    for part, seed in itertools.product((0.1, 0.5, 1.0), range(3)):
+        nats = {m: np.array([of[n]["details"][f"nats_{seed}"] for n in lengths]) for m, of in contexts.items()}
+        floor = np.min(list(nats.values()), axis=0)
+        for model, own in nats.items():
+            reached = lengths[0]
+            for i, longer in enumerate(lengths[1:]):
+                hardest = np.argsort(-floor[i], kind="stable")[: max(1, round(part * floor.shape[1]))]
+                before, after = (np.minimum(floor[i], own[j])[hardest].mean() for j in (i, i + 1))
+                if 1 - np.exp(after - before) < 0.01:
+                    break
+                reached = longer
+            assert said[(*model, part)][seed] == reached
+
+
+def test_what_the_text_costs_without_a_network() -> None:
     """Where this Python has the same text."""
     from pydoc_data.topics import topics
 
     content = "".join(topics[name] for name in sorted(topics)).encode()
-    (record, *_) = [r for r in records("lm", "baseline_bits") if r["axes"]["method"] == "lzma"]
+    cost = {r["axes"]["method"]: r["median"] for r in records("lm", "baseline_bits")}
+    (record, *_) = records("lm", "baseline_bits")
     if hashlib.sha256(content).hexdigest() != record["details"]["sha256"]:
         pytest.skip("another version of Python has another text")
     middle = len(content) * 9 // 10
@@ -144,4 +202,10 @@ def test_what_the_text_costs_a_compressor() -> None:
         return len(lzma.compress(part, lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA2, "preset": 6}]))
 
     bits = 8 * (packed(content[: middle + looked_at]) - packed(content[:middle])) / looked_at
-    assert record["median"] == pytest.approx(bits)
+    assert cost["lzma"] == pytest.approx(bits)
+    learnt = np.frombuffer(content[:middle], dtype=np.uint8).astype(int)
+    asked = np.frombuffer(content[middle - 1 : middle + looked_at], dtype=np.uint8).astype(int)
+    pairs = np.ones((256, 256))
+    np.add.at(pairs, (learnt[:-1], learnt[1:]), 1)
+    chances = pairs / pairs.sum(1, keepdims=True)
+    assert cost["bigram"] == pytest.approx(-np.log2(chances[asked[:-1], asked[1:]]).mean())
