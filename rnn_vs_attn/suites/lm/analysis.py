@@ -52,7 +52,7 @@ def _merit(records: Sequence[Record], axes: Mapping[str, AxisValue]) -> tuple[fl
 
 
 @dataclass(frozen=True)
-class Duel:
+class LossClaim:
     """Two models after as much time, or as many tokens: what each seed loses then.
 
     amount: seconds or tokens, of which ours or theirs may have had more by its end.
@@ -118,7 +118,7 @@ def _clear(low: Sequence[float], high: Sequence[float]) -> bool:
     return max(low) <= min(high) * (1 - MARGIN)
 
 
-def duels(found: Sequence[Outcome]) -> list[Duel]:
+def loss_claims(found: Sequence[Outcome]) -> list[LossClaim]:
     """gpt beside each other model, and a memory beside none, after as much time and after as many tokens."""
     pairs = [
         (ours, theirs)
@@ -128,7 +128,7 @@ def duels(found: Sequence[Outcome]) -> list[Duel]:
         and theirs is not ours
         and (ours.axes["model"] == BASELINE or of_memory(ours, theirs))
     ]
-    return [Duel(of, *pair) for of in (TIME, TOKENS) for pair in pairs]
+    return [LossClaim(of, *pair) for of in (TIME, TOKENS) for pair in pairs]
 
 
 def of_memory(ours: Outcome, theirs: Outcome) -> bool:
@@ -174,7 +174,7 @@ def fine_tuned(found: Sequence[Outcome]) -> list[FineTuned]:
 
 
 @dataclass(frozen=True)
-class Sight:
+class ContextClaim:
     """What a model gains, a seed each, from `longer` tokens before a target in place of `shorter`.
 
     bits: with the shorter ones. sees: how many of the longer ones it can see.
@@ -198,12 +198,12 @@ class Sight:
         return HOLDS if all(helps) else UNDECIDED if any(helps) else FAILS
 
 
-def sights(records: Sequence[Record], found: Sequence[Outcome]) -> list[Sight]:
+def context_claims(records: Sequence[Record], found: Sequence[Outcome]) -> list[ContextClaim]:
     """Of each model from a segment to the longest context that was tested."""
-    return [sight for outcome in found if (sight := _sight(records, outcome)) is not None]
+    return [context for outcome in found if (context := _context_claim(records, outcome)) is not None]
 
 
-def _sight(records: Sequence[Record], outcome: Outcome) -> Sight | None:
+def _context_claim(records: Sequence[Record], outcome: Outcome) -> ContextClaim | None:
     shorter = int(outcome.axes["seq_len"])
     tested = {int(r.axes["context"] or 0): r for r in measured(records, "bits_at_context", **outcome.at_best)}
     if shorter not in tested or max(tested) == shorter:
@@ -213,7 +213,7 @@ def _sight(records: Sequence[Record], outcome: Outcome) -> Sight | None:
     both = [seed for seed in near if seed in far]
     gains = [near[seed] - far[seed] for seed in both]
     sees = int(tested[longer].details.get("sees", longer))
-    return Sight(outcome, shorter, longer, gains, [near[seed] for seed in both], sees) if both else None
+    return ContextClaim(outcome, shorter, longer, gains, [near[seed] for seed in both], sees) if both else None
 
 
 # What is derived
@@ -226,15 +226,15 @@ def derive(records: Sequence[Record]) -> list[Record]:
 
 def _derived(records: Sequence[Record]) -> Iterator[Record]:
     found, suite = outcomes(records), records[0].suite
-    for duel in duels(found):
-        axes: dict[str, Any] = {**duel.ours.axes, "beside": duel.theirs.model, "equal": duel.of}
-        yield derived(VERDICT, suite, axes, [], None, text=duel.verdict, amount=duel.amount)
+    for loss in loss_claims(found):
+        axes: dict[str, Any] = {**loss.ours.axes, "beside": loss.theirs.model, "equal": loss.of}
+        yield derived(VERDICT, suite, axes, [], None, text=loss.verdict, amount=loss.amount)
     for tuned in fine_tuned(found):
         axes = {**tuned.outcome.axes, "beside": BEFORE, "equal": TEXT}
         yield derived(VERDICT, suite, axes, [], None, text=tuned.verdict, before=tuned.before)
-    for sight in sights(records, found):
-        axes = {**sight.outcome.axes, "from": sight.shorter, "to": sight.longer}
-        yield derived(GAIN, suite, axes, sight.gains, intervals.estimate(sight.gains), text=sight.verdict)
+    for context in context_claims(records, found):
+        axes = {**context.outcome.axes, "from": context.shorter, "to": context.longer}
+        yield derived(GAIN, suite, axes, context.gains, intervals.estimate(context.gains), text=context.verdict)
     yield from _effective(records, found, suite)
 
 

@@ -11,7 +11,16 @@ from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.suites.learning_rates import RATE
 from rnn_vs_attn.suites.lm import analysis
-from rnn_vs_attn.suites.lm.analysis import TIME, Duel, FineTuned, Sight, duels, fine_tuned, of_memory, sights
+from rnn_vs_attn.suites.lm.analysis import (
+    TIME,
+    ContextClaim,
+    FineTuned,
+    LossClaim,
+    context_claims,
+    fine_tuned,
+    loss_claims,
+    of_memory,
+)
 from rnn_vs_attn.suites.lm.case import WITH_MEMORY
 from rnn_vs_attn.suites.lm.outcomes import BITS, Outcome, by_seed, model_of, named, outcomes
 from rnn_vs_attn.suites.training_words import UNDECIDED, endless, of_seeds
@@ -121,8 +130,8 @@ def remarks(records: Sequence[Record]) -> list[str]:
     """What was found, a line each, and by which rule."""
     found = outcomes(records)
     said = [_of_fine_tuned(found, tuned) for tuned in fine_tuned(found)]
-    said += [_of_duel(found, duel) for duel in duels(found)]
-    said += list(_of_sights(found, sights(records, found)))
+    said += [_of_loss(found, loss) for loss in loss_claims(found)]
+    said += list(_of_context(found, context_claims(records, found)))
     said += list(_of_text(records))
     said += list(_at_edges(found))
     unfinished = list(endless(records, BITS, _label))
@@ -144,32 +153,32 @@ def _of_fine_tuned(found: Sequence[Outcome], tuned: FineTuned) -> str:
     )
 
 
-def _of_duel(found: Sequence[Outcome], duel: Duel) -> str:
-    amount = f"after {duration(duel.amount)}" if duel.of == TIME else f"after {duel.amount:,.0f} tokens"
-    models = [named(found, outcome) for outcome in (duel.ours, duel.theirs)]
-    each = zip(models, (duel.ours, duel.theirs), strict=True)
-    ours, theirs = (f"{model} {scores(duel.bits(outcome))}" for model, outcome in each)
-    if of_memory(duel.ours, duel.theirs):
-        said = f'"The memory of {WITH_MEMORY} lowers its loss at equal {duel.of}"'
+def _of_loss(found: Sequence[Outcome], loss: LossClaim) -> str:
+    amount = f"after {duration(loss.amount)}" if loss.of == TIME else f"after {loss.amount:,.0f} tokens"
+    models = [named(found, outcome) for outcome in (loss.ours, loss.theirs)]
+    each = zip(models, (loss.ours, loss.theirs), strict=True)
+    ours, theirs = (f"{model} {scores(loss.bits(outcome))}" for model, outcome in each)
+    if of_memory(loss.ours, loss.theirs):
+        said = f'"The memory of {WITH_MEMORY} lowers its loss at equal {loss.of}"'
     else:
-        said = f'"{models[0]} has a lower loss than {models[1]} at equal {duel.of}"'
-    lacking = f"; {duel.lacking}" if duel.verdict == UNDECIDED else ""
-    return f"{said}: {duel.verdict} ({amount}, bits a byte: {ours}; {theirs}{lacking})."
+        said = f'"{models[0]} has a lower loss than {models[1]} at equal {loss.of}"'
+    lacking = f"; {loss.lacking}" if loss.verdict == UNDECIDED else ""
+    return f"{said}: {loss.verdict} ({amount}, bits a byte: {ours}; {theirs}{lacking})."
 
 
-def _of_sights(found: Sequence[Outcome], seen: Sequence[Sight]) -> Iterator[str]:
-    for sight in seen:
-        model, beyond = named(found, sight.outcome), f"beyond its segment of {sight.shorter} tokens"
-        if sight.outcome.axes["memory_len"]:
+def _of_context(found: Sequence[Outcome], seen: Sequence[ContextClaim]) -> Iterator[str]:
+    for context in seen:
+        model, beyond = named(found, context.outcome), f"beyond its segment of {context.shorter} tokens"
+        if context.outcome.axes["memory_len"]:
             claim = f'"What {model} remembers lowers its loss {beyond}"'
         else:
             claim = f'"Context {beyond} helps {model}"'
-        if sight.sees <= sight.shorter:
-            yield f"{claim}: {sight.verdict}, as it sees no further."
+        if context.sees <= context.shorter:
+            yield f"{claim}: {context.verdict}, as it sees no further."
             continue
-        gains = " ".join(f"{gain:z.3f}" for gain in sight.gains)  # z: no -0.000
-        lacking = f"; a verdict takes {analysis.SEEDS} seeds" if len(sight.gains) < analysis.SEEDS else ""
-        yield f"{claim}: {sight.verdict} ({sight.longer} tokens take {gains} bits a byte off{lacking})."
+        gains = " ".join(f"{gain:z.3f}" for gain in context.gains)  # z: no -0.000
+        lacking = f"; a verdict takes {analysis.SEEDS} seeds" if len(context.gains) < analysis.SEEDS else ""
+        yield f"{claim}: {context.verdict} ({context.longer} tokens take {gains} bits a byte off{lacking})."
 
 
 def _of_text(records: Sequence[Record]) -> Iterator[str]:

@@ -18,11 +18,11 @@ from rnn_vs_attn.suites.lm.analysis import (
     TIME,
     TOKENS,
     UNDECIDED,
+    context_claims,
     derive,
-    duels,
+    loss_claims,
     of_memory,
     of_round,
-    sights,
 )
 from rnn_vs_attn.suites.lm.outcomes import outcomes
 
@@ -153,7 +153,7 @@ def test_a_model_of_which_a_seed_diverged_does_not_win_by_the_seeds_that_are_lef
 def test_duels_are_those_of_gpt_beside_each_other_and_of_a_memory_beside_none() -> None:
     records = [each for n in (0, 8, 32) for each in trained("transformer-xl", LOW, memory_len=n)]
     found = outcomes([*records, *trained("gpt", LOW), *trained("mingru", LOW)])
-    pairs = {(duel.ours.model, duel.theirs.model) for duel in duels(found) if duel.of == TIME}
+    pairs = {(loss.ours.model, loss.theirs.model) for loss in loss_claims(found) if loss.of == TIME}
     memories = [f"transformer-xl (memory {n})" for n in (0, 8, 32)]
     assert pairs == {
         *(("gpt", other) for other in (*memories, "mingru")),
@@ -179,12 +179,12 @@ def test_the_rule_has_the_numbers_that_are_applied() -> None:
 # How far they see
 
 
-def sight(gains: Sequence[float], **fields: int) -> str:
+def context(gains: Sequence[float], **fields: int) -> str:
     """The verdict of a model that takes so many bits off with 64 tokens in place of 16."""
     near = [2.0] * len(gains)
     tested = contexts("mingru", {16: near, 64: [2.0 - gain for gain in gains]}, **fields)
     records = [*trained("mingru", [2.0] * len(gains)), *tested]
-    (found,) = sights(records, outcomes(records))
+    (found,) = context_claims(records, outcomes(records))
     (gained,) = [r for r in derive(records) if r.metric == "context_gain"]
     assert gained.details["text"] == found.verdict
     assert gained.samples == pytest.approx(gains)
@@ -206,19 +206,19 @@ def sight(gains: Sequence[float], **fields: int) -> str:
     ],
 )
 def test_context_helps_where_it_does_in_every_seed(gains: list[float], expected: str) -> None:
-    assert sight(gains) == expected
+    assert context(gains) == expected
 
 
 def test_a_model_that_sees_no_further_is_not_helped_whatever_its_seeds() -> None:
-    assert sight([0.0], sees=16) == FAILS
-    assert sight([0.3, 0.3, 0.3], sees=17) == HOLDS
+    assert context([0.0], sees=16) == FAILS
+    assert context([0.3, 0.3, 0.3], sees=17) == HOLDS
 
 
 def test_gains_are_formed_within_seeds() -> None:
     """Where the second seed lacks a context, that of the third was taken in its place."""
     tested = contexts("mingru", {16: [2.0, 3.0, 4.0], 64: [1.9, None, 3.8]})
     records = [*trained("mingru", [2.0] * 3), *tested]
-    (found,) = sights(records, outcomes(records))
+    (found,) = context_claims(records, outcomes(records))
     assert found.gains == pytest.approx([0.1, 0.2])
     assert found.bits == [2.0, 4.0]
     assert found.verdict == UNDECIDED
@@ -228,21 +228,21 @@ def test_a_run_that_was_cut_off_between_two_contexts_has_the_gains_of_whole_seed
     """It ended in an error, after Ctrl-C."""
     tested = contexts("mingru", {16: [2.0, 3.0, 4.0], 64: [1.9, 2.8]})
     records = [*trained("mingru", [2.0] * 3), *tested]
-    assert sights(records, outcomes(records))[0].gains == pytest.approx([0.1, 0.2])
+    assert context_claims(records, outcomes(records))[0].gains == pytest.approx([0.1, 0.2])
     none = [*trained("mingru", [2.0]), *contexts("mingru", {16: [None, 2.0], 64: [2.0]})]
-    assert sights(none, outcomes(none)) == []
+    assert context_claims(none, outcomes(none)) == []
 
 
 @pytest.mark.parametrize("bits", [{}, {16: [2.0]}, {4: [2.0], 8: [2.0]}, {4: [2.0], 16: [2.0]}])
 def test_one_context_alone_or_none_beyond_a_segment_says_nothing(bits: dict[int, list[float]]) -> None:
     records = [*trained("mingru", [2.0]), *contexts("mingru", bits)]
-    assert sights(records, outcomes(records)) == []
+    assert context_claims(records, outcomes(records)) == []
 
 
 def test_the_longest_context_is_compared_with_a_segment() -> None:
     tested = contexts("mingru", {4: [3.0], 8: [2.5], 16: [2.0], 32: [1.5], 64: [1.75]})
     records = [*trained("mingru", [2.0]), *tested]
-    (found,) = sights(records, outcomes(records))
+    (found,) = context_claims(records, outcomes(records))
     assert (found.shorter, found.longer, found.gains, found.bits) == (16, 64, [0.25], [2.0])
 
 
