@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID
+from rich.table import Column
 from rich.text import Text
 
 from rnn_vs_attn.limits import LOOKS, Limits
@@ -18,6 +19,8 @@ from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.units import duration
 from rnn_vs_attn.worker.protocol import Trained
 
+_ROOM = 120  # columns, below which a line of progress says less, so that it stays one
+_BAR = 20  # columns
 _TELLING = 5  # seconds of trainings, before which their speed says little
 
 
@@ -25,7 +28,7 @@ class _Words(ProgressColumn):
     """Text that `write` makes of a task, which is data."""
 
     def __init__(self, console: Terminal, write: Callable[[Task], str]) -> None:
-        super().__init__()
+        super().__init__(Column(no_wrap=True, overflow="ellipsis"))
         self._console, self._write = console, write
 
     def render(self, task: Task) -> Text:
@@ -37,7 +40,7 @@ def bar(console: Terminal) -> Progress:
     return Progress(
         SpinnerColumn("dots" if console.safe("⠋") == "⠋" else "line"),
         _Words(console, lambda task: task.description),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=_BAR if console.width >= _ROOM else _BAR // 2),
         _Words(console, lambda task: f"{task.completed:.0f}/{task.total:.0f}"),
         _Words(console, lambda task: task.fields["left"]),
         console=console,
@@ -180,9 +183,11 @@ class ShownTrainings(Shown):
 
     def case_goes_on(self, case: Case, told: Trained) -> None:
         self._goes_on[case] = told.step / told.steps
-        where = f"{case.label}: step {told.step} of {told.steps}, loss {told.loss:.3g}"
-        name = f"round {self._number + 1} of {self._of()} · {where}, {told.tokens_per_second:,.0f} tokens/s"
-        self._move(name, len(self._seen), self._left())
+        where = f"{case.label}: step {told.step} of {told.steps}"
+        if self._console.width >= _ROOM:
+            speed = f"loss {told.loss:.3g}, {told.tokens_per_second:,.0f} tokens/s"
+            where = f"round {self._number + 1} of {self._of()} · {where}, {speed}"
+        self._move(where, len(self._seen), self._left())
 
     def case_ends(self, case: Case) -> None:
         self._goes_on.pop(case, None)

@@ -11,6 +11,7 @@ from screens import MARKUP, Screen
 from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run import progress
+from rnn_vs_attn.suites.lm.case import LmCase
 from rnn_vs_attn.worker.protocol import Trained
 
 
@@ -43,6 +44,20 @@ def test_a_training_under_way_is_told_by_its_step_its_loss_and_its_speed() -> No
     assert "round 2 of 3" in told
     assert "mqar lstm 0.003: step 120 of 400, loss 0.693, 12,346 tokens/s" in told
     assert "0/4" in told
+
+
+def test_at_80_columns_a_line_of_progress_stays_one() -> None:
+    file, clock = Screen(), Hand()
+    of = LmCase(model="transformer-xl", learning_rate=3e-3)
+    console = Terminal(file=file, width=80)
+    with progress.ShownTrainings(console, Limits(rounds=3, max_seconds=1e9), lambda records: None, 4, clock) as bar:
+        bar.round_begins(0, 12)
+        clock.now = 60
+        bar.case_goes_on(of, Trained(1084, 2000, 3.0, 2.87, 30_688.0))
+    lines = [line.rstrip() for line in plain(file).replace("\r", "\n").splitlines() if "transformer-xl" in line]
+    assert all("transformer-xl memory 64 0.003: step" in line and " left" in line for line in lines)
+    assert all("0/12" in line and len(line) <= 80 for line in lines)
+    assert lines
 
 
 def test_trainings_that_have_ended_are_counted_once_a_round() -> None:
