@@ -11,6 +11,7 @@ from typing import Any
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.language.pretrained_folder import GPTFolder, gpt_folder
+from rnn_vs_attn.models.language.pretrained_tokenizers import TOKENIZER
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.run.cases import AxisValues
 from rnn_vs_attn.texts import told
@@ -21,7 +22,6 @@ from rnn_vs_attn.texts.sources import Text, text_of
 from rnn_vs_attn.texts.tokenizers import Tokenizer, tokenizer_for
 from rnn_vs_attn.texts.tokens import Tokens, tokens_of
 
-TOKENIZER = "tokenizer.json"  # in a run's folder, of any other than bytes
 _INIT_FROM = "init_from"
 _OWN_RUN = "start a run of its own"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +84,7 @@ def sample(options: SampleOptions) -> int:
         tokenizer = model.tokenizer or beside(model.folder, loaded.vocab_size)
         ids = tuple(int(each) for each in tokenizer.encode(beginning.encode()))
         _note_unseen(len(ids), loaded, options.quiet)
-        making = Making(worker, BeginText(ids, choice, options.seed), options.num_tokens)
+        making = _making(worker, BeginText(ids, choice, options.seed), options.num_tokens)
         found = _show(making, tokenizer, options)
     except CaseFault as fault:
         raise UserError(f"{options.path} cannot be sampled: {fault.reason}") from None
@@ -94,7 +93,7 @@ def sample(options: SampleOptions) -> int:
     if options.as_json:
         streams.print_json(_document(options, model, tokenizer, found))
     if not options.quiet:
-        streams.say(f"note: {_said_of(model)}; {units.counted(len(found), 'token')}{making.speed}")
+        streams.say(f"note: {_said_of(model)}; {units.counted(len(found), 'token')}")
     return DONE
 
 
@@ -103,29 +102,13 @@ def _note_unseen(length: int, loaded: LanguageModel, quiet: bool) -> None:
         streams.say(f"note: of the prompt's {length} tokens the model sees the last {loaded.most_seen}")
 
 
-class Making:
+def _making(worker: Worker, begin: BeginText, number: int) -> Iterator[tuple[int, ...]]:
     """Tokens of a worker whose model is loaded, as many at a time as it has made."""
-
-    def __init__(self, worker: Worker, begin: BeginText, number: int) -> None:
-        self._worker, self._begin, self._number = worker, begin, number
-        self._after_first, self._seconds = 0, 0.0
-
-    def __iter__(self) -> Iterator[tuple[int, ...]]:
-        yield self._worker.ask(self._begin, _PATIENCE).ids
-        while self._after_first < self._number - 1:
-            started = time.monotonic()
-            ids = self._worker.ask(ContinueText(self._number - 1 - self._after_first), _PATIENCE).ids
-            self._seconds += time.monotonic() - started
-            self._after_first += len(ids)
-            yield ids
-
-    @property
-    def speed(self) -> str:
-        """In words, "" where one token is all; the prompt and what is printed have no part in it."""
-        if not self._seconds:
-            return ""
-        speed = self._after_first / self._seconds
-        return f", {speed:,.{0 if speed >= 100 else 1}f} a second (a note, not a measurement)"
+    ids = worker.ask(begin, _PATIENCE).ids
+    while ids:
+        yield ids
+        number -= len(ids)
+        ids = worker.ask(ContinueText(number), _PATIENCE).ids if number > 0 else ()
 
 
 def _show(making: Iterable[tuple[int, ...]], tokenizer: Tokenizer, options: SampleOptions) -> list[int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rnn_vs_attn.errors import UserError, first_line, unknown
-from rnn_vs_attn.models.language.pretrained_tokenizers import tokenizer_of
+from rnn_vs_attn.models.language.pretrained_tokenizers import TOKENIZER, tokenizer_of
 from rnn_vs_attn.texts.byte_level import byte_level
 from rnn_vs_attn.texts.merges import LEAST, MOST, trained
 from rnn_vs_attn.texts.sources import Text
@@ -90,9 +90,9 @@ def tokenizer_for(name: str, text: Text, cache: Path, folder: Path | None = None
         return stored(name, trained(text, int(name.removeprefix(_TRAINED)), cache))
     if folder is None:
         raise UserError("--tokenizer gpt2 comes with weights; give their folder by --init-from FOLDER")
-    if not (folder / "tokenizer.json").is_file():
+    if not (folder / TOKENIZER).is_file():
         raise UserError(f"{folder} has no tokenizer.json; download it too, or use --tokenizer bytes or bpe:2000")
-    return byte_level(name, tokenizer_of(folder).to_str(), str(folder / "tokenizer.json"))
+    return byte_level(name, tokenizer_of(folder).to_str(), str(folder / TOKENIZER))
 
 
 def stored(name: str, file: Path) -> Tokenizer:

@@ -13,7 +13,7 @@ from typing import Any
 
 from rnn_vs_attn.errors import UserError, unknown
 from rnn_vs_attn.models.language.pretrained_files import PICKLES
-from rnn_vs_attn.models.language.pretrained_tokenizers import tokenizer_of
+from rnn_vs_attn.models.language.pretrained_tokenizers import TOKENIZER, tokenizer_of
 from rnn_vs_attn.records.folder import read_head
 from rnn_vs_attn.texts.byte_level import byte_level
 from rnn_vs_attn.texts.tokenizers import BYTES, GPT2, Tokenizer, stored
@@ -23,7 +23,6 @@ from rnn_vs_attn.training.chosen import FOLDER, Kept, best_of, kept_in
 from rnn_vs_attn.training.language_shape import LanguageModelShape
 
 SUITE = "lm"
-TOKENIZER = "tokenizer.json"  # beside a checkpoint's weights, or in the folder of its run
 _HEAD = "run.json"
 _WEIGHTS = ("config.json", "*.safetensors", *(f"*{ending}" for ending in PICKLES))
 _GIVE = (

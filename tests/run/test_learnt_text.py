@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.models.language.pretrained_tokenizers import TOKENIZER
 from rnn_vs_attn.records.folder import RunFolder
-from rnn_vs_attn.run import learnt_text
 from rnn_vs_attn.run.learnt_text import LearntText, again, for_axes
 from rnn_vs_attn.texts import told
 from rnn_vs_attn.texts.sources import TOPICS
@@ -117,11 +117,11 @@ def test_a_tokenizer_other_than_bytes_is_kept_with_the_run(book: Path, tmp_path:
     pytest.importorskip("tokenizers", reason="the extra [hf] is not installed")
     folder = RunFolder.create(tmp_path / "run")
     learnt(book).put_tokenizer(folder)
-    assert not (folder.path / learnt_text.TOKENIZER).exists()
+    assert not (folder.path / TOKENIZER).exists()
     found = learnt(book, tokenizer=["bpe:260"])
     found.put_tokenizer(folder)
     folder.close()
-    kept = json.loads((folder.path / learnt_text.TOKENIZER).read_text())
+    kept = json.loads((folder.path / TOKENIZER).read_text())
     assert len(kept["model"]["vocab"]) == 260
     assert again(found.settings(anonymous=False)).tokenizer.sha256 == found.tokenizer.sha256
 

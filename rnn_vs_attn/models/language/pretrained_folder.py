@@ -8,6 +8,7 @@ from pathlib import Path
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.language.pretrained_fields import fields_of, gpt_shape
 from rnn_vs_attn.models.language.pretrained_files import PICKLES, sha256_of, sha256_of_weights
+from rnn_vs_attn.models.language.pretrained_tokenizers import TOKENIZER
 from rnn_vs_attn.models.shapes import GPTShape
 
 _USUAL_DROPOUT = 0.1  # where config.json says nothing, as in transformers
@@ -39,7 +40,7 @@ class GPTFolder:
 
     @property
     def has_tokenizer(self) -> bool:
-        return (self.path / "tokenizer.json").is_file()
+        return (self.path / TOKENIZER).is_file()
 
 
 def gpt_folder(given: Path) -> GPTFolder:

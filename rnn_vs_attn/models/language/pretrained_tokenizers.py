@@ -14,6 +14,7 @@ from typing import Any
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.models.language.documents import NEEDS_HF, shown
 
+TOKENIZER = "tokenizer.json"
 # settings of tokenizer_config.json, and where tokenizer.json has them
 _SETTINGS = {
     "add_prefix_space": ("pre_tokenizer", "add_prefix_space"),
@@ -25,7 +26,7 @@ _SETTINGS = {
 
 def tokenizer_of(folder: Path) -> Any:
     """The tokenizer (of the package tokenizers). UserError where there is none, or it cannot be used."""
-    file = folder / "tokenizer.json"
+    file = folder / TOKENIZER
     if not file.is_file():
         raise UserError(f"{folder} has no tokenizer.json; give token ids, or download it too")
     try:
