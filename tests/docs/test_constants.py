@@ -65,7 +65,7 @@ SAID = {
         f"which was the default then (now it is {Limits().max_seconds:g})",
     ],
     "variants.md": [f"within the {GroupOptions().max_seconds:g} seconds of its `--max-seconds`"],
-    "compare.md": [
+    "ab.md": [
         f"Before each block (of calls below {1e3 * blocks._UNDISTURBED:g} ms)",
         f"{PAIRS.screen} pairs for all cases",
         f"(tail at most {verdicts.SCREEN:.2f}".replace("0.", "."),
@@ -73,6 +73,8 @@ SAID = {
         f"*against the margin* ({100 * MARGIN:g} %) at {verdicts.ALPHA:.2f} with Holm's".replace("0.", "."),
         f"the {100 * verdicts.SAME_LEVEL:g} % interval lies inside the margin",
         f"would find {WORDS[power.POWER]}",
+    ],
+    "compare.md": [
         f"widened by {runs._ONE_SIDED} √2 times that spread: {100 * machines.DEFAULT_SPREAD:g} % unless",
         f"finds no change of a time below {100 * LEAST_CHANGE:.0f} %",
     ],
