@@ -13,11 +13,14 @@ from rnn_vs_attn.errors import first_line
 from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.conduct.differences import ROUNDING, distance, same
 from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.models.foreign import layer_weights
+
+_NAMED = 3  # weights, of those that only one side has
 
 
 def keep(made: Workload, path: Path, seed: int) -> None:
     """Write weights, input and what comes out of them to `path`."""
-    given = {"weights": made.module.state_dict(), "x": made.x, "grad_output": made.grad_output}
+    given = {"weights": layer_weights.of(made.module), "x": made.x, "grad_output": made.grad_output}
     kept = _own(given)  # what the passes may change stands there as it was before them
     found, fails = _outcome(made, seed)
     torch.save(kept | {"outcome": _own(found), "fails": fails}, path)
@@ -51,14 +54,35 @@ def _give_weights(made: Workload, kept: dict[str, Any]) -> str:
     """Put the kept weights and input into `made`; why that cannot be, else ""."""
     if made.x.shape != kept["x"].shape:
         return f"the input is {tuple(made.x.shape)} and was {tuple(kept['x'].shape)}"
+    problem = _unlike(kept["weights"], layer_weights.of(made.module))
+    if problem:
+        return f"the weights of one do not fit the other: {problem}"
     try:
-        made.module.load_state_dict(kept["weights"])
+        layer_weights.give(made.module, kept["weights"])
     except (RuntimeError, ValueError) as error:
-        return "the weights of one do not fit the other: " + " ".join(str(error).split())[:160]
+        return f"the weights of one do not fit the other: {first_line(error)}"
     with torch.no_grad():
         made.x.copy_(kept["x"])
         made.grad_output.copy_(kept["grad_output"])
     return ""
+
+
+def _unlike(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+    """In what the weights of the baseline differ from the candidate's before any is given, "" where in nothing."""
+    for side, own, other in (("baseline", theirs, ours), ("candidate", ours, theirs)):
+        alone = [name for name in own if name not in other]
+        if alone:
+            more = f" and {len(alone) - _NAMED} more" if len(alone) > _NAMED else ""
+            return f"only the {side} has {', '.join(alone[:_NAMED])}{more}"
+    shapes = {name: (_shape(theirs[name]), _shape(ours[name])) for name in ours}
+    for name, (before, now) in shapes.items():
+        if before != now:
+            return f"{name} is {now} in the candidate and {before} in the baseline"
+    return ""
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    return tuple(value.shape) if isinstance(value, Tensor) else None
 
 
 def _outcome(made: Workload, seed: int) -> tuple[dict[str, Tensor], str]:

@@ -93,7 +93,24 @@ def test_weights_that_do_not_fit_are_said(tmp_path: Path) -> None:
             return out
 
     found = differ(Twice(), Other(), tmp_path)
-    assert found.error.startswith("the weights of one do not fit the other")
+    only = "only the baseline has first.weight, first.bias, second.weight and 1 more"
+    assert found.error == f"the weights of one do not fit the other: {only}"
+
+
+def test_a_weight_that_only_the_candidate_has_is_named(tmp_path: Path) -> None:
+    more = Twice()
+    more.gain = nn.Parameter(torch.ones(()))
+    found = differ(Twice(), more, tmp_path)
+    assert found.error == "the weights of one do not fit the other: only the candidate has gain"
+
+
+def test_weights_of_another_shape_are_said(tmp_path: Path) -> None:
+    other = Twice()
+    other.second = nn.Linear(6, 6, bias=False)
+    other.second.bias = nn.Parameter(torch.zeros(1))
+    found = differ(Twice(), other, tmp_path)
+    said = "second.bias is (1,) in the candidate and (6,) in the baseline"
+    assert found.error == f"the weights of one do not fit the other: {said}"
 
 
 def test_gradients_are_left_as_they_were(tmp_path: Path) -> None:
