@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+import repositories
 from paths import ROOT
 
 BENCHMARKS = ROOT / "benchmarks"
@@ -216,3 +218,44 @@ print(json.dumps([PAIRS.screen, PAIRS.confirm, resampled(pairs, 30, 0.03), resam
     assert (screen, confirm) == (8, 20)
     assert (alike[0], slowed[0]) == (0, 1)
     assert alike[1][0] == 0 < alike[1][1] < slowed[1][0] < slowed[1][1] == 1
+
+
+@pytest.mark.slow
+def test_upstream_changes_a_clone_and_leaves_the_repository_alone(tmp_path: Path) -> None:
+    theirs = repositories.repository(
+        tmp_path / "theirs", {"own/layers.py": repositories.module(), "own/__init__.py": ""}
+    )
+    first = repositories.git(theirs, "rev-parse", "HEAD")
+    step = "y = self.project(x)"
+    better = repositories.module().replace(step, "y = torch.nn.functional.relu(self.project(x))")
+    second = repositories.commit(theirs, {"own/layers.py": "import torch\n" + better})
+    before = repositories.state(theirs)
+    names = ["theirs", "own.layers:Mixer", "128", 1, [], first, second, first, "own/layers.py", step, f"{step}; {step}"]
+    done = python(
+        f"""
+import argparse, json
+from pathlib import Path
+import upstream
+upstream.REPOSITORIES = [upstream.Upstream(*{names!r})]
+given = argparse.Namespace(theirs={str(theirs)!r}, folder=Path({str(tmp_path / "made")!r}), setup="true", quick=True)
+details = []
+found = [figure.name for figure in upstream.figures(given, details)]
+print(json.dumps([found, details]))
+"""
+    )
+    found, details = json.loads(done.stdout)
+    assert len(found) == 6
+    upstreams, timer, comment, twice = details
+    assert upstreams["what"], timer["what"] == ("upstream", "torch.utils.benchmark")
+    assert [len(each["rows"]) for each in (upstreams, comment, twice)] == [3, 3, 3]
+    assert all(ratio > 0 for ratio in timer["ratios"])
+    clone = tmp_path / "made/theirs/repository"
+    texts = {name: repositories.git(clone, "show", f"{name}:own/layers.py") for name in ("comment", "twice")}
+    assert texts["comment"] == repositories.module().rstrip("\n") + "\n\n# the same code"
+    assert texts["twice"] == repositories.module().rstrip("\n").replace(step, f"{step}; {step}")
+    outcomes = [
+        json.loads((tmp_path / f"made/theirs/{n}/verdicts.json").read_text())["outcomes"]
+        for n in ("comment", "upstream")
+    ]
+    assert [each[0]["equal"] for each in outcomes] == [True, False]
+    assert repositories.state(theirs) == before
