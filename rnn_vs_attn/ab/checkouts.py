@@ -81,6 +81,10 @@ class Repository:
             raise UserError(f"unknown git reference {reference!r} in {self.root}; {way}")
         return Version(reference, commit, _ask(self.root, "rev-parse", f"{commit}^{{tree}}"))
 
+    def holds(self, commit: str, path: Path) -> bool:
+        """Whether a commit has a file at `path`, seen from the root."""
+        return _git(self.root, "cat-file", "-e", f"{commit}:{path.as_posix()}") is not None
+
     def is_dirty(self) -> bool:
         """Whether there are changes that are not committed, files that git does not know yet included."""
         return bool(_ask(self.root, "status", "--porcelain", "--untracked-files=normal"))

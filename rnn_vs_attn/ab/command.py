@@ -6,9 +6,11 @@ import dataclasses
 import json
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from rnn_vs_attn import units
-from rnn_vs_attn.ab import versions
+from rnn_vs_attn.ab import adapters, versions
+from rnn_vs_attn.ab.checkouts import Repository
 from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude, look_at
 from rnn_vs_attn.ab.progress import PairsShown
@@ -37,6 +39,8 @@ def run(axes: AxisValues, options: AbOptions) -> int:
     started = time.monotonic()
     check(SUITE, axes, options.force)
     _ = options.limits  # refused before anything is started
+    if options.baseline:
+        axes = axes | {"model": adapters.located(axes["model"], Repository(Path.cwd()).root)}
     if options.output is not None:
         check_folder(options.output, resumable=False)
     with _sides(axes, options) as both:
@@ -72,7 +76,8 @@ def _sides(axes: AxisValues, options: AbOptions) -> Sides:
             f"{built_in[0]!r} is built into this program, so two git references run the same code; name a layer of the "
             "repository, or compare environments with --baseline-python and --candidate-python"
         )
-    return versions.of_references(baseline, candidate, options.setup, options.require_clean, options.debug)
+    clean, debug = options.require_clean, options.debug
+    return versions.of_references(baseline, candidate, options.setup, clean, debug, axes["model"])
 
 
 def _compare(both: Sides, prelude: Prelude, options: AbOptions, started: float) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +15,7 @@ from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.compare.verdicts import BROKEN, FAILED
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import PairLimits
+from rnn_vs_attn.machine import temporary
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.pool import end
@@ -44,12 +44,12 @@ class Outcomes:
         """How far the candidate's output and gradients are from the baseline's, on the baseline's weights and input;
         and the verdict where the case is not timed.
         """
-        with tempfile.TemporaryDirectory(prefix="rnn-vs-attn-") as home:
-            first = self._compared(case, self.workers, Path(home) / "outcome.pt")
+        with temporary.folder() as home:
+            first = self._compared(case, self.workers, home / "outcome.pt")
             if len(first.faults) == 1:
-                return first.outcome, self._failure(case, first, Path(home))
+                return first.outcome, self._failure(case, first, home)
             if self.required and first.outcome.differs:
-                return first.outcome, self._difference(case, first, Path(home))
+                return first.outcome, self._difference(case, first, home)
             return first.outcome, None
 
     def _failure(self, case: Case, first: Compared, home: Path) -> Untimed | None:

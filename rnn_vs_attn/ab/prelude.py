@@ -72,7 +72,7 @@ def look_at(both: Sides, axes: AxisValues, options: AbOptions) -> Prelude:
                 else:
                     _look_at_case(prelude, outcomes, case)
             if name not in absent and both.repository is not None:  # again, for what is imported in a call
-                versions.prove(both, workers, [name], limits.timeout)
+                versions.prove(both, workers, [name], limits.timeout, called=True)
         return prelude
     finally:
         end(*workers.values())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -17,9 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from rnn_vs_attn.ab import checkouts
+from rnn_vs_attn.ab import adapters, checkouts
 from rnn_vs_attn.ab.checkouts import Repository, Version
 from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.machine import temporary
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.pool import ready
 from rnn_vs_attn.worker.protocol import FindOrigin, Origin
@@ -53,7 +53,9 @@ class Side:
 
 @dataclass
 class Sides:
-    """Both versions, and the temporary folder that holds them until `close`. debug: show what their processes print."""
+    """Both versions, and the temporary folder that holds them until `close`. debug: show what their processes print;
+    adapters: models whose file is in neither of them.
+    """
 
     baseline: Side
     candidate: Side
@@ -61,6 +63,7 @@ class Sides:
     notes: list[str] = field(default_factory=list)
     home: Path | None = None
     debug: bool = False
+    adapters: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[Side]:
         return iter((self.baseline, self.candidate))
@@ -73,7 +76,7 @@ class Sides:
 
     def __exit__(self, *_: object) -> None:
         if self.home is not None:
-            shutil.rmtree(self.home, ignore_errors=True)
+            temporary.remove(self.home)
 
     @property
     def same_tree(self) -> bool:
@@ -126,7 +129,9 @@ def alike() -> Sides:
     return Sides(baseline, candidate)
 
 
-def of_references(baseline: str, candidate: str | None, setup: str | None, clean: bool, debug: bool) -> Sides:
+def of_references(
+    baseline: str, candidate: str | None, setup: str | None, clean: bool, debug: bool, models: Sequence[str] = ()
+) -> Sides:
     """Two states of the repository around the current folder; without `candidate` the working tree as it is."""
     repository = Repository(Path.cwd())
     dirty = repository.is_dirty()
@@ -136,7 +141,8 @@ def of_references(baseline: str, candidate: str | None, setup: str | None, clean
         )
     first = repository.version(baseline)
     second = repository.version(candidate or "HEAD")
-    home = Path(tempfile.mkdtemp(prefix="rnn-vs-attn-")).resolve()
+    files = adapters.found(models, repository, [version.commit for version in (first, second) if version.commit])
+    home = temporary.make()
     try:
         folders = {name: home / name / repository.root.name for name in SIDES}
         for folder in folders.values():
@@ -150,11 +156,14 @@ def of_references(baseline: str, candidate: str | None, setup: str | None, clean
             _of_checkout(name, version, folders[name], repository, setup, debug)
             for name, version in ((BASELINE, first), (CANDIDATE, second))
         ]
+        for side in made:
+            adapters.put(files, side.folder)
     except BaseException:
-        shutil.rmtree(home, ignore_errors=True)
+        temporary.remove(home)
         raise
     notes = ["uncommitted changes are not measured; leave the second reference out to measure them"]
-    return Sides(made[0], made[1], repository=repository, notes=notes if candidate and dirty else [], home=home)
+    told = notes if candidate and dirty else []
+    return Sides(made[0], made[1], repository=repository, notes=told, home=home, adapters=frozenset(files))
 
 
 def _of_checkout(
@@ -187,15 +196,21 @@ class Presence:
     broken: dict[str, CaseFault]
 
 
-def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], timeout: float) -> dict[str, Presence]:
-    """Which models are there on which side. UserError where a module of a side is not its own, or both are the same."""
+def prove(
+    sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], timeout: float, called: bool = False
+) -> dict[str, Presence]:
+    """Which models are there on which side. UserError where a module of a side is not its own, or both are the same.
+
+    called: the models were called, so what they import in a call is there too.
+    """
     found = {}
     origins: dict[str, dict[str, Origin]] = {name: {} for name in SIDES}
     for model in models:
         reasons, broken = {}, {}
         for side in sides:
             try:
-                origin = sides.awake(workers, side.name).ask(FindOrigin(model, outside(sides)), timeout)
+                question = FindOrigin(model, outside(sides), str(side.worktree) if side.worktree else None)
+                origin = sides.awake(workers, side.name).ask(question, timeout)
             except UserError as error:
                 broken[side.name] = CaseFault("failed", str(error))
                 continue
@@ -205,6 +220,8 @@ def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], 
             origins[side.name][model] = origin
             if origin.file is None:
                 reasons[side.name] = origin.reason
+            elif model in sides.adapters:
+                _check_adapter(sides, side, model, origin, called)
             else:
                 _check_own(side, model, origin.file, origin.strays)
         if len(reasons) == len(SIDES):
@@ -222,14 +239,24 @@ def outside(sides: Sides) -> str | None:
     return str(sides.repository.root) if sides.repository else None
 
 
-def _check_own(side: Side, model: str, file: str, strays: Sequence[str]) -> None:
+def _check_adapter(sides: Sides, side: Side, model: str, origin: Origin, called: bool) -> None:
+    assert origin.file is not None
+    _check_own(side, model, None, [file for file in origin.strays if file != origin.file])
+    taken = adapters.taken(origin.taken, origin.file)
+    if called and not taken:
+        raise adapters.refused(model)
+    if called and side is sides.candidate:
+        sides.notes.append(adapters.said(model, taken))
+
+
+def _check_own(side: Side, model: str, file: str | None, strays: Sequence[str]) -> None:
     if side.worktree is None:
         return
     way = (
         "an installed copy hides the checkout: give --setup 'pip install -e .', a path relative to the repository, "
         "or run where the package is importable"
     )
-    if not side.owns(file):
+    if file is not None and not side.owns(file):
         raise UserError(f"the {side.name} of {model!r} would be {file} and not the file of {side.label}; {way}")
     if strays:
         raise UserError(f"{model!r} of the {side.name} imports {strays[0]}, which is not of {side.label}; {way}")

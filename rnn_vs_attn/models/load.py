@@ -78,17 +78,18 @@ def file_of(spec: ModelSpec) -> str | None:
     return str(Path(file).resolve()) if file else None
 
 
-def loaded_from(folder: str | None) -> list[str]:
-    """Files of loaded modules under `folder`, but for installed packages and this program itself."""
+def loaded_from(folder: str | None) -> dict[str, str]:
+    """Of loaded modules under `folder` their files, by name; without installed packages and this program itself."""
     if folder is None:
-        return []
+        return {}
     loaded = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
-    files = [Path(file).resolve() for name, file in loaded.items() if file and name.split(".")[0] != "rnn_vs_attn"]
-    return [
-        str(f)
-        for f in files
+    own = {name: Path(f).resolve() for name, f in loaded.items() if f and name.split(".")[0] != "rnn_vs_attn"}
+    return {
+        name: str(f)
+        for name, f in own.items()
         if f.is_relative_to(folder) and not f.is_relative_to(sys.prefix) and "site-packages" not in f.parts
-    ]
+        if f.is_file()  # modules of torch's that have none name one all the same, in the current folder
+    }
 
 
 def _parts(spec: ModelSpec) -> tuple[str, str]:

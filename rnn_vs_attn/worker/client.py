@@ -8,7 +8,6 @@ import json
 import os
 import random
 import select
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
 from rnn_vs_attn.errors import CaseFault, DoesNotStart, UserError
-from rnn_vs_attn.machine import environment
+from rnn_vs_attn.machine import environment, temporary
 from rnn_vs_attn.records.folder import StorageError
 from rnn_vs_attn.records.strict_json import dump
 from rnn_vs_attn.units import duration
@@ -275,7 +274,7 @@ def _surroundings(variables: Mapping[str, str], alone: bool, folder: Path) -> di
 @cache
 def _package_alone() -> str:
     """A folder that holds this package only, until this process ends."""
-    folder = tempfile.mkdtemp(prefix="rnn-vs-attn-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    (Path(folder) / _PACKAGE.name).symlink_to(_PACKAGE)
-    return folder
+    folder = temporary.make()
+    atexit.register(temporary.remove, folder)
+    (folder / _PACKAGE.name).symlink_to(_PACKAGE)
+    return str(folder)

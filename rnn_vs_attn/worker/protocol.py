@@ -5,7 +5,7 @@ At the pipe a message is JSON (`messages`), here it is types.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar, get_args
 
 from rnn_vs_attn.compare.outcome import Outcome
@@ -64,7 +64,8 @@ class Device:
 @dataclass(frozen=True)
 class Origin:
     """Where a model's code comes from: its file, torch's and Python's. file is None where there is no such module or
-    class, for the reason given. strays: files of modules loaded so far that lie in the forbidden folder.
+    class, for the reason given. strays: files of modules loaded so far that lie in the forbidden folder; taken: those
+    of the checkout, by the modules' names.
     """
 
     python: str
@@ -72,6 +73,7 @@ class Origin:
     file: str | None
     reason: str = ""
     strays: tuple[str, ...] = ()
+    taken: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ class FindOrigin(Request[Origin]):
 
     model: str
     forbidden: str | None
+    checkout: str | None = None
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ class Questions:
             reason = load.absent(spec)
             if reason:
                 return Origin(*here, None, reason)
-            return Origin(*here, load.file_of(spec), strays=tuple(load.loaded_from(request.forbidden)))
+            strays = tuple(load.loaded_from(request.forbidden).values())
+            return Origin(*here, load.file_of(spec), "", strays, load.loaded_from(request.checkout))
 
     def describe(self, request: protocol.Describe) -> Description:
         spec = find(request.model)
