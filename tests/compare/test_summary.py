@@ -144,7 +144,7 @@ def test_it_is_cut_by_rows_and_notes_where_a_comment_could_not_hold_it() -> None
     whole = of(*broken, *WELL, code=5)
     text = markdown(Report(whole.title, whole.found, [f"note {i}" for i in range(60)], 5, margins=AB))
     assert len(text) <= 64_000
-    rows = [line for line in text.splitlines() if line.startswith("| m")]
+    rows = [line for line in text.splitlines() if line.startswith(("| m0", "| m1"))]
     assert len(rows) == 12  # half of half of 50
     assert all(line.count(" | ") == rows[0].count(" | ") and line.endswith(" |") for line in rows)
     assert "and 48 more rows: 48 broken" in text
