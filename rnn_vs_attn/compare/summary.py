@@ -13,7 +13,7 @@ from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.text import safe
 
 MOST_ROWS = 50  # of each table in Markdown, and notes
-MOST_CHARACTERS = 64_000  # of Markdown; GitHub takes 65,536 in a comment
+MOST_BYTES = 64_000  # of Markdown; GitHub takes 65,536 characters in a comment
 _REPEAT = "To repeat it on your own machine:"
 
 
@@ -24,7 +24,7 @@ def markdown(report: Report, most: int | None = MOST_ROWS) -> str:
     None for all.
     """
     text = _written(report, most)
-    while most is not None and most > 1 and len(text) > MOST_CHARACTERS:
+    while most is not None and most > 1 and len(safe.encodable(text).encode()) > MOST_BYTES:
         most //= 2
         text = _written(report, most)
     return text
