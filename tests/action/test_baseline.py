@@ -151,7 +151,9 @@ def test_a_baseline_that_is_nowhere_is_refused_with_the_command_that_fetches_it(
     assert_refused(chosen(job, baseline="v9"), "the baseline v9 ", "fetch-depth: 0", "git fetch --depth=1 origin v9")
 
 
-@pytest.mark.parametrize("value", ["$(touch x)", "`touch x`", '"; touch x; "', "--upload-pack=touch x", "a\n::error::b"])
+@pytest.mark.parametrize(
+    "value", ["$(touch x)", "`touch x`", '"; touch x; "', "--upload-pack=touch x", "a\n::error::b"]
+)
 def test_a_baseline_is_no_command(server: Hub, value: str) -> None:
     """Neither to a shell, nor to git, nor to the runner."""
     job = server.pull_request()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 from paths import ROOT
 from played_runner import Done, Hub, Job
+
+import rnn_vs_attn
 
 CPU = "https://download.pytorch.org/whl/cpu"
 
@@ -74,48 +79,69 @@ def test_an_unfit_python_is_refused_before_anything_is_installed(job: Job) -> No
     job.program("played-python", '#!/bin/sh\n[ "$1" != --version ] && exit 1\necho Python 3.9.1\n')
     done = installed(job)
     assert done.code == 2
-    assert done.log.startswith("::error title=rnn-vs-attn::rnn-vs-attn needs Python 3.11 to 3.13 and this is Python 3.9.1;")
+    assert done.log.startswith(
+        "::error title=rnn-vs-attn::rnn-vs-attn needs Python 3.11 to 3.13 and this is Python 3.9.1;"
+    )
     assert not (job.home / "pip").exists()
 
 
-def fake_torch(folder: Path) -> str:
-    """An index that has nothing but a torch of the version in constraints.txt, which is empty; its address."""
-    (version,) = [line[7:] for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch==")]
-    there = folder / "torch"
-    there.mkdir(parents=True)
-    name = f"torch-{version}+cpu-py3-none-any.whl"
-    info = f"torch-{version}+cpu.dist-info"
-    with zipfile.ZipFile(there / name, "w") as wheel:
-        wheel.writestr("torch/__init__.py", "")
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: torch\nVersion: {version}+cpu\n")
-        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        wheel.writestr(f"{info}/RECORD", "")
-    (there / "index.html").write_text(f'<a href="{name.replace("+", "%2B")}">{name}</a>')
-    return folder.as_uri()
+def wheel(folder: Path, name: str, version: str) -> Path:
+    """An installable package of this name that has nothing in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written, info = name.replace("-", "_"), f"{name.replace('-', '_')}-{version}.dist-info"
+    file = folder / f"{written}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr(f"{written}/__init__.py", "")
+        made.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        made.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        made.writestr(f"{info}/RECORD", "")
+    return file
+
+
+def copied_action(folder: Path) -> Path:
+    """What the runner downloads of this repository, as far as it is installed."""
+    folder.mkdir()
+    for name in ("action", "rnn_vs_attn", "pyproject.toml", "constraints.txt", "README.md", "LICENSE"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, folder / name)
+    return folder
 
 
 @pytest.mark.slow
-def test_it_is_installed_from_a_path_with_blanks_beside_a_torch_of_another_index(job: Job, tmp_path: Path) -> None:
-    """All but torch comes from where pip finds it on this machine. The Python of the job stays as it is."""
-    checkout = tmp_path / "the action"
-    names = ("action", "rnn_vs_attn", "pyproject.toml", "constraints.txt", "README.md", "LICENSE")
-    checkout.mkdir()
-    for name in names:
-        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-        copy(ROOT / name, checkout / name)
-    job.variables |= {"GITHUB_ACTION_PATH": str(checkout)}
-    before = subprocess.run([sys.executable, "-m", "pip", "freeze"], capture_output=True, text=True, check=False).stdout
-    given = {"model": "m", "torch-index-url": fake_torch(tmp_path / "index")}
-    done = job.run(given, only="Install", PYTHON=sys.executable, PIP_CACHE_DIR=str(Path.home() / ".cache/pip"))
+def test_pip_installs_a_checkout_whose_path_has_blanks(job: Job, tmp_path: Path) -> None:
+    """Beside a torch of the index that is given. All that this program needs is empty here, and so is torch; what
+    builds it comes from where pip finds it. The Python of the job stays as it is.
+    """
+    constraints, project = (ROOT / "constraints.txt").read_text(), (ROOT / "pyproject.toml").read_text()
+    (version,) = re.findall(r"^torch==(.+)$", constraints, re.MULTILINE)
+    torch = wheel(tmp_path / "index/torch", "torch", f"{version}+cpu")
+    (torch.parent / "index.html").write_text(f'<a href="{torch.name.replace("+", "%2B")}">{torch.name}</a>')
+    for needed in tomllib.loads(project)["project"]["dependencies"]:
+        if not needed.startswith("torch"):
+            wheel(tmp_path / "wheels", re.split("[><=]", needed)[0], "9999")
+    job.variables |= {
+        "GITHUB_ACTION_PATH": str(copied_action(tmp_path / "the action")),
+        "PIP_FIND_LINKS": (tmp_path / "wheels").as_uri(),
+    }
+    before = packages(sys.executable)
+    given = {"model": "m", "torch-index-url": (tmp_path / "index").as_uri()}
+    done = job.run(given, only="Install", PYTHON=sys.executable, PIP_CACHE_DIR=str(tmp_path / "cache"))
     if "hatchling" in done.log and "from versions: none" in done.log:
         pytest.skip("pip reaches no index here")
     assert done.code == 0, done.log
-    program = done.outputs["install"]["program"]
-    words = subprocess.run([program, "ab", "--help"], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
-    assert "--require-equal" in words
-    where = "import rnn_vs_attn, torch; print(rnn_vs_attn.__file__, torch.__file__)"
-    python = Path(program).with_name("python")
-    files = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True, cwd=tmp_path).stdout
-    assert all(str(job.temp) in file for file in files.strip().split(".py ")), files
-    after = subprocess.run([sys.executable, "-m", "pip", "freeze"], capture_output=True, text=True, check=False).stdout
-    assert after == before
+    program = Path(done.outputs["install"]["program"])
+    found = packages(str(program.with_name("python")))
+    assert found["torch"] == f"{version}+cpu"
+    assert found["numpy"] == "9999"
+    assert found["rnn-vs-attn"] == rnn_vs_attn.__version__
+    assert program.stat().st_mode & 0o100
+    assert packages(sys.executable) == before
+
+
+def packages(python: str) -> dict[str, str]:
+    """What is installed for a Python, with versions."""
+    code = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout))

@@ -13,7 +13,19 @@ from played_runner import ACTION, Done, Hub, Job, resolved
 STEP = "Measure both versions"
 _RECORDS = '#!/bin/bash\nprintf "%s\\0" "$@" > "$HOME/words"\nprintf "%s" "$PWD" > "$HOME/folder"\nexit {code}\n'
 _WAITS = '#!/bin/bash\ntrap "exit 143" TERM\necho $$ > "$HOME/began"\nwhile :; do sleep 0.05; done\n'
-_HOSTILE = ["it's", 'a"b', "$(touch x)", "`touch x`", "a; touch x", "a b", "*", "--junit=x", "-m", "a\nb", "%0A::error::b"]
+_HOSTILE = [
+    "it's",
+    'a"b',
+    "$(touch x)",
+    "`touch x`",
+    "a; touch x",
+    "a b",
+    "*",
+    "--junit=x",
+    "-m",
+    "a\nb",
+    "%0A::error::b",
+]
 
 
 @pytest.fixture
