@@ -1,4 +1,4 @@
-"""Which commit the action compares with: of every event what was there before the change, and nothing that others did."""
+"""Which commit the action compares with: what was there before the change, so that nobody answers for others."""
 
 from __future__ import annotations
 

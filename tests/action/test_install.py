@@ -1,4 +1,4 @@
-"""The installing step: this checkout and no name of a registry, torch's CPU build first, in an environment of its own."""
+"""The installing step: torch's CPU build, then this checkout and no name of a registry, apart from the job's Python."""
 
 from __future__ import annotations
 
@@ -93,9 +93,7 @@ def wheel(folder: Path, name: str, version: str) -> Path:
     with zipfile.ZipFile(file, "w") as made:
         made.writestr(f"{written}/__init__.py", "")
         made.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        made.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
+        made.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         made.writestr(f"{info}/RECORD", "")
     return file
 
