@@ -64,7 +64,9 @@ def evaluated(expression: str, contexts: Mapping[str, Any]) -> Any:
 
 
 def resolved(text: Any, contexts: Mapping[str, Any]) -> str:
-    """A text with its expressions replaced by their values."""
+    """A text with its expressions replaced by their values, or a value of YAML as text."""
+    if isinstance(text, bool):
+        return str(text).lower()
     return re.sub(r"\$\{\{ *(.+?) *\}\}", lambda found: str(evaluated(found[1], contexts)), str(text))
 
 
@@ -73,9 +75,10 @@ def resolved(text: Any, contexts: Mapping[str, Any]) -> str:
 
 @dataclass
 class Done:
-    """What a job left: the exit code of the step that failed, 0 where none did."""
+    """What a job left: the exit code of the step that failed, 0 where none did. codes: of all steps that were run."""
 
     code: int = 0
+    codes: dict[str, int] = field(default_factory=dict)
     log: str = ""
     outputs: dict[str, dict[str, str]] = field(default_factory=dict)
     used: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -98,6 +101,8 @@ class Job:
         self.programs = self.home / "programs"
         for folder in (self.temp, self.programs):
             folder.mkdir(parents=True, exist_ok=True)
+        (self.home / "event.json").write_text(json.dumps(self.event))
+        self.commit = git(self.checkout, "rev-parse", "HEAD")
         python = self.programs / "played-python"
         names = {"python": str(python), "real": sys.executable, "pip": str(self.home / "pip")}
         self.program("played-python", _PYTHON.format(**names))
@@ -145,7 +150,10 @@ class Job:
         environment = {name: resolved(value, contexts) for name, value in step.get("env", {}).items()}
         folder = self.checkout / resolved(step.get("working-directory", "."), contexts)
         code, log, outputs = self.shell(step["run"], folder, environment | dict(more))
-        done.code, done.log = done.code or code, done.log + log
+        done.codes[step["name"]] = code
+        if "continue-on-error" not in step:
+            done.code = done.code or code
+        done.log += log
         done.outputs[step.get("id", step["name"])] = outputs
         summary = self.home / "summary"
         done.summary = summary.read_text() if summary.exists() else ""
@@ -189,6 +197,7 @@ class Job:
             "GITHUB_REF": f"refs/pull/{NUMBER}/merge" if pull else "refs/heads/main",
             "GITHUB_REPOSITORY": OWN,
             "GITHUB_RUN_ID": "42",
+            "GITHUB_SHA": self.commit,
             "GITHUB_SERVER_URL": "https://github.com",
             "GITHUB_STEP_SUMMARY": str(self.home / "summary"),
             "GITHUB_WORKFLOW": "slowdowns",

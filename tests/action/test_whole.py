@@ -31,7 +31,7 @@ def server(tmp_path: Path) -> Hub:
 
 def ran(job: Job, **inputs: str) -> Done:
     done = with_gh(job).run(INPUTS | inputs)
-    assert done.used["actions/setup-python"] == {"python-version": "3.12", "update-environment": "False"}
+    assert done.used["actions/setup-python"] == {"python-version": "3.12", "update-environment": "false"}
     return done
 
 
