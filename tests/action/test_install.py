@@ -123,6 +123,8 @@ def test_pip_installs_a_checkout_whose_path_has_blanks(job: Job, tmp_path: Path)
         "GITHUB_ACTION_PATH": str(copied_action(tmp_path / "the action")),
         "PIP_FIND_LINKS": (tmp_path / "wheels").as_uri(),
     }
+    for name in ("pip", "venv", "random"):  # of the user
+        (job.checkout / f"{name}.py").write_text("raise SystemExit('a file of the user is run')\n")
     before = packages(sys.executable)
     given = {"model": "m", "torch-index-url": (tmp_path / "index").as_uri()}
     done = job.run(given, only="Install", PYTHON=sys.executable, PIP_CACHE_DIR=str(tmp_path / "cache"))

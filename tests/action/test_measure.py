@@ -37,7 +37,9 @@ def job(server: Hub) -> Job:
 
 def measured(job: Job, **inputs: str) -> Done:
     """The step alone, with a program that only writes down what it is told."""
-    return job.run({"model": "mixers:Mixer"} | inputs, only=STEP, PROGRAM="ab", BASELINE="b" * 40, CANDIDATE="c" * 40)
+    return job.run(
+        {"model": "mixers:Mixer"} | inputs, only=STEP, AB_PROGRAM="ab", AB_BASELINE="b" * 40, AB_CANDIDATE="c" * 40
+    )
 
 
 def told(job: Job) -> list[str]:
@@ -150,7 +152,7 @@ def test_who_ends_the_step_ends_the_measurement(job: Job, sent: signal.Signals) 
     (step,) = [step for step in ACTION["runs"]["steps"] if step["name"] == STEP]
     known = {"inputs": {"model": "m", "strict": "false", "require-equal": "false", "comment": "true"}}
     given = {name: resolved(text, known | {"matrix": None}) for name, text in step["env"].items()}
-    process = job.begin(step["run"], job.checkout, given | {"PROGRAM": "ab"})
+    process = job.begin(step["run"], job.checkout, given | {"AB_PROGRAM": "ab"})
     until = time.monotonic() + 60
     began = job.home / "began"
     while not (began.exists() and began.read_text()):

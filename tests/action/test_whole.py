@@ -138,9 +138,13 @@ def test_setup_is_run_in_both_checkouts_and_in_no_shell_of_the_action(server: Hu
     """A file that it makes is in the checkouts, which are gone, and not in the repository."""
     server.commit("topic", {"mixers.py": HEAVY}, start="main")
     job = server.pull_request()
-    done = ran(job, args=f"{QUICK} {EXACT_ONLY}", setup=f"pwd >> '{job.home}/set up' && touch made")
+    job.variables["MODEL"] = "the job's own"
+    setup = f"""touch made && printf '%s %s\\n' "$PWD" "$MODEL" >> '{job.home}/set up'"""
+    done = ran(job, args=f"{QUICK} {EXACT_ONLY}", setup=setup)
     assert done.code == 1, done.log
-    folders = (job.home / "set up").read_text().splitlines()
+    lines = (job.home / "set up").read_text().splitlines()
+    assert all(line.endswith(" the job's own") for line in lines)
+    folders = [line.removesuffix(" the job's own") for line in lines]
     assert len(set(folders)) == 2
     assert not any(Path(folder).exists() for folder in folders)
     assert not (job.checkout / "made").exists()
