@@ -12,6 +12,14 @@ from repositories import git
 
 FIRST_STEP = "Choose the baseline"
 NO_COMMIT = "0" * 40
+SAID = (
+    "the branch that this pull request is for, as it is now",
+    "the commit where this branch left the one that it is for",
+    "what stands before this group in the merge queue",
+    "the branch before this push",
+    "the commit before this one",
+    "the one that the workflow names",
+)
 
 
 def chosen(job: Job, **inputs: str) -> Done:
@@ -24,6 +32,7 @@ def assert_compares(job: Job, server: Hub, revision: str, **inputs: str) -> None
     assert done.code == 0, done.log
     wanted = git(server.root, "rev-parse", f"{revision}^{{commit}}")
     assert done.outputs["action"]["baseline"] == wanted
+    assert done.outputs["versions"]["why"] in SAID
     assert done.outputs["versions"]["candidate"] == git(job.checkout, "rev-parse", "HEAD")
     assert git(job.checkout, "ls-tree", "-r", wanted) == git(server.root, "ls-tree", "-r", wanted)
 
@@ -126,6 +135,23 @@ def test_where_nothing_was_there_it_is_the_parent(server: Hub, before: str, dept
 @pytest.mark.parametrize("name", ["schedule", "workflow_dispatch"])
 def test_what_is_no_change_is_compared_with_the_parent(server: Hub, name: str) -> None:
     assert_compares(server.event(name, {}, depth=1), server, "main~1")
+
+
+# In words
+
+
+def test_it_is_said_what_the_baseline_is(server: Hub) -> None:
+    before = git(server.root, "rev-parse", "main~1")
+    jobs = [lambda: server.pull_request(), lambda: server.pull_request(head=True)]
+    jobs += [lambda: server.event("merge_group", {"merge_group": {"base_sha": before}}), lambda: server.push(before)]
+    jobs += [lambda: server.push(NO_COMMIT)]
+    said = []
+    for begin in jobs:
+        job = begin()
+        said.append(chosen(job).outputs["versions"]["why"])
+        shutil.rmtree(job.checkout)
+    assert said == list(SAID[:5])
+    assert chosen(server.push(before), baseline="main").outputs["versions"]["why"] == SAID[5]
 
 
 # A baseline of one's own

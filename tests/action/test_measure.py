@@ -38,7 +38,12 @@ def job(server: Hub) -> Job:
 def measured(job: Job, **inputs: str) -> Done:
     """The step alone, with a program that only writes down what it is told."""
     return job.run(
-        {"model": "mixers:Mixer"} | inputs, only=STEP, AB_PROGRAM="ab", AB_BASELINE="b" * 40, AB_CANDIDATE="c" * 40
+        {"model": "mixers:Mixer"} | inputs,
+        only=STEP,
+        AB_PROGRAM="ab",
+        AB_BASELINE="b" * 40,
+        AB_CANDIDATE="c" * 40,
+        AB_WHY="it",
     )
 
 

@@ -42,7 +42,8 @@ def assert_kept(job: Job, done: Done, code: int) -> None:
     results = Path(action["results"])
     assert json.loads((results / "run/verdicts.json").read_text())["exit_code"] == code
     assert ElementTree.parse(results / "junit.xml").getroot().tag == "testsuites"
-    assert done.summary.strip() == Path(action["summary"]).read_text().strip()
+    assert done.summary.strip() == Path(action["summary"]).read_text().strip().replace("\n\nThe", "\n\n\nThe")
+    assert done.summary.endswith(f"\nThe baseline is {done.outputs['versions']['why']}.\n")
     kept = done.used["actions/upload-artifact"]
     assert kept["path"] == str(results)
     assert kept["name"] == f"rnn-vs-attn-{done.outputs['measure']['id']}"
@@ -58,7 +59,7 @@ def test_a_pull_request_that_makes_a_layer_worse_is_red_and_says_so(server: Hub)
     assert_kept(job, done, 1)
     assert MORE in done.summary.splitlines()[0]
     (comment,) = comments(job)
-    assert done.summary.strip() in comment["body"]
+    assert Path(done.outputs["action"]["summary"]).read_text() in comment["body"]
     (error,) = [line for line in done.log.splitlines() if line.startswith("::error title=rnn-vs-attn::")]
     assert MORE in error
     assert git(job.checkout, "status", "--porcelain") == ""
