@@ -80,11 +80,11 @@ def test_every_input_has_a_place() -> None:
     assert [name for name in ACTION["inputs"] if f"inputs.{name}" not in text] == []
 
 
-@pytest.mark.parametrize("name", ["model", "seq-len", "margin", "setup"])
 @pytest.mark.parametrize("value", _HOSTILE)
-def test_a_value_is_one_word_and_no_command(job: Job, name: str, value: str) -> None:
-    assert measured(job, **{name: value}).code == 0
-    assert f"--{name}={value}" in told(job)
+def test_a_value_is_one_word_and_no_command(job: Job, value: str) -> None:
+    names = ("model", "seq-len", "margin", "setup")
+    assert measured(job, **dict.fromkeys(names, value)).code == 0
+    assert told(job) == [f"--{name}={value}" for name in names]
     assert not (job.checkout / "x").exists()
 
 
