@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import pytest
-from played_runner import Done, Hub, Job
+from played_runner import NUMBER, Done, Hub, Job
 from repositories import git
 
 FIRST_STEP = "Choose the baseline"
@@ -187,6 +187,20 @@ def test_a_baseline_is_no_command(server: Hub, value: str) -> None:
     assert_refused(done, "the baseline ")
     assert not (job.checkout / "x").exists()
     assert not any(line.startswith("::error::") for line in done.log.splitlines())
+
+
+def test_where_a_server_gives_no_single_commits_the_way_out_is_said(server: Hub) -> None:
+    """As old ones do. The parent is in the clone that actions/checkout makes with two commits, and is not with one."""
+    git(server.root, "config", "--unset", "uploadpack.allowAnySHA1InWant")
+    job = server.pull_request(depth=1)
+    job.variables |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "protocol.version", "GIT_CONFIG_VALUE_0": "0"}
+    wanted = git(server.root, "rev-parse", "main")
+    git(server.root, "checkout", "--quiet", "main")
+    server.commit("main", {"notes.txt": "later\n"})
+    assert_refused(chosen(job), f"the baseline {wanted} is not in this clone", f"git fetch --depth=1 origin {wanted}")
+    shutil.rmtree(job.checkout)
+    job.checkout = server.checked_out(f"refs/pull/{NUMBER}/merge", 2)
+    assert_compares(job, server, wanted)
 
 
 def test_a_first_commit_has_none(server: Hub) -> None:
