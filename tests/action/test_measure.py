@@ -75,6 +75,12 @@ def test_every_input_reaches_the_program(job: Job) -> None:
     ]
 
 
+def test_a_block_of_yaml_is_a_value_too(job: Job) -> None:
+    """`setup: |` with lines below."""
+    assert measured(job, model="mixers:Mixer\n", setup="pip install a\npip install -e .\n", margin="\n").code == 0
+    assert told(job) == ["--model=mixers:Mixer", "--setup=pip install a\npip install -e ."]
+
+
 def test_every_input_has_a_place() -> None:
     text = str(ACTION["runs"])
     assert [name for name in ACTION["inputs"] if f"inputs.{name}" not in text] == []
