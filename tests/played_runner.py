@@ -30,7 +30,7 @@ _PYTHON = """\
 case "$1 $2" in
   "-m venv")
     mkdir -p "$3/bin" && ln -sf "{python}" "$3/bin/python"
-    printf '#!/bin/sh\\nexec "{real}" -m rnn_vs_attn "$@"\\n' > "$3/bin/rnn-vs-attn"
+    printf '#!/bin/sh\\nexec "{real}" -P -m rnn_vs_attn "$@"\\n' > "$3/bin/rnn-vs-attn"
     chmod +x "$3/bin/rnn-vs-attn" ;;
   "-m pip") printf '%s\\n' "$PIP_CACHE_DIR" "$@" -- >> "{pip}" ;;
   *) exec "{real}" "$@" ;;
