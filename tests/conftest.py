@@ -33,7 +33,7 @@ def starts_processes(module: object) -> bool:
     """Whether a file of tests runs commands or workers, or other programs."""
     starting = (subprocess, command.run, command.run_process, command.begin, repositories.git)
     return any(
-        any(value is each for each in starting) or getattr(value, "__name__", "") == "ChildWorker"
+        any(value is each for each in starting) or getattr(value, "__name__", "") in ("ChildWorker", "Job")
         for value in vars(module).values()
     )
 

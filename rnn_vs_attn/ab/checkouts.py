@@ -46,6 +46,8 @@ class Version:
     def label(self) -> str:
         if self.commit is None:
             return "the working tree with uncommitted changes"
+        if self.commit.startswith(self.name):
+            return self.commit[:10]
         return f"{self.name} ({self.commit[:10]})"
 
 

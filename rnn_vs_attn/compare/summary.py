@@ -12,15 +12,25 @@ from rnn_vs_attn.compare.verdicts import SAME, Comparison
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.text import safe
 
-MOST_ROWS = 50  # of each table in Markdown; a job summary may have 1 MiB
+MOST_ROWS = 50  # of each table in Markdown, and notes
+MOST_BYTES = 64_000  # of Markdown; GitHub takes 65,536 characters in a comment
 _REPEAT = "To repeat it on your own machine:"
 
 
 def markdown(report: Report, most: int | None = MOST_ROWS) -> str:
     """For a comment, a job summary or a file: what is not the same stands open, the rest is folded.
 
-    most: rows of each of the two tables, None for all.
+    most: rows of each of the two tables, and notes, the worst of them; fewer where a comment could not hold so many.
+    None for all.
     """
+    text = _written(report, most)
+    while most is not None and most > 1 and len(safe.encodable(text).encode()) > MOST_BYTES:
+        most //= 2
+        text = _written(report, most)
+    return text
+
+
+def _written(report: Report, most: int | None) -> str:
     first, *rest = map(safe.markdown, report.sentences)
     told, same = _parted(report)
     blocks = [" ".join([f"**{first}**", *rest]), safe.markdown(report.headline)]
@@ -28,7 +38,7 @@ def markdown(report: Report, most: int | None = MOST_ROWS) -> str:
         blocks += [_REPEAT, f"    {safe.one_line(report.repeat)}"]
     blocks += _rows(report, told, most)
     if report.notes:
-        blocks.append(_list(report.notes))
+        blocks.append(_list(report.notes, most))
     how = [*report.method, *fixed([c.axes for c in report.found])]
     if same or how:
         title = ", and ".join([*([f"{len(same)} same"] if same else []), *(["how it was measured"] if how else [])])
@@ -72,5 +82,8 @@ def _rows(report: Report, rows: Sequence[Comparison], most: int | None) -> list[
     return [table(report, rows[:most]).markdown().strip("\n"), *([left] if hidden else [])]
 
 
-def _list(lines: Sequence[str]) -> str:
-    return "\n".join(f"- {safe.markdown(line)}" for line in lines)
+def _list(lines: Sequence[str], most: int | None = None) -> str:
+    """The first of some lines, and a count of those that are left out; all where `most` is None."""
+    told = [safe.markdown(line) for line in lines[:most]]
+    left = len(lines) - len(told)
+    return "\n".join(f"- {line}" for line in [*told, *([f"and {left} more"] if left else [])])

@@ -44,9 +44,11 @@ def test_a_commit_is_there_as_it_was_committed(
 
 def test_a_version_says_which_commit_it_is(root: Path) -> None:
     version = Repository(root).version("main")
+    assert version.commit is not None
     assert version.commit == git(root, "rev-parse", "main")
     assert version.tree == git(root, "rev-parse", "main^{tree}")
     assert version.label == f"main ({version.commit[:10]})"
+    assert Repository(root).version(version.commit).label == version.commit[:10]  # which has no other name
 
 
 def leave_as_it_is(root: Path) -> dict[str, str]:

@@ -136,3 +136,18 @@ def test_a_terminal_shows_a_count_in_place_of_what_is_folded() -> None:
     assert lines[-1].startswith("2 same; ")
     assert lines[2] == f"To repeat it on your own machine: {REPEAT}"
     assert sum("forward_time" in line for line in lines) == 1
+
+
+def test_it_is_cut_by_rows_and_notes_where_a_comment_could_not_hold_it() -> None:
+    reason = "it fails in the candidate: " + "– " * 1100
+    broken = [timed(BROKEN, None, f"m{i:02}", reason=reason) for i in range(60)]
+    whole = of(*broken, *WELL, code=5)
+    text = markdown(Report(whole.title, whole.found, [f"note {i}" for i in range(60)], 5, margins=AB))
+    assert len(text.encode()) <= 64_000
+    rows = [line for line in text.splitlines() if line.startswith(("| m0", "| m1"))]
+    assert len(rows) == 12  # of 25 the characters would be fewer than 64,000, but not the bytes
+    assert all(line.count(" | ") == rows[0].count(" | ") and line.endswith(" |") for line in rows)
+    assert "and 48 more rows: 48 broken" in text
+    assert "- note 11\n- and 48 more\n" in text
+    assert text.endswith("</details>\n")
+    assert len(markdown(whole, most=None)) > 100_000
