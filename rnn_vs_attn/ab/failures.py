@@ -53,9 +53,9 @@ class Failure:
         return f"{own}; {theirs}"
 
 
-def told(fault: CaseFault, side: str = "") -> str:
-    """A fault in words: `fails in the candidate: ValueError`."""
-    where = f" in the {side}" if side else ""
+def told(fault: CaseFault, side: str = "", where: str = "") -> str:
+    """A fault in words: `fails in the candidate: ValueError`. where: in place of the side, such as ` at 8 tokens`."""
+    where = f" in the {side}" if side else where
     return f"{_HOW.get(fault.status, 'fails')}{where}: {fault.reason}"
 
 

@@ -67,11 +67,13 @@ def look_at(both: Sides, axes: AxisValues, options: AbOptions) -> Prelude:
         outcomes = Outcomes(both, workers, limits, tuple(options.passes), options.require_equal)
         for name in axes["model"]:
             for case in cases.cases_of(SUITE, axes | {"model": [name]}):
-                if name in absent:
-                    prelude.untimed[case] = absent[name]
+                if case in absent:
+                    prelude.untimed[case] = absent[case]
                 else:
                     _look_at_case(prelude, outcomes, case)
-            if name not in absent and both.repository is not None:  # again, for what is imported in a call
+            if (
+                name in (case.model for case in prelude.timed) and both.repository is not None
+            ):  # again, for what is imported in a call
                 versions.prove(both, workers, [name], limits.timeout)
         return prelude
     finally:
@@ -82,6 +84,9 @@ def _look_at_case(prelude: Prelude, outcomes: Outcomes, case: Case) -> None:
     prelude.outcomes[case], untimed = outcomes.of(case)
     if untimed is not None:
         prelude.untimed[case] = untimed
+        return
+    if case in outcomes.hung:
+        prelude.not_exact.setdefault(case.model, f"at seq_len {case.seq_len}: {outcomes.hung[case]}")
         return
     try:
         prelude.exact += _exact(outcomes.both, outcomes.workers, case, outcomes.limits)
