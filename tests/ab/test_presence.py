@@ -153,7 +153,7 @@ def test_a_model_that_is_not_there_or_does_not_import_has_no_length_that_could_b
 
 
 def test_what_hangs_on_both_sides_is_waited_for_twice_and_is_no_verdict() -> None:
-    hangs = {(side, call): HANGS for side in (BASELINE, CANDIDATE) for call in (0, 1)}
+    hangs: dict[tuple[str, int], Exception] = {(side, call): HANGS for side in (BASELINE, CANDIDATE) for call in (0, 1)}
     found, both = untimed(Presence({}, {}), at_check(hangs))
     said = "it times out in the candidate: no answer (again in fresh processes; the baseline times out: no answer)"
     assert found == Untimed(FAILED, said)
