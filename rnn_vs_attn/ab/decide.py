@@ -99,7 +99,7 @@ def _by_clock(pairs: Pairs, stage: Stage, cell: Cell, margin: float) -> tuple[st
     """A slowdown under a lower clock is the machine's: on CUDA it must show in clock cycles too."""
     if not cell.case.device.startswith("cuda"):
         key = key_of(NAME, cell.metric, axes_of(cell.case) | {"side": CANDIDATE})
-        lines = [line for line in pairs.lines_of(key) if line.details.get("stage") == stage.number]
+        lines = [line for line in pairs.journal.lines_of(key) if line.details.get("stage") == stage.number]
         changed = [line for line in lines if any("clock" in warning for warning in line.warnings)]
         if 2 * len(changed) > len(lines):
             return UNSURE, f"slower, and the CPU's clock changed in {len(changed)} of {len(lines)} pairs"
@@ -150,7 +150,7 @@ def _medians(pairs: Pairs, cell: Cell, stage: Stage) -> dict[str, float | None]:
         key = key_of(NAME, cell.metric, axes_of(cell.case) | {"side": side})
         values = [
             line.value
-            for line in pairs.lines_of(key)
+            for line in pairs.journal.lines_of(key)
             if line.value is not None and line.details.get("stage") == stage.number
         ]
         found[side] = median(values) if values else None

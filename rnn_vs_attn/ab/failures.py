@@ -25,11 +25,14 @@ class Untimed:
 
 @dataclass(frozen=True)
 class Failure:
-    """By what one side failed, and by what both did once more; again: of each side that failed then."""
+    """By what one side failed, and by what both did once more; again: of each side that failed then; index: of the pair
+    in which it failed, where it was one.
+    """
 
     side: str
     fault: CaseFault
     again: Mapping[str, CaseFault]
+    index: int = 0
 
     @property
     def repeats(self) -> bool:
