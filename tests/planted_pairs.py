@@ -84,9 +84,7 @@ class Laboratory:
         restore(pairs, read_samples(self.path))
         return pairs
 
-    def _pairs(
-        self, folder: RunFolder, cases: Sequence[FakeCase], limits: PairLimits, cores: tuple[int, ...]
-    ) -> Pairs:
+    def _pairs(self, folder: RunFolder, cases: Sequence[FakeCase], limits: PairLimits, cores: tuple[int, ...]) -> Pairs:
         return Pairs(
             suite=FAKE,
             cases=cases,

@@ -80,6 +80,8 @@ class Pairs:
             return False
         finally:
             self._processes.end()
+            if first.pairs == first.wanted:  # an interruption may come between
+                self.flagged = self._flagged()
             self.journal.write_records()
 
     @property

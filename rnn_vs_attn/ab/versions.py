@@ -126,8 +126,18 @@ def alike() -> Sides:
     return Sides(baseline, candidate)
 
 
-def of_references(baseline: str, candidate: str | None, setup: str | None, clean: bool, debug: bool) -> Sides:
-    """Two states of the repository around the current folder; without `candidate` the working tree as it is."""
+def of_references(
+    baseline: str,
+    candidate: str | None,
+    setup: str | None,
+    clean: bool,
+    debug: bool,
+    written: Sequence[str] = (),
+) -> Sides:
+    """Two states of the repository around the current folder; without `candidate` the working tree as it is.
+
+    written: new files that are none of its changes, as paths from its root.
+    """
     repository = Repository(Path.cwd())
     dirty = repository.is_dirty()
     if clean and dirty:
@@ -143,7 +153,7 @@ def of_references(baseline: str, candidate: str | None, setup: str | None, clean
             folder.parent.mkdir()
         repository.check_out(first, folders[BASELINE])
         if candidate is None and dirty:
-            second = repository.check_out_working_tree(folders[CANDIDATE])
+            second = repository.check_out_working_tree(folders[CANDIDATE], written)
         else:
             repository.check_out(second, folders[CANDIDATE])
         made = [
@@ -181,10 +191,11 @@ def _of_checkout(
 
 @dataclass(frozen=True)
 class Presence:
-    """On which sides a model is there, and why it is not or does not import where it is not."""
+    """On which sides a model is there, and why it is not or does not import where it is not. files: where it is."""
 
     reasons: dict[str, str]
     broken: dict[str, CaseFault]
+    files: dict[str, str] = field(default_factory=dict)
 
 
 def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], timeout: float) -> dict[str, Presence]:
@@ -192,7 +203,7 @@ def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], 
     found = {}
     origins: dict[str, dict[str, Origin]] = {name: {} for name in SIDES}
     for model in models:
-        reasons, broken = {}, {}
+        reasons, broken, files = {}, {}, {}
         for side in sides:
             try:
                 origin = sides.awake(workers, side.name).ask(FindOrigin(model, outside(sides)), timeout)
@@ -207,11 +218,12 @@ def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], 
                 reasons[side.name] = origin.reason
             else:
                 _check_own(side, model, origin.file, origin.strays)
+                files[side.name] = origin.file
         if len(reasons) == len(SIDES):
             raise UserError(f"model {model!r} exists on neither side: {reasons[CANDIDATE]}; check the path")
         if len(broken) == len(SIDES):
             raise UserError(f"neither side can be compared: {broken[CANDIDATE].reason}")
-        found[model] = Presence(reasons, broken)
+        found[model] = Presence(reasons, broken, files)
     if sides.repository is None:
         _check_different(sides, origins)
     return found

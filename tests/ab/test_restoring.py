@@ -185,7 +185,7 @@ def test_what_failed_in_the_pair_that_was_cut_is_not_tried_again(tmp_path: Path)
     assert [(case.model, failure.index) for case, failure in again.failures.items()] == [("rnn", 2)]
     assert set(end(again)["flagged"]) == set()
     assert {model for _, model in second.prepared()} == {"lstm"}
-    assert (BASELINE, CANDIDATE) == tuple(sorted({side for _, side, _ in second.requests(Prepare)}))
+    assert tuple(sorted({side for _, side, _ in second.requests(Prepare)})) == (BASELINE, CANDIDATE)
 
 
 def test_a_run_that_is_whole_is_left_as_it_is(undisturbed: dict[str, Any], tmp_path: Path) -> None:
