@@ -82,17 +82,23 @@ def resume(given: AbOptions, names: Sequence[str]) -> int:
     folder = RunFolder.reopen(path)
     try:
         return _resume(stored, folder, started)
-    except Interrupted as stop:  # before it has come to a pair
-        return _stopped_early(stored.prelude.axes, stored.options, stop, _go_on(path, stored.options))
     finally:
         folder.close()
 
 
 def _resume(stored: Stored, folder: RunFolder, started: float) -> int:
-    options = stored.options
-    with resuming.sides_again(stored) as both:
+    options, axes = stored.options, stored.prelude.axes
+    go_on = _go_on(stored.path, options)
+    try:
+        both = resuming.sides_again(stored)
+    except Interrupted as stop:
+        return _stopped_early(axes, options, stop, go_on)
+    with both:
         both.debug = options.debug
-        prelude = look_again(both, stored.prelude, options)
+        try:
+            prelude = look_again(both, stored.prelude, options)
+        except Interrupted as stop:
+            return _stopped_early(axes, options, stop, go_on)
         resuming.check_alike(stored, prelude)
         pairs = _pairs(both, prelude, options, folder)
         restore(pairs, checked_samples(stored.path, options, prelude.timed))  # nobody else writes them now
