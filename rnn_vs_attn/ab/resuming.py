@@ -28,6 +28,7 @@ from rnn_vs_attn.run.journal import same
 from rnn_vs_attn.suites.case import Case, axes_of
 
 _NOT_KEPT = (*AGAIN, "output", "model_arg")  # of options; what models were given stands in their names
+_NAMED = 4  # facts of a machine, at most
 _OWN_RUN = "start a run of its own"
 
 
@@ -168,9 +169,11 @@ def _check_sides(settings: Mapping[str, Any]) -> None:
         for name in ("label", "python", "commit", "tree"):
             if not isinstance(found[name], str | None):
                 raise ValueError(f"sides.{side}.{name} is no text")
+        if not isinstance(settings["machine"][side], dict) or not isinstance(settings["code"].get(side, {}), dict):
+            raise ValueError(f"machine.{side} or code.{side} is no object")
     if settings["options"]["baseline"] is not None and settings["sides"][BASELINE]["commit"] is None:
         raise ValueError("sides.baseline.commit is not there")
-    if not all(isinstance(path, str) for path in settings["written"]):
+    if not isinstance(settings["written"], list) or not all(isinstance(path, str) for path in settings["written"]):
         raise ValueError("written is no list of paths")
 
 
@@ -205,9 +208,10 @@ def check_alike(stored: Stored, prelude: Prelude) -> None:
     for side in SIDES:
         differing = [key for key in now[side] if before[side].get(key) != now[side][key]]
         if differing:
+            names = ", ".join(differing[:_NAMED]) + f" and {len(differing) - _NAMED} more" * (len(differing) > _NAMED)
             raise UserError(
-                f"{stored.path} was begun on another machine or with other software: {', '.join(differing)} of the "
-                f"{side} differ; {_OWN_RUN} here"
+                f"{stored.path} was begun on another machine or with other software: its {side} differs in {names}; "
+                f"{_OWN_RUN} here"
             )
         code = stored.head.settings["code"].get(side, {})
         changed = [name for name, file in prelude.code.get(side, {}).items() if code.get(name) != file]

@@ -46,9 +46,8 @@ def _so_far(pending: Sequence[Comparison], found: Sequence[Comparison], margins:
         worst = f"{place(slower[0], found)}: {said_change(slower[0])}, {margins.said_of(slower[0])}"
         if len(slower) == 1:
             return [f"One of the timings without a verdict looks slower so far, which is not confirmed: {worst}."]
-        return [
-            f"{len(slower)} of the timings without a verdict look slower so far, which is not confirmed; the worst is {worst}."
-        ]
+        of_them = f"{len(slower)} of the timings without a verdict look slower so far, which is not confirmed"
+        return [f"{of_them}; the worst is {worst}."]
     if len(seen) == len(pending):
         return [f"So far none of the timings without a verdict looks slower by more than {percent(margins.times)}."]
     return ["That is too few pairs to see anything in."] if any(c.values for c in pending) else []
