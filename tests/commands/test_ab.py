@@ -19,7 +19,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from command import begin, lines_of, run
+from command import PROGRAM, begin, lines_of, run
 from forked import Forked
 from repositories import commit, git, layer, module, repository, state, write
 
@@ -590,10 +590,10 @@ def test_a_call_that_was_interrupted_and_killed_goes_on_to_the_verdict_of_a_whol
     suite = ElementTree.parse(root / "ab.xml").getroot()[0]
     assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
     assert json.loads((root / "kept/verdicts.json").read_text())["exit_code"] == 143
-    killed = begin("ab", "--resume", "kept")
+    killed = subprocess.Popen([*PROGRAM, "ab", "--resume", "kept", "--quiet"], stdout=subprocess.DEVNULL)
     wait_until(lambda: pairs() == 3)
-    killed.send_signal(signal.SIGKILL)
-    killed.communicate()
+    killed.kill()
+    killed.wait()
     for folder in (root.parent / "temporary").glob("rnn-vs-attn-*"):  # what a kill leaves behind
         shutil.rmtree(folder)
     done = run("ab", "--resume", "kept", "--json", *files)
