@@ -602,7 +602,7 @@ def test_a_call_that_was_interrupted_and_killed_goes_on_to_the_verdict_of_a_whol
     assert [(s["stage"], s["pairs"]) for s in found["stages"]] == [(1, 5), (2, 5)]
     assert done.returncode in (0, 1)  # a clock that changes is unsure
     assert row["centre"] > 1.9
-    assert found["repeat"].startswith(f"rnn-vs-attn ab {git(root, 'rev-parse', 'main')[:10]} --model")
+    assert f" {git(root, 'rev-parse', 'main')[:10]} --model mixers:Mixer" in found["repeat"]
     assert any(line.startswith("resumed: its pairs are of 3 sittings, 2, 1 and 7") for line in found["method"])
     assert json.loads((root / "kept/run.json").read_text())["status"] == "complete"
     shown = run("ab", "--resume", "kept", "--json")
