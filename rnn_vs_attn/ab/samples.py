@@ -26,7 +26,15 @@ def checked_samples(path: Path, options: AbOptions, cases: Sequence[Case]) -> li
         wrong = _problem(line, options, timed)
         if wrong:
             raise UserError(f"{path / 'samples.jsonl'}, line {number} is damaged: {wrong}")
+    missing = _missing_pair({line.round for line in lines if line.metric == ROUND_TIME})
+    if missing is not None:
+        raise UserError(f"{path / 'samples.jsonl'} is damaged: pair {missing} is missing")
     return lines
+
+
+def _missing_pair(whole: set[int]) -> int | None:
+    """The first pair that is not there though a later one is; None where there is none such."""
+    return next((index for index in range(max(whole, default=0)) if index not in whole), None)
 
 
 def _problem(line: SampleLine, options: AbOptions, timed: set[Any]) -> str:

@@ -79,3 +79,12 @@ def test_a_line_that_cannot_be_is_named(
         checked_samples(stored, OPTIONS, CASES)
     assert f"samples.jsonl, line {number + 1} is damaged: " in str(error.value)
     assert said in str(error.value)
+
+
+def test_a_pair_that_is_missing_before_a_later_one_is_named(stored: Path) -> None:
+    """What is counted would not be what was measured."""
+    file = stored / "samples.jsonl"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if '"round":2,' not in line))
+    with pytest.raises(UserError, match=r"samples\.jsonl is damaged: pair 2 is missing"):
+        checked_samples(stored, OPTIONS, CASES)
