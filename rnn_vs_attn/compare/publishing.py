@@ -83,7 +83,8 @@ def write(path: Path, document: str | bytes, option: str, mode: str = "w") -> No
     content = safe.encodable(document).encode() if isinstance(document, str) else document
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if mode == "w" and (path.is_file() or not path.exists()):  # a pipe or a device takes it as it comes
+        plain = mode == "w" and (path.is_file() or not path.exists())  # a pipe or a device takes it as it comes
+        if plain and os.access(path.resolve().parent, os.W_OK):
             put(path.resolve(), content)
             return
         with path.open(mode + "b") as file:

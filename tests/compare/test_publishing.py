@@ -187,9 +187,10 @@ def test_a_file_is_there_whole_old_or_new_and_a_link_stays_one(tmp_path: Path, m
     def interrupted(descriptor: int) -> None:
         raise Interrupted(130)
 
-    with monkeypatch.context() as patch, pytest.raises(Interrupted):
+    with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", interrupted)
-        write(link, "new\n", "--markdown")
+        with pytest.raises(Interrupted):
+            write(link, "new\n", "--markdown")
     assert file.read_text() == "old\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.md", "link.md"]
     write(link, "new\n", "--markdown")
