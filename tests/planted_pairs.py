@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 from fakes import FAKE, FakeCase, FakeClock, fake_cases, unfinished_run
 
 from rnn_vs_attn.ab import decide
+from rnn_vs_attn.ab.restoring import restore
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import PairLimits, Plan
-from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.folder import RunFolder, read_samples
 from rnn_vs_attn.records.timing import Block, Care, Ready
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.worker.protocol import (
@@ -75,11 +76,20 @@ class Laboratory:
     ) -> Pairs:
         folder = RunFolder.create(self.path)
         folder.write_run(unfinished_run())
+        return self._pairs(folder, cases or fake_cases(*models), PairLimits(**limits), cores)
+
+    def goes_on(self, *models: str, **limits: Any) -> Pairs:
+        """The pairs of the run in this folder, as a call finds them that goes on with it."""
+        pairs = self._pairs(RunFolder.reopen(self.path), fake_cases(*models), PairLimits(**limits), ())
+        restore(pairs, read_samples(self.path))
+        return pairs
+
+    def _pairs(self, folder: RunFolder, cases: Sequence[FakeCase], limits: PairLimits, cores: tuple[int, ...]) -> Pairs:
         return Pairs(
             suite=FAKE,
-            cases=cases or fake_cases(*models),
+            cases=cases,
             passes=FAKE.rounds.passes,
-            limits=PairLimits(**limits),
+            limits=limits,
             folder=folder,
             start_workers=self.start,
             cores=cores,

@@ -47,15 +47,21 @@ class Taken:
 class CaseBlocks:
     """What all pairs know of the cells that they time.
 
-    noted: warnings about a model, and of which sides they are true; seconds: that each cell has taken, a pair each.
+    noted: warnings about a model, and of which sides they are true; seconds: that each cell has taken, a pair each;
+    cares: what each side takes care of.
     """
 
     def __init__(self, suite: Suite, limits: PairLimits, processes: Processes, clock: Callable[[], float]) -> None:
         self._suite, self._limits, self._processes, self._clock = suite, limits, processes, clock
         self.noted: dict[tuple[str, str], set[str]] = {}
         self.seconds: dict[Cell, list[float]] = {}
+        self.cares: dict[tuple[str, Cell], Care] = {}
         self._plans: dict[Cell, Plan] = {}
-        self._cares: dict[tuple[str, Cell], Care] = {}
+
+    def remember(self, cell: Cell, side: str, plan: Plan, care: Care) -> None:
+        """Go on with what the first pair of an earlier sitting has fixed."""
+        self._plans.setdefault(cell, plan)
+        self.cares.setdefault((side, cell), care)
 
     def take(
         self, case: Case, names: Sequence[str], start: str, index: int
@@ -100,7 +106,7 @@ class CaseBlocks:
         self._processes.ask(side, Prepare(About.of(self._suite, case, self._limits.max_memory), seed=index), until)
         for name in names:
             cell = Cell(case, name)
-            request = MakeReady(name, self._limits.budget, self._plans.get(cell), self._cares.get((side, cell)))
+            request = MakeReady(name, self._limits.budget, self._plans.get(cell), self.cares.get((side, cell)))
             plan = self._processes.ask(side, request, until).plan
             for _ in range(plan.num_blocks):
                 self._processes.ask(side, TimeBlock(name, plan.loops), until)
@@ -114,9 +120,9 @@ class CaseBlocks:
         """Make a pass ready on both sides. How many calls a block has is fixed by the baseline in the first pair."""
         known = self._plans.get(cell)
         for side in SIDES if known is None else both_from(start):
-            request = MakeReady(cell.name, self._limits.budget, known, self._cares.get((side, cell)))
+            request = MakeReady(cell.name, self._limits.budget, known, self.cares.get((side, cell)))
             ready = self._processes.ask(side, request, until)
-            self._cares.setdefault((side, cell), ready.care)
+            self.cares.setdefault((side, cell), ready.care)
             self._note(cell.case, side, ready.warnings)
             warnings[side] += ready.warnings
             if known is None:

@@ -15,6 +15,7 @@ import site
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,9 +98,14 @@ class Repository:
         self._borrow(folder)
         _ask(folder, "checkout", "--quiet", "--detach", version.commit)
 
-    def check_out_working_tree(self, folder: Path) -> Version:
-        """Write the working tree, uncommitted changes and new files included and ignored ones not, into the folder."""
+    def check_out_working_tree(self, folder: Path, written: Sequence[str] = ()) -> Version:
+        """Write the working tree, uncommitted changes and new files included and ignored ones not, into the folder.
+
+        written: new files that are left out too, as paths from the root.
+        """
         self._borrow(folder)
+        if written:
+            self._ignore(folder / ".git/info/exclude", written)
         head = self.version("HEAD").commit
         assert head is not None
         own = {"GIT_DIR": str(folder / ".git"), "GIT_WORK_TREE": str(self.root)}
@@ -121,6 +127,13 @@ class Repository:
             if self._own(name).exists():
                 (folder / ".git" / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(self._own(name), folder / ".git" / name)
+
+    def _ignore(self, file: Path, paths: Sequence[str]) -> None:
+        """Have the checkout ignore these paths, whatever is in their names."""
+        file.parent.mkdir(exist_ok=True)
+        special = str.maketrans({letter: f"\\{letter}" for letter in "\\*?[] "})
+        with file.open("ab") as lines:
+            lines.write(b"\n" + b"".join(os.fsencode(f"/{path.translate(special)}\n") for path in paths))
 
     def _copy_index(self, to: Path) -> None:
         """What the user has told git to know: a file may be staged although it is ignored, or not be here at all.

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rnn_vs_attn import units
-from rnn_vs_attn.ab import adapters, versions
+from rnn_vs_attn.ab import adapters, resuming, versions
 from rnn_vs_attn.ab.checkouts import Repository
+from rnn_vs_attn.ab.interruption import end_at_the_next
 from rnn_vs_attn.ab.options import SUITE, AbOptions
-from rnn_vs_attn.ab.prelude import Prelude, look_at
+from rnn_vs_attn.ab.prelude import Prelude, look_again, look_at
 from rnn_vs_attn.ab.progress import PairsShown
-from rnn_vs_attn.ab.report import described, nothing_to_compare, report_of, said_of_outcomes
+from rnn_vs_attn.ab.report import (
+    Ending,
+    described,
+    nothing_measured,
+    nothing_to_compare,
+    report_of,
+    said_of_outcomes,
+    shown_again,
+)
+from rnn_vs_attn.ab.restoring import restore
+from rnn_vs_attn.ab.resuming import Stored
 from rnn_vs_attn.ab.runner import Pairs
+from rnn_vs_attn.ab.samples import checked_samples
 from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.ab.versions import CANDIDATE, Sides
 from rnn_vs_attn.compare.publishing import publish
@@ -30,7 +44,7 @@ from rnn_vs_attn.records.head import begun, finished
 from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run.cases import AxisValues, check, option_name
-from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.run.resuming import head_of
 from rnn_vs_attn.text.streams import say
 
 
@@ -42,12 +56,67 @@ def run(axes: AxisValues, options: AbOptions) -> int:
     if options.baseline:
         axes = axes | {"model": adapters.located(axes["model"], Repository(Path.cwd()).root)}
     if options.output is not None:
-        check_folder(options.output, resumable=False)
-    with _sides(axes, options) as both:
+        check_folder(options.output)
+    try:
+        both = _sides(axes, options)
+    except Interrupted as stop:
+        return _stopped_early(axes, options, stop)
+    with both:
         both.debug = options.debug
         if both.same_tree:
             return _publish(nothing_to_compare(both, options.anonymous), options)
-        return _compare(both, look_at(both, axes, options), options, started)
+        try:
+            prelude = look_at(both, axes, options)
+        except Interrupted as stop:
+            return _stopped_early(axes, options, stop)
+        folder, head = _folder(options), _head(both, prelude, options)
+        folder.write_run(head)
+        pairs = _pairs(both, prelude, options, folder)
+        return _Sitting(both, prelude, pairs, options, head, started).run()
+
+
+def resume(given: AbOptions, names: Sequence[str]) -> int:
+    """Go on with the run in `given.resume`, under its own settings; the exit code. names: of what was typed."""
+    started, path = time.monotonic(), given.resume
+    assert path is not None
+    if head_of(NAME, path).status == "complete":
+        return _publish(shown_again(path), given)
+    stored = resuming.read(path, given, names)
+    folder = RunFolder.reopen(path)
+    try:
+        return _resume(stored, folder, started)
+    finally:
+        folder.close()
+
+
+def _resume(stored: Stored, folder: RunFolder, started: float) -> int:
+    options, axes = stored.options, stored.prelude.axes
+    go_on = _go_on(stored.path, options)
+    try:
+        both = resuming.sides_again(stored)
+    except Interrupted as stop:
+        return _stopped_early(axes, options, stop, go_on)
+    with both:
+        both.debug = options.debug
+        try:
+            prelude = look_again(both, stored.prelude, options)
+        except Interrupted as stop:
+            return _stopped_early(axes, options, stop, go_on)
+        resuming.check_alike(stored, prelude)
+        pairs = _pairs(both, prelude, options, folder)
+        restore(pairs, checked_samples(stored.path, options, prelude.timed))  # nobody else writes them now
+        return _Sitting(both, prelude, pairs, options, stored.head, started).run()
+
+
+def _stopped_early(axes: AxisValues, options: AbOptions, stop: Interrupted, go_on: str = "") -> int:
+    """What is said where no pair was begun."""
+    end_at_the_next(stop.exit_code)
+    return _publish(nothing_measured(axes, options, Ending(go_on, stop.exit_code)), options)
+
+
+def _go_on(path: Path, options: AbOptions) -> str:
+    """The command that goes on; the folder is not named where nothing of this machine is."""
+    return f"rnn-vs-attn ab --resume {'FOLDER' if options.anonymous else shlex.quote(str(path))}"
 
 
 def _publish(report: Report, options: AbOptions) -> int:
@@ -80,43 +149,65 @@ def _sides(axes: AxisValues, options: AbOptions) -> Sides:
     return versions.of_references(baseline, candidate, options.setup, clean, debug, axes["model"])
 
 
-def _compare(both: Sides, prelude: Prelude, options: AbOptions, started: float) -> int:
-    """Measure both and say what came of it; the exit code."""
-    folder = _folder(options)
-    head = _head(both, prelude, options)
-    folder.write_run(head)
-    pairs = Pairs(SUITE, prelude.timed, options.passes, options.limits, folder, both.start, environment.cores())
-    try:
-        _measure(both, prelude, pairs, options)
-    except Interrupted as stop:
-        folder.close()
-        say(f"Interrupted before any verdict; the samples so far are in {folder.path}")
-        return stop.exit_code
-    report = report_of(both, prelude, pairs, options)
-    report.facts["seconds"] = round(time.monotonic() - started, 1)
-    _write(folder, report, finished(head))
-    _publish(report, options)
-    if not options.quiet:
-        say(f"Written to {folder.path}")
-    return report.code
-
-
 def _folder(options: AbOptions) -> RunFolder:
     if options.output:
-        return RunFolder.create(options.output, resumable=False)
-    folder = new_folder(NAME, resumable=False)
+        return RunFolder.create(options.output)
+    folder = new_folder(NAME)
     folder.write(".gitignore", "*\n")  # it may stand in the user's repository, and is no change of it
     return folder
 
 
-def _measure(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions) -> None:
-    err = Terminal(stderr=True)
-    if not options.quiet:
-        _announce(both, prelude, pairs.cases, options, pairs.folder, err)
-    with PairsShown(err) as shown:
+def _pairs(both: Sides, prelude: Prelude, options: AbOptions, folder: RunFolder) -> Pairs:
+    return Pairs(SUITE, prelude.timed, options.passes, options.limits, folder, both.start, environment.cores())
+
+
+@dataclass(frozen=True)
+class _Sitting:
+    """One call that takes pairs, from the first that is wanted to what is said in the end. started: by its clock."""
+
+    both: Sides
+    prelude: Prelude
+    pairs: Pairs
+    options: AbOptions
+    head: Run
+    started: float
+
+    def run(self) -> int:
+        """Measure both and say what came of it; the exit code."""
+        try:
+            whole = self._measure()
+        except Interrupted as stop:
+            end_at_the_next(stop.exit_code)
+            return self._interrupted(stop.exit_code)
+        return self._end(Ending() if whole else Ending(_go_on(self.pairs.folder.path, self.options)))
+
+    def _interrupted(self, code: int) -> int:
+        """The exit code, whatever keeps what is known from being written."""
+        try:
+            return self._end(Ending(_go_on(self.pairs.folder.path, self.options), code))
+        except UserError as error:
+            say(f"error: {error}")
+            return code
+
+    def _end(self, ending: Ending) -> int:
+        folder, options = self.pairs.folder, self.options
+        report = report_of(self.both, self.prelude, self.pairs, options, self.head.command[1:], ending)
+        report.facts["seconds"] = round(time.monotonic() - self.started, 1)
+        _write(folder, report, self.head if ending.go_on else finished(self.head))
+        _publish(report, options)
         if not options.quiet:
-            pairs.progress = shown
-        pairs.run()
+            state = "Interrupted" if ending.code else "Out of time"
+            say(f"{state}; go on with {ending.go_on}" if ending.go_on else f"Written to {folder.path}")
+        return report.code
+
+    def _measure(self) -> bool:
+        err = Terminal(stderr=True)
+        if not self.options.quiet:
+            _announce(self.both, self.prelude, self.pairs, self.options, err)
+        with PairsShown(err) as shown:
+            if not self.options.quiet:
+                self.pairs.progress = shown
+            return self.pairs.run()
 
 
 def _head(both: Sides, prelude: Prelude, options: AbOptions) -> Run:
@@ -126,26 +217,21 @@ def _head(both: Sides, prelude: Prelude, options: AbOptions) -> Run:
         "limits": dataclasses.asdict(options.limits),
         "sides": described(both, options.anonymous),
         "inputs": SUITE.analysis.inputs,
-    }
+    } | resuming.settings_of(both, prelude, options)
     return begun(NAME, settings, prelude.facts[CANDIDATE], options.anonymous)
 
 
-def _announce(
-    both: Sides,
-    prelude: Prelude,
-    cases: Sequence[Case],
-    options: AbOptions,
-    folder: RunFolder,
-    err: Terminal,
-) -> None:
+def _announce(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions, err: Terminal) -> None:
+    cases, taken = pairs.cases, sum(stage.pairs for stage in pairs.stages)
     timed = len(cases) * len(options.passes)
     text = (
         f"ab: {both.candidate.label} against {both.baseline.label}; {len(cases)} cases, {timed} "
-        f"timed passes, {options.screen} pairs of processes, then {options.confirm} fresh ones of what is flagged; at "
-        f"most about {units.duration(options.max_seconds)}; into {folder.path}"
+        f"timed passes, {options.screen} pairs of processes, then {options.confirm} fresh ones of what is flagged; "
+        f"{f'{taken} pairs are taken; ' * bool(taken)}at most about {units.duration(options.max_seconds)}; into "
+        f"{pairs.folder.path}"
     )
     err.print(text, soft_wrap=True)
-    for line in [*both.notes, *(line for line in said_of_outcomes(prelude) if line.startswith("NOT EQUAL"))]:
+    for line in [*both.told, *(line for line in said_of_outcomes(prelude) if line.startswith("NOT EQUAL"))]:
         err.print(f"note: {line}", soft_wrap=True)
     described = environment.describe(prelude.facts[CANDIDATE], anonymous=False)
     for line in environment.said_of_quota(described):

@@ -10,11 +10,13 @@ from typing import Any
 
 from rnn_vs_attn.ab import power
 from rnn_vs_attn.ab.failures import Untimed
+from rnn_vs_attn.ab.options import LEAST_SCREEN
 from rnn_vs_attn.ab.power import Design
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.stages import NAME, Cell, Stage
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
 from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.compare.preliminary import LOOKS
 from rnn_vs_attn.compare.verdicts import ALPHA, SCREEN, SHOWN_LEVEL, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.records.types import Sample, key_of
 from rnn_vs_attn.stats import rank_tests
@@ -49,8 +51,10 @@ def calibrations(pairs: Pairs) -> list[Calibration]:
     return found
 
 
-def judge(pairs: Pairs, gated: bool) -> list[Comparison]:
-    """A verdict for every timed pass of every case. gated: a calibration kernel that moved unsettles all."""
+def judge(pairs: Pairs, gated: bool, interrupted: bool = False) -> list[Comparison]:
+    """A verdict for every timed pass of every case. gated: a calibration kernel that moved unsettles all. interrupted:
+    what a stage that is not whole has given is shown, and decides nothing.
+    """
     second, margin = pairs.stages[1], verdicts.margin_of(pairs.limits.margin, "ratio")
     fresh = {cell: second.differences(cell) for cell in pairs.flagged if second.observed.get(cell)}
     tails = verdicts.adjusted_tails(fresh, pairs.flagged, margin)
@@ -61,8 +65,32 @@ def judge(pairs: Pairs, gated: bool) -> list[Comparison]:
             found += untimed(pairs.suite, case, pairs.passes, pairs.failures[case].verdict)
         else:
             cells = [Cell(case, name) for name in pairs.passes]
-            found += [_judged(pairs, cell, tails.get(cell), moved) for cell in cells]
+            for cell in cells:
+                pending = interrupted and _pending(pairs, cell)
+                found.append(_shown(pairs, cell) if pending else _judged(pairs, cell, tails.get(cell), moved))
     return found
+
+
+def _pending(pairs: Pairs, cell: Cell) -> bool:
+    """Whether the stage that decides about a cell is not whole."""
+    stage = pairs.stages[1 if cell in pairs.flagged else 0]
+    return stage.pairs < stage.wanted
+
+
+def _shown(pairs: Pairs, cell: Cell) -> Comparison:
+    """A cell without a verdict as it stands, by the stage that has more of its pairs."""
+    first, second = pairs.stages
+    before, fresh = first.differences(cell), second.differences(cell)
+    direction, margin = pairs.flagged.get(cell, ""), verdicts.margin_of(pairs.limits.margin, "ratio")
+    if direction:
+        reason = f"preliminary: {len(fresh)} of {second.wanted} fresh pairs, looked {direction} before"
+    else:
+        direction = verdicts.flagged(before, margin) if len(before) >= LEAST_SCREEN else ""
+        reason = f"preliminary: {len(before)} of {first.wanted} pairs{f', looks {direction} so far' * bool(direction)}"
+    stage = second if len(fresh) >= max(1, len(before)) else first
+    row = _row(pairs, cell, UNSURE, reason, stage, undecidable=True)
+    looked = {LOOKS: direction} if len(before) >= LEAST_SCREEN else {}
+    return dataclasses.replace(row, details=row.details | looked)
 
 
 def _judged(pairs: Pairs, cell: Cell, p: float | None, moved: Mapping[int, Calibration]) -> Comparison:
@@ -73,8 +101,9 @@ def _judged(pairs: Pairs, cell: Cell, p: float | None, moved: Mapping[int, Calib
     needed = _pairs_needed(pairs, stage)
     if len(differences) < max(stage.wanted, needed) or not differences:
         wanted = max(stage.wanted, needed)
-        option = "--max-seconds" if wanted == stage.wanted else "--screen" if stage.number == 1 else "--confirm"
-        reason = f"too few pairs: {len(differences)} in stage {stage.number}, {wanted} are needed; give more {option}"
+        option = "--screen" if stage.number == 1 else "--confirm"
+        way = "go on with --resume, or give more --max-seconds" if wanted == stage.wanted else f"give more {option}"
+        reason = f"too few pairs: {len(differences)} in stage {stage.number}, {wanted} are needed; {way}"
         return _row(pairs, cell, UNSURE, reason, stage, undecidable=True)
     if direction:
         assert p is not None
@@ -99,7 +128,7 @@ def _by_clock(pairs: Pairs, stage: Stage, cell: Cell, margin: float) -> tuple[st
     """A slowdown under a lower clock is the machine's: on CUDA it must show in clock cycles too."""
     if not cell.case.device.startswith("cuda"):
         key = key_of(NAME, cell.metric, axes_of(cell.case) | {"side": CANDIDATE})
-        lines = [line for line in pairs.lines_of(key) if line.details.get("stage") == stage.number]
+        lines = [line for line in pairs.journal.lines_of(key) if line.details.get("stage") == stage.number]
         changed = [line for line in lines if any("clock" in warning for warning in line.warnings)]
         if 2 * len(changed) > len(lines):
             return UNSURE, f"slower, and the CPU's clock changed in {len(changed)} of {len(lines)} pairs"
@@ -138,7 +167,7 @@ def _row(
         low=low,
         high=high,
         values=len(differences),
-        detectable=power.detectable(differences, margin, design),
+        detectable=None if undecidable else power.detectable(differences, margin, design),
         details={"differences": differences, "screened": pairs.stages[0].differences(cell)},
     )
 
@@ -150,7 +179,7 @@ def _medians(pairs: Pairs, cell: Cell, stage: Stage) -> dict[str, float | None]:
         key = key_of(NAME, cell.metric, axes_of(cell.case) | {"side": side})
         values = [
             line.value
-            for line in pairs.lines_of(key)
+            for line in pairs.journal.lines_of(key)
             if line.value is not None and line.details.get("stage") == stage.number
         ]
         found[side] = median(values) if values else None

@@ -25,11 +25,14 @@ class Untimed:
 
 @dataclass(frozen=True)
 class Failure:
-    """By what one side failed, and by what both did once more; again: of each side that failed then."""
+    """By what one side failed, and by what both did once more; again: of each side that failed then; index: of the pair
+    in which it failed, where it was one.
+    """
 
     side: str
     fault: CaseFault
     again: Mapping[str, CaseFault]
+    index: int = 0
 
     @property
     def repeats(self) -> bool:
@@ -53,9 +56,9 @@ class Failure:
         return f"{own}; {theirs}"
 
 
-def told(fault: CaseFault, side: str = "") -> str:
-    """A fault in words: `fails in the candidate: ValueError`."""
-    where = f" in the {side}" if side else ""
+def told(fault: CaseFault, side: str = "", where: str = "") -> str:
+    """A fault in words: `fails in the candidate: ValueError`. where: in place of the side, such as ` at 8 tokens`."""
+    where = f" in the {side}" if side else where
     return f"{_HOW.get(fault.status, 'fails')}{where}: {fault.reason}"
 
 

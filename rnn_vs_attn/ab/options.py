@@ -17,8 +17,9 @@ SUITE = BENCH  # whose cases and passes are compared
 STRICT = "Exit 3 where a verdict is unsure."
 MARKDOWN = "Also write the verdicts as Markdown: a sentence, the worst 50 rows, and the rest folded."
 JUNIT = "Also write the verdicts as JUnit XML."
+AGAIN = ("resume", "max_seconds", "markdown", "junit", "as_json", "quiet", "debug")  # what may stand beside --resume
 _VERSIONS, _HOW = "Which versions", "How it is judged"
-_LEAST_SCREEN = 5  # pairs, below which no 90 % interval exists
+LEAST_SCREEN = 5  # pairs, below which no 90 % interval exists
 _PAIRS = PairLimits()
 
 
@@ -86,14 +87,20 @@ class PairOptions:
     seed: int = option(0, "Seed of the order of cases and sides; pair p has weights and data of seed p.", panel=_HOW)
     force: bool = force_option()
     output: Path | None = option(None, "Folder of this run.", shown="results/<UTC time>-ab", panel=PLACE)
+    resume: Path | None = option(
+        None,
+        "Go on with a run that was interrupted or out of time, on its own commits and with its own settings; beside it "
+        "only --max-seconds, --markdown, --junit, --json, --quiet and --debug.",
+        panel=PLACE,
+    )
     markdown: Path | None = option(None, MARKDOWN, panel=PLACE)
     junit: Path | None = option(None, JUNIT, panel=PLACE)
 
     @property
     def limits(self) -> PairLimits:
         """How many pairs there are and what they may take. UserError where they are too few."""
-        if self.screen < _LEAST_SCREEN:
-            raise UserError(f"--screen {self.screen} pairs give no interval; use {_LEAST_SCREEN} or more")
+        if self.screen < LEAST_SCREEN:
+            raise UserError(f"--screen {self.screen} pairs give no interval; use {LEAST_SCREEN} or more")
         return PairLimits(
             margin=self.margin,
             screen=self.screen,

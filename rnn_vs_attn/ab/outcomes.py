@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from rnn_vs_attn.ab.blocks import CaseBlocks
 from rnn_vs_attn.ab.failures import Failure, Untimed, attempt, told
 from rnn_vs_attn.ab.options import SUITE
+from rnn_vs_attn.ab.processes import Processes
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES, Sides
 from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.compare.verdicts import BROKEN, FAILED
@@ -32,13 +35,17 @@ class Compared:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Compares case by case. passes: that are timed; required: whether what differs is broken."""
+    """Compares case by case. passes: that are timed; required: whether what differs is broken.
+
+    hung: of cases that are timed all the same, why: what timed out here need not be part of a timed pass.
+    """
 
     both: Sides
     workers: dict[str, ChildWorker]
     limits: PairLimits
     passes: tuple[str, ...]
     required: bool
+    hung: dict[Case, str] = field(default_factory=dict)
 
     def of(self, case: Case) -> tuple[Outcome, Untimed | None]:
         """How far the candidate's output and gradients are from the baseline's, on the baseline's weights and input;
@@ -46,6 +53,8 @@ class Outcomes:
         """
         with temporary.folder() as home:
             first = self._compared(case, self.workers, home / "outcome.pt")
+            if any(fault.status == "timeout" for fault in first.faults.values()):
+                return first.outcome, self._hanging(case, first, home)
             if len(first.faults) == 1:
                 return first.outcome, self._failure(case, first, home)
             if self.required and first.outcome.differs:
@@ -56,9 +65,32 @@ class Outcomes:
         """What one side failed by is for the timed passes to decide, where none of them does all that failed here."""
         ((side, fault),) = first.faults.items()
         failure = Failure(side, fault, self._again(case, home)[0].faults)
-        whole = any(name != "forward" for name in self.passes) and case == _plain(case)
-        decides = self.required or not failure.repeats or (whole and fault.status != "out_of_memory")
+        decides = self.required or not failure.repeats or (self._whole(case) and fault.status != "out_of_memory")
         return failure.verdict if decides else None
+
+    def _whole(self, case: Case) -> bool:
+        """Whether a timed pass does all that is compared here."""
+        return any(name != "forward" for name in self.passes) and case == _plain(case)
+
+    def _hanging(self, case: Case, first: Compared, home: Path) -> Untimed | None:
+        """What hangs is waited for twice at most. The second time it is asked for what is timed, where that is less."""
+        side = CANDIDATE if CANDIDATE in first.faults else BASELINE
+        if self.required or self._whole(case):
+            again: Mapping[str, CaseFault] = self._again(case, home)[0].faults
+        else:
+            again = self._timed_once(case)
+            if not again:
+                self.hung[case] = first.faults[side].reason
+                return None
+        return Failure(side, first.faults[side], again).verdict
+
+    def _timed_once(self, case: Case) -> dict[str, CaseFault]:
+        """Of each side that cannot do the timed passes by itself, in a fresh process, by what it fails."""
+        processes = Processes(self.both.start, (), time.monotonic)
+        try:
+            return CaseBlocks(SUITE, self.limits, processes, time.monotonic).again(case, self.passes, index=0)
+        finally:
+            processes.end()
 
     def _difference(self, case: Case, first: Compared, home: Path) -> Untimed:
         """A module that differs from itself, in two processes of the baseline, tells nothing about the candidate."""

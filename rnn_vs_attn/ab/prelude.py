@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from rnn_vs_attn.ab import decide, versions
@@ -12,6 +14,7 @@ from rnn_vs_attn.ab.failures import Untimed
 from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.outcomes import Outcomes
 from rnn_vs_attn.ab.presence import Models
+from rnn_vs_attn.ab.proof import Presence, prove
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Sides
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.outcome import Outcome
@@ -32,7 +35,8 @@ class Prelude:
     """What is known of both sides before the first timing.
 
     untimed: cases whose verdict is known already; outcomes: of each case that both sides have, how far they are apart;
-    not_exact: of each model, why what has no noise is not known.
+    not_exact: of each model, why what has no noise is not known. code: of each side whose files are in no repository,
+    and each model, the hash of the model's file.
     """
 
     facts: dict[str, dict[str, Any]]
@@ -41,6 +45,7 @@ class Prelude:
     outcomes: dict[Case, Outcome] = field(default_factory=dict)
     exact: list[verdicts.Comparison] = field(default_factory=list)
     not_exact: dict[str, str] = field(default_factory=dict)
+    code: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def differ(self) -> list[Case]:
@@ -57,31 +62,68 @@ def look_at(both: Sides, axes: AxisValues, options: AbOptions) -> Prelude:
     """Ask both sides what they are, prove that they differ, compare what they compute and what has no noise."""
     workers, limits = both.start(), options.limits
     try:
-        told = versions.at_once({name: _asking(workers[name], ReadEnvironment(), limits) for name in workers})
-        facts = {name: answer.facts for name, answer in told.items()}
+        facts = _facts(workers, limits)
         axes = axes | {"device": _devices(workers, axes, limits)}
         SUITE.axes.check(axes)
-        prelude = Prelude(facts, axes)
-        presence = versions.prove(both, workers, axes["model"], limits.timeout)
+        presence = prove(both, workers, axes["model"], limits.timeout)
+        prelude = Prelude(facts, axes, code=_code(both, presence))
         absent = Models(both, workers, axes, limits).untimed(presence)
         outcomes = Outcomes(both, workers, limits, tuple(options.passes), options.require_equal)
         for name in axes["model"]:
             for case in cases.cases_of(SUITE, axes | {"model": [name]}):
-                if name in absent:
-                    prelude.untimed[case] = absent[name]
+                if case in absent:
+                    prelude.untimed[case] = absent[case]
                 else:
                     _look_at_case(prelude, outcomes, case)
-            if name not in absent and both.repository is not None:  # again, for what is imported in a call
-                versions.prove(both, workers, [name], limits.timeout, called=True)
+            is_timed = any(case.model == name for case in prelude.timed)
+            if is_timed and both.repository is not None:  # again, for what is imported in a call
+                prove(both, workers, [name], limits.timeout, called=True)
         return prelude
     finally:
         end(*workers.values())
+
+
+def look_again(both: Sides, known: Prelude, options: AbOptions) -> Prelude:
+    """The prelude of an earlier sitting with this one's facts and code. UserError where a model is there no more."""
+    workers, limits = both.start(), options.limits
+    try:
+        facts = _facts(workers, limits)
+        timed = list(dict.fromkeys(case.model for case in known.timed))
+        presence = prove(both, workers, timed, limits.timeout)
+    finally:
+        end(*workers.values())
+    gone = [(name, side, found.reasons[side]) for name, found in presence.items() for side in found.reasons]
+    for name, side, reason in gone:
+        raise UserError(f"model {name!r} is not in the {side} any more: {reason}; start a run of its own")
+    return replace(known, facts=facts, code=_code(both, presence))
+
+
+def _facts(workers: Mapping[str, ChildWorker], limits: PairLimits) -> dict[str, dict[str, Any]]:
+    """What torch says of the machine on each side."""
+    told = versions.at_once({name: _asking(workers[name], ReadEnvironment(), limits) for name in workers})
+    return {name: answer.facts for name, answer in told.items()}
+
+
+def _code(both: Sides, presence: Mapping[str, Presence]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for side in both:
+        files = {name: Path(there.files[side.name]) for name, there in presence.items() if side.name in there.files}
+        if side.version is not None:  # its tree says what its files are, but for those that are in no commit
+            files = {name: file for name, file in files.items() if name in both.adapters}
+        if files or side.version is None:
+            found[side.name] = {
+                name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items() if file.is_file()
+            }
+    return found
 
 
 def _look_at_case(prelude: Prelude, outcomes: Outcomes, case: Case) -> None:
     prelude.outcomes[case], untimed = outcomes.of(case)
     if untimed is not None:
         prelude.untimed[case] = untimed
+        return
+    if case in outcomes.hung:
+        prelude.not_exact.setdefault(case.model, f"at seq_len {case.seq_len}: {outcomes.hung[case]}")
         return
     try:
         prelude.exact += _exact(outcomes.both, outcomes.workers, case, outcomes.limits)

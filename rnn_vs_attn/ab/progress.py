@@ -31,11 +31,10 @@ class PairsShown(Bar):
             text = f"stage {stage.number}, pair {stage.pairs} of {stage.wanted} took {duration(seconds)}"
             self._console.print(f"{text}; {self._left or 'done'}")
 
-    def stage_two(self, flagged: int, cells: int, pairs: int, seconds: float, left: float) -> None:
+    def stage_two(self, flagged: int, cells: int, stage: Stage, seconds: float, left: float) -> None:
         fits = seconds <= left
-        text = (
-            f"{flagged} of {cells} timed passes are flagged; {pairs} fresh pairs of them take about {duration(seconds)}"
-        )
+        pairs = f"{stage.wanted - stage.pairs} {'more' if stage.pairs else 'fresh'} pairs"
+        text = f"{flagged} of {cells} timed passes are flagged; {pairs} of them take about {duration(seconds)}"
         short = (
             ""
             if fits

@@ -5,23 +5,28 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, stdev
 from typing import Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.ab import decide, repeat
+from rnn_vs_attn.ab.failures import Untimed
 from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.stages import NAME
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Sides
 from rnn_vs_attn.compare import report, verdicts
+from rnn_vs_attn.compare.preliminary import Unfinished
 from rnn_vs_attn.compare.report import Report, could_see
 from rnn_vs_attn.compare.sentences import Margins
 from rnn_vs_attn.compare.verdicts import Comparison
+from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.machine import environment
-from rnn_vs_attn.records.head import command_line
+from rnn_vs_attn.records.strict_json import parsed
+from rnn_vs_attn.run.cases import AxisValues, cases_of
 from rnn_vs_attn.suites.case import Case, axes_of
 
 
@@ -32,20 +37,91 @@ def nothing_to_compare(both: Sides, anonymous: bool) -> Report:
         "machine."
     )
     facts = {"sides": described(both, anonymous)}
-    return Report(NAME, [], both.notes, verdicts.NO_VERDICT, facts, lead=lead)
+    return Report(NAME, [], both.told, verdicts.NO_VERDICT, facts, lead=lead)
 
 
-def report_of(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions) -> Report:
+@dataclass(frozen=True)
+class Ending:
+    """How a sitting ended. go_on: the command that goes on, "" where nothing is left; code: of an interruption."""
+
+    go_on: str = ""
+    code: int | None = None
+
+
+def nothing_measured(axes: AxisValues, options: AbOptions, ending: Ending) -> Report:
+    """What is said where a call was interrupted before it had begun a pair: the first one, without a folder yet, or the
+    next one of a run that goes on.
+    """
+    known = Untimed(verdicts.UNSURE, f"preliminary: interrupted before the {'next' if ending.go_on else 'first'} pair")
+    rows = [row for case in cases_of(SUITE, axes) for row in decide.untimed(SUITE, case, options.passes, known)]
+    found = [dataclasses.replace(row, undecidable=True) for row in rows]
+    lead = "Interrupted before the first pair: nothing was measured, and nothing is kept that could go on."
+    if ending.go_on:
+        lead = "Interrupted before the next pair: what was measured earlier is kept."
+    unfinished = Unfinished("", ending.go_on)
+    return Report("ab, interrupted", found, [], ending.code or 0, lead=lead, unfinished=unfinished)
+
+
+def shown_again(path: Path) -> Report:
+    """What a run that is complete has said. UserError where its verdicts.json cannot be read."""
+    from pydantic import TypeAdapter
+
+    file = path / "verdicts.json"
+    try:
+        stored = parsed(file.read_bytes())
+        found = TypeAdapter(list[Comparison]).validate_python(stored.pop("comparisons"))
+        method = [str(line) for line in stored.pop("method", [])]
+        notes = [line for line in map(str, stored.pop("notes")) if line not in method]
+        title, repeat = str(stored.pop("title")), str(stored.pop("repeat", ""))
+        lead, code = "\n".join(map(str, stored.pop("summary"))), int(stored.pop("exit_code"))
+        if any(c.verdict not in verdicts.VERDICTS for c in found):
+            raise ValueError("it has a verdict that there is not")
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {error.strerror}; start a run of its own") from None
+    except KeyError:
+        raise UserError(f"{file} is of a version that said less; read {path / 'table.md'}") from None
+    except (TypeError, AttributeError, ValueError) as error:
+        raise UserError(f"{file} is damaged: {first_line(error)}; start a run of its own") from None
+    return Report(title, found, notes, code, stored, lead=lead, method=method, repeat=repeat)
+
+
+def report_of(
+    both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions, words: Sequence[str], ending: Ending
+) -> Report:
+    """words: that were typed when the run was begun."""
     gated = not any((options.baseline_python, options.candidate_python))
-    found = [*decide.judge(pairs, gated), *prelude.exact]
+    found = [*decide.judge(pairs, gated, interrupted=ending.code is not None), *prelude.exact]
     for case, known in prelude.untimed.items():
         found += decide.untimed(SUITE, case, pairs.passes, known)
-    code = verdicts.exit_code(found, options.strict, new_counts=True)
-    if options.aa and code == verdicts.NO_SLOWER and any(c.verdict == verdicts.FASTER for c in found):
-        code = verdicts.SLOWER_FOUND
     calibrations = decide.calibrations(pairs)
     method = [*_method(pairs, found), *_said_of_equality(prelude), report.geometric_mean(found)]
-    facts = {
+    said = "" if ending.code is None else _how_far(pairs)
+    return Report(
+        _title(both, options) + ", preliminary" * bool(said),
+        found,
+        _notes(both, prelude, pairs, calibrations, gated),
+        _code(found, options) if ending.code is None else ending.code,
+        _facts(both, prelude, pairs, options, calibrations),
+        margins=Margins(pairs.limits.margin, pairs.limits.margin, pairs.limits.margin),
+        method=[line for line in method if line],
+        repeat=repeat.command(words, both, (options.baseline, options.candidate), os.environ),
+        same_code=options.aa,
+        unfinished=Unfinished(said, ending.go_on) if ending.go_on else None,
+    )
+
+
+def _code(found: Sequence[Comparison], options: AbOptions) -> int:
+    code = verdicts.exit_code(found, options.strict, new_counts=True)
+    if options.aa and code == verdicts.NO_SLOWER and any(c.verdict == verdicts.FASTER for c in found):
+        return verdicts.SLOWER_FOUND
+    return code
+
+
+def _facts(
+    both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions, calibrations: Sequence[decide.Calibration]
+) -> dict[str, Any]:
+    """What the JSON document has beside the verdicts."""
+    return {
         "sides": described(both, options.anonymous),
         "environment": _environment(prelude, options.anonymous),
         "margin": pairs.limits.margin,
@@ -55,17 +131,18 @@ def report_of(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions) -
         "outcomes": [{"axes": axes_of(case)} | found.document() for case, found in prelude.outcomes.items()],
         "folder": pairs.folder.path.name if options.anonymous else str(pairs.folder.path),
     }
-    return Report(
-        _title(both, options),
-        found,
-        _notes(both, prelude, pairs, calibrations, gated),
-        code,
-        facts,
-        margins=Margins(pairs.limits.margin, pairs.limits.margin, pairs.limits.margin),
-        method=[line for line in method if line],
-        repeat=repeat.command(command_line(options.anonymous), both, (options.baseline, options.candidate), os.environ),
-        same_code=options.aa,
-    )
+
+
+def _how_far(pairs: Pairs) -> str:
+    """How an interrupted call is told of: `Interrupted after 5 of 8 pairs`."""
+    first, second = pairs.stages
+    if not first.pairs:
+        return f"Interrupted before the first of {first.wanted} pairs was whole"
+    if first.pairs < first.wanted:
+        return f"Interrupted after {first.pairs} of {first.wanted} pairs"
+    if pairs.flagged and second.pairs < second.wanted:
+        return f"Interrupted after {first.pairs} pairs and {second.pairs} of {second.wanted} fresh ones"
+    return "Interrupted after the last pair"
 
 
 def _title(both: Sides, options: AbOptions) -> str:
@@ -80,7 +157,7 @@ def _notes(
     failed = {case.model for case in pairs.failures}  # whose rows say why
     not_exact = {model: why for model, why in prelude.not_exact.items() if model not in failed}
     told = [
-        *both.notes,
+        *both.told,
         *said_of_outcomes(prelude, pairs.failures),
         *(f"what has no noise is not compared of {model}, {why}" for model, why in not_exact.items()),
         *said_of_models(pairs),
@@ -108,9 +185,10 @@ def _method(pairs: Pairs, found: Sequence[Comparison]) -> list[str]:
     first, second = pairs.stages
     margin, told = units.percent(pairs.limits.margin), []
     if pairs.flagged:
+        decided = "decided" if second.pairs == second.wanted else "to be decided"
         told.append(
             f"slower, faster: beyond {margin} with Holm's correction over {len(pairs.flagged)} flagged of "
-            f"{len(first.observed)} timed passes, decided on {second.pairs} fresh pairs of processes"
+            f"{len(first.observed)} timed passes, {decided} on {second.wanted} fresh pairs of processes"
         )
     if first.observed:
         told.append(
@@ -119,7 +197,16 @@ def _method(pairs: Pairs, found: Sequence[Comparison]) -> list[str]:
         )
     if any(could_see(c) for c in found):
         told.append("could see: the smallest slowdown that is found four times in five, by the scatter of these pairs")
-    return [*told, *_said_of_spread(pairs)]
+    return [*told, *_said_of_spread(pairs), *_said_of_sittings(pairs)]
+
+
+def _said_of_sittings(pairs: Pairs) -> list[str]:
+    """That a run was gone on with, where it was."""
+    taken = [str(number) for number in pairs.journal.sittings.values()]
+    if len(taken) < 2:
+        return []
+    parts = f"{', '.join(taken[:-1])} and {taken[-1]}"
+    return [f"resumed: its pairs are of {len(taken)} sittings, {parts}; both processes of a pair ran in the same one"]
 
 
 def said_of_outcomes(prelude: Prelude, failed: Collection[Case] = ()) -> list[str]:

@@ -10,20 +10,20 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
 from rnn_vs_attn.ab.blocks import CaseBlocks, Taken
 from rnn_vs_attn.ab.failures import Failure
+from rnn_vs_attn.ab.journal import PairJournal
 from rnn_vs_attn.ab.processes import Fault, Processes, both_from, cores_of
-from rnn_vs_attn.ab.stages import CYCLES, NAME, RATIO, Cell, Observation, Progress, Silence, Stage
+from rnn_vs_attn.ab.stages import CYCLES, RATIO, Cell, Observation, Progress, Silence, Stage
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.limits import PairLimits, TimeIsUp, deadline
-from rnn_vs_attn.records.build import build_record, group_lines
 from rnn_vs_attn.records.folder import RunFolder
-from rnn_vs_attn.records.types import Axes, Key, Metric, Record, Sample, SampleLine
+from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites.case import Case, axes_of
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.worker import machine_peaks
@@ -54,71 +54,78 @@ class Pairs:
     def __post_init__(self) -> None:
         self.failures: dict[Case, Failure] = {}
         self.stages = (Stage(1, self.limits.screen), Stage(2, self.limits.confirm))
-        self.lines: list[SampleLine] = []
+        self.journal = PairJournal(self.suite, self.folder)
         self.peak_unknown = ""  # why the machine's own peak could not be read
         self.flagged: dict[Cell, str] = {}
         self._processes = Processes(self.start_workers, self.cores, self.clock)
-        self._blocks = CaseBlocks(self.suite, self.limits, self._processes, self.clock)
-        self._start_up: list[float] = []
+        self.blocks = CaseBlocks(self.suite, self.limits, self._processes, self.clock)
+        self.start_up: list[float] = []
         self._ends = 0.0
 
-    def run(self) -> None:
-        """Both stages. Interruptions pass through; the processes are ended all the same."""
+    def run(self) -> bool:
+        """Both stages; whether there was time for all of them. Interruptions pass through; the processes are ended all
+        the same.
+        """
         self._ends = self.clock() + self.limits.max_seconds
         first, second = self.stages
-        margin = verdicts.margin_of(self.limits.margin, "ratio")
         try:
             self._stage(first, [Cell(case, name) for case in self.cases for name in self.passes])
-            directions = {cell: verdicts.flagged(first.differences(cell), margin) for cell in first.observed}
-            self.flagged = {cell: way for cell, way in directions.items() if way and cell.case not in self.failures}
+            self.flagged = self._flagged()
             if self.flagged:
                 seconds, left = self._estimate(self.flagged), self._ends - self.clock()
-                self.progress.stage_two(len(self.flagged), len(first.observed), second.wanted, seconds, left)
+                self.progress.stage_two(len(self.flagged), len(first.observed), second, seconds, left)
                 self._stage(second, list(self.flagged))
+            return True
         except TimeIsUp:
-            pass
+            return False
         finally:
             self._processes.end()
-            self.folder.write_records(self.records())
+            if first.pairs == first.wanted:  # an interruption may come between
+                self.flagged = self._flagged()
+            self.journal.write_records()
 
     @property
     def noted(self) -> Mapping[tuple[str, str], set[str]]:
         """Warnings about a model, and of which sides they are true."""
-        return self._blocks.noted
+        return self.blocks.noted
 
-    def records(self) -> list[Record]:
-        """Each side's times, their ratios and the machine's own peaks, a sample a pair."""
-        groups = group_lines(self.lines).items()
-        return [build_record(self._metric(key[1], dict(key[2])), lines) for key, lines in groups]
+    def _flagged(self) -> dict[Cell, str]:
+        """What goes on to the second stage, each with the direction in which the first has seen it."""
+        first, margin = self.stages[0], verdicts.margin_of(self.limits.margin, "ratio")
+        directions = {cell: verdicts.flagged(first.differences(cell), margin) for cell in first.observed}
+        after = self.limits.screen
+        return {cell: way for cell, way in directions.items() if way and not self._failed_before(cell.case, after)}
 
-    def lines_of(self, key: Key) -> list[SampleLine]:
-        """The samples of one key, in order."""
-        return [line for line in self.lines if line.key == key]
-
-    def _metric(self, name: str, axes: dict[str, Any]) -> Metric:
-        own = {metric.name: metric for metric in (RATIO, CYCLES)}
-        return own.get(name) or self.suite.metric(name, axes)
+    def _failed_before(self, case: Case, index: int) -> bool:
+        """Whether a case failed in a pair before that one."""
+        return case in self.failures and self.failures[case].index < index
 
     def _estimate(self, cells: Iterable[Cell]) -> float:
         """Seconds that the second stage will take, from what the first took."""
-        a_pair = median(self._start_up) + sum(median(self._blocks.seconds[cell]) for cell in cells)
-        return a_pair * self.limits.confirm
+        a_pair = median(self.start_up) + sum(median(self.blocks.seconds[cell]) for cell in cells)
+        return a_pair * (self.limits.confirm - self.stages[1].pairs)
 
     # One stage
 
     def _stage(self, stage: Stage, cells: Sequence[Cell]) -> None:
         starts = {cell.case: self._starts(stage, str(axes_of(cell.case))) for cell in cells}
         peak_starts = self._starts(stage, "machine peaks")
-        for number in range(stage.wanted):
-            left = [cell for cell in cells if cell.case not in self.failures]
+        for number in range(stage.pairs, stage.wanted):
+            index = number if stage.number == 1 else self.limits.screen + number
+            left = [cell for cell in cells if not self._failed_before(cell.case, index)]
             if not left:
                 return
             begun = self.clock()
             self.progress.pair_begins(stage, len({cell.case for cell in left}))
-            self._pair(stage, number, left, {c: s[number] for c, s in starts.items()}, peak_starts[number])
+            self._pair(stage, index, left, {c: s[number] for c, s in starts.items()}, peak_starts[number])
             stage.pairs += 1
-            self.folder.write_records(self.records())
+            self.journal.end_pair(index, self.clock() - begun, self._of_pair())
             self.progress.pair_ends(stage, self.clock() - begun)
+
+    def _of_pair(self) -> dict[str, Any]:
+        """What is known after a pair and stands in no sample."""
+        noted = [[model, text, sorted(sides)] for (model, text), sides in self.noted.items()]
+        return {"start_up": self.start_up[-1], "noted": noted, "peak_unknown": self.peak_unknown}
 
     def _starts(self, stage: Stage, of: str) -> list[str]:
         """Which side begins in each pair: at random, each as often as the other."""
@@ -126,16 +133,18 @@ class Pairs:
         random.Random(f"{self.limits.seed}-{stage.number}-{of}").shuffle(order)
         return order
 
-    def _pair(self, stage: Stage, number: int, cells: Sequence[Cell], starts: dict[Case, str], peak_start: str) -> None:
+    def _pair(self, stage: Stage, index: int, cells: Sequence[Cell], starts: dict[Case, str], peak_start: str) -> None:
         begun = self.clock()
         self._check_time()
-        index = number if stage.number == 1 else self.limits.screen + number
         self._processes.start(index, max(cores_of(cell.case) for cell in cells))
         before = self._machine_peaks(cells, both_from(peak_start))
-        self._start_up.append(self.clock() - begun)
+        self.start_up.append(self.clock() - begun)
         cases = list(dict.fromkeys(cell.case for cell in cells))
+        number = index if stage.number == 1 else index - self.limits.screen
         random.Random(f"{self.limits.seed}-{stage.number}-{number}").shuffle(cases)
         for done, case in enumerate(cases):
+            if case in self.failures:  # in this pair, before it was cut off and begun again
+                continue
             self._check_time()
             self.progress.case_begins(case, done)
             self._case(stage, index, case, [cell.name for cell in cells if cell.case == case], starts[case])
@@ -173,7 +182,7 @@ class Pairs:
                 metric = self.suite.metric(name, axes)
                 best = {side: machine_peaks.best(metric, [found[side][name] for found in both]) for side in SIDES}
                 for side, value in best.items():
-                    self._append({**axes, "side": side}, index, Sample(name, value))
+                    self.journal.append({**axes, "side": side}, index, Sample(name, value))
                 key = " ".join([name, *map(str, axes.values())])
                 stage.calibration.setdefault(key, []).append(math.log(best[CANDIDATE] / best[BASELINE]))
 
@@ -182,15 +191,15 @@ class Pairs:
     def _case(self, stage: Stage, index: int, case: Case, names: Sequence[str], start: str) -> None:
         """Its passes in one pair; a fault of one side is recorded and costs this case only, once it was tried again."""
         try:
-            taken, warnings = self._blocks.take(case, names, start, index)
+            taken, warnings = self.blocks.take(case, names, start, index)
         except Fault as fault:
-            self.failures[case] = Failure(fault.side, fault.fault, self._blocks.again(case, names, index))
-            told = {"status": fault.fault.status, "error": fault.fault.reason}
-            for name in self.passes:
-                self._append(axes_of(case) | {"side": fault.side}, index, Sample(f"{name}_time", None), **told)
+            failure = Failure(fault.side, fault.fault, self.blocks.again(case, names, index), index)
+            self.journal.fault(case, self.passes, failure)
+            self.failures[case] = failure
             return
         for name, blocks in taken.items():
-            details = {"stage": stage.number, "first": start, "loops": blocks.loops}
+            seconds = self.blocks.seconds[Cell(case, name)][-1]
+            details = {"stage": stage.number, "first": start, "loops": blocks.loops, "seconds": seconds}
             self._observe(stage, index, Cell(case, name), blocks, warnings, details)
 
     def _observe(
@@ -204,8 +213,9 @@ class Pairs:
     ) -> None:
         for side in SIDES:
             seconds = taken.seconds(side)
-            sample = Sample(cell.metric, median(seconds), {"side": side}, seconds, list(warnings[side]), details)
-            self._append(axes_of(cell.case), index, sample)
+            kept = details | {"care": asdict(self.blocks.cares[side, cell])}
+            sample = Sample(cell.metric, median(seconds), {"side": side}, seconds, list(warnings[side]), kept)
+            self.journal.append(axes_of(cell.case), index, sample)
         observed = self._append_ratio(index, cell, RATIO.name, taken.ratios, details)
         cycles = None
         if taken.cycle_ratios:
@@ -216,10 +226,5 @@ class Pairs:
         """Keep the median over blocks; its logarithm."""
         found = median(math.log(ratio) for ratio in ratios)
         sample = Sample(metric, math.exp(found), {"pass": cell.name}, ratios, details=details)
-        self._append(axes_of(cell.case), index, sample)
+        self.journal.append(axes_of(cell.case), index, sample)
         return found
-
-    def _append(self, axes: Axes, index: int, sample: Sample, status: str = "ok", error: str = "") -> None:
-        line = SampleLine.of(NAME, axes, index, sample, status, error)
-        self.folder.append(line)
-        self.lines.append(line)

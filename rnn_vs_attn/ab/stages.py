@@ -61,7 +61,7 @@ class Progress(Protocol):
 
     def pair_ends(self, stage: Stage, seconds: float) -> None: ...
 
-    def stage_two(self, flagged: int, cells: int, pairs: int, seconds: float, left: float) -> None: ...
+    def stage_two(self, flagged: int, cells: int, stage: Stage, seconds: float, left: float) -> None: ...
 
 
 class Silence:
@@ -76,5 +76,5 @@ class Silence:
     def pair_ends(self, stage: Stage, seconds: float) -> None:
         return None
 
-    def stage_two(self, flagged: int, cells: int, pairs: int, seconds: float, left: float) -> None:
+    def stage_two(self, flagged: int, cells: int, stage: Stage, seconds: float, left: float) -> None:
         return None

@@ -1,8 +1,4 @@
-"""Baseline and candidate of `ab`: where each one's code lies, the processes that run it, the proof that they differ.
-
-The worst mistake of a comparison is to time the same code twice, because an installed copy hides a worktree. So each
-side's process says from which files its modules came, and a run that cannot prove that they are its own is refused.
-"""
+"""Baseline and candidate of `ab`: where each one's code lies, and the processes that run it."""
 
 from __future__ import annotations
 
@@ -18,11 +14,10 @@ from typing import TypeVar
 
 from rnn_vs_attn.ab import adapters, checkouts
 from rnn_vs_attn.ab.checkouts import Repository, Version
-from rnn_vs_attn.errors import CaseFault, UserError
+from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.machine import temporary
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.pool import ready
-from rnn_vs_attn.worker.protocol import FindOrigin, Origin
 
 BASELINE, CANDIDATE = SIDES = ("baseline", "candidate")
 Answer = TypeVar("Answer")
@@ -54,7 +49,7 @@ class Side:
 @dataclass
 class Sides:
     """Both versions, and the temporary folder that holds them until `close`. debug: show what their processes print;
-    adapters: models whose file is in neither of them.
+    adapters: models whose file is in neither of them, and the modules that each is known to take from both.
     """
 
     baseline: Side
@@ -63,7 +58,7 @@ class Sides:
     notes: list[str] = field(default_factory=list)
     home: Path | None = None
     debug: bool = False
-    adapters: frozenset[str] = frozenset()
+    adapters: dict[str, list[str]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Side]:
         return iter((self.baseline, self.candidate))
@@ -77,6 +72,11 @@ class Sides:
     def __exit__(self, *_: object) -> None:
         if self.home is not None:
             temporary.remove(self.home)
+
+    @property
+    def told(self) -> list[str]:
+        """What a reader must know of the two."""
+        return [*self.notes, *(adapters.said(model, taken) for model, taken in self.adapters.items() if taken)]
 
     @property
     def same_tree(self) -> bool:
@@ -130,9 +130,18 @@ def alike() -> Sides:
 
 
 def of_references(
-    baseline: str, candidate: str | None, setup: str | None, clean: bool, debug: bool, models: Sequence[str] = ()
+    baseline: str,
+    candidate: str | None,
+    setup: str | None,
+    clean: bool,
+    debug: bool,
+    models: Sequence[str] = (),
+    written: Sequence[str] = (),
 ) -> Sides:
-    """Two states of the repository around the current folder; without `candidate` the working tree as it is."""
+    """Two states of the repository around the current folder; without `candidate` the working tree as it is.
+
+    models: that are compared; written: new files that are none of its changes, as paths from its root.
+    """
     repository = Repository(Path.cwd())
     dirty = repository.is_dirty()
     if clean and dirty:
@@ -144,26 +153,29 @@ def of_references(
     files = adapters.found(models, repository, [version.commit for version in (first, second) if version.commit])
     home = temporary.make()
     try:
-        folders = {name: home / name / repository.root.name for name in SIDES}
-        for folder in folders.values():
+        versions = {BASELINE: first, CANDIDATE: None if candidate is None and dirty else second}
+        made = []
+        for name, version in versions.items():
+            folder = home / name / repository.root.name
             folder.parent.mkdir()
-        repository.check_out(first, folders[BASELINE])
-        if candidate is None and dirty:
-            second = repository.check_out_working_tree(folders[CANDIDATE])
-        else:
-            repository.check_out(second, folders[CANDIDATE])
-        made = [
-            _of_checkout(name, version, folders[name], repository, setup, debug)
-            for name, version in ((BASELINE, first), (CANDIDATE, second))
-        ]
+            there = _checked_out(repository, version, folder, written)
+            made.append(_of_checkout(name, there, folder, repository, setup, debug))
         for side in made:
             adapters.put(files, side.folder)
     except BaseException:
         temporary.remove(home)
         raise
-    notes = ["uncommitted changes are not measured; leave the second reference out to measure them"]
-    told = notes if candidate and dirty else []
-    return Sides(made[0], made[1], repository=repository, notes=told, home=home, adapters=frozenset(files))
+    unmeasured = "uncommitted changes are not measured; leave the second reference out to measure them"
+    notes = [unmeasured] if candidate and dirty else []
+    return Sides(made[0], made[1], repository, notes, home, adapters={model: [] for model in files})
+
+
+def _checked_out(repository: Repository, version: Version | None, folder: Path, written: Sequence[str]) -> Version:
+    """What is in `folder` now; None stands for the working tree."""
+    if version is None:
+        return repository.check_out_working_tree(folder, written)
+    repository.check_out(version, folder)
+    return version
 
 
 def _of_checkout(
@@ -183,95 +195,6 @@ def _of_checkout(
         python = checkouts.set_up(setup, worktree, packages, version.label, debug)
     variables = {"PYTHONPATH": os.pathsep.join(str(path) for path in dict.fromkeys(paths))}
     return Side(name, version.label, python, folder, variables, worktree, packages, version)
-
-
-# The proof
-
-
-@dataclass(frozen=True)
-class Presence:
-    """On which sides a model is there, and why it is not or does not import where it is not."""
-
-    reasons: dict[str, str]
-    broken: dict[str, CaseFault]
-
-
-def prove(
-    sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], timeout: float, called: bool = False
-) -> dict[str, Presence]:
-    """Which models are there on which side. UserError where a module of a side is not its own, or both are the same.
-
-    called: the models were called, so what they import in a call is there too.
-    """
-    found = {}
-    origins: dict[str, dict[str, Origin]] = {name: {} for name in SIDES}
-    for model in models:
-        reasons, broken = {}, {}
-        for side in sides:
-            try:
-                question = FindOrigin(model, outside(sides), str(side.worktree) if side.worktree else None)
-                origin = sides.awake(workers, side.name).ask(question, timeout)
-            except UserError as error:
-                broken[side.name] = CaseFault("failed", str(error))
-                continue
-            except CaseFault as fault:
-                broken[side.name] = fault
-                continue
-            origins[side.name][model] = origin
-            if origin.file is None:
-                reasons[side.name] = origin.reason
-            elif model in sides.adapters:
-                _check_adapter(sides, side, model, origin, called)
-            else:
-                _check_own(side, model, origin.file, origin.strays)
-        if len(reasons) == len(SIDES):
-            raise UserError(f"model {model!r} exists on neither side: {reasons[CANDIDATE]}; check the path")
-        if len(broken) == len(SIDES):
-            raise UserError(f"neither side can be compared: {broken[CANDIDATE].reason}")
-        found[model] = Presence(reasons, broken)
-    if sides.repository is None:
-        _check_different(sides, origins)
-    return found
-
-
-def outside(sides: Sides) -> str | None:
-    """The folder of which no checkout may import anything: the repository itself."""
-    return str(sides.repository.root) if sides.repository else None
-
-
-def _check_adapter(sides: Sides, side: Side, model: str, origin: Origin, called: bool) -> None:
-    assert origin.file is not None
-    _check_own(side, model, None, [file for file in origin.strays if file != origin.file])
-    taken = adapters.taken(origin.taken, origin.file)
-    if called and not taken:
-        raise adapters.refused(model)
-    if called and side is sides.candidate:
-        sides.notes.append(adapters.said(model, taken))
-
-
-def _check_own(side: Side, model: str, file: str | None, strays: Sequence[str]) -> None:
-    if side.worktree is None:
-        return
-    way = (
-        "an installed copy hides the checkout: give --setup 'pip install -e .', a path relative to the repository, "
-        "or run where the package is importable"
-    )
-    if file is not None and not side.owns(file):
-        raise UserError(f"the {side.name} of {model!r} would be {file} and not the file of {side.label}; {way}")
-    if strays:
-        raise UserError(f"{model!r} of the {side.name} imports {strays[0]}, which is not of {side.label}; {way}")
-
-
-def _check_different(sides: Sides, origins: dict[str, dict[str, Origin]]) -> None:
-    """UserError where two interpreters that should differ would run the same files."""
-    if sides.baseline.label == sides.candidate.label == "the same code":
-        return
-    shared = origins[BASELINE].keys() & origins[CANDIDATE].keys()
-    if shared and all(origins[BASELINE][model] == origins[CANDIDATE][model] for model in shared):
-        raise UserError(
-            f"{sides.baseline.python} and {sides.candidate.python} run the same torch and the same files; name two "
-            "environments that differ, or use --aa to measure this machine"
-        )
 
 
 def at_once(calls: Mapping[str, Callable[[], Answer]]) -> dict[str, Answer]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from rnn_vs_attn.ab.options import JUNIT, MARKDOWN, STRICT, SUITE, AbOptions, read_margin
+from rnn_vs_attn.ab.options import AGAIN, JUNIT, MARKDOWN, STRICT, SUITE, AbOptions, read_margin
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.compare import machines, series, verdicts
 from rnn_vs_attn.compare.publishing import publish, write
@@ -21,6 +21,7 @@ from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run import cases
+from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.case import argument, option
 from rnn_vs_attn.suites.metrics import CALIBRATION
@@ -30,8 +31,14 @@ from rnn_vs_attn.text.streams import print_document, print_json, say
 
 
 def _ab(call: Call[AbOptions]) -> int:
-    from rnn_vs_attn.ab.command import run  # with what draws a bar: --help has no use for it
+    from rnn_vs_attn.ab.command import resume, run  # with what draws a bar: --help has no use for it
 
+    options = call.options
+    if options.resume is not None:
+        own = [name for name in call.names if name not in AGAIN]
+        if own:
+            raise UserError(f"--resume goes on under the run's own settings; leave out {_typed(options, own[0])}")
+        return resume(options, call.names)
     words = call.words
     if not words["model"]:
         if not call.options.aa:
@@ -40,6 +47,12 @@ def _ab(call: Call[AbOptions]) -> int:
     axes = cases.parse(SUITE, words)
     axes["model"] = cases.with_model_arguments(axes["model"], call.options.model_arg)
     return run(axes, call.options)
+
+
+def _typed(options: AbOptions, name: str) -> str:
+    """How a user typed the option of that name."""
+    flags = {field.name: field.metadata.get("flag") for field in fields(options)}
+    return str(getattr(options, name)) if name in ("baseline", "candidate") else flags.get(name) or option_name(name)
 
 
 ab_command = command(_ab, AbOptions, SUITE.axes.case, defaults={"model": "", "seq_len": "128,512", "threads": "1"})

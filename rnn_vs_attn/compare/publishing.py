@@ -12,6 +12,7 @@ from rnn_vs_attn.compare.report import Report, change, decided, document, value,
 from rnn_vs_attn.compare.summary import markdown, show
 from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, MISSING, NEW, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.folder import put
 from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.streams import print_json
@@ -78,10 +79,14 @@ def distribute(report: Report, markdown_file: Path | None, junit_file: Path | No
 
 
 def write(path: Path, document: str | bytes, option: str, mode: str = "w") -> None:
-    """Write a file that an option names. UserError where that cannot be."""
+    """Write a file that an option names, in the place of the one there. UserError where that cannot be."""
     content = safe.encodable(document).encode() if isinstance(document, str) else document
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        plain = mode == "w" and (path.is_file() or not path.exists())  # a pipe or a device takes it as it comes
+        if plain and os.access(path.resolve().parent, os.W_OK):
+            put(path.resolve(), content)
+            return
         with path.open(mode + "b") as file:
             file.write(content)
     except OSError as error:

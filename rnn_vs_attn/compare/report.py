@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnn_vs_attn import units
+from rnn_vs_attn.compare.preliminary import Unfinished, preliminary
 from rnn_vs_attn.compare.sentences import NO_MARGINS, Margins, of_same_code, sentences
 from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
 from rnn_vs_attn.records.types import AxisValue
@@ -22,9 +23,9 @@ _ORDER = (BROKEN, SLOWER, FAILED, MISSING, NEW, UNSURE, FASTER, SAME)
 class Report:
     """All verdicts of one call, what a reader must know with them, and the exit code that follows.
 
-    margins: what the verdicts were judged by; lead: what is said in place of sentences about verdicts, which are none;
+    margins: what the verdicts were judged by; lead: what is said in place of sentences about verdicts, a line each;
     method: how they came about; repeat: the command that measures it again; same_code: two sides that cannot differ;
-    facts: what the JSON document has beside the verdicts.
+    unfinished: where not all was measured, how to go on; facts: what the JSON document has beside the verdicts.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Report:
     method: Sequence[str] = ()
     repeat: str = ""
     same_code: bool = False
+    unfinished: Unfinished | None = None
 
     @property
     def ordered(self) -> list[Comparison]:
@@ -60,7 +62,9 @@ class Report:
     def sentences(self) -> list[str]:
         """What a person would say of it, the most important first."""
         if self.lead or not self.found:
-            return [self.lead or "Nothing was compared."]
+            return self.lead.splitlines() or ["Nothing was compared."]
+        if self.unfinished is not None and self.unfinished.said:
+            return preliminary(self.ordered, self.margins, self.unfinished.said)
         said = of_same_code if self.same_code else sentences
         return said(self.ordered, self.margins)
 
@@ -71,10 +75,12 @@ def document(report: Report) -> dict[str, Any]:
         "title": report.title,
         "summary": report.sentences,
         "repeat": report.repeat,
+        "go_on": report.unfinished.go_on if report.unfinished else "",
         "exit_code": report.code,
         "counts": dict(Counter(c.verdict for c in report.found)),
         "comparisons": [dataclasses.asdict(c) for c in report.ordered],
         "notes": [*report.notes, *report.method],
+        "method": list(report.method),
     }
 
 

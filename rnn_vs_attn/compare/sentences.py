@@ -45,9 +45,11 @@ class Margins:
 NO_MARGINS = Margins(0.0, 0.0, 0.0)  # where there are no verdicts
 
 
-def sentences(found: Sequence[Comparison], margins: Margins) -> list[str]:
-    """Each with what is worst before: broken, slower, without a verdict; then what else is known."""
-    told = [*_broken(found), *_worse(found, margins), *_without_verdict(found)]
+def sentences(found: Sequence[Comparison], margins: Margins, before: Sequence[str] = ()) -> list[str]:
+    """Each with what is worst before: broken, slower, without a verdict; then what else is known. before: what is said
+    first, of other comparisons.
+    """
+    told = [*before, *_broken(found), *_worse(found, margins), *_without_verdict(found)]
     return [*told, *_well(found, margins, bool(told)), *_faster(found)]
 
 

@@ -15,6 +15,7 @@ from rnn_vs_attn.text import safe
 MOST_ROWS = 50  # of each table in Markdown, and notes
 MOST_BYTES = 64_000  # of Markdown; GitHub takes 65,536 characters in a comment
 _REPEAT = "To repeat it on your own machine:"
+_GO_ON = "To go on with it, where its folder is:"
 
 
 def markdown(report: Report, most: int | None = MOST_ROWS) -> str:
@@ -34,8 +35,8 @@ def _written(report: Report, most: int | None) -> str:
     first, *rest = map(safe.markdown, report.sentences)
     told, same = _parted(report)
     blocks = [" ".join([f"**{first}**", *rest]), safe.markdown(report.headline)]
-    if report.repeat:
-        blocks += [_REPEAT, f"    {safe.one_line(report.repeat)}"]
+    for title, command in _commands(report):
+        blocks += [title, f"    {safe.one_line(command)}"]
     blocks += _rows(report, told, most)
     if report.notes:
         blocks.append(_list(report.notes, most))
@@ -56,8 +57,8 @@ def show(report: Report, out: Terminal) -> None:
     out.print(Text(out.safe(first), style="bold"))
     for line in [*rest, report.headline]:
         out.print(line, soft_wrap=True)
-    if report.repeat:
-        out.print(f"{_REPEAT} {report.repeat}", soft_wrap=True)
+    for title, command in _commands(report):
+        out.print(f"{title} {command}", soft_wrap=True)
     told, same = _parted(report)
     if told:
         print_table(table(report, told), out)
@@ -65,6 +66,12 @@ def show(report: Report, out: Terminal) -> None:
         out.print(f"note: {note}", soft_wrap=True)
     if same:
         out.print(f"{len(same)} same; their rows, and how it was measured, with --markdown FILE or | cat")
+
+
+def _commands(report: Report) -> list[tuple[str, str]]:
+    """What a reader can type next, each with a title."""
+    go_on = report.unfinished.go_on if report.unfinished else ""
+    return [(title, command) for title, command in ((_GO_ON, go_on), (_REPEAT, report.repeat)) if command]
 
 
 def _parted(report: Report) -> tuple[list[Comparison], list[Comparison]]:

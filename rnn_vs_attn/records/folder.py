@@ -29,20 +29,18 @@ _LARGEST = 1 << 30  # bytes of a file that is read
 class RunFolder:
     """A run's folder, open for writing by this process alone until `close`."""
 
-    def __init__(self, path: Path, samples: IO[bytes], resumable: bool = True) -> None:
+    def __init__(self, path: Path, samples: IO[bytes]) -> None:
         self.path = path
         self._samples = samples
-        self._resumable = resumable
 
     @classmethod
-    def create(cls, path: Path, resumable: bool = True) -> RunFolder:
+    def create(cls, path: Path) -> RunFolder:
         """A new folder at `path`. UserError where it exists already or cannot be written."""
         try:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
-                way = f", or continue it with --resume {path}" if resumable else ""
-                raise UserError(f"output folder {path} is not empty; name another{way}")
-            folder = cls(path, _open_locked(path, "xb"), resumable)
+                raise UserError(f"output folder {path} is not empty; name another, or continue it with --resume {path}")
+            folder = cls(path, _open_locked(path, "xb"))
             folder.write_records([])
             return folder
         except OSError as error:
@@ -90,9 +88,9 @@ class RunFolder:
             raise self._cannot_write(name, error) from None
 
     def _cannot_write(self, name: str, error: OSError) -> StorageError:
-        way = f"make room and go on with --resume {self.path}" if self._resumable else "make room and start again"
         return StorageError(
-            f"cannot write {self.path / name}: {error.strerror}; what was measured before is kept, {way}"
+            f"cannot write {self.path / name}: {error.strerror}; what was measured before is kept, make room and go on "
+            f"with --resume {self.path}"
         )
 
     def close(self) -> None:
@@ -126,10 +124,10 @@ def replacing(target: Path, ending: str = ".part") -> Iterator[BinaryIO]:
         raise
 
 
-def check_folder(path: Path, resumable: bool = True) -> None:
+def check_folder(path: Path) -> None:
     """UserError where a run cannot be written to `path`; nothing stays behind."""
     created = not path.exists()
-    folder = RunFolder.create(path, resumable)
+    folder = RunFolder.create(path)
     folder.close()
     for name in ("samples.jsonl", "records.jsonl"):
         (path / name).unlink()
@@ -137,7 +135,7 @@ def check_folder(path: Path, resumable: bool = True) -> None:
         path.rmdir()
 
 
-def new_folder(name: str, resumable: bool = True) -> RunFolder:
+def new_folder(name: str) -> RunFolder:
     """A folder of this moment's own under `results`."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     first = base = Path("results") / f"{stamp}-{name}"
@@ -145,7 +143,7 @@ def new_folder(name: str, resumable: bool = True) -> RunFolder:
         if not base.exists():
             break
         base = first.with_name(f"{first.name}-{number}")
-    return RunFolder.create(base, resumable)
+    return RunFolder.create(base)
 
 
 class StorageError(UserError):

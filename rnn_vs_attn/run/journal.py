@@ -35,7 +35,7 @@ class Journal:
         self.suite = suite
         self.cases = cases
         self.folder = folder
-        kept = _that_count(lines)
+        kept = that_count(lines)
         self.rounds = sum(line.metric == ROUND_TIME for line in kept)
         self.lines = [line for line in kept if over or line.round < self.rounds]
         self.repeats = len(self.lines) < len(kept)
@@ -156,7 +156,7 @@ class Journal:
         return {name: axes[name] for name in axes_of(self.cases[0]) if name in axes}
 
 
-def _that_count(lines: Sequence[SampleLine]) -> list[SampleLine]:
+def that_count(lines: Sequence[SampleLine]) -> list[SampleLine]:
     """Lines without those of rounds and cases that a later run measured again."""
     kept: list[SampleLine] = []
     for line in lines:

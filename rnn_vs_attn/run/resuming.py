@@ -22,7 +22,7 @@ from rnn_vs_attn.suites.case import Case, axes_of, decided_by
 from rnn_vs_attn.suites.metrics import MACHINE_PEAKS
 from rnn_vs_attn.suites.suite import Suite
 
-_MOST_ROUNDS = 100_000
+MOST_ROUNDS = 100_000
 
 PLAIN = "plain"  # the setting that says that no models were typed
 STEPS_OF = "steps_of"  # the one that says how many steps each case has, where they differ
@@ -47,9 +47,9 @@ def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
     """The run of a suite in folder `path`. UserError where it is another suite's, damaged, or of other inputs, or where
     it is to go on with other metrics. retry: whether it goes on with what failed.
     """
-    head = _head(suite, path)
+    head = head_of(suite.name, path)
     try:
-        axes, plain = _axes(suite, head.settings["axes"]), head.settings.get(PLAIN, False) is True
+        axes, plain = read_axes(suite, head.settings["axes"]), head.settings.get(PLAIN, False) is True
         made, limits = cases.cases_of(suite, axes, plain), _limits(head.settings["limits"])
         made = _with_steps(suite, made, head.settings)
         found = _given(suite, head.settings) if head.status != "complete" or retry else NOTHING
@@ -109,18 +109,18 @@ def _finished(path: Path, retry: bool) -> Run:
     return run
 
 
-def _head(suite: Suite, path: Path) -> Run:
-    """The head of a run. UserError where it is another suite's."""
+def head_of(name: str, path: Path) -> Run:
+    """The head of a run. UserError where it is another suite's than the one of that name."""
     head = checked_head(path)
-    if head.suite != suite.name:
+    if head.suite != name:
         command = next((other.command for other in SUITES if other.name == head.suite), head.suite)
         raise UserError(
-            f"{path} holds a run of {head.suite!r}, not of {suite.name!r}; use rnn-vs-attn {command} --resume {path}"
+            f"{path} holds a run of {head.suite!r}, not of {name!r}; use rnn-vs-attn {command} --resume {path}"
         )
     return head
 
 
-def _axes(suite: Suite, stored: Mapping[str, Any]) -> AxisValues:
+def read_axes(suite: Suite, stored: Mapping[str, Any]) -> AxisValues:
     """Lists of values of the fields of the suite's case. ValueError where there is another one."""
     known = {field.name: field for field in dataclasses.fields(suite.axes.case)}
     for name, values in stored.items():
@@ -187,7 +187,7 @@ def _lines(suite: Suite, path: Path, cases: Sequence[Case]) -> list[SampleLine]:
 
 def _problem(suite: Suite, line: SampleLine, models: set[str]) -> str:
     """What cannot be in a sample of a suite, "" where nothing."""
-    if not 0 <= line.round < _MOST_ROUNDS:
+    if not 0 <= line.round < MOST_ROUNDS:
         return f"there is no round {line.round}"
     if line.metric == ROUND_DROPPED:
         return ""

@@ -13,9 +13,11 @@ from planted_pairs import CALL, Laboratory, slower
 from rnn_vs_attn.ab import decide
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
 from rnn_vs_attn.compare.verdicts import FASTER, SAME, SLOWER, UNSURE
+from rnn_vs_attn.errors import Interrupted
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.worker.protocol import TimeBlock
 
 # Verdicts
 
@@ -130,3 +132,42 @@ def test_exact_metrics_with_a_better_direction_are_compared_and_noisy_ones_are_n
     on_cuda = dataclasses.replace(case, device="cuda:0")
     found = decide.exact(BENCH, on_cuda, sides, 0.03)
     assert {(c.metric, c.verdict) for c in found} == {("saved_bytes", SLOWER), ("peak_memory", SLOWER)}
+
+
+# Interrupted
+
+
+def stopped(path: Path, seconds: Any, after: int) -> dict[str, Any]:
+    """The forward pass of each model as an interruption leaves it, that comes in the pair after so many."""
+    laboratory = Laboratory(path, seconds)
+    laboratory.trouble = lambda side, kind, model: (
+        Interrupted(130) if kind is TimeBlock and len(laboratory.workers) > 2 * after else None
+    )
+    pairs = laboratory.pairs("lstm", "gru")
+    with pytest.raises(Interrupted):
+        pairs.run()
+    pairs.folder.close()
+    rows = decide.judge(pairs, gated=True, interrupted=True)
+    return {str(c.axes["model"]): c for c in rows if c.metric == "forward_time"}
+
+
+@pytest.mark.parametrize(("after", "looks"), [(0, None), (4, None), (5, "slower"), (7, "slower")])
+def test_the_first_stage_alone_is_no_verdict_however_far_it_came(tmp_path: Path, after: int, looks: Any) -> None:
+    found = stopped(tmp_path / "run", slower("gru", 2.0), after)
+    assert {c.verdict for c in found.values()} == {UNSURE}
+    assert all(c.undecidable and c.detectable is None for c in found.values())
+    assert found["gru"].details.get("looks") == looks
+    assert found["gru"].reason == f"preliminary: {after} of 8 pairs{', looks slower so far' * bool(looks)}"
+    assert found["lstm"].reason == f"preliminary: {after} of 8 pairs"
+    assert (found["gru"].centre is None) == (after == 0)
+
+
+@pytest.mark.parametrize(("after", "stage"), [(8, 1), (15, 1), (16, 2), (27, 2)])
+def test_the_second_stage_is_no_verdict_before_its_last_pair_and_the_first_one_stands(
+    tmp_path: Path, after: int, stage: int
+) -> None:
+    found = stopped(tmp_path / "run", slower("gru", 2.0), after)
+    assert (found["lstm"].verdict, found["lstm"].stage, found["lstm"].values) == (SAME, 1, 8)
+    assert (found["gru"].verdict, found["gru"].undecidable) == (UNSURE, True)
+    assert found["gru"].reason == f"preliminary: {after - 8} of 20 fresh pairs, looked slower before"
+    assert found["gru"].stage == stage

@@ -14,9 +14,10 @@ from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
 from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.compare.verdicts import BROKEN, FAILED
 from rnn_vs_attn.errors import CaseFault
-from rnn_vs_attn.limits import PairLimits
+from rnn_vs_attn.limits import PairLimits, Plan
+from rnn_vs_attn.records.timing import Ready
 from rnn_vs_attn.suites.bench.case import BenchCase
-from rnn_vs_attn.worker.protocol import CompareOutcome
+from rnn_vs_attn.worker.protocol import CompareOutcome, MakeReady, Prepare, TimeBlock, Warnings
 
 APART = Outcome(max_error=0.5, where="output", equal=False, rounding=False)
 BOOM, KILLED = CaseFault("failed", "boom"), CaseFault("crashed", "signal 9")
@@ -143,6 +144,60 @@ def test_what_no_timed_pass_need_do_is_left_to_the_pairs(fault: CaseFault, rest:
     required = of(answers, required=True, **rest)[1]
     assert required is not None
     assert required.verdict == BROKEN
+
+
+# What hangs
+
+HANGS = CaseFault("timeout", "no answer")
+WAITED = (CompareOutcome, Prepare, MakeReady, TimeBlock)  # what a module that hangs would not answer
+
+
+def hanging(
+    hangs: dict[type, tuple[str, ...]], passes: tuple[str, ...], required: bool = False, **case: Any
+) -> tuple[Untimed | None, int, Outcomes]:
+    """Of sides that hang in requests of these kinds: the verdict, how often the candidate hung, and what was kept."""
+    waited = []
+
+    def play(side: str, call: int, request: Any) -> Any:
+        if side in hangs.get(type(request), ()):
+            waited.append(side)
+            return HANGS
+        return {CompareOutcome: Outcome(), MakeReady: Ready(Plan(1, 1), 0.0)}.get(type(request), Warnings(()))
+
+    both = PlayedSides(play)
+    outcomes = Outcomes(both, both.start(), PairLimits(), passes, required)  # type: ignore[arg-type]
+    _, untimed = outcomes.of(BenchCase(model="layers:Mixer", device="cpu", threads=1, **case))
+    assert both.running <= 1
+    return untimed, waited.count(CANDIDATE), outcomes
+
+
+@pytest.mark.parametrize("case", [{}, {"compile": True}])
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize("passes", [("forward",), ("forward", "train")])
+@pytest.mark.parametrize("kinds", [WAITED, (CompareOutcome, MakeReady), (CompareOutcome, TimeBlock)])
+def test_a_candidate_that_hangs_is_waited_for_twice_and_broken(
+    kinds: tuple[type, ...], passes: tuple[str, ...], required: bool, case: dict[str, Any]
+) -> None:
+    untimed, waited, _ = hanging(dict.fromkeys(kinds, (CANDIDATE,)), passes, required, **case)
+    assert untimed is not None
+    assert untimed.verdict == BROKEN
+    assert untimed.reason == ("it times out in the candidate: no answer (again in fresh processes; the baseline works)")
+    assert waited == 2
+
+
+@pytest.mark.parametrize("passes", [("forward",), ("forward", "train")])
+def test_two_sides_that_hang_are_waited_for_twice_and_no_verdict(passes: tuple[str, ...]) -> None:
+    untimed, waited, _ = hanging(dict.fromkeys(WAITED, (BASELINE, CANDIDATE)), passes)
+    assert untimed is not None
+    assert untimed.verdict == FAILED
+    assert "(again in fresh processes; the baseline times out: " in untimed.reason
+    assert waited == 2
+
+
+def test_what_hangs_in_no_timed_pass_is_timed_and_waited_for_once() -> None:
+    untimed, waited, outcomes = hanging({CompareOutcome: (CANDIDATE,)}, ("forward",))
+    assert (untimed, waited) == (None, 1)
+    assert list(outcomes.hung.values()) == ["no answer"]
 
 
 def test_a_baseline_that_fails_is_no_verdict() -> None:

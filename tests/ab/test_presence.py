@@ -10,7 +10,8 @@ from played_sides import PlayedSides
 
 from rnn_vs_attn.ab.failures import Untimed
 from rnn_vs_attn.ab.presence import Models
-from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Presence
+from rnn_vs_attn.ab.proof import Presence
+from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
 from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, MISSING, NEW
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.limits import PairLimits
@@ -32,13 +33,18 @@ def well(side: str, call: int, request: Any) -> Any:
 
 
 def untimed(presence: Presence, play: Play = well) -> tuple[Untimed | None, PlayedSides]:
-    """The verdict of the model, and the sides that were asked; every fresh process has been ended."""
+    """The verdict of the shortest case, and the sides that were asked; every fresh process has been ended."""
+    found, both = by_length(presence, play)
+    return found.get(8), both
+
+
+def by_length(presence: Presence, play: Play = well) -> tuple[dict[int, Untimed], PlayedSides]:
     both = PlayedSides(play)
     workers = both.start()
     models = Models(both, workers, AXES, PairLimits())  # type: ignore[arg-type]
-    found = models.untimed({MODEL: presence}).get(MODEL)
+    found = models.untimed({MODEL: presence})
     assert both.running <= 1
-    return found, both
+    return {case.seq_len: verdict for case, verdict in found.items()}, both
 
 
 def at_check(answers: dict[tuple[str, int], Exception]) -> Play:
@@ -58,13 +64,15 @@ def test_a_model_that_works_on_both_sides_is_timed() -> None:
 
 def test_a_model_that_is_gone_is_broken_where_the_baseline_works() -> None:
     found, _ = untimed(Presence({CANDIDATE: "there is no module layers"}, {}))
-    assert found == Untimed(BROKEN, "it is missing in the candidate: there is no module layers (the baseline works)")
+    assert found == Untimed(
+        BROKEN, "it is missing in the candidate: there is no module layers (the baseline works at 8 tokens)"
+    )
 
 
 def test_a_model_that_is_gone_and_never_worked_is_missing() -> None:
     found, _ = untimed(Presence({CANDIDATE: "there is no module layers"}, {}), at_check({(BASELINE, 0): BOOM}))
     assert found == Untimed(
-        MISSING, "it is missing in the candidate: there is no module layers (the baseline fails: boom)"
+        MISSING, "it is missing in the candidate: there is no module layers (the baseline fails at 8 tokens: boom)"
     )
     found, _ = untimed(Presence({CANDIDATE: "there is no module layers"}, {BASELINE: BOOM}))
     assert found == Untimed(
@@ -126,8 +134,28 @@ def test_a_baseline_that_fails_is_no_verdict() -> None:
 
 
 def test_what_fits_on_neither_side_is_refused_and_what_ends_both_processes_is_left_to_its_cases() -> None:
-    with pytest.raises(UserError, match="model 'layers:Mixer' cannot be measured: boom"):
+    with pytest.raises(UserError, match="model 'layers:Mixer' cannot be measured at 8 tokens: boom"):
         untimed(Presence({}, {}), at_check({(BASELINE, 0): BOOM, (CANDIDATE, 0): BOOM}))
-    found, both = untimed(Presence({}, {}), at_check({(BASELINE, 0): HANGS, (CANDIDATE, 0): HANGS}))
+    killed = CaseFault("crashed", "signal 9")
+    found, both = untimed(Presence({}, {}), at_check({(BASELINE, 0): killed, (CANDIDATE, 0): killed}))
     assert found is None
     assert len(both.started) == 1
+
+
+def test_a_call_that_fails_settles_its_own_length_and_leaves_others_to_be_tried() -> None:
+    found, _ = by_length(Presence({}, {}), at_check({(CANDIDATE, 0): BOOM, (CANDIDATE, 1): BOOM}))
+    said = "it fails in the candidate: boom (again in fresh processes; the baseline works)"
+    assert found == {8: Untimed(BROKEN, said)}
+
+
+def test_a_model_that_is_not_there_or_does_not_import_has_no_length_that_could_be_tried() -> None:
+    assert by_length(Presence({CANDIDATE: "there is no module layers"}, {}))[0].keys() == {8, 16}
+    assert by_length(Presence({}, {CANDIDATE: BOOM}))[0].keys() == {8, 16}
+
+
+def test_what_hangs_on_both_sides_is_waited_for_twice_and_is_no_verdict() -> None:
+    hangs: dict[tuple[str, int], Exception] = {(side, call): HANGS for side in (BASELINE, CANDIDATE) for call in (0, 1)}
+    found, both = untimed(Presence({}, {}), at_check(hangs))
+    said = "it times out in the candidate: no answer (again in fresh processes; the baseline times out: no answer)"
+    assert found == Untimed(FAILED, said)
+    assert sum(isinstance(request, Check) for _, side, request in both.asked if side == CANDIDATE) == 2

@@ -18,6 +18,7 @@ PACKAGE = ROOT / "rnn_vs_attn"
 TESTED_ELSEWHERE = {
     "ab/adapters.py": "commands/test_ab_adapters.py",
     "ab/command.py": "commands/test_ab.py",
+    "ab/proof.py": "commands/test_ab.py",
     "ab/prelude.py": "commands/test_ab.py",
     "ab/progress.py": "commands/test_ab.py",
     "ab/report.py": "ab/test_runner.py",

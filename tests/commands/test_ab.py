@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from command import begin, lines_of, run
+from command import PROGRAM, begin, lines_of, run
 from forked import Forked
 from repositories import commit, git, layer, module, repository, state, write
 
@@ -502,6 +503,9 @@ def started(*words: str) -> Forked:
     return begin("ab", *FEW, *words)
 
 
+NOTHING = "Interrupted before the first pair: nothing was measured, and nothing is kept that could go on."
+
+
 def without_run(found: dict[str, Any]) -> dict[str, Any]:
     return found | {"files": {name: text for name, text in found["files"].items() if not name.startswith("run/")}}
 
@@ -518,8 +522,10 @@ def test_ctrl_c_in_a_pair_keeps_its_samples_and_leaves_no_checkout(root: Path, t
     running.send_signal(signal.SIGINT)
     out, err = running.communicate()
     assert running.returncode == 130
-    assert out == ""
-    assert "Interrupted before any verdict; the samples so far are in run" in err
+    assert out.startswith(
+        "**Interrupted before the first of 100 pairs was whole, so this is preliminary: no verdict yet"
+    )
+    assert err.splitlines()[-1] == "Interrupted; go on with rnn-vs-attn ab --resume run"
     assert "Traceback" not in err
     assert json.loads((root / "run/run.json").read_text())["status"] == "interrupted"
     lines_of(samples)
@@ -535,7 +541,8 @@ def test_sigterm_while_it_sets_up_ends_what_it_started_and_leaves_no_checkout(
     wait_until(ticks.exists)
     running.send_signal(signal.SIGTERM)
     out, err = running.communicate()
-    assert (running.returncode, out, err) == (143, "", "")
+    assert (running.returncode, err) == (143, "")
+    assert out.startswith(f"**{NOTHING}**\n")
     assert list(temporary.iterdir()) == []
     length = ticks.stat().st_size
     time.sleep(0.5)
@@ -550,8 +557,74 @@ def test_sigterm_while_a_module_is_imported_leaves_no_checkout(root: Path, tmp_p
     running = started("main", *MIXER)
     wait_until(imported.exists)
     running.send_signal(signal.SIGTERM)
-    assert (*running.communicate(), running.returncode) == ("", "", 143)
+    out, err = running.communicate()
+    assert (running.returncode, err) == (143, "")
+    assert out.startswith(f"**{NOTHING}**\n")
+    assert "| mixers:Mixer | 8 | forward_time | unsure | preliminary: interrupted before the first pair |" in out
     assert state(root) == before
+
+
+def resumed(*words: str) -> subprocess.CompletedProcess[str]:
+    return run("ab", "--resume", "run", *words)
+
+
+@pytest.mark.slow
+def test_a_call_that_was_interrupted_and_killed_goes_on_to_the_verdict_of_a_whole_one(
+    root: Path, tmp_path: Path
+) -> None:
+    """Uncommitted changes, an interruption that writes files into them, a kill in the middle of a pair."""
+    write(root, {"mixers.py": module(layer(times=20))})
+    files = ["--markdown", "ab.md", "--junit", "ab.xml"]
+    running = started("main", *MIXER, "--output", "kept", *files)
+    samples = root / "kept/samples.jsonl"
+
+    def pairs() -> int:
+        return samples.read_text().count('"metric":"round_time"') if samples.exists() else 0
+
+    wait_until(lambda: pairs() == 2)
+    running.send_signal(signal.SIGTERM)
+    out, _ = running.communicate()
+    assert running.returncode == 143
+    assert out.startswith("**Interrupted after 2 of 5 pairs, so this is preliminary")
+    assert (root / "ab.md").read_text() == out == (root / "kept/table.md").read_text()
+    suite = ElementTree.parse(root / "ab.xml").getroot()[0]
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
+    assert json.loads((root / "kept/verdicts.json").read_text())["exit_code"] == 143
+    killed = subprocess.Popen([*PROGRAM, "ab", "--resume", "kept", "--quiet"], stdout=subprocess.DEVNULL)
+    wait_until(lambda: pairs() == 3)
+    killed.kill()
+    killed.wait()
+    for folder in (root.parent / "temporary").glob("rnn-vs-attn-*"):  # what a kill leaves behind
+        shutil.rmtree(folder)
+    done = run("ab", "--resume", "kept", "--json", *files)
+    found = document(done)
+    row = timed(found)["mixers:Mixer"]
+    assert [(s["stage"], s["pairs"]) for s in found["stages"]] == [(1, 5), (2, 5)]
+    assert done.returncode in (0, 1)  # a clock that changes is unsure
+    assert row["centre"] > 1.9
+    assert f" {git(root, 'rev-parse', 'main')[:10]} --model mixers:Mixer" in found["repeat"]
+    assert any(line.startswith("resumed: its pairs are of 3 sittings, 2, 1 and 7") for line in found["method"])
+    assert json.loads((root / "kept/run.json").read_text())["status"] == "complete"
+    shown = run("ab", "--resume", "kept", "--json")
+    assert shown.returncode == done.returncode
+    assert json.loads(shown.stdout) == found
+
+
+@pytest.mark.slow
+def test_a_call_that_was_out_of_time_says_how_to_go_on_and_does(root: Path) -> None:
+    write(root, {"mixers.py": DIFFERENT})
+    done = ab("main", *MIXER, "--output", "run", "--max-seconds", "0")
+    assert done.returncode == 3
+    assert "too few pairs: 0 in stage 1, 5 are needed; go on with --resume, or give more --max-seconds" in done.stdout
+    assert "    rnn-vs-attn ab --resume run\n" in done.stdout
+    assert done.stderr.splitlines()[-1] == "Out of time; go on with rnn-vs-attn ab --resume run"
+    assert json.loads((root / "run/run.json").read_text())["status"] == "interrupted"
+    again = resumed("--max-seconds", "600", "--json", "--quiet")
+    assert again.returncode in (0, 1)
+    assert timed(document(again))["mixers:Mixer"]["values"] == 5
+    write(root, {"mixers.py": module()})
+    shown = resumed("--json")  # a whole run is shown again, whatever became of the files
+    assert (shown.returncode, document(shown)) == (again.returncode, document(again))
 
 
 def test_an_interruption_does_not_wait_for_what_both_sides_are_doing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from verdict_rows import report, row
 
-from rnn_vs_attn.compare.publishing import annotation, distribute, junit
+from rnn_vs_attn.compare.publishing import annotation, distribute, junit, write
 from rnn_vs_attn.compare.summary import markdown
 from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, MISSING, SAME, SLOWER, UNSURE, VERDICTS
-from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.errors import Interrupted, UserError
 
 # JUnit
 
@@ -175,3 +176,25 @@ def test_a_job_summary_that_cannot_be_written_is_named(tmp_path: Path, monkeypat
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
     with pytest.raises(UserError, match=r"\(GITHUB_STEP_SUMMARY\)"):
         distribute(report(row(SAME)), None, None)
+
+
+def test_a_file_is_there_whole_old_or_new_and_a_link_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal may come while it is written."""
+    file, link = tmp_path / "kept.md", tmp_path / "link.md"
+    write(file, "old\n", "--markdown")
+    link.symlink_to(file)
+
+    def interrupted(descriptor: int) -> None:
+        raise Interrupted(130)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", interrupted)
+        with pytest.raises(Interrupted):
+            write(link, "new\n", "--markdown")
+    assert file.read_text() == "old\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.md", "link.md"]
+    write(link, "new\n", "--markdown")
+    assert link.is_symlink()
+    assert file.read_text() == "new\n"
+    write(Path(os.devnull), "gone\n", "--markdown")
+    assert not Path(os.devnull).is_file()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from paths import TESTS
 from screens import Screen
 
+from rnn_vs_attn.compare.preliminary import Unfinished
 from rnn_vs_attn.compare.report import Report
 from rnn_vs_attn.compare.sentences import Margins
 from rnn_vs_attn.compare.summary import markdown, show
@@ -63,6 +65,22 @@ ONCE = (
     "it fails in the candidate: ValueError: this time only (once, and not again in fresh processes; the baseline works)"
 )
 
+SAID = "Interrupted after 5 of 8 pairs"
+LATE = "Interrupted after 8 pairs and 7 of 20 fresh ones"
+RESUME = "rnn-vs-attn ab --resume results/20260102T030405-ab"
+
+
+def pending(centre: float | None, reason: str, looks: str | None = None, values: int = 5, **rest: Any) -> Comparison:
+    """A timed pass without a verdict yet."""
+    details = {} if looks is None else {"looks": looks}
+    row = timed(UNSURE, centre, reason=f"preliminary: {reason}", undecidable=True, details=details, **rest)
+    return replace(row, detectable=None, values=values if centre else 0)
+
+
+def stopped(*found: Comparison, said: str, code: int = 130) -> Report:
+    return replace(of(*found, code=code, unfinished=Unfinished(said, RESUME)), title=f"{TITLE}, preliminary")
+
+
 SUMMARIES = {
     "slower": of(timed(SLOWER, 1.13), *WELL[1:], code=1),
     "several-slower": of(
@@ -81,7 +99,7 @@ SUMMARIES = {
         timed(UNSURE, 1.02, reason="its interval reaches beyond the margin", detectable=0.12), *WELL[1:], code=0
     ),
     "too-few-pairs": of(
-        timed(UNSURE, reason="too few pairs: 3 in stage 1, 8 are needed; give more --max-seconds", undecidable=True),
+        timed(UNSURE, reason="too few pairs: 5 in stage 2, 6 are needed; give more --confirm", undecidable=True),
         *WELL[1:],
         code=3,
     ),
@@ -109,6 +127,42 @@ SUMMARIES = {
         lead="Nothing to compare: main (011e736bfd) and HEAD (011e736bfd) hold the same files.",
         method=[],
         repeat="",
+    ),
+    "out-of-time": of(
+        timed(
+            UNSURE,
+            reason="too few pairs: 3 in stage 1, 8 are needed; go on with --resume, or give more --max-seconds",
+            undecidable=True,
+        ),
+        *WELL[1:],
+        code=3,
+        unfinished=Unfinished("", RESUME),
+    ),
+    "interrupted-at-once": stopped(
+        pending(None, "0 of 8 pairs"), WELL[2], said="Interrupted before the first of 8 pairs was whole"
+    ),
+    "interrupted-after-few": stopped(
+        pending(1.031, "3 of 8 pairs", values=3), WELL[2], said="Interrupted after 3 of 8 pairs"
+    ),
+    "interrupted": stopped(
+        pending(1.002, "5 of 8 pairs", ""), pending(0.998, "5 of 8 pairs", "", seq_len=128), WELL[2], said=SAID
+    ),
+    "interrupted-slower": stopped(
+        pending(1.13, "5 of 8 pairs, looks slower so far", SLOWER),
+        pending(0.998, "5 of 8 pairs", "", seq_len=128),
+        WELL[2],
+        said=SAID,
+        code=143,
+    ),
+    "interrupted-broken": stopped(
+        *cases(BROKEN, RAISES, "Pool"),
+        pending(1.13, "5 of 8 pairs, looks slower so far", SLOWER),
+        pending(1.09, "5 of 8 pairs, looks slower so far", SLOWER, seq_len=128),
+        exact(SLOWER, 2**20, 1.25 * 2**20),
+        said=SAID,
+    ),
+    "interrupted-in-stage-2": stopped(
+        pending(1.13, "7 of 20 fresh pairs, looked slower before", SLOWER, 8), *WELL[1:], said=LATE
     ),
     "aa": of(*WELL, code=0, same_code=True),
     "aa-false-alarm": of(timed(SLOWER, 1.05), *WELL[1:], code=1, same_code=True),
