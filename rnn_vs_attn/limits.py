@@ -101,7 +101,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class PairLimits:
-    """How many pairs each stage of `ab` has and what they may take. margin: a part, 0.03 is 3 %."""
+    """How many pairs each stage of `ab` has and what they may take. margin: a part, 0.03 is 3 %.
+
+    settle: whether stage 2 also takes what stage 1 leaves unsure.
+    """
 
     margin: float = 0.03
     screen: int = 8
@@ -110,6 +113,7 @@ class PairLimits:
     timeout: float = 120.0
     max_memory: int | None = None
     seed: int = 0
+    settle: bool = False
     budget: Budget = field(default_factory=lambda: Budget(warm_up=0.1, max_warm_up=0.3, min_blocks=4, case=0.12))
 
 

@@ -8,14 +8,14 @@ import time
 from collections.abc import Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.ab import versions
+from rnn_vs_attn.ab import bisect, versions
 from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude, look_at
 from rnn_vs_attn.ab.progress import PairsShown
 from rnn_vs_attn.ab.report import described, nothing_to_compare, report_of, said_of_outcomes
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.stages import NAME
-from rnn_vs_attn.ab.versions import CANDIDATE, Sides
+from rnn_vs_attn.ab.versions import CANDIDATE, SetUpFails, Sides
 from rnn_vs_attn.compare.publishing import publish
 from rnn_vs_attn.compare.report import Report, document
 from rnn_vs_attn.compare.summary import markdown
@@ -39,14 +39,22 @@ def run(axes: AxisValues, options: AbOptions) -> int:
     _ = options.limits  # refused before anything is started
     if options.output is not None:
         check_folder(options.output, resumable=False)
-    with _sides(axes, options) as both:
+    if options.bisect:
+        options = bisect.checked(options)
+    try:
+        sides = _sides(axes, options)
+    except SetUpFails as failed:
+        return bisect.skip(failed, options)
+    with sides as both:
         both.debug = options.debug
         if both.same_tree:
-            return _publish(nothing_to_compare(both, options.anonymous), options)
+            return _publish(nothing_to_compare(both, options.anonymous), options, same_files=True)
         return _compare(both, look_at(both, axes, options), options, started)
 
 
-def _publish(report: Report, options: AbOptions) -> int:
+def _publish(report: Report, options: AbOptions, same_files: bool = False) -> int:
+    if options.bisect:
+        return bisect.publish(report, options, same_files)
     publish(report, options.markdown, options.junit, options.as_json)
     return report.code
 
@@ -90,10 +98,10 @@ def _compare(both: Sides, prelude: Prelude, options: AbOptions, started: float) 
     report = report_of(both, prelude, pairs, options)
     report.facts["seconds"] = round(time.monotonic() - started, 1)
     _write(folder, report, finished(head))
-    _publish(report, options)
+    code = _publish(report, options)
     if not options.quiet:
         say(f"Written to {folder.path}")
-    return report.code
+    return code
 
 
 def _folder(options: AbOptions) -> RunFolder:

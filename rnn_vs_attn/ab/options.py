@@ -67,6 +67,12 @@ class VersionOptions:
     require_equal: bool = option(
         False, "Broken (exit 5) where outputs or gradients of the two differ beyond rounding.", panel=_VERSIONS
     )
+    bisect: bool = option(
+        False,
+        "Exit codes for 'git bisect run rnn-vs-attn ab GOOD --bisect ...': 0 good, 1 slower, 125 skip this commit, 128 "
+        "stop. One line a commit on standard error.",
+        panel=_VERSIONS,
+    )
     passes: tuple[str, ...] = option(SUITE.rounds.passes, "Timed passes.", flag="--pass", parse=read_pass)
 
 
@@ -102,6 +108,7 @@ class PairOptions:
             timeout=self.timeout,
             max_memory=self.max_memory,
             seed=self.seed,
+            settle=self.bisect,
         )
 
 

@@ -69,7 +69,7 @@ class Pairs:
         margin = verdicts.margin_of(self.limits.margin, "ratio")
         try:
             self._stage(first, [Cell(case, name) for case in self.cases for name in self.passes])
-            directions = {cell: verdicts.flagged(first.differences(cell), margin) for cell in first.observed}
+            directions = {cell: self._direction(first.differences(cell), margin) for cell in first.observed}
             self.flagged = {cell: way for cell, way in directions.items() if way and cell.case not in self.failures}
             if self.flagged:
                 seconds, left = self._estimate(self.flagged), self._ends - self.clock()
@@ -98,6 +98,11 @@ class Pairs:
     def _metric(self, name: str, axes: dict[str, Any]) -> Metric:
         own = {metric.name: metric for metric in (RATIO, CYCLES)}
         return own.get(name) or self.suite.metric(name, axes)
+
+    def _direction(self, differences: Sequence[float], margin: float) -> str:
+        """In which a case goes on to the second stage, "" where in none."""
+        unsure = self.limits.settle and verdicts.unflagged(differences, margin)[0] == verdicts.UNSURE
+        return verdicts.flagged(differences, margin) or (verdicts.SLOWER if unsure else "")
 
     def _estimate(self, cells: Iterable[Cell]) -> float:
         """Seconds that the second stage will take, from what the first took."""
