@@ -47,6 +47,7 @@ def run(axes: AxisValues, options: AbOptions) -> int:
         return bisect.skip(failed, options)
     with sides as both:
         both.debug = options.debug
+        both.notes += options.said
         if both.same_tree:
             return _publish(nothing_to_compare(both, options.anonymous), options, same_files=True)
         return _compare(both, look_at(both, axes, options), options, started)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from rnn_vs_attn.ab import power
+from rnn_vs_attn.ab import acceptance, power
 from rnn_vs_attn.ab.failures import Untimed
 from rnn_vs_attn.ab.power import Design
 from rnn_vs_attn.ab.runner import Pairs
@@ -16,6 +16,7 @@ from rnn_vs_attn.ab.stages import NAME, Cell, Stage
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.verdicts import ALPHA, SCREEN, SHOWN_LEVEL, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.limits import PairLimits
 from rnn_vs_attn.records.types import Sample, key_of
 from rnn_vs_attn.stats import rank_tests
 from rnn_vs_attn.suites.case import Case, axes_of
@@ -51,9 +52,7 @@ def calibrations(pairs: Pairs) -> list[Calibration]:
 
 def judge(pairs: Pairs, gated: bool) -> list[Comparison]:
     """A verdict for every timed pass of every case. gated: a calibration kernel that moved unsettles all."""
-    second, margin = pairs.stages[1], verdicts.margin_of(pairs.limits.margin, "ratio")
-    fresh = {cell: second.differences(cell) for cell in pairs.flagged if second.observed.get(cell)}
-    tails = verdicts.adjusted_tails(fresh, pairs.flagged, margin)
+    tails = _tails(pairs)
     moved = {c.stage: c for c in calibrations(pairs) if c.moved and gated}
     found = []
     for case in pairs.cases:
@@ -61,15 +60,49 @@ def judge(pairs: Pairs, gated: bool) -> list[Comparison]:
             found += untimed(pairs.suite, case, pairs.passes, pairs.failures[case].verdict)
         else:
             cells = [Cell(case, name) for name in pairs.passes]
-            found += [_judged(pairs, cell, tails.get(cell), moved) for cell in cells]
+            judged = [(cell, _judged(pairs, cell, tails, moved)) for cell in cells]
+            found += [acceptance.applied(row, pairs.limits, _exceeds(pairs, cell, tails)) for cell, row in judged]
     return found
 
 
-def _judged(pairs: Pairs, cell: Cell, p: float | None, moved: Mapping[int, Calibration]) -> Comparison:
-    """The verdict of a cell without a fault."""
+@dataclass(frozen=True)
+class _Tails:
+    """Of cells that were measured again, adjusted for all of them together.
+
+    plain: against the margin; red: against what turns a build red, which of an accepted slowdown is further away.
+    """
+
+    plain: Mapping[Cell, float]
+    red: Mapping[Cell, float]
+
+    def of(self, pairs: Pairs, cell: Cell) -> float | None:
+        """The one that tells whether a cell is slower or faster: there is one family of tests for what may be red."""
+        return self.plain.get(cell) if acceptance.of_cell(pairs, cell) else self.red.get(cell)
+
+
+def _tails(pairs: Pairs) -> _Tails:
+    second = pairs.stages[1]
+    fresh = {cell: second.differences(cell) for cell in pairs.flagged if second.observed.get(cell)}
+    margins = {cell: pairs.margin(cell) for cell in fresh}
+    red = {cell: acceptance.red_margin(pairs, cell) for cell in fresh}
+    limited = {cell: margin for cell, margin in red.items() if margin is not None}
+    return _Tails(*(verdicts.adjusted_tails(fresh, pairs.flagged, each) for each in (margins, limited)))
+
+
+def _exceeds(pairs: Pairs, cell: Cell, tails: _Tails) -> bool:
+    """Whether a cell is slower by more than what turns a build red."""
+    margin = acceptance.red_margin(pairs, cell)
+    if margin is None or tails.red.get(cell, 1.0) > ALPHA:
+        return False
+    return _by_clock(pairs, pairs.stages[1], cell, margin)[0] == SLOWER
+
+
+def _judged(pairs: Pairs, cell: Cell, tails: _Tails, moved: Mapping[int, Calibration]) -> Comparison:
+    """The verdict of a cell without a fault, whoever accepts it."""
+    p = tails.of(pairs, cell)
     direction = pairs.flagged.get(cell, "")
     stage = pairs.stages[1 if direction else 0]
-    differences, margin = stage.differences(cell), verdicts.margin_of(pairs.limits.margin, "ratio")
+    differences, margin = stage.differences(cell), pairs.margin(cell)
     needed = _pairs_needed(pairs, stage)
     if len(differences) < max(stage.wanted, needed) or not differences:
         wanted = max(stage.wanted, needed)
@@ -131,14 +164,13 @@ def _row(
     shift = rank_tests.paired_shift(differences, SHOWN_LEVEL)
     centre, low, high = verdicts.as_change(shift, metric.better, metric.scale)
     design = Design(pairs.limits.screen, pairs.limits.confirm, max(1, len(pairs.flagged)))
-    margin = verdicts.margin_of(pairs.limits.margin, "ratio")
     return dataclasses.replace(
         row,
         centre=centre,
         low=low,
         high=high,
         values=len(differences),
-        detectable=power.detectable(differences, margin, design),
+        detectable=power.detectable(differences, pairs.margin(cell), design),
         details={"differences": differences, "screened": pairs.stages[0].differences(cell)},
     )
 
@@ -160,7 +192,7 @@ def _medians(pairs: Pairs, cell: Cell, stage: Stage) -> dict[str, float | None]:
 # What is not timed
 
 
-def exact(suite: Suite, case: Case, sides: Mapping[str, Sequence[Sample]], margin: float) -> list[Comparison]:
+def exact(suite: Suite, case: Case, sides: Mapping[str, Sequence[Sample]], limits: PairLimits) -> list[Comparison]:
     """Exact metrics of one case, from each side's samples: a growth beyond the margin counts at once."""
     by_key: dict[tuple[str, tuple[Any, ...]], dict[str, float | None]] = {}
     for side, samples in sides.items():
@@ -171,11 +203,11 @@ def exact(suite: Suite, case: Case, sides: Mapping[str, Sequence[Sample]], margi
     rows = []
     for (name, added), values in by_key.items():
         axes = axes_of(case) | dict(added)
-        rows.append(
-            verdicts.exact_row(
-                suite.metric(name, axes), axes, values.get(BASELINE), values.get(CANDIDATE), margin, NAME
-            )
+        margin = limits.margin_of(name, axes)
+        row = verdicts.exact_row(
+            suite.metric(name, axes), axes, values.get(BASELINE), values.get(CANDIDATE), margin, NAME
         )
+        rows.append(acceptance.applied(row, limits, acceptance.exceeded(row, limits)))
     return rows
 
 

@@ -10,7 +10,7 @@ from statistics import median, stdev
 from typing import Any
 
 from rnn_vs_attn import units
-from rnn_vs_attn.ab import decide, repeat
+from rnn_vs_attn.ab import acceptance, decide, repeat
 from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude
 from rnn_vs_attn.ab.runner import Pairs
@@ -49,6 +49,8 @@ def report_of(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions) -
         "sides": described(both, options.anonymous),
         "environment": _environment(prelude, options.anonymous),
         "margin": pairs.limits.margin,
+        "own_margins": [dataclasses.asdict(entry) for entry in pairs.limits.margins],
+        "accepted": [dataclasses.asdict(entry) for entry in pairs.limits.accepted],
         "stages": [{"stage": s.number, "pairs": s.pairs, "planned": s.wanted} for s in pairs.stages],
         "flagged": [axes_of(cell.case) | {"pass": cell.name, "as": way} for cell, way in pairs.flagged.items()],
         "calibration": [dataclasses.asdict(c) for c in calibrations],
@@ -58,7 +60,7 @@ def report_of(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions) -
     return Report(
         _title(both, options),
         found,
-        _notes(both, prelude, pairs, calibrations, gated),
+        [*_notes(both, prelude, pairs, calibrations, gated), *acceptance.notes(pairs.limits.accepted, found)],
         code,
         facts,
         margins=Margins(pairs.limits.margin, pairs.limits.margin, pairs.limits.margin),
@@ -107,6 +109,8 @@ def _method(pairs: Pairs, found: Sequence[Comparison]) -> list[str]:
     """How the verdicts came about, as far as there are such."""
     first, second = pairs.stages
     margin, told = units.percent(pairs.limits.margin), []
+    if any(c.limit is not None for c in found):
+        margin += " (or the limit that a row names)"
     if pairs.flagged:
         told.append(
             f"slower, faster: beyond {margin} with Holm's correction over {len(pairs.flagged)} flagged of "

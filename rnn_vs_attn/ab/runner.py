@@ -66,10 +66,9 @@ class Pairs:
         """Both stages. Interruptions pass through; the processes are ended all the same."""
         self._ends = self.clock() + self.limits.max_seconds
         first, second = self.stages
-        margin = verdicts.margin_of(self.limits.margin, "ratio")
         try:
             self._stage(first, [Cell(case, name) for case in self.cases for name in self.passes])
-            directions = {cell: self._direction(first.differences(cell), margin) for cell in first.observed}
+            directions = {cell: self._direction(cell, first.differences(cell)) for cell in first.observed}
             self.flagged = {cell: way for cell, way in directions.items() if way and cell.case not in self.failures}
             if self.flagged:
                 seconds, left = self._estimate(self.flagged), self._ends - self.clock()
@@ -99,8 +98,13 @@ class Pairs:
         own = {metric.name: metric for metric in (RATIO, CYCLES)}
         return own.get(name) or self.suite.metric(name, axes)
 
-    def _direction(self, differences: Sequence[float], margin: float) -> str:
-        """In which a case goes on to the second stage, "" where in none."""
+    def margin(self, cell: Cell) -> float:
+        """By how much a cell may be slower, as a logarithm."""
+        return verdicts.margin_of(self.limits.margin_of(cell.metric, axes_of(cell.case)), "ratio")
+
+    def _direction(self, cell: Cell, differences: Sequence[float]) -> str:
+        """In which a cell goes on to the second stage, "" where in none."""
+        margin = self.margin(cell)
         unsure = self.limits.settle and verdicts.unflagged(differences, margin)[0] == verdicts.UNSURE
         return verdicts.flagged(differences, margin) or (verdicts.SLOWER if unsure else "")
 

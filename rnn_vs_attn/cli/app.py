@@ -40,8 +40,8 @@ AB_CODES = (
     "Exit codes: 0 nothing slower, 1 something is slower, 2 a wrong call or an input that cannot be used, 3 no verdict "
     "(new cases, failed ones that are not broken, nothing to compare, too few pairs; any unsure one under --strict), 5 "
     "something is broken: what works in the baseline is missing in the candidate, fails there twice alike, or differs "
-    "under --require-equal; 130 interrupted, 143 terminated. Of several the first of 2, 5, 1, 3. Under --bisect those of "
-    "git bisect run: 0 good, 1 slower, 125 cannot tell or broken, 128 a wrong call or interrupted."
+    "under --require-equal; 130 interrupted, 143 terminated. Of several the first of 2, 5, 1, 3. Under --bisect "
+    "those of git bisect run: 0 good, 1 slower, 125 cannot tell or broken, 128 a wrong call or interrupted."
 )
 
 COMPARE_CODES = (

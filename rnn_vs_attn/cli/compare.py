@@ -31,15 +31,16 @@ from rnn_vs_attn.text.streams import print_document, print_json, say
 
 def _ab(call: Call[AbOptions]) -> int:
     from rnn_vs_attn.ab.command import run  # with what draws a bar: --help has no use for it
+    from rnn_vs_attn.ab.pyproject import with_file
 
-    words = call.words
+    words, options = with_file(call.words, call.options, call.names)
     if not words["model"]:
-        if not call.options.aa:
+        if not options.aa:
             raise UserError("--model is missing: name what to compare, such as --model mypackage.layers:MyMixer")
         words = {**words, "model": ["lstm,attention"]}
     axes = cases.parse(SUITE, words)
-    axes["model"] = cases.with_model_arguments(axes["model"], call.options.model_arg)
-    return run(axes, call.options)
+    axes["model"] = cases.with_model_arguments(axes["model"], options.model_arg)
+    return run(axes, options)
 
 
 ab_command = command(_ab, AbOptions, SUITE.axes.case, defaults={"model": "", "seq_len": "128,512", "threads": "1"})

@@ -93,11 +93,11 @@ def test_a_flagged_case_that_fresh_pairs_do_not_confirm_is_judged_on_them() -> N
 def test_tails_of_flagged_cases_are_of_their_own_direction_and_adjusted_for_all() -> None:
     faster = [-value for value in noise(20, 0.005, 0.05)]
     fresh = {"a": noise(20, 0.005, 0.05), "b": faster, "c": faster}
-    found = verdicts.adjusted_tails(fresh, {"a": SLOWER, "b": FASTER, "c": SLOWER}, MARGIN)
+    found = verdicts.adjusted_tails(fresh, {"a": SLOWER, "b": FASTER, "c": SLOWER}, dict.fromkeys(fresh, MARGIN))
     assert list(found) == ["a", "b", "c"]
     assert found["a"] == found["b"] == 3 * rank_tests.paired_tail(fresh["a"], MARGIN) < 1e-4
     assert found["c"] == 1.0
-    assert verdicts.adjusted_tails({}, {}, MARGIN) == {}
+    assert verdicts.adjusted_tails({}, {}, {}) == {}
 
 
 def test_a_candidate_that_is_slower_in_some_processes_only_is_unsure() -> None:
