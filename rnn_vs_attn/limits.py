@@ -126,9 +126,13 @@ Own = TypeVar("Own", OwnMargin, Acceptance)
 
 
 def means(of: Values, metric: str, axes: Mapping[str, Any]) -> bool:
-    """Whether a case's metric is one of those meant."""
+    """Whether a case's metric is one of those meant; a model that is named without arguments is meant with any."""
     values = {**axes, "metric": metric}
-    return all(name in values and values[name] in allowed for name, allowed in of.items())
+    bare = str(values.get("model")).partition("(")[0]
+    return all(
+        name in values and (values[name] in allowed or (name == "model" and bare in allowed))
+        for name, allowed in of.items()
+    )
 
 
 def nearest(entries: Sequence[Own], metric: str, axes: Mapping[str, Any]) -> Own | None:

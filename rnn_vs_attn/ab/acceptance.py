@@ -10,10 +10,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from rnn_vs_attn import limits, units
+from rnn_vs_attn import limits
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.stages import Cell
 from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.compare.sentences import percent
 from rnn_vs_attn.compare.verdicts import ACCEPTED, FASTER, SAME, SLOWER, Comparison
 from rnn_vs_attn.limits import Acceptance, PairLimits
 from rnn_vs_attn.suites.case import axes_of
@@ -38,7 +39,7 @@ def exceeded(row: Comparison, limits: PairLimits) -> bool:
     found = limits.acceptance(row.metric, row.axes)
     if found is None or found.at_most is None:
         return False
-    return row.centre is None or row.worsening > verdicts.margin_of(found.at_most, row.scale)
+    return row.centre is None or verdicts.exceeds(row.worsening, verdicts.margin_of(found.at_most, row.scale))
 
 
 def applied(row: Comparison, limits: PairLimits, beyond: bool) -> Comparison:
@@ -51,7 +52,7 @@ def applied(row: Comparison, limits: PairLimits, beyond: bool) -> Comparison:
         return dataclasses.replace(row, reason=f"its acceptance ran out on {found.until}")
     details = {**row.details, "accepted": {"until": found.until, "why": found.why, "at_most": found.at_most}}
     if beyond and found.at_most is not None:
-        reason = f"accepted until {found.until}, and only up to {units.percent(found.at_most)}"
+        reason = f"it is accepted up to {percent(found.at_most)} only, until {found.until}"
         return dataclasses.replace(row, limit=found.at_most, reason=reason, details=details)
     reason = f"accepted until {found.until}: {found.why}"
     return dataclasses.replace(row, verdict=ACCEPTED, reason=reason, details=details)

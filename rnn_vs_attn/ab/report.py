@@ -110,7 +110,7 @@ def _method(pairs: Pairs, found: Sequence[Comparison]) -> list[str]:
     first, second = pairs.stages
     margin, told = units.percent(pairs.limits.margin), []
     if any(c.limit is not None for c in found):
-        margin += " (or the limit that a row names)"
+        margin += " (or a row's own limit)"
     if pairs.flagged:
         told.append(
             f"slower, faster: beyond {margin} with Holm's correction over {len(pairs.flagged)} flagged of "

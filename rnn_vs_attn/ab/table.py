@@ -54,15 +54,27 @@ def checked(content: Mapping[str, Any], file: str) -> Checked:
         faults = [_said(fault, keys) for fault in error.errors(include_url=False)]
         more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
         raise UserError(f"{file}, {TITLE}: {'; '.join(faults[:_SHOWN])}{more}") from None
+    _check_that_cases_are_named(made, file)
+    values = {keys[key].name: value for key, value in made.items() if key in keys}
+    axes = {field.name for field in _axes()}
     return Checked(
-        {keys[key].name: value for key, value in made.items() if key in keys and keys[key] in _axes()},
-        {keys[key].name: value for key, value in made.items() if key in keys and keys[key] not in _axes()},
-        tuple(OwnMargin(_of(entry), entry["margin"]) for entry in made.get(_MARGINS, ())),
-        tuple(
+        words={name: value for name, value in values.items() if name in axes},
+        options={name: value for name, value in values.items() if name not in axes},
+        margins=tuple(OwnMargin(_of(entry), entry["margin"]) for entry in made.get(_MARGINS, ())),
+        accepted=tuple(
             Acceptance(_of(entry), entry["until"], entry["why"], entry.get("at_most"))
             for entry in made.get(_ACCEPT, ())
         ),
     )
+
+
+def _check_that_cases_are_named(made: Mapping[str, Any], file: str) -> None:
+    for name in (_MARGINS, _ACCEPT):
+        for number, entry in enumerate(made.get(name, ()), start=1):
+            if not _of(entry):
+                raise UserError(
+                    f"{file}, {TITLE}: {name} {number} names no case; give it a model, seq_len, metric or another field"
+                )
 
 
 def key_of(name: str) -> str:

@@ -154,7 +154,7 @@ _COLUMNS: tuple[tuple[str, Any], ...] = (
     ("baseline", lambda c: value(c.baseline, c)),
     ("candidate", lambda c: value(c.candidate, c)),
     ("candidate ÷ baseline", change),
-    ("limit", lambda c: "" if c.limit is None else units.percent(c.limit)),
+    ("own limit", lambda c: "" if c.limit is None else units.percent(c.limit)),
     ("decided on", decided),
     ("could see", could_see),
     ("q", lambda c: "" if c.q is None else f"{c.q:.3f}"),

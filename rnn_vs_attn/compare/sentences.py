@@ -57,10 +57,13 @@ class Margins:
     def beyond(self, rows: Sequence[Comparison]) -> str:
         """What all of some comparisons would be worse by: `by more than 3 %`."""
         limits = {c.limit for c in rows}
-        if limits == {None} and any(map(_timed, rows)):
-            return f"by more than {percent(self.times)}"
+        plain = percent(self.times) if any(map(_timed, rows)) else ""
+        if limits == {None}:
+            return f"by more than {plain or 'the limit'}"
         own = limits.pop() if len(limits) == 1 else None
-        return "by more than the limit" if own is None else f"by more than {percent(own)}"
+        if own is not None:
+            return f"by more than {percent(own)}"
+        return f"by more than the limit, {plain} or the case's own" if plain else "by more than the limit"
 
 
 NO_MARGINS = Margins(0.0, 0.0, 0.0)  # where there are no verdicts
@@ -190,7 +193,7 @@ def _worse(found: Sequence[Comparison], margins: Margins) -> list[str]:
             continue
         worst = f"{place(kind[0], found)}: {said_change(kind[0])}"
         if len(kind) == 1:
-            told.append(f"{worst}, {margins.said_of(kind[0])}.")
+            told.append(f"{'; '.join(filter(None, [f'{worst}, {margins.said_of(kind[0])}', kind[0].reason]))}.")
         else:
             word = f"{'slower' if _timed(kind[0]) else 'worse'} {margins.beyond(kind)}"
             told.append(f"{_share(kind, found)} got {word}; the worst is {worst}.")

@@ -234,12 +234,17 @@ def exact_row(
         verdict = MISSING if candidate is None else NEW
     else:
         change, centre = _exact_change(metric, baseline, candidate)
-        if abs(change) > margin_of(margin, metric.scale):
+        if exceeds(abs(change), margin_of(margin, metric.scale)):
             verdict = SLOWER if change > 0 else FASTER
         elif change:
             reason = "within the margin"
     numbers = {"baseline": baseline, "candidate": candidate, "centre": centre, "low": centre, "high": centre}
     return Comparison.of(metric, suite, axes, verdict, reason, **numbers)
+
+
+def exceeds(change: float, margin: float) -> bool:
+    """Whether a change without noise is beyond a margin, by more than the logarithms of both are rounded."""
+    return change > margin and not math.isclose(change, margin)
 
 
 def _exact_change(metric: Metric, baseline: float, candidate: float) -> tuple[float, float | None]:

@@ -173,6 +173,15 @@ def test_an_exact_metric_without_a_margin_counts_at_any_change() -> None:
     assert verdicts.exact_row(metric, {}, 10**9, 10**9 + 1, 0.0, "bench").verdict == SLOWER
 
 
+@pytest.mark.parametrize(("after", "margin"), [(1100, 0.10), (1030, 0.03), (1050, 0.05), (1010, 0.01)])
+def test_an_exact_metric_that_grew_by_just_the_margin_is_within_it(after: int, margin: float) -> None:
+    """log(1100 / 1000) is above log1p(0.10) in the last digit."""
+    metric = Metric("saved_bytes", "B", exact=True)
+    found = verdicts.exact_row(metric, {}, 1000, after, margin, "bench")
+    assert (found.verdict, found.reason) == (SAME, "within the margin")
+    assert verdicts.exact_row(metric, {}, 1000, after + 1, margin, "bench").verdict == SLOWER
+
+
 def test_a_comparison_and_a_record_are_of_the_metric_that_they_were_made_from() -> None:
     metric = Metric("accuracy", "1", "higher", True, "difference")
     found = Comparison.of(metric, "bench", {"model": "lstm"}, UNSURE, "too few rounds", values=3)
