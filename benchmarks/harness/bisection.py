@@ -5,7 +5,8 @@ python benchmarks/harness/bisection.py [--trials 3] [--folder results/bisection]
 A repository is made with a layer of twenty equal steps. One commit, drawn by the trial's number, does two of them twice
 (+10 %), with equal outputs; one in the middle, the first that git tries, cannot be imported, and the next one mends it;
 all others change comments or add files. What is there already in the folder is kept. Target: every trial names the
-right commit. Beside it how many commits were tried and skipped, and how long that took.
+right commit. It names more than one where commits beside it were skipped. Beside it how many were tried, and how long
+that took.
 """
 
 from __future__ import annotations
@@ -68,9 +69,13 @@ def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterato
         found = details[-1]
         tried = ", ".join(f"{count} {word}" for word, count in found["answers"].items() if count)
         said = f"(commit {found['slowdown']} of {COMMITS}; {tried}; {found['seconds']:.0f} s)"
-        yield holds(f"trial {number}: the right commit is found", found["right"], said)
+        right = found["named"] == [found["slowdown"]]
+        yield holds(f"trial {number}: the right commit is named", found["slowdown"] in found["named"], said)
+        yield Figure(f"trial {number}: commits named, where those between could not be told apart", len(found["named"]))
+        details[-1]["right"] = right
     if details:
-        yield Figure(f"seconds of a bisection, median of {given.trials}", median(d["seconds"] for d in details))
+        yield Figure(f"trials of {given.trials} that name the right commit alone", sum(d["right"] for d in details))
+        yield Figure("seconds of a bisection, median", median(d["seconds"] for d in details))
         yield Figure("commits tried, median", median(sum(d["answers"].values()) for d in details))
 
 
@@ -80,14 +85,14 @@ def trial(folder: Path, number: int, margin: str, few: bool) -> dict[str, Any]:
     if not stored.exists():
         slowdown = random.Random(number).choice([n for n in range(2, COMMITS) if n not in (BROKEN, BROKEN + 1)])
         commits = made(folder / "repository", slowdown)
-        outcome = bisected(folder, commits, slowdown, margin, few)
-        stored.write_text(json.dumps(outcome, indent=2) + "\n")
+        outcome = bisected(folder, commits, margin, few)
+        stored.write_text(json.dumps({"slowdown": slowdown} | outcome, indent=2) + "\n")
     found: dict[str, Any] = json.loads(stored.read_text())
     return found
 
 
-def bisected(folder: Path, commits: list[str], slowdown: int, margin: str, few: bool) -> dict[str, Any]:
-    """What `git bisect run` comes to."""
+def bisected(folder: Path, commits: list[str], margin: str, few: bool) -> dict[str, Any]:
+    """What `git bisect run` comes to. named: the commits, by number, that it calls the first bad one."""
     repository, words = folder / "repository", ["ab", commits[0], "--bisect", *WORDS, margin]
     words += ["--screen", "5", "--confirm", "5"] * few
     git(repository, "bisect", "start", commits[-1], commits[0])
@@ -101,12 +106,13 @@ def bisected(folder: Path, commits: list[str], slowdown: int, margin: str, few: 
         check=False,
     )
     seconds = time.monotonic() - began
-    (folder / "log.txt").write_text(done.stdout.replace(str(repository), "repository"))
+    (folder / "log.txt").write_text(done.stdout.replace(sys.executable, "python"))
     first = re.search(r"^(\w+) is the first bad commit$", done.stdout, re.MULTILINE)
+    left = done.stdout.partition("The first bad commit could be any of:")[2]  # where the rest was skipped
+    named = [first[1]] if first else [word for word in left.split() if word in commits]
     answers = ANSWER.findall(done.stdout)
     return {
-        "slowdown": slowdown,
-        "right": bool(first) and first[1] == commits[slowdown],
+        "named": sorted(commits.index(name) for name in named),
         "exit_code": done.returncode,
         "answers": {word: answers.count(word) for word in ("good", "slower", "skipped")},
         "seconds": round(seconds, 1),

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn.ab import acceptance, table
+from rnn_vs_attn.ab import acceptance, schema
 from rnn_vs_attn.ab.checkouts import Repository
 from rnn_vs_attn.ab.options import AbOptions
 from rnn_vs_attn.errors import UserError
@@ -50,7 +50,7 @@ def with_file(words: Words, options: AbOptions, typed: Sequence[str]) -> tuple[W
     values = {name: value for name, value in found.options.items() if name not in typed}
     limits: dict[str, Any] = {"margins": found.margins, "accepted": found.accepted}
     named = [*own, *values, *(name for name, entries in limits.items() if entries)]
-    said = [f"from {FILE}: {', '.join(map(table.key_of, named))}"] if named else []
+    said = [f"from {FILE}: {', '.join(map(schema.key_of, named))}"] if named else []
     said += _unnamed(found, {**words, **own})
     return {**words, **own}, dataclasses.replace(options, **values, **limits, said=tuple(said))
 
@@ -58,7 +58,7 @@ def with_file(words: Words, options: AbOptions, typed: Sequence[str]) -> tuple[W
 def read(file: Path, today: date) -> Settings:
     """What the table holds, nothing where there is none. UserError that names all that cannot be used."""
     content = _table(file)
-    made = table.checked(content, FILE)
+    made = schema.checked(content, FILE)
     accepted = [dataclasses.replace(entry, ran_out=date.fromisoformat(entry.until) < today) for entry in made.accepted]
     return Settings(made.words, made.options, made.margins, tuple(accepted))
 
@@ -74,10 +74,10 @@ def _table(file: Path) -> dict[str, Any]:
         raise UserError(f"cannot read {file}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:  # no UTF-8, no TOML
         raise UserError(f"{file} is no TOML file: {error}") from None
-    for name in table.PATH:
+    for name in schema.PATH:
         content = content.get(name, {})
         if not isinstance(content, dict):
-            raise UserError(f"{FILE}: {name} is no table; write {table.TITLE}")
+            raise UserError(f"{FILE}: {name} is no table; write {schema.TITLE}")
     return dict(content)
 
 
@@ -95,13 +95,13 @@ def _unnamed(found: Settings, words: Words) -> list[str]:
             if lacking:
                 kind = "margin" if isinstance(entry, OwnMargin) else "accepted slowdown"
                 told.append(
-                    f"the {kind} of {acceptance.described(entry.of)} is for {table.key_of(name)} {lacking[0]!s}, which "
-                    f"neither this call nor {FILE} names"
+                    f"the {kind} of {acceptance.described(entry.of)} is for {schema.key_of(name)} {lacking[0]!s}, "
+                    f"which neither this call nor {FILE} names"
                 )
                 break
     return told
 
 
 def _values(name: str, words: Sequence[str] | bool) -> set[Any]:
-    axes: AxisValues = table.axis_values(name, words)
+    axes: AxisValues = schema.axis_values(name, words)
     return set(axes[name])

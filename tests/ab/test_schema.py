@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from rnn_vs_attn.ab import table
+from rnn_vs_attn.ab import schema
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Acceptance, OwnMargin
 
 DUE = 'until = "2026-12-31"\nwhy = "it is worth it"'
 
 
-def checked(text: str) -> table.Checked:
-    return table.checked(tomllib.loads(text), "pyproject.toml")
+def checked(text: str) -> schema.Checked:
+    return schema.checked(tomllib.loads(text), "pyproject.toml")
 
 
 def entry(kind: str, *lines: str) -> str:

@@ -47,9 +47,9 @@ def checked(content: Mapping[str, Any], file: str) -> Checked:
     """The values of a table. UserError that names all that cannot be used."""
     from pydantic import ValidationError
 
-    schema, keys = _schema(), _keys()
+    keys = _keys()
     try:
-        made = schema.model_validate(_with_underscores(content)).model_dump(exclude_unset=True)
+        made = _schema().model_validate(_with_underscores(content)).model_dump(exclude_unset=True)
     except ValidationError as error:
         faults = [_said(fault, keys) for fault in error.errors(include_url=False)]
         more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
