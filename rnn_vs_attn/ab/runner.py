@@ -104,9 +104,8 @@ class Pairs:
 
     def _direction(self, cell: Cell, differences: Sequence[float]) -> str:
         """In which a cell goes on to the second stage, "" where in none."""
-        margin = self.margin(cell)
-        unsure = self.limits.settle and verdicts.unflagged(differences, margin)[0] == verdicts.UNSURE
-        return verdicts.flagged(differences, margin) or (verdicts.SLOWER if unsure else "")
+        rule = verdicts.to_settle if self.limits.settle else verdicts.flagged
+        return rule(differences, self.margin(cell))
 
     def _estimate(self, cells: Iterable[Cell]) -> float:
         """Seconds that the second stage will take, from what the first took."""

@@ -136,6 +136,12 @@ def flagged(differences: Sequence[float], margin: float) -> str:
     return FASTER if rank_tests.paired_tail([-d for d in differences], margin) <= SCREEN else ""
 
 
+def to_settle(differences: Sequence[float], margin: float) -> str:
+    """The same where no case may stay unsure, as for one that neither is flagged nor is the same."""
+    unsure = unflagged(differences, margin)[0] == UNSURE
+    return flagged(differences, margin) or (SLOWER if unsure else "")
+
+
 def adjusted_tails(
     fresh: Mapping[Any, Sequence[float]], flagged: Mapping[Any, str], margins: Mapping[Any, float]
 ) -> dict[Any, float]:

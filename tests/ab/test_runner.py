@@ -52,14 +52,14 @@ def test_flagged_cases_alone_are_measured_again_on_twenty_fresh_pairs(laboratory
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("settle", "stage", "values"), [(False, 1, 8), (True, 2, 20)])
+@pytest.mark.parametrize(("settle", "verdict", "stage", "values"), [(False, UNSURE, 1, 8), (True, SAME, 2, 20)])
 def test_what_is_unsure_is_measured_again_where_all_must_be_settled(
-    laboratory: Laboratory, settle: bool, stage: int, values: int
+    laboratory: Laboratory, settle: bool, verdict: str, stage: int, values: int
 ) -> None:
     """Pairs that scatter by 4 % around nothing: too wide for a margin of 3 %, and nothing speaks for a slowdown."""
     laboratory.seconds = lambda side, model, name, pair: CALL * (1 + 0.04 * (pair % 2) * (side == CANDIDATE) - 0.02)
     row = laboratory.judged("lstm", settle=settle)["lstm"]
-    assert (row.verdict, row.stage, row.values) == (UNSURE, stage, values)
+    assert (row.verdict, row.stage, row.values) == (verdict, stage, values)
 
 
 @pytest.mark.long
