@@ -2,11 +2,11 @@
 
 python benchmarks/harness/bisection.py [--trials 3] [--folder results/bisection] [--margin 4%] [--quick]
 
-A repository is made with a layer of twenty equal steps. One commit, drawn by the trial's number, does two of them twice,
-with equal outputs, so that a training pass takes 8 % longer; one in the middle, the first that git tries, cannot be
-imported, and the next one mends it; all others change comments or add files. What is there already in the folder is
-kept. Target: every trial names the right commit. It names others with it where those between were skipped. Beside it how
-many were tried, and how long that took.
+A repository is made with a layer of twenty equal steps. One commit, drawn by the trial's number, does two of them
+twice, with equal outputs, so that a training pass takes 8 % longer; one in the middle, the first that git tries, cannot
+be imported, and the next one mends it; all others change comments or add files. What is there already in the folder is
+kept. Target: every trial names the right commit. It names others with it where those between were skipped. Beside it
+how many were tried, and how long that took.
 """
 
 from __future__ import annotations
