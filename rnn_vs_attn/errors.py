@@ -49,7 +49,8 @@ def unknown(kind: str, given: str, allowed: Iterable[str], way_out: str = "") ->
 
 def as_typed(code: int, words: Sequence[str]) -> int:
     """The exit code of a command line: under --bisect all that is no answer to git's question stops the bisect."""
-    return STOP if "--bisect" in words and code not in (GOOD, BAD, SKIP) else code
+    bisects = any(word.partition("=")[0] == "--bisect" for word in words)
+    return STOP if bisects and code not in (GOOD, BAD, SKIP) else code
 
 
 def not_installed(error: ModuleNotFoundError) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from typing import Any
 
 import pytest
+from fakes import FakeCase
 from planted_pairs import Laboratory, slower
+from pydantic import TypeAdapter
 from verdict_rows import row
 
 from rnn_vs_attn.ab import acceptance, decide
@@ -70,6 +74,15 @@ def test_what_ran_out_holds_only_where_nothing_else_does() -> None:
     old, new = accepted(ran_out=True, model=["m:Mixer"], seq_len=[512]), accepted(model=["m:Mixer"])
     assert PairLimits(accepted=(old, new)).acceptance("train_time", AXES) == new
     assert PairLimits(accepted=(old,)).acceptance("train_time", AXES) == old
+
+
+def test_limits_are_the_same_when_they_come_back_from_a_file() -> None:
+    """As they stand in run.json."""
+    limits = PairLimits(
+        margins=(OwnMargin({"seq_len": [512], "causal": [True]}, 0.05),),
+        accepted=(accepted(0.2), accepted(ran_out=True)),
+    )
+    assert TypeAdapter(PairLimits).validate_json(json.dumps(dataclasses.asdict(limits))) == limits
 
 
 # Timed passes
@@ -142,8 +155,6 @@ def test_what_is_accepted_takes_no_power_from_the_others(laboratory: Laboratory)
 
 @pytest.mark.long
 def test_on_cuda_more_than_was_accepted_must_show_in_clock_cycles(laboratory: Laboratory) -> None:
-    from fakes import FakeCase
-
     laboratory.seconds = slower("lstm", 1.30)
     clocks = {BASELINE: 1500.0, CANDIDATE: 1250.0}  # 1.30 in seconds, 1.08 in cycles
     laboratory.clock_mhz = lambda side: clocks[side]

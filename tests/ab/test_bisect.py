@@ -49,6 +49,7 @@ def test_the_files_of_the_good_commit_are_good() -> None:
     [
         *((code, ["ab", "good", "--bisect"], code) for code in (0, 1, 125)),
         *((code, ["ab", "good", "--bisect"], 128) for code in (2, 3, 4, 5, 120, 126, 127, 130, 143)),
+        (2, ["ab", "good", "--bisect=yes"], 128),
         *((code, ["ab", "main"], code) for code in (0, 1, 2, 3, 4, 5, 130, 143)),
     ],
 )
