@@ -264,8 +264,9 @@ def _said(fault: Any, keys: Mapping[str, Field[Any]]) -> str:
     if fault["type"] == "value_error":
         said = str(fault["ctx"]["error"])
         return f"{entry}{last}: {said.removeprefix(option_name(str(last)) + ' ')}"
-    what = f"{where[0]} {last + 1}" if where else str(last)
-    return f"{what}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    if not where:
+        return f"{last} is no list; write [[{'.'.join(PATH)}.{last}]]"
+    return f"{where[0]} {last + 1} is no table; write [[{'.'.join(PATH)}.{where[0]}]]"
 
 
 def _entry_keys(name: str) -> list[str]:
