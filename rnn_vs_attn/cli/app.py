@@ -157,8 +157,8 @@ language.command(
 app.command(
     "ab",
     epilog=AB_CODES,
-    help="Two versions measured in turn in one sitting: is anything slower? For CI on noisy machines. What is not typed "
-    "may stand in the table tool.rnn-vs-attn.ab of the repository's pyproject.toml, with limits of single cases.",
+    help="Two versions measured in turn in one sitting: is anything slower? For CI on noisy machines. What is not "
+    "typed may stand in the table tool.rnn-vs-attn.ab of the repository's pyproject.toml, with limits of single cases.",
 )(ab_command)
 app.command(
     "compare",
