@@ -67,7 +67,7 @@ def notes(entries: Sequence[Acceptance], found: Sequence[Comparison]) -> list[st
         if entry.ran_out and SLOWER in verdicts:
             told.append(f"{said} ran out on {entry.until}, so it counts again")
         elif verdicts and set(verdicts) <= {SAME, FASTER}:
-            told.append(f"{said} is no longer needed: nothing of it is slower; remove it from pyproject.toml")
+            told.append(f"{said} is not needed here: nothing of it is slower; if no other call needs it, remove it")
     return told
 
 

@@ -210,7 +210,7 @@ def test_what_nothing_needs_any_more_and_what_ran_out_is_said() -> None:
     found = [row(ACCEPTED, "a"), row(SAME, "b"), row(FASTER, "b"), row(SLOWER, "d"), row(UNSURE, "e")]
     ran_out, unsure = accepted(ran_out=True, model=["d"]), accepted(model=["e"])
     assert acceptance.notes([needed, unneeded, unmeasured, ran_out, unsure], found) == [
-        "the accepted slowdown of model b (the gate is worth it) is no longer needed: nothing of it is slower; remove "
-        "it from pyproject.toml",
+        "the accepted slowdown of model b (the gate is worth it) is not needed here: nothing of it is slower; if no "
+        "other call needs it, remove it",
         "the accepted slowdown of model d (the gate is worth it) ran out on 2026-12-31, so it counts again",
     ]
