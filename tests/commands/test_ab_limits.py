@@ -186,7 +186,7 @@ def test_the_files_of_the_good_commit_are_good(root: Path) -> None:
         (["mian", "--model", "layers:Mixer"], "unknown git reference 'mian'"),
         (["main", "HEAD", "--model", "layers:Mixer"], "leave the second reference out"),
         (["main", "--model", "layers:Mixer", "--no-such-option"], "No such option"),
-        (["main", "--model", "layers:Mixer", "--seed", "many"], "is not a valid"),
+        (["main", "--model", "layers:Mixer", "--seed", "many"], "Invalid value for '--seed'"),
         (["--aa"], "name that one"),
         (["main", "--model", "layers:None"], "exists on neither side"),
         (["main", "--model", "lstm"], "is built into this program"),
