@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 DONE, WRONG_CALL, UNFINISHED_CASES, INTERRUPTED, TERMINATED = 0, 2, 4, 130, 143  # exit codes
+GOOD, BAD, SKIP, STOP = 0, 1, 125, 128  # exit codes that `git bisect run` understands
 OF_CODE = "\n    "  # begins each line of code below a sentence, which is printed as a line
 
 
@@ -44,6 +45,12 @@ def unknown(kind: str, given: str, allowed: Iterable[str], way_out: str = "") ->
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(names)}."
     return UserError(f"unknown {kind} {given!r}; {hint} {way_out}".rstrip())
+
+
+def as_typed(code: int, words: Sequence[str]) -> int:
+    """The exit code of a command line: under --bisect all that is no answer to git's question stops the bisect."""
+    bisects = any(word.partition("=")[0] == "--bisect" for word in words)
+    return STOP if bisects and code not in (GOOD, BAD, SKIP) else code
 
 
 def not_installed(error: ModuleNotFoundError) -> str:

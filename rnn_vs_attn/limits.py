@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from rnn_vs_attn.errors import CaseFault
 
@@ -99,9 +100,53 @@ class Limits:
         return self.rounds if self.rounds is not None else LOOKS[0]
 
 
+Values = Mapping[str, Sequence[Any]]  # that fields of a case, and `metric`, may have
+
+
+@dataclass(frozen=True)
+class OwnMargin:
+    """The margin of some cases."""
+
+    of: Values
+    margin: float
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """A slowdown of some cases that is no fault until the end of a day. at_most: how much of it, None for all."""
+
+    of: Values
+    until: str
+    why: str
+    at_most: float | None = None
+    ran_out: bool = False
+
+
+Own = TypeVar("Own", OwnMargin, Acceptance)
+
+
+def means(of: Values, metric: str, axes: Mapping[str, Any]) -> bool:
+    """Whether a case's metric is one of those meant; a model that is named without arguments is meant with any."""
+    values = {**axes, "metric": metric}
+    bare = str(values.get("model")).partition("(")[0]
+    return all(
+        name in values and (values[name] in allowed or (name == "model" and bare in allowed))
+        for name, allowed in of.items()
+    )
+
+
+def nearest(entries: Sequence[Own], metric: str, axes: Mapping[str, Any]) -> Own | None:
+    """The entry that names most fields of a case's metric; of equally many the last. None where none means it."""
+    found = [entry for entry in entries if means(entry.of, metric, axes)]
+    return max(reversed(found), key=lambda entry: len(entry.of)) if found else None
+
+
 @dataclass(frozen=True)
 class PairLimits:
-    """How many pairs each stage of `ab` has and what they may take. margin: a part, 0.03 is 3 %."""
+    """How many pairs each stage of `ab` has and what they may take. margin: a part, 0.03 is 3 %.
+
+    settle: whether stage 2 also takes what stage 1 leaves unsure. margins, accepted: of single cases.
+    """
 
     margin: float = 0.03
     screen: int = 8
@@ -110,7 +155,25 @@ class PairLimits:
     timeout: float = 120.0
     max_memory: int | None = None
     seed: int = 0
+    settle: bool = False
     budget: Budget = field(default_factory=lambda: Budget(warm_up=0.1, max_warm_up=0.3, min_blocks=4, case=0.12))
+    margins: tuple[OwnMargin, ...] = ()
+    accepted: tuple[Acceptance, ...] = ()
+
+    def own_margin(self, metric: str, axes: Mapping[str, Any]) -> float | None:
+        """The margin that a case's metric has for itself, None where it has that of the call."""
+        found = nearest(self.margins, metric, axes)
+        return None if found is None else found.margin
+
+    def margin_of(self, metric: str, axes: Mapping[str, Any]) -> float:
+        """By how much a case's metric may be worse."""
+        own = self.own_margin(metric, axes)
+        return self.margin if own is None else own
+
+    def acceptance(self, metric: str, axes: Mapping[str, Any]) -> Acceptance | None:
+        """The one of a case's metric, of those that ran out only where there is no other."""
+        valid = [entry for entry in self.accepted if not entry.ran_out]
+        return nearest(valid, metric, axes) or nearest(self.accepted, metric, axes)
 
 
 # Time that ends

@@ -56,7 +56,7 @@ def judged(first: Sequence[Pair], second: Sequence[Pair], margin: float) -> dict
     """Verdicts of the flagged passes by the rule of `ab`: screened on `first`, decided on `second`."""
     ways = {cell: verdicts.flagged([pair[cell] for pair in first], margin) for cell in first[0]}
     fresh = {cell: [pair[cell] for pair in second] for cell, way in ways.items() if way}
-    tails = verdicts.adjusted_tails(fresh, ways, margin)
+    tails = verdicts.adjusted_tails(fresh, ways, dict.fromkeys(fresh, margin))
     return {cell: verdicts.confirmed(p, fresh[cell], margin, ways[cell])[0] for cell, p in tails.items()}
 
 

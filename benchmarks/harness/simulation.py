@@ -1,12 +1,16 @@
 """The rules of the program on simulated noise, where the truth is known: verdicts of `ab`, crossings of two curves.
 
-python benchmarks/harness/simulation.py [--of ab crossings] [--calls 2000] [--sd 0.02 0.047 0.088] [--quick]
+python benchmarks/harness/simulation.py [--of ab bisect crossings] [--calls 2000] [--sd 0.02 0.047 0.088] [--quick]
 
 `ab`: 24 timed passes; the noise of a pair has Student's t with 3 degrees of freedom (heavy tails), half of its variance
 is shared by all passes of the pair (what disturbs the machine disturbs all); margin 2 %; 8 pairs, then 20 fresh ones.
 Identical code: share of calls with any `slower`. Every pass exactly at the margin, the worst that it allows: the same.
 One pass slower by 3, 5 or 10 %: share of calls that find it. Two modes 13 % apart, one of them at random in a process:
 false alarms. Targets are the figures of a simulation made before this program, within three standard errors.
+
+Bisect: forty commits, one of which makes a pass slower by 5 %, margin 2.5 %; each commit that is asked about is judged
+on pairs of its own. How often the right commit is named alone, how often with others that were skipped, and how often a
+wrong one is: at most 1 %. Beside it how often a wrong one would be if what is unsure were called good.
 
 Crossings: two curves over five lengths from 64 to 1,024, once straight in log-log and once as a n^2 + b n against c n,
 that cross at 70, 150, 300 or 900 at the slopes given; noise of each point by itself, and half of the runs with as much
@@ -39,6 +43,7 @@ EARLIER = {
     0.088: (0.028, 1.2, {0.03: 0.03, 0.05: 0.25, 0.10: 0.94}),
 }
 EARLIER_CALLS = 3000
+COMMITS, BISECTED = 40, 0.05  # commits, and how much slower one of them makes the pass
 LENGTHS = (64, 128, 256, 512, 1024)
 SLOPES, NOISES = (0.1, 0.25, 0.5, 1.0), (0.02, 0.05, 0.1, 0.2)
 CROSSED_AT, ROUNDS = (300, 70, 150, 900), (6, 9, 12)
@@ -48,7 +53,9 @@ Details = list[dict[str, object]]
 
 def main() -> None:
     options = parser(__doc__ or "")
-    options.add_argument("--of", nargs="+", choices=["ab", "crossings"], default=["ab", "crossings"])
+    options.add_argument(
+        "--of", nargs="+", choices=["ab", "bisect", "crossings"], default=["ab", "bisect", "crossings"]
+    )
     options.add_argument("--calls", type=int, default=2000, help="of `ab`")
     options.add_argument("--sd", type=float, nargs="+", default=[0.02, 0.047, 0.088])
     options.add_argument("--runs", type=int, default=60, help="of each kind of crossing")
@@ -58,7 +65,7 @@ def main() -> None:
 
 
 def figures(given: argparse.Namespace, details: Details) -> Iterator[Figure]:
-    parts = {"ab": verdicts_of_ab, "crossings": crossings_of_curves}
+    parts = {"ab": verdicts_of_ab, "bisect": bisections, "crossings": crossings_of_curves}
     for of in given.of:
         yield from parts[of](given, details)
 
@@ -126,6 +133,53 @@ def student(draw: random.Random) -> float:
 
 def share(found: list[dict[str, float]], what: str) -> float:
     return sum(one[what] > 0 for one in found) / len(found)
+
+
+# Bisections
+
+
+def bisections(given: argparse.Namespace, details: Details) -> Iterator[Figure]:
+    for sd in given.sd:
+        draw, number = random.Random(f"bisect {sd}"), given.calls // 2
+        found = [bisected(draw, sd, skips=True) for _ in range(number)]
+        wrong = found.count("wrong") / number
+        yield Figure(f"pair sd {sd:.1%}: bisections that name a wrong commit", wrong, "<= 0.01", wrong <= 0.01)
+        alone, among = found.count("right") / number, found.count("among others") / number
+        yield Figure(f"pair sd {sd:.1%}: that name the right one alone", alone)
+        yield Figure(f"pair sd {sd:.1%}: that name it with others, which were skipped", among)
+        strayed = [bisected(draw, sd, skips=False) for _ in range(number)].count("wrong") / number
+        yield Figure(f"pair sd {sd:.1%}: that would be wrong if what is unsure were good", strayed)
+        details.append({"sd": sd, "wrong": wrong, "alone": alone, "among others": among, "unsure as good": strayed})
+
+
+def bisected(draw: random.Random, sd: float, skips: bool) -> str:
+    """What a bisection of COMMITS comes to, as git makes it: of those in doubt, one near the middle is asked about."""
+    slowdown, good, bad, skipped = draw.randrange(1, COMMITS), 0, COMMITS - 1, set[int]()
+    while left := [n for n in range(good + 1, bad) if n not in skipped]:
+        asked = min(left, key=lambda n: abs(n - (good + bad) / 2))
+        answer = answered(draw, sd, math.log1p(BISECTED) if asked >= slowdown else 0.0)
+        if answer == verdicts.SLOWER:
+            bad = asked
+        elif answer == verdicts.UNSURE and skips:
+            skipped.add(asked)
+        else:
+            good = asked
+    if not good < slowdown <= bad:
+        return "wrong"
+    return "right" if bad - good == 1 else "among others"
+
+
+def answered(draw: random.Random, sd: float, shift: float) -> str:
+    """The verdict of one commit against the good one."""
+    limit = math.log1p(BISECTED / 2)
+    first, second = (
+        [shift + sd / math.sqrt(3) * student(draw) for _ in range(n)] for n in (PAIRS.screen, PAIRS.confirm)
+    )
+    way = verdicts.to_settle(first, limit)
+    if not way:
+        return verdicts.unflagged(first, limit)[0]
+    tails = verdicts.adjusted_tails({0: second}, {0: way}, {0: limit})
+    return verdicts.confirmed(tails[0], second, limit, way)[0]
 
 
 # Crossings of two curves

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnn_vs_attn import units
-from rnn_vs_attn.ab import adapters, resuming, versions
+from rnn_vs_attn.ab import adapters, bisect, resuming, versions
 from rnn_vs_attn.ab.checkouts import Repository
 from rnn_vs_attn.ab.interruption import end_at_the_next
 from rnn_vs_attn.ab.options import SUITE, AbOptions
@@ -31,7 +31,7 @@ from rnn_vs_attn.ab.resuming import Stored
 from rnn_vs_attn.ab.runner import Pairs
 from rnn_vs_attn.ab.samples import checked_samples
 from rnn_vs_attn.ab.stages import NAME
-from rnn_vs_attn.ab.versions import CANDIDATE, Sides
+from rnn_vs_attn.ab.versions import CANDIDATE, SetUpFails, Sides
 from rnn_vs_attn.compare.publishing import publish
 from rnn_vs_attn.compare.report import Report, document
 from rnn_vs_attn.compare.summary import markdown
@@ -57,14 +57,19 @@ def run(axes: AxisValues, options: AbOptions) -> int:
         axes = axes | {"model": adapters.located(axes["model"], Repository(Path.cwd()).root)}
     if options.output is not None:
         check_folder(options.output)
+    if options.bisect:
+        options = bisect.checked(options)
     try:
         both = _sides(axes, options)
+    except SetUpFails as failed:
+        return bisect.skip(failed, options)
     except Interrupted as stop:
         return _stopped_early(axes, options, stop)
     with both:
         both.debug = options.debug
+        both.notes += options.said
         if both.same_tree:
-            return _publish(nothing_to_compare(both, options.anonymous), options)
+            return _publish(nothing_to_compare(both, options.anonymous), options, same_files=True)
         try:
             prelude = look_at(both, axes, options)
         except Interrupted as stop:
@@ -98,6 +103,7 @@ def _resume(stored: Stored, folder: RunFolder, started: float) -> int:
         return _stopped_early(axes, options, stop, go_on)
     with both:
         both.debug = options.debug
+        both.notes += options.said
         try:
             prelude = look_again(both, stored.prelude, options)
         except Interrupted as stop:
@@ -119,7 +125,9 @@ def _go_on(path: Path, options: AbOptions) -> str:
     return f"rnn-vs-attn ab --resume {'FOLDER' if options.anonymous else shlex.quote(str(path))}"
 
 
-def _publish(report: Report, options: AbOptions) -> int:
+def _publish(report: Report, options: AbOptions, same_files: bool = False) -> int:
+    if options.bisect:
+        return bisect.publish(report, options, same_files)
     publish(report, options.markdown, options.junit, options.as_json)
     return report.code
 
@@ -194,11 +202,11 @@ class _Sitting:
         report = report_of(self.both, self.prelude, self.pairs, options, self.head.command[1:], ending)
         report.facts["seconds"] = round(time.monotonic() - self.started, 1)
         _write(folder, report, self.head if ending.go_on else finished(self.head))
-        _publish(report, options)
+        code = _publish(report, options)
         if not options.quiet:
             state = "Interrupted" if ending.code else "Out of time"
             say(f"{state}; go on with {ending.go_on}" if ending.go_on else f"Written to {folder.path}")
-        return report.code
+        return code
 
     def _measure(self) -> bool:
         err = Terminal(stderr=True)

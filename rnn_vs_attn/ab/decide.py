@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from rnn_vs_attn.ab import power
+from rnn_vs_attn.ab import acceptance, power
 from rnn_vs_attn.ab.failures import Untimed
 from rnn_vs_attn.ab.options import LEAST_SCREEN
 from rnn_vs_attn.ab.power import Design
@@ -18,6 +18,7 @@ from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.preliminary import LOOKS
 from rnn_vs_attn.compare.verdicts import ALPHA, SCREEN, SHOWN_LEVEL, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.limits import PairLimits
 from rnn_vs_attn.records.types import Sample, key_of
 from rnn_vs_attn.stats import rank_tests
 from rnn_vs_attn.suites.case import Case, axes_of
@@ -55,9 +56,7 @@ def judge(pairs: Pairs, gated: bool, interrupted: bool = False) -> list[Comparis
     """A verdict for every timed pass of every case. gated: a calibration kernel that moved unsettles all. interrupted:
     what a stage that is not whole has given is shown, and decides nothing.
     """
-    second, margin = pairs.stages[1], verdicts.margin_of(pairs.limits.margin, "ratio")
-    fresh = {cell: second.differences(cell) for cell in pairs.flagged if second.observed.get(cell)}
-    tails = verdicts.adjusted_tails(fresh, pairs.flagged, margin)
+    tails = _tails(pairs)
     moved = {c.stage: c for c in calibrations(pairs) if c.moved and gated}
     found = []
     for case in pairs.cases:
@@ -67,7 +66,8 @@ def judge(pairs: Pairs, gated: bool, interrupted: bool = False) -> list[Comparis
             cells = [Cell(case, name) for name in pairs.passes]
             for cell in cells:
                 pending = interrupted and _pending(pairs, cell)
-                found.append(_shown(pairs, cell) if pending else _judged(pairs, cell, tails.get(cell), moved))
+                row = _shown(pairs, cell) if pending else _judged(pairs, cell, tails, moved)
+                found.append(acceptance.applied(row, pairs.limits, _exceeds(pairs, cell, tails)))
     return found
 
 
@@ -81,11 +81,11 @@ def _shown(pairs: Pairs, cell: Cell) -> Comparison:
     """A cell without a verdict as it stands, by the stage that has more of its pairs."""
     first, second = pairs.stages
     before, fresh = first.differences(cell), second.differences(cell)
-    direction, margin = pairs.flagged.get(cell, ""), verdicts.margin_of(pairs.limits.margin, "ratio")
+    direction = pairs.flagged.get(cell, "")
     if direction:
         reason = f"preliminary: {len(fresh)} of {second.wanted} fresh pairs, looked {direction} before"
     else:
-        direction = verdicts.flagged(before, margin) if len(before) >= LEAST_SCREEN else ""
+        direction = verdicts.flagged(before, pairs.margin(cell)) if len(before) >= LEAST_SCREEN else ""
         reason = f"preliminary: {len(before)} of {first.wanted} pairs{f', looks {direction} so far' * bool(direction)}"
     stage = second if len(fresh) >= max(1, len(before)) else first
     row = _row(pairs, cell, UNSURE, reason, stage, undecidable=True)
@@ -93,11 +93,44 @@ def _shown(pairs: Pairs, cell: Cell) -> Comparison:
     return dataclasses.replace(row, details=row.details | looked)
 
 
-def _judged(pairs: Pairs, cell: Cell, p: float | None, moved: Mapping[int, Calibration]) -> Comparison:
-    """The verdict of a cell without a fault."""
+@dataclass(frozen=True)
+class _Tails:
+    """Of cells that were measured again, adjusted for all of them together.
+
+    plain: against the margin; red: against what turns a build red, which of an accepted slowdown is further away.
+    """
+
+    plain: Mapping[Cell, float]
+    red: Mapping[Cell, float]
+
+    def of(self, pairs: Pairs, cell: Cell) -> float | None:
+        """The one that tells whether a cell is slower or faster: there is one family of tests for what may be red."""
+        return self.plain.get(cell) if acceptance.of_cell(pairs, cell) else self.red.get(cell)
+
+
+def _tails(pairs: Pairs) -> _Tails:
+    second = pairs.stages[1]
+    fresh = {cell: second.differences(cell) for cell in pairs.flagged if second.observed.get(cell)}
+    margins = {cell: pairs.margin(cell) for cell in fresh}
+    red = {cell: acceptance.red_margin(pairs, cell) for cell in fresh}
+    limited = {cell: margin for cell, margin in red.items() if margin is not None}
+    return _Tails(*(verdicts.adjusted_tails(fresh, pairs.flagged, each) for each in (margins, limited)))
+
+
+def _exceeds(pairs: Pairs, cell: Cell, tails: _Tails) -> bool:
+    """Whether a cell is slower by more than what turns a build red."""
+    margin = acceptance.red_margin(pairs, cell)
+    if margin is None or tails.red.get(cell, 1.0) > ALPHA:
+        return False
+    return _by_clock(pairs, pairs.stages[1], cell, margin)[0] == SLOWER
+
+
+def _judged(pairs: Pairs, cell: Cell, tails: _Tails, moved: Mapping[int, Calibration]) -> Comparison:
+    """The verdict of a cell without a fault, whoever accepts it."""
+    p = tails.of(pairs, cell)
     direction = pairs.flagged.get(cell, "")
     stage = pairs.stages[1 if direction else 0]
-    differences, margin = stage.differences(cell), verdicts.margin_of(pairs.limits.margin, "ratio")
+    differences, margin = stage.differences(cell), pairs.margin(cell)
     needed = _pairs_needed(pairs, stage)
     if len(differences) < max(stage.wanted, needed) or not differences:
         wanted = max(stage.wanted, needed)
@@ -160,14 +193,13 @@ def _row(
     shift = rank_tests.paired_shift(differences, SHOWN_LEVEL)
     centre, low, high = verdicts.as_change(shift, metric.better, metric.scale)
     design = Design(pairs.limits.screen, pairs.limits.confirm, max(1, len(pairs.flagged)))
-    margin = verdicts.margin_of(pairs.limits.margin, "ratio")
     return dataclasses.replace(
         row,
         centre=centre,
         low=low,
         high=high,
         values=len(differences),
-        detectable=None if undecidable else power.detectable(differences, margin, design),
+        detectable=None if undecidable else power.detectable(differences, pairs.margin(cell), design),
         details={"differences": differences, "screened": pairs.stages[0].differences(cell)},
     )
 
@@ -189,7 +221,7 @@ def _medians(pairs: Pairs, cell: Cell, stage: Stage) -> dict[str, float | None]:
 # What is not timed
 
 
-def exact(suite: Suite, case: Case, sides: Mapping[str, Sequence[Sample]], margin: float) -> list[Comparison]:
+def exact(suite: Suite, case: Case, sides: Mapping[str, Sequence[Sample]], limits: PairLimits) -> list[Comparison]:
     """Exact metrics of one case, from each side's samples: a growth beyond the margin counts at once."""
     by_key: dict[tuple[str, tuple[Any, ...]], dict[str, float | None]] = {}
     for side, samples in sides.items():
@@ -200,11 +232,11 @@ def exact(suite: Suite, case: Case, sides: Mapping[str, Sequence[Sample]], margi
     rows = []
     for (name, added), values in by_key.items():
         axes = axes_of(case) | dict(added)
-        rows.append(
-            verdicts.exact_row(
-                suite.metric(name, axes), axes, values.get(BASELINE), values.get(CANDIDATE), margin, NAME
-            )
+        margin = limits.margin_of(name, axes)
+        row = verdicts.exact_row(
+            suite.metric(name, axes), axes, values.get(BASELINE), values.get(CANDIDATE), margin, NAME
         )
+        rows.append(acceptance.applied(row, limits, acceptance.exceeded(row, limits)))
     return rows
 
 

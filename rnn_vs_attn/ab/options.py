@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.limits import PairLimits
+from rnn_vs_attn.limits import Acceptance, OwnMargin, PairLimits
 from rnn_vs_attn.run.options import PLACE, ModelOptions, ShownOptions, force_option, memory_option
 from rnn_vs_attn.suites.bench.suite import BENCH
-from rnn_vs_attn.suites.case import argument, option
+from rnn_vs_attn.suites.case import argument, fixed, option
 
 SUITE = BENCH  # whose cases and passes are compared
 STRICT = "Exit 3 where a verdict is unsure."
@@ -79,6 +79,12 @@ class PairOptions:
         _PAIRS.margin, "Slower by no more than this is no slowdown.", typed="3%", parse=read_margin, panel=_HOW
     )
     strict: bool = option(False, STRICT, panel=_HOW)
+    bisect: bool = option(
+        False,
+        "Exit codes for 'git bisect run rnn-vs-attn ab GOOD --bisect ...': 0 good, 1 slower, 125 skip this commit, 128 "
+        "stop. One line a commit on standard error.",
+        panel=_HOW,
+    )
     screen: int = option(_PAIRS.screen, "Pairs of processes for all cases.", minimum=1, panel=_HOW)
     confirm: int = option(_PAIRS.confirm, "Fresh pairs for the flagged ones.", minimum=1, panel=_HOW)
     max_seconds: float = option(_PAIRS.max_seconds, "Start no further case after this.", minimum=0, panel=_HOW)
@@ -95,6 +101,9 @@ class PairOptions:
     )
     markdown: Path | None = option(None, MARKDOWN, panel=PLACE)
     junit: Path | None = option(None, JUNIT, panel=PLACE)
+    margins: tuple[OwnMargin, ...] = fixed(())  # these three come from a file
+    accepted: tuple[Acceptance, ...] = fixed(())
+    said: tuple[str, ...] = fixed(())
 
     @property
     def limits(self) -> PairLimits:
@@ -109,6 +118,9 @@ class PairOptions:
             timeout=self.timeout,
             max_memory=self.max_memory,
             seed=self.seed,
+            settle=self.bisect,
+            margins=self.margins,
+            accepted=self.accepted,
         )
 
 

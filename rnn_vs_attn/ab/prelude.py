@@ -154,4 +154,4 @@ def _exact(both: Sides, workers: dict[str, ChildWorker], case: Case, limits: Pai
     request = Measure(About.of(SUITE, case, limits.max_memory), Turn())
     awake = {name: both.awake(workers, name) for name in (BASELINE, CANDIDATE)}
     found = versions.at_once({name: _asking(worker, request, limits) for name, worker in awake.items()})
-    return decide.exact(SUITE, case, {name: answer.samples for name, answer in found.items()}, limits.margin)
+    return decide.exact(SUITE, case, {name: answer.samples for name, answer in found.items()}, limits)

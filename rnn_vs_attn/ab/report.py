@@ -11,7 +11,7 @@ from statistics import median, stdev
 from typing import Any
 
 from rnn_vs_attn import units
-from rnn_vs_attn.ab import decide, repeat
+from rnn_vs_attn.ab import acceptance, decide, repeat
 from rnn_vs_attn.ab.failures import Untimed
 from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude
@@ -99,7 +99,7 @@ def report_of(
     return Report(
         _title(both, options) + ", preliminary" * bool(said),
         found,
-        _notes(both, prelude, pairs, calibrations, gated),
+        [*_notes(both, prelude, pairs, calibrations, gated), *acceptance.notes(pairs.limits.accepted, found)],
         _code(found, options) if ending.code is None else ending.code,
         _facts(both, prelude, pairs, options, calibrations),
         margins=Margins(pairs.limits.margin, pairs.limits.margin, pairs.limits.margin),
@@ -125,6 +125,8 @@ def _facts(
         "sides": described(both, options.anonymous),
         "environment": _environment(prelude, options.anonymous),
         "margin": pairs.limits.margin,
+        "own_margins": [dataclasses.asdict(entry) for entry in pairs.limits.margins],
+        "accepted": [dataclasses.asdict(entry) for entry in pairs.limits.accepted],
         "stages": [{"stage": s.number, "pairs": s.pairs, "planned": s.wanted} for s in pairs.stages],
         "flagged": [axes_of(cell.case) | {"pass": cell.name, "as": way} for cell, way in pairs.flagged.items()],
         "calibration": [dataclasses.asdict(c) for c in calibrations],
@@ -184,6 +186,8 @@ def _method(pairs: Pairs, found: Sequence[Comparison]) -> list[str]:
     """How the verdicts came about, as far as there are such."""
     first, second = pairs.stages
     margin, told = units.percent(pairs.limits.margin), []
+    if any(c.limit is not None for c in found):
+        margin += " (or a row's own limit)"
     if pairs.flagged:
         decided = "decided" if second.pairs == second.wanted else "to be decided"
         told.append(

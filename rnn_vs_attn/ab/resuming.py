@@ -53,7 +53,7 @@ class Stored:
 
 def settings_of(both: Sides, prelude: Prelude, options: AbOptions) -> dict[str, Any]:
     """What a run keeps beside its axes and limits, so that it can go on."""
-    kept = {field.name: getattr(options, field.name) for field in fields(options) if field.name not in _NOT_KEPT}
+    kept = {name: value for name, value in asdict(options).items() if name not in _NOT_KEPT}
     kept |= {"max_seconds": options.max_seconds}
     if options.anonymous:
         kept |= dict.fromkeys(("baseline_python", "candidate_python", "setup"))
@@ -117,8 +117,11 @@ def read(path: Path, given: AbOptions, names: Sequence[str]) -> Stored:
 
 
 def _fixed(limits: Mapping[str, Any]) -> dict[str, Any]:
-    """Limits that stay through all sittings."""
-    return {name: value for name, value in limits.items() if name != "max_seconds"}
+    """Limits that stay through all sittings, as JSON has them."""
+    kept: dict[str, Any] = json.loads(
+        json.dumps({name: value for name, value in limits.items() if name != "max_seconds"})
+    )
+    return kept
 
 
 def _options(stored: Mapping[str, Any]) -> AbOptions:

@@ -91,14 +91,23 @@ class Pairs:
 
     def _flagged(self) -> dict[Cell, str]:
         """What goes on to the second stage, each with the direction in which the first has seen it."""
-        first, margin = self.stages[0], verdicts.margin_of(self.limits.margin, "ratio")
-        directions = {cell: verdicts.flagged(first.differences(cell), margin) for cell in first.observed}
+        first = self.stages[0]
+        directions = {cell: self._direction(cell, first.differences(cell)) for cell in first.observed}
         after = self.limits.screen
         return {cell: way for cell, way in directions.items() if way and not self._failed_before(cell.case, after)}
 
     def _failed_before(self, case: Case, index: int) -> bool:
         """Whether a case failed in a pair before that one."""
         return case in self.failures and self.failures[case].index < index
+
+    def margin(self, cell: Cell) -> float:
+        """By how much a cell may be slower, as a logarithm."""
+        return verdicts.margin_of(self.limits.margin_of(cell.metric, axes_of(cell.case)), "ratio")
+
+    def _direction(self, cell: Cell, differences: Sequence[float]) -> str:
+        """In which a cell goes on to the second stage, "" where in none."""
+        rule = verdicts.to_settle if self.limits.settle else verdicts.flagged
+        return rule(differences, self.margin(cell))
 
     def _estimate(self, cells: Iterable[Cell]) -> float:
         """Seconds that the second stage will take, from what the first took."""

@@ -23,6 +23,14 @@ BASELINE, CANDIDATE = SIDES = ("baseline", "candidate")
 Answer = TypeVar("Answer")
 
 
+class SetUpFails(UserError):
+    """--setup failed in the checkout of one side."""
+
+    def __init__(self, side: str, reason: str) -> None:
+        super().__init__(reason)
+        self.side = side
+
+
 @dataclass(frozen=True)
 class Side:
     """One version: what its workers run under. worktree: None where the files are those of the current folder."""
@@ -192,7 +200,10 @@ def _of_checkout(
     packages = worktree.parent / "environment" if setup else None
     python = sys.executable
     if setup and packages:
-        python = checkouts.set_up(setup, worktree, packages, version.label, debug)
+        try:
+            python = checkouts.set_up(setup, worktree, packages, version.label, debug)
+        except UserError as error:
+            raise SetUpFails(name, str(error)) from None
     variables = {"PYTHONPATH": os.pathsep.join(str(path) for path in dict.fromkeys(paths))}
     return Side(name, version.label, python, folder, variables, worktree, packages, version)
 

@@ -23,6 +23,7 @@ from rnn_vs_attn.errors import (
     WRONG_CALL,
     Interrupted,
     UserError,
+    as_typed,
     first_line,
     not_installed,
 )
@@ -39,7 +40,8 @@ AB_CODES = (
     "Exit codes: 0 nothing slower, 1 something is slower, 2 a wrong call or an input that cannot be used, 3 no verdict "
     "(new cases, failed ones that are not broken, nothing to compare, too few pairs; any unsure one under --strict), 5 "
     "something is broken: what works in the baseline is missing in the candidate, fails there twice alike, or differs "
-    "under --require-equal; 130 interrupted, 143 terminated. Of several the first of 2, 5, 1, 3."
+    "under --require-equal; 130 interrupted, 143 terminated. Of several the first of 2, 5, 1, 3. Under --bisect "
+    "those of git bisect run: 0 good, 1 slower, 125 cannot tell or broken, 128 a wrong call or interrupted."
 )
 
 COMPARE_CODES = (
@@ -111,7 +113,7 @@ def _exit(code: int) -> NoReturn:
     reason = streams.lost(sys.stdout)
     if reason:
         streams.say(f"note: standard output did not take all that was printed: {reason}")
-    sys.exit(code)
+    sys.exit(as_typed(code, sys.argv))
 
 
 def _version(value: bool) -> None:
@@ -155,7 +157,8 @@ language.command(
 app.command(
     "ab",
     epilog=AB_CODES,
-    help="Two versions measured in turn in one sitting: is anything slower? For CI on noisy machines.",
+    help="Two versions measured in turn in one sitting: is anything slower? For CI on noisy machines. What is not "
+    "typed may stand in the table tool.rnn-vs-attn.ab of the repository's pyproject.toml, with limits of single cases.",
 )(ab_command)
 app.command(
     "compare",

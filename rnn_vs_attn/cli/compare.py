@@ -32,6 +32,7 @@ from rnn_vs_attn.text.streams import print_document, print_json, say
 
 def _ab(call: Call[AbOptions]) -> int:
     from rnn_vs_attn.ab.command import resume, run  # with what draws a bar: --help has no use for it
+    from rnn_vs_attn.ab.pyproject import with_file
 
     options = call.options
     if options.resume is not None:
@@ -39,14 +40,14 @@ def _ab(call: Call[AbOptions]) -> int:
         if own:
             raise UserError(f"--resume goes on under the run's own settings; leave out {_typed(options, own[0])}")
         return resume(options, call.names)
-    words = call.words
+    words, options = with_file(call.words, options, call.names)
     if not words["model"]:
-        if not call.options.aa:
+        if not options.aa:
             raise UserError("--model is missing: name what to compare, such as --model mypackage.layers:MyMixer")
         words = {**words, "model": ["lstm,attention"]}
     axes = cases.parse(SUITE, words)
-    axes["model"] = cases.with_model_arguments(axes["model"], call.options.model_arg)
-    return run(axes, call.options)
+    axes["model"] = cases.with_model_arguments(axes["model"], options.model_arg)
+    return run(axes, options)
 
 
 def _typed(options: AbOptions, name: str) -> str:

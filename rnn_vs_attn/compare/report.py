@@ -12,11 +12,22 @@ from typing import Any
 from rnn_vs_attn import units
 from rnn_vs_attn.compare.preliminary import Unfinished, preliminary
 from rnn_vs_attn.compare.sentences import NO_MARGINS, Margins, of_same_code, sentences
-from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.compare.verdicts import (
+    ACCEPTED,
+    BROKEN,
+    FAILED,
+    FASTER,
+    MISSING,
+    NEW,
+    SAME,
+    SLOWER,
+    UNSURE,
+    Comparison,
+)
 from rnn_vs_attn.records.types import AxisValue
 from rnn_vs_attn.report.tables import Table
 
-_ORDER = (BROKEN, SLOWER, FAILED, MISSING, NEW, UNSURE, FASTER, SAME)
+_ORDER = (BROKEN, SLOWER, FAILED, MISSING, NEW, ACCEPTED, UNSURE, FASTER, SAME)
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,7 @@ class Report:
     def counts(self) -> str:
         """`1 slower, 0 faster, 22 same, 1 unsure`: faster always beside slower, for a pile on one side means drift."""
         number = Counter(c.verdict for c in self.found)
-        order = (BROKEN, SLOWER, FASTER, SAME, UNSURE, FAILED, MISSING, NEW)
+        order = (BROKEN, SLOWER, FASTER, ACCEPTED, SAME, UNSURE, FAILED, MISSING, NEW)
         named = [v for v in order if v in (SLOWER, FASTER) or number[v]]
         return ", ".join(f"{number[verdict]} {verdict}" for verdict in named)
 
@@ -149,6 +160,7 @@ _COLUMNS: tuple[tuple[str, Any], ...] = (
     ("baseline", lambda c: value(c.baseline, c)),
     ("candidate", lambda c: value(c.candidate, c)),
     ("candidate ÷ baseline", change),
+    ("own limit", lambda c: "" if c.limit is None else units.percent(c.limit)),
     ("decided on", decided),
     ("could see", could_see),
     ("q", lambda c: "" if c.q is None else f"{c.q:.3f}"),

@@ -7,7 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rnn_vs_attn import units
-from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.compare.verdicts import (
+    ACCEPTED,
+    BROKEN,
+    FAILED,
+    FASTER,
+    MISSING,
+    NEW,
+    SAME,
+    SLOWER,
+    UNSURE,
+    Comparison,
+)
 
 _PASSES = {
     "forward_time": "forward",
@@ -36,10 +47,23 @@ class Margins:
 
     def said_of(self, c: Comparison) -> str:
         """The limit of one comparison: `limit 3 %`."""
+        if c.limit is not None:
+            return f"its own limit {percent(c.limit)}"
         if c.exact and not self.exact:
             return "any change counts"
         limit = self.exact if c.exact else self.times if _timed(c) else self.others
         return f"limit {percent(limit)}" if c.scale == "ratio" else f"limit {limit:g}"
+
+    def beyond(self, rows: Sequence[Comparison]) -> str:
+        """What all of some comparisons would be worse by: `by more than 3 %`."""
+        limits = {c.limit for c in rows}
+        plain = percent(self.times) if any(map(_timed, rows)) else ""
+        if limits == {None}:
+            return f"by more than {plain or 'the limit'}"
+        own = limits.pop() if len(limits) == 1 else None
+        if own is not None:
+            return f"by more than {percent(own)}"
+        return f"by more than the limit, {plain} or the case's own" if plain else "by more than the limit"
 
 
 NO_MARGINS = Margins(0.0, 0.0, 0.0)  # where there are no verdicts
@@ -49,7 +73,7 @@ def sentences(found: Sequence[Comparison], margins: Margins, before: Sequence[st
     """Each with what is worst before: broken, slower, without a verdict; then what else is known. before: what is said
     first, of other comparisons.
     """
-    told = [*before, *_broken(found), *_worse(found, margins), *_without_verdict(found)]
+    told = [*before, *_broken(found), *_worse(found, margins), *_without_verdict(found), *_accepted(found)]
     return [*told, *_well(found, margins, bool(told)), *_faster(found)]
 
 
@@ -171,13 +195,23 @@ def _worse(found: Sequence[Comparison], margins: Margins) -> list[str]:
             continue
         worst = f"{place(kind[0], found)}: {said_change(kind[0])}"
         if len(kind) == 1:
-            told.append(f"{worst}, {margins.said_of(kind[0])}.")
+            told.append(f"{'; '.join(filter(None, [f'{worst}, {margins.said_of(kind[0])}', kind[0].reason]))}.")
         else:
-            word = (
-                f"slower by more than {percent(margins.times)}" if _timed(kind[0]) else "worse by more than the limit"
-            )
+            word = f"{'slower' if _timed(kind[0]) else 'worse'} {margins.beyond(kind)}"
             told.append(f"{_share(kind, found)} got {word}; the worst is {worst}.")
     return told
+
+
+def _accepted(found: Sequence[Comparison]) -> list[str]:
+    """What is slower and may be, with the reason of the worst."""
+    rows = sorted((c for c in found if c.verdict == ACCEPTED), key=lambda c: -c.worsening)
+    if not rows:
+        return []
+    worst = f"{place(rows[0], found)}: {said_change(rows[0])}, {rows[0].reason}"
+    if len(rows) > 1:
+        word = "slower" if all(map(_timed, rows)) else "worse"
+        worst = f"{_share(rows, found)} got {word}, which is accepted; the worst is {worst}"
+    return [worst if worst.endswith((".", "!", "?")) else f"{worst}."]
 
 
 def _well(found: Sequence[Comparison], margins: Margins, more: bool) -> list[str]:
@@ -186,7 +220,7 @@ def _well(found: Sequence[Comparison], margins: Margins, more: bool) -> list[str
     if not rows or any(c.verdict == SLOWER for c in found):
         return []
     timed = [c for c in rows if _timed(c)]
-    limit = f"by more than {percent(margins.times)}" if timed else "by more than the limit"
+    limit = margins.beyond(timed or rows)
     told = f"Nothing {'else ' if more else ''}got {'slower' if timed else 'worse'} {limit}"
     unsure = [c for c in rows if c.verdict == UNSURE]
     if unsure:

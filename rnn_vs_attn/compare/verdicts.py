@@ -17,9 +17,10 @@ from rnn_vs_attn.records.types import Axes, AxisValue, Metric, Record
 from rnn_vs_attn.stats import rank_tests
 from rnn_vs_attn.stats.rank_tests import Shift
 
-BROKEN, SLOWER, FASTER, SAME, UNSURE, MISSING, NEW, FAILED = VERDICTS = (
+BROKEN, SLOWER, ACCEPTED, FASTER, SAME, UNSURE, MISSING, NEW, FAILED = VERDICTS = (
     "broken",
     "slower",
+    "accepted",
     "faster",
     "same",
     "unsure",
@@ -40,8 +41,9 @@ class Comparison:
     """One case's metric in baseline and candidate. centre, low, high: candidate / baseline, or their difference.
 
     slower is worse by the metric's own direction (more time or memory, less accuracy); broken, in `ab` only, is what
-    works in the baseline and not in the candidate. stage: 1 or 2 in `ab`. values: pairs, or the fewer of both sides'
-    rounds. detectable: the smallest worsening found four times in five.
+    works in the baseline and not in the candidate, and accepted is what is slower and may be. limit: by how much it may
+    be worse, where that is not the margin of the call. stage: 1 or 2 in `ab`. values: pairs, or the fewer of both
+    sides' rounds. detectable: the smallest worsening found four times in five.
     undecidable: too few pairs or rounds for any verdict. q: adjusted for the false discovery rate, to explore by.
     """
 
@@ -54,6 +56,7 @@ class Comparison:
     scale: str
     verdict: str
     reason: str = ""
+    limit: float | None = None
     baseline: float | None = None
     candidate: float | None = None
     centre: float | None = None
@@ -133,12 +136,20 @@ def flagged(differences: Sequence[float], margin: float) -> str:
     return FASTER if rank_tests.paired_tail([-d for d in differences], margin) <= SCREEN else ""
 
 
-def adjusted_tails(fresh: Mapping[Any, Sequence[float]], flagged: Mapping[Any, str], margin: float) -> dict[Any, float]:
-    """Of every case its tail over the differences of fresh pairs in the direction in which it was flagged, adjusted for
-    all of them together.
+def to_settle(differences: Sequence[float], margin: float) -> str:
+    """The same where no case may stay unsure, as for one that neither is flagged nor is the same."""
+    unsure = unflagged(differences, margin)[0] == UNSURE
+    return flagged(differences, margin) or (SLOWER if unsure else "")
+
+
+def adjusted_tails(
+    fresh: Mapping[Any, Sequence[float]], flagged: Mapping[Any, str], margins: Mapping[Any, float]
+) -> dict[Any, float]:
+    """Of every case that has a margin its tail over the differences of fresh pairs in the direction in which it was
+    flagged, adjusted for all of them together.
     """
-    raw = [rank_tests.paired_tail(_turned(differences, flagged[c]), margin) for c, differences in fresh.items()]
-    return dict(zip(fresh, rank_tests.holm(raw), strict=True))
+    raw = {c: rank_tests.paired_tail(_turned(fresh[c], flagged[c]), margin) for c, margin in margins.items()}
+    return dict(zip(raw, rank_tests.holm(list(raw.values())), strict=True))
 
 
 def _turned(differences: Sequence[float], direction: str) -> list[float]:
@@ -229,12 +240,17 @@ def exact_row(
         verdict = MISSING if candidate is None else NEW
     else:
         change, centre = _exact_change(metric, baseline, candidate)
-        if abs(change) > margin_of(margin, metric.scale):
+        if exceeds(abs(change), margin_of(margin, metric.scale)):
             verdict = SLOWER if change > 0 else FASTER
         elif change:
             reason = "within the margin"
     numbers = {"baseline": baseline, "candidate": candidate, "centre": centre, "low": centre, "high": centre}
     return Comparison.of(metric, suite, axes, verdict, reason, **numbers)
+
+
+def exceeds(change: float, margin: float) -> bool:
+    """Whether a change without noise is beyond a margin, by more than the logarithms of both are rounded."""
+    return change > margin and not math.isclose(change, margin)
 
 
 def _exact_change(metric: Metric, baseline: float, candidate: float) -> tuple[float, float | None]:

@@ -14,6 +14,7 @@ from rnn_vs_attn.ab import decide
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
 from rnn_vs_attn.compare.verdicts import FASTER, SAME, SLOWER, UNSURE
 from rnn_vs_attn.errors import Interrupted
+from rnn_vs_attn.limits import PairLimits
 from rnn_vs_attn.records.types import Sample
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.bench.suite import BENCH
@@ -127,10 +128,10 @@ def test_exact_metrics_with_a_better_direction_are_compared_and_noisy_ones_are_n
             sample("peak_memory", 99, **{"pass": "train"}),
         ],
     }
-    found = decide.exact(BENCH, case, sides, 0.03)
+    found = decide.exact(BENCH, case, sides, PairLimits(margin=0.03))
     assert [(c.metric, c.verdict, c.centre) for c in found] == [("saved_bytes", SLOWER, pytest.approx(1.1))]
     on_cuda = dataclasses.replace(case, device="cuda:0")
-    found = decide.exact(BENCH, on_cuda, sides, 0.03)
+    found = decide.exact(BENCH, on_cuda, sides, PairLimits(margin=0.03))
     assert {(c.metric, c.verdict) for c in found} == {("saved_bytes", SLOWER), ("peak_memory", SLOWER)}
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from fakes import FAKE, fake_cases
-from planted_pairs import Laboratory, slower
+from planted_pairs import CALL, Laboratory, slower
 
 from rnn_vs_attn.ab import decide, report
 from rnn_vs_attn.ab.failures import Untimed
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
-from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, NEW, SAME, SLOWER
+from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, NEW, SAME, SLOWER, UNSURE
 from rnn_vs_attn.errors import CaseFault, UserError
 from rnn_vs_attn.records.folder import read_samples
 from rnn_vs_attn.records.timing import Care
@@ -49,6 +49,17 @@ def test_flagged_cases_alone_are_measured_again_on_twenty_fresh_pairs(laboratory
     assert set(late) == {"gru"}
     seeds = [request.seed for _, side, request in laboratory.requests(Prepare) if side == BASELINE]
     assert sorted(set(seeds)) == list(range(28))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("settle", "verdict", "stage", "values"), [(False, UNSURE, 1, 8), (True, SAME, 2, 20)])
+def test_what_is_unsure_is_measured_again_where_all_must_be_settled(
+    laboratory: Laboratory, settle: bool, verdict: str, stage: int, values: int
+) -> None:
+    """Pairs that scatter by 4 % around nothing: too wide for a margin of 3 %, and nothing speaks for a slowdown."""
+    laboratory.seconds = lambda side, model, name, pair: CALL * (1 + 0.04 * (pair % 2) * (side == CANDIDATE) - 0.02)
+    row = laboratory.judged("lstm", settle=settle)["lstm"]
+    assert (row.verdict, row.stage, row.values) == (verdict, stage, values)
 
 
 @pytest.mark.long

@@ -182,6 +182,65 @@ def test_crossings_of_planted_curves_are_seldom_wrong() -> None:
     assert all(f["value"] >= 0.9 for f in asked)
 
 
+@pytest.mark.slow
+def test_simulated_bisections_name_no_wrong_commit() -> None:
+    code, document = harness("simulation.py", "--of", "bisect", "--calls", "100", "--sd", "0.02", "0.047")
+    assert code == 0
+    quiet, noisy = document["details"]
+    assert (quiet["wrong"], quiet["alone"], quiet["among others"]) == (0, 1, 0)
+    assert noisy["wrong"] == 0
+    assert noisy["alone"] + noisy["among others"] == pytest.approx(1)
+    assert noisy["unsure as good"] > 0.1
+
+
+def test_what_git_says_of_a_bisection_is_read(tmp_path: Path) -> None:
+    """Of a git that prints what the real one does, where it knows and where it does not."""
+    done = python(
+        """
+import json, sys, types
+from pathlib import Path
+import bisection
+said = [
+    "bisect: HEAD (b) is slower (1): x\\nbisect: HEAD (a) is good (0): x\\nb is the first bad commit\\ncommit b\\n",
+    "bisect: HEAD (a) is skipped (125): x\\nThe first bad commit could be any of:\\nb\\na\\nWe cannot bisect more!\\n",
+    "error: bisect run failed\\n",
+]
+found = []
+bisection.git = lambda *words: ""
+for text in said:
+    done = types.SimpleNamespace(stdout=text.encode().decode("unicode_escape"), returncode=0)
+    bisection.subprocess = types.SimpleNamespace(run=lambda *words, done=done, **rest: done, PIPE=-1, STDOUT=-2)
+    found.append(bisection.bisected(Path(sys.argv[1]), ["0", "a", "b"], "4%", True))
+print(json.dumps([(one["named"], one["answers"]) for one in found]))
+""",
+        str(tmp_path),
+    )
+    assert done.returncode == 0, done.stderr
+    known, among, none = json.loads(done.stdout)
+    assert known == [[2], {"good": 1, "slower": 1, "skipped": 0}]
+    assert among == [[1, 2], {"good": 0, "slower": 0, "skipped": 1}]
+    assert none == [[], {"good": 0, "slower": 0, "skipped": 0}]
+
+
+def test_the_repository_that_is_bisected_is_as_it_says(tmp_path: Path) -> None:
+    done = python(
+        """
+import json, sys
+from pathlib import Path
+import bisection
+folder = Path(sys.argv[1])
+commits = bisection.made(folder, 5)
+shown = [bisection.git(folder, "show", f"{commit}:layer.py") for commit in commits]
+print(json.dumps([["TWICE = 2" in text for text in shown], ["no_such_module" in text for text in shown]]))
+""",
+        str(tmp_path / "repository"),
+    )
+    assert done.returncode == 0, done.stderr
+    slow, broken = json.loads(done.stdout)
+    assert slow == [False] * 5 + [True] * 35
+    assert [n for n, is_broken in enumerate(broken) if is_broken] == [19]
+
+
 def test_sides_are_taken_in_turn_and_the_first_turn_does_not_count() -> None:
     done = python(
         """

@@ -25,13 +25,14 @@ def test_junit_has_a_case_a_row_by_its_verdict() -> None:
     rows = [row(v, f"model-{v}", reason=f"because {v} < & >") for v in VERDICTS]
     suite = ElementTree.fromstring(junit(report(*rows)))[0]
     counts = {name: int(suite.attrib[name]) for name in ("tests", "failures", "errors", "skipped")}
-    assert counts == {"tests": 8, "failures": 2, "errors": 2, "skipped": 2}
+    assert counts == {"tests": 9, "failures": 2, "errors": 2, "skipped": 2}
     found = {
         case.attrib["name"].split()[0]: [child.tag for child in case if child.tag != "system-out"] for case in suite
     }
     assert found == {
         "model=model-broken": ["failure"],
         "model=model-slower": ["failure"],
+        "model=model-accepted": [],
         "model=model-faster": [],
         "model=model-same": [],
         "model=model-unsure": ["skipped"],

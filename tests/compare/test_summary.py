@@ -14,7 +14,18 @@ from rnn_vs_attn.compare.preliminary import Unfinished
 from rnn_vs_attn.compare.report import Report
 from rnn_vs_attn.compare.sentences import Margins
 from rnn_vs_attn.compare.summary import markdown, show
-from rnn_vs_attn.compare.verdicts import BROKEN, FAILED, FASTER, MISSING, NEW, SAME, SLOWER, UNSURE, Comparison
+from rnn_vs_attn.compare.verdicts import (
+    ACCEPTED,
+    BROKEN,
+    FAILED,
+    FASTER,
+    MISSING,
+    NEW,
+    SAME,
+    SLOWER,
+    UNSURE,
+    Comparison,
+)
 from rnn_vs_attn.report.terminal import Terminal
 
 AB = Margins(0.03, 0.03, 0.03)
@@ -35,12 +46,12 @@ def timed(
     return Comparison("ab", axes, verdict=verdict, **({"centre": centre} | plain | rest))
 
 
-def exact(verdict: str, before: float, after: float, metric: str = "saved_bytes") -> Comparison:
+def exact(verdict: str, before: float, after: float, metric: str = "saved_bytes", **more: Any) -> Comparison:
     """A value without noise."""
     centre = after / before if before else None
     rest: dict[str, Any] = {"unit": "B", "exact": True}
     rest |= {"metric": metric, "baseline": before, "candidate": after, "centre": centre, "low": centre, "high": centre}
-    return timed(verdict, rest.pop("centre"), **rest)
+    return timed(verdict, rest.pop("centre"), **rest, **more)
 
 
 def of(*found: Comparison, code: int, **rest: Any) -> Report:
@@ -80,6 +91,8 @@ def pending(centre: float | None, reason: str, looks: str | None = None, values:
 def stopped(*found: Comparison, said: str, code: int = 130) -> Report:
     return replace(of(*found, code=code, unfinished=Unfinished(said, RESUME)), title=f"{TITLE}, preliminary")
 
+
+WORTH_IT = "accepted until 2026-12-31: the gate in float64 is worth it"
 
 SUMMARIES = {
     "slower": of(timed(SLOWER, 1.13), *WELL[1:], code=1),
@@ -164,6 +177,17 @@ SUMMARIES = {
     "interrupted-in-stage-2": stopped(
         pending(1.13, "7 of 20 fresh pairs, looked slower before", SLOWER, 8), *WELL[1:], said=LATE
     ),
+    "accepted": of(timed(ACCEPTED, 1.08, reason=WORTH_IT), *WELL[1:], code=0),
+    "several-accepted-and-one-beyond": of(
+        timed(ACCEPTED, 1.08, reason=WORTH_IT),
+        exact(ACCEPTED, 2**20, 1.25 * 2**20, reason=WORTH_IT),
+        timed(SLOWER, 1.13, seq_len=128, limit=0.1, reason="it is accepted up to 10 % only, until 2026-12-31"),
+        timed(SAME, 1.002, "GRU"),
+        code=1,
+    ),
+    "acceptance-ran-out": of(timed(SLOWER, 1.08, reason="its acceptance ran out on 2026-10-31"), *WELL[1:], code=1),
+    "own-limits": of(timed(SLOWER, 1.08, limit=0.05), timed(SAME, 1.04, seq_len=2048, limit=0.06), *WELL[1:], code=1),
+    "same-within-own-limits": of(timed(SAME, 1.04, limit=0.06), *WELL[1:], code=0),
     "aa": of(*WELL, code=0, same_code=True),
     "aa-false-alarm": of(timed(SLOWER, 1.05), *WELL[1:], code=1, same_code=True),
 }

@@ -93,11 +93,11 @@ def test_a_flagged_case_that_fresh_pairs_do_not_confirm_is_judged_on_them() -> N
 def test_tails_of_flagged_cases_are_of_their_own_direction_and_adjusted_for_all() -> None:
     faster = [-value for value in noise(20, 0.005, 0.05)]
     fresh = {"a": noise(20, 0.005, 0.05), "b": faster, "c": faster}
-    found = verdicts.adjusted_tails(fresh, {"a": SLOWER, "b": FASTER, "c": SLOWER}, MARGIN)
+    found = verdicts.adjusted_tails(fresh, {"a": SLOWER, "b": FASTER, "c": SLOWER}, dict.fromkeys(fresh, MARGIN))
     assert list(found) == ["a", "b", "c"]
     assert found["a"] == found["b"] == 3 * rank_tests.paired_tail(fresh["a"], MARGIN) < 1e-4
     assert found["c"] == 1.0
-    assert verdicts.adjusted_tails({}, {}, MARGIN) == {}
+    assert verdicts.adjusted_tails({}, {}, {}) == {}
 
 
 def test_a_candidate_that_is_slower_in_some_processes_only_is_unsure() -> None:
@@ -171,6 +171,15 @@ def test_an_exact_metric_counts_beyond_the_margin(
 def test_an_exact_metric_without_a_margin_counts_at_any_change() -> None:
     metric = Metric("saved_bytes", "B", exact=True)
     assert verdicts.exact_row(metric, {}, 10**9, 10**9 + 1, 0.0, "bench").verdict == SLOWER
+
+
+@pytest.mark.parametrize(("after", "margin"), [(1100, 0.10), (1030, 0.03), (1050, 0.05), (1010, 0.01)])
+def test_an_exact_metric_that_grew_by_just_the_margin_is_within_it(after: int, margin: float) -> None:
+    """log(1100 / 1000) is above log1p(0.10) in the last digit."""
+    metric = Metric("saved_bytes", "B", exact=True)
+    found = verdicts.exact_row(metric, {}, 1000, after, margin, "bench")
+    assert (found.verdict, found.reason) == (SAME, "within the margin")
+    assert verdicts.exact_row(metric, {}, 1000, after + 1, margin, "bench").verdict == SLOWER
 
 
 def test_a_comparison_and_a_record_are_of_the_metric_that_they_were_made_from() -> None:

@@ -262,3 +262,15 @@ def test_what_is_learnt_stands_in_the_readme_as_the_stored_run_has_it() -> None:
     solved = stored("learning/rates", "steps_to_solve", num_layers=1)
     by_one_layer = {r["axes"]["model"] for r in solved if r["samples"][0] is not None}
     assert by_one_layer == {"gated-deltanet", "mamba2"}
+
+
+def test_the_bisection_on_the_page_is_the_stored_one() -> None:
+    folder = REFERENCE / "bisection/trial-00"
+    log, outcome = (folder / "log.txt").read_text().splitlines(), json.loads((folder / "outcome.json").read_text())
+    page = (ROOT / "docs/limits.md").read_text().splitlines()
+    shown = [line.strip() for line in page if line.startswith("    bisect: HEAD")]
+    assert len(shown) == 4
+    assert [line for line in shown if line not in log] == []
+    assert (outcome["slowdown"], outcome["named"], sum(outcome["answers"].values())) == (28, [28], 7)
+    assert round(outcome["seconds"] / 60) == 26
+    assert "Git tried seven commits in 26 minutes" in text("limits.md")

@@ -112,6 +112,8 @@ def test_every_option_in_the_pages_exists() -> None:
         "--lengths",
         "--only",
         "--page",
+        "--sd",
+        "--trials",
         "--whole",
     }  # of programs in benchmarks/
     named = set(re.findall(r"(?<![-\w])--[a-z][a-z0-9-]+", "\n".join(PAGES.values())))
