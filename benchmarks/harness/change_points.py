@@ -3,22 +3,23 @@
 python benchmarks/harness/change_points.py [--series 400] [--otava .venv-otava/bin/python] [--quick]
 
 A series is 8 to 60 medians of runs, on the scale of logarithms, with noise of 1, 2 or 4 % from run to run: normal;
-Student's t with 3 degrees of freedom; one day in ten slower by four times the noise, as an exponential; a drift of up to
-1.5 % from the first run to the last; and one that wanders (half of its variance a chain, 0.8 of which is kept from run to
-run). Steps of 3, 5 and 10 % up or down at a random place, five runs from either end or more, and two of them, up and
-down again. A step is found where a mark is three runs away at most.
+Student's t with 3 degrees of freedom; one day in ten slower by four times the noise, as an exponential; a drift of up
+to 1.5 % from the first run to the last; and one that wanders (half of its variance a chain, 0.8 of which is kept from
+run to run). Steps of 3, 5 and 10 % up or down at a random place, five runs from either end or more, and two of them,
+up and down again. A step is found where a mark is three runs away at most.
 
-Methods: ruptures' PELT with squares and a penalty of 2 log n; its kernel change points at a penalty of 2; Apache Otava's
-e-divisive at its own limit of .001 and at .05 (in an environment of its own, left out where there is none); and what
-`history` does with one series, changes below 2 % left out and not. Targets are for `history`: false alarms in 5 % of
-series at most where runs do not follow each other; the same over a whole run of 24 series, half of whose noise is that
-of the day; of its marks where 8 of the 24 have a step of 10 %, 5 % wrong at most; and the step that it says it would
-have found is found four times in five. Each upper or lower end is that of a 95 % interval.
+Methods: ruptures' PELT with squares and a penalty of 2 log n; its kernel change points at a penalty of 2; Apache
+Otava's e-divisive at its own limit of .001 and at .05 (in an environment of its own, left out where there is none);
+and what `history` does with one series, changes below 2 % left out and not. Targets are for `history`: false alarms
+in 5 % of series at most where runs do not follow each other; the same over a whole run of 24 series, half of whose
+noise is that of the day; of its marks where 8 of the 24 have a step of 10 %, 5 % wrong at most; and the step that it
+says it would have found is found four times in five. Each upper or lower end is that of a 95 % interval.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import random
@@ -48,7 +49,7 @@ import json, sys
 from otava.analysis import compute_change_points
 for line in sys.stdin:
     series, limit = json.loads(line)
-    print(json.dumps([change.index for change in compute_change_points(series, max_pvalue=limit)[0]]))
+    print(json.dumps([int(change.index) for change in compute_change_points(series, max_pvalue=limit)[0]]))
 """
 Series = list[float]
 Method = Callable[[Sequence[Series]], list[list[int]]]
@@ -168,7 +169,7 @@ def ours(every: Sequence[Series], smallest: float) -> list[list[int]]:
 def pelt(series: Series) -> list[int]:
     import ruptures
 
-    noise = median(abs(b - a) for a, b in zip(series, series[1:], strict=False)) / 0.954  # that of a difference, normal
+    noise = median(abs(b - a) for a, b in itertools.pairwise(series)) / 0.954  # that of a difference, normal
     scaled = np.asarray(series).reshape(-1, 1) / noise
     found = ruptures.Pelt(model="l2", min_size=change_points.LEAST, jump=1).fit(scaled)
     return [int(place) for place in found.predict(pen=2 * math.log(len(series)))[:-1]]

@@ -20,6 +20,7 @@ from typing import Any
 from rnn_vs_attn.stats.rank_tests import doubled_midranks, false_discovery
 
 LEAST = 4  # values on each side of a change
+NEAREST = 20  # values on each side that say how large it is
 _PENALTY = 1.0  # of a proposal, in units of the kernel, which is at most 1 a value: the test decides, not this
 _DRAWN = 20_000  # permutations, of long series fewer
 _MOST_DRAWN = 4_000_000  # values in all of them
@@ -82,7 +83,7 @@ def _tails(values: Sequence[float], places: Sequence[int], smallest: float) -> l
     tails = []
     for left, at, right in zip(ends, ends[1:], ends[2:], strict=False):
         before, after = values[left:at], values[at:right]
-        if abs(median(b - a for a, b in itertools.product(before, after))) < smallest:
+        if abs(median(b - a for a, b in itertools.product(before[-NEAREST:], after[:NEAREST]))) < smallest:
             tails.append(1.0)
         else:
             tails.append(min(1.0, len(places) * tail(before, after, kept)))
