@@ -13,7 +13,7 @@ from rnn_vs_attn.history.runs import History
 from rnn_vs_attn.history.series import ALPHA, Change, Series
 from rnn_vs_attn.stats import change_points
 
-_ABOUT = 2  # runs apart at which changes are told as one
+_ABOUT = 1  # runs apart at which changes are told as one
 _MOST = 6  # sentences about changes
 
 
@@ -77,7 +77,7 @@ def _said(event: Event, history: History, found: Sequence[Series]) -> str:
         if timed
         else ("values", "worse" if event.slower else "better")
     )
-    about = ", some of them a run or two beside that" if event.apart else ""
+    about = ", some of them a run before or after" if event.apart else ""
     share = f"{len(event.changes)} of {len(alike)} {noun} got {word} from {since} on{about}"
     return (
         f"{share}; the {'worst' if event.slower else 'most'} is {what}."
@@ -133,7 +133,7 @@ def _too_few(found: Sequence[Series]) -> list[str]:
     needed = change_points.values_needed(max(tests, 1), ALPHA)
     if noisy and most < needed:
         return [
-            f"With {most} runs a change is marked only where several of {tests} series show it; {needed} runs are "
+            f"With {most} runs a change is marked only where several of {tests} metrics show it; {needed} runs are "
             "needed for one alone."
         ]
     return []
@@ -143,13 +143,13 @@ def _machine(history: History, found: Sequence[Series], told: Sequence[Event]) -
     """That the machine's own speed changed, and whether where something else did."""
     said = []
     for event in events([series for series in found if series.calibration]):
-        series, change = event.changes[0]
+        change = event.changes[0][1]
         beside = any(abs(event.at - other.at) <= _ABOUT for other in told)
         about = (
             "what changed about then may be the machine's doing and not the code's"
             if beside
-            else ("so the machine is not what it was, and nothing else shows it")
+            else "nothing else that was measured shows it"
         )
-        text = f"{series.meaning.name} {said_change(change.comparison)}".replace("_", " ")
-        said.append(f"The machine itself changed at {history.since(history.entries[event.at])} ({text}): {about}.")
+        since, how = history.since(history.entries[event.at]), said_change(change.comparison)
+        said.append(f"The machine itself changed at {since}: {how}; {about}.")
     return said

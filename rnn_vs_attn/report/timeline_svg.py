@@ -38,8 +38,8 @@ def svg(chart: Timeline, name: str) -> str:
 
 def svg_file(chart: Timeline) -> str:
     """The figure as a file of its own, with its title and on paper."""
-    head = f"<style>{STYLE}</style><rect class='paper' width='100%' height='100%'/>"
-    return _drawn(chart, "timeline", head).replace("'", '"') + "\n"
+    paper = '<rect class="paper" width="100%" height="100%"/>'
+    return _drawn(chart, "timeline", f"<style>{STYLE}</style>{paper}") + "\n"
 
 
 def _drawn(chart: Timeline, name: str, head: str) -> str:
