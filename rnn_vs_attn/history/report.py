@@ -49,7 +49,7 @@ def method(history: History, found: Sequence[Series], margin: float) -> list[str
 
 def table(history: History, found: Sequence[Series]) -> Table:
     """A row a series: its first and last median, what became of it, and where its level changed."""
-    names = varying([series.first.axes for series in found])
+    names = varying([series.first.axes for series in found if not series.calibration])
     machines = len({series.machine for series in found}) > 1
     rows = [
         [

@@ -41,7 +41,7 @@ def sentences(history: History, found: Sequence[Series]) -> list[str]:
     judged = [series for series in of_models if series.judged or series.meaning.exact]
     if not told and judged:
         said.append(_nothing(history, [series for series in judged if series.judged], len(judged)))
-    return [*said, *_machine(history, found, told), *_too_few(of_models)]
+    return [*said, *_machine(history, found, told), *([] if told else _too_few(of_models))]
 
 
 def events(found: Sequence[Series]) -> list[Event]:
@@ -100,15 +100,15 @@ def _row(series: Series) -> Comparison:
 def _nothing(history: History, noisy: Sequence[Series], number: int) -> str:
     """That no level changed, and which step would have been marked."""
     told = f"No level changed in {units.counted(len(history.entries), 'run')} of {units.counted(number, 'metric')}"
-    seen = sorted(step for series in noisy if (step := visible(series, len(noisy))) is not None)
-    if not seen or len(seen) < len(noisy):
+    timed = [series for series in noisy if series.meaning.unit == "s" and series.spread]
+    seen = sorted(step for series in timed if (step := visible(series, len(noisy))) is not None)
+    if not seen or len(seen) < len(timed):
         return f"{told}."
     half = "a step halfway through would be marked four times in five from"
     if len(seen) == 1:
         return f"{told}; {half} {percent(seen[0])} on."
-    return (
-        f"{told}; {half} {percent(median(seen))} on in the middle one and from {percent(seen[-1])} on in the noisiest."
-    )
+    middle, most = percent(median(seen)), percent(seen[-1])
+    return f"{told}; {half} {middle} on in the middle timing and from {most} on in the noisiest."
 
 
 def visible(series: Series, tests: int) -> float | None:
@@ -143,13 +143,15 @@ def _machine(history: History, found: Sequence[Series], told: Sequence[Event]) -
     """That the machine's own speed changed, and whether where something else did."""
     said = []
     for event in events([series for series in found if series.calibration]):
-        change = event.changes[0][1]
+        series, change = event.changes[0]
         beside = any(abs(event.at - other.at) <= _ABOUT for other in told)
         about = (
             "what changed about then may be the machine's doing and not the code's"
             if beside
             else "nothing else that was measured shows it"
         )
-        since, how = history.since(history.entries[event.at]), said_change(change.comparison)
-        said.append(f"The machine itself changed at {since}: {how}; {about}.")
+        since, times = history.since(history.entries[event.at]), change.comparison.centre or 1.0
+        said.append(
+            f"The machine itself changed at {since}: its {series.meaning.name} is {times:.2f} times what it was; {about}."
+        )
     return said

@@ -74,10 +74,18 @@ class Timeline:
     def limits(self) -> tuple[float, float]:
         """The lowest and the highest number, with some room beside them."""
         dots = [dot for line in self.lines for dot in line.dots]
-        ends = [end for dot in dots for end in (dot.y, dot.low, dot.high) if end is not None]
-        low, high = min(ends), max(ends)
-        room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
-        return low - room, high + room
+        return _with_room([end for dot in dots for end in (dot.y, dot.low, dot.high) if end is not None])
+
+    @property
+    def limits_of_medians(self) -> tuple[float, float]:
+        """The same of the medians alone."""
+        return _with_room([dot.y for line in self.lines for dot in line.dots])
+
+
+def _with_room(values: Sequence[float]) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - room, high + room
 
 
 def scale_of(low: float, high: float, unit: str) -> tuple[float, str]:

@@ -10,7 +10,7 @@ _HEIGHT = 9
 
 def as_text(chart: Timeline, width: int) -> list[str]:
     """The figure in lines of `width` characters: `-` is a level, `:` a change or another machine."""
-    (low, high), columns = chart.limits, max(20, width - 11)
+    (low, high), columns = chart.limits_of_medians, max(20, width - 11)
     factor, unit = scale_of(low, high, chart.unit)
     canvas = [[" "] * columns for _ in range(_HEIGHT)]
     _draw(chart, canvas)
@@ -56,5 +56,5 @@ def _column(chart: Timeline, x: float, columns: int) -> int:
 
 
 def _row(chart: Timeline, y: float) -> int:
-    low, high = chart.limits
+    low, high = chart.limits_of_medians
     return round((high - y) / (high - low) * (_HEIGHT - 1))

@@ -64,7 +64,7 @@ def test_the_noisiest_is_named_beside_the_middle_one(tmp_path: Path) -> None:
     history(tmp_path, {("lstm", 64): steady, ("gru", 64): steady, ("rnn", 64): steady}, runs=20)
     (told,) = said(tmp_path)
     assert told.startswith("No level changed in 20 runs of 3 metrics; a step halfway through would be marked ")
-    assert " % on in the middle one and from " in told
+    assert " % on in the middle timing and from " in told
     assert told.endswith(" % on in the noisiest.")
 
 
@@ -96,11 +96,11 @@ def with_machine(folder: Path, levels: dict[tuple[str, int], Level], at: int) ->
 def test_a_machine_that_changed_itself_is_said(tmp_path: Path) -> None:
     with_machine(tmp_path / "both", {("lstm", 64): stepped(11, 1.5)}, at=10)
     assert said(tmp_path / "both")[1] == (
-        "The machine itself changed at 2026-03-11 (commit 0a0a0a0): 0.50 times as much peak flops (0.50 to 0.50); what "
+        "The machine itself changed at 2026-03-11 (commit 0a0a0a0): its peak_flops is 0.50 times what it was; what "
         "changed about then may be the machine's doing and not the code's."
     )
     with_machine(tmp_path / "alone", {("lstm", 64): steady}, at=10)
-    assert said(tmp_path / "alone")[1].endswith(" (0.50 to 0.50); nothing else that was measured shows it.")
+    assert said(tmp_path / "alone")[1].endswith(" times what it was; nothing else that was measured shows it.")
 
 
 def test_only_the_first_few_of_many_changes_are_sentences(tmp_path: Path) -> None:
