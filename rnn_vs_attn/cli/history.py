@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from rnn_vs_attn.ab.options import MARKDOWN, read_margin
+from rnn_vs_attn.ab.options import read_margin
 from rnn_vs_attn.cli.compare import rules_of
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.compare.publishing import write
@@ -28,11 +28,13 @@ class HistoryOptions:
     """The options of `history`."""
 
     runs: list[Path] = argument("Run folders of one suite, or folders that hold them.")
-    by: str = option(DATE, "In the order of their dates, or of their commits.", parse=_order, panel=None)
+    by: str = option(
+        DATE, "Their order: date, when they began, or commit, when their commits were made.", parse=_order, panel=None
+    )
     margin: float = option(0.02, "A level that moved by less is not marked.", typed="2%", parse=read_margin, panel=None)
     html: Path | None = option(None, "File for one page with all figures, which needs nothing else.", panel=None)
     svg: Path | None = option(None, "Folder for the figures, a file each.", panel=None)
-    markdown: Path | None = option(None, MARKDOWN, panel=None)
+    markdown: Path | None = option(None, "Also write the answer and the whole table as Markdown.", panel=None)
     as_json: bool = option(False, "One JSON document on standard output.", flag="--json", panel=None)
     debug: bool = option(False, "Show stack traces.", panel=None)
 

@@ -87,7 +87,7 @@ def _found(paths: Sequence[Path]) -> tuple[dict[str, Run], list[str]]:
     runs: dict[str, Run] = {}
     notes: list[str] = []
     for path in paths:
-        if (path / "run.json").exists():
+        if _is_run(path):
             run = checked_run(path)
             if run.suite == AB:
                 raise UserError(f"{path} is a run of ab, which {_OF_AB}; give runs of bench or of another suite")
@@ -100,12 +100,23 @@ def _found(paths: Sequence[Path]) -> tuple[dict[str, Run], list[str]]:
     return {name: run for name, run in runs.items() if name in unique.values()}, notes
 
 
+def _is_run(path: Path) -> bool:
+    try:
+        return (path / "run.json").exists()
+    except OSError:  # a name that no folder can have, or one that may not be looked into
+        return False
+
+
 def _within(folder: Path) -> tuple[dict[str, Run], list[str]]:
     """The runs in a folder of them, and a sentence on what else is there."""
-    if not folder.is_dir():
+    try:
+        files = sorted(folder.glob("*/run.json")) if folder.is_dir() else None
+    except OSError as error:
+        raise UserError(f"cannot read {folder}: {error.strerror}; give run folders, or a folder of them") from None
+    if files is None:
         raise UserError(f"{folder} is no folder; give run folders, or a folder that holds them")
     runs, of_ab, damaged = dict[str, Run](), list[str](), list[str]()
-    for file in sorted(folder.glob("*/run.json")):
+    for file in files:
         try:
             run = checked_run(file.parent)
         except UserError as error:

@@ -38,9 +38,7 @@ def sentences(history: History, found: Sequence[Series]) -> list[str]:
     said = [_said(event, history, of_models) for event in told[:_MOST]]
     if len(told) > _MOST:
         said.append(f"And {units.counted(len(told) - _MOST, 'more change')}, which the table has.")
-    judged = [series for series in of_models if series.judged or series.meaning.exact]
-    if not told and judged:
-        said.append(_nothing(history, [series for series in judged if series.judged], len(judged)))
+    said += _unchanged(history, of_models, told)
     return [*said, *_machine(history, found, told), *([] if told else _too_few(of_models))]
 
 
@@ -97,18 +95,28 @@ def _row(series: Series) -> Comparison:
     return Comparison.of(series.meaning, series.first.suite, series.first.axes, "")
 
 
-def _nothing(history: History, noisy: Sequence[Series], number: int) -> str:
-    """That no level changed, and which step would have been marked."""
-    told = f"No level changed in {units.counted(len(history.entries), 'run')} of {units.counted(number, 'metric')}"
-    timed = [series for series in noisy if series.meaning.unit == "s" and series.spread]
-    seen = sorted(step for series in timed if (step := visible(series, len(noisy))) is not None)
-    if not seen or len(seen) < len(timed):
-        return f"{told}."
+def _unchanged(history: History, found: Sequence[Series], told: Sequence[Event]) -> list[str]:
+    """That no level changed, or no time, and which step would have been marked."""
+    noisy = [series for series in found if series.judged]
+    timed = [series for series in noisy if series.meaning.unit == "s"]
+    steady = [series for series in timed if not series.changes]
+    if (
+        (not noisy and not any(series.meaning.exact for series in found))
+        or len(steady) < len(timed)
+        or (told and not timed)
+    ):
+        return []
+    number = len(timed) if told else sum(series.judged or series.meaning.exact for series in found)
+    what = f"No {'time' if told else 'level'} changed in {units.counted(len(history.entries), 'run')} of "
+    said = what + units.counted(number, "timing" if told else "metric")
+    seen = sorted(step for series in timed if (step := visible(series, len(noisy))))
+    if not seen or len(seen) < sum(series.spread > 0 for series in timed):
+        return [f"{said}."]
     half = "a step halfway through would be marked four times in five from"
     if len(seen) == 1:
-        return f"{told}; {half} {percent(seen[0])} on."
+        return [f"{said}; {half} {percent(seen[0])} on."]
     middle, most = percent(median(seen)), percent(seen[-1])
-    return f"{told}; {half} {middle} on in the middle timing and from {most} on in the noisiest."
+    return [f"{said}; {half} {middle} on in the middle timing and from {most} on in the noisiest."]
 
 
 def visible(series: Series, tests: int) -> float | None:
@@ -152,6 +160,7 @@ def _machine(history: History, found: Sequence[Series], told: Sequence[Event]) -
         )
         since, times = history.since(history.entries[event.at]), change.comparison.centre or 1.0
         said.append(
-            f"The machine itself changed at {since}: its {series.meaning.name} is {times:.2f} times what it was; {about}."
+            f"The machine itself changed at {since}: its {series.meaning.name} is {times:.2f} times what it was; "
+            f"{about}."
         )
     return said

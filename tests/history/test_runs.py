@@ -91,6 +91,8 @@ def test_what_holds_no_run_is_refused(tmp_path: Path) -> None:
         read([tmp_path], DATE)
     with pytest.raises(UserError, match="nowhere is no folder"):
         read([tmp_path / "nowhere"], DATE)
+    with pytest.raises(UserError, match="cannot read .*File name too long"):
+        read([tmp_path / ("a" * 300)], DATE)
 
 
 def test_runs_of_two_suites_are_not_one_history(tmp_path: Path) -> None:
