@@ -65,7 +65,7 @@ class History:
 
 def read(paths: Sequence[Path], by: str) -> History:
     """The runs of folders. UserError where one that is named cannot be read, and where none is left."""
-    found, notes = _found(paths)
+    found, notes = _found(paths, by)
     _check_suites(found)
     whole = {name: run for name, run in found.items() if run.status == "complete"}
     notes += _left_out([name for name in found if name not in whole], "interrupted and not whole")
@@ -82,7 +82,7 @@ def read(paths: Sequence[Path], by: str) -> History:
 # Folders
 
 
-def _found(paths: Sequence[Path]) -> tuple[dict[str, Run], list[str]]:
+def _found(paths: Sequence[Path], by: str) -> tuple[dict[str, Run], list[str]]:
     """Runs by their folders, each once, and what is said of others."""
     runs: dict[str, Run] = {}
     notes: list[str] = []
@@ -93,7 +93,7 @@ def _found(paths: Sequence[Path]) -> tuple[dict[str, Run], list[str]]:
                 raise UserError(f"{path} is a run of ab, which {_OF_AB}; give runs of bench or of another suite")
             runs[str(path)] = run
         else:
-            within, skipped = _within(path)
+            within, skipped = _within(path, by)
             runs |= within
             notes += skipped
     unique = {Path(name).resolve(): name for name in reversed(runs)}
@@ -107,7 +107,7 @@ def _is_run(path: Path) -> bool:
         return False
 
 
-def _within(folder: Path) -> tuple[dict[str, Run], list[str]]:
+def _within(folder: Path, by: str) -> tuple[dict[str, Run], list[str]]:
     """The runs in a folder of them, and a sentence on what else is there."""
     try:
         files = sorted(folder.glob("*/run.json")) if folder.is_dir() else None
@@ -119,6 +119,7 @@ def _within(folder: Path) -> tuple[dict[str, Run], list[str]]:
     for file in files:
         try:
             run = checked_run(file.parent)
+            _moment(str(file.parent), run, by)
         except UserError as error:
             damaged.append(str(error))
             continue

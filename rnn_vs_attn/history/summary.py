@@ -135,8 +135,8 @@ def _too_few(found: Sequence[Series]) -> list[str]:
     least = 2 * change_points.LEAST
     if noisy and not tests:
         return [
-            f"{units.counted(most, 'run')} on one machine are too few to mark a change: {least} or more are needed, "
-            f"{change_points.LEAST} on each side."
+            f"{units.counted(most, 'run')} on one machine {'is' if most == 1 else 'are'} too few to mark a change: {least} "
+            f"or more are needed, {change_points.LEAST} on each side."
         ]
     needed = change_points.values_needed(max(tests, 1), ALPHA)
     if noisy and most < needed:

@@ -55,13 +55,15 @@ def test_what_is_no_whole_run_is_left_out_and_named(tmp_path: Path) -> None:
     one(tmp_path / "of-ab")
     edited(tmp_path / "of-ab", "run.json", lambda head: head | {"suite": "ab"})
     edited(tmp_path / "run-01", "run.json", lambda head: head | {"status": "interrupted"})
+    edited(tmp_path / "run-02", "run.json", lambda head: head | {"started": "soon"})
     (tmp_path / "notes").mkdir()
     found = read([tmp_path], DATE)
-    assert len(found.entries) == 3
-    assert len(found.notes) == 3
+    assert len(found.entries) == 2
+    assert len(found.notes) == 4
     assert "run-00/run.json is damaged" in found.notes[0]
-    assert found.notes[1].startswith("left out, of ab, each of which holds two versions measured against each other")
-    assert found.notes[2] == f"left out, interrupted and not whole: {tmp_path / 'run-01'}"
+    assert found.notes[1].endswith("run-02/run.json is damaged: started is 'soon', which is no date")
+    assert found.notes[2].startswith("left out, of ab, each of which holds two versions measured against each other")
+    assert found.notes[3] == f"left out, interrupted and not whole: {tmp_path / 'run-01'}"
 
 
 def test_a_run_is_there_once_however_often_it_is_named(tmp_path: Path) -> None:
@@ -91,7 +93,7 @@ def test_what_holds_no_run_is_refused(tmp_path: Path) -> None:
         read([tmp_path], DATE)
     with pytest.raises(UserError, match="nowhere is no folder"):
         read([tmp_path / "nowhere"], DATE)
-    with pytest.raises(UserError, match="cannot read .*File name too long"):
+    with pytest.raises(UserError, match=r"cannot read .*File name too long"):
         read([tmp_path / ("a" * 300)], DATE)
 
 
