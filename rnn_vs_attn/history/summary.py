@@ -134,10 +134,9 @@ def _too_few(found: Sequence[Series]) -> list[str]:
     tests = sum(series.judged for series in noisy)
     least = 2 * change_points.LEAST
     if noisy and not tests:
-        return [
-            f"{units.counted(most, 'run')} on one machine {'is' if most == 1 else 'are'} too few to mark a change: {least} "
-            f"or more are needed, {change_points.LEAST} on each side."
-        ]
+        number = f"{units.counted(most, 'run')} on one machine {'is' if most == 1 else 'are'}"
+        enough = f"{least} or more are needed, {change_points.LEAST} on each side"
+        return [f"{number} too few to mark a change: {enough}."]
     needed = change_points.values_needed(max(tests, 1), ALPHA)
     if noisy and most < needed:
         return [

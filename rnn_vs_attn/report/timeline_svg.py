@@ -74,7 +74,7 @@ def _axes(chart: Timeline) -> list[str]:
     (low, high), base = chart.limits, HEIGHT - _BOTTOM
     factor, unit = scale_of(low, high, chart.unit)
     ticks = steps(low / factor, high / factor)
-    parts = [f'<text class="soft" x="{_LEFT - 8}" y="{_TOP - 10}" text-anchor="end">{_text(unit)}</text>']
+    parts = [f'<text class="soft" x="{_LEFT - 8}" y="{_TOP - 15}" text-anchor="end">{_text(unit)}</text>']
     for tick, label in zip(ticks, written(ticks), strict=True):
         y = _y(chart, tick * factor)
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y}" y2="{y}"/>')
