@@ -39,7 +39,8 @@ def sentences(history: History, found: Sequence[Series]) -> list[str]:
     if len(told) > _MOST:
         said.append(f"And {units.counted(len(told) - _MOST, 'more change')}, which the table has.")
     said += _unchanged(history, of_models, told)
-    return [*said, *_machine(history, found, told), *([] if told else _too_few(of_models))]
+    marked = any(series.changes for series in of_models if not series.meaning.exact)
+    return [*said, *_machine(history, found, told), *([] if marked else _too_few(of_models))]
 
 
 def events(found: Sequence[Series]) -> list[Event]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from planted_history import Level, history, steady, stepped
+from planted_runs import record
 
 from rnn_vs_attn.compare.runs import Rules
 from rnn_vs_attn.history.runs import COMMIT, DATE, read
@@ -109,3 +110,27 @@ def test_only_the_first_few_of_many_changes_are_sentences(tmp_path: Path) -> Non
     told = said(tmp_path)
     assert len(told) == 7
     assert told[-1] == "And 2 more changes, which the table has."
+
+
+def test_an_exact_metric_that_changed_does_not_hide_that_times_cannot_be_judged(tmp_path: Path) -> None:
+    history(tmp_path, {("lstm", 64): steady}, runs=6)
+    for number in range(6):
+        kept = record("saved_bytes", [1024.0 * (1 + (number >= 3))], axes={"seq_len": 64}, unit="B", exact=True)
+        with (tmp_path / f"run-{number:02}/records.jsonl").open("a") as file:
+            file.write(json.dumps(dataclasses.asdict(kept)) + "\n")
+    assert said(tmp_path) == [
+        "lstm at 64 tokens: 2.0 times as much memory kept for the backward pass since 2026-03-04 (commit 0303030, 3 runs "
+        "before, 3 after).",
+        "6 runs on one machine are too few to mark a change: 8 or more are needed, 4 on each side.",
+    ]
+
+
+def test_times_that_did_not_change_beside_what_did(tmp_path: Path) -> None:
+    history(tmp_path, {("lstm", 64): steady}, runs=12)
+    for number in range(12):
+        kept = record("saved_bytes", [1024.0 * (1 + (number >= 3))], unit="B", exact=True)
+        with (tmp_path / f"run-{number:02}/records.jsonl").open("a") as file:
+            file.write(json.dumps(dataclasses.asdict(kept)) + "\n")
+    assert said(tmp_path)[1].startswith(
+        "No time changed in 12 runs of 1 timing; a step halfway through would be marked "
+    )
