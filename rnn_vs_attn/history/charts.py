@@ -10,7 +10,7 @@ from rnn_vs_attn import units
 from rnn_vs_attn.compare.sentences import place, said_change
 from rnn_vs_attn.compare.verdicts import SLOWER, Comparison
 from rnn_vs_attn.history.runs import COMMIT, Entry, History
-from rnn_vs_attn.history.series import Series
+from rnn_vs_attn.history.series import Change, Series, written
 from rnn_vs_attn.report.page import Illustration
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.timeline import Dot, Flag, Line, Stretch, Timeline
@@ -56,7 +56,7 @@ def _chart(history: History, group: Sequence[Series], every: Sequence[Comparison
         if len(part) > 1
     ]
     flags = [
-        Flag(xs[c.at], _sign(c.comparison), "worse" if c.comparison.verdict == SLOWER else "better")
+        Flag(xs[c.at], _flag(c), "worse" if c.comparison.verdict == SLOWER else "better")
         for series in group
         for c in series.changes
     ]
@@ -78,14 +78,26 @@ def _row(series: Series) -> Comparison:
     return Comparison.of(series.meaning, series.first.suite, series.first.axes, "")
 
 
-def _sign(c: Comparison) -> str:
-    return said_change(c).partition(" (")[0]
+def by_how_much(change: Change) -> str:
+    """`+8.2%`, or the difference of what is no ratio."""
+    c = change.comparison
+    if c.centre is None:
+        return f"{written(c.baseline or 0.0, c.unit)} to {written(c.candidate or 0.0, c.unit)}"
+    if c.scale != "ratio":
+        return f"{c.centre:+.3g}"
+    return f"{'+' if c.centre > 1 else ''}{units.percent(c.centre - 1)}" if c.centre < 10 else f"×{c.centre:.3g}"
+
+
+def _flag(change: Change) -> str:
+    """The same of a time in words."""
+    c = change.comparison
+    return said_change(c).partition(" (")[0] if c.unit == "s" else by_how_much(change)
 
 
 def _dot(history: History, xs: Sequence[float], series: Series, number: int) -> Dot:
     point = series.points[number]
     record = point.record
-    label = f"{history.since(history.entries[point.at])}: {units.of_unit(record.median or 0.0, record.unit)}"
+    label = f"{history.since(history.entries[point.at])}: {written(record.median or 0.0, record.unit)}"
     return Dot(xs[point.at], record.median or 0.0, record.low, record.high, label)
 
 
@@ -119,9 +131,7 @@ def _text(history: History, group: Sequence[Series]) -> str:
     """What a figure shows, in a sentence."""
     parts = []
     for series in group:
-        ends = [
-            units.of_unit(p.record.median or 0.0, series.meaning.unit) for p in (series.points[0], series.points[-1])
-        ]
+        ends = [written(p.record.median or 0.0, series.meaning.unit) for p in (series.points[0], series.points[-1])]
         where = f" on machine {series.machine + 1}" if len({e.machine for e in history.entries}) > 1 else ""
         told = [f"{said_change(c.comparison)} since {history.since(history.entries[c.at])}" for c in series.changes]
         changed = ", then ".join(told) or "no change is marked"
@@ -136,6 +146,6 @@ def _numbers(history: History, group: Sequence[Series]) -> Table:
         for point in series.points:
             entry, record = history.entries[point.at], point.record
             ends = (record.median, record.low, record.high)
-            numbers = ["–" if value is None else units.of_unit(value, record.unit) for value in ends]
+            numbers = ["–" if value is None else written(value, record.unit) for value in ends]
             rows.append([entry.name, history.when(entry), entry.commit or "–", str(entry.machine + 1), *numbers])
     return Table("", header, rows, [], grouped=False)

@@ -12,7 +12,7 @@ from rnn_vs_attn.compare.report import fixed, varying
 from rnn_vs_attn.compare.sentences import percent
 from rnn_vs_attn.history import charts
 from rnn_vs_attn.history.runs import History
-from rnn_vs_attn.history.series import ALPHA, Change, Series, in_order_of_weight
+from rnn_vs_attn.history.series import ALPHA, Change, Series, in_order_of_weight, written
 from rnn_vs_attn.history.summary import sentences, visible
 from rnn_vs_attn.report.page import Page, Section
 from rnn_vs_attn.report.tables import Table
@@ -57,10 +57,7 @@ def table(history: History, found: Sequence[Series]) -> Table:
             series.meaning.name,
             *([str(series.machine + 1)] if machines else []),
             str(len(series.points)),
-            *(
-                units.of_unit(p.record.median or 0.0, series.meaning.unit)
-                for p in (series.points[0], series.points[-1])
-            ),
+            *(written(p.record.median or 0.0, series.meaning.unit) for p in (series.points[0], series.points[-1])),
             "; ".join(_written(change, history) for change in series.changes) or "–",
         ]
         for series in found
@@ -76,17 +73,7 @@ def _axis(value: Any) -> str:
 def _written(change: Change, history: History) -> str:
     """`+8.2% 2026-11-03 abc1234`."""
     entry = history.entries[change.at]
-    return " ".join(filter(None, [by_how_much(change), history.when(entry), entry.commit]))
-
-
-def by_how_much(change: Change) -> str:
-    """`+8.2%`, or the difference of what is no ratio."""
-    c = change.comparison
-    if c.centre is None:
-        return f"{units.of_unit(c.baseline or 0.0, c.unit)} to {units.of_unit(c.candidate or 0.0, c.unit)}"
-    if c.scale != "ratio":
-        return f"{c.centre:+.3g}"
-    return f"{'+' if c.centre > 1 else ''}{units.percent(c.centre - 1)}" if c.centre < 10 else f"×{c.centre:.3g}"
+    return " ".join(filter(None, [charts.by_how_much(change), history.when(entry), entry.commit]))
 
 
 # Where it goes

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from rnn_vs_attn import units
 from rnn_vs_attn.compare import verdicts
 from rnn_vs_attn.compare.runs import Rules, by_case
 from rnn_vs_attn.compare.verdicts import FASTER, SAME, SHOWN_LEVEL, SLOWER, Comparison
@@ -84,6 +85,11 @@ class Series:
         ends = [change.at for change in self.changes]
         numbers = [sum(end <= point.at for end in ends) for point in self.points]
         return [[p for p, n in zip(self.points, numbers, strict=True) if n == i] for i in range(len(ends) + 1)]
+
+
+def written(value: float, unit: str) -> str:
+    """A value as people read it: 4.1e10, "B/s" -> "41.0 GB/s"."""
+    return units.scaled(value, unit) if "/" in unit else units.of_unit(value, unit)
 
 
 def judged(history: History, rules: Rules) -> list[Series]:

@@ -9,6 +9,7 @@ from rnn_vs_attn.text.safe import one_line
 
 WIDTH, HEIGHT = 480, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 10, 42, 44
+_LETTER = 8  # the width of one, of bold text
 _SHAPES = ("circle", "square", "diamond", "triangle")  # one a machine; told apart without colour
 
 STYLE = """
@@ -94,7 +95,7 @@ def _flags(chart: Timeline) -> list[str]:
     parts = []
     for number, flag in enumerate(sorted(chart.flags, key=lambda flag: flag.x)):
         x, y = _x(chart, flag.x), _TOP - 4 - 13 * (number % 2)
-        anchor, aside = ("end", -4) if x > WIDTH - 110 else ("start", 4)
+        anchor, aside = ("end", -4) if x + _LETTER * len(flag.label) > WIDTH else ("start", 4)
         parts.append(f'<line class="flag {_kind(flag)}" x1="{x}" x2="{x}" y1="{y - 9}" y2="{HEIGHT - _BOTTOM}"/>')
         parts.append(
             f'<text class="{_kind(flag)}" x="{x + aside:.1f}" y="{y}" text-anchor="{anchor}">{_text(flag.label)}</text>'

@@ -78,15 +78,21 @@ def proposed(values: Sequence[float]) -> list[int]:
 
 
 def _tails(values: Sequence[float], places: Sequence[int], smallest: float) -> list[float]:
-    """Of each place its tail among the values up to its neighbours, times the number of places."""
+    """Of each place its tail among the values up to its neighbours, times the number of places.
+
+    Values that follow each other count for fewer, but where a level moved by more than all that lies between the values
+    on either side.
+    """
     ends, kept = [0, *places, len(values)], _kept(_correlation(values, places))
     tails = []
     for left, at, right in zip(ends, ends[1:], ends[2:], strict=False):
         before, after = values[left:at], values[at:right]
-        if abs(median(b - a for a, b in itertools.product(before[-NEAREST:], after[:NEAREST]))) < smallest:
+        change = abs(median(b - a for a, b in itertools.product(before[-NEAREST:], after[:NEAREST])))
+        if change < smallest:
             tails.append(1.0)
         else:
-            tails.append(min(1.0, len(places) * tail(before, after, kept)))
+            beyond = change > max(max(side) - min(side) for side in (before, after))
+            tails.append(min(1.0, len(places) * tail(before, after, 1.0 if beyond else kept)))
     return tails
 
 

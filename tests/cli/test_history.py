@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from command import assert_one_sentence, run
+from paths import REFERENCE
 from planted_history import history, steady, stepped
 
 pytestmark = pytest.mark.process
@@ -82,3 +83,10 @@ def test_it_does_not_load_torch(tmp_path: Path) -> None:
     )
     words = [sys.executable, "-c", code, "history", str(tmp_path), "--html", str(tmp_path / "page.html")]
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout.endswith("False\n")
+
+
+def test_the_figure_of_the_page_is_that_of_its_runs(tmp_path: Path) -> None:
+    done = run("history", str(REFERENCE / "history"), "--by", "commit", "--svg", str(tmp_path / "figures"))
+    assert done.returncode == 0, done.stderr
+    first = min((tmp_path / "figures").iterdir())
+    assert first.read_text() == (REFERENCE / "history/plots/peak_memory.svg").read_text()

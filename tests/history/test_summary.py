@@ -119,8 +119,8 @@ def test_an_exact_metric_that_changed_does_not_hide_that_times_cannot_be_judged(
         with (tmp_path / f"run-{number:02}/records.jsonl").open("a") as file:
             file.write(json.dumps(dataclasses.asdict(kept)) + "\n")
     assert said(tmp_path) == [
-        "lstm at 64 tokens: 2.0 times as much memory kept for the backward pass since 2026-03-04 (commit 0303030, 3 runs "
-        "before, 3 after).",
+        "lstm at 64 tokens: 2.0 times as much memory kept for the backward pass since 2026-03-04 (commit 0303030, 3 "
+        "runs before, 3 after).",
         "6 runs on one machine are too few to mark a change: 8 or more are needed, 4 on each side.",
     ]
 

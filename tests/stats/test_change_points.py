@@ -130,3 +130,9 @@ def test_the_step_that_would_be_seen_is_seen_four_times_in_five() -> None:
     assert visible(8, 0.01) is None
     steps = [visible(size, 0.05) or math.inf for size in (8, 12, 20, 40)]
     assert steps == sorted(steps, reverse=True)
+
+
+def test_a_step_far_beyond_its_noise_counts_in_full_though_values_follow_each_other() -> None:
+    before, after = ([level + 0.001 * n for n in range(number)] for level, number in ((1.0, 9), (2.0, 6)))
+    assert change_points._correlation([*before, *after], [9]) > 0.5
+    assert changes([divisions([*before, *after])], 0.05)[0] == ((9,), pytest.approx(0.001, abs=0.001))
