@@ -32,7 +32,8 @@ LEAST_CHANGE = CompareOptions([]).margin + runs._ONE_SIDED * 2**0.5 * machines.D
 
 SAID = {
     "history.md": [
-        f"**{change_points.LEAST} runs on each side at least**; with {2 * change_points.LEAST - 1} runs nothing is marked",
+        f"**{change_points.LEAST} runs on each side at least**",
+        f"with {2 * change_points.LEAST - 1} runs nothing is marked",
         f"one that changes alone needs {change_points.values_needed(24, ALPHA)} runs",
         f"by the false discovery rate, at {100 * ALPHA:g} %",
         f"moved by less than `--margin` ({100 * HistoryOptions([]).margin:g} %)",
