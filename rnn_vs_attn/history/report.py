@@ -21,6 +21,7 @@ from rnn_vs_attn.report.timeline_text import as_text
 from rnn_vs_attn.stats import change_points
 from rnn_vs_attn.text import safe
 
+_CASE = "metric of a case"
 _ROWS, _CHARTS = 12, 2  # on a terminal, at most
 
 
@@ -48,22 +49,32 @@ def method(history: History, found: Sequence[Series], margin: float) -> list[str
 
 
 def table(history: History, found: Sequence[Series]) -> Table:
-    """A row a series: its first and last median, what became of it, and where its level changed."""
+    """A row a series: its axes, its first and last median, and where its level changed."""
     names = varying([series.first.axes for series in found if not series.calibration])
+    named = [[*(_axis(series.first.axes.get(name)) for name in names), series.meaning.name] for series in found]
+    return _table(history, found, [*names, "metric"], named)
+
+
+def short_table(history: History, found: Sequence[Series], every: Sequence[Series]) -> Table:
+    """The same of some of them, each called as a person would call it, for lines that are short."""
+    rows = [charts.row(series) for series in every]
+    return _table(history, found, [_CASE], [[charts.named(series, rows)] for series in found])
+
+
+def _table(history: History, found: Sequence[Series], titles: list[str], named: list[list[str]]) -> Table:
     machines = len({series.machine for series in found}) > 1
     rows = [
         [
-            *(_axis(series.first.axes.get(name)) for name in names),
-            series.meaning.name,
+            *cells,
             *([str(series.machine + 1)] if machines else []),
             str(len(series.points)),
             *(written(p.record.median or 0.0, series.meaning.unit) for p in (series.points[0], series.points[-1])),
             "; ".join(_written(change, history) for change in series.changes) or "–",
         ]
-        for series in found
+        for series, cells in zip(found, named, strict=True)
     ]
-    header = [*names, "metric", *(["machine"] if machines else []), "runs", "first", "last", "changes"]
-    return Table("", header, rows, [], grouped=False, heads=len(names) + 1, prose=("changes",))
+    header = [*titles, *(["machine"] if machines else []), "runs", "first", "last", "changes"]
+    return Table("", header, rows, [], grouped=False, heads=len(titles), prose=(_CASE, "changes"))
 
 
 def _axis(value: Any) -> str:
@@ -102,7 +113,7 @@ def show(history: History, found: Sequence[Series], margin: float, out: Terminal
     for line in [*rest, title(history)]:
         out.print(line, soft_wrap=True)
     ordered = in_order_of_weight(found)
-    print_table(table(history, ordered[:_ROWS]), out)
+    print_table(short_table(history, ordered[:_ROWS], ordered), out)
     if len(ordered) > _ROWS:
         out.print(f"and {len(ordered) - _ROWS} more rows, with --markdown FILE or | cat")
     for chart, _ in charts.of(history, ordered)[:_CHARTS]:

@@ -88,7 +88,7 @@ def test_of_many_rows_a_terminal_shows_the_first_and_counts_the_rest(tmp_path: P
     history(tmp_path, {("lstm", n): steady for n in range(1, 31)}, runs=4)
     found = read_in(tmp_path)
     text = shown(found, 100)
-    assert text.count("forward_time") == 12
+    assert text.count("lstm, forward at ") == 13  # and over the figure
     assert "and 18 more rows, with --markdown FILE or | cat" in text
     assert report.markdown(*found, 0.02).count("| forward_time |") == 30
 

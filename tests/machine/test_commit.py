@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from repositories import git, repository
 
-from rnn_vs_attn.machine import commit
+from rnn_vs_attn.machine import commit, environment
 
 NOTHING = {"git_commit": None, "git_commit_time": None}
 
@@ -21,6 +21,7 @@ def test_a_folder_of_a_repository_has_its_commit_and_when_it_was_made(
     monkeypatch.chdir(folder)
     name = git(folder, "rev-parse", "HEAD")
     assert commit.facts() == {"git_commit": name, "git_commit_time": made}
+    assert environment.describe({}, anonymous=True)["git_commit"] == name
     (folder / "layer.py").write_text("two")
     assert commit.facts() == {"git_commit": f"{name}+", "git_commit_time": made}
 
