@@ -34,13 +34,13 @@ def of(history: History, found: Sequence[Series]) -> list[tuple[Timeline, list[S
     """A figure of each metric of a case that changed, or of the first one where none did."""
     groups = whole(found)
     shown = [group for group in groups if has_changes(group)] or groups[:1]
-    every = [row(series) for series in found]
+    every = [series.row for series in found]
     return [(_chart(history, group, every), group) for group in shown]
 
 
 def illustrated(history: History, groups: Sequence[Sequence[Series]]) -> list[Illustration]:
     """Figures with what they show in words and in numbers."""
-    every = [row(series) for group in groups for series in group]
+    every = [series.row for group in groups for series in group]
     made = [(_chart(history, group, every), group) for group in groups]
     return [Illustration(chart, chart.text, _numbers(history, group)) for chart, group in made]
 
@@ -69,14 +69,9 @@ def _chart(history: History, group: Sequence[Series], every: Sequence[Comparison
 
 def named(series: Series, every: Sequence[Comparison]) -> str:
     """`lstm, forward at 512 tokens`, and what of it where that is no time of a pass."""
-    where = place(row(series), every)
+    where = place(series.row, every)
     metric = series.meaning.name.replace("_", " ")
     return where if "," in where and metric.endswith(" time") else f"{where}: {metric}"
-
-
-def row(series: Series) -> Comparison:
-    """The case of a series, as what tells cases apart takes it."""
-    return Comparison.of(series.meaning, series.first.suite, series.first.axes, "")
 
 
 def by_how_much(change: Change) -> str:

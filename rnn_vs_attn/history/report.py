@@ -57,7 +57,7 @@ def table(history: History, found: Sequence[Series]) -> Table:
 
 def short_table(history: History, found: Sequence[Series], every: Sequence[Series]) -> Table:
     """The same of some of them, each called as a person would call it, for lines that are short."""
-    rows = [charts.row(series) for series in every]
+    rows = [series.row for series in every]
     return _table(history, found, [_CASE], [[charts.named(series, rows)] for series in found])
 
 

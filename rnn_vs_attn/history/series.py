@@ -60,6 +60,11 @@ class Series:
         return self.points[0].record
 
     @property
+    def row(self) -> Comparison:
+        """Its case and metric, as what tells cases apart takes them."""
+        return Comparison.of(self.meaning, self.first.suite, self.first.axes, "")
+
+    @property
     def judged(self) -> bool:
         """Whether it has noise, and enough runs for a mark."""
         return not self.meaning.exact and self.differences is not None and len(self.points) >= 2 * change_points.LEAST

@@ -8,7 +8,7 @@ from statistics import median
 
 from rnn_vs_attn import units
 from rnn_vs_attn.compare.sentences import percent, place, said_change
-from rnn_vs_attn.compare.verdicts import SLOWER, Comparison
+from rnn_vs_attn.compare.verdicts import SLOWER
 from rnn_vs_attn.history.runs import History
 from rnn_vs_attn.history.series import ALPHA, Change, Series
 from rnn_vs_attn.stats import change_points
@@ -62,7 +62,7 @@ def events(found: Sequence[Series]) -> list[Event]:
 
 def _said(event: Event, history: History, found: Sequence[Series]) -> str:
     series, change = event.changes[0]
-    rows = [_row(one) for one in found]
+    rows = [one.row for one in found]
     what = f"{place(change.comparison, rows)}: {said_change(change.comparison)}"
     since = history.since(history.entries[event.at])
     if len(event.changes) == 1:
@@ -89,11 +89,6 @@ def _from(history: History, series: Series, change: Change, known: str) -> str:
     """Since when, or from when and until when where the level changed again."""
     later = [other for other in series.changes if other.at > change.at]
     return f"from {known} until {history.when(history.entries[later[0].at])}" if later else f"since {known}"
-
-
-def _row(series: Series) -> Comparison:
-    """The case of a series, as what tells cases apart takes it."""
-    return Comparison.of(series.meaning, series.first.suite, series.first.axes, "")
 
 
 def _unchanged(history: History, found: Sequence[Series], told: Sequence[Event]) -> list[str]:
