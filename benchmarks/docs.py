@@ -58,7 +58,8 @@ def blocks() -> dict[str, str]:
         "recall-published": published(),
         "trained": trained(),
         "table": table(),
-        "models": models(),
+        "models": printed("models"),
+        "history": printed("history", "results/reference/history", "--by", "commit"),
         "synonyms": synonyms.table(),
         "tree": f"```\n{tree()}\n```",
     }
@@ -170,10 +171,10 @@ def table_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def models() -> str:
-    """What `rnn-vs-attn models` prints."""
-    words = [sys.executable, "-m", "rnn_vs_attn", "models"]
-    return subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+def printed(*words: str) -> str:
+    """What `rnn-vs-attn WORDS` prints."""
+    command = [sys.executable, "-m", "rnn_vs_attn", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
 
 
 def tree() -> str:

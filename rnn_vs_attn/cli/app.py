@@ -12,6 +12,7 @@ import typer
 from rnn_vs_attn import __version__
 from rnn_vs_attn.cli.compare import ab_command, compare_command, export_command
 from rnn_vs_attn.cli.doctor import doctor_command
+from rnn_vs_attn.cli.history import history_command
 from rnn_vs_attn.cli.language import sample_command
 from rnn_vs_attn.cli.models import models_command
 from rnn_vs_attn.cli.suites import command_of, command_of_all
@@ -165,6 +166,11 @@ app.command(
     epilog=COMPARE_CODES,
     help="Two stored runs of one machine: what changed, with intervals. ab finds smaller changes.",
 )(compare_command)
+app.command(
+    "history",
+    epilog=EXIT_CODES,
+    help="Stored runs over dates or commits: where the level of a metric changed, by how much, and since when.",
+)(history_command)
 app.command("export", epilog=EXIT_CODES)(export_command)
 app.command(
     "models",

@@ -11,7 +11,7 @@ import typer
 
 from rnn_vs_attn.ab.options import AGAIN, JUNIT, MARKDOWN, STRICT, SUITE, AbOptions, read_margin
 from rnn_vs_attn.cli.options import Call, command
-from rnn_vs_attn.compare import machines, series, verdicts
+from rnn_vs_attn.compare import machines, verdicts
 from rnn_vs_attn.compare.publishing import publish, write
 from rnn_vs_attn.compare.report import Report
 from rnn_vs_attn.compare.runs import Rules, report_of, shared_axes
@@ -19,13 +19,12 @@ from rnn_vs_attn.errors import DONE, UserError, unknown
 from rnn_vs_attn.export import FORMATS, exported, named, otava_configuration
 from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.types import Run
-from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.case import argument, option
 from rnn_vs_attn.suites.metrics import CALIBRATION
-from rnn_vs_attn.text.streams import print_document, print_json, say
+from rnn_vs_attn.text.streams import print_document, say
 
 # Two versions
 
@@ -65,7 +64,7 @@ ab_command = command(_ab, AbOptions, SUITE.axes.case, defaults={"model": "", "se
 class CompareOptions:
     """The options of `compare`."""
 
-    runs: list[Path] = argument("Run folders: BASELINE CANDIDATE; more for a table over time.")
+    runs: list[Path] = argument("Two run folders: BASELINE CANDIDATE.")
     margin: float = option(
         0.03,
         "Worse by no more than this is no slowdown; of times it is widened by the machine's spread from day to day.",
@@ -73,7 +72,7 @@ class CompareOptions:
         parse=read_margin,
         panel=None,
     )
-    history: Path | None = option(
+    spread_from: Path | None = option(
         None, "Folder of five or more runs of this machine, which tell its spread.", shown="a spread of 4%", panel=None
     )
     any_machine: bool = option(False, "An advisory table where machines differ; exit 3 all the same.", panel=None)
@@ -94,21 +93,22 @@ compare_command = command(_compare, CompareOptions)
 def run(options: CompareOptions) -> int:
     """`compare`; its exit code."""
     paths = options.runs
-    if len(paths) < 2:
-        raise UserError("give two runs, baseline and candidate; or more for a table over time")
+    if len(paths) != 2:
+        raise UserError(
+            f"compare takes two runs, baseline and candidate, and was given {len(paths)}; rnn-vs-attn history draws "
+            "any number of them over time"
+        )
     runs = [checked_run(path) for path in paths]
     _check_suites(runs, paths)
-    rules = _rules(options.margin, runs)
-    if len(runs) > 2:
-        return _over_time(runs, rules, options)
+    rules = rules_of(options.margin, runs)
     baseline, candidate = runs
     differing = machines.unlike(baseline, candidate)
     names = str(paths[0]), str(paths[1])
     if differing and not options.any_machine:
         return _refuse(names, differing, options)
-    if options.history is not None:
-        spread, number = machines.spread_of(options.history, candidate)
-        rules = replace(rules, spread=spread, source=f"from {number} runs in {options.history}")
+    if options.spread_from is not None:
+        spread, number = machines.spread_of(options.spread_from, candidate)
+        rules = replace(rules, spread=spread, source=f"from {number} runs in {options.spread_from}")
     report = report_of(baseline, candidate, names, rules, options.strict, differing)
     return _publish(report, options)
 
@@ -126,7 +126,7 @@ def _check_suites(runs: list[Run], paths: list[Path]) -> None:
             )
 
 
-def _rules(margin: float, runs: list[Run]) -> Rules:
+def rules_of(margin: float, runs: list[Run]) -> Rules:
     """How runs of one suite are judged."""
     suite = next((s for s in SUITES if s.name == runs[0].suite), None)
     if suite is None:
@@ -143,17 +143,6 @@ def _refuse(names: tuple[str, str], differing: list[str], options: CompareOption
     notes = [f"differs: {line}" for line in differing]
     title = f"compare, {names[1]} against {names[0]}"
     return _publish(Report(title, [], notes, verdicts.NO_VERDICT, {"differing": differing}, lead=lead), options)
-
-
-def _over_time(runs: list[Run], rules: Rules, options: CompareOptions) -> int:
-    if options.as_json:
-        print_json({"runs": series.as_documents(runs)})
-        return DONE
-    table = series.over_time(runs, [path.name for path in options.runs], rules)
-    print_table(table, Terminal())
-    if options.markdown is not None:
-        write(options.markdown, table.markdown(), "--markdown")
-    return DONE
 
 
 # One run for another tool

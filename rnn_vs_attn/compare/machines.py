@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 from statistics import stdev
+from typing import Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
@@ -18,8 +19,13 @@ LEAST_HISTORY = 5
 
 def unlike(baseline: Run, candidate: Run) -> list[str]:
     """Facts that must agree and do not, each with both values."""
-    sides = [environment.hard_keys(run.environment) | {"inputs": _inputs(run)} for run in (baseline, candidate)]
+    sides = [facts_of(run) for run in (baseline, candidate)]
     return [f"{key}: {sides[0][key]} and {sides[1][key]}" for key in sides[0] if sides[0][key] != sides[1][key]]
+
+
+def facts_of(run: Run) -> dict[str, Any]:
+    """All that must agree between runs which are compared."""
+    return environment.hard_keys(run.environment) | {"inputs": _inputs(run)}
 
 
 def _inputs(run: Run) -> str:
@@ -37,7 +43,7 @@ def spread_of(folder: Path, like: Run) -> tuple[float, int]:
     alike = [run for run in found if run.suite == like.suite and run.status == "complete" and not unlike(run, like)]
     if len(alike) < LEAST_HISTORY:
         raise UserError(
-            f"--history {folder} has {len(alike)} complete runs of {like.suite} on this machine, of {len(found)}; "
+            f"--spread-from {folder} has {len(alike)} complete runs of {like.suite} on this machine, of {len(found)}; "
             f"{LEAST_HISTORY} or more are needed, or leave it out for the default of {units.percent(DEFAULT_SPREAD)}"
         )
     medians: dict[Key, list[float]] = {}
@@ -47,5 +53,7 @@ def spread_of(folder: Path, like: Run) -> tuple[float, int]:
                 medians.setdefault(record.key, []).append(math.log(record.median))
     squares = [stdev(values) ** 2 for values in medians.values() if len(values) >= LEAST_HISTORY]
     if not squares:
-        raise UserError(f"--history {folder} has no timed case in {LEAST_HISTORY} runs; leave it out for the default")
+        raise UserError(
+            f"--spread-from {folder} has no timed case in {LEAST_HISTORY} runs; leave it out for the default"
+        )
     return math.sqrt(sum(squares) / len(squares)), len(alike)

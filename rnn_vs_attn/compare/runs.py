@@ -49,7 +49,7 @@ class Rules:
     margin: float
     case_axes: tuple[str, ...]
     spread: float = DEFAULT_SPREAD
-    source: str = "the default; --history FOLDER measures it"
+    source: str = "the default; --spread-from FOLDER measures it"
     calibration: frozenset[str] = frozenset()
     echoes: frozenset[str] = frozenset()
 

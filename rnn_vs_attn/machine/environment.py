@@ -8,13 +8,12 @@ import json
 import os
 import platform
 import socket
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn.machine import control_groups
+from rnn_vs_attn.machine import commit, control_groups
 from rnn_vs_attn.machine.control_groups import read
 from rnn_vs_attn.units import counted
 
@@ -41,7 +40,7 @@ HARD_KEYS = (
     "gpus",
 )
 _GPU_HARD_KEYS = ("name", "capability", "num_sms", "memory_gib", "driver")
-_PERSONAL = ("host", "user", "folder", "executable", "variables", "git_commit")
+_PERSONAL = ("host", "user", "folder", "executable", "variables")
 _VARIABLE_PREFIXES = (
     "OMP_",
     "MKL_",
@@ -54,7 +53,6 @@ _VARIABLE_PREFIXES = (
     "MALLOC_",
     "LD_PRELOAD",
 )
-_GIT = dict(os.environ) | {"GIT_OPTIONAL_LOCKS": "0"}
 _CPUS = Path("/sys/devices/system/cpu")
 
 
@@ -77,7 +75,7 @@ def describe(torch_facts: dict[str, Any], anonymous: bool) -> dict[str, Any]:
         "user": _user(),
         "folder": str(Path.cwd()),
         "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLE_PREFIXES)},
-        "git_commit": _git_commit(),
+        **commit.facts(),
         "ci": next((k for k in ("GITHUB_ACTIONS", "GITLAB_CI", "CI") if os.environ.get(k)), None),
     }
     facts |= interpreter() | torch_facts
@@ -273,19 +271,6 @@ def _load() -> float | None:
         return round(os.getloadavg()[0], 2)
     except OSError:
         return None
-
-
-def _git_commit() -> str | None:
-    """The commit of the current folder, + behind it where files are changed; None outside of a repository."""
-    try:
-        found = [
-            subprocess.run(["git", *words], capture_output=True, text=True, errors="replace", check=True, env=_GIT)
-            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
-        ]
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    commit, changed = (done.stdout.strip() for done in found)
-    return commit + "+" * bool(changed)
 
 
 def _user() -> str | None:

@@ -23,7 +23,7 @@ _RANGES = {  # of a unit the least that is measured, the most, and whether 0 is
 _LARGEST = 1e100  # of any other unit; a ratio of two such numbers is still one
 _INTEGERS = 1 << 63
 _FACTS = (  # of a run's environment, what is read and not only shown
-    ((str,), "text", ("git_commit", "python", "system")),
+    ((str,), "text", ("git_commit", "git_commit_time", "python", "system")),
     ((int, float), "number", ("load", "cpu_quota", "memory_gib")),
     ((int,), "whole number", ("usable_cores", "affinity_cores", "logical_cores", "swap_used")),
 )

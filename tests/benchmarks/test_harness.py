@@ -241,6 +241,20 @@ print(json.dumps([["TWICE = 2" in text for text in shown], ["no_such_module" in 
     assert [n for n, is_broken in enumerate(broken) if is_broken] == [19]
 
 
+@pytest.mark.slow
+def test_methods_that_mark_changes_are_held_against_each_other() -> None:
+    _, document = harness("change_points.py", "--series", "12", "--otava", "nowhere")
+    found = {figure["name"]: figure["value"] for figure in document["figures"]}
+    assert found["history: one step of 10%, found"] > 0.8
+    assert found["ruptures, PELT, squares: series with a false alarm, slow days"] > 0.2
+    assert {detail["method"] for detail in document["details"]} == {
+        "history",
+        "history, changes below 2 % too",
+        "ruptures, PELT, squares",
+        "ruptures, kernel",
+    }
+
+
 def test_sides_are_taken_in_turn_and_the_first_turn_does_not_count() -> None:
     done = python(
         """

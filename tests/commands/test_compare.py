@@ -84,20 +84,14 @@ def test_unlike_machines_are_no_verdict_and_an_advisory_table_on_request(tmp_pat
     assert "| forward_time | slower |" in done.stdout
 
 
-def test_a_history_sets_the_margin(tmp_path: Path) -> None:
+def test_runs_of_the_machine_set_the_margin(tmp_path: Path) -> None:
     for number, factor in enumerate((1.0, 1.01, 0.99, 1.005, 0.995)):
         stored(tmp_path / "history" / str(number), record("forward_time", values(8, factor)))
     runs = two(tmp_path, 1.08)
     assert compare(*runs).returncode == 0
-    done = compare(*runs, "--history", str(tmp_path / "history"))
+    done = compare(*runs, "--spread-from", str(tmp_path / "history"))
     assert done.returncode == 1
     assert f"(from 5 runs in {tmp_path / 'history'})" in done.stdout
-
-
-def test_three_runs_are_a_table_over_time(tmp_path: Path) -> None:
-    done = compare(*two(tmp_path), str(stored(tmp_path / "third", record("forward_time", values(8)))))
-    assert done.returncode == 0
-    assert "| model | seq_len | metric | old | new | third | last ÷ first |" in done.stdout
 
 
 def rewrite(name: str, old: str, new: str) -> Callable[[Path], None]:
@@ -145,10 +139,11 @@ def test_a_damaged_baseline_is_one_sentence_that_names_it(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([str(CPU)], "give two runs, baseline and candidate"),
+        ([str(CPU)], "compare takes two runs, baseline and candidate, and was given 1"),
+        ([str(CPU)] * 3, "was given 3; rnn-vs-attn history draws any number of them over time"),
         ([str(CPU), str(CPU), "--margin", "soon"], "--margin 'soon' is not a percentage"),
         ([str(CPU), str(CPU), "--margin", "-3%"], "--margin '-3%'"),
-        ([str(CPU), str(CPU), "--history", str(ROOT / "results/reference")], "5 or more are needed"),
+        ([str(CPU), str(CPU), "--spread-from", str(ROOT / "results/reference")], "5 or more are needed"),
     ],
 )
 def test_a_wrong_call_is_one_sentence(words: list[str], said: str) -> None:

@@ -11,7 +11,7 @@ from command import run
 from paths import REFERENCE
 from planted_runs import record, run_of, stored, values
 
-from rnn_vs_attn.compare import runs, series
+from rnn_vs_attn.compare import runs
 from rnn_vs_attn.compare.runs import Rules
 from rnn_vs_attn.compare.verdicts import FAILED, MISSING, NEW, Comparison
 from rnn_vs_attn.records.folder import RunFolder, read_run
@@ -184,15 +184,6 @@ def test_runs_of_a_suite_that_is_not_of_this_version_are_compared_by_the_axes_th
     done = run("compare", *[str(REFERENCE / "ab")] * 2)
     assert "missing" not in done.stdout
     assert "train_time" in done.stdout
-
-
-def test_over_time_a_case_has_one_row_though_one_run_has_no_exponents() -> None:
-    plain = changed(CPU, (r for r in CPU.records if r.metric not in DERIVED))
-    table = series.over_time([CPU, plain, CPU], ["a", "b", "c"], rules_of(BENCH))
-    metric = table.header.index("metric")
-    forward = [row for row in table.rows if row[metric] == "forward_time"]
-    assert len(forward) == len(CASES)
-    assert all("–" not in row[metric:] for row in forward)
 
 
 def test_a_stored_pair_is_whole(tmp_path: Path) -> None:

@@ -185,11 +185,3 @@ def test_unlike_machines_are_named_in_json_and_junit_too(tmp_path: Path) -> None
     assert read["differing"] == ["cpu: abacus and slide rule"]
     assert read["comparisons"] == []
     assert ElementTree.parse(tmp_path / "j.xml").getroot()[0].attrib["tests"] == "0"
-
-
-def test_three_runs_are_one_document_under_json(tmp_path: Path) -> None:
-    days = [f"2026-01-0{day}" for day in (1, 2, 3)]
-    paths = [str(stored(tmp_path / day, record("forward_time", values(8)), started=day)) for day in days]
-    done = run("compare", *paths, "--json")
-    assert done.returncode == 0
-    assert [found["started"] for found in json.loads(done.stdout)["runs"]] == days

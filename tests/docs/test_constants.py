@@ -10,14 +10,16 @@ from paths import ROOT
 from rnn_vs_attn import limits
 from rnn_vs_attn.ab import blocks, power
 from rnn_vs_attn.cli.compare import CompareOptions
+from rnn_vs_attn.cli.history import HistoryOptions
 from rnn_vs_attn.compare import machines, runs, verdicts
+from rnn_vs_attn.history.series import ALPHA
 from rnn_vs_attn.limits import Budget, Limits, PairLimits
 from rnn_vs_attn.measure.gradient import chunks, leaks, norms, rounding, way
 from rnn_vs_attn.measure.timing import decoding
 from rnn_vs_attn.models.kernels import linear
 from rnn_vs_attn.run import schedule
 from rnn_vs_attn.run.options import GroupOptions
-from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.stats import change_points, intervals
 from rnn_vs_attn.suites.decode import measure as decode
 from rnn_vs_attn.suites.gradflow import analysis
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
@@ -29,6 +31,13 @@ MARGIN, PAIRS, BUDGET = PairLimits().margin, PairLimits(), Budget()
 LEAST_CHANGE = CompareOptions([]).margin + runs._ONE_SIDED * 2**0.5 * machines.DEFAULT_SPREAD
 
 SAID = {
+    "history.md": [
+        f"**{change_points.LEAST} runs on each side at least**",
+        f"with {2 * change_points.LEAST - 1} runs nothing is marked",
+        f"one that changes alone needs {change_points.values_needed(24, ALPHA)} runs",
+        f"by the false discovery rate, at {100 * ALPHA:g} %",
+        f"moved by less than `--margin` ({100 * HistoryOptions([]).margin:g} %)",
+    ],
     "method.md": [
         f"(each at least {1e3 * BUDGET.block:g} ms, as many",
         f"The {100 * intervals.LEVEL:g} % **interval**",

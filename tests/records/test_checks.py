@@ -231,14 +231,15 @@ def test_a_name_is_no_command_and_no_markup_wherever_it_comes_out(
     broken = [replace(whole[0], status="failed", error=EVIL, warnings=[EVIL]), whole[1]]
     paths = [str(stored(tmp_path / name, *made, started=EVIL)) for name, made in (("a", whole), ("b", broken))]
     calls = [["compare", *paths, "--markdown", str(tmp_path / "m.md"), "--junit", str(tmp_path / "j.xml")]]
-    calls += [["compare", *paths, paths[0]], ["compare", *paths, "--json"]]
+    dated = [str(stored(tmp_path / f"day {n}", *whole, started=f"2026-01-0{n}")) for n in (1, 2, 3)]
+    calls += [["history", *dated, "--html", str(tmp_path / "page.html")], ["compare", *paths, "--json"]]
     calls += [["export", paths[0], "--format", name] for name in ("csv", "otava", "bencher", "pytest-benchmark")]
     for words in calls:
         code, out, err = called(*words)
         assert code in (0, 3), err
         lines = [*out.split("\n"), *(line for line in err.split("\n") if not line.startswith("::warning title="))]
         assert all(line.isprintable() and not begins_a_command(line) for line in lines)
-    for file in ("m.md", "summary.md"):
+    for file in ("m.md", "summary.md", "page.html"):
         text = (tmp_path / file).read_text()
         assert "<script" not in text
         assert not any(begins_a_command(line) or not line.isprintable() for line in text.split("\n"))
@@ -265,16 +266,6 @@ def test_an_interrupted_run_is_said_and_no_verdict(side: str, factor: float, tmp
     assert f"NO VERDICT, {interrupted} was interrupted and is not whole; finish it with --resume {interrupted}" in out
     document = json.loads(called("compare", str(old), str(new), "--json")[1])
     assert (document["exit_code"], document["interrupted"]) == (3, [str(interrupted)])
-
-
-@pytest.mark.long
-def test_a_table_over_time_says_which_run_was_interrupted(tmp_path: Path) -> None:
-    paths = [stored(tmp_path / name, record("forward_time", values(8))) for name in ("one", "two", "three")]
-    cut_off(paths[1])
-    code, out, _ = called("compare", *map(str, paths))
-    assert code == 0
-    assert "- two was interrupted and is not whole" in out
-    assert out.count("was interrupted") == 1
 
 
 @pytest.mark.parametrize("other", [{"unit": "B"}, {"better": "higher"}, {"scale": "difference"}, {"exact": True}])

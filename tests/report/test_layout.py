@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from paths import REFERENCE, REFERENCE_RUNS
 from rich.cells import cell_len
 from screens import OldScreen, Screen, drawn
 
-from rnn_vs_attn.compare import report, runs, series
+from rnn_vs_attn.compare import report, runs
 from rnn_vs_attn.compare.runs import Rules
+from rnn_vs_attn.history import report as history_report
+from rnn_vs_attn.history.runs import Entry, History
+from rnn_vs_attn.history.series import judged
 from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.records.folder import read_run
 from rnn_vs_attn.records.types import Run
@@ -29,8 +33,14 @@ def tables_of(name: str) -> list[Table]:
     own: list[Table] = []
     for suite in (s for s in SUITES if s.name == run.suite):
         own = [*output.tables_of(suite, run.records, Limits(), 80), *output.summary_of(suite, run.records)]
-    names = ["2026-01-01", "2026-01-02", "2026-01-03"]
-    return [*own, compared(run), series.over_time([run] * 3, names, rules_of(run))]
+    return [*own, compared(run), *over_time(run)]
+
+
+def over_time(run: Run) -> list[Table]:
+    """The tables of a run that was taken three times."""
+    history = History([Entry(f"{day}", run, datetime(2026, 1, day, tzinfo=UTC), 0) for day in (1, 2, 9)], "date")
+    found = judged(history, rules_of(run))
+    return [history_report.table(history, found), history_report.short_table(history, found, found)]
 
 
 def rules_of(run: Run) -> Rules:
