@@ -56,7 +56,7 @@ class Children:
                 self._reap()
             for pid, asked in self._asked.items():
                 if asked in ready:  # with the number of a signal, or gone
-                    os.kill(pid, int.from_bytes(asked.recv(1)) or signal.SIGKILL)
+                    os.kill(pid, _said(asked) or signal.SIGKILL)
             if self._listener in ready:
                 request = self._fork()
                 if request is not None:
@@ -99,6 +99,14 @@ class Children:
             os.waitpid(pid, 0)
         shutil.rmtree(Path(self._listener.getsockname()).parent, ignore_errors=True)  # a killed test could not
         os._exit(0)
+
+
+def _said(asked: socket.socket) -> int:
+    """The number of the signal that is asked for, 0 where whoever asked is gone, perhaps with something unread."""
+    try:
+        return int.from_bytes(asked.recv(1))
+    except ConnectionResetError:
+        return 0
 
 
 def become(
