@@ -47,7 +47,7 @@ def checked(options: AbOptions) -> AbOptions:
 
 def code_of(found: Sequence[Comparison], same_files: bool) -> int:
     """0 where nothing is slower, 1 where anything is, 125 where neither is known. same_files: those of the baseline."""
-    verdicts = {c.verdict for c in found}
+    verdicts = {c.verdict for c in found if not c.added}
     if SLOWER in verdicts:
         return BAD
     return GOOD if same_files or (verdicts and verdicts <= {SAME, FASTER}) else SKIP

@@ -172,7 +172,7 @@ def _broken(found: Sequence[Comparison]) -> list[str]:
 
 def _without_verdict(found: Sequence[Comparison]) -> list[str]:
     """What failed, is missing or new, and what could not be measured often enough."""
-    rows = [c for c in found if c.verdict in (FAILED, MISSING, NEW)]
+    rows = [c for c in found if c.verdict in (FAILED, MISSING, NEW) and not c.added]
     groups, told = _groups(rows), []
     if len(groups) == 1:
         told = [f"No verdict on {_name(rows, found)}: {rows[0].reason or rows[0].verdict}."]

@@ -94,13 +94,18 @@ class Comparison:
         change = math.log(self.centre) if self.scale == "ratio" else self.centre
         return -change if self.better == "higher" else change
 
+    @property
+    def added(self) -> bool:
+        """Whether the candidate has it beside what a case of the baseline has, such as a state: no case is new by it."""
+        return self.verdict == NEW and self.exact
+
 
 def exit_code(found: Sequence[Comparison], strict: bool, new_counts: bool) -> int:
     """5 where anything is broken, else 1 where anything is slower, else 3 where there is no verdict, else 0.
 
     new_counts: a new case is no verdict either.
     """
-    verdicts = {c.verdict for c in found}
+    verdicts = {c.verdict for c in found if not c.added}
     if BROKEN in verdicts:
         return BROKEN_FOUND
     if SLOWER in verdicts:

@@ -40,6 +40,10 @@ def test_a_commit_is_good_only_where_all_is_known_to_be(verdicts: tuple[str, ...
     assert bisect.code_of([row(verdict) for verdict in verdicts], same_files=False) == code
 
 
+def test_a_commit_that_gives_a_layer_a_state_is_good() -> None:
+    assert bisect.code_of([row(SAME), replace(row(NEW), exact=True)], same_files=False) == 0
+
+
 def test_the_files_of_the_good_commit_are_good() -> None:
     assert bisect.code_of([], same_files=True) == 0
 

@@ -177,6 +177,7 @@ SUMMARIES = {
     "interrupted-in-stage-2": stopped(
         pending(1.13, "7 of 20 fresh pairs, looked slower before", SLOWER, 8), *WELL[1:], said=LATE
     ),
+    "state-added": of(*WELL, replace(exact(NEW, 0, 2048, "state_size"), baseline=None), code=0),
     "accepted": of(timed(ACCEPTED, 1.08, reason=WORTH_IT), *WELL[1:], code=0),
     "several-accepted-and-one-beyond": of(
         timed(ACCEPTED, 1.08, reason=WORTH_IT),

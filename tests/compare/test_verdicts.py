@@ -55,6 +55,10 @@ def test_a_new_case_is_no_verdict_in_ab_only() -> None:
     assert verdicts.exit_code([row(SAME), row(NEW)], False, new_counts=False) == 0
 
 
+def test_a_state_that_a_layer_has_now_makes_no_new_case_of_it() -> None:
+    assert verdicts.exit_code([row(SAME), row(NEW, exact=True)], True, new_counts=True) == 0
+
+
 def test_too_few_values_are_no_verdict_without_strict_too() -> None:
     assert verdicts.exit_code([row(SAME), row(UNSURE, undecidable=True)], False, new_counts=True) == 3
 
