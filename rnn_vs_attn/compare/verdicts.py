@@ -96,7 +96,7 @@ class Comparison:
 
     @property
     def added(self) -> bool:
-        """Whether the candidate has it beside what a case of the baseline has, such as a state: no case is new by it."""
+        """Whether it is something that a known case has now, such as a state: no case is new by it."""
         return self.verdict == NEW and self.exact
 
 
