@@ -7,14 +7,10 @@ in the checkout only.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
-import site
 import subprocess
 import sys
-import venv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,61 +148,6 @@ class Repository:
 def environment() -> dict[str, str]:
     """This process's variables without those that tie git to one repository."""
     return {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
-
-
-def set_up(command: str, worktree: Path, packages: Path, label: str, debug: bool) -> str:
-    """Run the user's command in a worktree, with an environment of its own at `packages`; that one's Python.
-
-    The environment sees every package of this one; what the command installs comes first. UserError where it fails.
-    """
-    venv.create(packages, symlinks=True)
-    python = packages / "bin/python"
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    inherited = [path for path in (*site.getsitepackages(), site.getusersitepackages()) if Path(path).is_dir()]
-    lines = "".join(f"import site; site.addsitedir({path!r})\n" for path in inherited)
-    (packages / "lib" / version / "site-packages/~inherited.pth").write_bytes(os.fsencode(lines))  # the last by name
-    pip = packages / "bin/pip"
-    pip.write_bytes(os.fsencode(f'#!/bin/sh\nexec "{python}" -m pip "$@"\n'))
-    pip.chmod(0o755)
-    variables = environment() | {
-        "VIRTUAL_ENV": str(packages),
-        "PATH": os.pathsep.join([str(packages / "bin"), os.environ.get("PATH", os.defpath)]),
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    }
-    code, printed = _run_alone(command, worktree, variables, debug)
-    if code != 0:
-        words = [line.strip() for line in printed.splitlines() if line.strip()]
-        last = f": {words[-1][:200]}" if words else ""
-        raise UserError(
-            f"--setup {command!r} ended with exit code {code} in the checkout of {label}{last}; --debug shows all of it"
-        )
-    return str(python)
-
-
-def _run_alone(command: str, folder: Path, variables: dict[str, str], shown: bool) -> tuple[int, str]:
-    """A shell command's exit code and what it printed, errors last. All that it started ends when this is interrupted.
-
-    shown: what it prints goes to standard error at once.
-    """
-    to = 2 if shown else subprocess.PIPE
-    with subprocess.Popen(
-        command,
-        shell=True,
-        cwd=folder,
-        env=variables,
-        stdout=to,
-        stderr=to,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            printed = process.communicate()
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
-    return process.returncode, "\n".join(text or "" for text in printed)
 
 
 def _git(folder: Path, *words: str, variables: dict[str, str] | None = None) -> str | None:

@@ -143,7 +143,7 @@ def _sides(axes: AxisValues, options: AbOptions) -> Sides:
             "(--baseline-python, --candidate-python), or --aa for the same code twice"
         )
     if not baseline:
-        for name in ("setup", "require_clean"):
+        for name in ("setup", "reuse_setup", "require_clean"):
             if getattr(options, name):
                 raise UserError(f"{option_name(name)} is for git references; leave it out")
         return versions.alike() if options.aa else versions.of_interpreters(*pythons)
@@ -153,8 +153,9 @@ def _sides(axes: AxisValues, options: AbOptions) -> Sides:
             f"{built_in[0]!r} is built into this program, so two git references run the same code; name a layer of the "
             "repository, or compare environments with --baseline-python and --candidate-python"
         )
-    clean, debug = options.require_clean, options.debug
-    return versions.of_references(baseline, candidate, options.setup, clean, debug, axes["model"])
+    if options.reuse_setup and not options.setup:
+        raise UserError("--reuse-setup keeps what --setup installs; give that too, such as --setup 'pip install -e .'")
+    return versions.of_references(baseline, candidate, options.set_up, options.require_clean, axes["model"])
 
 
 def _folder(options: AbOptions) -> RunFolder:

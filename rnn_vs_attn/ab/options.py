@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnn_vs_attn import units
+from rnn_vs_attn.ab.setups import SetUp
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Acceptance, OwnMargin, PairLimits
 from rnn_vs_attn.run.options import PLACE, ModelOptions, ShownOptions, force_option, memory_option
@@ -62,6 +63,11 @@ class VersionOptions:
     setup: str | None = option(
         None,
         "Shell command to run in each checkout, with a virtual environment of its own, such as 'pip install -e .'.",
+        panel=_VERSIONS,
+    )
+    reuse_setup: bool = option(
+        False,
+        "Keep the packages that --setup installs for later calls, in ~/.cache; the repository's own is installed anew.",
         panel=_VERSIONS,
     )
     require_clean: bool = option(False, "Refuse where the repository has uncommitted changes.", panel=_VERSIONS)
@@ -127,3 +133,8 @@ class PairOptions:
 @dataclass(frozen=True)
 class AbOptions(ModelOptions, ShownOptions, PairOptions, VersionOptions):  # the fields of the last come first
     """All of them, beside the axes of a case."""
+
+    @property
+    def set_up(self) -> SetUp | None:
+        """What is run in each checkout."""
+        return SetUp(self.setup, self.reuse_setup, self.debug) if self.setup else None

@@ -192,7 +192,7 @@ def sides_again(stored: Stored) -> Sides:
         return versions.of_interpreters(options.baseline_python, options.candidate_python)
     baseline, candidate = (known[side]["commit"] for side in SIDES)
     models, written = stored.prelude.axes["model"], stored.head.settings["written"]
-    both = versions.of_references(baseline, candidate, options.setup, False, options.debug, models, written)
+    both = versions.of_references(baseline, candidate, options.set_up, False, models, written)
     for side in SIDES:
         version = both[side].version
         if version is None or version.tree != known[side]["tree"]:

@@ -22,7 +22,7 @@ from rnn_vs_attn.run.cases import AxisValues, Words, option_name
 PATH = ("tool", "rnn-vs-attn", "ab")
 TITLE = f"[{'.'.join(PATH)}]"
 OPTIONS = (
-    *("passes", "setup", "model_arg", "require_equal", "margin", "strict"),
+    *("passes", "setup", "reuse_setup", "model_arg", "require_equal", "margin", "strict"),
     *("screen", "confirm", "max_seconds", "timeout", "max_memory"),
 )
 METRICS = (

@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from rnn_vs_attn.ab import adapters, checkouts
+from rnn_vs_attn.ab import adapters, setups
 from rnn_vs_attn.ab.checkouts import Repository, Version
+from rnn_vs_attn.ab.setups import Installed, SetUp
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.machine import temporary
 from rnn_vs_attn.worker.client import ChildWorker
@@ -43,6 +44,7 @@ class Side:
     worktree: Path | None = None
     packages: Path | None = None
     version: Version | None = None
+    note: str = ""
 
     def start(self, debug: bool) -> ChildWorker:
         """A process of this side that is not awaited yet."""
@@ -84,7 +86,8 @@ class Sides:
     @property
     def told(self) -> list[str]:
         """What a reader must know of the two."""
-        return [*self.notes, *(adapters.said(model, taken) for model, taken in self.adapters.items() if taken)]
+        notes = dict.fromkeys([*self.notes, *(side.note for side in self if side.note)])
+        return [*notes, *(adapters.said(model, taken) for model, taken in self.adapters.items() if taken)]
 
     @property
     def same_tree(self) -> bool:
@@ -140,9 +143,8 @@ def alike() -> Sides:
 def of_references(
     baseline: str,
     candidate: str | None,
-    setup: str | None,
+    setup: SetUp | None,
     clean: bool,
-    debug: bool,
     models: Sequence[str] = (),
     written: Sequence[str] = (),
 ) -> Sides:
@@ -167,7 +169,7 @@ def of_references(
             folder = home / name / repository.root.name
             folder.parent.mkdir()
             there = _checked_out(repository, version, folder, written)
-            made.append(_of_checkout(name, there, folder, repository, setup, debug))
+            made.append(_of_checkout(name, there, folder, repository, setup))
         for side in made:
             adapters.put(files, side.folder)
     except BaseException:
@@ -186,9 +188,7 @@ def _checked_out(repository: Repository, version: Version | None, folder: Path, 
     return version
 
 
-def _of_checkout(
-    name: str, version: Version, worktree: Path, repository: Repository, setup: str | None, debug: bool
-) -> Side:
+def _of_checkout(name: str, version: Version, worktree: Path, repository: Repository, setup: SetUp | None) -> Side:
     """A side whose workers import from `worktree` what the user imports from the repository."""
     here = Path.cwd().resolve().relative_to(repository.root)
     folder = worktree / here if (worktree / here).is_dir() else worktree
@@ -198,14 +198,14 @@ def _of_checkout(
         inside = path.is_relative_to(repository.root)
         paths.append(worktree / path.relative_to(repository.root) if inside else path)
     packages = worktree.parent / "environment" if setup else None
-    python = sys.executable
+    installed = Installed(sys.executable)
     if setup and packages:
         try:
-            python = checkouts.set_up(setup, worktree, packages, version.label, debug)
+            installed = setups.run(setup, worktree, packages, version.label)
         except UserError as error:
             raise SetUpFails(name, str(error)) from None
     variables = {"PYTHONPATH": os.pathsep.join(str(path) for path in dict.fromkeys(paths))}
-    return Side(name, version.label, python, folder, variables, worktree, packages, version)
+    return Side(name, version.label, installed.python, folder, variables, worktree, packages, version, installed.note)
 
 
 def at_once(calls: Mapping[str, Callable[[], Answer]]) -> dict[str, Answer]:

@@ -185,7 +185,7 @@ def at_root(root: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def of_repository(path: Path, baseline: str, candidate: str | None, **rest: Any) -> Path:
-    with versions.of_references(baseline, candidate, None, False, False) as both:
+    with versions.of_references(baseline, candidate, None, False) as both:
         return begun(path, AbOptions(baseline=baseline, candidate=candidate, output=path, **rest), both)
 
 

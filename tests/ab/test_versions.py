@@ -13,6 +13,7 @@ from repositories import FILES, SECOND, as_bytes, commit, files_of, git, state, 
 
 from rnn_vs_attn.ab import versions
 from rnn_vs_attn.ab.checkouts import Repository
+from rnn_vs_attn.ab.setups import SetUp
 from rnn_vs_attn.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("temporary")
@@ -35,7 +36,7 @@ def test_new_files_are_changes_whatever_git_status_is_set_to_show(setting: str, 
 
 
 def of_references(baseline: str = "main~1", candidate: str | None = None, setup: str | None = None) -> versions.Sides:
-    return versions.of_references(baseline, candidate, setup, clean=False, debug=False)
+    return versions.of_references(baseline, candidate, SetUp(setup) if setup else None, clean=False)
 
 
 def test_the_working_tree_is_the_candidate_where_it_has_changes(
