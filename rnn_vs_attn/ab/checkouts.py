@@ -67,6 +67,11 @@ class Repository:
         self.notes: list[str] = []
 
     @property
+    def name(self) -> str:
+        """What its folder is called, where that can stand in a list of paths."""
+        return self.root.name.replace(os.pathsep, "-")
+
+    @property
     def said(self) -> list[str]:
         """What a reader must know of the versions and of their checkouts."""
         return [*dict.fromkeys(self.notes), *self.lacking.said]

@@ -14,7 +14,6 @@ from rnn_vs_attn.errors import UserError
 _SPLIT = re.compile(r"(.+?)((?:[~^:]|@\{).*)?", re.DOTALL)  # a name, and what goes on from there
 _PART = re.compile(r"[0-9a-f]{4,}")  # of a commit's hash
 _WHOLE = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_FETCHABLE = re.compile(r"[\w./+#=%-]+")
 _SAYS_NOTHING = "Needed a single revision"
 
 
@@ -89,15 +88,14 @@ def _unknown(root: Path, reference: str, printed: str) -> UserError:
         given += f" (git: {said})"
     if not _names(root, "refs") and _commit(root, "HEAD")[0] is None:
         return UserError(f"{given}; there is no commit in it yet, git commit makes one")
-    ways = [_nearest(root, reference), *_fetching(root, reference)]
-    return UserError(f"{given}; {'; '.join(way for way in ways if way)}")
+    return UserError(f"{given}; {_nearest(root, reference)}{'; '.join(_fetching(root, reference))}")
 
 
 def _nearest(root: Path, reference: str) -> str:
     name, rest = _parts(reference)
     known = _names(root, "refs/heads", "refs/tags", "refs/remotes")
     near = [other for other in difflib.get_close_matches(name, known, n=1) if other != name]
-    return f"did you mean {near[0] + rest!r}?" if near else ""
+    return f"did you mean {near[0] + rest!r}? " if near else ""
 
 
 def _fetching(root: Path, reference: str) -> list[str]:
@@ -124,7 +122,7 @@ def _command(root: Path, reference: str, remote: str, shallow: bool) -> str:
         return f"{fetch} {name}"
     if _PART.fullmatch(name):
         return f"git fetch --unshallow {shlex.quote(remote)}" if shallow else fetch
-    if not _FETCHABLE.fullmatch(name) or name.startswith("-") or name == "HEAD":
+    if git.answer(root, "check-ref-format", f"refs/heads/{name}") is None or name.startswith("-") or name == "HEAD":
         return ""
     if name.startswith("refs/"):
         return f"{fetch} {shlex.quote(f'{name}:{name}')}"

@@ -75,14 +75,16 @@ class Store:
 
     def check_out(self, commit: str, folder: Path) -> None:
         """Write the files of a commit into a folder that this store was lent to. UserError where one is not there."""
-        git.ask(folder, "checkout", "--quiet", "--force", "--detach", commit, settings=_WITHOUT_LARGE_FILES)
-        gone = names(git.ask(folder, "ls-files", "-z", "--deleted"))  # git may say nothing of them
-        if gone:
-            more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
-            raise UserError(
-                f"{gone[0]!r}{more} of commit {commit[:10]} cannot be read from {self.shared}, whose objects are not "
-                "all there; git fsck lists what is missing, a fresh clone has it"
-            )
+        words = ("checkout", "--quiet", "--detach", commit)
+        done = git.run(folder, words, settings=_WITHOUT_LARGE_FILES)
+        gone = names(git.answer(folder, "ls-files", "-z", "--deleted") or "")  # of which git says nothing by its exit
+        if done.returncode == 0 and not gone:
+            return
+        said = git.complaint(done.stderr)
+        more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
+        what = f"{gone[0]!r}{more} of commit {commit[:10]}" if gone else f"commit {commit[:10]}"
+        way = "; git fsck lists what is missing, and a fresh clone has it" if "unable to read" in said else ""
+        raise UserError(f"{what} cannot be checked out from {self.shared}: {said}{way}")
 
     def add_all(self, folder: Path) -> None:
         """Record the working tree, uncommitted changes included, in the index of a folder that this was lent to."""
@@ -90,8 +92,9 @@ class Store:
         for file in (index, *index.parent.glob("sharedindex.*")):  # what the user has told git to know
             if file.exists():
                 shutil.copy2(file, folder / ".git" / file.name)  # its time says which files must be read again
+        assert self.tree is not None
         own = {"GIT_DIR": str(folder / ".git"), "GIT_WORK_TREE": str(self.tree)}
-        git.ask(self.folder, "add", "--all", str(self.tree), variables=own, settings=_WITHOUT_LARGE_FILES)
+        git.ask(self.tree, "add", "--all", variables=own, settings=_WITHOUT_LARGE_FILES)
 
     def _pass_settings(self, folder: Path) -> None:
         """What decides how files are written, and from where a partial clone gets the objects that it lacks."""
@@ -112,7 +115,8 @@ class Store:
 
     @property
     def _variables(self) -> dict[str, str]:
-        return {"GIT_DIR": str(self.folder)} | git.READ_ONLY
+        place = str(self.folder)  # also as the working tree: the one of a submodule may be gone
+        return {"GIT_DIR": place, "GIT_WORK_TREE": place} | git.READ_ONLY
 
 
 def names(printed: str) -> list[str]:

@@ -138,7 +138,7 @@ def of_references(baseline: str, candidate: str | None, setup: str | None, clean
     second = repository.version(candidate or "HEAD")
     home = Path(tempfile.mkdtemp(prefix="rnn-vs-attn-")).resolve()
     try:
-        folders = {name: home / name / repository.root.name for name in SIDES}
+        folders = {name: home / name / repository.name for name in SIDES}
         for folder in folders.values():
             folder.parent.mkdir()
         repository.check_out(first, folders[BASELINE])
@@ -154,7 +154,8 @@ def of_references(baseline: str, candidate: str | None, setup: str | None, clean
         shutil.rmtree(home, ignore_errors=True)
         raise
     notes = ["uncommitted changes are not measured; leave the second reference out to measure them"]
-    return Sides(made[0], made[1], repository=repository, notes=notes if candidate and dirty else [], home=home)
+    notes = [*(notes if candidate and dirty else []), *repository.said]
+    return Sides(made[0], made[1], repository=repository, notes=notes, home=home)
 
 
 def _of_checkout(
@@ -197,14 +198,14 @@ def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], 
             try:
                 origin = sides.awake(workers, side.name).ask(FindOrigin(model, outside(sides)), timeout)
             except UserError as error:
-                broken[side.name] = CaseFault("failed", str(error))
+                broken[side.name] = CaseFault("failed", _with_what_lacks(sides, str(error)))
                 continue
             except CaseFault as fault:
                 broken[side.name] = fault
                 continue
             origins[side.name][model] = origin
             if origin.file is None:
-                reasons[side.name] = origin.reason
+                reasons[side.name] = _with_what_lacks(sides, origin.reason)
             else:
                 _check_own(side, model, origin.file, origin.strays)
         if len(reasons) == len(SIDES):
@@ -215,6 +216,11 @@ def prove(sides: Sides, workers: dict[str, ChildWorker], models: Sequence[str], 
     if sides.repository is None:
         _check_different(sides, origins)
     return found
+
+
+def _with_what_lacks(sides: Sides, reason: str) -> str:
+    """Why a model is not there or does not import, and what the checkouts lack, which may be the cause."""
+    return "; ".join([reason, *(sides.repository.lacking.said if sides.repository else [])])
 
 
 def outside(sides: Sides) -> str | None:
