@@ -134,8 +134,8 @@ def _no_repository(folder: Path, printed: str) -> UserError:
     """Why there is no working tree around a folder."""
     if "dubious ownership" in printed:
         return UserError(
-            f"git refuses the repository around {folder}, which belongs to another user; allow it with "
-            f"{printed.strip().splitlines()[-1].strip()}"
+            f"git refuses the repository around {folder}, which belongs to another user; allow it with git config "
+            f"{printed.partition('git config ')[2].strip()}"
         )
     if git.answer(folder, "rev-parse", "--git-dir", variables=git.READ_ONLY) is not None:
         return UserError(

@@ -231,7 +231,7 @@ def test_a_shallow_clone_is_enough_for_what_it_holds(root: Path, tmp_path: Path)
     assert checked_out(clone, "HEAD", tmp_path / "there") == as_bytes(SECOND)
     assert working_tree(clone, tmp_path / "elsewhere") == as_bytes(SECOND | {"mixers.py": "third\n"})
     with pytest.raises(
-        UserError, match=r"unknown git reference 'HEAD~1'.*this clone is shallow: git fetch --unshallow"
+        UserError, match=r"unknown git reference 'HEAD~1'.*this clone is shallow: git fetch"
     ):
         Repository(clone).version("HEAD~1")
     assert state(clone) == before
@@ -277,7 +277,7 @@ def test_a_repository_of_somebody_else_is_not_called_none(root: Path, monkeypatc
     with pytest.raises(UserError) as caught:
         Repository(root / "package")
     command = str(caught.value).partition("belongs to another user; allow it with ")[2]
-    assert command == f"git config --global --add safe.directory {shlex.quote(str(root))}"
+    assert shlex.split(command) == ["git", "config", "--global", "--add", "safe.directory", str(root)]
 
 
 @pytest.mark.parametrize("bare", [True, False])
