@@ -21,7 +21,7 @@ from pathlib import Path
 from rnn_vs_attn.ab import git, references, submodules
 from rnn_vs_attn.ab.git import environment
 from rnn_vs_attn.ab.stores import Store
-from rnn_vs_attn.ab.submodules import Lacking, Submodule
+from rnn_vs_attn.ab.submodules import Lacking, Place, Submodule
 from rnn_vs_attn.errors import UserError
 
 WORKING_TREE = "working tree"
@@ -45,11 +45,11 @@ class Version:
 class Repository:
     """The user's repository, found from a folder inside it. UserError where there is none.
 
-    lacking: what its checkouts lack; notes: what else must be known of the versions that were asked for; above: of a
-    submodule, the paths of those that it is in and its own.
+    lacking: what its checkouts lack; notes: what else must be known of the versions that were asked for; place: of a
+    submodule, where it is one.
     """
 
-    def __init__(self, folder: Path, above: tuple[str, ...] = ()) -> None:
+    def __init__(self, folder: Path, place: Place | None = None) -> None:
         if shutil.which("git") is None:
             raise UserError("comparing two versions of a repository needs git, which is not installed")
         done = git.run(folder, ("rev-parse", "--show-toplevel"), git.READ_ONLY)
@@ -62,7 +62,7 @@ class Repository:
                 "the working tree; run this in there"
             )
         self.store = Store(Path(self._ask("rev-parse", "--absolute-git-dir")), self.root)
-        self.above = above
+        self.place = place or Place(os.path.relpath(folder.resolve(), self.root))
         self.lacking = Lacking([], [])
         self.notes: list[str] = []
 
@@ -93,7 +93,7 @@ class Repository:
         assert version.commit is not None
         self.store.lend(folder)
         self.store.check_out(version.commit, folder)
-        self.lacking.add(submodules.fill(folder, self.store, version.name, self.above))
+        self.lacking.add(submodules.fill(folder, self.store, self.place, version.name))
 
     def check_out_working_tree(self, folder: Path) -> Version:
         """Write the working tree, uncommitted changes and new files included and ignored ones not, into the folder."""
@@ -106,17 +106,17 @@ class Repository:
         commit = git.ask(folder, "commit-tree", tree, "-p", head, "-m", "working tree", variables=author)
         (folder / ".git/index").unlink(missing_ok=True)  # it speaks of the user's files
         self.store.check_out(commit, folder)
-        self.lacking.add(submodules.fill_large_files(folder, self.store, self.above))
+        self.lacking.add(submodules.fill_large_files(folder, self.store, self.place))
         for submodule in submodules.recorded(folder):
             self._check_out_inner(submodule, folder)
         return Version(WORKING_TREE, None, git.ask(folder, "write-tree"))
 
     def _check_out_inner(self, submodule: Submodule, folder: Path) -> None:
         """Write a submodule as it is in the working tree; what is recorded where it is not there."""
-        if not (self.root / submodule.path / ".git").exists():
-            self.lacking.add(submodules.write(submodule, folder, self.store, WORKING_TREE, self.above))
+        if not submodules.is_there(self.root / submodule.path):
+            self.lacking.add(submodules.write(submodule, folder, self.store, self.place, WORKING_TREE))
             return
-        inner = Repository(self.root / submodule.path, (*self.above, submodule.path))
+        inner = Repository(self.root / submodule.path, self.place.inside(submodule.path))
         to = folder / submodule.path
         if inner.is_dirty():
             inner.check_out_working_tree(to)

@@ -86,15 +86,16 @@ def _unknown(root: Path, reference: str, printed: str) -> UserError:
     said = git.complaint(printed) if "fatal: " in printed or "error: " in printed else _SAYS_NOTHING
     if _SAYS_NOTHING not in said:
         given += f" (git: {said})"
-    if not _names(root, "refs") and _commit(root, "HEAD")[0] is None:
-        return UserError(f"{given}; there is no commit in it yet, git commit makes one")
+    unborn = _commit(root, "HEAD")[0] is None
+    if unborn and (_parts(reference)[0] in ("HEAD", "@") or not _names(root, "refs")):
+        return UserError(f"{given}; what is checked out has no commit yet, git commit makes one")
     return UserError(f"{given}; {_nearest(root, reference)}{'; '.join(_fetching(root, reference))}")
 
 
 def _nearest(root: Path, reference: str) -> str:
     name, rest = _parts(reference)
     known = _names(root, "refs/heads", "refs/tags", "refs/remotes")
-    near = [other for other in difflib.get_close_matches(name, known, n=1) if other != name]
+    near = [] if name in known else difflib.get_close_matches(name, known, n=1)
     return f"did you mean {near[0] + rest!r}? " if near else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,29 @@ class Submodule:
     path: str
     commit: str
     name: str | None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a checkout belongs to.
+
+    start: where the user is in the repository; above: the paths of the submodules that it is in and its own, the
+    outermost first.
+    """
+
+    start: str = "."
+    above: tuple[str, ...] = ()
+
+    def inside(self, path: str) -> Place:
+        return Place(self.start, (*self.above, path))
+
+    @property
+    def name(self) -> str:
+        return "/".join(self.above)
+
+    def typed(self, path: str) -> str:
+        """A path in the repository as the user would type it."""
+        return shlex.quote(os.path.relpath(path, self.start))
 
 
 @dataclass
@@ -58,59 +82,59 @@ def _names(checkout: Path) -> dict[str, str]:
     return {path: name for path, name in found.items() if ".." not in PurePosixPath(name).parts}
 
 
-def fill(checkout: Path, store: Store, version: str, above: tuple[str, ...] = ()) -> Lacking:
-    """Write the large files and all submodules of a checkout, theirs too; what is not here.
-
-    above: the submodules that it is in.
-    """
-    lacking = fill_large_files(checkout, store, above)
+def fill(checkout: Path, store: Store, place: Place, version: str) -> Lacking:
+    """Write the large files and all submodules of a checkout, theirs too; what is not here."""
+    lacking = fill_large_files(checkout, store, place)
     for submodule in recorded(checkout):
-        lacking.add(write(submodule, checkout, store, version, above))
+        lacking.add(write(submodule, checkout, store, place, version))
     return lacking
 
 
-def fill_large_files(checkout: Path, store: Store, above: tuple[str, ...]) -> Lacking:
+def fill_large_files(checkout: Path, store: Store, place: Place) -> Lacking:
     """Write the large files of a checkout itself; what is not here."""
-    return Lacking([], ["/".join((*above, name)) for name in large_files.fill(checkout, store)])
+    return Lacking([], [place.inside(name).name for name in large_files.fill(checkout, store)])
 
 
-def write(submodule: Submodule, checkout: Path, store: Store, version: str, above: tuple[str, ...] = ()) -> Lacking:
+def write(submodule: Submodule, checkout: Path, store: Store, place: Place, version: str) -> Lacking:
     """Write one submodule and what is in it; what is not here."""
-    copies, path = list(_copies(submodule, store)), (*above, submodule.path)
+    copies, inner = list(_copies(submodule, store)), place.inside(submodule.path)
     for copy in copies:
         if copy.holds(submodule.commit):
             folder = checkout / submodule.path
             copy.lend(folder)
             copy.check_out(submodule.commit, folder)
-            return fill(folder, copy, version, path)
-    return Lacking([_said(submodule, copies, version, path)], [])
+            return fill(folder, copy, inner, version)
+    return Lacking([_said(submodule, copies, inner, version)], [])
+
+
+def is_there(folder: Path) -> bool:
+    """Whether a folder is a repository of its own; git would take one around it for it."""
+    root = git.answer(folder, "rev-parse", "--show-toplevel", variables=git.READ_ONLY) if folder.is_dir() else None
+    return root is not None and Path(root).resolve() == folder.resolve()
 
 
 def _copies(submodule: Submodule, store: Store) -> Iterator[Store]:
     """The user's own copies: in the working tree, or in the git folder of what it is a submodule of."""
-    if store.tree is not None and (store.tree / submodule.path / ".git").exists():
+    if store.tree is not None and is_there(store.tree / submodule.path):
         tree = store.tree / submodule.path
-        folder = git.answer(tree, "rev-parse", "--absolute-git-dir", variables=git.READ_ONLY)
-        if folder is not None:
-            yield Store(Path(folder), tree)
+        yield Store(Path(git.ask(tree, "rev-parse", "--absolute-git-dir", variables=git.READ_ONLY)), tree)
     if submodule.name is not None:
         for home in dict.fromkeys((store.folder, store.shared)):
             if (home / "modules" / submodule.name / "HEAD").exists():
                 yield Store(home / "modules" / submodule.name, None)
 
 
-def _said(submodule: Submodule, copies: list[Store], version: str, path: tuple[str, ...]) -> str:
-    name = "/".join(path)
+def _said(submodule: Submodule, copies: list[Store], place: Place, version: str) -> str:
     if not copies:
-        way = f"{'--recursive ' if len(path) > 1 else ''}{shlex.quote(path[0])}"
+        way = f"{'--recursive ' if len(place.above) > 1 else ''}{place.typed(place.above[0])}"
         return (
-            f"submodule {name!r} is empty in what is measured, as it is not initialised; "
+            f"submodule {place.name!r} is empty in what is measured, as it is not initialised; "
             f"git submodule update --init {way}"
         )
     copy = copies[0]
-    where = f"-C {shlex.quote(name)}" if copy.tree else f"--git-dir={shlex.quote(str(copy.folder))}"
+    where = f"-C {place.typed(place.name)}" if copy.tree else f"--git-dir={shlex.quote(str(copy.folder))}"
     depth = "--depth=1 " if copy.is_shallow else ""
     return (
-        f"submodule {name!r} is empty in {version}, as its commit {submodule.commit[:10]} is not here; "
+        f"submodule {place.name!r} is empty in {version}, as its commit {submodule.commit[:10]} is not here; "
         f"git {where} fetch {depth}origin {submodule.commit}"
     )

@@ -230,9 +230,7 @@ def test_a_shallow_clone_is_enough_for_what_it_holds(root: Path, tmp_path: Path)
     before = state(clone)
     assert checked_out(clone, "HEAD", tmp_path / "there") == as_bytes(SECOND)
     assert working_tree(clone, tmp_path / "elsewhere") == as_bytes(SECOND | {"mixers.py": "third\n"})
-    with pytest.raises(
-        UserError, match=r"unknown git reference 'HEAD~1'.*this clone is shallow: git fetch"
-    ):
+    with pytest.raises(UserError, match=r"unknown git reference 'HEAD~1'.*this clone is shallow: git fetch"):
         Repository(clone).version("HEAD~1")
     assert state(clone) == before
 

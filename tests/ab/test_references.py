@@ -116,6 +116,7 @@ def test_what_is_near_is_named(root: Path) -> None:
     git(root, "tag", "v1.2.0")
     assert refusal(root, "mian~1").startswith("did you mean 'main~1'? git branch --all and git tag list")
     assert refusal(root, "v1.2").startswith("did you mean 'v1.2.0'? ")
+    git(root, "branch", "maint")
     assert refusal(root, "main~7") == "git branch --all and git tag list what there is"
 
 
@@ -136,7 +137,16 @@ def test_the_reason_that_git_has_is_passed_on(reference: str, said: str, root: P
 
 def test_without_a_commit_there_is_nothing_to_compare(tmp_path: Path) -> None:
     git(tmp_path, "init", "--quiet", "--initial-branch=main", "empty")
-    assert "there is no commit in it yet, git commit makes one" in refusal(tmp_path / "empty", "HEAD")
+    for reference in ("HEAD", "main", "@~1"):
+        said = refusal(tmp_path / "empty", reference)
+        assert said.endswith("what is checked out has no commit yet, git commit makes one")
+
+
+def test_a_branch_that_was_only_begun_has_no_commit(root: Path) -> None:
+    git(root, "checkout", "--quiet", "--orphan", "begun")
+    assert "what is checked out has no commit yet" in refusal(root, "HEAD")
+    assert "git branch --all" in refusal(root, "nothing")
+    assert find(root, "main").commit == git(root, "rev-parse", "main")
 
 
 # What can be fetched: the command that is named is run

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 from repositories import clone, commit, files_of, git, repository, state, submodule, write
 
 from rnn_vs_attn.ab.checkouts import Repository
+from rnn_vs_attn.errors import UserError
 
 
 @pytest.fixture
@@ -85,6 +87,20 @@ def test_what_is_not_initialised_is_said_with_the_command_that_does_it(
     assert checked_out(bare, "main", tmp_path / "again")[1] == []
 
 
+def test_the_command_is_that_for_the_current_folder(outer: Path, tmp_path: Path) -> None:
+    submodule(outer, tmp_path / "the kernels", "it's/one")
+    bare = clone(outer, tmp_path / "clone")
+    (bare / "it's").mkdir(exist_ok=True)
+    for folder, paths in {"it's": ["one", "../libs/kernels"], "libs": ["../it's/one", "kernels"]}.items():
+        found = Repository(bare / folder)
+        found.check_out(found.version("main"), tmp_path / folder)
+        commands = [shlex.split(sentence.partition("; ")[2]) for sentence in found.said]
+        assert [command[-1] for command in commands] == paths
+    for command in commands:
+        git(bare / "libs", "-c", "protocol.file.allow=always", *command[1:])
+    assert checked_out(bare, "main", tmp_path / "there")[1] == []
+
+
 def test_a_commit_that_was_not_fetched_is_said_with_the_command_that_does_it(outer: Path, tmp_path: Path) -> None:
     shallow = clone(outer, tmp_path / "clone", "--recurse-submodules", "--shallow-submodules")
     found = Repository(shallow)
@@ -151,6 +167,17 @@ def test_changes_beside_a_submodule_that_is_not_initialised(outer: Path, tmp_pat
     files, _, said = working_tree(bare, tmp_path / "there")
     assert files == {"layers.py": b"more\n"}
     assert "git submodule update --init libs/kernels" in said[0]
+
+
+def test_a_submodule_whose_own_git_folder_is_lost_is_not_taken_for_what_it_is_in(outer: Path, tmp_path: Path) -> None:
+    """git looks further up where a `.git` is none."""
+    (outer / "libs/kernels/.git").unlink()
+    (outer / "libs/kernels/.git").mkdir()
+    found = Repository(outer)
+    found.check_out(found.version("main"), tmp_path / "there")
+    assert (found.said, own_files(tmp_path / "there")["libs/kernels/scan.py"]) == ([], b"scan 2\n")
+    with pytest.raises(UserError, match=r"git status fails in .*: 'libs/kernels/.git' not recognized"):
+        found.is_dirty()
 
 
 def test_a_name_that_leads_out_of_the_git_folder_is_not_followed(outer: Path, tmp_path: Path) -> None:
