@@ -83,7 +83,8 @@ class Store:
         said = git.complaint(done.stderr)
         more = f" and {len(gone) - 1} more" if len(gone) > 1 else ""
         what = f"{gone[0]!r}{more} of commit {commit[:10]}" if gone else f"commit {commit[:10]}"
-        way = "; git fsck lists what is missing, and a fresh clone has it" if "unable to read" in said else ""
+        damaged = "unable to" in said or "object" in said
+        way = "; git fsck lists what is missing, and a fresh clone has it" if damaged else ""
         raise UserError(f"{what} cannot be checked out from {self.shared}: {said}{way}")
 
     def add_all(self, folder: Path) -> None:

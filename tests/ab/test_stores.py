@@ -170,6 +170,15 @@ def test_a_file_whose_object_is_missing_is_named(name: str, root: Path, tmp_path
     assert str(caught.value).endswith("; git fsck lists what is missing, and a fresh clone has it")
 
 
+def test_an_object_of_other_content_is_as_good_as_none(root: Path, tmp_path: Path) -> None:
+    sha = git(root, "rev-parse", "main:new.py")
+    delete_object(root, "main:new.py")
+    (root / ".git/objects" / sha[:2] / sha[2:]).write_text("garbage")
+    found = Repository(root)
+    with pytest.raises(UserError, match=r"cannot be checked out from .*; git fsck lists what is missing"):
+        found.check_out(found.version("main"), tmp_path / "there")
+
+
 def test_how_many_files_are_missing_is_said(root: Path, tmp_path: Path) -> None:
     for name in ("main:mixers.py", "main:new.py", "main:package/deep/er.py"):
         delete_object(root, name)
