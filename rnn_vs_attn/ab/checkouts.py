@@ -85,8 +85,7 @@ class Repository:
 
     def is_dirty(self) -> bool:
         """Whether there are changes that are not committed, new files and submodules included."""
-        how = ("--porcelain", "--no-renames", "--untracked-files=normal", "--ignore-submodules=none")
-        return bool(self._ask("status", *how))
+        return bool(self._ask("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none"))
 
     def check_out(self, version: Version, folder: Path) -> None:
         """Write the files of `version` into the new folder."""

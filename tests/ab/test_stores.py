@@ -33,9 +33,9 @@ def in_a_strange_folder(root: Path, to: Path) -> Path:
     return Path(shutil.move(root, to / ' "a:b"\t\\\nä '))
 
 
-def borrowed_five_times(root: Path, to: Path) -> Path:
+def borrowed_six_times(root: Path, to: Path) -> Path:
     """As deep as git goes."""
-    for n in range(5):
+    for n in range(6):
         git(to, "clone", "--quiet", "--shared", str(root), f"clone {n}")
         root = to / f"clone {n}"
     return root
@@ -104,7 +104,7 @@ def of_a_bare_repository(root: Path, to: Path) -> Path:
 
 KINDS = [
     in_a_strange_folder,
-    borrowed_five_times,
+    borrowed_six_times,
     borrowed_by_a_relative_path,
     cloned_with_a_reference,
     shallow_by_two,
@@ -144,7 +144,8 @@ def test_a_partial_clone_fetches_into_the_checkout(kind: str, server: Path, tmp_
 def test_a_partial_clone_by_a_relative_address_does_too(server: Path, tmp_path: Path) -> None:
     made = clone(server, tmp_path / "clone", "--filter=blob:none")
     git(made, "config", "remote.origin.url", os.path.relpath(server, made))
-    assert both(made, tmp_path) == (as_bytes(FILES), as_bytes(THIRD))
+    (tmp_path / "deeper").mkdir()
+    assert both(made, tmp_path / "deeper") == (as_bytes(FILES), as_bytes(THIRD))
 
 
 def test_a_partial_clone_without_its_server_says_what_is_missing(server: Path, tmp_path: Path) -> None:
@@ -219,14 +220,23 @@ def test_attributes_are_those_of_the_user_s_clone(root: Path, tmp_path: Path) ->
         assert {name: (tmp_path / checkout / name).read_bytes() for name in names} == expected
 
 
-def test_attributes_and_settings_of_this_clone_alone_hold_too(root: Path, tmp_path: Path) -> None:
-    (root / ".git/info").mkdir(exist_ok=True)
-    (root / ".git/info/attributes").write_text("mixers.py eol=crlf\n")
-    git(root, "config", "core.autocrlf", "true")
+@pytest.mark.parametrize("where", ["attributes", "settings"])
+def test_attributes_and_settings_of_this_clone_alone_hold_too(where: str, root: Path, tmp_path: Path) -> None:
+    if where == "attributes":
+        write(root, {".git/info/attributes": "mixers.py eol=crlf\n"})
+    else:
+        git(root, "config", "core.autocrlf", "true")
     found = Repository(root)
     found.check_out(found.version("main"), tmp_path / "there")
-    files = files_of(tmp_path / "there")
-    assert (files["mixers.py"], files["new.py"]) == (b"second\r\n", b"new\r\n")
+    assert files_of(tmp_path / "there")["mixers.py"] == b"second\r\n"
+
+
+def test_the_log_of_a_shallow_clone_ends_where_it_does(root: Path, tmp_path: Path) -> None:
+    """Tools that make a version number of it look there."""
+    made = clone(root, tmp_path / "clone", "--depth=1")
+    found = Repository(made)
+    found.check_out(found.version("main"), tmp_path / "there")
+    assert git(tmp_path / "there", "rev-list", "HEAD") == git(root, "rev-parse", "main")
 
 
 def test_a_filter_that_cannot_run_and_must_is_an_error(root: Path, tmp_path: Path) -> None:

@@ -185,6 +185,7 @@ def test_a_name_that_leads_out_of_the_git_folder_is_not_followed(outer: Path, tm
     commit(outer, {})
     bare = clone(outer, tmp_path / "clone")
     git(tmp_path, "clone", "--quiet", "--bare", str(tmp_path / "the kernels"), str(tmp_path / "elsewhere"))
+    (bare / ".git/modules").mkdir()
     files, said = checked_out(bare, "main", tmp_path / "there")
     assert files == {"layers.py": b"layers\n"}
     assert "is not initialised" in said[0]
