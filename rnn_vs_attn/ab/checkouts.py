@@ -141,6 +141,8 @@ def _no_repository(folder: Path, printed: str) -> UserError:
             f"{folder} is in a git repository without a working tree (a bare one, or the inside of .git); run this in "
             "a working tree, which git worktree add FOLDER or git clone makes"
         )
+    if "(or any " not in printed:
+        return UserError(f"git cannot read the repository around {folder}: {git.complaint(printed)}")
     return UserError(
         f"{folder} is in no git repository; run this inside yours, or compare two environments with "
         "--baseline-python and --candidate-python"

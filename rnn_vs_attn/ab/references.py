@@ -14,7 +14,7 @@ from rnn_vs_attn.errors import UserError
 _SPLIT = re.compile(r"(.+?)((?:[~^:]|@\{).*)?", re.DOTALL)  # a name, and what goes on from there
 _PART = re.compile(r"[0-9a-f]{4,}")  # of a commit's hash
 _WHOLE = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_SAYS_NOTHING = "Needed a single revision"
+_NO_REASON = "Needed a single revision"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ def find(root: Path, reference: str) -> Found:
     if commit is not None:
         return Found(reference, commit, _said(root, reference, printed))
     name, rest = _parts(reference)
-    branches = [branch for branch in _names(root, "refs/remotes") if branch.partition("/")[2] == name]
+    names = {name.removeprefix("refs/heads/"), *([name] if name.startswith("refs/pull/") else [])}
+    branches = [b for b in _names(root, "refs/remotes") if b.partition("/")[2] in names or f"refs/{b}" in names]
     found = {branch: _commit(root, f"refs/remotes/{branch}{rest}")[0] for branch in branches}
     commits = {commit for commit in found.values() if commit is not None}
     if len(commits) == 1:
@@ -49,7 +50,8 @@ def _commit(root: Path, reference: str) -> tuple[str | None, str]:
     done = _read(root, "rev-parse", "--verify", "--end-of-options", reference)
     if not _WHOLE.fullmatch(done[0] or ""):
         return None, done[1]
-    return _read(root, "rev-parse", "--verify", "--end-of-options", f"{done[0]}^{{commit}}")[0], done[1]
+    commit, refused = _read(root, "rev-parse", "--verify", "--end-of-options", f"{done[0]}^{{commit}}")
+    return commit, refused if commit is None else done[1]
 
 
 def _read(root: Path, *words: str) -> tuple[str | None, str]:
@@ -83,9 +85,9 @@ def _said(root: Path, reference: str, printed: str) -> str:
 
 def _unknown(root: Path, reference: str, printed: str) -> UserError:
     given = f"unknown git reference {reference!r} in {root}"
-    said = git.complaint(printed) if "fatal: " in printed or "error: " in printed else _SAYS_NOTHING
-    if _SAYS_NOTHING not in said:
-        given += f" (git: {said})"
+    reasons = [line for line in printed.splitlines() if line[:7] in ("error: ", "fatal: ") and _NO_REASON not in line]
+    if reasons:
+        given += f" (git: {git.complaint(reasons[0])})"
     unborn = _commit(root, "HEAD")[0] is None
     if unborn and (_parts(reference)[0] in ("HEAD", "@") or not _names(root, "refs")):
         return UserError(f"{given}; what is checked out has no commit yet, git commit makes one")

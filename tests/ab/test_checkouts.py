@@ -259,7 +259,7 @@ def test_objects_that_are_borrowed_already_and_other_hashes_are_read(root: Path,
 def test_an_unknown_reference_is_named(reference: str, root: Path) -> None:
     with pytest.raises(UserError) as caught:
         Repository(root).version(reference)
-    assert str(caught.value).startswith(f"unknown git reference {reference!r} in {root}; ")
+    assert str(caught.value).startswith(f"unknown git reference {reference!r} in {root}")
     assert "git branch --all and git tag list what there is" in str(caught.value)
 
 
@@ -276,6 +276,24 @@ def test_a_repository_of_somebody_else_is_not_called_none(root: Path, monkeypatc
         Repository(root / "package")
     command = str(caught.value).partition("belongs to another user; allow it with ")[2]
     assert shlex.split(command) == ["git", "config", "--global", "--add", "safe.directory", str(root)]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        (".git/config", "[core\n", "bad config line 1"),
+        (".git", "gitdir: /nowhere\n", "not a git repository: /nowhere"),
+        (".git/config", "[core]\n\trepositoryformatversion = 9\n", "Expected git repo version <= 1, found 9"),
+    ],
+)
+def test_a_repository_that_git_cannot_read_is_not_called_none(
+    file: str, content: str, said: str, tmp_path: Path
+) -> None:
+    if file == ".git/config":
+        git(tmp_path, "init", "--quiet", ".")
+    write(tmp_path, {file: content})
+    with pytest.raises(UserError, match=rf"git cannot read the repository around .*: {said}"):
+        Repository(tmp_path)
 
 
 @pytest.mark.parametrize("bare", [True, False])

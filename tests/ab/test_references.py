@@ -109,6 +109,18 @@ def test_a_branch_that_only_the_remote_has_is_taken_and_that_is_said(root: Path,
     assert refusal(bare, "main") == "name one of the remote branches: 'origin/main' or 'other/main'"
 
 
+@pytest.mark.parametrize(
+    ("given", "there"), [("refs/pull/1/merge", "pull/1/merge"), ("refs/heads/main", "origin/main")]
+)
+def test_a_reference_as_github_names_it_is_found_where_its_checkout_puts_it(
+    given: str, there: str, root: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "init", "--quiet", "clone")
+    git(tmp_path / "clone", "fetch", "--quiet", root.as_uri(), f"main:refs/remotes/{there}")
+    found = find(tmp_path / "clone", f"{given}^1")
+    assert (found.name, found.commit) == (f"{there}^1", git(root, "rev-parse", "main~1"))
+
+
 # What is not
 
 
@@ -126,13 +138,17 @@ def test_what_is_near_is_named(root: Path) -> None:
         ("main@{7}", " (git: log for 'main' only has 2 entries); git branch"),
         ("main@{u}", " (git: no upstream configured for branch 'main'); git branch"),
         ("^main", "did you mean 'main'? git branch"),
-        ("main:mixers.py", "git branch"),
         ("-x", "git branch"),
         ("a\nb", "git branch"),
     ],
 )
 def test_the_reason_that_git_has_is_passed_on(reference: str, said: str, root: Path) -> None:
     assert refusal(root, reference).removeprefix("; ").startswith(said)
+
+
+@pytest.mark.parametrize(("reference", "kind"), [("main:mixers.py", "blob"), ("main^{tree}", "tree")])
+def test_what_is_no_commit_is_called_so(reference: str, kind: str, root: Path) -> None:
+    assert f"the object dereferences to {kind} type); git branch --all" in refusal(root, reference)
 
 
 def test_without_a_commit_there_is_nothing_to_compare(tmp_path: Path) -> None:
