@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _PLAIN = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_OPTIONAL_LOCKS": "0"}
+_FROM_FILES = ("-c", "protocol.file.allow=always")  # submodules from a folder are refused otherwise
 _LAYER = """\
 class {name}(nn.Module):
     def __init__(self, d_model):
@@ -62,6 +63,28 @@ def repository(folder: Path, files: dict[str, str], kind: str = "sha1") -> Path:
     git(folder, "config", "user.email", "ada@example.org")
     commit(folder, files)
     return folder
+
+
+def submodule(root: Path, source: Path, path: str, address: str = "") -> str:
+    """Add `source` at `path` and commit that; the commit of it that is recorded. address: what `.gitmodules` says."""
+    git(root, *_FROM_FILES, "submodule", "--quiet", "add", source.as_uri(), path)
+    git(root, "config", "--file", ".gitmodules", f"submodule.{path}.url", address or source.as_uri())
+    commit(root, {})
+    return git(root / path, "rev-parse", "HEAD")
+
+
+def clone(source: Path, to: Path, *words: str) -> Path:
+    """A clone that took everything over git's own protocol, as from a server."""
+    git(to.parent, *_FROM_FILES, "clone", "--quiet", *words, source.as_uri(), str(to))
+    for name, value in {"user.name": "Ada", "user.email": "ada@example.org"}.items():
+        git(to, "config", name, value)
+    return to
+
+
+def delete_object(root: Path, name: str) -> None:
+    """What a broken disk or an unfinished copy leaves: a repository in which one object is not there."""
+    sha = git(root, "rev-parse", name)
+    (root / ".git/objects" / sha[:2] / sha[2:]).unlink()
 
 
 def files_of(folder: Path, ignored: tuple[str, ...] = (".git",)) -> dict[str, bytes]:

@@ -9,25 +9,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rnn_vs_attn.ab import git, references, submodules
+from rnn_vs_attn.ab.stores import Store
+from rnn_vs_attn.ab.submodules import Lacking, Place, Submodule
 from rnn_vs_attn.errors import UserError
 
-_OF_A_REPOSITORY = (  # set inside git's hooks; they would lead git away from the folder that is meant
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_PREFIX",
-    "GIT_NAMESPACE",
-)
-_QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_LFS_SKIP_SMUDGE": "1"}
 WORKING_TREE = "working tree"
 
 
@@ -49,80 +39,98 @@ class Version:
 
 
 class Repository:
-    """The user's repository, found from a folder inside it. UserError where there is none."""
+    """The user's repository, found from a folder inside it. UserError where there is none.
 
-    def __init__(self, folder: Path) -> None:
+    lacking: what its checkouts lack; notes: what else must be known of the versions that were asked for; place: of a
+    submodule, where it is one.
+    """
+
+    def __init__(self, folder: Path, place: Place | None = None) -> None:
         if shutil.which("git") is None:
             raise UserError("comparing two versions of a repository needs git, which is not installed")
-        done = _run(folder, ("rev-parse", "--show-toplevel"), None)
-        if "dubious ownership" in done.stderr:
-            raise UserError(
-                f"git refuses the repository around {folder}, which belongs to another user; allow it with "
-                "git config --global --add safe.directory FOLDER"
-            )
+        done = git.run(folder, ("rev-parse", "--show-toplevel"), git.READ_ONLY)
         if done.returncode != 0:
+            raise _no_repository(folder, done.stderr)
+        self.root = Path(done.stdout.removesuffix("\n")).resolve()
+        if not folder.resolve().is_relative_to(self.root):
             raise UserError(
-                f"{folder} is in no git repository; run this inside yours, or compare two environments with "
-                "--baseline-python and --candidate-python"
+                f"{folder} is outside of {self.root}, where the settings of its git repository (core.worktree) have "
+                "the working tree; run this in there"
             )
-        self.root = Path(done.stdout.strip()).resolve()
+        self.store = Store(Path(self._ask("rev-parse", "--absolute-git-dir")), self.root)
+        self.place = place or Place(os.path.relpath(folder.resolve(), self.root))
+        self.lacking = Lacking([], [])
+        self.notes: list[str] = []
+
+    @property
+    def name(self) -> str:
+        """What its folder is called, where that can stand in a list of paths."""
+        return self.root.name.replace(os.pathsep, "-")
+
+    @property
+    def said(self) -> list[str]:
+        """What a reader must know of the versions and of their checkouts."""
+        return [*dict.fromkeys(self.notes), *self.lacking.said]
 
     def version(self, reference: str) -> Version:
         """The commit that `reference` names. UserError where there is none."""
-        commit = _git(self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
-        if commit is None:
-            shallow = _git(self.root, "rev-parse", "--is-shallow-repository") == "true"
-            way = (
-                "this clone is shallow: fetch all of it (fetch-depth: 0 in actions/checkout)"
-                if shallow
-                else "git branch --all and git tag list what there is"
-            )
-            raise UserError(f"unknown git reference {reference!r} in {self.root}; {way}")
-        return Version(reference, commit, _ask(self.root, "rev-parse", f"{commit}^{{tree}}"))
+        found = references.find(self.root, reference)
+        self.notes += [found.note] if found.note else []
+        tree = self._ask("log", "-1", "--no-show-signature", "--format=%T", found.commit)
+        return Version(found.name, found.commit, tree)
 
     def holds(self, commit: str, path: Path) -> bool:
         """Whether a commit has a file at `path`, seen from the root."""
-        return _git(self.root, "cat-file", "-e", f"{commit}:{path.as_posix()}") is not None
+        return (
+            git.answer(self.root, "cat-file", "-e", f"{commit}:{path.as_posix()}", variables=git.READ_ONLY) is not None
+        )
 
     def is_dirty(self) -> bool:
-        """Whether there are changes that are not committed, files that git does not know yet included."""
-        return bool(_ask(self.root, "status", "--porcelain", "--untracked-files=normal"))
+        """Whether there are changes that are not committed, new files and submodules included."""
+        return bool(self._ask("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none"))
 
     def check_out(self, version: Version, folder: Path) -> None:
         """Write the files of `version` into the new folder."""
         assert version.commit is not None
-        self._borrow(folder)
-        _ask(folder, "checkout", "--quiet", "--detach", version.commit)
+        self.store.lend(folder)
+        self.store.check_out(version.commit, folder)
+        self.lacking.add(submodules.fill(folder, self.store, self.place, version.name))
 
     def check_out_working_tree(self, folder: Path, written: Sequence[str] = ()) -> Version:
         """Write the working tree, uncommitted changes and new files included and ignored ones not, into the folder.
 
         written: new files that are left out too, as paths from the root.
         """
-        self._borrow(folder)
+        self.store.lend(folder)
         if written:
             self._ignore(folder / ".git/info/exclude", written)
         head = self.version("HEAD").commit
         assert head is not None
-        own = {"GIT_DIR": str(folder / ".git"), "GIT_WORK_TREE": str(self.root)}
-        self._copy_index(folder / ".git")
-        _ask(self.root, "add", "--all", variables=own)
-        tree = _ask(self.root, "write-tree", variables=own)
+        self.store.add_all(folder)
+        tree = git.ask(folder, "write-tree")
         author = {f"GIT_{who}_{what}": "rnn-vs-attn" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        commit = _ask(folder, "commit-tree", tree, "-p", head, "-m", "working tree", variables=author)
+        commit = git.ask(folder, "commit-tree", tree, "-p", head, "-m", "working tree", variables=author)
         (folder / ".git/index").unlink(missing_ok=True)  # it speaks of the user's files
-        _ask(folder, "checkout", "--quiet", "--force", "--detach", commit)
-        return Version(WORKING_TREE, None, tree)
+        self.store.check_out(commit, folder)
+        self.lacking.add(submodules.fill_large_files(folder, self.store, self.place))
+        for submodule in submodules.recorded(folder):
+            self._check_out_inner(submodule, folder)
+        return Version(WORKING_TREE, None, git.ask(folder, "write-tree"))
 
-    def _borrow(self, folder: Path) -> None:
-        """An empty repository at `folder` that reads this one's objects."""
-        kind = _git(self.root, "rev-parse", "--show-object-format") or "sha1"
-        _ask(self.root, "init", "--quiet", f"--object-format={kind}", str(folder))
-        (folder / ".git/objects/info/alternates").write_bytes(os.fsencode(self._own("objects")) + b"\n")
-        for name in ("shallow", "info/exclude"):
-            if self._own(name).exists():
-                (folder / ".git" / name).parent.mkdir(exist_ok=True)
-                shutil.copyfile(self._own(name), folder / ".git" / name)
+    def _check_out_inner(self, submodule: Submodule, folder: Path) -> None:
+        """Write a submodule as it is in the working tree; what is recorded where it is not there."""
+        if not submodules.is_there(self.root / submodule.path):
+            self.lacking.add(submodules.write(submodule, folder, self.store, self.place, WORKING_TREE))
+            return
+        inner = Repository(self.root / submodule.path, self.place.inside(submodule.path))
+        to = folder / submodule.path
+        if inner.is_dirty():
+            inner.check_out_working_tree(to)
+            changed = git.ask(to, "rev-parse", "HEAD")
+            git.ask(folder, "update-index", "--cacheinfo", f"{submodules.KIND},{changed},{submodule.path}")
+        else:
+            inner.check_out(inner.version("HEAD"), to)
+        self.lacking.add(inner.lacking)
 
     def _ignore(self, file: Path, paths: Sequence[str]) -> None:
         """Have the checkout ignore these paths, whatever is in their names."""
@@ -131,48 +139,25 @@ class Repository:
         with file.open("ab") as lines:
             lines.write(b"\n" + b"".join(os.fsencode(f"/{path.translate(special)}\n") for path in paths))
 
-    def _copy_index(self, to: Path) -> None:
-        """What the user has told git to know: a file may be staged although it is ignored, or not be here at all.
-
-        With its time of change, by which git decides which files it must read again.
-        """
-        index = self._own("index")
-        for file in (index, *index.parent.glob("sharedindex.*")):
-            if file.exists():
-                shutil.copy2(file, to / file.name)
-
-    def _own(self, name: str) -> Path:
-        return (self.root / _ask(self.root, "rev-parse", "--git-path", name)).resolve()
+    def _ask(self, *words: str) -> str:
+        return git.ask(self.root, *words, variables=git.READ_ONLY)
 
 
-def environment() -> dict[str, str]:
-    """This process's variables without those that tie git to one repository."""
-    return {name: value for name, value in os.environ.items() if name not in _OF_A_REPOSITORY}
-
-
-def _git(folder: Path, *words: str, variables: dict[str, str] | None = None) -> str | None:
-    """What git prints, None where it fails."""
-    done = _run(folder, words, variables)
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
-def _ask(folder: Path, *words: str, variables: dict[str, str] | None = None) -> str:
-    """What git prints. UserError with its last line where it fails."""
-    done = _run(folder, words, variables)
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise UserError(f"git {words[0]} fails in {folder}: {lines[-1]}")
-    return done.stdout.strip()
-
-
-def _run(folder: Path, words: tuple[str, ...], variables: dict[str, str] | None) -> subprocess.CompletedProcess[str]:
-    plain = ["git", "-c", f"core.hooksPath={os.devnull}", "-c", "advice.detachedHead=false", "-c", "gc.auto=0"]
-    return subprocess.run(
-        [*plain, *words],
-        cwd=folder,
-        env=environment() | _QUIET | (variables or {}),
-        capture_output=True,
-        encoding=sys.getfilesystemencoding(),  # what it prints are names of files too
-        errors="surrogateescape",
-        check=False,
+def _no_repository(folder: Path, printed: str) -> UserError:
+    """Why there is no working tree around a folder."""
+    if "dubious ownership" in printed:
+        return UserError(
+            f"git refuses the repository around {folder}, which belongs to another user; allow it with git config "
+            f"{printed.partition('git config ')[2].strip()}"
+        )
+    if git.answer(folder, "rev-parse", "--git-dir", variables=git.READ_ONLY) is not None:
+        return UserError(
+            f"{folder} is in a git repository without a working tree (a bare one, or the inside of .git); run this in "
+            "a working tree, which git worktree add FOLDER or git clone makes"
+        )
+    if "(or any " not in printed:
+        return UserError(f"git cannot read the repository around {folder}: {git.complaint(printed)}")
+    return UserError(
+        f"{folder} is in no git repository; run this inside yours, or compare two environments with "
+        "--baseline-python and --candidate-python"
     )

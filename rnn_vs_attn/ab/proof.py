@@ -41,14 +41,14 @@ def prove(
                 question = FindOrigin(model, outside(sides), str(side.worktree) if side.worktree else None)
                 origin = sides.awake(workers, side.name).ask(question, timeout)
             except UserError as error:
-                broken[side.name] = CaseFault("failed", str(error))
+                broken[side.name] = CaseFault("failed", _with_what_lacks(sides, str(error)))
                 continue
             except CaseFault as fault:
                 broken[side.name] = fault
                 continue
             origins[side.name][model] = origin
             if origin.file is None:
-                reasons[side.name] = origin.reason
+                reasons[side.name] = _with_what_lacks(sides, origin.reason)
             elif model in sides.adapters:
                 _check_adapter(sides, side, model, origin, called)
             else:
@@ -63,6 +63,11 @@ def prove(
     if sides.repository is None:
         _check_different(sides, origins)
     return found
+
+
+def _with_what_lacks(sides: Sides, reason: str) -> str:
+    """Why a model is not there or does not import, and what the checkouts lack, which may be the cause."""
+    return "; ".join([reason, *(sides.repository.lacking.said if sides.repository else [])])
 
 
 def outside(sides: Sides) -> str | None:

@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from rnn_vs_attn.ab import kept_packages
-from rnn_vs_attn.ab.checkouts import environment
+from rnn_vs_attn.ab.git import environment
 from rnn_vs_attn.errors import UserError
 
 

@@ -166,7 +166,7 @@ def of_references(
         versions = {BASELINE: first, CANDIDATE: None if candidate is None and dirty else second}
         made = []
         for name, version in versions.items():
-            folder = home / name / repository.root.name
+            folder = home / name / repository.name
             folder.parent.mkdir()
             there = _checked_out(repository, version, folder, written)
             made.append(_of_checkout(name, there, folder, repository, setup))
@@ -176,7 +176,7 @@ def of_references(
         temporary.remove(home)
         raise
     unmeasured = "uncommitted changes are not measured; leave the second reference out to measure them"
-    notes = [unmeasured] if candidate and dirty else []
+    notes = [*([unmeasured] if candidate and dirty else []), *repository.said]
     return Sides(made[0], made[1], repository, notes, home, adapters={model: [] for model in files})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -231,7 +232,7 @@ def test_a_shallow_clone_is_enough_for_what_it_holds(root: Path, tmp_path: Path)
     before = state(clone)
     assert checked_out(clone, "HEAD", tmp_path / "there") == as_bytes(SECOND)
     assert working_tree(clone, tmp_path / "elsewhere") == as_bytes(SECOND | {"mixers.py": "third\n"})
-    with pytest.raises(UserError, match=r"unknown git reference 'HEAD~1'.*this clone is shallow.*fetch-depth: 0"):
+    with pytest.raises(UserError, match=r"unknown git reference 'HEAD~1'.*this clone is shallow: git fetch"):
         Repository(clone).version("HEAD~1")
     assert state(clone) == before
 
@@ -260,7 +261,7 @@ def test_objects_that_are_borrowed_already_and_other_hashes_are_read(root: Path,
 def test_an_unknown_reference_is_named(reference: str, root: Path) -> None:
     with pytest.raises(UserError) as caught:
         Repository(root).version(reference)
-    assert str(caught.value).startswith(f"unknown git reference {reference!r} in {root}; ")
+    assert str(caught.value).startswith(f"unknown git reference {reference!r} in {root}")
     assert "git branch --all and git tag list what there is" in str(caught.value)
 
 
@@ -273,7 +274,41 @@ def test_a_repository_of_somebody_else_is_not_called_none(root: Path, monkeypatc
     """As in a container whose user is not the one who checked out."""
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    with pytest.raises(UserError, match=r"belongs to another user.*safe.directory"):
+    with pytest.raises(UserError) as caught:
+        Repository(root / "package")
+    command = str(caught.value).partition("belongs to another user; allow it with ")[2]
+    assert shlex.split(command) == ["git", "config", "--global", "--add", "safe.directory", str(root)]
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        (".git/config", "[core\n", "bad config line 1"),
+        (".git", "gitdir: /nowhere\n", "not a git repository: /nowhere"),
+        (".git/config", "[core]\n\trepositoryformatversion = 9\n", "Expected git repo version <= 1, found 9"),
+    ],
+)
+def test_a_repository_that_git_cannot_read_is_not_called_none(
+    file: str, content: str, said: str, tmp_path: Path
+) -> None:
+    if file == ".git/config":
+        git(tmp_path, "init", "--quiet", ".")
+    write(tmp_path, {file: content})
+    with pytest.raises(UserError, match=rf"git cannot read the repository around .*: {said}"):
+        Repository(tmp_path)
+
+
+@pytest.mark.parametrize("bare", [True, False])
+def test_where_there_is_no_working_tree_it_is_said(bare: bool, root: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", str(root), "bare.git")
+    with pytest.raises(UserError, match=r"in a git repository without a working tree.*git worktree add FOLDER"):
+        Repository(tmp_path / "bare.git" if bare else root / ".git/objects")
+
+
+def test_outside_of_the_working_tree_that_the_settings_name(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    git(root, "config", "core.worktree", str(tmp_path / "tree"))
+    with pytest.raises(UserError, match=rf"is outside of {tmp_path}/tree, where .*\(core.worktree\)"):
         Repository(root)
 
 

@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from repositories import FILES, SECOND, as_bytes, commit, files_of, git, state, write
+from repositories import FILES, SECOND, as_bytes, clone, commit, files_of, git, repository, state, submodule, write
 
 from rnn_vs_attn.ab import versions
 from rnn_vs_attn.ab.checkouts import Repository
+from rnn_vs_attn.ab.proof import prove
 from rnn_vs_attn.ab.setups import SetUp
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.worker.pool import end
 
 pytestmark = pytest.mark.usefixtures("temporary")
 
@@ -74,6 +76,63 @@ def test_what_the_user_imports_from_the_repository_is_imported_from_the_checkout
         path = both.candidate.variables["PYTHONPATH"].split(os.pathsep)
         assert path == [str(p) for p in (new / "recent", new, new / "src", new / "lib", tmp_path / "elsewhere")]
         assert str(root) not in both.baseline.variables["PYTHONPATH"]
+
+
+def test_what_a_checkout_lacks_and_what_was_taken_for_a_name_is_said(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = repository(tmp_path / "library", {"kernels.py": ""})
+    submodule(root, library, "library")
+    made = clone(root, tmp_path / "clone")
+    git(made, "checkout", "--quiet", "--detach", "main")
+    git(made, "branch", "--quiet", "--delete", "--force", "main")
+    monkeypatch.chdir(made)
+    with of_references("main~1", "main") as both:
+        assert both.baseline.label == f"origin/main~1 ({git(root, 'rev-parse', 'main~1')[:10]})"
+        assert [note.partition("; ")[2] for note in both.notes] == [
+            "'origin/main~1' is taken",
+            "'origin/main' is taken",
+            "git submodule update --init library",
+        ]
+
+
+@pytest.mark.parametrize("imports", ["import kernels", "from library import kernels"])
+def test_a_model_that_does_not_import_for_want_of_a_submodule_is_told_how_to_get_it(
+    imports: str, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = repository(tmp_path / "library", {"kernels.py": ""})
+    submodule(root, library, "library")
+    commit(root, {"layers.py": f"{imports}\n"})
+    monkeypatch.chdir(clone(root, tmp_path / "clone"))
+    with of_references("main~1", "main") as both:
+        workers = both.start()
+        try:
+            found = prove(both, workers, ["layers:Mixer"], 60)["layers:Mixer"]
+        finally:
+            end(*workers.values())
+    assert "layers" in found.reasons["baseline"]
+    reason = found.broken["candidate"].reason
+    assert "ModuleNotFoundError" in reason or "ImportError" in reason
+    assert reason.endswith("as it is not initialised; git submodule update --init library")
+
+
+def test_a_folder_whose_name_separates_paths_can_be_imported_from(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = root.rename(tmp_path / "layers:v2")
+    monkeypatch.chdir(root)
+    with of_references() as both:
+        for side in both:
+            names = "import mixers_of, sys; print(mixers_of.__file__)"
+            write(side.worktree, {"mixers_of.py": ""})
+            found = subprocess.run(
+                [sys.executable, "-c", names],
+                env=os.environ | side.variables,
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+            )
+            assert found.stdout.strip() == f"{side.worktree}/mixers_of.py"
 
 
 @pytest.mark.slow
