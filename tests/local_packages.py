@@ -31,15 +31,17 @@ def made(folder, files):
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
 
-def wheel(folder: Path, name: str, version: str) -> None:
-    """A wheel of one module whose `version` is a text."""
+def wheel(folder: Path, name: str, version: str, command: str = "") -> None:
+    """A wheel of one module whose `version` is a text; command: that says it, where there is one."""
     folder.mkdir(exist_ok=True)
     information = f"{name}-{version}.dist-info"
     files = {
-        f"{name}.py": f"version = {version!r}\n",
+        f"{name}.py": f"version = {version!r}\n\ndef said():\n    print({version!r})\n",
         f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{information}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
+    if command:
+        files[f"{information}/entry_points.txt"] = f"[console_scripts]\n{command} = {name}:said\n"
     files[f"{information}/RECORD"] = "".join(f"{file},,\n" for file in [*files, f"{information}/RECORD"])
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
         for file, text in files.items():

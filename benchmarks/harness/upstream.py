@@ -17,7 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -121,7 +121,8 @@ def of_repository(
     words += FEW_PAIRS if given.quick else ()
 
     def ab(what: str, before: str, after: str) -> dict[str, Any]:
-        found = stored_call(repository.home / what, [before, after, *words], repository.folder)
+        versions = [repository.whole(commit) for commit in (before, after)]
+        found = stored_call(repository.home / what, [*versions, *words], repository.folder)
         details.append({"repository": upstream.name, "what": what, "versions": [before, after], **told(found)})
         return found
 
@@ -207,17 +208,32 @@ class Repository:
         (self.home / "made").touch()
 
     def _commit(self, branch: str, text: str) -> None:
-        """On the newest commit one more, without a checkout: a mirror may lack large files that no layer needs."""
+        """On the newest commit one more, without a checkout."""
         changed = self.home / "changed"
         changed.write_text(text)
         blob = git(self.folder, "hash-object", "-w", str(changed))
-        index = {"GIT_INDEX_FILE": str(self.home / f"{branch}.index")}
-        git(self.folder, "read-tree", self.upstream.newest, **index)
-        git(self.folder, "update-index", "--cacheinfo", f"100644,{blob},{self.upstream.file}", **index)
+        entry = f"100644,{blob},{self.upstream.file}"
+        self._branch(branch, self.upstream.newest, ("update-index", "--cacheinfo", entry))
+
+    def whole(self, commit: str) -> str:
+        """The commit, or where the mirror lacks files of it, such as a large one of data, a branch without these."""
+        listed = git(self.folder, "ls-tree", "-r", commit).splitlines()
+        files = {line.partition("\t")[2]: line.split()[2] for line in listed}
+        missing = [path for path, blob in files.items() if not has(self.folder, blob)]
+        if not missing:
+            return commit
+        self._branch(f"{commit}-less", commit, ("update-index", "--force-remove", *missing))
+        return f"{commit}-less"
+
+    def _branch(self, name: str, commit: str, change: Sequence[str]) -> None:
+        """A commit on top of one, with its index changed by what git is told."""
+        index = {"GIT_INDEX_FILE": str(self.home / f"{name}.index")}
+        git(self.folder, "read-tree", commit, **index)
+        git(self.folder, *change, **index)
         tree = git(self.folder, "write-tree", "--missing-ok", **index)
         who = {f"GIT_{who}_{what}": "n" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-        commit = git(self.folder, "commit-tree", tree, "-p", self.upstream.newest, "-m", branch, **who)
-        git(self.folder, "branch", "--force", branch, commit)
+        made = git(self.folder, "commit-tree", tree, "-p", commit, "-m", name, **who)
+        git(self.folder, "branch", "--force", name, made)
 
     def at(self, commit: str) -> Path:
         """A folder with the layer's package as it is in a commit."""
@@ -242,6 +258,11 @@ def row(found: dict[str, Any], metric: str) -> dict[str, Any]:
 
 def interval(row: dict[str, Any]) -> str:
     return f"[{row['low']:.3f}, {row['high']:.3f}]" if row["low"] is not None else "[no interval]"
+
+
+def has(folder: Path, blob: str) -> bool:
+    """Whether the content of a file is there."""
+    return subprocess.run(["git", "cat-file", "-e", blob], cwd=folder, capture_output=True, check=False).returncode == 0
 
 
 def git(folder: Path, *words: str, **variables: str) -> str:

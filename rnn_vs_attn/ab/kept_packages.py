@@ -6,6 +6,7 @@ and the repository's own package always is. They lie in a folder by what was ask
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ from rnn_vs_attn import __version__
 _DEPENDENCIES = re.compile(
     r"pyproject\.toml|setup\.(py|cfg)|.*(requirements|constraints).*\.txt|.*\.lock|Pipfile|environment.*\.ya?ml"
 )
+_COMMANDS = "console_scripts"
 _DAYS = 30  # after which what no call has used is removed
 
 
@@ -53,7 +55,7 @@ def keep(installed: Path, kept: Path, worktree: Path) -> str:
     except OSError as error:
         return f"packages of --setup are not kept for later calls: {error.strerror} ({kept.parent})"
     try:
-        for file in _published(installed):
+        for file in _published(installed, worktree):
             target = beside / file.relative_to(installed)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(file, target)
@@ -65,15 +67,42 @@ def keep(installed: Path, kept: Path, worktree: Path) -> str:
     return ""
 
 
-def _published(installed: Path) -> Iterator[Path]:
-    """Files of distributions that came from an index, by their own records; others may hold a checkout's code."""
+def write_commands(kept: Path, python: Path) -> None:
+    """Put the commands that kept packages bring beside a Python that finds them."""
+    for distribution in distributions(path=[str(kept)]):
+        for point in distribution.entry_points.select(group=_COMMANDS):
+            found = f"EntryPoint({point.name!r}, {point.value!r}, {_COMMANDS!r})"
+            module = python.parent / f".{point.name}.py"
+            module.write_text(f"import sys\nfrom importlib.metadata import EntryPoint\nsys.exit({found}.load()())\n")
+            command = python.parent / point.name
+            command.write_bytes(os.fsencode(f'#!/bin/sh\nexec "{python}" "{module}" "$@"\n'))
+            command.chmod(0o755)
+
+
+def _published(installed: Path, worktree: Path) -> Iterator[Path]:
+    """Files of distributions that came from an index, by their own records.
+
+    Those with modules of a name that the checkout has too are its own, in whatever way they were installed.
+    """
+    theirs = {_stem(name) for _, below, files in os.walk(worktree) for name in (*below, *files)}
     for distribution in distributions(path=[str(installed)]):
-        if _is_local(distribution) or distribution.read_text("RECORD") is None:
-            continue
-        for name in distribution.files or ():
-            file = Path(os.path.normpath(installed / name))
-            if file.is_relative_to(installed) and file.is_file() and not file.is_symlink():
-                yield file
+        files = [Path(os.path.normpath(installed / name)) for name in distribution.files or ()]
+        inside = [file for file in files if file.is_relative_to(installed)]
+        tops = {file.relative_to(installed).parts[0] for file in inside}
+        own = {_stem(name) for name in tops if not name.endswith((".dist-info", "__pycache__"))} & theirs
+        if not own and not _is_local(distribution) and _is_whole(distribution, files, installed):
+            yield from (file for file in inside if file.is_file() and not file.is_symlink())
+
+
+def _is_whole(distribution: Distribution, files: Sequence[Path], installed: Path) -> bool:
+    """Whether a distribution has nothing beside its modules but commands that can be written again."""
+    again = {point.name for point in distribution.entry_points.select(group=_COMMANDS)}
+    return bool(files) and {file.name for file in files if not file.is_relative_to(installed)} <= again
+
+
+def _stem(name: str) -> str:
+    """A module's name, whatever kind of file or folder it is."""
+    return name.partition(".")[0]
 
 
 def _is_local(distribution: Distribution) -> bool:
@@ -105,5 +134,6 @@ def _home() -> Path:
 def _remove_old() -> None:
     oldest = time.time() - _DAYS * 24 * 3600
     for folder in _home().iterdir():
-        if folder.is_dir() and not folder.is_symlink() and folder.stat().st_mtime < oldest:
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # another call has moved or removed it meanwhile
+            if folder.is_dir() and not folder.is_symlink() and folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)

@@ -49,6 +49,8 @@ def run(setup: SetUp, worktree: Path, packages: Path, label: str) -> Installed:
     kept = kept_packages.place(setup.command, worktree, inherited) if setup.reuse else None
     known = kept is not None and kept_packages.is_there(kept)
     _make(packages, [str(kept), *inherited] if known else inherited)
+    if known and kept is not None:
+        kept_packages.write_commands(kept, packages / "bin/python")
     code, printed = _run_alone(setup.command, worktree, _variables(packages), setup.debug)
     if code != 0:
         why = _why(printed)

@@ -62,6 +62,46 @@ def test_published_packages_are_installed_once_and_the_repositorys_own_at_every_
     assert kept(tmp_path) == [folder]
 
 
+def test_a_command_that_a_kept_package_brings_is_there_again(wheels: Path, tmp_path: Path) -> None:
+    local_packages.wheel(wheels, "needed", "1.5", "say-it")
+    command = "pip install . && say-it > said"
+    for name in ("one", "a second"):
+        worktree = checkout(tmp_path / name / "repository")
+        assert run(worktree, command)[0] == "1.5"
+        assert (worktree / "said").read_text() == "1.5\n"
+    (folder,) = kept(tmp_path)
+    assert (folder / "needed.py").is_file()
+
+
+def test_code_of_a_checkout_is_never_kept_whatever_way_it_was_installed(wheels: Path, tmp_path: Path) -> None:
+    """A wheel that is installed by its name is noted as published."""
+    command = f"rm -f {wheels}/own-*; pip wheel -q -w {wheels} . && pip install own"
+    for name in ("one", "two"):
+        found = run(checkout(tmp_path / name / "repository", said=name), command)
+        assert (found[0], found[2]) == ("1.5", name)
+        assert Path(found[3]).is_relative_to(tmp_path / name)
+    (folder,) = kept(tmp_path)
+    assert not (folder / "own").exists()
+    assert (folder / "needed.py").is_file()
+
+
+def test_what_another_call_removes_meanwhile_is_no_fault(
+    wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(checkout(tmp_path / "one/repository"), "pip install .")
+    (folder,) = kept(tmp_path)
+    (folder.parent / "new-gone").mkdir()
+    plain = Path.is_symlink
+
+    def removed(path: Path) -> bool:
+        if path.name == "new-gone":
+            path.rmdir()
+        return plain(path)
+
+    monkeypatch.setattr(Path, "is_symlink", removed)
+    assert kept_packages.is_there(folder)
+
+
 def test_another_requirement_has_packages_of_its_own(wheels: Path, tmp_path: Path) -> None:
     assert run(checkout(tmp_path / "one/repository"), "pip install .")[0] == "1.5"
     local_packages.wheel(wheels, "needed", "1.6")
