@@ -11,11 +11,13 @@ from __future__ import annotations
 import ast
 import dataclasses
 import itertools
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "learning"))
@@ -57,6 +59,7 @@ def blocks() -> dict[str, str]:
         "recall-panels": panels(),
         "recall-published": published(),
         "trained": trained(),
+        "upstream": upstream(),
         "table": table(),
         "models": printed("models"),
         "history": printed("history", "results/reference/history", "--by", "commit"),
@@ -132,6 +135,27 @@ def trained() -> str:
     of_distance = text[text.index("| distance |") :].split("\n\n")[0]
     said = [line for line in text.splitlines() if line.startswith("- Training multiplied")]
     return "\n".join([of_distance, "", *said])
+
+
+def upstream() -> str:
+    """Of each stored call of `ab` on another repository its ratios with their verdicts, and of the other timer's."""
+    rows = []
+    for told in json.loads((REFERENCE / "upstream" / "figures.json").read_text())["details"]:
+        if "ratios" in told:
+            low, *_, high = sorted(told["ratios"])
+            found = {"train_time": f"{median(told['ratios']):.3f} ({low:.3f} to {high:.3f})"}
+            versions, seconds = "the same, by torch.utils.benchmark", ""
+        else:
+            found = {row["metric"]: f"{row['verdict']}, {_ratio(row)}" for row in told["rows"]}
+            versions, seconds = " → ".join(name.removesuffix("-less") for name in told["versions"]), told["seconds"]
+        cells = [found.get(metric, "") for metric in ("forward_time", "train_time", "saved_bytes")]
+        rows.append((told["repository"], versions, *cells, f"{seconds:.0f}" if seconds else ""))
+    return table_of(("repository", "commits", "forward", "training", "memory kept", "seconds"), rows)
+
+
+def _ratio(row: dict[str, Any]) -> str:
+    centre, low, high = (row[name] for name in ("centre", "low", "high"))
+    return f"{centre:.3f}" if low == high else f"{centre:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def options(suite: Suite) -> str:

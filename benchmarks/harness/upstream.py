@@ -74,8 +74,8 @@ REPOSITORIES = (
         1,
         ("einops",),
         "565e8c3",  # 0.0.1, quick impl
-        "a874ce4",  # 0.0.2, the numerically stable log-space version
-        "38b26e1",  # 0.2.1
+        "38b26e1",  # 0.2.1, which computes in logarithms
+        "38b26e1",
         "minGRU_pytorch/minGRU.py",
         "out = heinsen_associative_scan_log(log_coeffs, log_values)",
         "out = sum(heinsen_associative_scan_log(log_coeffs, log_values) for _ in range(2)) / 2",
