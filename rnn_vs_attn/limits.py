@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, TypeVar
 
 from rnn_vs_attn.errors import CaseFault
@@ -120,6 +121,10 @@ class Acceptance:
     why: str
     at_most: float | None = None
     ran_out: bool = False
+
+    def on(self, today: date) -> Acceptance:
+        """The same as it is on a day, the last of which it holds on."""
+        return replace(self, ran_out=date.fromisoformat(self.until) < today)
 
 
 Own = TypeVar("Own", OwnMargin, Acceptance)

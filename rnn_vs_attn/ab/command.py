@@ -155,7 +155,9 @@ def _sides(axes: AxisValues, options: AbOptions) -> Sides:
         )
     if options.reuse_setup and not options.setup:
         raise UserError("--reuse-setup keeps what --setup installs; give that too, such as --setup 'pip install -e .'")
-    return versions.of_references(baseline, candidate, options.set_up, options.require_clean, axes["model"])
+    written = resuming.written(Repository(Path.cwd()).root, options)
+    clean, models = options.require_clean, axes["model"]
+    return versions.of_references(baseline, candidate, options.set_up, clean, models, written)
 
 
 def _folder(options: AbOptions) -> RunFolder:

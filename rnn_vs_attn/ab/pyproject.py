@@ -50,7 +50,8 @@ def with_file(words: Words, options: AbOptions, typed: Sequence[str]) -> tuple[W
     values = {name: value for name, value in found.options.items() if name not in typed}
     limits: dict[str, Any] = {"margins": found.margins, "accepted": found.accepted}
     named = [*own, *values, *(name for name, entries in limits.items() if entries)]
-    said = [f"from {FILE}: {', '.join(map(schema.key_of, named))}"] if named else []
+    keys = ", ".join(map(schema.key_of, named))
+    said = [f"from {FILE}, which the command to repeat it reads again: {keys}"] if named else []
     said += _unnamed(found, {**words, **own})
     return {**words, **own}, dataclasses.replace(options, **values, **limits, said=tuple(said))
 
@@ -59,8 +60,7 @@ def read(file: Path, today: date) -> Settings:
     """What the table holds, nothing where there is none. UserError that names all that cannot be used."""
     content = _table(file)
     made = schema.checked(content, FILE)
-    accepted = [dataclasses.replace(entry, ran_out=date.fromisoformat(entry.until) < today) for entry in made.accepted]
-    return Settings(made.words, made.options, made.margins, tuple(accepted))
+    return Settings(made.words, made.options, made.margins, tuple(entry.on(today) for entry in made.accepted))
 
 
 def _table(file: Path) -> dict[str, Any]:

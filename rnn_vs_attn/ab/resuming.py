@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from rnn_vs_attn.run import cases, resuming
 from rnn_vs_attn.run.cases import AxisValues
 from rnn_vs_attn.run.journal import same
 from rnn_vs_attn.suites.case import Case, axes_of
+from rnn_vs_attn.units import now
 
 _NOT_KEPT = (*AGAIN, "output", "model_arg")  # of options; what models were given stands in their names
 _NAMED = 4  # facts of a machine, at most
@@ -67,7 +69,7 @@ def settings_of(both: Sides, prelude: Prelude, options: AbOptions) -> dict[str, 
         },
         "machine": machine(prelude),
         "code": prelude.code,
-        "written": _written(both, options),
+        "written": written(both.repository.root, options) if both.repository is not None else [],
         "unnamed": options.anonymous and any((options.baseline_python, options.candidate_python, options.setup)),
     }
 
@@ -80,12 +82,14 @@ def machine(prelude: Prelude) -> dict[str, dict[str, Any]]:
     }
 
 
-def _written(both: Sides, options: AbOptions) -> list[str]:
-    """Files that this call writes into the repository, as paths from its root: they are no changes of the user's."""
-    if both.repository is None:
-        return []
-    paths = [path.resolve() for path in (options.output, options.markdown, options.junit) if path is not None]
-    root = both.repository.root
+def written(root: Path, options: AbOptions) -> list[str]:
+    """Files that this call writes into the repository, as paths from its root: they are no changes of the user's.
+
+    Those that its standard streams are redirected to are among them.
+    """
+    streams = [Path(f"/proc/self/fd/{number}") for number in (1, 2)]
+    named = (options.output, options.markdown, options.junit, *(path for path in streams if path.is_file()))
+    paths = [path.resolve() for path in named if path is not None]
     return [path.relative_to(root).as_posix() for path in paths if path.is_relative_to(root)]
 
 
@@ -111,7 +115,9 @@ def read(path: Path, given: AbOptions, names: Sequence[str]) -> Stored:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
     if _fixed(asdict(options.limits)) != _fixed(settings["limits"]):
         raise UserError(f"{path} was begun by a version that takes other pairs; {_OWN_RUN}")
+    today = date.fromisoformat(now()[:10])  # what ran out since the run was begun is accepted no more
     again = {name: getattr(given, name) for name in AGAIN if name != "max_seconds" or name in names}
+    again["accepted"] = tuple(entry.on(today) for entry in options.accepted)
     options = dataclasses.replace(options, **again, output=path)
     return Stored(path, head, options, prelude, checked_samples(path, options, prelude.timed))
 
@@ -191,15 +197,15 @@ def sides_again(stored: Stored) -> Sides:
     if options.baseline is None:
         return versions.of_interpreters(options.baseline_python, options.candidate_python)
     baseline, candidate = (known[side]["commit"] for side in SIDES)
-    models, written = stored.prelude.axes["model"], stored.head.settings["written"]
-    both = versions.of_references(baseline, candidate, options.set_up, False, models, written)
+    models, ours = stored.prelude.axes["model"], stored.head.settings["written"]
+    both = versions.of_references(baseline, candidate, options.set_up, False, models, ours)
     for side in SIDES:
         version = both[side].version
         if version is None or version.tree != known[side]["tree"]:
             both.__exit__()
             raise UserError(
-                f"the files of the working tree are not those that {stored.path} was begun with; bring them back, or "
-                f"{_OWN_RUN}"
+                f"the files of the working tree are not those that {stored.path} was begun with (new ones count too, "
+                f"unless git ignores them); bring them back, or {_OWN_RUN}"
             )
     both.baseline, both.candidate = (dataclasses.replace(both[side], label=known[side]["label"]) for side in SIDES)
     return both

@@ -39,6 +39,8 @@ def spread_of(folder: Path, like: Run) -> tuple[float, int]:
     The root mean square over all timed cases of that of the logarithms of their medians; and the number of runs.
     UserError where there are too few.
     """
+    if not folder.is_dir():
+        raise UserError(f"--spread-from {folder} is no folder; give one that holds runs of this machine")
     found = [checked_run(file.parent) for file in sorted(folder.glob("*/run.json"))]
     alike = [run for run in found if run.suite == like.suite and run.status == "complete" and not unlike(run, like)]
     if len(alike) < LEAST_HISTORY:

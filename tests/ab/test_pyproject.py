@@ -88,7 +88,8 @@ def test_the_file_of_the_repositorys_root_is_taken_where_nothing_was_typed(root:
     words, options = with_file(PLAIN, MAIN, [])
     assert (words["model"], words["seq_len"], words["d_model"]) == (["a:B"], ["32"], PLAIN["d_model"])
     assert (options.margin, options.strict, options.passes) == (0.05, True, ("train",))
-    assert options.said == ("from pyproject.toml: model, seq-len, pass, margin, strict",)
+    taken = "model, seq-len, pass, margin, strict"
+    assert options.said == (f"from pyproject.toml, which the command to repeat it reads again: {taken}",)
 
 
 def test_what_was_typed_wins_and_is_not_said(root: Path) -> None:
@@ -97,7 +98,7 @@ def test_what_was_typed_wins_and_is_not_said(root: Path) -> None:
     words, options = with_file(typed, AbOptions(baseline="main", margin=0.01), ["model", "seq_len", "margin"])
     assert (words["model"], words["seq_len"]) == (["c:D"], ["64"])
     assert (options.margin, options.passes) == (0.01, ("train",))
-    assert options.said == ("from pyproject.toml: pass",)
+    assert options.said == ("from pyproject.toml, which the command to repeat it reads again: pass",)
 
 
 def test_stacks_that_were_typed_stand_for_models(root: Path) -> None:
@@ -112,7 +113,7 @@ def test_the_limits_of_cases_hold_whatever_was_typed(root: Path) -> None:
     _, options = with_file(PLAIN, MAIN, ["margin"])
     assert options.limits.margin_of("train_time", {"seq_len": 512}) == 0.09
     assert options.limits.acceptance("train_time", {"seq_len": 512}) is not None
-    assert options.said == ("from pyproject.toml: margins, accept",)
+    assert options.said == ("from pyproject.toml, which the command to repeat it reads again: margins, accept",)
 
 
 @pytest.mark.parametrize(

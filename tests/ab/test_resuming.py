@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, Sides
 from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.compare.verdicts import BROKEN, SAME, exact_row
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.limits import Acceptance
 from rnn_vs_attn.records.folder import RunFolder, read_head
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites.case import axes_of
@@ -241,6 +243,41 @@ def test_what_the_call_itself_has_written_is_no_change(at_root: Path) -> None:
     assert read_head(path).settings["written"] == ["run*", "a b[1].md", "out/ab.xml"]
     with again(path) as both:
         assert not (both.candidate.folder / "a b[1].md").exists()
+
+
+def test_what_standard_streams_are_redirected_to_is_no_change(
+    at_root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = at_root / "deep/ab.log"
+    log.parent.mkdir()
+    before = resuming.written(at_root, AbOptions())
+    with capfd.disabled(), log.open("w") as file:
+        kept = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            found = resuming.written(at_root, AbOptions())
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+    assert (before, found) == ([], ["deep/ab.log"])
+    monkeypatch.setattr(resuming, "written", lambda root, options: found)
+    write(at_root, {"mixers.py": "dirty\n"})
+    with versions.of_references("main", None, None, False, written=found) as both:
+        path = begun(at_root.parent / "run", AbOptions(baseline="main"), both)
+    write(at_root, {"deep/ab.log": "more of it\n"})
+    with again(path) as both:
+        assert (both.candidate.folder / "mixers.py").read_text() == "dirty\n"
+
+
+@pytest.mark.parametrize(("until", "ran_out"), [("2026-01-01", True), ("2999-12-31", False)])
+def test_what_is_accepted_is_so_until_its_day_also_in_a_later_sitting(
+    at_root: Path, tmp_path: Path, until: str, ran_out: bool
+) -> None:
+    entry = Acceptance({"model": ["layers:M"]}, until, "gates")
+    path = of_repository(tmp_path / "run", "main~1", "main", accepted=(entry,))
+    assert read_head(path).settings["options"]["accepted"][0]["ran_out"] is False
+    (found,) = resuming.read(path, AbOptions(), []).options.accepted
+    assert found == dataclasses.replace(entry, ran_out=ran_out)
 
 
 def test_a_commit_that_is_gone_is_named(at_root: Path, tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ def test_a_call_needs_no_word_but_the_baseline_and_says_what_it_took_from_the_fi
     assert (row["axes"]["seq_len"], row["axes"]["d_model"]) == (8, 8)
     assert found["margin"] == 0.9
     assert found["notes"][0] == (
-        "from pyproject.toml: model, seq-len, batch-size, d-model, pass, margin, screen, confirm, max-seconds"
+        "from pyproject.toml, which the command to repeat it reads again: "
+        "model, seq-len, batch-size, d-model, pass, margin, screen, confirm, max-seconds"
     )
 
 

@@ -38,6 +38,11 @@ def test_the_spread_between_days_is_that_of_the_medians_of_stored_runs(tmp_path:
 
 
 @pytest.mark.long
+def test_a_history_that_is_no_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nowhere is no folder; give one that holds runs of this machine"):
+        machines.spread_of(tmp_path / "nowhere", run_of())
+
+
 def test_too_short_a_history_is_refused(tmp_path: Path) -> None:
     for number in range(4):
         stored(tmp_path / f"{number}", record("forward_time", [0.01]))
