@@ -146,7 +146,8 @@ def upstream() -> str:
             found = {"train_time": f"{median(told['ratios']):.3f} ({low:.3f} to {high:.3f})"}
             versions, seconds = "the same, by torch.utils.benchmark", ""
         else:
-            found = {row["metric"]: f"{row['verdict']}, {_ratio(row)}" for row in told["rows"]}
+            known = [row for row in told["rows"] if row["centre"] is not None]
+            found = {row["metric"]: f"{row['verdict']}, {_ratio(row)}" for row in known}
             versions, seconds = " → ".join(name.removesuffix("-less") for name in told["versions"]), told["seconds"]
         cells = [found.get(metric, "") for metric in ("forward_time", "train_time", "saved_bytes")]
         rows.append((told["repository"], versions, *cells, f"{seconds:.0f}" if seconds else ""))
