@@ -100,4 +100,5 @@ def test_it_is_light_and_dark_narrow_and_on_paper() -> None:
 
 
 def test_a_surrogate_of_a_path_can_be_written() -> None:
-    render(page("\udcff")).encode()
+    content = render(page("\udcff")).encode()
+    assert b"\\udcff" in content
