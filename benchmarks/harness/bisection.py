@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from git_calls import AUTHOR, git
 from reporting import Figure, holds, parsed, parser, report
 
 LAYER = """
@@ -49,7 +50,6 @@ class Mixer(nn.Module):
 COMMITS = 40
 BROKEN = (COMMITS - 1) // 2  # where git looks first
 WORDS = "--model layer:Mixer --seq-len 64 --d-model 64 --pass train --margin".split()
-AUTHOR = ("-c", "user.name=n", "-c", "user.email=e")
 ANSWER = re.compile(r"^bisect: .+? is (good|slower|skipped) \(", re.MULTILINE)
 
 
@@ -137,10 +137,6 @@ def committed(folder: Path, number: int, slowdown: int) -> str:
     git(folder, "add", "--all")
     git(folder, *AUTHOR, "commit", "--quiet", "--message", f"change {number}")
     return git(folder, "rev-parse", "HEAD")
-
-
-def git(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
 if __name__ == "__main__":

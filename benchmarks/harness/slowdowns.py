@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import argparse
 import math
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median, stdev
 from typing import Any
 
+from git_calls import AUTHOR, git
 from reporting import Figure, parsed, parser, report
 from resampling import FEW_PAIRS, Pair, resampled, screened, stored_call
 
@@ -121,12 +121,8 @@ def made(folder: Path) -> Path:
             counts = f'"Plus5": {extra}, "Plus10": {2 * extra}'
             (folder / "layer.py").write_text(LAYER.replace('"Plus5": 0, "Plus10": 0', counts))
             git(folder, "add", "layer.py")
-            git(folder, "-c", "user.name=n", "-c", "user.email=e", "commit", "--quiet", "-m", str(number))
+            git(folder, *AUTHOR, "commit", "--quiet", "-m", str(number))
     return folder
-
-
-def git(folder: Path, *words: str) -> None:
-    subprocess.run(["git", *words], cwd=folder, check=True)
 
 
 def row(found: dict[str, Any], name: str) -> dict[str, Any]:

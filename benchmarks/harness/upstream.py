@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from git_calls import git
 from reporting import Figure, holds, parsed, parser, report
 from resampling import FEW_PAIRS, stored_call
 
@@ -263,13 +264,6 @@ def interval(row: dict[str, Any]) -> str:
 def has(folder: Path, blob: str) -> bool:
     """Whether the content of a file is there."""
     return subprocess.run(["git", "cat-file", "-e", blob], cwd=folder, capture_output=True, check=False).returncode == 0
-
-
-def git(folder: Path, *words: str, **variables: str) -> str:
-    """What git prints."""
-    surroundings = os.environ | variables
-    done = subprocess.run(["git", *words], cwd=folder, env=surroundings, check=True, stdout=subprocess.PIPE, text=True)
-    return done.stdout.strip()
 
 
 if __name__ == "__main__":

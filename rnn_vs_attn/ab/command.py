@@ -53,14 +53,15 @@ def run(axes: AxisValues, options: AbOptions) -> int:
     started = time.monotonic()
     check(SUITE, axes, options.force)
     _ = options.limits  # refused before anything is started
-    if options.baseline:
-        axes = axes | {"model": adapters.located(axes["model"], Repository(Path.cwd()).root)}
+    repository = Repository(Path.cwd()) if options.baseline else None
+    if repository is not None:
+        axes = axes | {"model": adapters.located(axes["model"], repository.root)}
     if options.output is not None:
         check_folder(options.output)
     if options.bisect:
         options = bisect.checked(options)
     try:
-        both = _sides(axes, options)
+        both = _sides(axes, options, repository)
     except SetUpFails as failed:
         return bisect.skip(failed, options)
     except Interrupted as stop:
@@ -132,8 +133,8 @@ def _publish(report: Report, options: AbOptions, same_files: bool = False) -> in
     return report.code
 
 
-def _sides(axes: AxisValues, options: AbOptions) -> Sides:
-    """What is compared, and that only one way of naming it is used."""
+def _sides(axes: AxisValues, options: AbOptions, repository: Repository | None) -> Sides:
+    """What is compared, and that only one way of naming it is used. repository: of git references."""
     baseline, candidate = options.baseline, options.candidate
     pythons = options.baseline_python, options.candidate_python
     ways = [bool(baseline), any(pythons), options.aa]
@@ -142,7 +143,7 @@ def _sides(axes: AxisValues, options: AbOptions) -> Sides:
             "name what to compare in one way: a git reference (rnn-vs-attn ab main), two environments "
             "(--baseline-python, --candidate-python), or --aa for the same code twice"
         )
-    if not baseline:
+    if not baseline or repository is None:
         for name in ("setup", "reuse_setup", "require_clean"):
             if getattr(options, name):
                 raise UserError(f"{option_name(name)} is for git references; leave it out")
@@ -155,9 +156,9 @@ def _sides(axes: AxisValues, options: AbOptions) -> Sides:
         )
     if options.reuse_setup and not options.setup:
         raise UserError("--reuse-setup keeps what --setup installs; give that too, such as --setup 'pip install -e .'")
-    written = resuming.written(Repository(Path.cwd()).root, options)
+    written = resuming.written(repository.root, options)
     clean, models = options.require_clean, axes["model"]
-    return versions.of_references(baseline, candidate, options.set_up, clean, models, written)
+    return versions.of_references(repository, baseline, candidate, options.set_up, clean, models, written)
 
 
 def _folder(options: AbOptions) -> RunFolder:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn.ab import versions
+from rnn_vs_attn.ab.checkouts import Repository
 from rnn_vs_attn.ab.failures import Untimed
 from rnn_vs_attn.ab.options import AGAIN, SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude
@@ -197,8 +198,9 @@ def sides_again(stored: Stored) -> Sides:
     if options.baseline is None:
         return versions.of_interpreters(options.baseline_python, options.candidate_python)
     baseline, candidate = (known[side]["commit"] for side in SIDES)
+    repository = Repository(Path.cwd())
     models, ours = stored.prelude.axes["model"], stored.head.settings["written"]
-    both = versions.of_references(baseline, candidate, options.set_up, False, models, ours)
+    both = versions.of_references(repository, baseline, candidate, options.set_up, False, models, ours)
     for side in SIDES:
         version = both[side].version
         if version is None or version.tree != known[side]["tree"]:

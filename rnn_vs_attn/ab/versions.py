@@ -141,6 +141,7 @@ def alike() -> Sides:
 
 
 def of_references(
+    repository: Repository,
     baseline: str,
     candidate: str | None,
     setup: SetUp | None,
@@ -148,11 +149,10 @@ def of_references(
     models: Sequence[str] = (),
     written: Sequence[str] = (),
 ) -> Sides:
-    """Two states of the repository around the current folder; without `candidate` the working tree as it is.
+    """Two states of the repository; without `candidate` the working tree as it is.
 
     models: that are compared; written: new files that are none of its changes, as paths from its root.
     """
-    repository = Repository(Path.cwd())
     dirty = repository.is_dirty()
     if clean and dirty:
         raise UserError(

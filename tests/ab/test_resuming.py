@@ -13,6 +13,7 @@ from edited_runs import called, edited
 from repositories import commit, git, state, write
 
 from rnn_vs_attn.ab import command, resuming, versions
+from rnn_vs_attn.ab.checkouts import Repository
 from rnn_vs_attn.ab.failures import Untimed
 from rnn_vs_attn.ab.options import SUITE, AbOptions
 from rnn_vs_attn.ab.prelude import Prelude
@@ -187,7 +188,7 @@ def at_root(root: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def of_repository(path: Path, baseline: str, candidate: str | None, **rest: Any) -> Path:
-    with versions.of_references(baseline, candidate, None, False) as both:
+    with versions.of_references(Repository(Path.cwd()), baseline, candidate, None, False) as both:
         return begun(path, AbOptions(baseline=baseline, candidate=candidate, output=path, **rest), both)
 
 
@@ -262,7 +263,7 @@ def test_what_standard_streams_are_redirected_to_is_no_change(
     assert (before, found) == ([], ["deep/ab.log"])
     monkeypatch.setattr(resuming, "written", lambda root, options: found)
     write(at_root, {"mixers.py": "dirty\n"})
-    with versions.of_references("main", None, None, False, written=found) as both:
+    with versions.of_references(Repository(at_root), "main", None, None, False, written=found) as both:
         path = begun(at_root.parent / "run", AbOptions(baseline="main"), both)
     write(at_root, {"deep/ab.log": "more of it\n"})
     with again(path) as both:

@@ -38,7 +38,9 @@ def test_new_files_are_changes_whatever_git_status_is_set_to_show(setting: str, 
 
 
 def of_references(baseline: str = "main~1", candidate: str | None = None, setup: str | None = None) -> versions.Sides:
-    return versions.of_references(baseline, candidate, SetUp(setup) if setup else None, clean=False)
+    return versions.of_references(
+        Repository(Path.cwd()), baseline, candidate, SetUp(setup) if setup else None, clean=False
+    )
 
 
 def test_the_working_tree_is_the_candidate_where_it_has_changes(

@@ -24,6 +24,7 @@ LIBRARIES = {
     "faulty_modules",
     "field_environment",
     "field_trial",
+    "git_calls",
     "matrix_states",
     "on_device",
     "reporting",

@@ -8,11 +8,9 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import venv
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -32,15 +30,7 @@ MIXER = ["--model", "mixers:Mixer"]
 DIFFERENT = module(layer(output="2 * y"))
 
 
-@pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where temporary folders are made; each test leaves it without one of this program's."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    yield folder
-    assert list(folder.glob("rnn-vs-attn-*")) == []
+pytestmark = pytest.mark.usefixtures("temporary")
 
 
 @pytest.fixture
