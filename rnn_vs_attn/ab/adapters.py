@@ -64,13 +64,17 @@ def _located(name: str, root: Path) -> str:
     path = _file(name)
     if path is None or path.is_absolute() or _place(path).is_relative_to(root):
         return name
-    return name.replace(str(path), str(_place(path)), 1)
+    return str(_place(path)) + name.removeprefix(_typed(name))
 
 
 def _file(name: str) -> Path | None:
     """The file that a model is named by, as it was typed."""
-    path = find(name).target.rpartition(":")[0].strip()
+    path = _typed(name).strip()
     return Path(path) if path.endswith(".py") else None
+
+
+def _typed(name: str) -> str:
+    return find(name).target.rpartition(":")[0]
 
 
 def _place(file: Path) -> Path:

@@ -10,6 +10,8 @@ import pytest
 from command import run
 from repositories import commit, git, layer, module, repository, state, write
 
+from rnn_vs_attn.ab import adapters
+
 SMALL = "--seq-len 8 --d-model 8 --batch-size 1 --threads 1 --pass forward --screen 5 --confirm 5 --margin 90%".split()
 MAKE = """
 from own.layers import Mixer
@@ -65,6 +67,19 @@ def test_a_file_outside_of_the_repository_is_one_too(root: Path, tmp_path: Path)
     found, _ = ab("../elsewhere/bench.py:make", "HEAD~1", "HEAD", "--output", str(tmp_path / "run"))
     assert_compared(found, f"{tmp_path / 'elsewhere/bench.py'}:make")
     assert state(root) == before
+
+
+@pytest.mark.parametrize(
+    "typed", ["../elsewhere/bench.py", "./../elsewhere/./bench.py", "own/../../elsewhere/bench.py"]
+)
+def test_a_file_outside_is_named_by_its_absolute_path(root: Path, tmp_path: Path, typed: str) -> None:
+    write(tmp_path, {"elsewhere/bench.py": MAKE})
+    place = tmp_path / "elsewhere/bench.py"
+    assert adapters.located([f"{typed}:make(size=2)", "own/layers.py:Mixer", "own.layers:Mixer"], root) == [
+        f"{place}:make(size=2)",
+        "own/layers.py:Mixer",
+        "own.layers:Mixer",
+    ]
 
 
 def test_an_adapter_may_import_when_it_is_called(root: Path) -> None:
