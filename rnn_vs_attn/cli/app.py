@@ -15,6 +15,7 @@ from rnn_vs_attn.cli.doctor import doctor_command
 from rnn_vs_attn.cli.history import history_command
 from rnn_vs_attn.cli.language import sample_command
 from rnn_vs_attn.cli.models import models_command
+from rnn_vs_attn.cli.show import show_command
 from rnn_vs_attn.cli.suites import command_of, command_of_all
 from rnn_vs_attn.errors import (
     DONE,
@@ -171,6 +172,11 @@ app.command(
     epilog=EXIT_CODES,
     help="Stored runs over dates or commits: where the level of a metric changed, by how much, and since when.",
 )(history_command)
+app.command(
+    "show",
+    epilog=EXIT_CODES,
+    help="Stored runs again: what each found, its table and its chart.",
+)(show_command)
 app.command("export", epilog=EXIT_CODES)(export_command)
 app.command(
     "models",

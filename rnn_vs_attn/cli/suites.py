@@ -26,7 +26,7 @@ from rnn_vs_attn.run.options import (
 from rnn_vs_attn.suites import takers
 from rnn_vs_attn.suites.suite import Suite
 
-_WITH_RESUME = ("resume", "retry", "as_json", "quiet", "debug")
+_WITH_RESUME = ("resume", "retry", "columns", "as_json", "quiet", "debug")
 _OF_ALL = ("device", "threads")  # the axes that a group of suites takes
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rnn_vs_attn import units
+from rnn_vs_attn.errors import unknown
 from rnn_vs_attn.records.query import Group
 from rnn_vs_attn.records.types import LAUNCH_BOUND, Axes, AxisValue, Record
 from rnn_vs_attn.stats.intervals import LEVEL, MIN_ROUNDS
@@ -18,6 +19,7 @@ LAUNCHES = (
     f"{LAUNCH_MARK} launch-bound: the host could not launch the kernels as fast as the GPU ran them; "
     "--cuda-graphs of bench removes that"
 )
+ALL = "all"  # in place of names of columns
 FAULT_WORDS = {"out_of_memory": "out of memory"}
 
 
@@ -31,7 +33,7 @@ class Column:
     axes: Axes = field(default_factory=dict)
     interval: str = ""  # "percent": ± half of the interval; "ends": both ends; "": none
     precise: bool = False  # marked where wider than the precision asked for
-    spare: bool = False  # left out where there is little room; table.md and table.csv have it always
+    spare: bool = False  # shown where it is asked for; table.md and table.csv have it always
     cell: Callable[[Record], str] | None = None  # writes the whole cell, in place of format and interval
     pass_axes: Axes | None = None  # of the sample that says whether launches bound it, which is marked
 
@@ -116,20 +118,21 @@ def build(
     case_axes: Sequence[str],
     columns: Sequence[Column],
     precision: float | None,
-    narrow: bool = False,
+    wanted: Sequence[str] = (ALL,),
     row_axes: Sequence[str] = ("model", "seq_len"),
     implied: Sequence[str] = (),
 ) -> Table:
-    """The table of one run; `precision` marks intervals that are wider; a narrow one leaves spare columns out.
+    """The table of one run; `precision` marks intervals that are wider.
 
-    row_axes: what heads every row, before other axes that vary; implied: axes that follow from others.
+    wanted: which columns, as `chosen` takes them; row_axes: what heads every row, before other axes that vary;
+    implied: axes that follow from others.
     """
     rows = rows_of(records, case_axes)
     told = [n for n in case_axes if n not in implied]
     varying = [n for n in told if n in row_axes or len({row.axes[n] for row in rows}) > 1]
     varying.sort(key=lambda name: row_axes.index(name) if name in row_axes else len(row_axes))
     owed = [c for c in columns if any(row.owes(c.metric) for row in rows)]
-    shown = [c for c in owed if not (narrow and c.spare)]
+    shown = chosen(owed, wanted, columns)
     notes = _Notes()
     cells = [
         ["–" if row.axes[name] is None else str(row.axes[name]) for name in varying]
@@ -140,8 +143,28 @@ def build(
         cell[0] += notes.marks(row)
     fixed = {name: rows[0].axes[name] for name in told if name not in varying} if rows else {}
     caption = ", ".join(f"{name} {value}" for name, value in fixed.items() if value is not None)
-    notes.left_out([c.title for c in owed if c not in shown])
+    notes.left_out([c.title for c in owed if c not in shown] if not wanted else [])
     return Table(caption, varying + [c.title for c in shown], cells, notes.lines, heads=len(varying))
+
+
+def chosen(columns: Sequence[Column], wanted: Sequence[str], known: Sequence[Column] | None = None) -> list[Column]:
+    """The columns that are shown: without `wanted` those that are not spare, of (ALL,) all, else those named.
+
+    A name is a column's title or its metric. known: those that may be named, where `columns` are some of them.
+    UserError for a name that none of them has.
+    """
+    if not wanted:
+        return [column for column in columns if not column.spare]
+    if ALL in wanted:
+        return list(columns)
+    for name in wanted:
+        if not any(_is_named(column, name) for column in known or columns):
+            raise unknown("column", name, [ALL, *(column.title for column in known or columns)])
+    return [column for name in wanted for column in columns if _is_named(column, name)]
+
+
+def _is_named(column: Column, name: str) -> bool:
+    return name.casefold() in (column.title.casefold(), column.metric)
 
 
 def build_pivot(records: Sequence[Record], case_axes: Sequence[str], pivot: Pivot, narrow: bool = False) -> Table:
@@ -205,7 +228,7 @@ class _Notes:
 
     def left_out(self, titles: Sequence[str]) -> None:
         if titles:
-            self.lines.append(f"left out for want of room: {', '.join(titles)}; table.md has them")
+            self.lines.append(f"more columns (--columns all): {', '.join(titles)}")
 
     def launch_bound(self) -> str:
         if LAUNCHES not in self.lines:

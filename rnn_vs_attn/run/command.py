@@ -19,6 +19,7 @@ from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun
 from rnn_vs_attn.records.types import Run
+from rnn_vs_attn.report import tables
 from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run import dry_run, output, pace, resuming
 from rnn_vs_attn.run.cases import AxisValues, cases_of, check, least_cases
@@ -50,6 +51,7 @@ def start(
     """Measure the product of all axes, or list it; the exit code. plain: whether no models were typed."""
     started = time.monotonic()
     check(suite, axes, options.force)
+    tables.chosen(suite.view.columns, options.columns)
     limits = part.of(options.limits)
     if not suite.precise and limits.rounds is None:
         limits = dataclasses.replace(limits, rounds=LOOKS[0])
@@ -233,15 +235,20 @@ def _tell(
     if options.as_json:
         part.take_document(output.document(suite, run, path))
     else:
-        output.show(suite, run, limits)
+        output.show(suite, run, limits, options.columns)
     if not options.quiet:
-        goes_on = run.status != "complete"
-        state = "Interrupted; go on with" if code else "Out of time; go on with" if goes_on else "Written to"
-        say(f"{state} rnn-vs-attn {suite.command} --resume {path}" if code or goes_on else f"{state} {path}")
+        say(_where(suite, run, path, code))
     if code:
         return code
     unfinished = run.status != "complete" or any(record.status != "ok" for record in run.records)
     return UNFINISHED_CASES if unfinished else DONE
+
+
+def _where(suite: Suite, run: Run, path: Path, code: int) -> str:
+    """Where everything is, or how to go on."""
+    if run.status == "complete" and not code:
+        return f"Written to {path}: table.md has every column and remark"
+    return f"{'Interrupted' if code else 'Out of time'}; go on with rnn-vs-attn {suite.command} --resume {path}"
 
 
 def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOptions) -> int:
@@ -249,7 +256,7 @@ def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOp
     from rnn_vs_attn.run.progress import shown_of
 
     suite, limits, err = planned.suite, planned.limits, Terminal(stderr=True)
-    show_first = output.first_table(suite, limits, err, wanted=runner.rounds == 0 and not options.as_json)
+    show_first = output.first_table(suite, limits, err, runner.rounds == 0 and not options.as_json, options.columns)
     folder.write_run(runner.head)
     if not options.quiet:
         output.announce(planned, folder.path, runner.head, err)

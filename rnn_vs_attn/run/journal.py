@@ -100,7 +100,7 @@ class Journal:
         order = {tuple(axes_of(case).values()): i for i, case in enumerate(self.cases)}
         made.sort(key=lambda record: order.get(tuple(self.case_axes(record.axes).values()), len(order)))
         missing = self._missing()
-        return [*made, *self.suite.analysis.derive([*made, *missing]), *missing]
+        return [*made, *self.suite.analysis.stored([*made, *missing]), *missing]
 
     def _missing(self) -> list[Record]:
         """What an unfinished first round, or a run that is over, has not come to."""

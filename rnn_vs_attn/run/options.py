@@ -67,6 +67,11 @@ def checkpoint_option() -> Any:
     return option((), help)
 
 
+def columns_option() -> Any:
+    """The option --columns."""
+    return option((), "Columns of the table by their titles, or all.", parse=str.strip, panel=PLACE)
+
+
 @dataclass(frozen=True)
 class ModelOptions:
     """What models are, beside their names."""
@@ -145,6 +150,7 @@ class PlaceOptions:
 class ShownOptions:
     """What a command prints, and what it keeps to itself."""
 
+    columns: tuple[str, ...] = columns_option()
     as_json: bool = option(False, "One JSON document on standard output.", flag="--json", panel=PLACE)
     quiet: bool = option(False, "No progress and no notes on standard error.", panel=PLACE)
     anonymous: bool = option(False, "Leave host, user, paths and variables out of the run.", panel=PLACE)

@@ -1,4 +1,4 @@
-"""What a run shows on the terminal, prints as JSON and writes beside its records: tables, remarks, plots."""
+"""What a run shows on the terminal, prints as JSON and writes beside its records: what was found, tables, plots."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from rich.padding import Padding
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
@@ -24,8 +26,8 @@ from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.streams import say
 
-_WIDE = 165  # columns of a terminal that shows every column of a table
 _CHART = 100  # columns that a chart of letters takes at most
+_SENTENCES = 8  # of what was found, that are shown at once
 
 # While it runs
 
@@ -68,13 +70,15 @@ def _each(cases: Sequence[Case]) -> str:
     return f"{axes[0]['seconds_per_model']} s each, which is {steps[0]} to {steps[-1]} steps"
 
 
-def first_table(suite: Suite, limits: Limits, err: Terminal, wanted: bool) -> Callable[[Sequence[Record]], None]:
+def first_table(
+    suite: Suite, limits: Limits, err: Terminal, wanted: bool, columns: Sequence[str] = ()
+) -> Callable[[Sequence[Record]], None]:
     """Shows all cases after the first round, on standard error, where later rounds will sharpen them."""
 
     def show(records: Sequence[Record]) -> None:
         if wanted and suite.timed and limits.rounds != 1:
             err.print("First table, after one round; no intervals yet:")
-            print_tables(suite, records, limits, err)
+            print_tables(suite, records, limits, err, columns)
 
     return show
 
@@ -82,19 +86,30 @@ def first_table(suite: Suite, limits: Limits, err: Terminal, wanted: bool) -> Ca
 # Tables and words
 
 
-def print_tables(suite: Suite, records: Sequence[Record], limits: Limits, out: Terminal) -> None:
+def print_tables(
+    suite: Suite, records: Sequence[Record], limits: Limits, out: Terminal, columns: Sequence[str] = ()
+) -> None:
+    """The tables that answer; the one of all cases where it is one of them or columns of it were asked for."""
     width = out.width if out.is_terminal else math.inf
-    shown = tables_of(suite, records, limits, width) if suite.view.summary is None else summary_of(suite, records)
+    shown = summary_of(suite, records)
+    if columns or not shown:
+        shown += tables_of(suite, records, limits, width, columns)
     for table in shown:
         print_table(table, out)
 
 
-def tables_of(suite: Suite, records: Sequence[Record], limits: Limits, width: float = math.inf) -> list[Table]:
+def tables_of(
+    suite: Suite,
+    records: Sequence[Record],
+    limits: Limits,
+    width: float = math.inf,
+    columns: Sequence[str] = (tables.ALL,),
+) -> list[Table]:
     """The suite's table with a row a case, and its tables with a column a case; shorter where width is too little."""
     case_axes = _axes_of(suite)
     shown = [*records, *suite.analysis.expand(records)]
     heads = {"row_axes": suite.axes.row, "implied": (*suite.axes.implied, *untaken(records))}
-    found = [tables.build(shown, case_axes, suite.view.columns, limits.precision, width < _WIDE, **heads)]
+    found = [tables.build(shown, case_axes, suite.view.columns, limits.precision, columns, **heads)]
     for pivot in suite.view.pivots:
         whole = tables.build_pivot(shown, case_axes, pivot)
         if whole.rows:
@@ -109,9 +124,18 @@ def summary_of(suite: Suite, records: Sequence[Record]) -> list[Table]:
 
 
 def remarks(suite: Suite, run: Run) -> list[str]:
-    """What is said in words under a run's tables."""
-    of_quota = environment.said_of_quota(run.environment)
-    return [*of_quota, *suite.analysis.remarks(run.records), *_said_of_left_out(suite, run.records)]
+    """What a run's table.md says in words beside what was found."""
+    return [*suite.analysis.remarks(run.records), *cautions(suite, run)]
+
+
+def cautions(suite: Suite, run: Run) -> list[str]:
+    """What a reader of any of a run's numbers must know."""
+    return [*environment.said_of_quota(run.environment), *_said_of_left_out(suite, run.records)]
+
+
+def found(suite: Suite, run: Run) -> list[str]:
+    """What was found, a sentence a claim, the most important first."""
+    return [claim.sentence for claim in suite.analysis.claims([*run.records, *suite.analysis.expand(run.records)])]
 
 
 def _said_of_left_out(suite: Suite, records: Sequence[Record]) -> list[str]:
@@ -136,16 +160,22 @@ def write(suite: Suite, run: Run, folder: RunFolder, limits: Limits) -> None:
     """Tables and plots into the run's folder."""
     shown = [*run.records, *suite.analysis.expand(run.records)]
     folder.write("table.csv", tables.to_csv(shown, _axes_of(suite)))
-    words = "".join(f"- {safe.markdown(line)}\n" for line in remarks(suite, run))
+    answers, words = (_listed(lines) for lines in (found(suite, run), remarks(suite, run)))
     every = [table.markdown() for table in tables_of(suite, run.records, limits)]
     summary = [table.markdown() for table in summary_of(suite, run.records)]
-    folder.write("table.md", "\n".join([*summary, words, *every] if summary else [*every, words]))
+    parts = [answers, *summary, words, *every] if summary else [answers, *every, words]
+    folder.write("table.md", "\n".join(filter(None, parts)))
     try:
         plots.save(suite.view.figures(run.records), folder.path / "plots")
     except ImportError as error:
         say(f"note: no plots: {error}; pip install matplotlib")
     except OSError as error:
         raise UserError(f"cannot write {folder.path / 'plots'}: {error.strerror}; the records are kept") from None
+
+
+def _listed(lines: Sequence[str]) -> str:
+    """Lines as a list in Markdown."""
+    return "".join(f"- {safe.markdown(line)}\n" for line in lines)
 
 
 def document(suite: Suite, run: Run, path: Path) -> dict[str, Any]:
@@ -155,17 +185,35 @@ def document(suite: Suite, run: Run, path: Path) -> dict[str, Any]:
         "folder": str(path),
         "records": [dataclasses.asdict(record) for record in run.records],
         "derived": [dataclasses.asdict(record) for record in suite.analysis.expand(run.records)],
+        "found": found(suite, run),
         "remarks": remarks(suite, run),
     }
 
 
-def show(suite: Suite, run: Run, limits: Limits) -> None:
-    """Tables, on a terminal a chart too, and remarks on standard output."""
+def show(suite: Suite, run: Run, limits: Limits, columns: Sequence[str] = ()) -> None:
+    """What was found, tables, and on a terminal a chart, on standard output."""
     out = Terminal()
-    print_tables(suite, run.records, limits, out)
+    _print_lines(_first(found(suite, run)), out)
+    print_tables(suite, run.records, limits, out, columns)
     chart = suite.view.chart(run.records) if out.is_terminal else None
     if chart is not None:
         for line in plots.as_text(chart, min(out.width, _CHART)):
             out.print(line)
-    for line in remarks(suite, run):
-        out.print(line, soft_wrap=not out.is_terminal)
+    _print_lines(cautions(suite, run), out)
+
+
+def _first(sentences: Sequence[str]) -> list[str]:
+    """As many as are read at once, and where the others are."""
+    more = len(sentences) - _SENTENCES
+    return [*sentences[:_SENTENCES], *([f"{more} more of these are in table.md."] if more > 0 else [])]
+
+
+def _print_lines(lines: Sequence[str], out: Terminal) -> None:
+    """A list, with a line below it; a pipe takes it as Markdown."""
+    if not out.is_terminal:
+        out.file.write(_listed(lines) + "\n" * bool(lines))
+        return
+    for line in lines:
+        out.print(Padding(out.render_str(line), (0, 0, 0, 2)))
+    if lines:
+        out.print()

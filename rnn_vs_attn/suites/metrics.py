@@ -31,7 +31,6 @@ CROSSING = Metric("crossing", "1", "none", title="the seq_len from which the bas
 
 # Of the table alone
 
-VERDICT = Metric("verdict", "text", "none", title="what became of a claim")
 TOKENS_PER_SECOND = Metric("tokens_per_second", "1/s", "higher", title="of a training pass, all of its tokens")
 DECODED_TOKENS_PER_SECOND = Metric("decoded_tokens_per_second", "1/s", "higher", title="of all sequences together")
 FLOPS_PER_SECOND = Metric("flops_per_second", "1/s", "higher", title="flops / the time of the pass")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.records.claims import Claim
 from rnn_vs_attn.records.timing import Block, Ready
 from rnn_vs_attn.records.types import ROUND_TIME, Axes, AxisValue, Metric, Record, Sample
 from rnn_vs_attn.report.plots import Figure
@@ -148,14 +149,27 @@ class Analysis:
 
     derive: records made from records and stored.
     expand: those that only the table shows.
-    remarks: lines under the table.
+    remarks: what else a reader may want to know; a run's table.md has it.
+    claims: what was found, out of all of these records, the most important first; stored too.
     inputs: raised when the weights or inputs of a seed become others, so that runs from before do not go on after.
     """
 
     derive: Callable[[Sequence[Record]], list[Record]] = lambda records: []
     expand: Callable[[Sequence[Record]], list[Record]] = lambda records: []
     remarks: Callable[[Sequence[Record]], list[str]] = lambda records: []
+    claims: Callable[[Sequence[Record]], list[Claim]] = lambda records: []
     inputs: int = 1
+
+    def stored(self, records: Sequence[Record]) -> list[Record]:
+        """What is stored beside the records of what was measured: those derived, and a verdict of each claim."""
+        made = self.derive(records)
+        return [
+            *made,
+            *(
+                claim.record(records[0].suite)
+                for claim in self.claims([*records, *made, *self.expand([*records, *made])])
+            ),
+        ]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from functools import partial
 from statistics import median
 from typing import Any
 
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.query import Group, derived, measured
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
 from rnn_vs_attn.stats import intervals
@@ -15,7 +16,6 @@ from rnn_vs_attn.suites import learning_rates
 from rnn_vs_attn.suites.lm import recl
 from rnn_vs_attn.suites.lm.case import BASELINE, WITH_MEMORY, LmCase
 from rnn_vs_attn.suites.lm.outcomes import Outcome, by_seed, first_bits, outcomes
-from rnn_vs_attn.suites.metrics import VERDICT
 from rnn_vs_attn.suites.training_words import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.units import counted
 

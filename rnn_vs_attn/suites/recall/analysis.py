@@ -12,12 +12,12 @@ from typing import Any
 from rnn_vs_attn.models import registry as models
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.query import Group, derived, record_at, without
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites import learning_rates
 from rnn_vs_attn.suites.learning_rates import RATE
-from rnn_vs_attn.suites.metrics import VERDICT
 from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS, RecallCase
 from rnn_vs_attn.suites.training_words import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.tasks.registry import find

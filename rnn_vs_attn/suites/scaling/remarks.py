@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import UNSETTLED, interval, span
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites.metrics import CROSSING, VERDICT
+from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling import claims, launches
 from rnn_vs_attn.suites.scaling.case import MIXING
 from rnn_vs_attn.suites.scaling.choosing import models_of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnn_vs_attn import units
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.query import OF_MACHINE
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
@@ -20,7 +21,6 @@ from rnn_vs_attn.suites.metrics import (
     MACHINE_PEAKS,
     NUM_PARAMS,
     TRAIN_TIME,
-    VERDICT,
 )
 from rnn_vs_attn.suites.scaling import analysis, figures, remarks, tables
 from rnn_vs_attn.suites.scaling.case import ScalingCase, check, owes, select

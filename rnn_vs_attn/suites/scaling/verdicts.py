@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.query import derived
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.stats import growth
-from rnn_vs_attn.suites.metrics import CROSSING, VERDICT
+from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling import claims
 from rnn_vs_attn.suites.scaling.choosing import spec_of
 from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING, cheaper_and_dearer, crossing_claim

@@ -1,0 +1,74 @@
+"""Stored runs, shown again as they were when they ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.limits import Limits
+from rnn_vs_attn.records.checks import checked_run
+from rnn_vs_attn.records.types import Run
+from rnn_vs_attn.report import tables
+from rnn_vs_attn.run import output
+from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.text.streams import print_json
+
+AB = "ab"  # what a run of `ab` says that it is of; it has verdicts in place of a suite's table
+_DEPTH = 2  # folders between a folder of runs and its runs, at most: lesson, and all lessons
+
+
+def runs_of(paths: Sequence[Path]) -> dict[Path, Run]:
+    """Runs by their folders: those named, and those in folders that hold some. UserError where one cannot be read."""
+    found = {folder: checked_run(folder) for path in paths for folder in _folders(path)}
+    of_ab = [folder for folder, run in found.items() if run.suite == AB]
+    if of_ab:
+        raise UserError(f"{of_ab[0]} is a run of ab; its {of_ab[0] / 'table.md'} has what it found")
+    return found
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    try:
+        levels = [path, *(path.joinpath(*["*"] * depth) for depth in range(1, _DEPTH + 1))]
+        patterns = [str(level.relative_to(path) / "run.json") for level in levels]
+        found = next(filter(None, (sorted(path.glob(pattern)) for pattern in patterns)), [])
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}; give run folders, or a folder that holds them") from None
+    if not found:
+        raise UserError(f"{path} holds no run; give run folders, or a folder that holds them")
+    yield from (file.parent for file in found)
+
+
+def suite_of(run: Run, path: Path) -> Suite:
+    """The suite that a run is of. UserError for one that this version does not have."""
+    found = next((suite for suite in SUITES if suite.name == run.suite), None)
+    if found is None:
+        raise UserError(f"{path} is a run of {run.suite!r}, which this version does not have")
+    return found
+
+
+def show(runs: Mapping[Path, Run], columns: Sequence[str], as_json: bool) -> None:
+    """What each run found, its table and chart; or one JSON document."""
+    suites = {path: suite_of(run, path) for path, run in runs.items()}
+    for suite in suites.values():
+        tables.chosen(suite.view.columns, columns)
+    documents = [output.document(suites[path], run, path) for path, run in runs.items()] if as_json else []
+    if as_json:
+        print_json(documents[0] if len(documents) == 1 else {"runs": documents})
+        return
+    for number, (path, run) in enumerate(runs.items()):
+        print(f"{chr(10) if number else ''}{suites[path].command}: {path}{_state(run)}\n", flush=True)
+        output.show(suites[path], run, _limits(run), columns)
+
+
+def _state(run: Run) -> str:
+    return "" if run.status == "complete" else ", not whole: it was interrupted"
+
+
+def _limits(run: Run) -> Limits:
+    """Those that say which intervals are wide."""
+    asked: Any = run.settings.get("limits", {})
+    precision = asked.get("precision") if isinstance(asked, Mapping) else None
+    return Limits(precision=float(precision)) if isinstance(precision, int | float) else Limits()
