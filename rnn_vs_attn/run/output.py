@@ -17,6 +17,7 @@ from rnn_vs_attn.machine import environment, fitness
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.report import layout, plots, tables
+from rnn_vs_attn.report.spreadsheet import to_csv
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.planned import Planned
@@ -159,7 +160,7 @@ def _axes_of(suite: Suite) -> list[str]:
 def write(suite: Suite, run: Run, folder: RunFolder, limits: Limits) -> None:
     """Tables and plots into the run's folder."""
     shown = [*run.records, *suite.analysis.expand(run.records)]
-    folder.write("table.csv", tables.to_csv(shown, _axes_of(suite)))
+    folder.write("table.csv", to_csv(shown, _axes_of(suite)))
     answers, words = (_listed(lines) for lines in (found(suite, run), remarks(suite, run)))
     every = [table.markdown() for table in tables_of(suite, run.records, limits)]
     summary = [table.markdown() for table in summary_of(suite, run.records)]
