@@ -92,11 +92,20 @@ def print_tables(
 ) -> None:
     """The tables that answer; the one of all cases where it is one of them or columns of it were asked for."""
     width = out.width if out.is_terminal else math.inf
-    shown = summary_of(suite, records)
-    if columns or not shown:
-        shown += tables_of(suite, records, limits, width, columns)
-    for table in shown:
+    for table in answers(suite, records, limits, width, columns):
         print_table(table, out)
+
+
+def answers(
+    suite: Suite,
+    records: Sequence[Record],
+    limits: Limits,
+    width: float = math.inf,
+    columns: Sequence[str] = (),
+) -> list[Table]:
+    """The tables that a reader is shown: those that stand in place of the one of all cases, or that one."""
+    shown = summary_of(suite, records)
+    return [*shown, *tables_of(suite, records, limits, width, columns)] if columns or not shown else shown
 
 
 def tables_of(
