@@ -16,7 +16,7 @@ from rnn_vs_attn.records.query import Group
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.recall.analysis import PARTLY, SOLVED, UNSOLVED, Outcome, outcomes
 from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS
-from rnn_vs_attn.suites.recall.words import chance_of, each_step, measured_by, named_task, scores
+from rnn_vs_attn.suites.recall.words import after, chance_of, measured_by, named_task, scores
 from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.tasks.spec import MEMORY, RECALL, STATE_TRACKING
 
@@ -159,10 +159,8 @@ def _of_one(found: Sequence[Outcome], outcome: Outcome) -> Claim:
     apart = [rival for rival in rivals if _apart(rival, outcome)]
     if apart:
         verdict, why = FAILS, _patience(Pair(apart[0], outcome))
-    text = f"{outcome.model} learns {_task(found, outcome)}"
-    return Claim(
-        "solves", text, verdict, f"it solves it in {_told(outcome)}", _said([why, _few(outcome)]), outcome.axes
-    )
+    text, figure = f"{outcome.model} learns {_task(found, outcome)}", f"it solves it in {_told(outcome)}"
+    return Claim("solves", text, verdict, figure, _said([why, _few(outcome)]), outcome.axes)
 
 
 def _lacking_alone(outcome: Outcome, rivals: Sequence[Outcome]) -> str:
@@ -170,9 +168,7 @@ def _lacking_alone(outcome: Outcome, rivals: Sequence[Outcome]) -> str:
         return f"not every seed solves it; more than --steps {outcome.budget} may bring all there"
     if rivals or outcome.endless:
         return _lacking_beside(min(rivals or [outcome], key=lambda rival: median(rival.steps)), outcome)
-    return (
-        f"no other model solved it in fewer steps; more than --steps {outcome.budget}, or --model attention,lstm, tells"
-    )
+    return f"no model solves it in half of the steps; more than --steps {outcome.budget}, or another --model, may"
 
 
 # Words
@@ -186,14 +182,13 @@ def _task(found: Sequence[Outcome], outcome: Outcome) -> str:
 def _told(outcome: Outcome) -> str:
     """In how many seeds it solves it, and when: "3 of 3 seeds, after 108, 120 and 96 steps"."""
     solved = sum(math.isfinite(steps) for steps in outcome.steps)
-    said = f"{solved} of {_seeds(outcome)}"
     if outcome.word == SOLVED:
-        return f"{said}, after {each_step(outcome)} steps"
+        return f"{solved} of {_seeds(outcome)}, {after(outcome)}"
     chance = chance_of(outcome)
     least = chance.loss if chance.accuracy is None else chance.accuracy
-    elsewhere = f", and at {outcome.solved_at} of {outcome.rates} learning rates" * (outcome.word == PARTLY)
+    elsewhere = f" and at {outcome.solved_at} of {outcome.rates} learning rates" * (outcome.reached and not solved)
     reached = f"{measured_by(outcome)} {scores(outcome)}, chance {least:.3g}"
-    return f"{said} within {outcome.budget} steps{elsewhere} ({reached})"
+    return f"{solved} of {_seeds(outcome)}{elsewhere} within {outcome.budget} steps ({reached})"
 
 
 def _seeds(outcome: Outcome) -> str:
@@ -201,7 +196,7 @@ def _seeds(outcome: Outcome) -> str:
 
 
 def _few(outcome: Outcome) -> str:
-    return f"it rests on {_seeds(outcome)}; --rounds {_FEW} has more" if len(outcome.steps) < _FEW else ""
+    return f"this is of {_seeds(outcome)}, --rounds {_FEW} has more" if len(outcome.steps) < _FEW else ""
 
 
 def _said(parts: Sequence[str]) -> str:

@@ -60,9 +60,9 @@ def measured_by(outcome: Outcome) -> str:
     return "loss" if all(accuracy is None for accuracy in outcome.accuracies) else "accuracy"
 
 
-def each_step(outcome: Outcome) -> str:
-    """The steps of every seed, or of six and more their median."""
+def after(outcome: Outcome) -> str:
+    """The steps of every seed that it took to solve a task, or of six and more their median."""
     if len(outcome.steps) >= intervals.MIN_ROUNDS:
-        return middle(outcome.steps, outcome.budget, "{:.0f} (median)".format)
+        return f"after {median(outcome.steps):.0f} steps (median)"
     first, *others = [f"{steps:.0f}" for steps in outcome.steps]
-    return " and ".join(filter(None, [", ".join([first, *others[:-1]]), *others[-1:]]))
+    return f"after {' and '.join(filter(None, [', '.join([first, *others[:-1]]), *others[-1:]]))} steps"
