@@ -159,7 +159,7 @@ def _of_one(found: Sequence[Outcome], outcome: Outcome) -> Claim:
     apart = [rival for rival in rivals if _apart(rival, outcome)]
     if apart:
         verdict, why = FAILS, _patience(Pair(apart[0], outcome))
-    text, figure = f"{outcome.model} learns {_task(found, outcome)}", f"it solves it in {_told(outcome)}"
+    text, figure = f"{outcome.model} learns {_task(found, outcome)}", f"It solves it in {_told(outcome)}"
     return Claim("solves", text, verdict, figure, _said([why, _few(outcome)]), outcome.axes)
 
 

@@ -1,4 +1,4 @@
-"""What `recall` says in words, and the table with a row for each model."""
+"""What `recall` says beside its claims, and the table with a row for each model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from rnn_vs_attn.training.token_shape import AUTO, LEARNED
 
 _SHOWN = (
     "rate: the learning rate at which the first seed did best; accuracy: of every seed, or of six and more the median "
-    "with its 95% interval; of adding the loss; steps to solve: the median; rates solved: by the first seed"
+    "with its 95% interval (of adding the loss); seeds, rates: how many of them solve the task; steps: until then, the "
+    "median"
 )
 
 
@@ -32,7 +33,7 @@ def summary(records: Sequence[Record]) -> list[Table]:
     found = outcomes(records)
     if not found:
         return []
-    header = ["task", "model", "rate", "accuracy", "seeds solved", "steps to solve", "rates solved"]
+    header = ["task", "model", "rate", "accuracy", "seeds", "steps", "rates"]
     rows = [_row(outcome) for outcome in found]
     rows = [[named_task(found, outcome), *row] for outcome, row in zip(found, rows, strict=True)]
     rows.sort(key=lambda row: row[0])
