@@ -63,11 +63,11 @@ def _of_duels(found: Sequence[Outcome], judged: Sequence[Duel]) -> Claim:
     if of_memory(ours, theirs):
         key, said, two = "memory", f"The memory of {us} lowers its loss", "with it and without"
     else:
-        key, said, two = "lower loss", f"{us} has a lower loss than {them}", f"of {us} and of {them}"
+        key, said, two = "lower loss", f"{us} has a lower loss than {them}", "in that order"
     lacking = dict.fromkeys(duel.lacking for duel in judged) if verdict == UNDECIDED else ()
     return Claim(
         key,
-        f"{said} {' and '.join(f'at equal {duel.of}' for duel in judged)}",
+        f"{said} at equal {' and '.join(duel.of for duel in judged)}",
         verdict,
         f"Bits a byte {two}: {'; '.join(map(_lost, judged))}",
         "; ".join(lacking),

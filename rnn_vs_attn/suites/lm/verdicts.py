@@ -17,6 +17,7 @@ TIME, TOKENS = "time", "tokens"
 MARGIN = 0.01
 SEEDS = 3  # that a verdict needs at least
 FEW_SEEDS = f"a verdict takes {SEEDS} seeds, --rounds {SEEDS} has them"
+LONGER = "more --seconds-per-model or --steps"
 RETRY = "--resume RUN --retry trains again"
 SAME = 1e-9  # of an amount: no step is so short
 RULE = (
@@ -78,7 +79,7 @@ class Duel:
         if self._too_few:
             return FEW_SEEDS
         if not _clear(ours, theirs) and not _clear(theirs, ours):
-            return f"their seeds overlap or are less than {MARGIN:.0%} apart; more --seconds-per-model or --steps may part them"
+            return f"their seeds overlap or are within {MARGIN:.0%}; {LONGER} may part them"
         endless = [f"{counted(o.endless, 'training')} of {o.model}" for o in (self.ours, self.theirs) if o.endless]
         return f"{' and '.join(endless)} came to no end, {RETRY}" if endless else self._apart
 
@@ -155,7 +156,7 @@ def _partly(each: Sequence[bool]) -> str:
     """What a verdict of every seed lacks."""
     if len(each) < SEEDS:
         return FEW_SEEDS
-    return f"{sum(each)} of {len(each)} seeds gain {MARGIN:.0%}; more --seconds-per-model or --steps may bring all or none there"
+    return f"{sum(each)} of {len(each)} seeds gain {MARGIN:.0%}; {LONGER} may bring all or none there"
 
 
 def fine_tuned(found: Sequence[Outcome]) -> list[Lowered]:
