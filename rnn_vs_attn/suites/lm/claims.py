@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn.records.claims import UNDECIDED, Claim
-from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.suites.lm.outcomes import Outcome, named, outcomes, scores
+from rnn_vs_attn.records.types import AxisValue, Record
+from rnn_vs_attn.suites.lm.outcomes import BITS, Outcome, model_of, named, outcomes, scores
 from rnn_vs_attn.suites.lm.verdicts import (
     MARGIN,
     TIME,
@@ -19,6 +19,7 @@ from rnn_vs_attn.suites.lm.verdicts import (
     of_memory,
     without_rivals,
 )
+from rnn_vs_attn.suites.training_words import without_end
 from rnn_vs_attn.units import duration
 
 BEFORE, PAIRS_OF_BYTES = "itself before", "pairs of bytes"  # beside what a model's loss is lower
@@ -28,7 +29,9 @@ def claims(records: Sequence[Record]) -> list[Claim]:
     """What was trained for first: fine-tuning, then memory and gpt beside the others, then distant context."""
     found = outcomes(records)
     seen = sorted(distant(records, found), key=lambda context: (context.blind, not context.outcome.axes["memory_len"]))
+    lost = without_end(records, BITS, [outcome.axes for outcome in found])
     return [
+        *(_of_lost(dict(axes), reason) for axes, reason in lost.items()),
         *(_of_fine_tuned(found, tuned) for tuned in fine_tuned(found)),
         *(claim for both in duels(found) for claim in _of_rivals(found, both)),
         *(_of_model_alone(found, alone) for alone in without_rivals(records, found)),
@@ -90,6 +93,12 @@ def _of_model_alone(found: Sequence[Outcome], alone: Lowered) -> Claim:
         alone.lacking if alone.verdict == UNDECIDED else "",
         {**alone.outcome.axes, "beside": PAIRS_OF_BYTES},
     )
+
+
+def _of_lost(axes: dict[str, AxisValue], reason: str) -> Claim:
+    """Of a model of which no training came to its end."""
+    text = f"{model_of(axes)} learns the text"
+    return Claim("learns", text, UNDECIDED, "No training of it came to its end", reason, axes)
 
 
 def _of_context(found: Sequence[Outcome], context: Distant) -> Claim:

@@ -11,6 +11,7 @@ from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.lm.case import BASELINE, WITH_MEMORY
 from rnn_vs_attn.suites.lm.outcomes import Outcome, by_seed
+from rnn_vs_attn.suites.training_words import RETRY
 from rnn_vs_attn.units import counted
 
 TIME, TOKENS = "time", "tokens"
@@ -18,7 +19,6 @@ MARGIN = 0.01
 SEEDS = 3  # that a verdict needs at least
 FEW_SEEDS = f"a verdict takes {SEEDS} seeds, --rounds {SEEDS} has them"
 LONGER = "more --seconds-per-model or --steps"
-RETRY = "--resume RUN --retry trains again"
 SAME = 1e-9  # of an amount: no step is so short
 RULE = (
     f"A model has the lower loss where all its seeds, at least {SEEDS}, are below all of the other one's, by "

@@ -13,10 +13,11 @@ from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import Group
-from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.suites.recall.analysis import PARTLY, SOLVED, UNSOLVED, Outcome, outcomes
 from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS
 from rnn_vs_attn.suites.recall.words import after, chance_of, measured_by, named_task, scores
+from rnn_vs_attn.suites.training_words import RETRY, without_end
 from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.tasks.spec import MEMORY, RECALL, STATE_TRACKING
 
@@ -29,7 +30,6 @@ RULE = (
 )
 _LEARNT = {RECALL: "recall", MEMORY: "remember", STATE_TRACKING: "keep track of a state"}
 _FEW = 3  # seeds, below which it is said how many there are
-_RETRY = "--resume RUN --retry trains again"
 
 
 def claims(records: Sequence[Record]) -> list[Claim]:
@@ -37,7 +37,9 @@ def claims(records: Sequence[Record]) -> list[Claim]:
     found = outcomes(records)
     paired = pairs(found)
     alone = [each for each in found if not any(each is pair.solver or each is pair.other for pair in paired)]
+    lost = without_end(records, "loss", [outcome.axes for outcome in found])
     return [
+        *(_of_lost(dict(axes), reason) for axes, reason in lost.items()),
         *(_of_pair(found, pair) for pair in _by_turns(paired)),
         *(_of_one(found, outcome) for outcome in alone),
     ]
@@ -144,7 +146,7 @@ def _lacking(pair: Pair) -> str:
 def _lacking_beside(solver: Outcome, other: Outcome) -> str:
     """Why one that does not solve a task is not said to be unable to, beside one that does."""
     if other.endless:
-        return f"{units.counted(other.endless, 'training')} of {other.model} came to no end; {_RETRY}"
+        return f"{units.counted(other.endless, 'training')} of {other.model} came to no end; {RETRY}"
     steps = math.ceil(TIMES_THE_STEPS * median(solver.steps))
     return f"{other.model} had too few steps to say so; --steps {steps} or more decides"
 
@@ -169,6 +171,12 @@ def _lacking_alone(outcome: Outcome, rivals: Sequence[Outcome]) -> str:
     if rivals or outcome.endless:
         return _lacking_beside(min(rivals or [outcome], key=lambda rival: median(rival.steps)), outcome)
     return f"no model solves it in half of the steps; more than --steps {outcome.budget}, or another --model, may"
+
+
+def _of_lost(axes: dict[str, AxisValue], reason: str) -> Claim:
+    """Of a model of which no training came to its end."""
+    text = f"{axes['model']} learns to {_LEARNT[find(str(axes['task'])).family]} ({axes['task']})"
+    return Claim("solves", text, UNDECIDED, "No training of it came to its end", reason, axes)
 
 
 # Words

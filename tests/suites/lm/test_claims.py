@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from planted_lm import TEXT, claimed, contexts, record, trained
+from planted_lm import RATES, TEXT, claimed, contexts, failed, record, trained
 
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim, stored_claims
 from rnn_vs_attn.records.types import Record
@@ -107,6 +107,15 @@ def test_a_layer_alone_stands_beside_counted_pairs_of_bytes() -> None:
     assert found.figure == "2.000 2.100 2.200 bits a byte, the pairs 3.250"
     assert only([*trained("mine.py:Layer", [2.0]), cost]).why == FEW_SEEDS
     assert claimed([]) == claimed(trained("mine.py:Layer", LOW)) == []
+
+
+def test_a_model_without_an_end_is_named_first_with_what_came_between() -> None:
+    lost = [failed("transformer-xl", rate, "out_of_memory", "10 GiB", memory_len=8) for rate in RATES]
+    first, *others = claimed([*trained("gpt", LOW), *trained("lstm-lm", HIGH), failed("gpt"), *lost])
+    assert (first.key, first.text) == ("learns", "transformer-xl (memory 8) learns the text")
+    assert (first.verdict, first.figure) == (UNDECIDED, "No training of it came to its end")
+    assert first.why == "out of memory: 10 GiB; --resume RUN --retry trains again"
+    assert [claim.key for claim in others] == ["lower loss"]
 
 
 # How far they see

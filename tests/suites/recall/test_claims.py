@@ -227,6 +227,18 @@ def test_two_sizes_of_a_task_are_told_apart() -> None:
     ]
 
 
+def test_a_model_without_an_end_is_named_first_with_what_came_between() -> None:
+    """As one that diverges, or that an interruption came before; one of whose rates one ended is no such model."""
+    fault = {"status": "failed", "error": "NaN at step 8", "samples": []}
+    lost = [dataclasses.replace(record("gru", "loss", [None], rate=rate), **fault) for rate in RATES]
+    partly = dataclasses.replace(record("lstm", "loss", [None], rate=1e-4), **fault)
+    first, *others = claimed([*grid("attention", FAST), *grid("lstm", NEVER), *lost, partly])
+    assert (first.key, first.text, first.verdict) == ("solves", "gru learns to recall (mqar)", UNDECIDED)
+    assert first.figure == "No training of it came to its end"
+    assert first.why == "failed: NaN at step 8; --resume RUN --retry trains again"
+    assert [claim.text for claim in others] == ["attention learns to recall (mqar), lstm does not"]
+
+
 # Stored
 
 
