@@ -144,7 +144,7 @@ def test_a_run_keeps_records_tables_plots_and_models(tmp_path: Path) -> None:
     table = (folder / "table.md").read_text()
     for part in (
         "bits/byte",
-        "gpt has a lower loss than transformer-xl (memory 64) at equal t",
+        "gpt has a lower loss than transformer-xl (memory 64) at equal time and tokens: undecided. ",
         "a verdict takes 3 seeds",
     ):
         assert part in done.stdout
