@@ -374,7 +374,7 @@ def test_an_anonymous_run_of_the_text_by_default_goes_on(tmp_path: Path, own_cac
     words = [*SHAPE, *"--model gpt --learning-rate 1e-2 --rounds 1 --steps 20 --quiet --anonymous --output run".split()]
     done = run("lm", *words, cwd=tmp_path, env=own_cache)
     assert done.returncode == 0, done.stderr
-    assert "Text: pydoc_data.topics, " in done.stdout
+    assert "Text: pydoc_data.topics, " in (tmp_path / "run" / "table.md").read_text()
     head = json.loads((tmp_path / "run" / "run.json").read_text())
     (tmp_path / "run" / "run.json").write_text(json.dumps(head | {"status": "interrupted", "finished": None}))
     for name in ("samples.jsonl", "records.jsonl"):
