@@ -114,7 +114,7 @@ def _of_pair(found: Sequence[Outcome], pair: Pair) -> Claim:
         f"{solver.model} learns {_task(found, solver)}, {other.model} does not",
         pair.verdict,
         f"{solver.model} solves it in {_told(solver)}; {other.model} in {_told(other)}",
-        _said([_lacking(pair) if pair.verdict == UNDECIDED else _patience(pair), _few(solver)]),
+        _lacking(pair) if pair.verdict == UNDECIDED else _said([_patience(pair), _few(solver)]),
         {**solver.axes, "beside": other.model},
     )
 
@@ -162,7 +162,8 @@ def _of_one(found: Sequence[Outcome], outcome: Outcome) -> Claim:
     if apart:
         verdict, why = FAILS, _patience(Pair(apart[0], outcome))
     text, figure = f"{outcome.model} learns {_task(found, outcome)}", f"It solves it in {_told(outcome)}"
-    return Claim("solves", text, verdict, figure, _said([why, _few(outcome)]), outcome.axes)
+    said = why if verdict == UNDECIDED else _said([why, _few(outcome)])
+    return Claim("solves", text, verdict, figure, said, outcome.axes)
 
 
 def _lacking_alone(outcome: Outcome, rivals: Sequence[Outcome]) -> str:

@@ -166,6 +166,9 @@ def test_fewer_than_three_seeds_are_told_beside_a_verdict() -> None:
     found = only([*grid("attention", [100]), *grid("lstm", [None])])
     assert found.verdict == HOLDS
     assert found.why.endswith("at each of 3 learning rates; this is of 1 seed, --rounds 3 has more")
+    assert only(grid("mine.py:Layer", [100])).why == "this is of 1 seed, --rounds 3 has more"
+    undecided = only([*grid("attention", [None]), *grid("lstm", [None])])
+    assert undecided.why == "neither solves it; more than --steps 400, or another --learning-rate, may"
 
 
 def test_the_first_claim_of_each_task_leads() -> None:
