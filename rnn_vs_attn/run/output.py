@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
@@ -223,7 +224,9 @@ def _print_lines(lines: Sequence[str], out: Terminal) -> None:
     if not out.is_terminal:
         out.file.write(_listed(lines) + "\n" * bool(lines))
         return
+    listed = RichTable.grid(padding=(0, 1))
     for line in lines:
-        out.print(Padding(out.render_str(line), (0, 0, 0, 2)))
+        listed.add_row("-", Text(out.safe(line)))
     if lines:
+        out.print(listed)
         out.print()
