@@ -9,7 +9,7 @@ from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.spec import ModelSpec
 from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.suites.scaling import claims
+from rnn_vs_attn.suites.scaling import rules
 
 TIMES = ("forward_time", "train_time")
 PASSES = ("forward", "train")
@@ -47,7 +47,7 @@ def along(records: Sequence[Record], axis: str) -> list[list[Record]]:
 
 def sort_key(records: Sequence[Record]) -> Callable[[str], int]:
     """Models in the order of the table's rows, then in that of the records."""
-    order = [row.layer_type for row in claims.ROWS]
+    order = [row.layer_type for row in rules.ROWS]
     names = list(dict.fromkeys(str(r.axes["model"]) for r in records if "model" in r.axes))
 
     def key(model: str) -> int:

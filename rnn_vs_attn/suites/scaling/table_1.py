@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.records.claims import UNDECIDED
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.report.tables import FAULT_WORDS, Table
 from rnn_vs_attn.suites.metrics import EXPONENT
-from rnn_vs_attn.suites.scaling import claims
+from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.choosing import models_of
 from rnn_vs_attn.suites.scaling.exponents import table_exponent
 from rnn_vs_attn.suites.scaling.laws import grows, law_of
@@ -46,7 +47,7 @@ def table_1(records: Sequence[Record]) -> list[Table]:
 
 
 def _row(mine: Sequence[Record], model: str) -> list[str]:
-    row = claims.row_of(find(model).layer_type)
+    row = rules.row_of(find(model).layer_type)
     fault = next((r for r in mine if r.status != "ok" and r.metric == "forward_time"), None)
     times = [_exponent(table_exponent(mine, axis), fault) for axis in ("seq_len", "d_model")]
     claimed = (row.complexity, row.sequential, row.path) if row else ("–", "–", "–")
@@ -69,7 +70,7 @@ def _row(mine: Sequence[Record], model: str) -> list[str]:
 def _exponent(record: Record | None, fault: Record | None) -> str:
     if record is not None and record.median is not None:
         return interval(record)
-    return FAULT_WORDS.get(fault.status, fault.status) if fault else claims.UNDECIDED
+    return FAULT_WORDS.get(fault.status, fault.status) if fault else UNDECIDED
 
 
 def _flop_exponents(mine: Sequence[Record], of: str) -> str:
@@ -91,8 +92,8 @@ def _counted(mine: Sequence[Record], metric: str) -> str:
         return "unknown" if counts else "–"
     last = max(known, key=lambda r: int(r.axes["seq_len"] or 0))
     law = law_of(mine, metric)
-    undecided = law is None or law.text == claims.UNDECIDED
-    word = f"growth {claims.UNDECIDED}" if law is None or undecided else f"{grows(law.text)} up to there"
+    undecided = law is None or law.text == UNDECIDED
+    word = f"growth {UNDECIDED}" if law is None or undecided else f"{grows(law.text)} up to there"
     least = "at least " if law and law.details.get("at_least") else ""
     return f"{least}{last.median:.0f} at n = {last.axes['seq_len']}, {word}"
 

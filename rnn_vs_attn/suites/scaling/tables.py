@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import BASELINE
+from rnn_vs_attn.records.claims import UNDECIDED
 from rnn_vs_attn.records.query import measured, record_at
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.suites.metrics import CROSSING
-from rnn_vs_attn.suites.scaling import claims, launches
+from rnn_vs_attn.suites.scaling import launches
 from rnn_vs_attn.suites.scaling.analysis import expand
 from rnn_vs_attn.suites.scaling.case import LAYER
 from rnn_vs_attn.suites.scaling.choosing import size, sort_key
@@ -86,7 +87,7 @@ def _time_cell(mine: Sequence[Record], of: str) -> str:
         return f"above {units.significant(cheaper)}"
     if dearer is not None and cheaper is None and dearer != shortest:
         return f"below {units.significant(dearer)}"
-    return claims.UNDECIDED
+    return UNDECIDED
 
 
 def _share(shares: Sequence[Record], model: str, width: int) -> str:

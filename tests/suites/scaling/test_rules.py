@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rnn_vs_attn.stats.intervals import Estimate
-from rnn_vs_attn.suites.scaling import claims
+from rnn_vs_attn.suites.scaling import rules
 
 
 @pytest.mark.parametrize(
@@ -23,13 +23,13 @@ from rnn_vs_attn.suites.scaling import claims
     ],
 )
 def test_an_exponent_is_judged_by_its_interval(low: float | None, high: float | None, word: str) -> None:
-    assert claims.of_exponent(2, Estimate(2.0, low, high, 6)) == word
+    assert rules.of_exponent(2, Estimate(2.0, low, high, 6)) == word
 
 
 def test_growth_is_the_claimed_one_or_not() -> None:
-    assert claims.of_law("n", "n") == "holds"
-    assert claims.of_law("n", "log n") == "does not hold here"
-    assert claims.of_law("n", None) == "undecided"
+    assert rules.of_law("n", "n") == "holds"
+    assert rules.of_law("n", "log n") == "does not hold here"
+    assert rules.of_law("n", None) == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_growth_is_the_claimed_one_or_not() -> None:
     ],
 )
 def test_a_crossing_is_judged_by_its_interval(width: int, low: Any, high: Any, word: str) -> None:
-    assert claims.of_crossing(width, low, high) == word
+    assert rules.of_crossing(width, low, high) == word
