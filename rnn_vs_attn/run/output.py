@@ -92,6 +92,8 @@ def print_tables(
     """The tables that answer; the one of all cases where it is one of them or columns of it were asked for."""
     width = out.width if out.is_terminal else math.inf
     shown = summary_of(suite, records)
+    if tables.ALL not in columns:
+        shown = [table.main for table in shown]
     if columns or not shown:
         shown += tables_of(suite, records, limits, width, columns)
     for table in shown:

@@ -162,9 +162,7 @@ def _threads(mine: Sequence[Record], model: str) -> Iterator[Claim]:
     figure = f"On {gained.axes['threads']} threads it trains {interval(gained)} times as fast as on {fewest}, {at}"
     why = [_serial(mine)]
     if verdict == UNDECIDED:
-        limit = (
-            "" if gained.low is None else f"a gain is more than {1 + rules.BAND:g} times, which the interval holds; "
-        )
+        limit = "" if gained.low is None else f"a gain is more than {rules.GAIN:g} times, which the interval holds; "
         why.append(f"{limit}{more_rounds(gained)}")
     elif sequential and verdict == FAILS:
         why.append("its steps wait for each other, but threads share the products within a step")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn.models.registry import BASELINE
-from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
+from rnn_vs_attn.records.claims import UNDECIDED, Claim
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval, span
-from rnn_vs_attn.suites.deciding import AN_INTERVAL, narrower
+from rnn_vs_attn.suites.deciding import AN_INTERVAL, narrower, of_all
 from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.choosing import PASSES, size
@@ -28,7 +28,7 @@ def claims(mine: Sequence[Record], model: str) -> Iterator[Claim]:
         times.sort(key=lambda r: size(r, "d_model"))
         if times:
             verdicts = {size(r, "d_model"): _verdict(r) for r in times if _asked(r)}
-            verdict = _of_all(list(verdicts.values()))
+            verdict = of_all(verdicts.values())
             decisive = [r for r in times if verdicts.get(size(r, "d_model")) == verdict] or times
             figure = "It is " + "; ".join(f"{_where(r)} at d = {r.axes['d_model']}" for r in _some(decisive))
             why = "; ".join([*_unasked(times), *_to_decide(times, verdict), *_flops(mine, name)])
@@ -46,13 +46,6 @@ def _verdict(record: Record) -> str:
     if record.details.get("reason") or record.details.get("several"):
         return UNDECIDED
     return rules.of_crossing(size(record, "d_model"), *cheaper_and_dearer(record))
-
-
-def _of_all(verdicts: Sequence[str]) -> str:
-    """One width of which it is not so is enough."""
-    if FAILS in verdicts:
-        return FAILS
-    return HOLDS if verdicts and set(verdicts) == {HOLDS} else UNDECIDED
 
 
 def _some(records: Sequence[Record]) -> list[Record]:

@@ -9,7 +9,7 @@ from rnn_vs_attn.records.claims import HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
 from rnn_vs_attn.report.curves import interval
-from rnn_vs_attn.suites.deciding import more_rounds
+from rnn_vs_attn.suites.deciding import exponent_takes, of_exponent
 from rnn_vs_attn.suites.metrics import EXPONENT
 from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.case import MIXING
@@ -28,7 +28,7 @@ def claims(mine: Sequence[Record], model: str, row: rules.Row) -> Iterator[Claim
         verdict, figure = UNDECIDED, "No exponent was fitted"
         why = [_what_to_give(mine, axis)]
         if found is not None and found.median is not None:
-            verdict, figure = rules.of_exponent(claimed, found.estimate), _figure(mine, found, letter)
+            verdict, figure = of_exponent(claimed, found), _figure(mine, found, letter)
             why = list(_why(mine, found, claimed, verdict))
         why.append(rules.beside(row, row.complexity))
         yield Claim(f"time-over-{letter}", text, verdict, figure, "; ".join(filter(None, why)), {"model": model})
@@ -46,10 +46,7 @@ def _why(mine: Sequence[Record], found: Record, claimed: float, verdict: str) ->
     """Of what does not hold, what is left when FLOPs are taken away: speed; of what is undecided, what it takes."""
     letter = _LETTERS[str(found.axes["in"])]
     if verdict == UNDECIDED:
-        if found.low is not None:
-            low, high = claimed - rules.BAND, claimed + rules.BAND
-            yield f"{low:g} to {high:g} counts as {claimed:g}"
-        yield more_rounds(found)
+        yield exponent_takes(claimed, found)
     elif verdict != HOLDS:
         yield _flops(mine, found, letter)
     bent = found.details.get("bent")

@@ -10,10 +10,15 @@ from rnn_vs_attn.suites.scaling import launches, rules
 from rnn_vs_attn.suites.scaling.case import LAYER
 from rnn_vs_attn.suites.scaling.choosing import models_of, size
 
+_COLUMNS = (
+    "Of peak is training FLOP/s at the longest n as a part of this machine's fastest matrix product; where those "
+    "differ, FLOPs and time cross at different n. Amdahl's serial fraction takes three numbers of threads or more."
+)
+
 
 def remarks(records: Sequence[Record]) -> list[str]:
     """The rule, then what ran."""
-    return [rules.RULE, *_kernels(records), *launches.remarks(records)] if models_of(records) else []
+    return [rules.RULE, _COLUMNS, *_kernels(records), *launches.remarks(records)] if models_of(records) else []
 
 
 def _kernels(records: Sequence[Record]) -> Iterator[str]:

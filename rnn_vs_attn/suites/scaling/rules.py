@@ -8,11 +8,12 @@ from rnn_vs_attn.models.spec import CONVOLUTIONAL, LINEAR_RECURRENCE, RECURRENT,
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.stats.growth import CONSTANT, LINEAR, LOGARITHMIC
 from rnn_vs_attn.stats.intervals import Estimate
+from rnn_vs_attn.suites.deciding import BAND
 
-BAND = 0.15  # around a claimed exponent, and around a speed-up of 1
+GAIN = 1.15  # a speed-up above it is a gain
 RULE = (
     f"An exponent {HOLDS} where its 95% interval lies within {BAND:g} of the claimed one, {FAILS} where it lies wholly "
-    f"outside of that band, and is {UNDECIDED} else; a speed-up is a gain where its interval lies above {1 + BAND:g}, "
+    f"outside of that band, and is {UNDECIDED} else; a speed-up is a gain where its interval lies above {GAIN:g}, "
     f"and none where it lies below. Counts have no noise: their growth is the claimed one, or not."
 )
 
@@ -46,15 +47,6 @@ def row_of(layer_type: str) -> Row | None:
     return next((row for row in ROWS if row.layer_type == layer_type), None)
 
 
-def of_exponent(claimed: float, found: Estimate | None) -> str:
-    """By where the interval lies beside the band around the claimed exponent."""
-    if found is None or found.low is None or found.high is None:
-        return UNDECIDED
-    if claimed - BAND <= found.low and found.high <= claimed + BAND:
-        return HOLDS
-    return FAILS if found.high < claimed - BAND or found.low > claimed + BAND else UNDECIDED
-
-
 def of_law(claimed: str, found: str | None) -> str:
     """Whether a count grows as claimed."""
     if not found:
@@ -63,12 +55,12 @@ def of_law(claimed: str, found: str | None) -> str:
 
 
 def of_gain(gains: bool, found: Estimate | None) -> str:
-    """Whether more threads bring something, or nothing, as claimed: a speed-up above 1 + BAND, or at most that."""
+    """Whether more threads bring something, or nothing, as claimed: a speed-up above GAIN, or at most that."""
     if found is None or found.low is None or found.high is None:
         return UNDECIDED
-    if found.low > 1 + BAND:
+    if found.low > GAIN:
         return HOLDS if gains else FAILS
-    return (FAILS if gains else HOLDS) if found.high <= 1 + BAND else UNDECIDED
+    return (FAILS if gains else HOLDS) if found.high <= GAIN else UNDECIDED
 
 
 def of_crossing(width: float, low: float | None, high: float | None) -> str:
