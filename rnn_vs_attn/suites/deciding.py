@@ -48,12 +48,12 @@ def of_all(verdicts: Iterable[str]) -> str:
 
 # What it takes
 
-AN_INTERVAL = f"an interval takes {MIN_ROUNDS} rounds: --rounds {MIN_ROUNDS}, and --max-seconds for them"
+AN_INTERVAL = f"an interval takes {MIN_ROUNDS} rounds: --rounds {MIN_ROUNDS}, with a --max-seconds that has them"
 
 
 def narrower(rounds: int) -> str:
     """What to give for a narrower interval than that of so many rounds."""
-    return f"--rounds {2 * rounds}, and --max-seconds for them, narrow the interval"
+    return f"more rounds narrow the interval, such as --rounds {2 * rounds}"
 
 
 def more_rounds(record: Record) -> str:

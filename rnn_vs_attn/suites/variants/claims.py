@@ -31,7 +31,7 @@ def published(records: Sequence[Record], figures: Mapping[str, float], what: str
     )
     figure = f"{len(known) - len(others)} of {len(known)} published sizes have as many"
     verdict, text = FAILS if others else HOLDS, f"{what} has as many parameters as its paper says"
-    return [Claim("published-sizes", text, verdict, f"{figure}; {told}" if others else figure)]
+    return [Claim("published-sizes", text, verdict, "; ".join([figure, *parts]))]
 
 
 def _agrees(value: float, figure: float) -> bool:
