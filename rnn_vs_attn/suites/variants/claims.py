@@ -26,9 +26,7 @@ def published(records: Sequence[Record], figures: Mapping[str, float], what: str
     if not known:
         return []
     others = {size: value for size, value in known.items() if not _agrees(value, figures[size])}
-    told = ", ".join(
-        f"{size} has {value / 1e6:.1f} M (paper: {millions(figures[size])})" for size, value in others.items()
-    )
+    parts = [f"{size} has {value / 1e6:.1f} M (paper: {millions(figures[size])})" for size, value in others.items()]
     figure = f"{len(known) - len(others)} of {len(known)} published sizes have as many"
     verdict, text = FAILS if others else HOLDS, f"{what} has as many parameters as its paper says"
     return [Claim("published-sizes", text, verdict, "; ".join([figure, *parts]))]
