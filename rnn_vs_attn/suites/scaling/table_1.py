@@ -26,10 +26,10 @@ _COMPLEXITY = (
     "time: exponent of n",
     "time: exponent of d",
     "FLOPs: n, d",
-    "projections: n, d",
+    "projections",
 )
 _COUNTS = ("model", "chain, paper", "chain", "path, paper", "path")
-_SPARE = ("layer type", "projections: n, d")
+_SPARE = ("layer type", "projections")
 
 
 def table_1(records: Sequence[Record]) -> list[Table]:

@@ -121,12 +121,12 @@ def _speed_ups(records: Sequence[Record]) -> list[Table]:
         "train ms",
         "speed-up, forward",
         "speed-up, train",
-        "efficiency, train",
+        "efficiency",
         "serial fraction",
     ]
     notes = [f"over {units.counted(fewest, 'thread')}"]
     title = f"Speed-up over threads, seq_len {at['seq_len']}, d_model {at['d_model']}"
-    return [Table(title, header, rows, notes, heads=2, spare=("efficiency, train", "serial fraction"))]
+    return [Table(title, header, rows, notes, heads=2, spare=("efficiency", "serial fraction"))]
 
 
 def _speed_up(records: Sequence[Record], record: Record) -> list[str]:

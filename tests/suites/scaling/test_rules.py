@@ -6,24 +6,7 @@ from typing import Any
 
 import pytest
 
-from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.scaling import rules
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "word"),
-    [
-        (1.9, 2.1, "holds"),
-        (1.85, 2.15, "holds"),
-        (1.84, 2.0, "undecided"),
-        (1.0, 3.0, "undecided"),
-        (1.2, 1.84, "does not hold here"),
-        (2.16, 2.2, "does not hold here"),
-        (None, None, "undecided"),
-    ],
-)
-def test_an_exponent_is_judged_by_its_interval(low: float | None, high: float | None, word: str) -> None:
-    assert rules.of_exponent(2, Estimate(2.0, low, high, 6)) == word
 
 
 def test_growth_is_the_claimed_one_or_not() -> None:
