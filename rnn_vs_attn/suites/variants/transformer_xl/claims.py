@@ -56,10 +56,7 @@ def _receptive_fields(records: Sequence[Record]) -> Iterator[Claim]:
         segment, memory_len = int(record.axes["position"] or 0) + 1, record.axes["memory_len"]
         reach, alone = record.median or 0.0, without_memory[layers] or 0.0
         small = f"With {layers} layers, segments of {segment} tokens and a memory of {memory_len}"
-        seen_back = (
-            f"the last output of a segment depends on tokens up to {reach:.0f} back; without a memory, {alone:.0f}"
-        )
-        figure = f"{small}, {seen_back}"
+        figure = f"{small}, an output depends on tokens up to {reach:.0f} back; without a memory, {alone:.0f}"
         why = "measured at a segment's end, on a small model, by changing each token"
         verdict = HOLDS if reach >= segment else FAILS
         text = "Transformer-XL sees further than its segment"
