@@ -123,8 +123,14 @@ def _told(
         said = (text for r in counted for text in (*r.warnings, r.error) if text)
         return "It was not counted", next(said, "--max-seconds gives it time")
     if law.text == UNDECIDED:
-        return figure, law.details.get("reason", "that is none of the laws 1, log n and n; longer sequences may tell")
+        return figure, law.details.get("reason") or _undecided(law)
     return figure, rules.beside(row, cell)
+
+
+def _undecided(law: Record) -> str:
+    if len(law.details["counts"]) < growth.LEAST_LENGTHS:
+        return f"a law takes {growth.LEAST_LENGTHS} lengths: --max-seconds gives time for more"
+    return "that is none of the laws 1, log n and n; longer sequences may tell"
 
 
 def _growth(law: Record) -> str:
