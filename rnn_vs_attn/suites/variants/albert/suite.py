@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns, sizes
 from rnn_vs_attn.suites.metrics import (
@@ -51,7 +52,7 @@ VARIANTS_ALBERT = Suite(
         Measured(TRAIN_TIME, owed=True, precise=True),
         Measured(PEAK_MEMORY, owed=True),
         Measured(BY_LAUNCHES, echo=True),
-        *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE),
+        *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE, VERDICT),
         Measured(RATIO, echo=True),
     ),
     rounds=Rounds(peaks=True, kept=lambda case: "+" not in case.size),

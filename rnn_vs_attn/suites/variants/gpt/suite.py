@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rnn_vs_attn import units
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns, sizes
 from rnn_vs_attn.suites.metrics import (
@@ -49,7 +50,7 @@ VARIANTS_GPT = Suite(
         Measured(STEP_TIME, owed=True, precise=True),
         Measured(PEAK_MEMORY, owed=True),
         Measured(BY_LAUNCHES, echo=True),
-        *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE, EXPONENT),
+        *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE, EXPONENT, VERDICT),
     ),
     rounds=Rounds(peaks=True),
     analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks, claims.claims),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rnn_vs_attn import units
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
@@ -40,7 +41,7 @@ VARIANTS_TRANSFORMER_XL = Suite(
     ),
     metrics=(
         Measured(TOKEN_TIME, owed=True, precise=True),
-        *rows(NUM_PARAMS, RECEPTIVE_FIELD, PEAK_MEMORY),
+        *rows(NUM_PARAMS, RECEPTIVE_FIELD, PEAK_MEMORY, VERDICT),
         Measured(RATIO, echo=True),
     ),
     rounds=Rounds(peaks=True, kept=lambda case: case.method == MEMORY),
