@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from paths import REFERENCE
+from rich.cells import cell_len
+from screens import Screen
 
 from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.records.checks import checked_run
+from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Run
-from rnn_vs_attn.report import layout
+from rnn_vs_attn.report import layout, plots
+from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run import output
 from rnn_vs_attn.run.stored import suite_of
 from rnn_vs_attn.suites.suite import Suite
@@ -16,6 +23,10 @@ from rnn_vs_attn.suites.suite import Suite
 NAMES = ("scaling", "variants-transformer-xl", "variants-albert", "variants-gpt")
 EACH = pytest.mark.parametrize("name", NAMES)
 TERMINAL = 100  # columns
+
+
+def limits_of(run: Run) -> Limits:
+    return Limits(precision=run.settings["limits"]["precision"])
 
 
 def stored(name: str) -> tuple[Suite, Run]:
@@ -56,3 +67,32 @@ def test_the_lessons_eight_findings_of_scaling() -> None:
         "In attention the path between distant tokens does not grow with their distance: holds",
     ]
     assert f"{7 * 2048 + 1:,} at n = 2048" in found[0]
+
+
+@pytest.mark.long
+@EACH
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_every_line_of_a_terminal_is_whole(name: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite, run = stored(name)
+    screen = Screen()
+    monkeypatch.setattr(output, "Terminal", lambda: Terminal(file=screen, width=width))
+    output.show(suite, run, limits_of(run))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    lines = shown.splitlines()
+    assert max(map(cell_len, lines)) <= width
+    words = " ".join(shown.split())
+    assert [sentence for sentence in output.found(suite, run)[:8] if " ".join(sentence.split()) not in words] == []
+    if width >= TERMINAL:
+        tables = output.answers(suite, run.records, limits_of(run))
+        assert sum(line.startswith("┏") for line in lines) == len(tables)  # none in parts
+
+
+@pytest.mark.long
+@EACH
+def test_what_is_written_is_what_the_folder_has(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite, run = stored(name)
+    monkeypatch.setattr(plots, "save", lambda *figures: None)
+    folder = RunFolder.create(tmp_path / "run")
+    output.write(suite, run, folder, limits_of(run))
+    folder.close()
+    assert (folder.path / "table.md").read_text() == (REFERENCE / name / "table.md").read_text()
