@@ -62,7 +62,7 @@ def test_the_lessons_eight_findings_of_scaling() -> None:
         "attention computes all positions of a sequence at once: holds",
         "lstm gains nothing from more threads: does not hold here",
         "attention gains from more threads: holds",
-        "attention takes time as n²: does not hold here",
+        "The time of attention grows as n²: does not hold here",
         "attention trains faster than lstm while n < d (fewer tokens than its width): holds",
         "In attention the path between distant tokens does not grow with their distance: holds",
     ]

@@ -24,7 +24,7 @@ def claims(mine: Sequence[Record], model: str, row: rules.Row) -> Iterator[Claim
     """Of a model's forward pass: of attention, of what it does between its projections."""
     for axis, claimed in row.exponents.items():
         letter, found = _LETTERS[axis], table_exponent(mine, axis)
-        text = f"{model} takes time as {letter}{_POWERS[claimed]}"
+        text = f"The time of {model} grows as {letter}{_POWERS[claimed]}"
         verdict, figure = UNDECIDED, "No exponent was fitted"
         why = [_what_to_give(mine, axis)]
         if found is not None and found.median is not None:
@@ -37,9 +37,9 @@ def claims(mine: Sequence[Record], model: str, row: rules.Row) -> Iterator[Claim
 def _figure(mine: Sequence[Record], found: Record, letter: str) -> str:
     part = "Between its projections a" if found.axes["part"] == MIXING else "A"
     train = table_exponent(mine, str(found.axes["in"]), "train_time")
-    trained = f" and training {letter}^{interval(train)}" if train is not None and train.median is not None else ""
+    trained = f" and training as {letter}^{interval(train)}" if train is not None and train.median is not None else ""
     over = f"from {letter} = {found.axes['from']:g} to {found.axes['to']:g}"
-    return f"{part} forward pass takes time as {letter}^{interval(found)}{trained}, {over}"
+    return f"{part} forward pass grows as {letter}^{interval(found)}{trained}, {over}"
 
 
 def _why(mine: Sequence[Record], found: Record, claimed: float, verdict: str) -> Iterator[str]:

@@ -26,10 +26,10 @@ def test_an_exponent_decides_its_cell(power: float, noise: float, word: str) -> 
 def test_a_cell_that_holds_says_what_was_measured_where() -> None:
     found = claim(grown(1.0, noise=0.0), "lstm", "time-over-n")
     assert found.sentence == (
-        "lstm takes time as n: holds. A forward pass takes time as n^1.00 [1.00, 1.00] and training n^1.00 "
+        "The time of lstm grows as n: holds. A forward pass grows as n^1.00 [1.00, 1.00] and training as n^1.00 "
         "[1.00, 1.00], from n = 256 to 2048; the paper's Table 1 has O(n · d²)."
     )
-    assert claim(grown(1.0, noise=0.0), "lstm", "time-over-d").text == "lstm takes time as d²"
+    assert claim(grown(1.0, noise=0.0), "lstm", "time-over-d").text == "The time of lstm grows as d²"
 
 
 def test_what_an_exponent_lacks_is_speed_at_the_small_sizes() -> None:
@@ -72,5 +72,5 @@ def test_attention_is_judged_between_its_projections() -> None:
     between = timed(lambda m, n, d, t: 1e-9 * n**2 * d, {"attention": MIXING}, *GRID)
     found = claim([*whole, *between], "attention", "time-over-n")
     assert found.verdict == "holds"
-    assert found.figure.startswith("Between its projections a forward pass takes time as n^2.00 [2.00, 2.00]")
+    assert found.figure.startswith("Between its projections a forward pass grows as n^2.00 [2.00, 2.00]")
     assert verdict(whole, "attention", "time-over-n") == "undecided"
