@@ -11,7 +11,8 @@ from rnn_vs_attn.report.curves import interval, span
 from rnn_vs_attn.suites.deciding import AN_INTERVAL, narrower, of_all
 from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling import rules
-from rnn_vs_attn.suites.scaling.choosing import PASSES, size
+from rnn_vs_attn.suites.scaling.case import LAYER
+from rnn_vs_attn.suites.scaling.choosing import PASSES, said_of_launches, size
 from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING, cheaper_and_dearer
 
 _WIDTHS = 3  # of which one sentence tells
@@ -22,18 +23,25 @@ _SAID = {
 
 
 def claims(mine: Sequence[Record], model: str) -> Iterator[Claim]:
-    """Of training, then of forward passes; widths below which no length was measured say nothing."""
+    """Of training, then of forward passes."""
     for name in reversed(PASSES):
         times = [r for r in mine if r.metric == CROSSING.name and r.axes["of"] == f"{name}_time"]
-        times.sort(key=lambda r: size(r, "d_model"))
         if times:
-            verdicts = {size(r, "d_model"): _verdict(r) for r in times if _asked(r)}
-            verdict = of_all(verdicts.values())
-            decisive = [r for r in times if verdicts.get(size(r, "d_model")) == verdict] or times
-            figure = "It is " + "; ".join(f"{_where(r)} at d = {r.axes['d_model']}" for r in _some(decisive))
-            why = "; ".join([*_unasked(times), *_to_decide(times, verdict), *_flops(mine, name)])
-            text = _SAID[name].format(model)
-            yield Claim(f"cheaper-below-d-{name}", text, verdict, figure, why, {"model": model})
+            times.sort(key=lambda r: size(r, "d_model"))
+            verdict, figure = _found(times)
+            why = [*_unasked(times), *_to_decide(times, verdict), *_flops(mine, name), said_of_launches(mine, LAYER)]
+            key, text = f"cheaper-below-d-{name}", _SAID[name].format(model)
+            yield Claim(key, text, verdict, figure, "; ".join(filter(None, why)), {"model": model})
+
+
+def _found(times: Sequence[Record]) -> tuple[str, str]:
+    """The verdict over all widths, and what the widths that decide it are like; one below which no length was measured
+    says nothing.
+    """
+    verdicts = {size(r, "d_model"): _verdict(r) for r in times if _asked(r)}
+    verdict = of_all(verdicts.values())
+    decisive = [r for r in times if verdicts.get(size(r, "d_model")) == verdict] or times
+    return verdict, "It is " + "; ".join(f"{_where(r)} at d = {r.axes['d_model']}" for r in _some(decisive))
 
 
 def _asked(record: Record) -> bool:

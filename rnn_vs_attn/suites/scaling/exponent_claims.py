@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 from rnn_vs_attn import units
 from rnn_vs_attn.records.claims import HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import measured
-from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
+from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.suites.deciding import exponent_takes, of_exponent
 from rnn_vs_attn.suites.metrics import EXPONENT
 from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.case import MIXING
-from rnn_vs_attn.suites.scaling.choosing import size
+from rnn_vs_attn.suites.scaling.choosing import said_of_launches, size
 from rnn_vs_attn.suites.scaling.exponents import LEAST_POINTS, OCTAVES, table_exponent
 
 _LETTERS = {"seq_len": "n", "d_model": "d"}
@@ -53,8 +53,7 @@ def _why(mine: Sequence[Record], found: Record, claimed: float, verdict: str) ->
     if bent:
         first, then = (units.significant(value) for value in bent)
         yield f"the line is not straight: {letter}^{first} and then {letter}^{then}"
-    if any(r.metric == LAUNCH_BOUND and r.holds and r.axes["part"] == found.axes["part"] for r in mine):
-        yield "some of these times are those of the host's launches, not of the GPU"
+    yield said_of_launches(mine, str(found.axes["part"]))
 
 
 def _flops(mine: Sequence[Record], found: Record, letter: str) -> str:

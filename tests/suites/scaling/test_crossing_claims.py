@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from fakes import record
 from planted_scaling import GRID, ROUNDS, claim, exact_records, only, timed, verdict
 
 from rnn_vs_attn.records.types import Record
@@ -84,3 +85,9 @@ def test_below_six_rounds_it_says_how_many_it_takes() -> None:
     found = claim(records, "lstm", FORWARD)
     assert found.verdict == "undecided"
     assert found.why.startswith("an interval takes 6 rounds: --rounds 6")
+
+
+def test_times_of_the_hosts_launches_are_said_to_be_that() -> None:
+    axes = {"model": "lstm", "part": LAYER, "seq_len": 64, "d_model": 256, "pass": "train"}
+    records = [*crossing_at(lambda d: 2 * d, [256]), record("launch_bound", 1.0, unit="1", **axes)]
+    assert claim(records, "lstm", TRAIN).why == "some of these times are those of the host's launches, not of the GPU"

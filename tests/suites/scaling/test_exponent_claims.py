@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from fakes import record
 from planted_scaling import GRID, LSTM, ROUNDS, claim, exact_records, timed, verdict
 
 from rnn_vs_attn.records.types import Record
@@ -74,3 +75,13 @@ def test_attention_is_judged_between_its_projections() -> None:
     assert found.verdict == "holds"
     assert found.figure.startswith("Between its projections a forward pass grows as n^2.00 [2.00, 2.00]")
     assert verdict(whole, "attention", "time-over-n") == "undecided"
+
+
+@pytest.mark.parametrize(("part", "said"), [(LAYER, True), (MIXING, False)])
+def test_times_of_the_hosts_launches_are_said_to_be_that(part: str, said: bool) -> None:
+    """Of the part whose times the exponent is of."""
+    bound = record(
+        "launch_bound", 1.0, unit="1", model="lstm", part=part, seq_len=256, d_model=128, **{"pass": "forward"}
+    )
+    why = claim([*grown(1.0), bound], "lstm", "time-over-n").why
+    assert ("those of the host's launches, not of the GPU" in why) == said
