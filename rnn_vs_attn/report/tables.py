@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import unknown
@@ -77,6 +77,15 @@ class Table:
     grouped: bool = True  # a line between rows whose second cells differ
     heads: int = 1  # how many of the first columns say which row it is
     prose: tuple[str, ...] = ()  # titles of columns that hold sentences, which may be broken between words
+    spare: tuple[str, ...] = ()  # titles of columns that are shown where all are asked for
+
+    @property
+    def main(self) -> Table:
+        """The table without its spare columns, which a note names."""
+        kept = [i for i, title in enumerate(self.header) if title not in self.spare]
+        header, *rows = ([line[i] for i in kept] for line in (self.header, *self.rows))
+        notes = [*self.notes, *([_left_out(self.spare)] if self.spare else [])]
+        return replace(self, header=header, rows=rows, notes=notes, heads=sum(i < self.heads for i in kept), spare=())
 
     @property
     def columns(self) -> list[tuple[str, ...]]:
@@ -195,6 +204,10 @@ def _pivot_cell(row: Row, pivot: Pivot, value: float, narrow: bool) -> str:
     return FAULT_WORDS.get(fault.status, fault.status) if fault else "–"
 
 
+def _left_out(titles: Sequence[str]) -> str:
+    return f"more columns (--columns all): {', '.join(titles)}"
+
+
 class _Notes:
     """Footnotes, each written once and referred to by number."""
 
@@ -226,7 +239,7 @@ class _Notes:
 
     def left_out(self, titles: Sequence[str]) -> None:
         if titles:
-            self.lines.append(f"more columns (--columns all): {', '.join(titles)}")
+            self.lines.append(_left_out(titles))
 
     def launch_bound(self) -> str:
         if LAUNCHES not in self.lines:

@@ -106,6 +106,8 @@ def answers(
 ) -> list[Table]:
     """The tables that a reader is shown: those that stand in place of the one of all cases, or that one."""
     shown = summary_of(suite, records)
+    if tables.ALL not in columns:
+        shown = [table.main for table in shown]
     return [*shown, *tables_of(suite, records, limits, width, columns)] if columns or not shown else shown
 
 

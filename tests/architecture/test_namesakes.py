@@ -68,7 +68,7 @@ TESTED_ELSEWHERE = {
     "suites/decode/figures.py": "commands/test_decode.py",
     "suites/gradflow/case.py": "suites/gradflow/test_samples.py",
     "suites/ratios.py": "suites/variants/albert/test_analysis.py",
-    "suites/scaling/analysis.py": "suites/scaling/test_verdicts.py",
+    "suites/scaling/analysis.py": "suites/scaling/test_claims.py",
     "suites/scaling/choosing.py": "suites/scaling/test_tables.py",
     "suites/scaling/figures.py": "suites/scaling/test_tables.py",
     "suites/suite.py": "run/test_rounds.py",

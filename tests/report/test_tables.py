@@ -346,3 +346,14 @@ def test_a_table_that_is_too_wide_is_several() -> None:
     assert narrow == [["distance", n] for n in ("first", "second", "third")]
     assert layout.parts(whole, len("| distance | second")) == []
     assert [part.table for part in layout.parts(whole, 1000)] == [whole]
+
+
+def test_a_tables_spare_columns_are_left_out_and_named() -> None:
+    whole = tables.Table(
+        "c", ["kind", "model", "time", "peak"], [["k", "m", "1", "2"]], ["n"], heads=2, spare=("kind", "peak")
+    )
+    main = whole.main
+    assert (main.header, main.rows, main.heads) == (["model", "time"], [["m", "1"]], 1)
+    assert main.notes == ["n", "more columns (--columns all): kind, peak"]
+    assert main.main == main
+    assert "| kind | model | time | peak |" in whole.markdown()
