@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,14 @@ def answers(
     if tables.ALL not in columns:
         shown = [table.main for table in shown]
     return [*shown, *tables_of(suite, records, limits, width, columns)] if columns or not shown else shown
+
+
+def main_tables(suite: Suite, records: Sequence[Record]) -> list[Table]:
+    """The same for a paper, without a word on other columns."""
+    main = [column.title for column in suite.view.columns if not column.spare]
+    shown = [table.main for table in summary_of(suite, records)]
+    shown = [replace(table, notes=[n for n in table.notes if "--columns" not in n]) for table in shown]
+    return [t for t in shown or tables_of(suite, records, Limits(), columns=main) if t.rows]
 
 
 def tables_of(
@@ -218,7 +227,8 @@ def show(suite: Suite, run: Run, limits: Limits, columns: Sequence[str] = ()) ->
 def _first(sentences: Sequence[str]) -> list[str]:
     """As many as are read at once, and where the others are."""
     more = len(sentences) - _SENTENCES
-    return [*sentences[:_SENTENCES], *([f"{more} more of these are in table.md."] if more > 0 else [])]
+    rest = f"{more} more of these {'is' if more == 1 else 'are'} in table.md."
+    return [*sentences[:_SENTENCES], *([rest] if more > 0 else [])]
 
 
 def _print_lines(lines: Sequence[str], out: Terminal) -> None:
