@@ -10,7 +10,7 @@ from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.stats.intervals import MIN_ROUNDS
 from rnn_vs_attn.suites import columns
-from rnn_vs_attn.suites.bench import analysis, figures, remarks
+from rnn_vs_attn.suites.bench import analysis, claims, figures, remarks
 from rnn_vs_attn.suites.bench.case import BenchCase, check
 from rnn_vs_attn.suites.blocks import timed_samples
 from rnn_vs_attn.suites.case import as_configured
@@ -72,6 +72,6 @@ BENCH = Suite(
         measured_rounds=MIN_ROUNDS,
         always_measured=lambda case: find(case.model).family == ATTENTION,
     ),
-    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks),
+    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks, claims.claims),
     view=View(COLUMNS, figures=figures.figures),
 )

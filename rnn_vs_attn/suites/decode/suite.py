@@ -9,7 +9,7 @@ from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.case import as_configured
 from rnn_vs_attn.suites.columns import PREFILL, STEP
-from rnn_vs_attn.suites.decode import analysis, figures, remarks
+from rnn_vs_attn.suites.decode import analysis, claims, figures, remarks
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.metrics import BY_LAUNCHES, CROSSING, NUM_PARAMS, PREFILL_TIME, STATE_SIZE, STEP_TIME
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Suite, View, rows
@@ -36,6 +36,6 @@ DECODE = Suite(
         Measured(BY_LAUNCHES, echo=True),
         *rows(STATE_SIZE, NUM_PARAMS, CROSSING),
     ),
-    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks),
+    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks, claims.claims),
     view=View(COLUMNS, figures=figures.figures),
 )

@@ -7,7 +7,7 @@ from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
 from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.report.tables import Column, Pivot
 from rnn_vs_attn.suites.case import as_configured
-from rnn_vs_attn.suites.gradflow import analysis, figures, remarks
+from rnn_vs_attn.suites.gradflow import analysis, claims, figures, remarks
 from rnn_vs_attn.suites.gradflow.case import GradflowCase, check
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Suite, View, rows
 
@@ -63,6 +63,6 @@ GRADFLOW = Suite(
         Measured(GRADIENT_NORM, owed=True),
         *rows(REACH, BESIDE_IDENTITY, IDENTITY_SHARE, SPECTRAL_RADIUS, SINGULAR_VALUE, *analysis.METRICS),
     ),
-    analysis=Analysis(analysis.derive, remarks=remarks.remarks),
+    analysis=Analysis(analysis.derive, remarks=remarks.remarks, claims=claims.claims),
     view=View(COLUMNS, (NORMS,), figures.figures, figures.chart),
 )
