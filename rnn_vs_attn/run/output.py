@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.padding import Padding
+from rich.table import Table as RichTable
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
@@ -26,7 +26,7 @@ from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.streams import say
 
-_CHART = 100  # columns that a chart of letters takes at most
+_WIDTH = 100  # characters of a line of a chart of letters at most, and of tables in a pipe where they can be shorter
 _SENTENCES = 8  # of what was found, that are shown at once
 
 # While it runs
@@ -90,7 +90,7 @@ def print_tables(
     suite: Suite, records: Sequence[Record], limits: Limits, out: Terminal, columns: Sequence[str] = ()
 ) -> None:
     """The tables that answer; the one of all cases where it is one of them or columns of it were asked for."""
-    width = out.width if out.is_terminal else math.inf
+    width = out.width if out.is_terminal else _WIDTH
     shown = summary_of(suite, records)
     if columns or not shown:
         shown += tables_of(suite, records, limits, width, columns)
@@ -197,7 +197,7 @@ def show(suite: Suite, run: Run, limits: Limits, columns: Sequence[str] = ()) ->
     print_tables(suite, run.records, limits, out, columns)
     chart = suite.view.chart(run.records) if out.is_terminal else None
     if chart is not None:
-        for line in plots.as_text(chart, min(out.width, _CHART)):
+        for line in plots.as_text(chart, min(out.width, _WIDTH)):
             out.print(line)
     _print_lines(cautions(suite, run), out)
 
@@ -213,7 +213,9 @@ def _print_lines(lines: Sequence[str], out: Terminal) -> None:
     if not out.is_terminal:
         out.file.write(_listed(lines) + "\n" * bool(lines))
         return
+    shown = RichTable.grid(padding=(0, 1, 0, 0))
     for line in lines:
-        out.print(Padding(out.render_str(line), (0, 0, 0, 2)))
+        shown.add_row("-", out.render_str(line))
     if lines:
+        out.print(shown)
         out.print()

@@ -1,4 +1,4 @@
-"""What claims of several suites share: names that tell them apart, curves beside each other, what deciding would take."""
+"""What claims of several suites share: names that tell them apart, curves beside each other, what a decision takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `bench` finds: who trains faster and from which length on, how time and memory grow, what threads and loops do."""
+"""What `bench` finds: who trains faster and from where on, how time and memory grow, what threads and loops do."""
 
 from __future__ import annotations
 
@@ -113,10 +113,8 @@ def _why(pair: Pair, records: Sequence[Record]) -> str:
     if pair.sides[-1] == "undecided" or ratio is None or not (flops and other and flops.median and other.median):
         return ""
     part = flops.median / other.median
-    rate = units.significant(part / ratio.median)
-    return (
-        f"it has {units.significant(part)} times the operations of {pair.beside} and does {rate} times as many a second"
-    )
+    amount, rate = units.significant(part), units.significant(part / ratio.median)
+    return f"it has {amount} times the operations of {pair.beside} and does {rate} times as many a second"
 
 
 # How time and memory grow
@@ -139,13 +137,12 @@ def _growth(records: Sequence[Record], names: Names) -> Iterator[Claim]:
 
 def _growth_claim(compared: Sequence[tuple[Record, Record]], records: Sequence[Record], names: Names) -> Claim:
     """Of the pairs of attention and a recurrence the one that decides: where one fails it does, else the nearest."""
-    sides = [_side(base, record) for base, record in compared]
-    verdict = FAILS if "below" in sides else UNDECIDED if "undecided" in sides else HOLDS
-    wanted = "below" if verdict == FAILS else "undecided" if verdict == UNDECIDED else "above"
-    base, record = max(
-        (pair for pair, side in zip(compared, sides, strict=True) if side == wanted),
-        key=lambda pair: pair[1].median or 0,
-    )
+    by_side: dict[str, list[tuple[Record, Record]]] = {}
+    for pair in compared:
+        by_side.setdefault(_side(*pair), []).append(pair)
+    decides = next(side for side in ("below", "undecided", "above") if side in by_side)
+    verdict = findings.by_side(decides, "above")
+    base, record = max(by_side[decides], key=lambda pair: pair[1].median or 0.0)
     over = f"{tokens(float(base.axes['seq_len_from'] or 0))} to {tokens(float(base.axes['seq_len_to'] or 0))} tokens"
     among = f"{'at most ' * (len(compared) > 1 and verdict == HOLDS)}{_doubled(record)}, that of {record.axes['model']}"
     figure = f"From {over} twice the length takes {_doubled(base)} times the training time of attention and {among}"
@@ -254,7 +251,7 @@ def _threads(times: Sequence[Record], names: Names) -> Iterator[Claim]:
 
 
 def _loops(times: Sequence[Record], names: Names) -> Iterator[Claim]:
-    """ "lstm-cell is slow because a recurrence is sequential", by what the same steps take in the device's own kernel."""
+    """ "lstm-cell is slow because a recurrence is sequential", by the time of the same steps in one kernel."""
     fused = {without(r.axes, "model"): r for r in times if r.axes["model"] in _LOOPS.values()}
     for curve in curves(r for r in times if r.axes["model"] in _LOOPS).values():
         loop = curve[-1]

@@ -1,4 +1,4 @@
-"""What `bench` says in words under its table: peaks, crossings of the forward pass, growth, and which times are the host's."""
+"""What `bench` says in words under its table: peaks, crossings of the forward pass, growth, times of the host."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import BASELINE, find
 from rnn_vs_attn.models.spec import ATTENTION, CONFIGURED, TRAINED
@@ -36,21 +38,21 @@ COMPILE_TIME = Metric("compile_time", "s", title="the first call under torch.com
 SAVED_BYTES = Metric("saved_bytes", "B", exact=True, title="what autograd keeps for the backward pass")
 
 COLUMNS = (
-    columns.time("forward ms", "forward_time", FORWARD),
-    columns.time("backward ms", "backward_time", TRAIN),
+    replace(columns.time("forward ms", "forward_time", FORWARD), spare=True),
+    replace(columns.time("backward ms", "backward_time", TRAIN), spare=True),
     columns.time("train ms", "train_time", TRAIN),
     Column(f"train ÷ {BASELINE}", "ratio", units.significant, {"of": "train_time"}, interval="ends"),
-    Column("forward MiB", "peak_memory", units.mebibytes, FORWARD),
+    Column("forward MiB", "peak_memory", units.mebibytes, FORWARD, spare=True),
     Column("train MiB", "peak_memory", units.mebibytes, TRAIN),
-    Column("tokens/s", "tokens_per_second", units.scaled),
-    Column("FLOP/s", "flops_per_second", units.scaled),
-    Column("of peak", "flops_fraction", units.percent),
+    Column("tokens/s", "tokens_per_second", units.scaled, spare=True),
+    Column("FLOP/s", "flops_per_second", units.scaled, spare=True),
+    Column("of peak", "flops_fraction", units.percent, spare=True),
     Column("parameters", "num_params", columns.count, spare=True),
     Column("FLOPs (train)", "flops", units.scaled, TRAIN, spare=True),
     Column("state KiB", "state_size", columns.kibibytes, spare=True),
     Column("width", "width", columns.count),
     Column("compile s", "compile_time", units.significant, TRAIN),
-    Column("host ms", "host_time", units.milliseconds, TRAIN),
+    Column("host ms", "host_time", units.milliseconds, TRAIN, spare=True),
 )
 
 BENCH = Suite(

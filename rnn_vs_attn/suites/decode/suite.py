@@ -19,8 +19,8 @@ STEP_TIME_P95 = Metric("step_time_p95", "s", title="the 95th percentile over ste
 COLUMNS = (
     columns.time("prefill ms", "prefill_time", PREFILL),
     columns.time("step ms", "step_time", STEP),
-    Column("step p95 ms", "step_time_p95", units.milliseconds, pass_axes=STEP),
-    Column("tokens/s", "decoded_tokens_per_second", units.scaled),
+    Column("step p95 ms", "step_time_p95", units.milliseconds, spare=True, pass_axes=STEP),
+    Column("tokens/s", "decoded_tokens_per_second", units.scaled, spare=True),
     Column("state KiB", "state_size", columns.kibibytes),
     Column("parameters", "num_params", columns.count, spare=True),
 )

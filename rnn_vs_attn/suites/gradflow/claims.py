@@ -86,7 +86,7 @@ def _claim(found: Found, records: Sequence[Record], names: Names) -> Claim:
     key, text = (REACHES, f"{name} reaches every distance alike") if of_reach else (VANISH, _vanish(name))
     verdict = (_REACHES if of_reach else _VANISHES).get(law, FAILS)
     if found.gone is not None:
-        figure, verdict = f"From {found.gone} tokens back on exactly nothing arrives", FAILS if of_reach else HOLDS
+        figure, verdict = f"From {_back(found.gone)} back on exactly nothing arrives", FAILS if of_reach else HOLDS
         return Claim(key, text, verdict, figure, _beside(found), names.axes(axes, "model"))
     figure = _ends(found.norms) if law in ("flat", "undecided") else _law(found.law, records)
     why = _to_decide(found) if law == "undecided" else _beside(found)
@@ -130,17 +130,17 @@ def _back(distance: int) -> str:
 
 
 def _norm(record: Record) -> str:
-    return interval(record, units.power_of_ten)
+    return interval(record, units.power_of_ten, lacking="")
 
 
 def _to_decide(found: Found) -> str:
     """Why no law is settled, and what it would take."""
-    reason = str(found.law.details.get("reason", ""))
-    if len(found.norms) < LEAST_POINTS and "exactly" not in reason:
+    reason, near = str(found.law.details.get("reason", "")), next(iter(found.norms.values()), None)
+    takes = findings.to_decide(near.estimate if near else None)
+    if 0 < len(found.norms) < LEAST_POINTS and "exactly" not in reason:
         takes = f"--seq-len 32 or more has {LEAST_POINTS} distances"
-    else:
-        near = next(iter(found.norms.values()), None)
-        takes = findings.to_decide(near.estimate if near else None)
+    elif near is not None and near.low is None:
+        return takes
     return "; ".join(filter(None, (reason, takes)))
 
 
@@ -152,9 +152,8 @@ def _beside(found: Found) -> str:
 
 
 def _beside_attention(found: Found) -> str:
-    sides = {
-        k: intervals.side_of(factor(norm, found.base[k]), 0.0) for k, norm in found.norms.items() if k in found.base
-    }
+    both = [(k, norm, found.base[k]) for k, norm in found.norms.items() if k in found.base]
+    sides = {k: intervals.side_of(factor(norm, base), 0.0) for k, norm, base in both}
     more = [k for k, side in sides.items() if side == "above"]
     less = [k for k, side in sides.items() if side == "below" and all(k > m for m in more)]
     if more and less:

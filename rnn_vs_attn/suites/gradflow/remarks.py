@@ -1,4 +1,4 @@
-"""What `gradflow` says in words: cells of its tables, Pascanu's conditions, the identity path, what the weights were."""
+"""What `gradflow` says in words: cells of its tables, Pascanu's conditions, the identity path, what weights were."""
 
 from __future__ import annotations
 

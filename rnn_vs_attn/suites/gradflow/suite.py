@@ -32,13 +32,13 @@ def _number(record: Record) -> str:
 
 
 COLUMNS = (
-    Column("decay a token", "decay", units.significant, cell=remarks.decay),
+    Column("decay a token", "decay", units.significant, spare=True, cell=remarks.decay),
     Column("half-life, tokens", "half_life", units.significant, cell=_number),
     Column("reach, tokens", "reach", units.significant, cell=remarks.reach),
     Column("law", "gradient_law", units.significant, cell=lambda r: r.text),
     Column("exponent", "power_exponent", units.significant, cell=_number),
-    Column("spectral radius", "spectral_radius", units.significant, cell=_number),
-    Column("largest singular value", "largest_singular_value", units.significant, cell=_number),
+    Column("spectral radius", "spectral_radius", units.significant, spare=True, cell=_number),
+    Column("largest singular value", "largest_singular_value", units.significant, spare=True, cell=_number),
     Column(
         "identity at distance 0",
         "identity_share",
