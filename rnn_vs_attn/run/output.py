@@ -205,7 +205,7 @@ def show(suite: Suite, run: Run, limits: Limits, columns: Sequence[str] = ()) ->
 def _first(sentences: Sequence[str]) -> list[str]:
     """As many as are read at once, and where the others are."""
     more = len(sentences) - _SENTENCES
-    return [*sentences[:_SENTENCES], *([f"{more} more of these are in table.md."] if more > 0 else [])]
+    return [*sentences[:_SENTENCES], *([f"table.md has {more} more of these."] if more > 0 else [])]
 
 
 def _print_lines(lines: Sequence[str], out: Terminal) -> None:

@@ -144,7 +144,7 @@ def where_faster(pair: Pair, unit: str = "tokens") -> str:
 
 def _span(pair: Pair, start: float, end: float, unit: str) -> str:
     first, last = start == pair.lengths[0], end == pair.longest
-    if start == end:
+    if tokens(start) == tokens(end):
         return f"at {tokens(start)} {unit}"
     if first and last:
         return f"{lengths(pair.lengths)} {unit}"
