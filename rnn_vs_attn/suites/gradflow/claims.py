@@ -136,12 +136,19 @@ def _norm(record: Record) -> str:
 def _to_decide(found: Found) -> str:
     """Why no law is settled, and what it would take."""
     reason, near = str(found.law.details.get("reason", "")), next(iter(found.norms.values()), None)
-    takes = findings.to_decide(near.estimate if near else None)
+    takes = _more(near.estimate if near else None, str(found.law.axes["model"]))
     if 0 < len(found.norms) < LEAST_POINTS and "exactly" not in reason:
         takes = f"--seq-len 32 or more has {LEAST_POINTS} distances"
     elif near is not None and near.low is None:
         return takes
     return "; ".join(filter(None, (reason, takes)))
+
+
+def _more(found: intervals.Estimate | None, model: str) -> str:
+    """Which rounds it would take: a trained model has one for each of its seeds."""
+    if find(model).family == TRAINED and found is not None and found.low is not None:
+        return "more seeds of its training narrow the interval, or of one seed more rounds"
+    return findings.to_decide(found)
 
 
 def _beside(found: Found) -> str:
@@ -174,6 +181,11 @@ def factor(ours: Record, theirs: Record) -> intervals.Estimate | None:
 # What training moved
 
 
+def _times(log10: float) -> str:
+    """10**log10 as a factor: "1.3", or "3.0e+03"."""
+    return units.significant(10**log10, 2) if abs(log10) < 3 else units.power_of_ten(log10)
+
+
 def _training(cases: dict[Group, dict[int, Record]], names: Names) -> Iterator[Claim]:
     """ "Training lets more of the gradient through lstm@copy", at the largest distance, round by round."""
     for group, norms in cases.items():
@@ -191,8 +203,8 @@ def _training(cases: dict[Group, dict[int, Record]], names: Names) -> Iterator[C
 def _training_claim(axes: Axes, distance: int, found: intervals.Estimate, names: Names) -> Claim:
     model = unprefixed(str(axes["model"]))
     verdict = findings.by_side(intervals.side_of(found, 0.0), "above")
-    times = interval(found, units.power_of_ten)
+    times = interval(found, _times)
     figure = f"From {_back(distance)} back {axes['model']} passes on {times} times what {INITIAL_PREFIX}{model} does"
-    why = findings.to_decide(found) if verdict == UNDECIDED else ""
+    why = _more(found, str(axes["model"])) if verdict == UNDECIDED else ""
     text = f"Training lets more of the gradient through {model}{names.settings(axes)}"
     return Claim(TRAINING, text, verdict, figure, why, names.axes(axes, "model"))
