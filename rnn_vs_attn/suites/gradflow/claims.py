@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ class Found:
     """What a run has of one case.
 
     norms: by distance from 1 on, those that have a value. gone: the distance from which on exactly nothing arrives, in
-    every round. base: the norms of attention with the same settings.
+    every round. base: the norms of attention with the same settings, from 1 on too.
     """
 
     law: Record
@@ -56,6 +57,7 @@ def _found(law: Record, records: Sequence[Record], cases: dict[Group, dict[int, 
     bases = {without(dict(g), "model", "init"): norms for g, norms in cases.items() if dict(g)["model"] == BASELINE}
     is_base = law.axes["model"] == BASELINE
     base = {} if is_base else bases.get(without(law.axes, "model", "init"), {})
+    base = {k: norm for k, norm in base.items() if k >= 1}
     norms = {k: norm for k, norm in sorted(cases.get(group, {}).items()) if k >= 1}
     return Found(law, norms, _gone(group, records), base)
 
@@ -159,8 +161,11 @@ def _beside(found: Found) -> str:
 
 
 def _beside_attention(found: Found) -> str:
+    """What is exactly nothing is less than what arrives through attention, and what is not known on neither side."""
+    gone = math.inf if found.gone is None else found.gone
+    sides = {k: "below" if k >= gone else "undecided" for k in sorted(found.base)}
     both = [(k, norm, found.base[k]) for k, norm in found.norms.items() if k in found.base]
-    sides = {k: intervals.side_of(factor(norm, base), 0.0) for k, norm, base in both}
+    sides |= {k: intervals.side_of(factor(norm, base), 0.0) for k, norm, base in both}
     more = [k for k, side in sides.items() if side == "above"]
     less = [k for k, side in sides.items() if side == "below" and all(k > m for m in more)]
     if more and less:

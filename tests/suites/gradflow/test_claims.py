@@ -108,6 +108,17 @@ def test_beyond_a_window_exactly_nothing_arrives_and_not_every_distance_is_reach
     assert everywhere.figure == "From 1 token back on exactly nothing arrives"
 
 
+def test_what_is_exactly_nothing_is_less_than_what_arrives_through_attention() -> None:
+    """It was said to be more at every distance, as a distance without a norm was left out."""
+    attention = norms("attention", lambda k: -9.0)
+    one = claim([*window("flows:Own", 8), *attention], "flows:Own")
+    assert one.why == "up to 4 tokens back it is more than through attention, and from 8 on less"
+    gap = [nothing("flows:Own", 16) if r.axes["distance"] == 16 else r for r in norms("flows:Own", exponential(1.1))]
+    assert claim([*gap, *attention], "flows:Own").why.startswith("exactly 0, or absent, in some rounds")
+    rising = [r for r in norms("lstm", exponential(0.9)) if r.axes["distance"] != 64]
+    assert claim([*rising, *attention], "lstm").why == ""
+
+
 def test_what_is_0_in_some_rounds_only_or_in_too_few_is_not_nothing() -> None:
     for last in ([None, None, None, None, None, -3.0], [None] * 5):
         one = claim(window("attention-local", 64, last), "attention-local", REACHES)
