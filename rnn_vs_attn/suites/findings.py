@@ -170,5 +170,5 @@ def to_decide(found: Estimate | None) -> str:
     """What it would take to decide what these rounds leave open."""
     rounds = found.rounds if found else 0
     if intervals.interval_ranks(rounds) is None:
-        return f"an interval takes {MIN_ROUNDS} rounds: --rounds {MIN_ROUNDS}, with a --max-seconds that has them"
+        return f"an interval takes {MIN_ROUNDS} rounds, not {rounds} (--rounds {MIN_ROUNDS}, --max-seconds)"
     return f"more rounds narrow the interval, such as --rounds {2 * rounds}"

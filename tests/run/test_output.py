@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import io
+import random
 import re
 import sys
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from paths import REFERENCE
 from planted_bench import derive, memory, planted, times
 from rich.cells import cell_len
 from screens import MARKUP, Screen
 
 from rnn_vs_attn.limits import Limits
-from rnn_vs_attn.records.claims import HOLDS, Claim
-from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.checks import problem_of
+from rnn_vs_attn.records.claims import HOLDS, VERDICTS, Claim
+from rnn_vs_attn.records.folder import RunFolder, read_run
 from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.run import output
+from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.suite import Analysis, Suite
 
@@ -103,11 +107,35 @@ def test_a_document_has_what_was_found_and_its_records(tmp_path: Any) -> None:
     assert sum(record["metric"] == "verdict" for record in document["records"]) == 11
 
 
-@pytest.mark.parametrize("suite", [BENCH])
-def test_a_run_stores_a_verdict_of_each_claim_that_it_shows(suite: Suite) -> None:
-    measured = [*times(planted(200)), *memory(1.0)]
-    made = [record for record in suite.analysis.stored(measured) if record.metric == "verdict"]
-    assert [record.details["claim"] for record in made] == [
-        sentence.split(":")[0] for sentence in output.found(suite, RUN)
-    ]
-    assert len({record.key for record in made}) == len(made)
+def test_a_run_stores_a_verdict_of_each_claim_that_it_shows() -> None:
+    made = [r for r in BENCH.analysis.stored([*times(planted(200)), *memory(1.0)]) if r.metric == "verdict"]
+    assert [r.details["claim"] for r in made] == [sentence.split(":")[0] for sentence in output.found(BENCH, RUN)]
+
+
+GPU = [f"gpu-h100/{name}" for name in ("bench", "decode", "gradflow")]
+OURS = ["cpu", "history/00", "decode", "gradflow", "gradflow-trained", *GPU]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", OURS)
+def test_claims_of_a_stored_run_are_told_apart_and_each_is_read_at_once(name: str) -> None:
+    run = read_run(REFERENCE / name)
+    (suite,) = (s for s in SUITES if s.name == run.suite)
+    claims = suite.analysis.claims([*run.records, *suite.analysis.expand(run.records)])
+    records = [claim.record(run.suite) for claim in claims]
+    assert records
+    assert len({record.key for record in records}) == len(records)
+    assert [problem_of(record) for record in records] == [""] * len(records)
+    assert max(len(claim.sentence) for claim in claims) <= 300
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", OURS)
+def test_records_that_are_lacking_cost_claims_and_nothing_else(name: str) -> None:
+    run, chance = read_run(REFERENCE / name), random.Random(4)
+    (suite,) = (s for s in SUITES if s.name == run.suite)
+    for share in (0.1, 0.5, 0.9, 0.99) * 5:
+        records = [record for record in run.records if chance.random() < share]
+        for claim in suite.analysis.claims([*records, *suite.analysis.expand(records)]):
+            assert claim.verdict in VERDICTS
+        suite.analysis.remarks(records)

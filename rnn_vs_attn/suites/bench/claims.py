@@ -108,7 +108,7 @@ def _why(pair: Pair, records: Sequence[Record]) -> str:
     ours, theirs = ({**curve[-1].axes, "pass": "train"} for curve in (pair.curve, pair.base))
     bound = [record_at(records, LAUNCH_BOUND, axes) for axes in (ours, theirs)]
     if any(record is not None and record.holds for record in bound):
-        return "that is the time in which the host launches kernels, not the GPU's; --cuda-graphs removes it"
+        return "that is the time of the host's launches, not the GPU's; --cuda-graphs removes it"
     flops, other, ratio = record_at(records, "flops", ours), record_at(records, "flops", theirs), pair.ratios[-1]
     if pair.sides[-1] == "undecided" or ratio is None or not (flops and other and flops.median and other.median):
         return ""
@@ -144,8 +144,10 @@ def _growth_claim(compared: Sequence[tuple[Record, Record]], records: Sequence[R
     verdict = findings.by_side(decides, "above")
     base, record = max(by_side[decides], key=lambda pair: pair[1].median or 0.0)
     over = f"{tokens(float(base.axes['seq_len_from'] or 0))} to {tokens(float(base.axes['seq_len_to'] or 0))} tokens"
-    among = f"{'at most ' * (len(compared) > 1 and verdict == HOLDS)}{_doubled(record)}, that of {record.axes['model']}"
-    figure = f"From {over} twice the length takes {_doubled(base)} times the training time of attention and {among}"
+    most = len(compared) > 1 and verdict == HOLDS
+    other = f"a recurrence at most {_doubled(record)} ({record.axes['model']})" if most else ""
+    other = other or f"{record.axes['model']} {_doubled(record)}"
+    figure = f"From {over} twice the length takes attention {_doubled(base)} times as long and {other}"
     text = f"Attention's time grows faster with length than that of a recurrence{names.settings(base.axes)}"
     why = _of_host(records, base.axes, record.axes)
     if verdict == UNDECIDED:
@@ -170,7 +172,7 @@ def _of_host(records: Sequence[Record], *cases: Axes) -> str:
     wanted = [without(axes, "of", "seq_len_from", "seq_len_to") for axes in cases]
     bound = (r for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == "train" and r.holds)
     if any(without(r.axes, "seq_len", "pass") in wanted for r in bound):
-        return "some of these times are those in which the host launches kernels, not the GPU's"
+        return "some of these times are those of the host's launches, not the GPU's"
     return ""
 
 

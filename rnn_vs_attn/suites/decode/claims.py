@@ -70,7 +70,7 @@ def _cheaper(pair: Pair, records: Sequence[Record], names: Names) -> Claim:
 def _of_host(records: Sequence[Record], *times: Record) -> str:
     found = [record_at(records, LAUNCH_BOUND, {**time.axes, "pass": "step"}) for time in times]
     if any(record is not None and record.holds for record in found):
-        return "that is the time in which the host launches kernels, not the GPU's"
+        return "that is the time of the host's launches, not the GPU's"
     return ""
 
 

@@ -11,7 +11,7 @@ from rnn_vs_attn.models.registry import BASELINE, find
 from rnn_vs_attn.models.spec import ATTENTION, CONVOLUTION, RECURRENCE, RESTRICTED_ATTENTION, TRAINED
 from rnn_vs_attn.models.trained import INITIAL_PREFIX, is_initial, layer_of, unprefixed
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
-from rnn_vs_attn.records.query import Group, measured, without
+from rnn_vs_attn.records.query import Group, record_at, without
 from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.stats import intervals
@@ -106,16 +106,18 @@ def _family(model: str) -> str:
 
 
 def _law(law: Record, records: Sequence[Record]) -> str:
-    """The law in words, with its number."""
+    """The law in words, with its numbers; those that an edited run lacks are left out."""
     if law.text == "polynomial":
-        (exponent,) = measured(records, "power_exponent", **law.axes)
-        return f"With the distance the gradient changes only as distance^{interval(exponent)}"
-    (decay,) = measured(records, "decay", **law.axes)
-    left = interval(decay, units.factor)
+        exponent = record_at(records, "power_exponent", law.axes)
+        known = exponent is not None and exponent.ok
+        return f"With the distance the gradient changes only as distance^{interval(exponent)}" if known else ""
+    decay, life = (record_at(records, name, law.axes) for name in ("decay", "half_life"))
+    left = interval(decay, units.factor) if decay and decay.ok else ""
     if law.text == "exploding":
-        return f"Each token back multiplies the gradient by {left}"
-    (life,) = measured(records, "half_life", **law.axes)
-    return f"Each token back leaves {left} of the gradient, half of it after {interval(life)} tokens"
+        return f"Each token back multiplies the gradient by {left}" if left else ""
+    half = f"half of it after {interval(life)} tokens" if life and life.ok else ""
+    told = (f"Each token back leaves {left} of the gradient" if left else "", half)
+    return findings.capital(", ".join(filter(None, told)))
 
 
 def _ends(norms: dict[int, Record]) -> str:
@@ -149,7 +151,7 @@ def _to_decide(found: Found) -> str:
 def _more(found: intervals.Estimate | None, model: str) -> str:
     """Which rounds it would take: a trained model has one for each of its seeds."""
     if find(model).family == TRAINED and found is not None and found.low is not None:
-        return "more seeds of its training narrow the interval, or of one seed more rounds"
+        return "more seeds of its training may tell"
     return findings.to_decide(found)
 
 
