@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import BASELINE, PYTHON_LOOPS, find
@@ -34,7 +34,9 @@ def claims(records: Sequence[Record]) -> list[Claim]:
     """What was found, the most important first: of the user's own models, of recurrences, of all others."""
     names = Names.of(records, BenchCase, "seq_len")
     times = measured(records, "train_time")
-    faster = [_faster(pair, records, names) for pair in findings.pairs(times, _base) if not _is_loop(pair)]
+    loops = _loops(times, names)
+    apart = {claim.axes["model"] for claim in loops}
+    faster = [_faster(pair, records, names) for pair in findings.pairs(times, _base) if not _is_told(pair, apart)]
     first = [c for c in faster if _rank(c) == 0]
     recurrent, rest = ([c for c in faster if _rank(c) == rank] for rank in (1, 2))
     return [
@@ -43,7 +45,7 @@ def claims(records: Sequence[Record]) -> list[Claim]:
         *_growth(records, names),
         *_memory(records, names),
         *_threads(times, names),
-        *_loops(times, names),
+        *loops,
         *rest,
     ]
 
@@ -57,9 +59,9 @@ def _rank(claim: Claim) -> int:
     return 0 if findings.is_not_ours(model) else 1 if find(model).family == RECURRENCE else 2
 
 
-def _is_loop(pair: Pair) -> bool:
-    """A loop over cells beside attention says nothing of recurrence, and has a claim of its own."""
-    return pair.model in _LOOPS and pair.beside == BASELINE
+def _is_told(pair: Pair, apart: Collection[object]) -> bool:
+    """Whether one of the two is a loop that a claim of its own tells of: its time says nothing of recurrence."""
+    return pair.model in apart or pair.beside in apart
 
 
 # Who trains faster
@@ -252,20 +254,23 @@ def _threads(times: Sequence[Record], names: Names) -> Iterator[Claim]:
             yield Claim(THREADS, text, verdict, figure, why, rest.axes(slow.axes, "model"))
 
 
-def _loops(times: Sequence[Record], names: Names) -> Iterator[Claim]:
+def _loops(times: Sequence[Record], names: Names) -> list[Claim]:
     """ "lstm-cell is slow because a recurrence is sequential", by the time of the same steps in one kernel."""
-    fused = {without(r.axes, "model"): r for r in times if r.axes["model"] in _LOOPS.values()}
-    for curve in curves(r for r in times if r.axes["model"] in _LOOPS).values():
-        loop = curve[-1]
-        same = fused.get(without(loop.axes, "model"))
-        result = intervals.ratio(loop.samples, same.samples) if same else None
-        if same is None or result is None or same.axes["model"] != _LOOPS[str(loop.axes["model"])]:
-            continue
-        verdict = findings.by_side(intervals.side_of(result, MOSTLY), "below")
-        figure = f"{same.axes['model']}, the same steps in one call, is {interval(result)} times as fast"
-        figure += f" at {tokens(seq_len_of(loop))} tokens"
-        share = f"{1 - 1 / result.median:.0%}"
-        why = f"so {share} of the time goes to a loop in Python that starts each operation by itself"
-        why = {FAILS: why, UNDECIDED: findings.to_decide(result)}.get(verdict, "")
-        text = f"{names.name(loop.axes)} is slow because a recurrence is sequential"
-        yield Claim(LOOP, text, verdict, figure, why, names.axes(loop.axes, "model"))
+    return [_loop_claim(pair, pair.ratios[-1], names) for pair in findings.pairs(times, _fused)]
+
+
+def _fused(model: str, models: Sequence[str]) -> str:
+    """Of a loop the model that computes the same, of all else the model itself."""
+    return _LOOPS[model] if _LOOPS.get(model) in models else model
+
+
+def _loop_claim(pair: Pair, ratio: Estimate | None, names: Names) -> Claim:
+    verdict = findings.by_side(intervals.side_of(ratio, MOSTLY), "below")
+    figure, share = "No round has times of both", 0.0
+    if ratio is not None:
+        gain, share = interval(ratio), 1 - 1 / ratio.median
+        figure = f"{pair.beside}, the same steps in one call, is {gain} times as fast at {tokens(pair.longest)} tokens"
+    why = f"so {share:.0%} of the time goes to a loop in Python that starts each operation by itself"
+    why = {FAILS: why, UNDECIDED: findings.to_decide(ratio)}.get(verdict, "")
+    text = f"{names.name(pair.curve[0].axes)} is slow because a recurrence is sequential"
+    return Claim(LOOP, text, verdict, figure, why, names.axes(pair.curve[0].axes, "model"))

@@ -109,8 +109,8 @@ def _law(law: Record, records: Sequence[Record]) -> str:
     """The law in words, with its numbers; those that an edited run lacks are left out."""
     if law.text == "polynomial":
         exponent = record_at(records, "power_exponent", law.axes)
-        known = exponent is not None and exponent.ok
-        return f"With the distance the gradient changes only as distance^{interval(exponent)}" if known else ""
+        power = interval(exponent) if exponent and exponent.ok else ""
+        return f"With the distance the gradient changes only as distance^{power}" if power else ""
     decay, life = (record_at(records, name, law.axes) for name in ("decay", "half_life"))
     left = interval(decay, units.factor) if decay and decay.ok else ""
     if law.text == "exploding":

@@ -297,9 +297,15 @@ def test_a_loop_over_cells_is_slow_for_its_own_sake_where_the_same_steps_take_le
     assert loops(4, rounds=[1.0]).verdict == UNDECIDED
 
 
-def test_a_loop_is_compared_with_the_same_recurrence_and_not_with_attention() -> None:
+def test_a_loop_beside_what_computes_the_same_has_that_claim_alone() -> None:
+    for models in (("lstm", "lstm-cell"), ("lstm-cell", "lstm")):
+        assert [one.key for one in found(times(lambda model, n: LINEAR * n, models=models))] == [LOOP]
+
+
+def test_a_loop_without_the_same_recurrence_stands_beside_attention_like_any_other() -> None:
     records = times(planted(256), models=("gru", "lstm-cell", "attention"))
-    assert {one.axes.get("model") for one in found(records)} == {"gru", None}
+    assert [one.axes["model"] for one in found(records) if one.key == FASTER] == ["gru", "lstm-cell"]
+    assert LOOP not in {one.key for one in found(records)}
 
 
 # Length
