@@ -6,12 +6,13 @@ import io
 import random
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from paths import REFERENCE
-from planted_bench import derive, memory, planted, times
+from paths import REFERENCE, TESTS
+from planted_bench import memory, planted, times
 from rich.cells import cell_len
 from screens import MARKUP, Screen
 
@@ -22,6 +23,7 @@ from rnn_vs_attn.records.folder import RunFolder, read_run
 from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.run import output
 from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.suites.bench.analysis import derive
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.suite import Analysis, Suite
 
@@ -37,10 +39,17 @@ MANY = replace(
 )
 
 
-def shown(monkeypatch: pytest.MonkeyPatch, suite: Suite, screen: io.StringIO, width: int = 100, **options: Any) -> str:
+def shown(
+    monkeypatch: pytest.MonkeyPatch,
+    suite: Suite,
+    screen: io.StringIO,
+    width: int = 100,
+    run: Run = RUN,
+    columns: Sequence[str] = (),
+) -> str:
     monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setenv("COLUMNS", str(width))
-    output.show(suite, RUN, Limits(), **options)
+    output.show(suite, run, Limits(), columns)
     return re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
 
 
@@ -69,6 +78,16 @@ def test_a_terminal_has_the_same_and_no_line_is_longer_than_it(monkeypatch: pyte
     assert len(heads) == 3
     assert all(line.startswith("  ") for line in lines[:6] if line.strip() and line not in heads)
     assert sum("┃ model" in line for line in lines) == 1  # in one piece
+
+
+@pytest.mark.parametrize("width", ["pipe", "80", "100", "160"])
+def test_the_whole_output(monkeypatch: pytest.MonkeyPatch, width: str) -> None:
+    """Letter for letter as it was when somebody looked at it and found it good."""
+    run = run_of(times(planted(200), lengths=[64, 1024]))
+    screen, columns = (io.StringIO(), 100) if width == "pipe" else (Screen(), int(width))
+    text = shown(monkeypatch, BENCH, screen, columns, run)
+    expected = (TESTS / "data" / "shown" / f"bench-{width}.txt").read_text().splitlines()
+    assert [line.rstrip() for line in text.rstrip().splitlines()] == expected
 
 
 def test_eight_sentences_are_shown_at_once_and_the_others_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,8 +109,8 @@ def _law(law: Record, records: Sequence[Record]) -> str:
     """The law in words, with its numbers; those that an edited run lacks are left out."""
     if law.text == "polynomial":
         exponent = record_at(records, "power_exponent", law.axes)
-        power = interval(exponent) if exponent and exponent.ok else ""
-        return f"With the distance the gradient changes only as distance^{power}" if power else ""
+        left = interval(exponent, _twice) if exponent and exponent.ok else ""
+        return f"Twice as far back leaves {left} of the gradient, by a power law" if left else ""
     decay, life = (record_at(records, name, law.axes) for name in ("decay", "half_life"))
     left = interval(decay, units.factor) if decay and decay.ok else ""
     if law.text == "exploding":
@@ -118,6 +118,11 @@ def _law(law: Record, records: Sequence[Record]) -> str:
     half = f"half of it after {interval(life)} tokens" if life and life.ok else ""
     told = (f"Each token back leaves {left} of the gradient" if left else "", half)
     return findings.capital(", ".join(filter(None, told)))
+
+
+def _twice(exponent: float) -> str:
+    """By how much a power law multiplies at twice the distance."""
+    return units.significant(2**exponent)
 
 
 def _ends(norms: dict[int, Record]) -> str:
