@@ -7,6 +7,7 @@ from dataclasses import replace
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import BASELINE, find
 from rnn_vs_attn.models.spec import ATTENTION, CONFIGURED, TRAINED
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.query import OF_MACHINE
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
@@ -66,7 +67,9 @@ BENCH = Suite(
         Measured(PEAK_MEMORY, owed=True),
         Measured(HOST_TIME, echo=True),
         Measured(BY_LAUNCHES, echo=True),
-        *rows(COMPILE_TIME, SAVED_BYTES, NUM_PARAMS, WIDTH, FLOPS, STATE_SIZE, *MACHINE_PEAKS, EXPONENT, CROSSING),
+        *rows(
+            COMPILE_TIME, SAVED_BYTES, NUM_PARAMS, WIDTH, FLOPS, STATE_SIZE, *MACHINE_PEAKS, EXPONENT, CROSSING, VERDICT
+        ),
     ),
     rounds=Rounds(
         passes=("forward", "train"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.spec import CONFIGURED, LANGUAGE
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
@@ -34,7 +35,7 @@ DECODE = Suite(
         Measured(STEP_TIME, owed=True, precise=True),
         Measured(STEP_TIME_P95, echo=True),
         Measured(BY_LAUNCHES, echo=True),
-        *rows(STATE_SIZE, NUM_PARAMS, CROSSING),
+        *rows(STATE_SIZE, NUM_PARAMS, CROSSING, VERDICT),
     ),
     analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks, claims.claims),
     view=View(COLUMNS, figures=figures.figures),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.report.tables import Column, Pivot
 from rnn_vs_attn.suites.case import as_configured
@@ -61,7 +62,7 @@ GRADFLOW = Suite(
     axes=CaseAxes(GradflowCase, complete=as_configured, check=check, takes=(CONFIGURED, TRAINED), of_weights=True),
     metrics=(
         Measured(GRADIENT_NORM, owed=True),
-        *rows(REACH, BESIDE_IDENTITY, IDENTITY_SHARE, SPECTRAL_RADIUS, SINGULAR_VALUE, *analysis.METRICS),
+        *rows(REACH, BESIDE_IDENTITY, IDENTITY_SHARE, SPECTRAL_RADIUS, SINGULAR_VALUE, *analysis.METRICS, VERDICT),
     ),
     analysis=Analysis(analysis.derive, remarks=remarks.remarks, claims=claims.claims),
     view=View(COLUMNS, (NORMS,), figures.figures, figures.chart),
