@@ -212,7 +212,7 @@ def test_an_old_run_is_exported(name: str) -> None:
 
 
 def test_a_metric_has_one_definition() -> None:
-    """In all suites that have one of its name, and where it is of two it stands in suites/metrics.py, or with claims."""
+    """In all suites that have one of its name, and where it is of two in suites/metrics.py, or beside claims."""
     owners: dict[str, list[Suite]] = {}
     shared = {metric.name: metric for metric in vars(metrics).values() if isinstance(metric, metrics.Metric)}
     shared |= {metric.name: metric for metric in (*metrics.MACHINE_PEAKS, VERDICT)}
