@@ -22,6 +22,7 @@ from rnn_vs_attn.suites.gradflow.case import GradflowCase
 
 VANISH, REACHES, TRAINING = "gradients vanish", "reaches every distance", "training lets more through"
 FLOAT32_ZERO = -45.0  # log10: below float32's least number, 1.4e-45, it has only 0
+SEEDS = "more seeds of its training may tell"  # each of which has a round
 _VANISHES = {"vanishing": HOLDS, "undecided": UNDECIDED}
 _REACHES = {"flat": HOLDS, "undecided": UNDECIDED}
 
@@ -143,21 +144,18 @@ def _norm(record: Record) -> str:
 
 
 def _to_decide(found: Found) -> str:
-    """Why no law is settled, and what it would take."""
+    """Why no law is settled, and what it would take; a law is no interval, so that more rounds need not tell."""
     reason, near = str(found.law.details.get("reason", "")), next(iter(found.norms.values()), None)
-    takes = _more(near.estimate if near else None, str(found.law.axes["model"]))
-    if 0 < len(found.norms) < LEAST_POINTS and "exactly" not in reason:
+    if near is None or near.estimate is None:
+        return reason
+    if near.low is None:
+        return findings.to_decide(near.estimate)
+    takes = f"more rounds may tell, such as --rounds {2 * near.estimate.rounds}"
+    if find(str(found.law.axes["model"])).family == TRAINED:
+        takes = SEEDS
+    elif len(found.norms) < LEAST_POINTS and "exactly" not in reason:
         takes = f"--seq-len 32 or more has {LEAST_POINTS} distances"
-    elif near is not None and near.low is None:
-        return takes
     return "; ".join(filter(None, (reason, takes)))
-
-
-def _more(found: intervals.Estimate | None, model: str) -> str:
-    """Which rounds it would take: a trained model has one for each of its seeds."""
-    if find(model).family == TRAINED and found is not None and found.low is not None:
-        return "more seeds of its training may tell"
-    return findings.to_decide(found)
 
 
 def _beside(found: Found) -> str:
@@ -217,6 +215,6 @@ def _training_claim(axes: Axes, distance: int, found: intervals.Estimate, names:
     verdict = findings.by_side(intervals.side_of(found, 0.0), "above")
     times = interval(found, _times)
     figure = f"From {_back(distance)} back {axes['model']} passes on {times} times what {INITIAL_PREFIX}{model} does"
-    why = _more(found, str(axes["model"])) if verdict == UNDECIDED else ""
+    why = (findings.to_decide(found) if found.low is None else SEEDS) if verdict == UNDECIDED else ""
     text = f"Training lets more of the gradient through {model}{names.settings(axes)}"
     return Claim(TRAINING, text, verdict, figure, why, names.axes(axes, "model"))

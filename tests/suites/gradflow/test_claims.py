@@ -76,7 +76,7 @@ def test_few_distances_take_a_longer_sequence() -> None:
 def test_what_follows_no_law_takes_more_rounds() -> None:
     one = claim(norms("lstm", lambda k: -3.0 if k < 127 else 5.0), "lstm")
     assert one.verdict == UNDECIDED
-    assert one.why.endswith("; more rounds narrow the interval, such as --rounds 12")
+    assert one.why.endswith("; more rounds may tell, such as --rounds 12")
 
 
 def test_norms_that_are_absent_decide_nothing() -> None:
@@ -89,6 +89,7 @@ def test_norms_that_are_absent_decide_nothing() -> None:
 def test_where_nothing_could_be_measured_that_is_said() -> None:
     one = claim([absent("lstm", k) for k in DISTANCES], "lstm")
     assert (one.verdict, one.figure) == (UNDECIDED, "Nothing could be measured of it")
+    assert one.why == "exactly 0, or absent, in some rounds from distance 1 on"
 
 
 # Exactly nothing
