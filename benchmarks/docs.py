@@ -135,7 +135,7 @@ def trained() -> str:
     """What the stored `gradflow` of models that learnt `copy` found: norms by distance, and what training did."""
     text = (REFERENCE / "gradflow-trained" / "table.md").read_text()
     of_distance = text[text.index("| distance |") :].split("\n\n")[0]
-    said = [line for line in text.splitlines() if line.startswith("- Training multiplied")]
+    said = [line for line in text.splitlines() if line.startswith("- Training lets")]
     return "\n".join([of_distance, "", *said])
 
 

@@ -227,29 +227,26 @@ class _Notes:
             texts.append(f"{row.fault.status}: {row.fault.error}")
         return "".join(f" [{self.number(text)}]" for text in texts)
 
-    def plus_minus(self) -> None:
-        text = f"± is half of the {LEVEL:.0%} interval of the median of rounds, as a part of that median"
+    def _on_top(self, text: str) -> None:
         if text not in self.lines:
             self.lines.insert(0, text)
 
+    def plus_minus(self) -> None:
+        self._on_top(f"± is half of the {LEVEL:.0%} interval of the median of rounds, as a part of that median")
+
     def no_interval(self) -> None:
-        text = f"no interval where a case has fewer than {MIN_ROUNDS} rounds, nor what depends on one"
-        if text not in self.lines:
-            self.lines.insert(0, text)
+        self._on_top(f"no interval where a case has fewer than {MIN_ROUNDS} rounds, nor what depends on one")
 
     def left_out(self, titles: Sequence[str]) -> None:
         if titles:
             self.lines.append(_left_out(titles))
 
     def launch_bound(self) -> str:
-        if LAUNCHES not in self.lines:
-            self.lines.insert(0, LAUNCHES)
+        self._on_top(LAUNCHES)
         return LAUNCH_MARK
 
     def wide(self, precision: float) -> str:
-        text = f"! this interval is wider than the precision asked for, {units.percent(precision)}"
-        if text not in self.lines:
-            self.lines.insert(0, text)
+        self._on_top(f"! this interval is wider than the precision asked for, {units.percent(precision)}")
         return "!"
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.table import Table as RichTable
-from rich.text import Text
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
@@ -29,7 +28,7 @@ from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.streams import say
 
-_CHART = 100  # columns that a chart of letters takes at most
+_WIDTH = 100  # characters of a line of a chart of letters at most, and of tables in a pipe where they can be shorter
 _SENTENCES = 8  # of what was found, that are shown at once
 
 # While it runs
@@ -93,7 +92,7 @@ def print_tables(
     suite: Suite, records: Sequence[Record], limits: Limits, out: Terminal, columns: Sequence[str] = ()
 ) -> None:
     """The tables that answer; the one of all cases where it is one of them or columns of it were asked for."""
-    width = out.width if out.is_terminal else math.inf
+    width = out.width if out.is_terminal else _WIDTH
     for table in answers(suite, records, limits, width, columns):
         print_table(table, out)
 
@@ -219,7 +218,7 @@ def show(suite: Suite, run: Run, limits: Limits, columns: Sequence[str] = ()) ->
     print_tables(suite, run.records, limits, out, columns)
     chart = suite.view.chart(run.records) if out.is_terminal else None
     if chart is not None:
-        for line in plots.as_text(chart, min(out.width, _CHART)):
+        for line in plots.as_text(chart, min(out.width, _WIDTH)):
             out.print(line)
     _print_lines(cautions(suite, run), out)
 
@@ -227,8 +226,7 @@ def show(suite: Suite, run: Run, limits: Limits, columns: Sequence[str] = ()) ->
 def _first(sentences: Sequence[str]) -> list[str]:
     """As many as are read at once, and where the others are."""
     more = len(sentences) - _SENTENCES
-    rest = f"{more} more of these {'is' if more == 1 else 'are'} in table.md."
-    return [*sentences[:_SENTENCES], *([rest] if more > 0 else [])]
+    return [*sentences[:_SENTENCES], *([f"table.md has {more} more of these."] if more > 0 else [])]
 
 
 def _print_lines(lines: Sequence[str], out: Terminal) -> None:
@@ -236,9 +234,9 @@ def _print_lines(lines: Sequence[str], out: Terminal) -> None:
     if not out.is_terminal:
         out.file.write(_listed(lines) + "\n" * bool(lines))
         return
-    listed = RichTable.grid(padding=(0, 1))
+    shown = RichTable.grid(padding=(0, 1, 0, 0))
     for line in lines:
-        listed.add_row("-", Text(out.safe(line)))
+        shown.add_row("-", out.render_str(line))
     if lines:
-        out.print(listed)
+        out.print(shown)
         out.print()

@@ -61,7 +61,6 @@ TESTED_ELSEWHERE = {
     "run/dry_run.py": "commands/test_scaling.py",
     "run/group.py": "commands/test_variants.py",
     "run/listener.py": "run/test_rounds.py",
-    "run/output.py": "report/test_layout.py",
     "suites/bench/case.py": "run/test_cases.py",
     "suites/case.py": "cli/test_options.py",
     "suites/columns.py": "report/test_tables.py",

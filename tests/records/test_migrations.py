@@ -196,7 +196,7 @@ def test_what_failed_in_an_old_run_is_not_measured_again(retry: bool, tmp_path: 
 def test_a_finished_old_run_of_bench_is_shown_as_ever(tmp_path: Path) -> None:
     code, out, _ = called("bench", "--resume", str(copied("bench", tmp_path)))
     assert code == 0
-    assert "| forward ms |" in out
+    assert "| train ms |" in out
 
 
 @pytest.mark.long
@@ -212,7 +212,7 @@ def test_an_old_run_is_exported(name: str) -> None:
 
 
 def test_a_metric_has_one_definition() -> None:
-    """In all suites that have one of its name, and where it is of two it stands in suites/metrics.py."""
+    """In all suites that have one of its name, and where it is of two in suites/metrics.py, or beside claims."""
     owners: dict[str, list[Suite]] = {}
     shared = {metric.name: metric for metric in vars(metrics).values() if isinstance(metric, metrics.Metric)}
     shared |= {metric.name: metric for metric in (*metrics.MACHINE_PEAKS, VERDICT)}
