@@ -137,13 +137,18 @@ def check_folder(path: Path) -> None:
 
 def new_folder(name: str) -> RunFolder:
     """A folder of this moment's own under `results`."""
+    return RunFolder.create(free_path(name))
+
+
+def free_path(name: str) -> Path:
+    """A place of this moment's own under `results`, where nothing is."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     first = base = Path("results") / f"{stamp}-{name}"
     for number in range(2, 100):
         if not base.exists():
             break
         base = first.with_name(f"{first.name}-{number}")
-    return RunFolder.create(base)
+    return base
 
 
 class StorageError(UserError):

@@ -271,13 +271,14 @@ class Part:
 
     given: the --max-seconds of the whole command, None where this run is all of it; shared_by: how many runs share what
     is left of that, this one among them; after_others: others were measured before it; take_document: who is given what
-    --json prints.
+    --json prints; take_estimate: who is given the seconds that a dry run expects, the least and the most.
     """
 
     given: float | None = None
     shared_by: int = 1
     after_others: bool = False
     take_document: Callable[[Any], None] = print_json
+    take_estimate: Callable[[Sequence[float]], None] = lambda seconds: None
 
     def of(self, limits: Limits) -> Limits:
         """The limits of this part, which know what was asked for the whole."""
