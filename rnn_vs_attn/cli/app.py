@@ -17,6 +17,7 @@ from rnn_vs_attn.cli.language import sample_command
 from rnn_vs_attn.cli.models import models_command
 from rnn_vs_attn.cli.show import show_command
 from rnn_vs_attn.cli.suites import command_of, command_of_all
+from rnn_vs_attn.cli.sweep import run_command
 from rnn_vs_attn.errors import (
     DONE,
     INTERRUPTED,
@@ -156,6 +157,11 @@ language.command(
     epilog=EXIT_CODES,
     help="Text by a trained language model, shown while it is made; the same prompt and seed give the same text.",
 )(sample_command)
+app.command(
+    "run",
+    epilog=EXIT_CODES,
+    help="A sweep: runs of several suites out of one TOML file, in one folder, with what all of them found.",
+)(run_command)
 app.command(
     "ab",
     epilog=AB_CODES,
