@@ -146,13 +146,16 @@ def _check_starts(planned: Planned, start_up: float) -> None:
 
 
 def resume(suite: Suite, options: RunOptions, part: Part = WHOLE) -> int:
-    """Go on with the run in `options.resume`, under its own settings; the exit code."""
+    """Go on with the run in `options.resume`, under its own settings; the exit code.
+
+    Where it is one of several that share their time, it has what `options` give it of that.
+    """
     started, path = time.monotonic(), options.resume
     assert path is not None
     stored = resuming.read(suite, path, options.retry)
     if stored.over:
         return _tell(suite, stored.head, path, stored.limits, options, part)
-    head, limits, lines = stored.head, stored.limits, stored.lines
+    head, limits, lines = stored.head, part.resumed(stored.limits, options.max_seconds), stored.lines
     if options.retry and any(line.status != "ok" for line in lines):
         head = dataclasses.replace(head, status="interrupted", finished=None)
     schedule = Schedule.of({}, limits, started, 0.0)

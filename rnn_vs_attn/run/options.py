@@ -284,5 +284,9 @@ class Part:
         """The limits of this part, which know what was asked for the whole."""
         return replace(limits, given=self.given, shared_by=self.shared_by)
 
+    def resumed(self, limits: Limits, seconds: float) -> Limits:
+        """The limits of a run that goes on: its own, and of time the seconds that this part has, where it is shared."""
+        return limits if self.given is None else self.of(replace(limits, max_seconds=seconds))
+
 
 WHOLE = Part()

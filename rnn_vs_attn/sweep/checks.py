@@ -21,8 +21,8 @@ from rnn_vs_attn.sweep import lines
 from rnn_vs_attn.sweep.keys import Keys, words_of
 from rnn_vs_attn.sweep.problems import Problems
 
-_WORD = re.compile(r"[a-z]+(?:_[a-z]+)*")
-_FLAG = re.compile(r"--((?:[a-z]+-)*[a-z]+)")
+_WORD = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
+_FLAG = re.compile(r"--([a-z0-9]+(?:-[a-z0-9]+)*)")
 
 
 def checked(
@@ -121,7 +121,8 @@ def _wrong_on_any_machine(what: Asked, elsewhere: bool) -> Iterator[str]:
     found = list(_refusals(checks))
     found = found or list(_refusals([partial(cases.check, what.suite, dict(axes), force)]))
     yield from found
-    yield from _refusals([partial(tables.chosen, what.suite.view.columns, what.options.columns)])
+    for reason in _refusals([partial(tables.chosen, what.suite.view.columns, what.options.columns)]):
+        yield f"columns: {reason}"
     devices = [["cpu"], ["cuda"]] if "auto" in axes["device"] else [axes["device"]]  # auto is settled where it runs
     excluded = list(_refusals([partial(what.suite.axes.check, {**axes, "device": each}) for each in devices]))
     if len(excluded) == len(devices):

@@ -63,12 +63,8 @@ class _Parts:
             if time.is_over and done:
                 outcomes[i].code = UNFINISHED_CASES
                 continue
-            own = [_weight(self.sweep.parts[j]) for j in waiting[done:]]
-            seconds, shared_by = time.first_of(own)
             part = self.sweep.parts[i]
-            what = Part(self._max_seconds, shared_by, done > 0)
-            if part.own_seconds is not None and part.own_seconds <= seconds:
-                seconds, what = part.own_seconds, Part(after_others=done > 0)
+            seconds, what = self._share(time, [self.sweep.parts[j] for j in waiting[done:]], done > 0)
             self._go(part, outcomes[i], seconds, what)
             if self.options.dry_run:
                 time.spend(outcomes[i].estimate[-1] if outcomes[i].estimate else 0.0)
@@ -76,6 +72,14 @@ class _Parts:
                 break
         self._tell(outcomes)
         return _code_of(outcomes)
+
+    def _share(self, time: SharedTime, rest: Sequence[SweepPart], after_others: bool) -> tuple[float, Part]:
+        """The seconds of the first of these parts, and what it is of all: its own where that is less than its share."""
+        seconds, shared_by = time.first_of([_weight(part) for part in rest])
+        own = rest[0].asked.options.max_seconds
+        if time.given is None or (rest[0].own_seconds is not None and own <= seconds):
+            return own, Part(after_others=after_others)
+        return seconds, Part(time.given, shared_by, after_others)
 
     @property
     def _max_seconds(self) -> float | None:
@@ -128,7 +132,7 @@ class _Parts:
         if outcome.state == NOT_BEGUN:
             own = {"max_seconds": seconds, "output": outcome.folder, "dry_run": self.options.dry_run}
         else:
-            own = {"resume": outcome.folder, "retry": self.options.retry}
+            own = {"max_seconds": seconds, "resume": outcome.folder, "retry": self.options.retry}
         return replace(asked, **own, **shared)
 
     def _failed(self, outcome: Outcome, reason: str) -> None:
