@@ -21,8 +21,10 @@ from rnn_vs_attn.run import command
 from rnn_vs_attn.run.group import SharedTime
 from rnn_vs_attn.run.options import Part, RunOptions, TrainingOptions
 from rnn_vs_attn.sweep import file, folder, summary
+from rnn_vs_attn.sweep.cluster import JOBS, Cluster, PartJobs, longest
 from rnn_vs_attn.sweep.file import Sweep, SweepPart
 from rnn_vs_attn.sweep.folder import COMPLETE, NOT_BEGUN, UNFINISHED
+from rnn_vs_attn.sweep.launcher import Launcher
 from rnn_vs_attn.sweep.options import SweepOptions
 from rnn_vs_attn.sweep.summary import Outcome
 from rnn_vs_attn.text.streams import print_json, say
@@ -34,7 +36,7 @@ _OF_A_TRAINING: float = TrainingOptions.max_seconds  # where one takes what its 
 
 def start(path: Path, options: SweepOptions) -> int:
     """Measure all parts of a sweep's file, or list them; the exit code."""
-    sweep = file.read(path)
+    sweep = file.read(path, elsewhere=options.launcher is not None)
     place = None if options.dry_run else folder.create(sweep, options.output)
     if place is not None and not options.quiet:
         say(f"{sweep.name}: {len(sweep.parts)} parts into {place}")
@@ -43,7 +45,7 @@ def start(path: Path, options: SweepOptions) -> int:
 
 def resume(path: Path, options: SweepOptions) -> int:
     """Go on with the sweep in a folder: with the parts that are unfinished or not begun; the exit code."""
-    return _Parts(folder.reopened(path, options.file), options, path).run()
+    return _Parts(folder.reopened(path, options.file, options.launcher is not None), options, path).run()
 
 
 @dataclass
@@ -56,9 +58,15 @@ class _Parts:
 
     def run(self) -> int:
         """Each part until one is interrupted; the exit code of them all."""
-        time = SharedTime(self._max_seconds)
         outcomes = [self._outcome(part) for part in self.sweep.parts]
         waiting = [i for i, each in enumerate(outcomes) if not each.error and self._is_left(each)]
+        stopped = (self._on_cluster if self.options.launcher else self._here)(outcomes, waiting)
+        self._tell(outcomes)
+        return stopped or _code_of(outcomes)
+
+    def _here(self, outcomes: list[Outcome], waiting: list[int]) -> int:
+        """Measure those of the parts that wait, on this machine; the exit code of an interruption, 0 without one."""
+        time = SharedTime(self._max_seconds)
         for done, i in enumerate(waiting):
             if time.is_over and done:
                 outcomes[i].code = UNFINISHED_CASES
@@ -69,9 +77,26 @@ class _Parts:
             if self.options.dry_run:
                 time.spend(outcomes[i].estimate[-1] if outcomes[i].estimate else 0.0)
             if outcomes[i].code in _STOPPED:
-                break
-        self._tell(outcomes)
-        return _code_of(outcomes)
+                return outcomes[i].code
+        return DONE
+
+    def _on_cluster(self, outcomes: list[Outcome], waiting: list[int]) -> int:
+        """The same as jobs. `outcomes` have those of other kinds of machine too, then."""
+        assert self.place is not None
+        time = SharedTime(self._max_seconds, lambda: 0.0)  # of machines: how long jobs wait is not theirs
+        parts = []
+        for done, i in enumerate(waiting):
+            seconds, _ = self._share(time, [self.sweep.parts[j] for j in waiting[done:]], done > 0)
+            time.spend(seconds)
+            try:
+                parts.append(PartJobs.of(self.sweep.parts[i], outcomes[i], seconds))
+            except UserError as error:
+                self._failed(outcomes[i], str(error))
+        launcher = Launcher.of(self.options, self.place / JOBS / "logs", longest(parts))
+        cluster = Cluster(self.place, launcher, parts, self.options.quiet)
+        code = cluster.run()
+        outcomes += cluster.of_other_machines()
+        return code
 
     def _share(self, time: SharedTime, rest: Sequence[SweepPart], after_others: bool) -> tuple[float, Part]:
         """The seconds of the first of these parts, and what it is of all: its own where that is less than its share."""
@@ -128,7 +153,10 @@ class _Parts:
 
     def _options(self, part: SweepPart, outcome: Outcome, seconds: float) -> RunOptions:
         """Those of a part: its own, and what the call says of all."""
-        asked, shared = part.asked.options, {name: getattr(self.options, name) for name in ("quiet", "debug", "as_json")}
+        asked, shared = (
+            part.asked.options,
+            {name: getattr(self.options, name) for name in ("quiet", "debug", "as_json")},
+        )
         if outcome.state == NOT_BEGUN:
             own = {"max_seconds": seconds, "output": outcome.folder, "dry_run": self.options.dry_run}
         else:

@@ -44,7 +44,9 @@ def reopened(path: Path, given: Path | None, elsewhere: bool = False) -> Sweep:
     begun_with = _sha256(path)
     sweep = file.read(path / FILE, elsewhere)
     if sweep.sha256 != begun_with:
-        raise UserError(f"{path / FILE} was changed since the sweep began; start a sweep of its own with what it is now")
+        raise UserError(
+            f"{path / FILE} was changed since the sweep began; start a sweep of its own with what it is now"
+        )
     if given is not None and file.content_of(given) != sweep.content:
         raise UserError(
             f"{given} is not the file that {path} was begun with; leave it out to go on under {path / FILE}, or start "

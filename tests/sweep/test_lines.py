@@ -39,7 +39,17 @@ def test_keys_stand_where_they_were_written(text: str, path: Path, line: int) ->
     assert lines_of(text)[path] == line
 
 
-VALUES = ["1", '"]"', "'#'", "[\n1,\n[2], # ]\n]", '"""\n[x]\n"""', "{a = 1}", "'''\n'''", '"\\""', "1979-05-27T07:32:00Z"]
+VALUES = [
+    "1",
+    '"]"',
+    "'#'",
+    "[\n1,\n[2], # ]\n]",
+    '"""\n[x]\n"""',
+    "{a = 1}",
+    "'''\n'''",
+    '"\\""',
+    "1979-05-27T07:32:00Z",
+]
 
 
 @unhurried
