@@ -271,7 +271,7 @@ class Part:
 
     given: the --max-seconds of the whole command, None where this run is all of it; shared_by: how many runs share what
     is left of that, this one among them; after_others: others were measured before it; take_document: who is given what
-    --json prints; take_estimate: who is given the seconds that a dry run expects, the least and the most; first_seed: that
+    --json prints; take_estimate: who is given the seconds that a dry run expects, the least and the most; first_seed:
     of its first round, where other machines have the rounds before.
     """
 

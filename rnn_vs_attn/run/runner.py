@@ -100,7 +100,7 @@ class Runner:
 
 
 def enough(journal: Journal, limits: Limits) -> bool:
-    """Whether a run has as many rounds as are wanted, or as make every time as precise as that, or no case that runs."""
+    """Whether a run has the rounds that are wanted, or that make every time precise enough, or no case that runs."""
     if not journal.alive():
         return True
     if limits.rounds is not None:

@@ -97,7 +97,8 @@ def _wrong(keys: Keys, name: str, value: Any) -> Iterator[str]:
 
 
 def _wrong_models(keys: Keys, value: Any) -> Iterator[str]:
-    for model in cases.values_of(keys.axes["model"], words_of(keys.axes["model"], value)):
+    words = words_of(keys.axes["model"], value)
+    for model in [] if isinstance(words, bool) else cases.values_of(keys.axes["model"], words):
         try:
             spec = find(model)
         except UserError as error:

@@ -101,7 +101,7 @@ class Cluster:
             for each, _ in (job for part in self.parts for job in part.running.values()):
                 cancel(each)
         for part in self.parts:
-            self._close(part, is_over=not code and not part.lost)
+            self._close(part, is_over=not code and not part.lost and not part.outcome.error)
         return code
 
     def _send(self) -> None:
@@ -147,9 +147,8 @@ class Cluster:
         if part.collected is not None:
             host = part.collected.take(path, number)
             if not self.quiet:
-                say(
-                    f"{part.part.name}: {_named(number)} came from {host}; {counted(part.collected.rounds, 'round')} now"
-                )
+                now = counted(part.collected.rounds, "round")
+                say(f"{part.part.name}: {_named(number)} came from {host}; {now} now")
             return
         try:
             part.outcome.code = int(sent.result())
@@ -162,9 +161,10 @@ class Cluster:
         assert outcome.folder is not None
         if part.collected is not None:
             part.collected.end(is_over)
-            outcome.code = 0 if part.collected.all_ok and is_over else UNFINISHED_CASES
+            if not outcome.error and not (is_over and part.collected.all_ok):
+                outcome.code = UNFINISHED_CASES
         outcome.state = folder.state_of(outcome.folder)
-        if outcome.state != COMPLETE and not outcome.error:
+        if outcome.state != COMPLETE:
             outcome.code = outcome.code or UNFINISHED_CASES
 
     def _failed(self, part: PartJobs, reason: str) -> None:

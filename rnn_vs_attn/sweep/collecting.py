@@ -77,7 +77,7 @@ class MachineRun:
 
 @dataclass
 class Collected:
-    """What the jobs of one part have left so far. place: of its first run; others stand beside it with + and a number."""
+    """What the jobs of one part have left so far. place: of its first run; others beside it, with + and a number."""
 
     suite: Suite
     place: Path

@@ -153,15 +153,11 @@ class _Parts:
 
     def _options(self, part: SweepPart, outcome: Outcome, seconds: float) -> RunOptions:
         """Those of a part: its own, and what the call says of all."""
-        asked, shared = (
-            part.asked.options,
-            {name: getattr(self.options, name) for name in ("quiet", "debug", "as_json")},
-        )
+        call = self.options
+        own = replace(part.asked.options, max_seconds=seconds, quiet=call.quiet, debug=call.debug, as_json=call.as_json)
         if outcome.state == NOT_BEGUN:
-            own = {"max_seconds": seconds, "output": outcome.folder, "dry_run": self.options.dry_run}
-        else:
-            own = {"max_seconds": seconds, "resume": outcome.folder, "retry": self.options.retry}
-        return replace(asked, **own, **shared)
+            return replace(own, output=outcome.folder, dry_run=call.dry_run)
+        return replace(own, resume=outcome.folder, retry=call.retry)
 
     def _failed(self, outcome: Outcome, reason: str) -> None:
         outcome.error, outcome.code = reason, WRONG_CALL

@@ -1,4 +1,4 @@
-"""The keys of a part: the options of its suite's command, by their names with underscores, and what TOML may give them."""
+"""The keys of a part: the options of its suite's command, named with underscores, and what TOML may give them."""
 
 from __future__ import annotations
 
