@@ -134,7 +134,7 @@ class Cluster:
                 self._take_one(part, number, sent, path)
             except UserError as error:
                 part.lost.append(number)
-                reason = str(error) if (path / "run.json").exists() else why(sent)
+                reason = f"{error} ({why(sent)})" if (path / "run.json").exists() else why(sent)
                 say(f"{part.part.name}: {_named(number)} is lost: {reason}; --resume sends it again")
             part.ask_for_more()
         return bool(ended)
