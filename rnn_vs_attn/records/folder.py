@@ -24,6 +24,7 @@ from rnn_vs_attn.records.types import STATUSES, Record, Run, SampleLine
 from rnn_vs_attn.text.safe import encodable
 
 _LARGEST = 1 << 30  # bytes of a file that is read
+_VALIDATORS: dict[type, Any] = {}  # made once: a cluster's jobs leave a thousand folders
 
 
 class RunFolder:
@@ -257,7 +258,9 @@ def _adapter(kind: type) -> Any:
         from pydantic import TypeAdapter
     except ImportError:
         raise UserError("reading a run needs the package pydantic: pip install pydantic") from None
-    return TypeAdapter(kind).validate_json
+    if kind not in _VALIDATORS:
+        _VALIDATORS[kind] = TypeAdapter(kind).validate_json
+    return _VALIDATORS[kind]
 
 
 def _short(error: ValueError) -> str:

@@ -17,7 +17,7 @@ from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.head import finished
-from rnn_vs_attn.records.types import ROUND_TIME, Run
+from rnn_vs_attn.records.types import ROUND_TIME, AxisValue, Key, Run, SampleLine
 from rnn_vs_attn.run import output, resuming
 from rnn_vs_attn.run.journal import Journal
 from rnn_vs_attn.run.resuming import Stored
@@ -25,7 +25,7 @@ from rnn_vs_attn.run.runner import enough
 from rnn_vs_attn.suites.suite import Suite
 
 JOB, HOST = "job", "host"  # in the details of the line that closes a round
-_GROWTH = 1.1  # of a run, before its records are made anew
+_GROWTH = 1.5  # of a run, before its records are made anew
 
 
 @dataclass
@@ -37,6 +37,7 @@ class MachineRun:
     limits: Limits
     journal: Journal
     _shown: int = 0
+    _axes: dict[Key, dict[str, AxisValue]] = field(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -58,11 +59,17 @@ class MachineRun:
         for line in stored.lines:
             if line.metric == ROUND_TIME:
                 line = replace(line, details={**line.details, JOB: number, HOST: host})
-            self.journal.append(replace(line, round=self.journal.rounds))
+            self._append(replace(line, round=self.journal.rounds))
         self.journal.rounds += 1
         if self.journal.rounds >= self._shown * _GROWTH:
             self._shown = self.journal.rounds
             self.journal.write_records()
+
+    def _append(self, line: SampleLine) -> None:
+        """Write a line, and keep as little of it as records need: there may be a thousand rounds."""
+        self.journal.folder.append(line)
+        axes = self._axes.setdefault(line.key, line.axes)
+        self.journal.lines.append(replace(line, axes=axes, blocks=[]))
 
     def end(self, is_over: bool) -> None:
         """Write what all rounds come to. is_over: whether no more are wanted."""
