@@ -120,7 +120,7 @@ class Cluster:
         sweep, name = str(self.place.absolute()), part.part.name
         if number == _WHOLE:
             path = part.outcome.folder.absolute()
-            return self.launcher.send(job.whole_part, sweep, name, str(path)), path
+            return self.launcher.send(job.whole_part, sweep, name, str(path), part.seconds), path
         jobs = self.place.absolute() / JOBS
         path = next(path for i in range(1, 1 << 20) if not (path := jobs / f"{name}-{number:04}-{i}").exists())
         return self.launcher.send(job.one_round, sweep, name, number, str(path), part.seconds), path

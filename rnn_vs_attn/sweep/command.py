@@ -168,6 +168,7 @@ class _Parts:
         if self.place is not None:
             summary.write(self.place, outcomes)
         if self.options.as_json:
+            summary.put_documents(outcomes)
             own = {"name": self.sweep.name, "sha256": self.sweep.sha256}
             place = None if self.place is None else str(self.place)
             print_json({"sweep": {**own, "folder": place}, "parts": [each.as_json for each in outcomes]})

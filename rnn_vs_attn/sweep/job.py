@@ -21,13 +21,13 @@ def one_round(sweep: str, part: str, number: int, place: str, seconds: float) ->
     return asked.start(options, Part(first_seed=number, take_document=lambda document: None))
 
 
-def whole_part(sweep: str, part: str, place: str) -> int:
-    """Measure all of a part, or go on with it; the exit code."""
+def whole_part(sweep: str, part: str, place: str, seconds: float) -> int:
+    """Measure all of a part, or go on with it under its own settings; the exit code."""
     asked = _part(Path(sweep), part).asked
     options = replace(asked.options, quiet=True, as_json=True)
     alone = Part(take_document=lambda document: None)
     if folder.state_of(Path(place)) == folder.NOT_BEGUN:
-        return asked.start(replace(options, output=Path(place)), alone)
+        return asked.start(replace(options, output=Path(place), max_seconds=seconds), alone)
     return command.resume(asked.suite, replace(options, resume=Path(place)), alone)
 
 

@@ -15,6 +15,7 @@ from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.claims import stored_claims
 from rnn_vs_attn.records.folder import put
 from rnn_vs_attn.report.terminal import Terminal
+from rnn_vs_attn.run import output, stored
 from rnn_vs_attn.sweep.folder import COMPLETE, NOT_BEGUN, SUMMARY, UNFINISHED
 from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.safe import encodable
@@ -57,6 +58,17 @@ def found_in(outcome: Outcome) -> list[str]:
         return [claim.sentence for claim in stored_claims(checked_run(outcome.folder).records)]
     except UserError as error:
         return [str(error)]
+
+
+def put_documents(outcomes: Sequence[Outcome]) -> None:
+    """Give those outcomes a document that have a run and none yet: of jobs, or of a call before this one."""
+    for outcome in outcomes:
+        if outcome.document is None and outcome.folder is not None and outcome.state != NOT_BEGUN:
+            try:
+                run = checked_run(outcome.folder)
+                outcome.document = output.document(stored.suite_of(run, outcome.folder), run, outcome.folder)
+            except UserError as error:
+                outcome.error = outcome.error or str(error)
 
 
 def show(outcomes: Sequence[Outcome]) -> None:

@@ -62,7 +62,7 @@ class FakeLauncher:
         if self.refuses:
             raise UserError("the job could not be sent: no such partition")
         if what.__name__ == "whole_part":
-            self.sent.append((arguments[1], -1, 0.0))
+            self.sent.append((arguments[1], -1, arguments[3]))
             self.jobs.append(FakeJob("whole", 4))
             job_folder(Path(arguments[2]), 0)
             return self.jobs[-1]
@@ -130,7 +130,7 @@ def test_a_part_that_takes_no_times_is_one_job(tmp_path: Path) -> None:
     place, parts = parts_of(tmp_path, "[part.gradflow]\n[part.recall]\n")
     launcher = FakeLauncher()
     Cluster(place, launcher, parts, quiet=True).run()  # type: ignore[arg-type]
-    assert [(name, number) for name, number, _ in launcher.sent] == [("gradflow", -1), ("recall", -1)]
+    assert launcher.sent == [("gradflow", -1, 60.0), ("recall", -1, 60.0)]
     assert [part.outcome.code for part in parts] == [4, 4]
 
 

@@ -42,12 +42,12 @@ def test_one_round_has_its_number_as_its_seed(sweep: Path, called: list[tuple[An
 
 
 def test_a_whole_part_begins_or_goes_on(sweep: Path, called: list[tuple[Any, ...]]) -> None:
-    job.whole_part(str(sweep), "gradflow", str(sweep / "gradflow"))
+    job.whole_part(str(sweep), "gradflow", str(sweep / "gradflow"), 40.0)
     stored(sweep / "gradflow")
-    job.whole_part(str(sweep), "gradflow", str(sweep / "gradflow"))
-    assert [(options.rounds, options.output, options.resume) for _, options, _ in called] == [
-        (9, sweep / "gradflow", None),
-        (9, None, sweep / "gradflow"),
+    job.whole_part(str(sweep), "gradflow", str(sweep / "gradflow"), 40.0)
+    assert [(options.rounds, options.output, options.resume, options.max_seconds) for _, options, _ in called] == [
+        (9, sweep / "gradflow", None, 40.0),
+        (9, None, sweep / "gradflow", 165.0),
     ]
 
 

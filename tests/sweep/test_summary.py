@@ -59,6 +59,17 @@ def test_json_of_a_part(outcomes: list[Outcome]) -> None:
     }
 
 
+def test_json_has_the_runs_of_earlier_calls_too(outcomes: list[Outcome], tmp_path: Path) -> None:
+    summary.put_documents(outcomes)
+    assert outcomes[0].document["run"]["suite"] == "bench"
+    assert len(outcomes[0].document["records"]) == 5
+    assert outcomes[1].document is None
+    outcomes[0].document = None
+    (tmp_path / "layers/run.json").write_text("[]")
+    summary.put_documents(outcomes)
+    assert "holds no object" in outcomes[0].error
+
+
 def test_a_dry_run_adds_up(capsys: pytest.CaptureFixture[str]) -> None:
     parts = [Outcome("a", "bench", None, estimate=(60.0, 120.0)), Outcome("b", "bench", None, estimate=(30.0, 30.0))]
     summary.tell_estimate(parts, None)
