@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command import begin, run
+from command import begin, run, run_process
 from edited_runs import called
 
 TINY = """
@@ -72,17 +72,17 @@ def test_a_dry_run_lists_all_parts(file: Path, tmp_path: Path) -> None:
 
 @pytest.mark.process
 def test_ctrl_c_keeps_all_and_resume_goes_on(file: Path, tmp_path: Path) -> None:
-    file.write_text(TINY.partition("[part.nobody]")[0].replace("rounds = 1", "rounds = 200"))
+    file.write_text(TINY.partition("[part.nobody]")[0].replace("rounds = 1", "rounds = 60\nmax_seconds = 3600"))
     process = begin("run", "tiny.toml", "--output", "out", cwd=tmp_path)
     samples = tmp_path / "out/layers/samples.jsonl"
     while process.poll() is None and not (samples.exists() and "round_time" in samples.read_text()):
         time.sleep(0.05)
     process.send_signal(2)
-    out, _ = process.communicate()
-    assert process.wait() == 130
+    out, err = process.communicate()
+    assert process.wait() == 130, err
     assert "2 parts: 1 unfinished, 1 not begun" in out or "2 parts: 1 complete, 1 not begun" in out
     kept = samples.read_text()
-    done = run("run", "--resume", "out", "--quiet", "--max-seconds", "1", cwd=tmp_path)
+    done = run_process("run", "--resume", "out", "--quiet", "--max-seconds", "1", cwd=tmp_path)
     assert done.returncode in (0, 4), done.stderr
     assert samples.read_text().startswith(kept)
 
