@@ -71,7 +71,7 @@ class Limits:
     """When a run ends. rounds None: at LOOKS, by precision. max_memory in bytes, None where not known.
 
     given: the --max-seconds of the whole command, where a run has a part of it: what runs before it have left, shared
-    by so many runs, itself among them.
+    by so many runs, itself among them. first_seed: of its first round, where that is one of a run on several machines.
     """
 
     rounds: int | None = None
@@ -83,6 +83,7 @@ class Limits:
     budget: Budget = field(default_factory=Budget)
     given: float | None = None
     shared_by: int = 1
+    first_seed: int = 0
 
     @property
     def asked_seconds(self) -> float:

@@ -111,6 +111,12 @@ ENTRIES = (
         ),
     ),
     Entry(
+        "run",
+        "A sweep: runs of several suites out of one TOML file, in one folder, with what all of them found.",
+        MEASURE,
+        "sweep:run_command",
+    ),
+    Entry(
         "ab",
         "Two versions measured in turn in one sitting: is anything slower? For CI on noisy machines.",
         JUDGE,

@@ -8,23 +8,12 @@ from typing import Any
 from rnn_vs_attn.cli.help_all import FIRST
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.spec import TRAINED
-from rnn_vs_attn.run import cases, checkpoints, group, init_from, learnt_text
+from rnn_vs_attn.run import cases, group
+from rnn_vs_attn.run.asked import asked, options_of
 from rnn_vs_attn.run.cases import option_name
-from rnn_vs_attn.run.command import resume, start
-from rnn_vs_attn.run.given import NOTHING, Given
-from rnn_vs_attn.run.options import (
-    CallOptions,
-    CheckpointOptions,
-    GroupOptions,
-    OwnModelsOptions,
-    RunOptions,
-    TextOptions,
-    TrainingOptions,
-    UntimedOptions,
-    with_own_end,
-)
-from rnn_vs_attn.suites import SUITES, takers
+from rnn_vs_attn.run.command import resume
+from rnn_vs_attn.run.options import GroupOptions, RunOptions
+from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
 
 _WITH_RESUME = ("resume", "retry", "columns", "as_json", "quiet", "debug")
@@ -52,39 +41,17 @@ def command_of(suite: Suite) -> Callable[..., int | None]:
             return resume(suite, options)
         if options.retry:
             raise UserError("--retry goes with --resume FOLDER: it measures the failed cases of that run again")
-        axes = cases.parse(suite, call.words)
-        models = checkpoints.chosen(options.checkpoint, call.names)
-        if models:
-            axes = checkpoints.with_models(suite, axes, models, "seq_len" in call.names)
-            return start(suite, axes, checkpoints.with_rounds(suite, options, models), given=Given(models))
-        axes["model"] = cases.with_model_arguments(axes["model"], options.model_arg)
-        checkpoints.refuse_names(axes["model"])
-        plain, given = "model" not in call.names, NOTHING
-        if isinstance(options, TextOptions):
-            folder = init_from.chosen(options.init_from, call.names, axes)
-            suite.axes.check(axes)
-            given = Given(text=learnt_text.for_axes(options.text, axes, folder))
-            options = init_from.with_defaults(with_own_end(options, call.names, axes), folder, call.names)
-        return start(suite, axes, options, plain=plain, given=given)
+        what = asked(suite, call.words, options, call.names)
+        return what.start(what.options)
 
     first = FIRST[suite.command.split()[-1]]
-    return command(run, _options_of(suite), suite.axes.case, defaults=suite.axes.run_defaults, first=first)
+    return command(run, options_of(suite), suite.axes.case, defaults=suite.axes.run_defaults, first=first)
 
 
 def _refuse_before(call: Call[Any]) -> None:
     """UserError for an option that stands before a sub-command, which would not see it."""
     if call.names:
         raise UserError(f"{option_name(call.names[0])} goes after {call.subcommand}, not before it")
-
-
-def _options_of(suite: Suite) -> type[RunOptions]:
-    if takers.models_of(suite):
-        return OwnModelsOptions
-    if suite.rounds.trains is not None:
-        return TextOptions if suite.axes.of_text else TrainingOptions
-    if suite.rounds.passes:
-        return CheckpointOptions if TRAINED in suite.axes.takes else RunOptions
-    return CallOptions if suite.timed else UntimedOptions
 
 
 def command_of_all(suites: Sequence[Suite]) -> Callable[..., int | None]:

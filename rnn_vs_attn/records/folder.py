@@ -24,6 +24,7 @@ from rnn_vs_attn.records.types import STATUSES, Record, Run, SampleLine
 from rnn_vs_attn.text.safe import encodable
 
 _LARGEST = 1 << 30  # bytes of a file that is read
+_VALIDATORS: dict[type, Any] = {}  # made once: a cluster's jobs leave a thousand folders
 
 
 class RunFolder:
@@ -137,13 +138,18 @@ def check_folder(path: Path) -> None:
 
 def new_folder(name: str) -> RunFolder:
     """A folder of this moment's own under `results`."""
+    return RunFolder.create(free_path(name))
+
+
+def free_path(name: str) -> Path:
+    """A place of this moment's own under `results`, where nothing is."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     first = base = Path("results") / f"{stamp}-{name}"
     for number in range(2, 100):
         if not base.exists():
             break
         base = first.with_name(f"{first.name}-{number}")
-    return RunFolder.create(base)
+    return base
 
 
 class StorageError(UserError):
@@ -211,30 +217,37 @@ def _read_head(file: Path) -> tuple[Run, int]:
 
 
 def _read_lines(file: Path, kind: type[Line], torn_end: bool = False) -> Iterator[Line]:
+    """The objects of a file, one at a time: of a long one no more than that is in memory."""
     validate = _adapter(kind)
-    content = _read(file)
-    if torn_end:
-        content = content[: _whole_lines(content)]
-    elif content and not content.endswith(b"\n"):
-        number = len(content.splitlines())
-        raise UserError(f"{file}, line {number} is damaged: it ends within the line")
-    for number, line in enumerate(content.splitlines(), start=1):
-        try:
-            item = validate(line)
-            parsed(line)
-        except ValueError as error:
-            raise UserError(f"{file}, line {number} is damaged: {_short(error)}") from None
-        if item.status not in STATUSES:
-            raise UserError(f"{file}, line {number} is damaged: unknown status {item.status!r}")
-        yield item
+    with _opened(file) as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                if torn_end:
+                    return
+                raise UserError(f"{file}, line {number} is damaged: it ends within the line")
+            try:
+                item = validate(line)
+                parsed(line)
+            except ValueError as error:
+                raise UserError(f"{file}, line {number} is damaged: {_short(error)}") from None
+            if item.status not in STATUSES:
+                raise UserError(f"{file}, line {number} is damaged: unknown status {item.status!r}")
+            yield item
 
 
 def _read(file: Path) -> bytes:
+    with _opened(file) as opened:
+        return opened.read()
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[BinaryIO]:
     try:
         facts = file.stat()
         if not stat.S_ISDIR(facts.st_mode) and not (stat.S_ISREG(facts.st_mode) and facts.st_size < _LARGEST):
             raise UserError(f"cannot read {file}: it is no file, or larger than a run's can be")
-        return file.read_bytes()
+        with file.open("rb") as opened:
+            yield opened
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}; is this the folder of a run?") from None
 
@@ -245,7 +258,9 @@ def _adapter(kind: type) -> Any:
         from pydantic import TypeAdapter
     except ImportError:
         raise UserError("reading a run needs the package pydantic: pip install pydantic") from None
-    return TypeAdapter(kind).validate_json
+    if kind not in _VALIDATORS:
+        _VALIDATORS[kind] = TypeAdapter(kind).validate_json
+    return _VALIDATORS[kind]
 
 
 def _short(error: ValueError) -> str:

@@ -37,7 +37,7 @@ def parse(suite: Suite, given: Words) -> AxisValues:
             axes[field.name] = [field.default]
             continue
         values = given[field.name]
-        axes[field.name] = [values] if isinstance(values, bool) else _values(field, values)
+        axes[field.name] = [values] if isinstance(values, bool) else values_of(field, values)
     return axes
 
 
@@ -59,7 +59,8 @@ def default_words(field: dataclasses.Field[Any]) -> list[str] | bool:
     return [words] if words else []
 
 
-def _values(field: dataclasses.Field[Any], texts: Sequence[str]) -> list[Any]:
+def values_of(field: dataclasses.Field[Any], texts: Sequence[str]) -> list[Any]:
+    """The values of one axis from the texts given. UserError names the first that cannot be used."""
     if isinstance(field.metadata["parse"], Whole):
         return [field.metadata["parse"](",".join(texts))]
     parts = (names_in(text) if field.name == "model" else text.split(",") for text in texts)

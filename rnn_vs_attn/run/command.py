@@ -68,7 +68,7 @@ def start(
         if not part.after_others:
             _check_starts(planned, workers.start_up)
         if options.dry_run:
-            dry_run.tell(planned, options.as_json)
+            dry_run.tell(planned, options.as_json, part)
             return DONE
         folder = RunFolder.create(options.output) if options.output else new_folder(suite.name)
         settings = resuming.settings_of(suite, axes, planned.limits, plain, planned.cases)
@@ -145,14 +145,17 @@ def _check_starts(planned: Planned, start_up: float) -> None:
     )
 
 
-def resume(suite: Suite, options: RunOptions) -> int:
-    """Go on with the run in `options.resume`, under its own settings; the exit code."""
+def resume(suite: Suite, options: RunOptions, part: Part = WHOLE) -> int:
+    """Go on with the run in `options.resume`, under its own settings; the exit code.
+
+    Where it is one of several that share their time, it has what `options` give it of that.
+    """
     started, path = time.monotonic(), options.resume
     assert path is not None
     stored = resuming.read(suite, path, options.retry)
     if stored.over:
-        return _tell(suite, stored.head, path, stored.limits, options)
-    head, limits, lines = stored.head, stored.limits, stored.lines
+        return _tell(suite, stored.head, path, stored.limits, options, part)
+    head, limits, lines = stored.head, part.resumed(stored.limits, options.max_seconds), stored.lines
     if options.retry and any(line.status != "ok" for line in lines):
         head = dataclasses.replace(head, status="interrupted", finished=None)
     schedule = Schedule.of({}, limits, started, 0.0)
@@ -173,7 +176,7 @@ def resume(suite: Suite, options: RunOptions) -> int:
             else:  # as many steps as it was begun with
                 planned = replace(planned, lanes=_lanes(stored.cases, limits, workers, at_once))
             planned = replace(planned, lines=lines)
-        return _run(planned, RunFolder.reopen(path), head, workers, options)
+        return _run(planned, RunFolder.reopen(path), head, workers, options, part)
 
 
 # The machine

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.limits import LOOKS
+from rnn_vs_attn.run.options import WHOLE, Part
 from rnn_vs_attn.run.output import said_of_trainings
 from rnn_vs_attn.run.pace import together
 from rnn_vs_attn.run.planned import Planned
 from rnn_vs_attn.run.schedule import After, said_of_left_out
 from rnn_vs_attn.suites.case import Case, axes_of
-from rnn_vs_attn.text.streams import print_json, show
+from rnn_vs_attn.text.streams import show
 
 
-def tell(planned: Planned, as_json: bool) -> None:
-    """Print the cases and their seconds."""
+def tell(planned: Planned, as_json: bool, part: Part = WHOLE) -> None:
+    """Print the cases and their seconds, and give `part` what all of them take."""
     suite, cases, limits, schedule = planned.suite, planned.cases, planned.limits, planned.schedule
     now = time.monotonic()
     surplus = schedule.surplus(0, now, cases, suite.rounds.kept)
@@ -33,11 +34,12 @@ def tell(planned: Planned, as_json: bool) -> None:
     totals = [min(total, limits.max_seconds) for total in all_rounds]
     if planned.seconds is not None:
         totals = [min(planned.seconds, limits.max_seconds)]
+    part.take_estimate((totals[0], totals[-1]))
     if as_json:
         listed = [axes_of(c) | {"seconds_a_round": seconds.get(c), "left_out": c in surplus} for c in cases]
         document = {"cases": listed, "seconds_a_round": a_round, "seconds": totals}
         built_as = [{"model": model, "text": text} for model, text in planned.built_as]
-        print_json(document | {"built_as": built_as})
+        part.take_document(document | {"built_as": built_as})
         return
     for case in timed:
         _tell_case(case, units.duration(seconds[case]) if case in planned.looked else "unknown")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rnn_vs_attn.errors import DONE, INTERRUPTED, TERMINATED
@@ -18,6 +19,30 @@ from rnn_vs_attn.text.streams import print_json, say
 from rnn_vs_attn.units import counted
 
 
+class SharedTime:
+    """The --max-seconds of several runs that follow each other; None where each has its own."""
+
+    def __init__(self, given: float | None, clock: Callable[[], float] = time.monotonic) -> None:
+        self.given = given
+        self._clock = clock
+        self._ends = math.inf if given is None else clock() + given
+
+    @property
+    def is_over(self) -> bool:
+        return self._clock() >= self._ends
+
+    def spend(self, seconds: float) -> None:
+        """So much of it goes, without waiting for that."""
+        self._ends -= seconds
+
+    def first_of(self, own: Sequence[float]) -> tuple[float, int]:
+        """Seconds for the first of runs that would take so many each, and how many times that all of them have."""
+        if self.given is None:
+            return own[0], 1
+        left = max(0.0, self._ends - self._clock())
+        return left * own[0] / sum(own), math.ceil(sum(own) / own[0])
+
+
 def start_all(runs: Sequence[tuple[Suite, AxisValues]], options: GroupOptions) -> int:
     """Run all suites until one is interrupted; the exit code is that of the last one that did not simply end well.
 
@@ -27,16 +52,15 @@ def start_all(runs: Sequence[tuple[Suite, AxisValues]], options: GroupOptions) -
     folders = [options.output and options.output / _short(suite) for suite in suites]
     for folder in filter(None, folders):
         check_folder(folder)
-    deadline = time.monotonic() + options.max_seconds
+    time_of_all = SharedTime(options.max_seconds)
     documents: list[Any] = []
     code = DONE
     for done, (suite, axes) in enumerate(runs):
-        remaining = len(suites) - done
-        left = max(0.0, deadline - time.monotonic()) / remaining
-        own = dataclasses.replace(options, max_seconds=left, output=folders[done])
+        seconds, shared_by = time_of_all.first_of([1.0] * (len(suites) - done))
+        own = dataclasses.replace(options, max_seconds=seconds, output=folders[done])
         if not options.as_json:
             print(f"{chr(10) if done else ''}{suite.command}: {suite.help}\n", flush=True)  # texts of its own
-        code = start(suite, axes, own, Part(options.max_seconds, remaining, done > 0, documents.append)) or code
+        code = start(suite, axes, own, Part(options.max_seconds, shared_by, done > 0, documents.append)) or code
         if code in (INTERRUPTED, TERMINATED):
             break
     if options.as_json:

@@ -93,6 +93,10 @@ class Measuring:
             self.spent.start_up += self._workers.renew()
         return self._workers.ask(request, self.deadline.left(self.clock))
 
+    def _seed(self, number: int) -> int:
+        """Of a round's weights and data."""
+        return self.limits.first_seed + number
+
     def _about(self, case: Case) -> About:
         return About.of(self.journal.suite, case, self.limits.max_memory)
 
@@ -107,7 +111,7 @@ class Measuring:
         beyond, more = 0.0, 0.0
         try:
             self.progress.case_begins(case, "prepare")
-            warnings += self._ask(Prepare(self._about(case), seed=number)).warnings
+            warnings += self._ask(Prepare(self._about(case), seed=self._seed(number))).warnings
             for name in self.journal.suite.rounds.passes:
                 self.progress.case_begins(case, name)
                 taken = self._time_pass(case, name, share)
@@ -150,7 +154,7 @@ class Measuring:
         """All of a case that is timed by the worker itself, or not at all."""
         begun = self.clock()
         enough = ENOUGH * self.schedule.share(begun, self.waiting)
-        self._samples(case, number, MEASURE, Turn(number, self.journal.is_first(case), enough))
+        self._samples(case, number, MEASURE, Turn(self._seed(number), self.journal.is_first(case), enough))
         quantities = self.schedule.costs.of(case).more / ENOUGH
         seconds = self.clock() - begun
         self.spent.timed += seconds
@@ -159,7 +163,7 @@ class Measuring:
     def measure_after(self, case: Case, number: int) -> None:
         """What comes after all times: memory, counts, and what makes the process slower."""
         begun, part = self.clock(), self.journal.suite.rounds.afterwards
-        self._samples(case, number, part, Turn(number, self.journal.is_first(case, part == PEAKS)))
+        self._samples(case, number, part, Turn(self._seed(number), self.journal.is_first(case, part == PEAKS)))
         seconds = self.clock() - begun
         self.spent.memory += seconds
         self.schedule.costs.measured(case, seconds)

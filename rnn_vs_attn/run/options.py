@@ -271,17 +271,24 @@ class Part:
 
     given: the --max-seconds of the whole command, None where this run is all of it; shared_by: how many runs share what
     is left of that, this one among them; after_others: others were measured before it; take_document: who is given what
-    --json prints.
+    --json prints; take_estimate: who is given the seconds that a dry run expects, the least and the most; first_seed:
+    of its first round, where other machines have the rounds before.
     """
 
     given: float | None = None
     shared_by: int = 1
     after_others: bool = False
     take_document: Callable[[Any], None] = print_json
+    take_estimate: Callable[[Sequence[float]], None] = lambda seconds: None
+    first_seed: int = 0
 
     def of(self, limits: Limits) -> Limits:
         """The limits of this part, which know what was asked for the whole."""
-        return replace(limits, given=self.given, shared_by=self.shared_by)
+        return replace(limits, given=self.given, shared_by=self.shared_by, first_seed=self.first_seed)
+
+    def resumed(self, limits: Limits, seconds: float) -> Limits:
+        """The limits of a run that goes on: its own, and of time the seconds that this part has, where it is shared."""
+        return limits if self.given is None else self.of(replace(limits, max_seconds=seconds))
 
 
 WHOLE = Part()

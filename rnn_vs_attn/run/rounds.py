@@ -100,7 +100,7 @@ class Rounds:
 
     def _arranged(self, cases: Sequence[Case], number: int, what: str) -> list[Case]:
         """In random order, those next to each other whose results are compared."""
-        order = random.Random(f"{self.limits.seed}-{number}-{what}")
+        order = random.Random(f"{self.limits.seed}-{self.limits.first_seed + number}-{what}")
         groups: dict[Any, list[Case]] = {}
         for case in cases:
             groups.setdefault(self.suite.axes.together(case), []).append(case)

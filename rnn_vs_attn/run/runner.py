@@ -82,22 +82,7 @@ class Runner:
             return
 
     def _enough(self) -> bool:
-        if not self.journal.alive():
-            return True
-        if self.limits.rounds is not None:
-            return self.rounds >= self.limits.rounds
-        if self.rounds >= LOOKS[-1]:
-            return True
-        return self.rounds in LOOKS and self._precise_enough()
-
-    def _precise_enough(self) -> bool:
-        """Whether every time of every case that still runs has an interval as narrow as asked."""
-        alive = {same(axes_of(case)) for case in self.journal.alive()}
-        return all(
-            reached(record, self.limits.precision)
-            for record in self.journal.records()
-            if record.metric in self.journal.suite.precise and same(record.axes) in alive
-        )
+        return enough(self.journal, self.limits)
 
     def _leave_out(self) -> None:
         """Cases without which the rounds that are wanted fit into the time, each with a record that says so."""
@@ -112,6 +97,27 @@ class Runner:
         for case in surplus:
             fault = CaseFault("timeout", reason)
             self.journal.fault(case, self.rounds, fault, suite.owed(case), needed_seconds=needed)
+
+
+def enough(journal: Journal, limits: Limits) -> bool:
+    """Whether a run has the rounds that are wanted, or that make every time precise enough, or no case that runs."""
+    if not journal.alive():
+        return True
+    if limits.rounds is not None:
+        return journal.rounds >= limits.rounds
+    if journal.rounds >= LOOKS[-1]:
+        return True
+    return journal.rounds in LOOKS and _precise_enough(journal, limits)
+
+
+def _precise_enough(journal: Journal, limits: Limits) -> bool:
+    """Whether every time of every case that still runs has an interval as narrow as asked."""
+    alive = {same(axes_of(case)) for case in journal.alive()}
+    return all(
+        reached(record, limits.precision)
+        for record in journal.records()
+        if record.metric in journal.suite.precise and same(record.axes) in alive
+    )
 
 
 def reached(record: Record, precision: float) -> bool:

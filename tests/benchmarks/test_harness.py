@@ -333,3 +333,13 @@ print(json.dumps([found, details]))
     ]
     assert [each[0]["equal"] for each in outcomes] == [True, False]
     assert repositories.state(theirs) == before
+
+
+@pytest.mark.slow
+def test_rounds_of_simulated_jobs_are_collected() -> None:
+    code, document = harness("cluster.py", *"--quick --jobs 12 --samples 5000".split())
+    found = {figure["name"]: figure["value"] for figure in document["figures"]}
+    assert code == 0
+    assert (found["jobs"], found["samples of each"]) == (12, 337)
+    assert 4900 < found["samples of a large run"] <= 5000
+    assert found["MiB to show it"] < 1024

@@ -1,0 +1,194 @@
+"""`run FILE`: the parts of a sweep after each other, each a run of its own; what one of them costs, the others keep."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rnn_vs_attn.errors import (
+    DONE,
+    INTERRUPTED,
+    TERMINATED,
+    UNFINISHED_CASES,
+    WRONG_CALL,
+    Interrupted,
+    UserError,
+    first_line,
+)
+from rnn_vs_attn.run import command
+from rnn_vs_attn.run.group import SharedTime
+from rnn_vs_attn.run.options import Part, RunOptions, TrainingOptions
+from rnn_vs_attn.sweep import file, folder, summary
+from rnn_vs_attn.sweep.cluster import JOBS, Cluster, PartJobs, longest
+from rnn_vs_attn.sweep.file import Sweep, SweepPart
+from rnn_vs_attn.sweep.folder import COMPLETE, NOT_BEGUN, UNFINISHED
+from rnn_vs_attn.sweep.launcher import Launcher
+from rnn_vs_attn.sweep.options import SweepOptions
+from rnn_vs_attn.sweep.summary import Outcome
+from rnn_vs_attn.text.streams import print_json, say
+
+_FIRST_OF = (WRONG_CALL, 5, 1, 3, UNFINISHED_CASES, DONE)  # of the exit codes of several parts
+_STOPPED = (INTERRUPTED, TERMINATED)
+_OF_A_TRAINING: float = TrainingOptions.max_seconds  # where one takes what its steps take
+
+
+def start(path: Path, options: SweepOptions) -> int:
+    """Measure all parts of a sweep's file, or list them; the exit code."""
+    sweep = file.read(path, elsewhere=options.launcher is not None)
+    place = None if options.dry_run else folder.create(sweep, options.output)
+    if place is not None and not options.quiet:
+        say(f"{sweep.name}: {len(sweep.parts)} parts into {place}")
+    return _Parts(sweep, options, place).run()
+
+
+def resume(path: Path, options: SweepOptions) -> int:
+    """Go on with the sweep in a folder: with the parts that are unfinished or not begun; the exit code."""
+    return _Parts(folder.reopened(path, options.file, options.launcher is not None), options, path).run()
+
+
+@dataclass
+class _Parts:
+    """place: the sweep's folder, None where nothing is measured."""
+
+    sweep: Sweep
+    options: SweepOptions
+    place: Path | None
+
+    def run(self) -> int:
+        """Each part until one is interrupted; the exit code of them all."""
+        outcomes = [self._outcome(part) for part in self.sweep.parts]
+        waiting = [i for i, each in enumerate(outcomes) if not each.error and self._is_left(each)]
+        stopped = (self._on_cluster if self.options.launcher else self._here)(outcomes, waiting)
+        self._tell(outcomes)
+        return stopped or _code_of(outcomes)
+
+    def _here(self, outcomes: list[Outcome], waiting: list[int]) -> int:
+        """Measure those of the parts that wait, on this machine; the exit code of an interruption, 0 without one."""
+        time = SharedTime(self._max_seconds)
+        for done, i in enumerate(waiting):
+            if time.is_over and done:
+                outcomes[i].code = UNFINISHED_CASES
+                continue
+            part = self.sweep.parts[i]
+            seconds, what = self._share(time, [self.sweep.parts[j] for j in waiting[done:]], done > 0)
+            self._go(part, outcomes[i], seconds, what)
+            if self.options.dry_run:
+                time.spend(outcomes[i].estimate[-1] if outcomes[i].estimate else 0.0)
+            if outcomes[i].code in _STOPPED:
+                return outcomes[i].code
+        return DONE
+
+    def _on_cluster(self, outcomes: list[Outcome], waiting: list[int]) -> int:
+        """The same as jobs. `outcomes` have those of other kinds of machine too, then."""
+        assert self.place is not None
+        time = SharedTime(self._max_seconds, lambda: 0.0)  # of machines: how long jobs wait is not theirs
+        parts = []
+        for done, i in enumerate(waiting):
+            seconds, _ = self._share(time, [self.sweep.parts[j] for j in waiting[done:]], done > 0)
+            time.spend(seconds)
+            try:
+                parts.append(PartJobs.of(self.sweep.parts[i], outcomes[i], seconds))
+            except UserError as error:
+                self._failed(outcomes[i], str(error))
+        launcher = Launcher.of(self.options, self.place / JOBS / "logs", longest(parts))
+        cluster = Cluster(self.place, launcher, parts, self.options.quiet)
+        code = cluster.run()
+        outcomes += cluster.of_other_machines()
+        return code
+
+    def _share(self, time: SharedTime, rest: Sequence[SweepPart], after_others: bool) -> tuple[float, Part]:
+        """The seconds of the first of these parts, and what it is of all: its own where that is less than its share."""
+        seconds, shared_by = time.first_of([_weight(part) for part in rest])
+        own = rest[0].asked.options.max_seconds
+        if time.given is None or (rest[0].own_seconds is not None and own <= seconds):
+            return own, Part(after_others=after_others)
+        return seconds, Part(time.given, shared_by, after_others)
+
+    @property
+    def _max_seconds(self) -> float | None:
+        return self.sweep.max_seconds if self.options.max_seconds is None else self.options.max_seconds
+
+    def _outcome(self, part: SweepPart) -> Outcome:
+        """What is known of a part before it goes on."""
+        own = None if self.place is None else self.place / part.name
+        outcome = Outcome(part.name, part.asked.suite.name, own)
+        if own is not None:
+            try:
+                outcome.state = folder.state_of(own)
+            except UserError as error:
+                self._failed(outcome, str(error))
+        return outcome
+
+    def _is_left(self, outcome: Outcome) -> bool:
+        return outcome.state != COMPLETE or self.options.retry
+
+    def _go(self, part: SweepPart, outcome: Outcome, seconds: float, what: Part) -> None:
+        """One part as far as it comes. What is wrong with it costs it alone."""
+        suite, own = part.asked.suite, self._options(part, outcome, seconds)
+        what = replace(
+            what,
+            take_document=lambda document: setattr(outcome, "document", document),
+            take_estimate=lambda estimate: setattr(outcome, "estimate", estimate),
+        )
+        if not self.options.as_json:
+            named = part.name if part.name == suite.command else f"{part.name} ({suite.command})"
+            print(f"{chr(10) * what.after_others}{named}: {suite.help}\n", flush=True)  # texts of its own
+        try:
+            if own.resume is None:
+                outcome.code = part.asked.start(own, what)
+            else:
+                outcome.code = command.resume(suite, own, what)
+        except Interrupted as stop:
+            outcome.code = stop.exit_code
+        except UserError as error:
+            self._failed(outcome, str(error))
+        except Exception as error:  # hours of other parts are not lost to a fault of this program in one of them
+            if self.options.debug:
+                raise
+            self._failed(outcome, f"this is a fault of rnn-vs-attn: {first_line(error)}; --debug shows where")
+        if outcome.folder is not None and not outcome.error:
+            outcome.state = folder.state_of(outcome.folder)
+
+    def _options(self, part: SweepPart, outcome: Outcome, seconds: float) -> RunOptions:
+        """Those of a part: its own, and what the call says of all."""
+        call = self.options
+        own = replace(part.asked.options, max_seconds=seconds, quiet=call.quiet, debug=call.debug, as_json=call.as_json)
+        if outcome.state == NOT_BEGUN:
+            return replace(own, output=outcome.folder, dry_run=call.dry_run)
+        return replace(own, resume=outcome.folder, retry=call.retry)
+
+    def _failed(self, outcome: Outcome, reason: str) -> None:
+        outcome.error, outcome.code = reason, WRONG_CALL
+        say(f"error: {outcome.name}: {reason}")
+
+    def _tell(self, outcomes: Sequence[Outcome]) -> None:
+        """What all parts found, or how long they would take; where everything is, and how to go on."""
+        if self.place is not None:
+            summary.write(self.place, outcomes)
+        if self.options.as_json:
+            summary.put_documents(outcomes)
+            own = {"name": self.sweep.name, "sha256": self.sweep.sha256}
+            place = None if self.place is None else str(self.place)
+            print_json({"sweep": {**own, "folder": place}, "parts": [each.as_json for each in outcomes]})
+        elif self.options.dry_run:
+            summary.tell_estimate(outcomes, self._max_seconds)
+        else:
+            print()
+            summary.show(outcomes)
+        if self.place is not None and not self.options.quiet:
+            left = any(each.state in (UNFINISHED, NOT_BEGUN) for each in outcomes)
+            go_on = f"; go on with rnn-vs-attn run --resume {self.place}" if left else ""
+            say(f"Written to {self.place}: summary.md has all that was found{go_on}")
+
+
+def _weight(part: SweepPart) -> float:
+    """Seconds that a part would take by itself."""
+    own = part.asked.options.max_seconds
+    return own if math.isfinite(own) else _OF_A_TRAINING
+
+
+def _code_of(outcomes: Sequence[Outcome]) -> int:
+    codes = [each.code for each in outcomes]
+    return next((code for code in (*_STOPPED, *_FIRST_OF) if code in codes), DONE)

@@ -1,0 +1,181 @@
+"""A sweep's file: its parts, each a suite's command with its options, or all that is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.run.asked import Asked
+from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.sweep.checks import checked
+from rnn_vs_attn.sweep.keys import Keys
+from rnn_vs_attn.sweep.lines import lines_of
+from rnn_vs_attn.sweep.problems import Problems, shown
+
+_LARGEST = 1 << 20  # bytes
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_AT_TOP = ("name", "max_seconds", "shared", "part")
+_AN_EXAMPLE = 'write [part.bench], or [part.NAME] with suite = "bench"'
+
+
+@dataclass(frozen=True)
+class SweepPart:
+    """One run of a sweep. own_seconds: the max_seconds that its file gives it, None where it gives none."""
+
+    name: str
+    asked: Asked
+    own_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a file asks for. max_seconds: of all parts together, None where each has its own."""
+
+    name: str
+    content: bytes
+    parts: tuple[SweepPart, ...]
+    max_seconds: float | None = None
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def read(file: Path, elsewhere: bool = False) -> Sweep:
+    """The sweep in a file. elsewhere: whether it is measured on other machines, which may have more processors.
+
+    UserError names all that is wrong with it.
+    """
+    content = content_of(file)
+    document, text = _parsed(file, content)
+    problems = Problems(file, {(): 1} | lines_of(text))
+    for key in document:
+        if key not in _AT_TOP:
+            problems.unknown((key,), "key", key, _AT_TOP)
+    name = _name(document, file, problems)
+    max_seconds = _max_seconds(document, problems)
+    parts = _parts(document, problems, elsewhere)
+    problems.check()
+    return Sweep(name, content, tuple(parts), max_seconds)
+
+
+def content_of(file: Path) -> bytes:
+    """What is in it. UserError where it is none that can be a sweep's."""
+    try:
+        facts = file.stat()
+        if stat.S_ISDIR(facts.st_mode):
+            raise UserError(f"{file} is a folder; give a sweep's file (TOML), or --resume {file}")
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > _LARGEST:
+            raise UserError(f"cannot read {file}: it is no file, or larger than {_LARGEST >> 20} MiB; give a sweep's")
+        return file.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"cannot read {file}: {reason}; give a sweep's file (TOML)") from None
+
+
+def _parsed(file: Path, content: bytes) -> tuple[dict[str, Any], str]:
+    """Its tables, and its text. UserError where it is no TOML."""
+    try:
+        text = content.decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"{file}, line {line} is not UTF-8, which TOML is; save it as that") from None
+    try:
+        return tomllib.loads(text), text
+    except RecursionError:
+        raise UserError(f"{file} is not TOML that can be read: its lists are nested too deeply") from None
+    except ValueError as error:
+        raise UserError(f"{file} is not TOML: {error}") from None
+
+
+# The keys at its top
+
+
+def _name(document: Mapping[str, Any], file: Path, problems: Problems) -> str:
+    """What its folder is called by."""
+    name = document.get("name", file.stem)
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        way = "use letters, digits, dots, dashes and underscores, 64 at most"
+        problems.add(("name",), f"name {shown(name)} is none for a folder; {way}")
+        return ""
+    return name
+
+
+def _max_seconds(document: Mapping[str, Any], problems: Problems) -> float | None:
+    value = document.get("max_seconds")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        problems.add(("max_seconds",), f"max_seconds {shown(value)} is no number of seconds")
+        return None
+    return float(value)
+
+
+def _table(document: Mapping[str, Any], name: str, problems: Problems) -> Mapping[str, Any]:
+    value = document.get(name, {})
+    if isinstance(value, Mapping):
+        return value
+    problems.add((name,), f"{name} is no table; write [{name}]" if name == "shared" else f"{name}: {_AN_EXAMPLE}")
+    return {}
+
+
+# Its parts
+
+
+def _parts(document: Mapping[str, Any], problems: Problems, elsewhere: bool) -> list[SweepPart]:
+    shared, tables = _table(document, "shared", problems), _table(document, "part", problems)
+    if not tables and "part" not in document:
+        problems.add((), f"there is no part; {_AN_EXAMPLE}")
+    found = {name: _suite(name, table, problems) for name, table in tables.items()}
+    suites = [suite for suite in found.values() if suite is not None]
+    _check_shared(shared, suites, problems)
+    parts = []
+    for name, suite in found.items():
+        if suite is not None:
+            own = {key: value for key, value in tables[name].items() if key != "suite"}
+            asked = checked(Keys.of(suite), name, shared, own, problems, elsewhere)
+            if asked is not None:
+                parts.append(SweepPart(name, asked, _own_seconds({**shared, **own})))
+    return parts
+
+
+def _own_seconds(given: Mapping[str, Any]) -> float | None:
+    return float(given["max_seconds"]) if "max_seconds" in given else None
+
+
+def _suite(name: str, table: Any, problems: Problems) -> Suite | None:
+    """The suite of a part: the one that it names, or that is called like it."""
+    if not _NAME.fullmatch(name):
+        way = "use letters, digits, dots, dashes and underscores, 64 at most"
+        problems.add(("part", name), f"part {shown(name)} is no name for a folder; {way}")
+    if not isinstance(table, Mapping):
+        problems.add(("part", name), f"part {shown(name)} is no table; {_AN_EXAMPLE}")
+        return None
+    known = {suite.name: suite for suite in SUITES}
+    given = table.get("suite", name)
+    if isinstance(given, str) and given in known:
+        return known[given]
+    if "suite" not in table:
+        problems.add(("part", name), f"part {shown(name)} says no suite; add suite = one of {', '.join(known)}")
+    elif isinstance(given, str):
+        problems.unknown(("part", name, "suite"), "suite", given, known)
+    else:
+        problems.add(("part", name, "suite"), f"suite {shown(given)} is no text; one of {', '.join(known)}")
+    return None
+
+
+def _check_shared(shared: Mapping[str, Any], suites: list[Suite], problems: Problems) -> None:
+    """Every key that is shared is an option of one of the parts at least."""
+    keys = [Keys.of(suite) for suite in suites or SUITES]
+    known = list(dict.fromkeys(name for each in keys for name in each))
+    for name in shared:
+        if name not in known:
+            problems.unknown(("shared", name), "key", name, known)
