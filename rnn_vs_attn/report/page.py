@@ -1,51 +1,86 @@
 """One self-contained HTML page: sentences, tables and figures, in one look for every command that writes one.
 
-Nothing is fetched from anywhere, no script runs, and every text is data: what anybody wrote is shown and not run.
+Nothing is fetched from anywhere, no script runs but this program's own, and every text is data: what anybody wrote is
+shown and not run.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rnn_vs_attn import __version__
+from rnn_vs_attn.report import curve_svg, timeline_svg
+from rnn_vs_attn.report.plots import Figure
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.timeline import Timeline
-from rnn_vs_attn.report.timeline_svg import STYLE, svg
 from rnn_vs_attn.text.safe import encodable, one_line
 
-_TEMPLATE = Path(__file__).with_name("page.html")
+_TEMPLATE, _SCRIPT = (Path(__file__).with_name(f"page.{ending}") for ending in ("html", "js"))
+GENERATOR = "rnn-vs-attn"  # what a page says that made it
+BEST, HOLDS, FAILS, UNDECIDED = "best", "holds", "fails", "undecided"
+
+
+class Cell(str):
+    """A cell of a table with a look of its own.
+
+    kind: BEST, or what became of a claim. anchor: of the section that it leads to.
+    """
+
+    kind: str
+    anchor: str
+
+    def __new__(cls, text: str, kind: str = "", anchor: str = "") -> Cell:
+        made = super().__new__(cls, text)
+        made.kind, made.anchor = kind, anchor
+        return made
 
 
 @dataclass(frozen=True)
 class Illustration:
     """A figure, what it shows in words, and its numbers as a table."""
 
-    chart: Timeline
+    chart: Timeline | Figure
     caption: str
     numbers: Table
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page under a heading. folded: what is shown in its place until it is opened, "" where it is open."""
+    """A part of a page under a heading, which may be "". folded: what stands in its place until it is opened.
+
+    code: a command line. parts: what stands within it, below all else. anchor: what links to it name. stacked: whether
+    rows of its tables stand one below another where the page is narrow.
+    """
 
     heading: str
     sentences: Sequence[str] = ()
     tables: Sequence[Table] = ()
     figures: Sequence[Illustration] = ()
     folded: str = ""
+    code: str = ""
+    parts: Sequence[Section] = ()
+    anchor: str = ""
+    stacked: bool = False
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a page says. lead: the answer, its first sentence the most important one. notes: what a reader must know."""
+    """What a page says. lead: the answer, its first sentence the most important one. notes: what a reader must know.
+
+    scripted: whether its tables sort and copy.
+    """
 
     title: str
     lead: Sequence[str]
     sections: Sequence[Section]
     notes: Sequence[str] = field(default_factory=list)
+    scripted: bool = False
 
 
 def render(page: Page) -> str:
@@ -57,9 +92,51 @@ def render(page: Page) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     surroundings.filters["shown"] = one_line
+    surroundings.globals |= {"drawn": _Drawing(), "keys": _keys, "look": _look}
     template = surroundings.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    drawn = [
-        [Markup(svg(figure.chart, f"figure-{i}-{j}")) for j, figure in enumerate(section.figures)]
-        for i, section in enumerate(page.sections)
-    ]
-    return encodable(template.render(page=page, drawn=drawn, style=Markup(STYLE), version=__version__))
+    script = _SCRIPT.read_text(encoding="utf-8") if page.scripted else ""
+    styles = f"{timeline_svg.STYLE}\n{curve_svg.STYLE}"
+    return encodable(
+        template.render(
+            page=page,
+            style=Markup(styles),
+            script=Markup(script),
+            hash=Markup(_hash(script)),
+            generator=GENERATOR,
+            version=__version__,
+        )
+    )
+
+
+def is_ours(beginning: str) -> bool:
+    """Whether a file that begins so is a page of this program's."""
+    return f'<meta name="generator" content="{GENERATOR} ' in beginning
+
+
+def _hash(script: str) -> str:
+    """What a page's policy calls the only script that may run."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+class _Drawing:
+    """Draws figures of a page, each with names of its own."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+
+    def __call__(self, chart: Timeline | Figure) -> Any:
+        from markupsafe import Markup
+
+        name = f"figure-{next(self._numbers)}"
+        return Markup(timeline_svg.svg(chart, name) if isinstance(chart, Timeline) else curve_svg.svg(chart, name))
+
+
+def _keys(chart: Timeline | Figure) -> list[tuple[Any, str]]:
+    """What stands for each line of a figure of several; a figure over time says it by itself."""
+    from markupsafe import Markup
+
+    return [(Markup(drawn), label) for drawn, label in curve_svg.keys(chart)] if isinstance(chart, Figure) else []
+
+
+def _look(cell: str) -> Cell:
+    return cell if isinstance(cell, Cell) else Cell(cell)
