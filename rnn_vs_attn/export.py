@@ -14,9 +14,12 @@ from typing import Any
 
 from rnn_vs_attn import __version__
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.models.costs import default_kv_heads
 from rnn_vs_attn.models.spec import NUM_KV_HEADS
 from rnn_vs_attn.records.types import ROUND_TIME, Axes, Record, Run
+from rnn_vs_attn.report.latex import PREAMBLE, latex
+from rnn_vs_attn.run import output
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text.safe import json_text, one_line, spreadsheet, yaml
@@ -274,6 +277,20 @@ def _frame(runs: Sequence[Run]) -> Any:
     return pandas.concat(frames, ignore_index=True).map(lambda value: _cell(value) if isinstance(value, str) else value)
 
 
+def _latex(runs: Sequence[Run]) -> str:
+    """The tables that `show` has, for a paper."""
+    made = [PREAMBLE]
+    for number, run in enumerate(runs, 1):
+        suite = next((s for s in SUITES if s.name == run.suite), None)
+        if suite is None:
+            raise UserError(f"a run of {run.suite!r} has no table of a suite; its table.md has what it found")
+        main = [column.title for column in suite.view.columns if not column.spare]
+        shown = output.summary_of(suite, run.records) or output.tables_of(suite, run.records, Limits(), columns=main)
+        found = [table for table in shown if table.rows]
+        made += [latex(table, f"{run.suite}-{number}-{i}") for i, table in enumerate(found, 1)]
+    return "\n".join(made)
+
+
 def _json(document: object) -> str:
     return json_text(document) + "\n"
 
@@ -283,6 +300,7 @@ FORMATS = (
     Format("bencher", _bencher),
     Format("pytest-benchmark", _pytest_benchmark),
     Format("otava", _otava, many=True),
+    Format("latex", _latex, many=True),
     Format("csv", _csv, many=True),
     Format("parquet", _parquet, many=True, binary=True),
 )

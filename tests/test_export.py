@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import shlex
 import statistics
 import subprocess
@@ -389,7 +390,7 @@ def test_what_cannot_be_exported_is_one_sentence(words: list[str], said: str) ->
 
 
 def test_one_format_too_many_runs_is_a_user_error() -> None:
-    with pytest.raises(UserError, match=r"those that take several are otava, csv, parquet$"):
+    with pytest.raises(UserError, match=r"those that take several are otava, latex, csv, parquet$"):
         export.exported([small(), small()], "github-action-benchmark")
 
 
@@ -476,3 +477,13 @@ def test_otava_finds_a_step_beside_a_case_that_failed_once_and_in_a_folder_of_an
     runs = series()
     runs[7] = without(runs[7], "train_time")
     assert_otava_finds_the_step(runs, tmp_path / "a 'b' \U0001f642")
+
+
+def test_latex_has_the_main_columns_of_every_case_once() -> None:
+    document = str(export.exported([read_run(CPU), read_run(GRADFLOW)], "latex"))
+    assert document.count("\\begin{table}") == document.count("\\end{table}") >= 2
+    assert document.count("attention-naive & ") == 5  # a line a length
+    assert "--columns" not in document
+    labels = re.findall(r"\\label\{(.*?)\}", document)
+    assert len(labels) == len(set(labels))
+    assert labels[0] == "tab:bench-1-1"

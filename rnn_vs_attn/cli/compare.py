@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from rnn_vs_attn.ab.options import AGAIN, JUNIT, MARKDOWN, STRICT, SUITE, AbOptions, read_margin
+from rnn_vs_attn.cli.help_all import FIRST
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.compare import machines, verdicts
 from rnn_vs_attn.compare.publishing import publish, write
@@ -55,7 +56,8 @@ def _typed(options: AbOptions, name: str) -> str:
     return str(getattr(options, name)) if name in ("baseline", "candidate") else flags.get(name) or option_name(name)
 
 
-ab_command = command(_ab, AbOptions, SUITE.axes.case, defaults={"model": "", "seq_len": "128,512", "threads": "1"})
+_DEFAULTS = {"model": "", "seq_len": "128,512", "threads": "1"}
+ab_command = command(_ab, AbOptions, SUITE.axes.case, defaults=_DEFAULTS, first=FIRST["ab"])
 
 # Two runs
 

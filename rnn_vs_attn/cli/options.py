@@ -7,10 +7,12 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass
+from pathlib import Path
 from typing import Annotated, Any, Generic, TypeVar
 
 import typer
 
+from rnn_vs_attn.cli.help_all import HELP_ALL, with_few
 from rnn_vs_attn.cli.patterns import PARAMETER, PATTERN, with_patterns
 from rnn_vs_attn.run.cases import Words, default_words, option_name
 from rnn_vs_attn.suites.case import Case, LayerCase
@@ -36,16 +38,19 @@ def command(
     *,
     axes: Sequence[str] | None = None,
     defaults: Mapping[str, Any] | None = None,
+    first: Sequence[str] = (),
 ) -> Callable[..., int | None]:
     """The function that Typer takes: an option a field of `case`, of `axes` only where given, and of `options`.
 
-    defaults: what is not left as its field says, words for a field of the case, where "" is none.
+    defaults: what is not left as its field says, words for a field of the case, where "" is none. first: fields that
+    --help shows, where there are more than fit a screen; --help-all shows the others too.
     """
     of_case = [f for f in _fields(case) if axes is None or f.name in axes] if case else []
     other = defaults or {}
     of_layers = case is not None and issubclass(case, LayerCase)
 
     def called(ctx: typer.Context, **given: Any) -> int | None:
+        given.pop(HELP_ALL, None)
         words: Words = {field.name: given[field.name] for field in of_case}
         names = [name for name in given if _is_typed(ctx, name)]
         if of_layers:
@@ -58,6 +63,8 @@ def command(
         *[PARAMETER] * of_layers,
         *_of_options(options, other),
     ]
+    if first:
+        parameters = with_few(parameters, first)
     called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return called
@@ -82,11 +89,12 @@ def _of_case(field: Field[Any], instead: str | None) -> inspect.Parameter:
     default = default_words(field) if instead is None else [instead] * bool(instead)
     if isinstance(default, bool):
         flags = f"{name}/--no-{name[2:]}" if default else name
-        switch = typer.Option(flags, help=meta["help"], rich_help_panel=meta["panel"])
+        switch = typer.Option(flags, help=meta["help"], rich_help_panel=meta["panel"], metavar=_NOTHING)
         return _parameter(field, bool, switch, default)
     allowed = f" One of {', '.join(meta['choices'])}." if meta["choices"] else ""
     shown = default[0] if default else False
-    info = typer.Option(name, help=meta["help"] + allowed, rich_help_panel=meta["panel"], show_default=shown)
+    told: dict[str, Any] = {"rich_help_panel": meta["panel"], "show_default": shown, "metavar": _LIST}
+    info = typer.Option(name, help=meta["help"] + allowed, **told)
     return _parameter(field, list[str], info, default)
 
 
@@ -118,8 +126,19 @@ def _of_option(field: Field[Any], kind: Any, instead: Any) -> inspect.Parameter:
         min=meta["minimum"],
         show_default=shown,
         rich_help_panel=meta["panel"],
+        metavar=_metavar(kind),
     )
     return _parameter(field, kind, info, default)
+
+
+_LIST, _NOTHING = "A,B,...", " "  # what the help text calls values
+
+
+def _metavar(kind: Any) -> str:
+    """What the help text calls the value of an option."""
+    of_types = ((list, _LIST), (bool, _NOTHING), (int, "N"), (float, "X"), (Path, "PATH"))
+    kinds = {typing.get_origin(kind) or kind, *typing.get_args(kind)}
+    return next((word for type_, word in of_types if type_ in kinds), "TEXT")
 
 
 def _parameter(field: Field[Any], kind: Any, info: Any, default: Any) -> inspect.Parameter:

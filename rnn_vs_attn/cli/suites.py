@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rnn_vs_attn.cli.help_all import FIRST
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.models.spec import TRAINED
@@ -23,11 +24,17 @@ from rnn_vs_attn.run.options import (
     UntimedOptions,
     with_own_end,
 )
-from rnn_vs_attn.suites import takers
+from rnn_vs_attn.suites import SUITES, takers
 from rnn_vs_attn.suites.suite import Suite
 
 _WITH_RESUME = ("resume", "retry", "columns", "as_json", "quiet", "debug")
 _OF_ALL = ("device", "threads")  # the axes that a group of suites takes
+
+
+def named_command(name: str) -> Callable[..., int | None]:
+    """The command that is typed so, or the last word of one."""
+    own = next((suite for suite in SUITES if suite.command.split()[-1] == name), None)
+    return command_of(own) if own is not None else command_of_all([suite for suite in SUITES if suite.group == name])
 
 
 def command_of(suite: Suite) -> Callable[..., int | None]:
@@ -60,7 +67,8 @@ def command_of(suite: Suite) -> Callable[..., int | None]:
             options = init_from.with_defaults(with_own_end(options, call.names, axes), folder, call.names)
         return start(suite, axes, options, plain=plain, given=given)
 
-    return command(run, _options_of(suite), suite.axes.case, defaults=suite.axes.run_defaults)
+    first = FIRST[suite.command.split()[-1]]
+    return command(run, _options_of(suite), suite.axes.case, defaults=suite.axes.run_defaults, first=first)
 
 
 def _refuse_before(call: Call[Any]) -> None:
@@ -89,4 +97,4 @@ def command_of_all(suites: Sequence[Suite]) -> Callable[..., int | None]:
         runs = [(s, cases.parse(s, {**cases.defaults(s.axes.case), **call.words})) for s in suites]
         return group.start_all(runs, call.options)
 
-    return command(run, GroupOptions, suites[0].axes.case, axes=_OF_ALL)
+    return command(run, GroupOptions, suites[0].axes.case, axes=_OF_ALL, first=FIRST["variants"])

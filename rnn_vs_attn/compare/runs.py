@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rnn_vs_attn import units
-from rnn_vs_attn.compare import verdicts
+from rnn_vs_attn.compare import claims, verdicts
 from rnn_vs_attn.compare.machines import DEFAULT_SPREAD
 from rnn_vs_attn.compare.report import Report, geometric_mean
 from rnn_vs_attn.compare.sentences import Margins
@@ -29,6 +29,7 @@ from rnn_vs_attn.compare.verdicts import (
     UNSURE,
     Comparison,
 )
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.query import Group
 from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.stats import rank_tests
@@ -101,7 +102,7 @@ def by_case(run: Run, rules: Rules) -> dict[Group, dict[Any, Record]]:
     """
     found: dict[Group, dict[Any, Record]] = {}
     for record in run.records:
-        if "model" in record.axes and record.metric not in rules.calibration | rules.echoes:
+        if "model" in record.axes and record.metric not in rules.calibration | rules.echoes | {VERDICT.name}:
             axes = sorted(record.axes.items())
             case = tuple((name, value) for name, value in axes if name in rules.case_axes)
             added = tuple((name, value) for name, value in axes if name not in rules.case_axes)
@@ -259,6 +260,7 @@ def report_of(
     notes = [
         *(f"NO VERDICT, {name} was interrupted and is not whole; finish it with --resume {name}" for name in cut_off),
         *(f"ADVISORY ONLY, the machines differ in {line}" for line in differing),
+        *claims.said_of(claims.changed(baseline, candidate)),
     ]
     facts = {
         "baseline": names[0],

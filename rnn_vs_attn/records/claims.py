@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Self
 
 from rnn_vs_attn.records.query import derived
 from rnn_vs_attn.records.types import Axes, Metric, Record
@@ -45,18 +46,16 @@ class Claim:
         told = {"claim": self.text, "figure": self.figure, "why": self.why}
         return derived(VERDICT, suite, {**self.axes, "claim": self.key}, [], None, text=self.verdict, **told)
 
+    @classmethod
+    def of(cls, record: Record) -> Self | None:
+        """The claim of a stored record; None of one from before records had the words."""
+        told, axes = record.details, dict(record.axes)
+        if record.metric != VERDICT.name or "claim" not in axes or not {"claim", "figure", "why"} <= told.keys():
+            return None
+        key = str(axes.pop("claim"))
+        return cls(key, str(told["claim"]), record.text, str(told["figure"]), str(told["why"]), axes)
+
 
 def stored_claims(records: Iterable[Record]) -> list[Claim]:
-    """The claims that are stored among these records, in their order; those of runs that stored no words are not."""
-    return [
-        Claim(
-            str(record.axes["claim"]),
-            record.details["claim"],
-            record.text,
-            record.details["figure"],
-            record.details["why"],
-            {name: value for name, value in record.axes.items() if name != "claim"},
-        )
-        for record in records
-        if record.metric == VERDICT.name and "claim" in record.axes and "figure" in record.details
-    ]
+    """The claims that are stored among these records, in their order."""
+    return [claim for record in records if (claim := Claim.of(record)) is not None]

@@ -1,9 +1,7 @@
-"""Records to a table: one row a case, for a terminal, for Markdown and for CSV."""
+"""Records to a table: one row a case, for a terminal and for Markdown."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -272,35 +270,3 @@ def _bound(row: Row, column: Column, notes: _Notes) -> str:
 
 def _pipes(cells: Sequence[str]) -> str:
     return "| " + " | ".join(safe.markdown(cell).replace("|", "\\|") for cell in cells) + " |"
-
-
-def to_csv(records: Sequence[Record], case_axes: Sequence[str]) -> str:
-    """One line a case: axes, then median, low and high of every metric at full precision, status, error, warnings."""
-    rows = rows_of(records, case_axes)
-    names = list(dict.fromkeys(key for row in rows for key in row.records))
-    titles = [safe.spreadsheet("_".join([metric, *(str(v) for _, v in added)])) for metric, added in names]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    ends = ("", "_low", "_high")
-    writer.writerow([*case_axes, *(t + end for t in titles for end in ends), "rounds", "status", "error", "warnings"])
-    for row in rows:
-        line = _csv_line(row, names)
-        writer.writerow([safe.spreadsheet(cell) if isinstance(cell, str) else cell for cell in line])
-    return out.getvalue()
-
-
-def _csv_line(row: Row, names: Sequence[tuple[str, Group]]) -> list[object]:
-    values: list[object] = list(row.axes.values())
-    for name in names:
-        record = row.records.get(name)
-        values += [None, None, None] if record is None else [record.text or record.median, record.low, record.high]
-    rounds = max((len(record.samples) for record in row.records.values()), default=0)
-    fault = row.fault
-    warnings = dict.fromkeys(w for record in row.records.values() for w in record.warnings)
-    return [
-        *values,
-        rounds,
-        fault.status if fault else "ok",
-        fault.error if fault else "",
-        "; ".join(warnings),
-    ]

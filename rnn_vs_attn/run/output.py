@@ -17,6 +17,7 @@ from rnn_vs_attn.machine import environment, fitness
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.report import layout, plots, tables
+from rnn_vs_attn.report.spreadsheet import to_csv
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.planned import Planned
@@ -91,11 +92,20 @@ def print_tables(
 ) -> None:
     """The tables that answer; the one of all cases where it is one of them or columns of it were asked for."""
     width = out.width if out.is_terminal else math.inf
-    shown = summary_of(suite, records)
-    if columns or not shown:
-        shown += tables_of(suite, records, limits, width, columns)
-    for table in shown:
+    for table in answers(suite, records, limits, width, columns):
         print_table(table, out)
+
+
+def answers(
+    suite: Suite,
+    records: Sequence[Record],
+    limits: Limits,
+    width: float = math.inf,
+    columns: Sequence[str] = (),
+) -> list[Table]:
+    """The tables that a reader is shown: those that stand in place of the one of all cases, or that one."""
+    shown = summary_of(suite, records)
+    return [*shown, *tables_of(suite, records, limits, width, columns)] if columns or not shown else shown
 
 
 def tables_of(
@@ -159,7 +169,7 @@ def _axes_of(suite: Suite) -> list[str]:
 def write(suite: Suite, run: Run, folder: RunFolder, limits: Limits) -> None:
     """Tables and plots into the run's folder."""
     shown = [*run.records, *suite.analysis.expand(run.records)]
-    folder.write("table.csv", tables.to_csv(shown, _axes_of(suite)))
+    folder.write("table.csv", to_csv(shown, _axes_of(suite)))
     answers, words = (_listed(lines) for lines in (found(suite, run), remarks(suite, run)))
     every = [table.markdown() for table in tables_of(suite, run.records, limits)]
     summary = [table.markdown() for table in summary_of(suite, run.records)]

@@ -301,9 +301,9 @@ def loaded_after(code: str) -> list[str]:
 HELP = """
 from typer.testing import CliRunner
 from rnn_vs_attn.cli.app import app
-names = [[command.name] for command in app.registered_commands]
-for group in app.registered_groups:
-    names += [[group.name], *([group.name, command.name] for command in group.typer_instance.registered_commands)]
+from rnn_vs_attn.cli.commands import ENTRIES
+names = [[entry.name] for entry in ENTRIES]
+names += [[entry.name, below.name] for entry in ENTRIES for below in entry.below]
 assert [["bench"], ["models"], ["doctor"]] == [name for name in names if name[0] in ("bench", "models", "doctor")]
 assert ["variants", "gpt"] in names
 for words in ([], *names):

@@ -23,7 +23,6 @@ TESTED_ELSEWHERE = {
     "ab/progress.py": "commands/test_ab.py",
     "ab/report.py": "ab/test_runner.py",
     "cli/compare.py": "commands/test_compare.py",
-    "cli/suites.py": "cli/test_app.py",
     "compare/outcome.py": "measure/test_equivalence.py",
     "errors.py": "commands/test_cli.py",
     "isolation/modes.py": "isolation/test_keeping.py",

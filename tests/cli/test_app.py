@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from command_tree import every_command
 from edited_runs import called
 from rich.text import Text
 
@@ -13,14 +16,12 @@ from rnn_vs_attn.errors import OF_CODE
 @pytest.mark.long
 def test_no_help_text_holds_markup_or_a_code_of_an_emoji() -> None:
     """The command line's own texts go through a console that would take it for such."""
-    import typer
 
-    def texts(command: object) -> list[str]:
-        own = [getattr(command, "help", "") or "", getattr(command, "epilog", "") or ""]
-        own += [getattr(parameter, "help", "") or "" for parameter in getattr(command, "params", ())]
-        return own + [text for sub in getattr(command, "commands", {}).values() for text in texts(sub)]
+    def texts(command: Any) -> list[str]:
+        own = [command.help or "", command.epilog or ""]
+        return own + [getattr(parameter, "help", "") or "" for parameter in command.params]
 
-    found = texts(typer.main.get_command(app.app))
+    found = [text for command in every_command().values() for text in texts(command)]
     assert len(found) > 100
     assert [text for text in found if Text.from_markup(text).plain != text] == []
 

@@ -9,14 +9,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 from command import QUICK, run
+from command_tree import every_command
 from paths import ROOT
 
-from rnn_vs_attn.cli import app
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.bench.suite import BENCH
@@ -52,14 +50,7 @@ EVERY = sorted({shlex.join(words) for text in WRITTEN.values() for words in comm
 # Commands
 
 
-def tree_of_commands(command: Any, path: str = "") -> dict[str, Any]:
-    """Each command by what is typed for it."""
-    below = {f"{path} {name}".strip(): inner for name, inner in getattr(command, "commands", {}).items()}
-    deeper = [tree_of_commands(inner, name) for name, inner in below.items()]
-    return {name: found for part in (below, *deeper) for name, found in part.items()}
-
-
-COMMANDS = tree_of_commands(typer.main.get_command(app.app))
+COMMANDS = {name: command for name, command in every_command().items() if name}
 
 
 def test_the_readme_lists_every_command_once() -> None:
@@ -102,7 +93,7 @@ def test_a_command_line_is_understood(line: str) -> None:
 
 
 def test_every_option_in_the_pages_exists() -> None:
-    every = [*COMMANDS.values(), typer.main.get_command(app.app)]
+    every = every_command().values()
     known = {text for c in every for option in c.params for text in (*option.opts, *option.secondary_opts)}
     others = {"--help", "--index-url", "--benchmark-compare-fail"}  # pip's, pytest-benchmark's
     others |= {

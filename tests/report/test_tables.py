@@ -10,6 +10,7 @@ from fakes import bench_record, record
 from rnn_vs_attn import units
 from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
 from rnn_vs_attn.report import layout, tables
+from rnn_vs_attn.report.spreadsheet import to_csv
 from rnn_vs_attn.report.tables import Column, Table
 from rnn_vs_attn.suites.bench.suite import BENCH
 
@@ -51,7 +52,7 @@ def test_times_that_are_the_hosts_are_marked_and_the_mark_is_explained_once() ->
     table = tables.build(records, AXES, columns, precision=0.01)
     assert [row[2:] for row in table.rows] == [["2.00^ ±5.0%!", "2.00^ ±5.0%!"], ["2.00 ±5.0%!", "2.00 ±5.0%!"]]
     assert table.notes.count(tables.LAUNCHES) == 1
-    assert "launch_bound_train" in tables.to_csv(records, AXES)
+    assert "launch_bound_train" in to_csv(records, AXES)
 
 
 GOLDEN = r"""d_model 64
@@ -89,12 +90,12 @@ def test_markdown_table() -> None:
 
 
 def test_csv_table() -> None:
-    assert tables.to_csv(small_run(), AXES) == GOLDEN_CSV
+    assert to_csv(small_run(), AXES) == GOLDEN_CSV
 
 
 def test_median_low_and_high_stand_where_their_titles_say() -> None:
     made = [record("train_time", 2.0, 1.0, 3.0, model="lstm", seq_len=64, d_model=64)]
-    titles, values = (line.split(",") for line in tables.to_csv(made, AXES).splitlines())
+    titles, values = (line.split(",") for line in to_csv(made, AXES).splitlines())
     row = dict(zip(titles, values, strict=True))
     assert (row["train_time_low"], row["train_time"], row["train_time_high"]) == ("1.0", "2.0", "3.0")
     ends = (Column("time", "train_time", units.significant, interval="ends"),)
@@ -160,12 +161,12 @@ def test_a_fault_in_one_pass_keeps_what_the_others_measured() -> None:
 def test_a_failed_case_is_a_row_even_where_nothing_else_was_measured() -> None:
     made = [record("train_time", None, status="timeout", error="slow", model="lstm", seq_len=64, d_model=64)]
     assert build(made).rows == [["lstm [1]", "64", "timeout"]]
-    assert "timeout,slow" in tables.to_csv(made, AXES)
+    assert "timeout,slow" in to_csv(made, AXES)
 
 
 def test_an_empty_run_is_an_empty_table() -> None:
     assert build([]).markdown() == "\n"
-    assert tables.to_csv([], AXES).count("\n") == 1
+    assert to_csv([], AXES).count("\n") == 1
 
 
 def test_line_breaks_in_a_reason_do_not_break_the_csv() -> None:
@@ -174,7 +175,7 @@ def test_line_breaks_in_a_reason_do_not_break_the_csv() -> None:
 
     reason = 'it said "no",\nthen nothing'
     made = [record("train_time", None, status="failed", error=reason, model="lstm", seq_len=64, d_model=64)]
-    rows = list(csv.DictReader(io.StringIO(tables.to_csv(made, AXES))))
+    rows = list(csv.DictReader(io.StringIO(to_csv(made, AXES))))
     assert [row["error"] for row in rows] == [reason]
 
 
@@ -313,13 +314,13 @@ def test_a_column_that_writes_its_cells_writes_no_faults_and_no_gaps() -> None:
 
 def test_words_and_zeros_are_in_the_csv() -> None:
     word = record("verdict", None, model="a", seq_len=8, init="plain", unit="text", details={"text": "flat"})
-    lines = tables.to_csv([word, depth("a", 4, None, zero=True)], PIVOT_AXES).splitlines()
+    lines = to_csv([word, depth("a", 4, None, zero=True)], PIVOT_AXES).splitlines()
     assert lines[0].startswith("model,seq_len,init,verdict,verdict_low,verdict_high,norm_4,")
     assert lines[1].startswith("a,8,plain,flat,,,zero,,")
 
 
 def test_a_median_of_0_in_the_csv_is_a_number() -> None:
-    assert tables.to_csv([depth("a", 4, 0.0)], PIVOT_AXES).splitlines()[1].startswith("a,8,plain,0.0,,,")
+    assert to_csv([depth("a", 4, 0.0)], PIVOT_AXES).splitlines()[1].startswith("a,8,plain,0.0,,,")
 
 
 def test_an_interval_around_0_is_no_part_of_its_median() -> None:
