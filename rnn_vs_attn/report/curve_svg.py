@@ -27,7 +27,8 @@ _DARK = """--ink: #ececec; --faint: #3c3c3c; --soft: #a8a8a8; --paper: #161616; 
   --k3: #f0a3d0; --k4: #f2c14e; --k5: #b9c6ff; --k6: #ececec; --k7: #b0b0b0"""
 _LIGHT = """--ink: #1c1c1c; --faint: #d6d6d6; --soft: #5f5f5f; --paper: #fff; --k0: #0063a8; --k1: #b34700; --k2: #00724c;
   --k3: #a3417f; --k4: #806000; --k5: #5a4fcf; --k6: #1c1c1c; --k7: #6b6b6b"""
-STYLE = f"""
+STYLE = (
+    f"""
 .curves {{ font: 13px system-ui, sans-serif; {_LIGHT} }}
 @media (prefers-color-scheme: dark) {{ .curves {{ {_DARK} }} }}
 @media print {{ .curves {{ {_LIGHT} }} }}
@@ -40,7 +41,9 @@ STYLE = f"""
 .curves .band {{ fill: var(--k); opacity: .16 }} .curves .dot {{ fill: var(--k) }}
 .curves .hollow {{ fill: var(--paper); stroke: var(--k); stroke-width: 1.5 }}
 .curves text.halo {{ paint-order: stroke; stroke: var(--paper); stroke-width: 4; stroke-linejoin: round }}
-""".strip() + "".join(f"\n.curves .k{i} {{ --k: var(--k{i}) }}" for i in range(_COLOURS))
+""".strip()
+    + "".join(f"\n.curves .k{i} {{ --k: var(--k{i}) }}" for i in range(_COLOURS))
+)
 
 
 def svg(figure: Figure, name: str) -> str:
@@ -94,7 +97,9 @@ def _text(text: str) -> str:
 
 def _axes(plane: Plane) -> list[str]:
     figure = plane.figure
-    parts = [f'<text class="soft" x="{LEFT - 8}" y="14">{_text(figure.y_label)}</text>'.replace(f'x="{LEFT - 8}"', 'x="2"')]
+    parts = [
+        f'<text class="soft" x="{LEFT - 8}" y="14">{_text(figure.y_label)}</text>'.replace(f'x="{LEFT - 8}"', 'x="2"')
+    ]
     for place, label in plane.y_ticks():
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{place}" y2="{place}"/>')
         parts.append(f'<text class="soft" x="{LEFT - 8}" y="{place + 4:.1f}" text-anchor="end">{_text(label)}</text>')

@@ -23,13 +23,13 @@ from rnn_vs_attn.text.safe import encodable, one_line
 
 _TEMPLATE, _SCRIPT = (Path(__file__).with_name(f"page.{ending}") for ending in ("html", "js"))
 GENERATOR = "rnn-vs-attn"  # what a page says that made it
-BEST, HOLDS, FAILS, UNDECIDED = "best", "holds", "fails", "undecided"
+BEST, ABSENT, HOLDS, FAILS, UNDECIDED = "best", "absent", "holds", "fails", "undecided"
 
 
 class Cell(str):
     """A cell of a table with a look of its own.
 
-    kind: BEST, or what became of a claim. anchor: of the section that it leads to.
+    kind: BEST, ABSENT, or what became of a claim. anchor: of the section that it leads to.
     """
 
     kind: str
