@@ -32,7 +32,7 @@ class Entry:
 
     @cached_property
     def claims(self) -> list[Claim]:
-        """What this version finds in it, the most important first; where that is nothing, what was found when it ran."""
+        """What this version finds in it, the most important first; where that is nothing, what was stored."""
         return self.suite.analysis.claims(self.expanded) or stored_claims(self.run.records)
 
     @property
@@ -46,11 +46,9 @@ class Entry:
         """What a device of its machine is called: NVIDIA H100; AMD EPYC, 2 cores."""
         facts = self.run.environment
         if device.startswith("cuda"):
-            number = (
-                int(device.partition(":")[2] or 0) if device.partition(":")[2].isdecimal() or device == "cuda" else 0
-            )
-            names = [str(gpu.get("name")) for gpu in facts.get("gpus") or []]
-            return names[number] if number < len(names) else "an accelerator without a name"
+            number = device.partition(":")[2] or "0"
+            names = {str(i): str(gpu.get("name")) for i, gpu in enumerate(facts.get("gpus") or [])}
+            return names.get(number, "an accelerator without a name")
         name = _FAMILY.sub("", str(facts.get("cpu") or "a processor without a name"))
         cores = facts.get("usable_cores")
         return f"{name}, {cores} core{'s' * (cores != 1)}" if cores else name

@@ -1,4 +1,4 @@
-"""The ledger: what was found of each claim, out of all runs of a report; the same claim of several machines in a row."""
+"""The ledger: what was found of each claim, out of all runs; the same claim of several machines in one row."""
 
 from __future__ import annotations
 
@@ -92,6 +92,6 @@ def headline(found: Sequence[Finding]) -> str:
     if not verdicts:
         return f"{NONE[0].upper()}{NONE[1:]}."
     holds, fails, open_ = (verdicts.count(verdict) for verdict in claims.VERDICTS)
-    be = "is" if open_ == 1 else "are"
+    said = (f"{holds} hold{'s' * (holds == 1)}", f"{fails} do{'es' * (fails == 1)} not hold here")
     of = units.counted(len(verdicts), "verdict" if len(verdicts) > len(found) else "claim")
-    return f"Of {of} {holds} hold{'s' * (holds == 1)}, {fails} do{'es' * (fails == 1)} not hold here, {open_} {be} undecided."
+    return f"Of {of} {', '.join(said)}, {open_} {'is' if open_ == 1 else 'are'} undecided."

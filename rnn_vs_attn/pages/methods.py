@@ -61,3 +61,16 @@ METHODS: dict[str, tuple[str, str, str]] = {
         "interval.",
     ),
 }
+
+# What figures of a page have as their captions
+
+FIRST = "train_time"  # the figure that is shown first where a run has it
+INTERVAL = "the 95% interval of the median"
+BANDS = {"lm": "the range of the seeds"}
+DASHED = {"bench": "computed in a loop of Python", "scaling": "attention between its projections"}
+BETTER = {
+    "ms": "lower is faster",
+    "MiB": "lower is less memory",
+    "accuracy": "higher is better",
+    "bits a byte, held out": "lower is better",
+}

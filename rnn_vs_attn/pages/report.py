@@ -10,13 +10,14 @@ from typing import Any
 from rnn_vs_attn import units
 from rnn_vs_attn.pages import ledger, sections
 from rnn_vs_attn.pages.entries import Entry, machines_of, settings_of
-from rnn_vs_attn.pages.joined import Chosen, Joined, Measure, joined
-from rnn_vs_attn.report.page import BEST, Cell, Page, Section
+from rnn_vs_attn.pages.joined import Chosen, Joined, Measure, Value, joined
+from rnn_vs_attn.report.page import ABSENT, BEST, Cell, Page, Section
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.text import safe
 
 _SETTINGS = ("seq_len", "batch_size", "d_model", "num_heads", "num_layers", "dtype", "threads", "steps", "text")
 _TITLES = {"num_heads": "heads", "num_layers": "layers", "batch_size": "batch"}
+FOUND, MODELS = "What was found", "Each model, everything measured of it"
 _MODELS = 200  # rows of the joined table
 
 
@@ -78,13 +79,17 @@ def models_table(found: Joined) -> Table:
     rows, faults = list[list[str]](), dict[str, None]()
     for machine, model in found.rows[:_MODELS]:
         values = [(measure, found.value(machine, model, measure)) for measure in found.measures]
-        cells = [Cell(value.text(measure), BEST if value.best else "") for measure, value in values]
+        cells = [Cell(value.text(measure), _kind(value)) for measure, value in values]
         rows.append([model, *([machine] if several else []), *cells])
         faults |= dict.fromkeys(f"{model}, {measure.title}: {value.fault}" for measure, value in values if value.fault)
     header = ["model", *(["machine"] if several else []), *(measure.title for measure in found.measures)]
     more = len(found.rows) - len(rows)
     notes = [*faults, *([f"{more} more models are left out here"] if more > 0 else [])]
     return Table("", header, rows, notes, grouped=False, heads=2 if several else 1)
+
+
+def _kind(value: Value) -> str:
+    return BEST if value.best else ABSENT if value.record is None else ""
 
 
 def settings_table(found: Joined) -> Table:
@@ -121,9 +126,11 @@ def _chosen_over(chosen: Chosen) -> str:
 
 
 MARKS = (
-    "★ is the best of its column on its machine, where its 95% interval is apart from all others or the number is exact; "
-    "a tie, a column with a word in it and a number without an interval have no best."
+    "★ is the best of its column on its machine, where its 95% interval is apart from all others or it is exact; a "
+    "tie, a number without an interval and a column with a word in it have no best. ± is half of the interval, as a part "
+    "of the median."
 )
+INTERVALS = "Numbers in brackets are the ends of a 95% interval of the median over rounds."
 ACROSS = "Columns come from different commands, and so from different lengths and widths: compare down a column."
 
 
@@ -134,9 +141,9 @@ def page(report: Report) -> Page:
     """The ledger, the joined table, and a section a run."""
     found, together = report.findings, report.joined
     parts = [
-        Section("What was found", tables=[ledger.table(found, report.entries)] if found else [], stacked=True),
+        Section(FOUND, tables=[ledger.table(found, report.entries)] if found else [], stacked=True),
         Section(
-            "Each model, everything measured of it",
+            MODELS,
             [MARKS],
             tables=[models_table(together)],
             parts=[Section("", [ACROSS], tables=[settings_table(together)])],
@@ -145,10 +152,7 @@ def page(report: Report) -> Page:
     shown = [part for part, content in zip(parts, (found, together.rows), strict=True) if content]
     runs = zip(report.entries, report.anchors, report.headings, strict=True)
     every = [*shown, *(sections.section(entry, anchor, heading) for entry, anchor, heading in runs)]
-    notes = [
-        "A number in brackets is an end of a 95% interval of the median over rounds, unless its table says otherwise."
-    ]
-    return Page(report.title, report.lead, every, notes, scripted=True)
+    return Page(report.title, report.lead, every, [INTERVALS], scripted=True)
 
 
 # Markdown
@@ -159,16 +163,13 @@ def markdown(report: Report) -> str:
     first, *rest = map(safe.markdown, report.lead)
     blocks = [f"# {safe.markdown(report.title)}", " ".join([f"**{first}**", *rest])]
     if report.findings:
-        blocks += ["## What was found", ledger.table(report.findings, report.entries).markdown().strip("\n")]
+        blocks += [f"## {FOUND}", ledger.table(report.findings, report.entries).markdown().strip("\n")]
     if report.joined.rows:
-        blocks += [
-            "## Each model, everything measured of it",
-            _starred(models_table(report.joined)).markdown().strip("\n"),
-        ]
-        blocks += [MARKS, ACROSS, settings_table(report.joined).markdown().strip("\n")]
+        blocks += [f"## {MODELS}", _starred(models_table(report.joined)).markdown().strip("\n"), MARKS]
+        blocks += [ACROSS, settings_table(report.joined).markdown().strip("\n")]
     for entry, heading in zip(report.entries, report.headings, strict=True):
         blocks += [f"## {safe.markdown(heading)}", *_of_run(entry)]
-    return "\n\n".join(blocks) + "\n"
+    return "\n\n".join([*blocks, INTERVALS]) + "\n"
 
 
 def _of_run(entry: Entry) -> list[str]:
@@ -176,19 +177,18 @@ def _of_run(entry: Entry) -> list[str]:
     main = [table.markdown().strip("\n") for table in part.parts[0].tables] if part.parts[0].tables else []
     told = [*part.sentences, *sections.METHODS[entry.suite.name]]
     words = "\n".join(f"- {safe.markdown(line)}" for line in sections.warnings(entry))
-    return list(
-        filter(
-            None, [" ".join(map(safe.markdown, told)), *main, words, f"    {safe.one_line(sections.repeated(entry))}"]
-        )
-    )
+    call = f"    {safe.one_line(sections.repeated(entry))}"
+    return list(filter(None, [" ".join(map(safe.markdown, told)), *main, words, call]))
 
 
 def _starred(table: Table) -> Table:
     """With the sign of the best in the cells' own text."""
-    rows = [
-        [f"{cell} ★" if isinstance(cell, Cell) and cell.kind == BEST else cell for cell in row] for row in table.rows
-    ]
+    rows = [[f"{cell} ★" if _is_best(cell) else cell for cell in row] for row in table.rows]
     return dataclasses.replace(table, rows=rows)
+
+
+def _is_best(cell: str) -> bool:
+    return isinstance(cell, Cell) and cell.kind == BEST
 
 
 # JSON

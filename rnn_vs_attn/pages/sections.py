@@ -12,7 +12,7 @@ from typing import Any
 from rnn_vs_attn import units
 from rnn_vs_attn.machine import fitness
 from rnn_vs_attn.pages.entries import Entry
-from rnn_vs_attn.pages.methods import METHODS
+from rnn_vs_attn.pages.methods import BANDS, BETTER, DASHED, FIRST, INTERVAL, METHODS
 from rnn_vs_attn.report.page import Illustration, Section
 from rnn_vs_attn.report.plots import Figure
 from rnn_vs_attn.report.tables import ALL, FAULT_WORDS, Table
@@ -27,7 +27,8 @@ _REMARKS = 40
 
 def section(entry: Entry, anchor: str, heading: str) -> Section:
     """What a page says of one run."""
-    figures = [illustrated(figure) for figure in entry.suite.view.figures(entry.run.records)[:_FIGURES]]
+    found = sorted(entry.suite.view.figures(entry.run.records), key=lambda figure: figure.name != FIRST)
+    figures = [illustrated(figure, entry.suite.name) for figure in found[:_FIGURES]]
     main, whole = _tables(entry)
     parts = [
         *_part("", tables=main),
@@ -50,7 +51,8 @@ def _part(name: str, heading: bool = False, **content: Any) -> Iterator[Section]
 
 def _when(entry: Entry) -> str:
     state = "complete" if entry.run.status == "complete" else "not whole, as it was interrupted"
-    return f"Measured on {entry.machine}, begun {entry.run.started}, {state}; stored in {entry.path}."
+    when = entry.run.started[:16].replace("T", " ")
+    return f"Measured on {entry.machine}, {when}, {state}; stored in {entry.path}."
 
 
 def repeated(entry: Entry) -> str:
@@ -61,23 +63,24 @@ def repeated(entry: Entry) -> str:
 # Figures
 
 
-def illustrated(figure: Figure) -> Illustration:
-    """A figure with what its signs mean, and its numbers."""
+def illustrated(figure: Figure, suite: str) -> Illustration:
+    """A figure of a suite with what its signs mean, and its numbers."""
     shown = replace(figure, series=figure.series[:_LINES])
-    return Illustration(shown, _caption(figure), numbers(figure))
+    return Illustration(shown, _caption(figure, suite), numbers(figure))
 
 
-def _caption(figure: Figure) -> str:
-    told = [f"{figure.y_label} over {figure.x_label}"]
+def _caption(figure: Figure, suite: str) -> str:
+    told = list(filter(None, [BETTER.get(figure.y_label, "")]))
     if any(low is not None for series in figure.series for low in series.low):
-        told.append("a band is what stands beside the median: its 95% interval, or the range of the seeds")
-    if any(series.dashed for series in figure.series):
-        told.append("dashed lines are computed in a loop of Python, or are a part of a layer")
+        told.append(f"a band is {BANDS.get(suite, INTERVAL)}")
+    if any(series.dashed for series in figure.series) and suite in DASHED:
+        told.append(f"a dashed line is {DASHED[suite]}")
     if figure.marks:
         told.append("a ring is where two lines cross")
     if len(figure.series) > _LINES:
         told.append(f"the first {_LINES} of {len(figure.series)} lines; the table has all")
-    return "; ".join(told) + "."
+    text = "; ".join(told)
+    return text[:1].upper() + text[1:]
 
 
 def numbers(figure: Figure) -> Table:
@@ -127,13 +130,9 @@ def _cut_lines(lines: Sequence[str]) -> list[str]:
 
 def environment(facts: Mapping[str, Any]) -> Table:
     """All that is known of the machine, a row a fact."""
-    rows = [
-        [name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)]
-        for name, value in facts.items()
-    ]
-    return Table(
-        "", ["fact", "value"], [row for row in rows if row[1] not in ("null", "[]", "{}", "")], [], False, 1, ("value",)
-    )
+    told = {name: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for name, v in facts.items()}
+    rows = [[name, text] for name, text in told.items() if text not in ("null", "[]", "{}", "")]
+    return Table("", ["fact", "value"], rows, [], grouped=False, prose=("value",))
 
 
 # Warnings

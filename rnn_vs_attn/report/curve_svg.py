@@ -9,7 +9,7 @@ from rnn_vs_attn.report.plane import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Plane, Poi
 from rnn_vs_attn.report.plots import Figure, Series
 from rnn_vs_attn.text.safe import one_line
 
-_LETTER = 7  # the width of one
+_LETTER = 9  # the width of one
 _COLOURS = 8
 _BASE = HEIGHT - 46
 _SHAPES: tuple[tuple[tuple[float, float], ...], ...] = (  # one a line, with its colour; the first is a circle
@@ -18,20 +18,20 @@ _SHAPES: tuple[tuple[tuple[float, float], ...], ...] = (  # one a line, with its
     ((0, -5), (5, 0), (0, 5), (-5, 0)),
     ((0, -4.6), (4.6, 3.6), (-4.6, 3.6)),
     ((0, 4.6), (4.6, -3.6), (-4.6, -3.6)),
-    ((-5, -1.6), (-1.6, -1.6), (-1.6, -5), (1.6, -5), (1.6, -1.6), (5, -1.6))
-    + ((5, 1.6), (1.6, 1.6), (1.6, 5), (-1.6, 5), (-1.6, 1.6), (-5, 1.6)),
+    ((-1.6, -5), (1.6, -5), (1.6, 5), (-1.6, 5)),
     ((-4.6, 0), (3.6, -4.6), (3.6, 4.6)),
     ((4.6, 0), (-3.6, -4.6), (-3.6, 4.6)),
 )
-_DARK = """--ink: #ececec; --faint: #3c3c3c; --soft: #a8a8a8; --paper: #161616; --k0: #6cb8f0; --k1: #ff9f5c; --k2: #5fd3a5;
-  --k3: #f0a3d0; --k4: #f2c14e; --k5: #b9c6ff; --k6: #ececec; --k7: #b0b0b0"""
-_LIGHT = """--ink: #1c1c1c; --faint: #d6d6d6; --soft: #5f5f5f; --paper: #fff; --k0: #0063a8; --k1: #b34700; --k2: #00724c;
-  --k3: #a3417f; --k4: #806000; --k5: #5a4fcf; --k6: #1c1c1c; --k7: #6b6b6b"""
+_DARK = """--ink: #ececec; --faint: #3c3c3c; --soft: #a8a8a8; --paper: #161616; --k0: #6cb8f0; --k1: #ff9f5c;
+  --k2: #5fd3a5; --k3: #f0a3d0; --k4: #f2c14e; --k5: #b9c6ff; --k6: #ececec; --k7: #b0b0b0"""
+_LIGHT = """--ink: #1c1c1c; --faint: #d6d6d6; --soft: #5f5f5f; --paper: #fff; --k0: #0063a8; --k1: #b34700;
+  --k2: #00724c; --k3: #a3417f; --k4: #806000; --k5: #5a4fcf; --k6: #1c1c1c; --k7: #6b6b6b"""
 STYLE = (
     f"""
 .curves {{ font: 13px system-ui, sans-serif; {_LIGHT} }}
 @media (prefers-color-scheme: dark) {{ .curves {{ {_DARK} }} }}
 @media print {{ .curves {{ {_LIGHT} }} }}
+@media (max-width: 40rem) {{ .curves {{ font-size: 16px }} }}
 .curves text {{ fill: var(--ink) }} .curves .soft {{ fill: var(--soft) }} .curves .small {{ font-size: 12px }}
 .curves .grid {{ stroke: var(--faint) }} .curves .level {{ stroke: var(--soft); stroke-dasharray: 1 4; stroke-width: 2;
   stroke-linecap: round }}
@@ -97,9 +97,7 @@ def _text(text: str) -> str:
 
 def _axes(plane: Plane) -> list[str]:
     figure = plane.figure
-    parts = [
-        f'<text class="soft" x="{LEFT - 8}" y="14">{_text(figure.y_label)}</text>'.replace(f'x="{LEFT - 8}"', 'x="2"')
-    ]
+    parts = [f'<text class="soft" x="2" y="14">{_text(figure.y_label)}</text>']
     for place, label in plane.y_ticks():
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{place}" y2="{place}"/>')
         parts.append(f'<text class="soft" x="{LEFT - 8}" y="{place + 4:.1f}" text-anchor="end">{_text(label)}</text>')
@@ -134,11 +132,14 @@ def _series(plane: Plane, series: Series, number: int) -> list[str]:
     band = f'<polygon class="band" points="{" ".join(corners)}"/>' if len(banded) > 1 else ""
     line = " ".join(f"{p.x},{p.y}" for p in points)
     dots = [
-        f"<g>{_shape(number, p.x, p.y)}<title>{_text(f'{series.label}, {p.of_x:g}: {written(plane.figure, p)}')}</title></g>"
-        for p in points
+        f"<g>{_shape(number, p.x, p.y)}<title>{_text(_of_point(plane.figure, series, p))}</title></g>" for p in points
     ]
     drawn = f'<polyline class="line{" loop" * series.dashed}" points="{line}"/>'
     return [f'<g class="k{number % _COLOURS}">', band, drawn, *dots, "</g>"]
+
+
+def _of_point(figure: Figure, series: Series, point: Point) -> str:
+    return f"{series.label}, {point.of_x:g}: {written(figure, point)}"
 
 
 def _shape(number: int, x: float, y: float) -> str:
