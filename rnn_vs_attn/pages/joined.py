@@ -17,6 +17,7 @@ from rnn_vs_attn.suites.columns import TRAIN
 
 MODEL, TASK = "model", "task"
 ABSENT = "not measured"
+_SMALL = 0.0005  # half of an interval that is not worth its letters
 
 
 @dataclass(frozen=True)
@@ -31,11 +32,15 @@ class Measure:
     instead: str = ""
 
 
+def _kibibytes(value: float) -> str:
+    return columns.whole(value / 1024) if value >= 1 << 20 else columns.kibibytes(value)
+
+
 MEASURES = (
     Measure("training pass, ms", "bench", "train_time", units.milliseconds),
     Measure("memory of training, MiB", "bench", "peak_memory", units.mebibytes, TRAIN),
     Measure("next token, ms", "decode", "step_time", units.milliseconds),
-    Measure("state, KiB", "decode", "state_size", columns.kibibytes),
+    Measure("state, KiB", "decode", "state_size", _kibibytes),
     Measure("gradient's half-life, tokens", "gradflow", "half_life", units.significant, instead="gradient_law"),
     Measure("gradient's reach, tokens", "gradflow", "reach", columns.whole),
     Measure("accuracy", "recall", "accuracy", units.significant),
@@ -69,7 +74,7 @@ class Value:
 
 def _half(record: Record) -> str:
     half = record.estimate.half_width if record.estimate and not record.exact else None
-    return f" ±{units.percent(half)}" if half else ""
+    return f" ±{units.percent(half)}" if half and half >= _SMALL else ""
 
 
 @dataclass(frozen=True)

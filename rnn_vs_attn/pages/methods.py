@@ -71,6 +71,7 @@ DASHED = {"bench": "computed in a loop of Python", "scaling": "attention between
 BETTER = {
     "ms": "lower is faster",
     "MiB": "lower is less memory",
+    "gradient_norm": "a line that stays high is a gradient that arrives",
     "accuracy": "higher is better",
     "bits a byte, held out": "lower is better",
 }

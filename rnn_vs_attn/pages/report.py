@@ -127,8 +127,8 @@ def _chosen_over(chosen: Chosen) -> str:
 
 MARKS = (
     "★ is the best of its column on its machine, where its 95% interval is apart from all others or it is exact; a "
-    "tie, a number without an interval and a column with a word in it have no best. ± is half of the interval, as a part "
-    "of the median."
+    "tie, a number without an interval and a column with a word in it have no best. ± is half of the interval, as a "
+    "part of the median."
 )
 INTERVALS = "Numbers in brackets are the ends of a 95% interval of the median over rounds."
 ACROSS = "Columns come from different commands, and so from different lengths and widths: compare down a column."
