@@ -11,7 +11,7 @@ from rnn_vs_attn.pages.entries import Entry, machines_of
 from rnn_vs_attn.records import claims
 from rnn_vs_attn.records.claims import Claim
 from rnn_vs_attn.records.query import without
-from rnn_vs_attn.report.page import FAILS, HOLDS, UNDECIDED, Cell
+from rnn_vs_attn.report.page import ABSENT, FAILS, HOLDS, UNDECIDED, Cell
 from rnn_vs_attn.report.tables import Table
 
 _SIGNS = {claims.HOLDS: ("✓", HOLDS), claims.FAILS: ("✗", FAILS), claims.UNDECIDED: ("?", UNDECIDED)}
@@ -65,7 +65,7 @@ def table(found: Sequence[Finding], entries: Sequence[Entry]) -> Table:
     if len(machines) == 1:
         header = ["claim", "verdict", "figure", "why", "measured by"]
         rows = [[f.claim.text, verdict(f.claim), f.claim.figure, f.claim.why, _by(f)] for f in found]
-        return Table("", header, [list(map(_or_dash, row)) for row in rows], [], False, 1, ("claim", "figure", "why"))
+        return Table("", header, rows, [], False, 1, ("claim", "figure", "why"))
     titles = [f"on {machine}" for machine in machines]
     rows = [[f.claim.text, *(_beside(f.by_machine.get(machine)) for machine in machines), _by(f)] for f in found]
     return Table("", ["claim", *titles, "measured by"], rows, [], False, 1, ("claim", *titles))
@@ -75,15 +75,12 @@ def _by(finding: Finding) -> Cell:
     return Cell(finding.suite, anchor=finding.anchor)
 
 
-def _or_dash(cell: str) -> str:
-    return cell or Cell("–")
-
-
 def _beside(claim: Claim | None) -> Cell:
     if claim is None:
-        return Cell("not measured")
+        return Cell("not measured", ABSENT)
     told = "; ".join(filter(None, (claim.figure, claim.why)))
-    return Cell(f"{verdict(claim)}. {told}".strip(), verdict(claim).kind)
+    word = verdict(claim)
+    return Cell(f"{word}. {told}".strip(), word.kind, lead=word)
 
 
 def headline(found: Sequence[Finding]) -> str:

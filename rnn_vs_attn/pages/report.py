@@ -18,6 +18,7 @@ from rnn_vs_attn.text import safe
 _SETTINGS = ("seq_len", "batch_size", "d_model", "num_heads", "num_layers", "dtype", "threads", "steps", "text")
 _TITLES = {"num_heads": "heads", "num_layers": "layers", "batch_size": "batch"}
 FOUND, MODELS = "What was found", "Each model, everything measured of it"
+_CLAIMS = 16  # that are seen at once
 _MODELS = 200  # rows of the joined table
 
 
@@ -141,7 +142,7 @@ def page(report: Report) -> Page:
     """The ledger, the joined table, and a section a run."""
     found, together = report.findings, report.joined
     parts = [
-        Section(FOUND, tables=[ledger.table(found, report.entries)] if found else [], stacked=True),
+        _found(report),
         Section(
             MODELS,
             [MARKS],
@@ -153,6 +154,16 @@ def page(report: Report) -> Page:
     runs = zip(report.entries, report.anchors, report.headings, strict=True)
     every = [*shown, *(sections.section(entry, anchor, heading) for entry, anchor, heading in runs)]
     return Page(report.title, report.lead, every, [INTERVALS], scripted=True)
+
+
+def _found(report: Report) -> Section:
+    """The first claims of all runs, and folded all others."""
+    tables = [ledger.table(part, report.entries) for part in (report.findings[:_CLAIMS], report.findings[_CLAIMS:])]
+    more = len(report.findings) - _CLAIMS
+    others = (
+        [Section("", tables=tables[1:], folded=units.counted(more, "more claim"), stacked=True)] if more > 0 else []
+    )
+    return Section(FOUND, tables=tables[:1], parts=others, stacked=True)
 
 
 # Markdown

@@ -29,16 +29,23 @@ BEST, ABSENT, HOLDS, FAILS, UNDECIDED = "best", "absent", "holds", "fails", "und
 class Cell(str):
     """A cell of a table with a look of its own.
 
-    kind: BEST, ABSENT, or what became of a claim. anchor: of the section that it leads to.
+    kind: BEST, ABSENT, or what became of a claim. lead: its beginning, which alone has that look; "" for all of it.
+    anchor: of the section that it leads to.
     """
 
     kind: str
+    lead: str
     anchor: str
 
-    def __new__(cls, text: str, kind: str = "", anchor: str = "") -> Cell:
+    def __new__(cls, text: str, kind: str = "", *, lead: str = "", anchor: str = "") -> Cell:
         made = super().__new__(cls, text)
-        made.kind, made.anchor = kind, anchor
+        made.kind, made.lead, made.anchor = kind, lead, anchor
         return made
+
+    @property
+    def rest(self) -> str:
+        """What stands behind its lead."""
+        return self.removeprefix(self.lead)
 
 
 @dataclass(frozen=True)
