@@ -160,10 +160,8 @@ def _found(report: Report) -> Section:
     """The first claims of all runs, and folded all others."""
     tables = [ledger.table(part, report.entries) for part in (report.findings[:_CLAIMS], report.findings[_CLAIMS:])]
     more = len(report.findings) - _CLAIMS
-    others = (
-        [Section("", tables=tables[1:], folded=units.counted(more, "more claim"), stacked=True)] if more > 0 else []
-    )
-    return Section(FOUND, tables=tables[:1], parts=others, stacked=True)
+    others = Section("", tables=tables[1:], folded=units.counted(more, "more claim"), stacked=True)
+    return Section(FOUND, tables=tables[:1], parts=[others] * (more > 0), stacked=True)
 
 
 # Markdown

@@ -144,10 +144,17 @@ def warnings(entry: Entry) -> list[str]:
     found = [] if run.status == "complete" else ["The run was interrupted: what was not measured is missing."]
     found += [_sentence(line) for line in output.cautions(suite, run)]
     found += _faults(entry)
-    if suite.timed:
-        threads = max((int(r.axes["threads"] or 1) for r in run.records if "threads" in r.axes), default=1)
-        found += [_sentence(f.text) for f in fitness.findings(run.environment, threads) if f.severity > 1]
-    return found
+    return [*found, *_of_machine(entry)] if suite.timed else found
+
+
+def _of_machine(entry: Entry) -> list[str]:
+    """What spoilt times on the machine, as far as the run knows; its accelerators say so on the records."""
+    facts = entry.run.environment | {"gpus": []}
+    if not isinstance(facts.get("usable_cores"), int) or "system" not in facts:
+        return []
+    threads = [record.axes.get("threads") for record in entry.run.records]
+    most = max((number for number in threads if isinstance(number, int)), default=1)
+    return [_sentence(found.text) for found in fitness.findings(facts, most) if found.severity > 1]
 
 
 def _faults(entry: Entry) -> list[str]:

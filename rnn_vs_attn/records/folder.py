@@ -211,14 +211,13 @@ def _read_head(file: Path) -> tuple[Run, int]:
 
 
 def _read_lines(file: Path, kind: type[Line], torn_end: bool = False) -> Iterator[Line]:
+    """One line after another: the numbers of millions of samples take more as text than as numbers."""
     validate = _adapter(kind)
-    content = _read(file)
-    if torn_end:
-        content = content[: _whole_lines(content)]
-    elif content and not content.endswith(b"\n"):
-        number = len(content.splitlines())
-        raise UserError(f"{file}, line {number} is damaged: it ends within the line")
-    for number, line in enumerate(content.splitlines(), start=1):
+    for number, line in enumerate(_lines(file), start=1):
+        if not line.endswith(b"\n"):
+            if torn_end:
+                return
+            raise UserError(f"{file}, line {number} is damaged: it ends within the line")
         try:
             item = validate(line)
             parsed(line)
@@ -230,11 +229,16 @@ def _read_lines(file: Path, kind: type[Line], torn_end: bool = False) -> Iterato
 
 
 def _read(file: Path) -> bytes:
+    return b"".join(_lines(file))
+
+
+def _lines(file: Path) -> Iterator[bytes]:
     try:
         facts = file.stat()
         if not stat.S_ISDIR(facts.st_mode) and not (stat.S_ISREG(facts.st_mode) and facts.st_size < _LARGEST):
             raise UserError(f"cannot read {file}: it is no file, or larger than a run's can be")
-        return file.read_bytes()
+        with file.open("rb") as lines:
+            yield from lines
     except OSError as error:
         raise UserError(f"cannot read {file}: {error.strerror}; is this the folder of a run?") from None
 
