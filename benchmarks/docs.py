@@ -26,6 +26,7 @@ from published_settings import TASKS
 from rnn_vs_attn.models.foreign import synonyms
 from rnn_vs_attn.records.folder import read_run
 from rnn_vs_attn.report import tables
+from rnn_vs_attn.report.glossary import WORDS
 from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.bench.suite import BENCH
@@ -64,6 +65,7 @@ def blocks() -> dict[str, str]:
         "models": printed("models"),
         "history": printed("history", "results/reference/history", "--by", "commit"),
         "synonyms": synonyms.table(),
+        "glossary": glossary(),
         "tree": f"```\n{tree()}\n```",
     }
     return {name: text.strip() for name, text in found.items()}
@@ -133,7 +135,7 @@ def trained() -> str:
     """What the stored `gradflow` of models that learnt `copy` found: norms by distance, and what training did."""
     text = (REFERENCE / "gradflow-trained" / "table.md").read_text()
     of_distance = text[text.index("| distance |") :].split("\n\n")[0]
-    said = [line for line in text.splitlines() if line.startswith("- Training multiplied")]
+    said = [line for line in text.splitlines() if line.startswith("- Training lets")]
     return "\n".join([of_distance, "", *said])
 
 
@@ -194,6 +196,12 @@ def metrics(suite: Suite) -> str:
 def table_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def glossary() -> str:
+    """Words with their meaning, and a link to the page that has more."""
+    lines = [f"- **{word.name}**: {word.meaning} [{word.page.removesuffix('.md')}]({word.page})" for word in WORDS]
+    return "\n".join(lines)
 
 
 def printed(*words: str) -> str:

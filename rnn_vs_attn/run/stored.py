@@ -41,7 +41,7 @@ def _folders(path: Path) -> Iterator[Path]:
     yield from (file.parent for file in found)
 
 
-def suite_of(run: Run, path: Path) -> Suite:
+def suite_of(run: Run, path: Path | str) -> Suite:
     """The suite that a run is of. UserError for one that this version does not have."""
     found = next((suite for suite in SUITES if suite.name == run.suite), None)
     if found is None:
