@@ -11,6 +11,7 @@ from rnn_vs_attn import units
 from rnn_vs_attn.pages import ledger, sections
 from rnn_vs_attn.pages.entries import Entry, machines_of, settings_of
 from rnn_vs_attn.pages.joined import Chosen, Joined, Measure, Value, joined
+from rnn_vs_attn.report.glossary import words_in
 from rnn_vs_attn.report.page import ABSENT, BEST, Cell, Page, Section
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.text import safe
@@ -153,7 +154,18 @@ def page(report: Report) -> Page:
     shown = [part for part, content in zip(parts, (found, together.rows), strict=True) if content]
     runs = zip(report.entries, report.anchors, report.headings, strict=True)
     every = [*shown, *(sections.section(entry, anchor, heading) for entry, anchor, heading in runs)]
-    return Page(report.title, report.lead, every, [INTERVALS], scripted=True)
+    words = words_in(" ".join([*report.lead, *(text for section in every for text in _texts(section))]))
+    return Page(report.title, report.lead, every, [INTERVALS], scripted=True, words=words)
+
+
+def _texts(section: Section) -> Iterator[str]:
+    """What a section says by itself: its sentences, what its columns are called, what claims say."""
+    yield from section.sentences
+    for table in section.tables:
+        yield from table.header
+        yield from (cell for row in table.rows if section.stacked for cell in row)
+    for part in section.parts:
+        yield from _texts(part)
 
 
 def _found(report: Report) -> Section:

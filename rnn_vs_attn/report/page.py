@@ -16,6 +16,7 @@ from typing import Any
 
 from rnn_vs_attn import __version__
 from rnn_vs_attn.report import curve_svg, timeline_svg
+from rnn_vs_attn.report.glossary import Word
 from rnn_vs_attn.report.plots import Figure
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.timeline import Timeline
@@ -80,7 +81,7 @@ class Section:
 class Page:
     """What a page says. lead: the answer, its first sentence the most important one. notes: what a reader must know.
 
-    scripted: whether its tables sort and copy.
+    scripted: whether its tables sort and copy. words: what is explained at the end, and linked where it is first said.
     """
 
     title: str
@@ -88,6 +89,7 @@ class Page:
     sections: Sequence[Section]
     notes: Sequence[str] = field(default_factory=list)
     scripted: bool = False
+    words: Sequence[Word] = ()
 
 
 def render(page: Page) -> str:
@@ -98,7 +100,7 @@ def render(page: Page) -> str:
     surroundings = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    surroundings.filters["shown"] = one_line
+    surroundings.filters |= {"shown": one_line, "linked": _Links(page.words)}
     surroundings.globals |= {"drawn": _Drawing(), "keys": _keys, "look": _look}
     template = surroundings.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     script = _SCRIPT.read_text(encoding="utf-8") if page.scripted else ""
@@ -123,6 +125,28 @@ def is_ours(beginning: str) -> bool:
 def _hash(script: str) -> str:
     """What a page's policy calls the only script that may run."""
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+class _Links:
+    """Sentences in which each word is a link to what it means, where it is said first."""
+
+    def __init__(self, words: Sequence[Word]) -> None:
+        self._words = {f"word-{number}": word for number, word in enumerate(words)}
+
+    def __call__(self, text: str) -> Any:
+        from markupsafe import Markup, escape
+
+        shown = one_line(text)
+        found = {anchor: place for anchor, word in self._words.items() if (place := word.place(shown))}
+        parts, end = list[Any](), 0
+        for anchor, place in sorted(found.items(), key=lambda item: item[1].start()):
+            if place.start() < end:
+                continue  # within another one
+            link = Markup('<a class="word" href="#{}">{}</a>').format(anchor, place[0])
+            parts += [escape(shown[end : place.start()]), link]
+            end = place.end()
+            del self._words[anchor]
+        return Markup("").join([*parts, escape(shown[end:])])
 
 
 class _Drawing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,12 @@ def test_runs_stand_in_the_order_of_the_commands() -> None:
 
 
 def test_a_run_of_an_unknown_suite_is_a_sentence() -> None:
-    from dataclasses import replace
-
     with pytest.raises(UserError, match="'juggling', which this version does not have"):
         entries_of({Path("x"): replace(entry("bench").run, suite="juggling")})
 
 
-def test_claims_that_were_stored_are_found() -> None:
-    assert entry("scaling", claims=CLAIMS).claims == list(CLAIMS)
+def test_claims_that_were_stored_are_found_where_this_version_finds_none() -> None:
+    stored = entry("scaling", claims=CLAIMS)
+    assert stored.claims == list(CLAIMS)
+    own = replace(stored.suite, analysis=replace(stored.suite.analysis, claims=lambda records: [CLAIMS[1]]))
+    assert replace(stored, suite=own).claims == [CLAIMS[1]]

@@ -56,9 +56,21 @@ def test_the_page_opens_with_the_ledger_and_links_its_rows() -> None:
     ]
     parsed = Parsed(render(found))
     ids = [attributes["id"] for _, attributes in parsed.tags if "id" in attributes]
-    links = {attributes["href"] for tag, attributes in parsed.tags if tag == "a"}
+    links = {attributes["href"] for tag, attributes in parsed.tags if tag == "a" and attributes.get("class") != "word"}
     assert len(ids) == len(set(ids))
-    assert {f"#{name}" for name in ids if name and name.startswith("run-")} == links == {"#run-1", "#run-2", "#run-3"}
+    assert links == {"#run-1", "#run-2", "#run-3", "#words"}
+    assert {link[1:] for link in links if link} <= set(ids)
+
+
+def test_words_are_explained_at_the_end_and_linked_where_they_are_first_said() -> None:
+    found = page(planted_report())
+    parsed = Parsed(render(found))
+    names = [word.name for word in found.words]
+    assert "round" in names
+    links = [attributes["href"] for tag, attributes in parsed.tags if attributes.get("class") == "word"]
+    assert len(links) == len(set(links)) > 0
+    assert {f"#{attributes['id']}" for tag, attributes in parsed.tags if tag == "dt"} >= set(links)
+    assert [tag for tag, _ in parsed.tags].count("dt") == len(names)
 
 
 def test_nothing_is_fetched_and_only_our_own_script_runs() -> None:

@@ -25,7 +25,7 @@ def test_a_figure_comes_first_and_the_table_under_it() -> None:
     assert main.header[:3] == ["model", "seq_len", "train ms"]
     assert len(main.rows) == 10
     names = [part.heading or part.folded for part in found.parts[1:]]
-    assert names[0] == "What else was found"
+    assert names[0] == "The whole table"
     assert names[-3:] == ["How it was measured", "How to repeat it", "The machine and its software"]
 
 
