@@ -22,7 +22,11 @@ _SMALL = 0.0005  # half of an interval that is not worth its letters
 
 @dataclass(frozen=True)
 class Measure:
-    """A column: of which suite, which metric, how it is written. instead: the metric whose word stands for no value."""
+    """A column: of which suite, which metric, how it is written.
+
+    instead: the metric whose word stands for no value. open_end: an axis beyond which nothing was asked, so that a
+    value at its end may be any larger one.
+    """
 
     title: str
     suite: str
@@ -30,6 +34,13 @@ class Measure:
     write: Callable[[float], str]
     axes: Axes = field(default_factory=dict)
     instead: str = ""
+    open_end: str = ""
+
+    def value(self, record: Record) -> str:
+        """The median, with ≥ where it is at an open end."""
+        median = record.median or 0.0
+        end = record.axes.get(self.open_end)
+        return f"{'≥ ' * (isinstance(end, int) and median >= end - 1)}{self.write(median)}"
 
 
 def _kibibytes(value: float) -> str:
@@ -42,7 +53,7 @@ MEASURES = (
     Measure("next token, ms", "decode", "step_time", units.milliseconds),
     Measure("state, KiB", "decode", "state_size", _kibibytes),
     Measure("gradient's half-life, tokens", "gradflow", "half_life", units.significant, instead="gradient_law"),
-    Measure("gradient's reach, tokens", "gradflow", "reach", columns.whole),
+    Measure("gradient's reach, tokens", "gradflow", "reach", columns.whole, open_end="seq_len"),
     Measure("accuracy", "recall", "accuracy", units.significant),
     Measure("bits a byte", "lm", "bits_per_byte", units.significant),
 )
@@ -61,8 +72,8 @@ class Value:
         record = self.record
         if record is None:
             return ABSENT
-        if record.ok and record.median is not None:
-            return measure.write(record.median) + _half(record)
+        if record.ok:
+            return measure.value(record) + _half(record)
         return record.text if record.shows else FAULT_WORDS.get(record.status, record.status)
 
     @property

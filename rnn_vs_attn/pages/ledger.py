@@ -29,7 +29,13 @@ class Finding:
 
     @property
     def claim(self) -> Claim:
+        """That of the first machine."""
         return next(iter(self.by_machine.values()))
+
+    @property
+    def text(self) -> str:
+        """The claim in the fewest words: a machine with more of a kind says which one it means."""
+        return min((claim.text for claim in self.by_machine.values()), key=len)
 
 
 def ledger(entries: Sequence[Entry], anchors: Sequence[str]) -> list[Finding]:
@@ -64,10 +70,10 @@ def table(found: Sequence[Finding], entries: Sequence[Entry]) -> Table:
     machines = machines_of(list(entries))
     if len(machines) == 1:
         header = ["claim", "verdict", "figure", "why", "measured by"]
-        rows = [[f.claim.text, verdict(f.claim), f.claim.figure, f.claim.why, _by(f)] for f in found]
+        rows = [[f.text, verdict(f.claim), f.claim.figure, f.claim.why, _by(f)] for f in found]
         return Table("", header, rows, [], False, 1, ("claim", "figure", "why"))
     titles = [f"on {machine}" for machine in machines]
-    rows = [[f.claim.text, *(_beside(f.by_machine.get(machine)) for machine in machines), _by(f)] for f in found]
+    rows = [[f.text, *(_beside(f.by_machine.get(machine)) for machine in machines), _by(f)] for f in found]
     return Table("", ["claim", *titles, "measured by"], rows, [], False, 1, ("claim", *titles))
 
 

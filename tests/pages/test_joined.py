@@ -127,6 +127,13 @@ def test_a_word_in_place_of_a_number_is_shown_and_the_column_has_no_best() -> No
     assert not any(text.endswith("★") for text in found.values())
 
 
+def test_a_reach_to_the_end_of_the_sequence_may_be_any_longer_one() -> None:
+    axes = {"unit": "1", "better": "higher", "seq_len": 64, "device": "cpu"}
+    reaches = [record("reach", value, value, value, model=model, **axes) for model, value in (("rnn", 9), ("gpt", 63))]
+    found = cells(joined([entry("gradflow", *reaches)]))
+    assert list(found.values()) == ["9", "≥ 63 ★"]
+
+
 def machines() -> list[Entry]:
     here = entry("bench", time("lstm", 0.010, 0.009, 0.011), time("attention", 0.020, 0.019, 0.021))
     fast = [time(m, v, v * 0.9, v * 1.1, 256, device="cuda") for m, v in (("lstm", 0.004), ("attention", 0.001))]
