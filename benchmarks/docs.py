@@ -219,7 +219,7 @@ def joined(*names: str) -> str:
 
 def tree() -> str:
     """Each file of the package and each program with the first sentence of its docstring."""
-    files = [f for folder in ("rnn_vs_attn", "benchmarks") for f in sorted((ROOT / folder).rglob("*.py"))]
+    files = [f for folder in ("rnn_vs_attn", "benchmarks", "examples") for f in sorted((ROOT / folder).rglob("*.py"))]
     named = {str(file.relative_to(ROOT)): first_sentence(file) for file in files}
     width = max(map(len, named))
     return "\n".join(f"{name:{width}}  {text}" for name, text in named.items() if text)
