@@ -16,7 +16,7 @@ bench: $(VENV)/.installed  ## Set up .venv and measure: a table here, the run in
 test: $(VENV)/.installed-dev $(VENV)-otava/.installed  ## Set up .venv with the development extras and run the tests but the slow ones.
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-slow: $(VENV)/.installed-dev  ## The slow tests: whole commands and programs at their own sizes.
+slow: $(VENV)/.installed-dev $(VENV)-browser/axe.min.js  ## The slow tests: whole commands and programs at their own sizes.
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow
 
 quick: $(VENV)/.installed-dev  ## The short tests that start no process, for the time between two edits.
@@ -33,7 +33,7 @@ cuda: $(VENV)/.installed-dev  ## On a machine with an NVIDIA GPU: every check of
 	$(BIN)/python benchmarks/cuda/every_check.py $(ARGS)
 
 clean:  ## Remove .venv and what the tools left.
-	rm -rf $(VENV) $(VENV)-otava build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(VENV)-otava $(VENV)-browser build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v[:2] <= (3, 13) else \
@@ -47,6 +47,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,hf]'
 	@touch $@ $(VENV)/.installed
+
+# The rules of accessibility that tests hold a page against, where npm can fetch them.
+$(VENV)-browser/axe.min.js:
+	@mkdir -p $(@D) && cd $(@D) && npm pack --silent axe-core@4.10.2 >/dev/null 2>&1 \
+	  && tar -xzf axe-core-4.10.2.tgz --strip-components 1 package/axe.min.js \
+	  || echo "note: axe-core cannot be fetched here; its test is skipped"
 
 # Otava reads an export in one test; it wants another numpy than this project, so it has an environment of its own.
 $(VENV)-otava/.installed: | $(BIN)/python

@@ -64,6 +64,7 @@ def blocks() -> dict[str, str]:
         "table": table(),
         "models": printed("models"),
         "history": printed("history", "results/reference/history", "--by", "commit"),
+        "joined": joined("cpu", "decode", "gradflow", "lm"),
         "synonyms": synonyms.table(),
         "glossary": glossary(),
         "tree": f"```\n{tree()}\n```",
@@ -208,6 +209,12 @@ def printed(*words: str) -> str:
     """What `rnn-vs-attn WORDS` prints."""
     command = [sys.executable, "-m", "rnn_vs_attn", *words]
     return subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+
+
+def joined(*names: str) -> str:
+    """What `report` says of each model in runs."""
+    text = printed("report", *(f"results/reference/{name}" for name in names), "--markdown", "-")
+    return text.split("\n## Each model, everything measured of it\n")[1].split("\n## ")[0]
 
 
 def tree() -> str:

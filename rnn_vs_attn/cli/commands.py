@@ -139,6 +139,9 @@ ENTRIES = (
         "history:history_command",
     ),
     Entry("show", "Stored runs again: what each found, its table and its chart.", READ, "show:show_command"),
+    Entry(
+        "report", "Runs of any commands as one page, with every claim and every model.", READ, "report:report_command"
+    ),
     Entry("export", "A run in the format of another tool.", READ, "compare:export_command"),
     Entry(
         "models",

@@ -55,8 +55,8 @@ def run(options: HistoryOptions) -> int:
     if options.svg is not None:
         from rnn_vs_attn.report.timeline_svg import svg_file
 
-        for number, figure in enumerate(charts.illustrated(history, charts.whole(in_order_of_weight(found))), start=1):
-            write(options.svg / f"{number:03}-{_file_name(figure.chart.title)}.svg", svg_file(figure.chart), "--svg")
+        for number, chart in enumerate(charts.every(history, in_order_of_weight(found)), start=1):
+            write(options.svg / f"{number:03}-{_file_name(chart.title)}.svg", svg_file(chart), "--svg")
     if options.markdown is not None:
         write(options.markdown, report.markdown(history, found, options.margin), "--markdown")
     if options.as_json:

@@ -38,6 +38,12 @@ def of(history: History, found: Sequence[Series]) -> list[tuple[Timeline, list[S
     return [(_chart(history, group, every), group) for group in shown]
 
 
+def every(history: History, found: Sequence[Series]) -> list[Timeline]:
+    """A figure of each metric of a case."""
+    rows = [series.row for series in found]
+    return [_chart(history, group, rows) for group in whole(found)]
+
+
 def illustrated(history: History, groups: Sequence[Sequence[Series]]) -> list[Illustration]:
     """Figures with what they show in words and in numbers."""
     every = [series.row for group in groups for series in group]

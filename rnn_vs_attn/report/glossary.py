@@ -20,8 +20,12 @@ class Word:
 
     def is_in(self, text: str) -> bool:
         """Whether a text has it as a word of its own, in the plural or not."""
+        return self.place(text) is not None
+
+    def place(self, text: str) -> re.Match[str] | None:
+        """Where a text has it first."""
         written = "|".join(re.escape(form) for form in (self.name, *self.forms))
-        return re.search(rf"(?<![\w-])(?:{written})s?(?![\w-])", text, re.IGNORECASE) is not None
+        return re.search(rf"(?<![\w-])(?:{written})s?(?![\w-])", text, re.IGNORECASE)
 
 
 WORDS = (

@@ -156,7 +156,7 @@ def test_what_is_listed_is_there_and_tested_there(path: str, test: str) -> None:
 
 def test_every_file_of_tests_has_a_place() -> None:
     """Below a folder of the package's name, or in one of those that are about more than one folder."""
-    beside = {"action", "architecture", "benchmarks", "commands", "contracts", "docs", "results"}
+    beside = {"action", "architecture", "benchmarks", "browser", "commands", "contracts", "docs", "results"}
     folders = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*") if path.is_dir()} | beside | {"."}
     found = {file.parent.relative_to(TESTS).as_posix() for file in TESTS.rglob("test_*.py")}
     assert found <= folders

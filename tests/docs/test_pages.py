@@ -151,7 +151,8 @@ def test_intervals_in_the_text_are_those_of_a_reference_run() -> None:
 
 
 def test_pictures_are_kept_where_a_page_shows_them() -> None:
-    kept = {file.resolve() for file in (ROOT / "results").glob("reference/*/plots/*")}
+    places = [*(ROOT / "results").glob("reference/*/plots/*"), *(ROOT / "docs").glob("*.png")]
+    kept = {file.resolve() for file in places}
     shown = {target for page, target in links() if target.suffix in (".png", ".svg")}
     assert kept == shown
 

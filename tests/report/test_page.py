@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from rnn_vs_attn.report.glossary import Word
 from rnn_vs_attn.report.page import Illustration, Page, Section, render
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.timeline import Dot, Line, Timeline
@@ -86,6 +87,15 @@ def test_hostile_names_are_shown_and_not_run() -> None:
     assert "49" not in found.words
     assert "\x1b" not in text
     assert "\u202e" not in text
+
+
+def test_a_word_is_linked_once_and_its_text_stays_text() -> None:
+    words = [Word("round", "A process.", "method.md"), Word("fresh round", "None.", "method.md")]
+    sentences = ["A fresh round & <b> two rounds", "round"]
+    text = render(Page("t", [], [Section("s", sentences)], words=words))
+    assert '<p>A <a class="word" href="#word-1">fresh round</a> &amp; &lt;b&gt; two rounds</p>' in text
+    assert '<p><a class="word" href="#word-0">round</a></p>' in text
+    assert '<dt id="word-0">round</dt><dd>A process.</dd>' in text
 
 
 def test_it_is_light_and_dark_narrow_and_on_paper() -> None:

@@ -1,0 +1,241 @@
+"""One table that joins a model's speed, memory, gradient reach, accuracy and bits a byte, out of runs of any suites."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rnn_vs_attn import units
+from rnn_vs_attn.pages.entries import Entry
+from rnn_vs_attn.records.query import Group, without
+from rnn_vs_attn.records.types import Axes, Record
+from rnn_vs_attn.report.tables import FAULT_WORDS
+from rnn_vs_attn.suites import columns
+from rnn_vs_attn.suites.columns import TRAIN
+
+MODEL, TASK = "model", "task"
+ABSENT = "not measured"
+_SMALL = 0.0005  # half of an interval that is not worth its letters
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column: of which suite, which metric, how it is written.
+
+    instead: the metric whose word stands for no value. open_end: an axis beyond which nothing was asked, so that a
+    value at its end may be any larger one.
+    """
+
+    title: str
+    suite: str
+    metric: str
+    write: Callable[[float], str]
+    axes: Axes = field(default_factory=dict)
+    instead: str = ""
+    open_end: str = ""
+
+    def value(self, record: Record) -> str:
+        """The median, with ≥ where it is at an open end."""
+        median = record.median or 0.0
+        end = record.axes.get(self.open_end)
+        return f"{'≥ ' * (isinstance(end, int) and median >= end - 1)}{self.write(median)}"
+
+
+def _kibibytes(value: float) -> str:
+    return columns.whole(value / 1024) if value >= 1 << 20 else columns.kibibytes(value)
+
+
+MEASURES = (
+    Measure("training pass, ms", "bench", "train_time", units.milliseconds),
+    Measure("memory of training, MiB", "bench", "peak_memory", units.mebibytes, TRAIN),
+    Measure("next token, ms", "decode", "step_time", units.milliseconds),
+    Measure("state, KiB", "decode", "state_size", _kibibytes),
+    Measure("gradient's half-life, tokens", "gradflow", "half_life", units.significant, instead="gradient_law"),
+    Measure("gradient's reach, tokens", "gradflow", "reach", columns.whole, open_end="seq_len"),
+    Measure("accuracy", "recall", "accuracy", units.significant),
+    Measure("bits a byte", "lm", "bits_per_byte", units.significant),
+)
+
+
+@dataclass(frozen=True)
+class Value:
+    """What stands in a cell: a record with a value, or with a word or a reason in its place, or nothing."""
+
+    record: Record | None
+    entry: Entry | None = None
+    best: bool = False
+
+    def text(self, measure: Measure) -> str:
+        """Its median with half of its interval, a word, or the reason why there is no number."""
+        record = self.record
+        if record is None:
+            return ABSENT
+        if record.ok:
+            return measure.value(record) + _half(record)
+        return record.text if record.shows else FAULT_WORDS.get(record.status, record.status)
+
+    @property
+    def fault(self) -> str:
+        """Why there is no number, "" where that is no fault."""
+        record = self.record
+        return "" if record is None or record.status == "ok" else f"{record.status}: {record.error}"
+
+
+def _half(record: Record) -> str:
+    half = record.estimate.half_width if record.estimate and not record.exact else None
+    return f" ±{units.percent(half)}" if half and half >= _SMALL else ""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A column on one machine: at which settings it was taken, and each model's value there."""
+
+    measure: Measure
+    machine: str
+    settings: dict[str, Any]
+    values: dict[str, Value]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The whole table: its columns, its rows (machine, model), and what each column was taken at on each machine."""
+
+    measures: list[Measure]
+    rows: list[tuple[str, str]]
+    chosen: list[Chosen]
+
+    def value(self, machine: str, model: str, measure: Measure) -> Value:
+        """What stands in a cell."""
+        found = (c for c in self.chosen if c.machine == machine and c.measure == measure)
+        return next((c.values[model] for c in found if model in c.values), Value(None))
+
+
+def joined(entries: Sequence[Entry]) -> Joined:
+    """The table of all runs; a column of each measure that some run has."""
+    pools: dict[tuple[str, Measure], list[tuple[Record, Entry]]] = {}
+    for entry in entries:
+        for measure in _measures(entry):
+            for record in _of(measure, entry.run.records):
+                machine = entry.machine_of(str(record.axes.get("device", "cpu")))
+                pools.setdefault((machine, measure), []).append((record, entry))
+    chosen = [_chosen(measure, machine, pool) for (machine, measure), pool in pools.items()]
+    order = [(measure.suite, measure.metric) for measure in MEASURES]
+    measures = sorted(
+        dict.fromkeys(c.measure for c in chosen), key=lambda measure: order.index((measure.suite, measure.metric))
+    )
+    machines = dict.fromkeys(c.machine for c in chosen)
+    rows = [
+        (at, model)
+        for at in machines
+        for model in dict.fromkeys(m for c in chosen if c.machine == at for m in c.values)
+    ]
+    return Joined(measures, rows, chosen)
+
+
+def _measures(entry: Entry) -> Iterator[Measure]:
+    """The columns that a run may have a value for; of accuracies one a task."""
+    for measure in MEASURES:
+        if measure.suite != entry.suite.name:
+            continue
+        tasks = dict.fromkeys(r.axes[TASK] for r in entry.run.records if r.metric == measure.metric and TASK in r.axes)
+        for task in tasks:
+            yield dataclasses.replace(measure, title=f"{measure.title}, {task}", axes=_Axes(measure.axes, task=task))
+        if not tasks:
+            yield dataclasses.replace(measure, axes=_Axes(measure.axes))
+
+
+class _Axes(dict[str, Any]):
+    """Axes that a column can be looked up by."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted(self.items())))
+
+
+def _of(measure: Measure, records: Iterable[Record]) -> Iterator[Record]:
+    for record in records:
+        named = record.metric == measure.metric or (measure.instead and record.metric == measure.instead)
+        if named and MODEL in record.axes and measure.axes.items() <= record.axes.items():
+            yield record
+
+
+# Which settings
+
+
+def _chosen(measure: Measure, machine: str, pool: Sequence[tuple[Record, Entry]]) -> Chosen:
+    """At the settings that most models have a value for, of these at the longest sequences."""
+    compared = pool[0][1].suite.axes.compared
+    groups: dict[Group, dict[str, list[tuple[Record, Entry]]]] = {}
+    for record, entry in pool:
+        key = tuple(sorted(without(record.axes, MODEL, *compared, *measure.axes)))
+        groups.setdefault(key, {}).setdefault(str(record.axes[MODEL]), []).append((record, entry))
+    _spread(groups)
+
+    def merit(key: Group) -> tuple[int, float]:
+        known = sum(any(record.ok for record, _ in found) for found in groups[key].values())
+        return known, float(dict(key).get("seq_len") or 0)
+
+    settings = max(groups, key=merit)
+    models = dict.fromkeys(str(record.axes[MODEL]) for record, _ in pool)
+    values = {model: _best_of(groups[settings].get(model, []), measure) for model in models}
+    return Chosen(measure, machine, dict(settings), _with_best(values))
+
+
+def _spread(groups: dict[Group, dict[str, list[tuple[Record, Entry]]]]) -> None:
+    """What its model decides by itself stands with all settings that agree in all else."""
+    open_ = {key: found for key, found in groups.items() if any(value is None for _, value in key)}
+    for key, found in open_.items():
+        fixed = {(name, value) for name, value in key if value is not None}
+        names = {name for name, _ in key}
+        for other, theirs in groups.items():
+            if other != key and fixed <= set(other) and {name for name, _ in other} == names:
+                for model, values in found.items():
+                    theirs.setdefault(model, values)
+
+
+def _best_of(found: Sequence[tuple[Record, Entry]], measure: Measure) -> Value:
+    """Of one model: its best over what is compared, such as learning rates, of the latest run; else a word, a fault."""
+    if not found:
+        return Value(None)
+    latest = found[-1][1]
+    known = [(r, e) for r, e in found if r.ok and r.metric == measure.metric and e is latest] or [
+        (r, e) for r, e in found if r.ok and r.metric == measure.metric
+    ]
+    if known:
+        return Value(*min(known, key=lambda item: _rank(item[0])))
+    told = [(r, e) for r, e in found if r.shows] or list(found)
+    return Value(*told[-1])
+
+
+def _rank(record: Record) -> float:
+    """The lower, the better."""
+    value = record.median or 0.0
+    return -value if record.better == "higher" else value
+
+
+# The best of a column
+
+
+def _with_best(values: Mapping[str, Value]) -> dict[str, Value]:
+    """With a mark at the best one, if it is: apart from all others, by their intervals or as both are exact."""
+    records = {model: v.record for model, v in values.items() if v.record is not None and v.record.shows}
+    if len(records) < 2 or not all(record.ok for record in records.values()):
+        return dict(values)  # nothing beside it, or a word, which is no number to compare with
+    first = min(records, key=lambda model: _rank(records[model]))
+    if not all(_apart(records[first], other) for model, other in records.items() if model != first):
+        return dict(values)
+    return {model: dataclasses.replace(value, best=model == first) for model, value in values.items()}
+
+
+def _apart(one: Record, other: Record) -> bool:
+    """Whether one is better than another beyond doubt."""
+    if one.better not in ("lower", "higher"):
+        return False
+    if one.exact and other.exact:
+        return _rank(one) < _rank(other)
+    if None in (one.low, one.high, other.low, other.high):
+        return False
+    if one.better == "higher":
+        return (one.low or 0.0) > (other.high or 0.0)
+    return (one.high or 0.0) < (other.low or 0.0)
