@@ -145,13 +145,13 @@ def _check_starts(planned: Planned, start_up: float) -> None:
     )
 
 
-def resume(suite: Suite, options: RunOptions) -> int:
+def resume(suite: Suite, options: RunOptions, part: Part = WHOLE) -> int:
     """Go on with the run in `options.resume`, under its own settings; the exit code."""
     started, path = time.monotonic(), options.resume
     assert path is not None
     stored = resuming.read(suite, path, options.retry)
     if stored.over:
-        return _tell(suite, stored.head, path, stored.limits, options)
+        return _tell(suite, stored.head, path, stored.limits, options, part)
     head, limits, lines = stored.head, stored.limits, stored.lines
     if options.retry and any(line.status != "ok" for line in lines):
         head = dataclasses.replace(head, status="interrupted", finished=None)
@@ -173,7 +173,7 @@ def resume(suite: Suite, options: RunOptions) -> int:
             else:  # as many steps as it was begun with
                 planned = replace(planned, lanes=_lanes(stored.cases, limits, workers, at_once))
             planned = replace(planned, lines=lines)
-        return _run(planned, RunFolder.reopen(path), head, workers, options)
+        return _run(planned, RunFolder.reopen(path), head, workers, options, part)
 
 
 # The machine

@@ -1,0 +1,102 @@
+"""Lines of the ledger about what gradients reach and what is learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnn_vs_attn import units
+from rnn_vs_attn.lesson.readings import Found, Lacking, Readings, one, whole
+from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
+from rnn_vs_attn.records.query import measured
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.report.curves import interval
+from rnn_vs_attn.suites.recall import remarks
+from rnn_vs_attn.suites.recall.analysis import TIMES_THE_STEPS, Claim, Outcome, claims, outcomes
+from rnn_vs_attn.tasks.registry import find
+
+_AT_START = "of weights at initialisation; training moves them"
+
+
+def _law(records: Sequence[Record], model: str) -> Record:
+    """What the norm of a model's gradient follows. Lacking where it was not measured."""
+    found = next((r for r in records if r.metric == "gradient_law" and r.axes["model"] == model), None)
+    return found if found is not None else one(records, "gradient_norm_log10", model=model)
+
+
+def _verdict(law: Record, claimed: str) -> str:
+    return HOLDS if law.text == claimed else UNDECIDED if law.text == UNDECIDED else FAILS
+
+
+def vanishing(runs: Readings) -> Found:
+    """The gradient of a plain RNN and of an LSTM over the distance."""
+    records = runs.of("gradflow")
+    laws = [_law(records, model) for model in ("rnn", "lstm")]
+    verdict = whole([_verdict(law, "vanishing") for law in laws])
+    figure = "its norm " + ", ".join(_halving(records, law) for law in laws)
+    return Found(verdict, figure, _AT_START if verdict != UNDECIDED else _reasons(laws))
+
+
+def _halving(records: Sequence[Record], law: Record) -> str:
+    model = str(law.axes["model"])
+    lives = measured(records, "half_life", model=model)
+    return f"of {model} halves every {interval(lives[0])} tokens" if lives else f"of {model} is {law.text}"
+
+
+def _reasons(laws: Sequence[Record]) -> str:
+    return "; ".join(f"{law.axes['model']}: {law.details['reason']}" for law in laws if "reason" in law.details)
+
+
+def every_distance(runs: Readings) -> Found:
+    """The gradient of attention over the distance."""
+    records = runs.of("gradflow")
+    law = _law(records, "attention")
+    norms = sorted(
+        (r for r in measured(records, "gradient_norm_log10", model="attention") if int(r.axes["distance"] or 0) > 0),
+        key=lambda record: int(record.axes["distance"] or 0),
+    )
+    ends = (f"{interval(r, units.power_of_ten)} at distance {r.axes['distance']}" for r in (norms[0], norms[-1]))
+    verdict = _verdict(law, "flat")
+    return Found(verdict, f"norm of its gradient: {', '.join(ends)}", _AT_START if law.text == "flat" else _why(law))
+
+
+def _why(law: Record) -> str:
+    return str(law.details.get("reason", f"it is {law.text}"))
+
+
+def recall(runs: Readings) -> Found:
+    return _learnt(runs, "mqar", "attention", "lstm")
+
+
+def parity(runs: Readings) -> Found:
+    return _learnt(runs, "parity", "lstm", "attention")
+
+
+def _learnt(runs: Readings, task: str, solver: str, other: str) -> Found:
+    """Whether the one learns the task and the other does not. Lacking where not both were trained."""
+    found = claims([outcome for outcome in outcomes(runs.of("recall")) if outcome.axes["task"] == task])
+    claim = next((c for c in found if (c.solver.model, c.other.model) == (solver, other)), None)
+    if claim is None:
+        raise Lacking(f"not both {solver} and {other} were trained on {task} yet")
+    spec = find(task)
+    length, seeds = claim.solver.axes["seq_len"], units.counted(len(claim.solver.steps), "seed")
+    told = ", ".join(f"{outcome.model} {remarks.scores(outcome)}" for outcome in (claim.solver, claim.other))
+    figure = f"accuracy over {length} tokens of {task}, {seeds}: {told}"
+    if claim.verdict == UNDECIDED:
+        return Found(UNDECIDED, figure, _undecided(claim))
+    steps = remarks.middle(claim.solver.steps, claim.solver.budget, "{:.0f}".format)
+    return Found(
+        claim.verdict, figure, f"{spec.description}: {steps} of {claim.solver.budget} steps until {solver} has it"
+    )
+
+
+def _undecided(claim: Claim) -> str:
+    """What it would take."""
+    if not claim.same_seeds:
+        return "they were not trained with as many seeds; a longer --max-seconds has them"
+    if not claim.enough_steps:
+        return f"it takes {TIMES_THE_STEPS} times the steps that the one takes, and so a longer --max-seconds"
+    return f"some seeds solve it and some do not ({_solved(claim.solver)}, {_solved(claim.other)}); more seeds tell"
+
+
+def _solved(outcome: Outcome) -> str:
+    return f"{outcome.model} {outcome.word}"

@@ -1,0 +1,101 @@
+"""The parts of the lesson: each suite in a short form, and how the time is divided among them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rnn_vs_attn.run import cases
+from rnn_vs_attn.run.cases import AxisValues, option_name
+from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.suites.decode.suite import DECODE
+from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
+from rnn_vs_attn.suites.recall.suite import RECALL
+from rnn_vs_attn.suites.scaling.suite import SCALING
+from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
+from rnn_vs_attn.suites.variants.gpt.suite import VARIANTS_GPT
+from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL
+
+COUNTED, SEEDS = 1, 3  # rounds of what has no noise, and of trainings; times have 6, 9 or 12, by PRECISION
+PRECISION = 0.1
+
+
+@dataclass(frozen=True)
+class Part:
+    """A suite in a short form.
+
+    words: what is typed of its options. rounds: None for as many as the precision takes. seconds: what it takes on two
+    quiet cores of 2020, by which the time is divided.
+    """
+
+    suite: Suite
+    words: Mapping[str, str]
+    rounds: int | None
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """The last word of its command, which its folder has too."""
+        return self.suite.command.split()[-1]
+
+    @property
+    def command(self) -> str:
+        """What measures the same alone, with as many rounds as its suite takes."""
+        options = (f"{option_name(name)} {word}" for name, word in self.words.items())
+        return " ".join(("rnn-vs-attn", self.suite.command, *options))
+
+    def axes(self, device: str, threads: int) -> AxisValues:
+        """The values of every axis of its run."""
+        typed = {**self.words, "device": device, "threads": str(threads)}
+        words: dict[str, Any] = {**cases.defaults(self.suite.axes.case), **{k: [word] for k, word in typed.items()}}
+        return cases.parse(self.suite, words)
+
+
+# What is counted comes first, and what takes what is left last
+PARTS = (
+    Part(SCALING, {"model": "attention,lstm,mingru", "seq_len": "64,128", "d_model": "32,64"}, COUNTED, 8),
+    Part(GRADFLOW, {"model": "rnn,lstm,attention", "seq_len": "512", "d_model": "64", "probes": "4"}, 6, 7),
+    Part(VARIANTS_ALBERT, {"size": "albert-base,bert-base", "seq_len": "64"}, COUNTED, 12),
+    Part(
+        VARIANTS_TRANSFORMER_XL,
+        {
+            "method": "memory,window-1,cache-segment",
+            "seq_len": "256",
+            "segment_len": "64",
+            "d_model": "64",
+            "num_layers": "2",
+            "train_len": "0",
+        },
+        None,
+        18,
+    ),
+    Part(DECODE, {"model": "lstm,attention", "seq_len": "64,2048", "d_model": "64", "num_layers": "2"}, None, 18),
+    Part(
+        BENCH,
+        {
+            "model": "lstm,lstm-cell,attention,attention-naive,mingru",
+            "seq_len": "256,512",
+            "d_model": "64",
+            "batch_size": "8",
+        },
+        None,
+        30,
+    ),
+    Part(VARIANTS_GPT, {"size": "2x128,4x256", "seq_len": "32"}, COUNTED, 9),
+    Part(
+        RECALL,
+        {"model": "attention,lstm", "task": "mqar,parity", "learning_rate": "5e-3", "test_seq_len": "32"},
+        SEEDS,
+        45,
+    ),
+)
+
+
+def share(left: float, parts: Sequence[Part]) -> float:
+    """Seconds of the first of the parts that are yet to come, of those that are left: by what each takes elsewhere.
+
+    What a part leaves of its share, or takes beyond it, is so divided among all that come after.
+    """
+    return left * parts[0].seconds / sum(part.seconds for part in parts)
