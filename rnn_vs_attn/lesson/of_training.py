@@ -77,16 +77,14 @@ def _learnt(runs: Readings, task: str, solver: str, other: str) -> Found:
     claim = next((c for c in found if (c.solver.model, c.other.model) == (solver, other)), None)
     if claim is None:
         raise Lacking(f"not both {solver} and {other} were trained on {task} yet")
-    spec = find(task)
     length, seeds = claim.solver.axes["seq_len"], units.counted(len(claim.solver.steps), "seed")
     told = ", ".join(f"{outcome.model} {remarks.scores(outcome)}" for outcome in (claim.solver, claim.other))
     figure = f"accuracy over {length} tokens of {task}, {seeds}: {told}"
     if claim.verdict == UNDECIDED:
         return Found(UNDECIDED, figure, _undecided(claim))
     steps = remarks.middle(claim.solver.steps, claim.solver.budget, "{:.0f}".format)
-    return Found(
-        claim.verdict, figure, f"{spec.description}: {steps} of {claim.solver.budget} steps until {solver} has it"
-    )
+    why = f"{find(task).description} {solver} has it after {steps} of {claim.solver.budget} steps"
+    return Found(claim.verdict, figure, why)
 
 
 def _undecided(claim: Claim) -> str:
