@@ -58,27 +58,34 @@ def one_step_after_the_other(runs: Readings) -> Found:
     return Found(_of_laws((law, growth.LINEAR)), figure + timed, why)
 
 
-def _slower(runs: Readings, model: str, named: str) -> Found:
-    """Whether training a model takes longer than training attention, at the longest length."""
-    ratio = one(runs.of("bench"), "ratio", of="train_time", model=model)
-    verdict, axes = beside(ratio.estimate, 1.0, "above"), ratio.axes
-    where = f"{axes['seq_len']} tokens, d_model {axes['d_model']}, {counted(int(axes['threads'] or 0), 'thread')}"
-    return Found(
-        verdict,
-        f"{named} takes {interval(ratio)} times attention's time to train at {where}",
-        takes(ratio.estimate) if verdict == UNDECIDED else "",
-    )
+def _where(ratio: Record) -> str:
+    axes = ratio.axes
+    return f"{axes['seq_len']} tokens, d_model {axes['d_model']}, {counted(int(axes['threads'] or 0), 'thread')}"
 
 
 def loop(runs: Readings) -> Found:
-    return _slower(runs, "lstm-cell", "an LSTM, one cell after the other in Python,")
+    """Training an LSTM of one cell after the other beside attention: at the shortest length, and at the longest."""
+    ratios = measured(runs.of("bench"), "ratio", of="train_time", model="lstm-cell")
+    if not ratios:
+        one(runs.of("bench"), "train_time", model="lstm-cell")
+        raise Lacking("attention: its training was not timed beside it")
+    short, *longer = sorted(ratios, key=seq_len_of)
+    verdict = beside(short.estimate, 1.0, "above")
+    figure = f"an LSTM as a loop over its cells takes {interval(short)} times attention's time to train at "
+    at_longer = f"; {interval(longer[-1])} at {longer[-1].axes['seq_len']}" if longer else ""
+    return Found(verdict, figure + _where(short) + at_longer, takes(short.estimate) if verdict == UNDECIDED else "")
 
 
 def fused(runs: Readings) -> Found:
-    found = _slower(runs, "lstm", "torch's own LSTM")
-    if found.verdict != FAILS:
-        return found
-    return found._replace(why="a fused kernel has no overhead a step, and attention's work grows with the square")
+    """Training torch's own LSTM beside attention, at the longest length."""
+    ratio = one(runs.of("bench"), "ratio", of="train_time", model="lstm")
+    verdict = beside(ratio.estimate, 1.0, "above")
+    why = "a fused kernel has no overhead a step, and attention's work grows with the square of the length"
+    return Found(
+        verdict,
+        f"torch's own LSTM takes {interval(ratio)} times attention's time to train at {_where(ratio)}",
+        {FAILS: why, UNDECIDED: takes(ratio.estimate)}.get(verdict, ""),
+    )
 
 
 def table_1(runs: Readings) -> Found:

@@ -30,9 +30,8 @@ def cheaper_evaluation(runs: Readings) -> Found:
     records = runs.of(_XL)
     window = one(records, "ratio", of="token_time", method="window-1")
     verdict = beside(window.estimate, 1.0, "above")
-    figure = (
-        f"a window computed anew for each of {window.axes['seq_len']} tokens takes {interval(window)} times as long"
-    )
+    length = window.axes["seq_len"]
+    figure = f"a window of {length} tokens, computed anew for each, takes {interval(window)} times as long"
     if verdict == UNDECIDED:
         return Found(verdict, figure, takes(window.estimate))
     cache = one(records, "ratio", of="token_time", method="cache-segment")

@@ -76,7 +76,7 @@ PARTS = (
         BENCH,
         {
             "model": "lstm,lstm-cell,attention,attention-naive,mingru",
-            "seq_len": "256,512",
+            "seq_len": "128,512",
             "d_model": "64",
             "batch_size": "8",
         },
@@ -94,8 +94,11 @@ PARTS = (
 
 
 def share(left: float, parts: Sequence[Part]) -> float:
-    """Seconds of the first of the parts that are yet to come, of those that are left: by what each takes elsewhere.
+    """Seconds of the first of the parts that are yet to come, of those that are left.
 
-    What a part leaves of its share, or takes beyond it, is so divided among all that come after.
+    One whose rounds are a number ends by itself, and may take all. Of others each has as much as it takes elsewhere,
+    beside those after it; what it leaves of that, or takes beyond it, is so divided among them.
     """
+    if parts[0].rounds is not None:
+        return left
     return left * parts[0].seconds / sum(part.seconds for part in parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -33,10 +33,11 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Readings:
-    """The records of each part that was measured, and of others why they have none."""
+    """The records of each part that was measured, and of others why they have none. cut_off: parts that are not whole."""
 
     records: Mapping[str, Sequence[Record]]
     reasons: Mapping[str, str]
+    cut_off: Collection[str] = ()
 
     def of(self, part: str) -> Sequence[Record]:
         """The records of a part. Lacking where it has none."""
@@ -48,23 +49,25 @@ class Readings:
 def read(folder: Path, parts: Sequence[Part], reasons: Mapping[str, str]) -> Readings:
     """What stands in the folder of a lesson. reasons: of parts that have no run."""
     found: dict[str, Sequence[Record]] = {}
-    why = dict(reasons)
+    why, cut_off = dict(reasons), list[str]()
     for part in parts:
         path = folder / part.name
         if not (path / "run.json").exists():
             continue
         try:
-            records = checked_run(path).records
+            run = checked_run(path)
         except UserError as error:
             why[part.name] = str(error)
             continue
-        found[part.name] = [*records, *part.suite.analysis.expand(records)]
-    return Readings(found, why)
+        found[part.name] = [*run.records, *part.suite.analysis.expand(run.records)]
+        cut_off += [part.name] * (run.status != "complete")
+    return Readings(found, why, cut_off)
 
 
 def one(records: Sequence[Record], metric: str, **axes: AxisValue) -> Record:
-    """The record of a metric at these axes, at the longest length and the largest width. Lacking, with the reason, where it
-    has no value.
+    """The record of a metric at these axes, of several that of the longest length and the largest width.
+
+    Lacking, with the reason, where none has a value.
     """
     found = measured(records, metric, **axes)
     if found:
@@ -72,7 +75,7 @@ def one(records: Sequence[Record], metric: str, **axes: AxisValue) -> Record:
     faults = (r for r in records if r.status != "ok" and axes.items() <= {"of": metric, **r.axes}.items())
     fault = next(faults, None)
     named = " ".join(str(value) for value in axes.values())
-    raise Lacking(f"{named}: {fault.error or fault.status}" if fault else f"{named}: no {metric} was measured yet")
+    raise Lacking(f"{named}: {fault.error or fault.status}" if fault else f"{named}: there is no {metric} of it")
 
 
 def beside(result: Estimate | None, bound: float, holds: str) -> str:
