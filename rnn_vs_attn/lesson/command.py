@@ -25,7 +25,7 @@ from rnn_vs_attn.text.streams import print_json, say, show
 from rnn_vs_attn.units import duration
 
 FIRST_LEDGER = 60.0  # seconds, after which one is shown as far as it is known
-_SHORT = {"warm_up": 0.05, "min_blocks": 2, "case_seconds": 0.02, "precision": PRECISION}
+_SHORT = {"warm_up": 0.05, "min_blocks": 1, "case_seconds": 0.01, "precision": PRECISION}
 _NO_TIME = "no time was left for it; a longer --max-seconds has it"
 
 
@@ -105,7 +105,7 @@ class Lesson:
         seconds = share(max(0.0, left), ahead)
         if not options.quiet:
             number = len(PARTS) - len(ahead) + 1
-            say(f"{number} of {len(PARTS)}, {part.suite.command}, about {duration(seconds)}")
+            say(f"Part {number} of {len(PARTS)}: {part.suite.command}")
         try:
             return self._go(part, seconds, OfCommand(options.max_seconds, len(ahead), after_others, _keep_quiet))
         except StorageError:

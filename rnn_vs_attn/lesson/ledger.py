@@ -13,7 +13,7 @@ from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, VERDICTS, Claim
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.text import safe
 
-_CLAIM, _FIGURE = "claim", "measured here"
+_TOLD = "claim, and what was measured here"
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,21 @@ class Ledger:
 
     @property
     def table(self) -> Table:
-        """A row a claim, the verdict first."""
+        """A row a claim, the verdict before the words."""
         rows = [
-            [str(number), claim.verdict, claim.text, claim.figure or claim.why]
+            [str(number), claim.verdict, f"{claim.text}: {claim.figure or claim.why}"]
             for number, claim in enumerate(self.claims, start=1)
         ]
-        header = ["", "verdict", _CLAIM, _FIGURE]
-        return Table("The lesson on this machine", header, rows, [], False, 2, (_CLAIM, _FIGURE))
+        return Table("The lesson on this machine", ["", "verdict", _TOLD], rows, [], False, 2, (_TOLD,))
+
+    @property
+    def whole_table(self) -> Table:
+        """The same with why, where there is room."""
+        rows = [
+            [str(number), claim.verdict, claim.text, claim.figure, claim.why]
+            for number, claim in enumerate(self.claims, start=1)
+        ]
+        return Table("The lesson on this machine", ["", "verdict", "claim", "measured here", "why"], rows, [])
 
     @property
     def reasons(self) -> list[str]:
@@ -70,19 +78,10 @@ class Ledger:
         return [f"{', '.join(numbers)}: {command}" for command, numbers in of.items()]
 
     def markdown(self) -> str:
-        """The whole of it as a page, each line with why."""
-        why = [f"{n}: {claim.why}." for n, claim in enumerate(self.claims, start=1) if claim.why and claim.figure]
-        return "\n".join(
-            [
-                f"{safe.markdown(' '.join(self.headline))}\n",
-                self.table.markdown(),
-                "Why:\n",
-                *(f"- {safe.markdown(line)}" for line in why),
-                "\nEach line in full:\n",
-                *(f"- {safe.markdown(line)}" for line in self.commands),
-                "",
-            ]
-        )
+        """The whole of it as a page."""
+        commands = [f"- {safe.markdown(line)}" for line in self.commands]
+        headline = safe.markdown(" ".join(self.headline))
+        return "\n".join([f"{headline}\n", self.whole_table.markdown(), "Each line in full:\n", *commands, ""])
 
     def document(self, folder: Path) -> dict[str, Any]:
         """What `--json` prints and `ledger.json` holds."""

@@ -54,7 +54,7 @@ def one_step_after_the_other(runs: Readings) -> Found:
         ratio = one(runs.of("bench"), "ratio", of="train_time", model="mingru")
     except Lacking:
         return Found(_of_laws((law, growth.LINEAR)), figure, why)
-    timed = f"; it trains in {interval(ratio)} of attention's time at {ratio.axes['seq_len']} tokens"
+    timed = f"; mingru trains in {interval(ratio)} of attention's time at {ratio.axes['seq_len']} tokens"
     return Found(_of_laws((law, growth.LINEAR)), figure + timed, why)
 
 

@@ -32,14 +32,14 @@ def vanishing(runs: Readings) -> Found:
     records = runs.of("gradflow")
     laws = [_law(records, model) for model in ("rnn", "lstm")]
     verdict = whole([_verdict(law, "vanishing") for law in laws])
-    figure = "its norm " + ", ".join(_halving(records, law) for law in laws)
+    figure = "norm of the gradient: " + ", ".join(_halving(records, law) for law in laws)
     return Found(verdict, figure, _AT_START if verdict != UNDECIDED else _reasons(laws))
 
 
 def _halving(records: Sequence[Record], law: Record) -> str:
     model = str(law.axes["model"])
     lives = measured(records, "half_life", model=model)
-    return f"of {model} halves every {interval(lives[0])} tokens" if lives else f"of {model} is {law.text}"
+    return f"{model} halves every {interval(lives[0])} tokens" if lives else f"{model} {law.text}"
 
 
 def _reasons(laws: Sequence[Record]) -> str:
@@ -54,9 +54,11 @@ def every_distance(runs: Readings) -> Found:
         (r for r in measured(records, "gradient_norm_log10", model="attention") if int(r.axes["distance"] or 0) > 0),
         key=lambda record: int(record.axes["distance"] or 0),
     )
+    if not norms:
+        raise Lacking("attention: no distance has a norm of its gradient")
     ends = (f"{interval(r, units.power_of_ten)} at distance {r.axes['distance']}" for r in (norms[0], norms[-1]))
     verdict = _verdict(law, "flat")
-    return Found(verdict, f"norm of its gradient: {', '.join(ends)}", _AT_START if law.text == "flat" else _why(law))
+    return Found(verdict, f"norm of the gradient: {', '.join(ends)}", _AT_START if law.text == "flat" else _why(law))
 
 
 def _why(law: Record) -> str:

@@ -35,7 +35,7 @@ def cheaper_evaluation(runs: Readings) -> Found:
     if verdict == UNDECIDED:
         return Found(verdict, figure, takes(window.estimate))
     cache = one(records, "ratio", of="token_time", method="cache-segment")
-    return Found(verdict, figure, f"beside a Transformer that keeps keys and values it is {interval(cache)} times")
+    return Found(verdict, figure, f"a Transformer that keeps its keys and values takes {interval(cache)} times as long")
 
 
 def fewer_parameters(runs: Readings) -> Found:
@@ -43,7 +43,7 @@ def fewer_parameters(runs: Readings) -> Found:
     records = runs.of(_ALBERT)
     ratio = one(records, "ratio", of="num_params", size="albert-base")
     ours, theirs = (one(records, "num_params", size=name).median or 0.0 for name in ("albert-base", "bert-base"))
-    figure = f"albert-base {whole(ours)}, bert-base {whole(theirs)}: {factor(ratio.median or 0.0)} of them"
+    figure = f"albert-base {whole(ours)}, bert-base {whole(theirs)}: {factor(ratio.median or 0.0)} times as many"
     return Found(beside(ratio.estimate, 1.0, "below"), figure, "counted: one layer's weights serve all layers")
 
 

@@ -55,9 +55,9 @@ class Part:
 
 # What is counted comes first, and what takes what is left last
 PARTS = (
-    Part(SCALING, {"model": "attention,lstm,mingru", "seq_len": "64,128", "d_model": "32,64"}, COUNTED, 8),
-    Part(GRADFLOW, {"model": "rnn,lstm,attention", "seq_len": "512", "d_model": "64", "probes": "4"}, 6, 7),
-    Part(VARIANTS_ALBERT, {"size": "albert-base,bert-base", "seq_len": "64"}, COUNTED, 12),
+    Part(SCALING, {"model": "attention,lstm,mingru", "seq_len": "64,128", "d_model": "32,64"}, COUNTED, 6),
+    Part(GRADFLOW, {"model": "rnn,lstm,attention", "seq_len": "512", "d_model": "64", "probes": "4"}, 6, 6),
+    Part(VARIANTS_ALBERT, {"size": "albert-base,bert-base", "seq_len": "32"}, COUNTED, 8),
     Part(
         VARIANTS_TRANSFORMER_XL,
         {
@@ -69,26 +69,26 @@ PARTS = (
             "train_len": "0",
         },
         None,
-        18,
+        14,
     ),
-    Part(DECODE, {"model": "lstm,attention", "seq_len": "64,2048", "d_model": "64", "num_layers": "2"}, None, 18),
+    Part(DECODE, {"model": "lstm,attention", "seq_len": "64,2048", "d_model": "64", "num_layers": "1"}, None, 16),
     Part(
         BENCH,
         {
             "model": "lstm,lstm-cell,attention,attention-naive,mingru",
             "seq_len": "128,512",
             "d_model": "64",
-            "batch_size": "8",
+            "batch_size": "4",
         },
         None,
-        30,
+        26,
     ),
-    Part(VARIANTS_GPT, {"size": "2x128,4x256", "seq_len": "32"}, COUNTED, 9),
+    Part(VARIANTS_GPT, {"size": "2x64,4x128", "seq_len": "32"}, COUNTED, 5),
     Part(
         RECALL,
         {"model": "attention,lstm", "task": "mqar,parity", "learning_rate": "5e-3", "test_seq_len": "32"},
         SEEDS,
-        45,
+        32,
     ),
 )
 

@@ -33,7 +33,7 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class Readings:
-    """The records of each part that was measured, and of others why they have none. cut_off: parts that are not whole."""
+    """The records of each part that was measured, and why others have none. cut_off: parts that are not whole."""
 
     records: Mapping[str, Sequence[Record]]
     reasons: Mapping[str, str]
@@ -72,7 +72,7 @@ def one(records: Sequence[Record], metric: str, **axes: AxisValue) -> Record:
     found = measured(records, metric, **axes)
     if found:
         return max(found, key=lambda r: tuple(float(r.axes.get(name) or 0) for name in ("seq_len", "d_model")))
-    faults = (r for r in records if r.status != "ok" and axes.items() <= {"of": metric, **r.axes}.items())
+    faults = (r for r in records if r.status != "ok" and axes.items() <= {"of": r.metric, **r.axes}.items())
     fault = next(faults, None)
     named = " ".join(str(value) for value in axes.values())
     raise Lacking(f"{named}: {fault.error or fault.status}" if fault else f"{named}: there is no {metric} of it")
