@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from fakes import bench_record
@@ -17,11 +18,10 @@ from rnn_vs_attn.lesson.parts import PARTS
 from rnn_vs_attn.lesson.readings import Readings
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, GRAPH, ScalingCase
+from rnn_vs_attn.suites.scaling.suite import SCALING
 from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
 from rnn_vs_attn.suites.variants.gpt.suite import VARIANTS_GPT
 from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL
-from rnn_vs_attn.suites.scaling.suite import SCALING
-from rnn_vs_attn.suites.case import axes_of
 
 MIB = 1 << 20
 ROUNDS = (1.0, 1.01, 0.99, 1.02, 0.98, 1.0)
@@ -48,9 +48,14 @@ def bench(times: dict[str, float] | None = None, number: int = 6, exponent: floa
     return found
 
 
+@cache
+def _counts() -> tuple[Record, ...]:
+    return tuple(exact_records(["attention", "lstm", "mingru"], [64, 128], [32, 64]))
+
+
 def scaling(**chains: Any) -> list[Record]:
-    """The counts of two small layers, and chains of operations by a formula each."""
-    counts = exact_records(["attention", "lstm", "mingru"], [64, 128], [32, 64])
+    """The counts of small layers, and chains of operations by a formula each."""
+    counts = list(_counts())
     for model, grows in (CHAINS | chains).items():
         for n in CHAIN_LENGTHS:
             case = ScalingCase(model, n, 1, 8, 2, device="cpu", threads=1, part=GRAPH)

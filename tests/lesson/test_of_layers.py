@@ -83,19 +83,18 @@ def test_a_token_is_dearer_after_a_longer_context_for_attention_alone(
     attention: float, lstm: float, verdict: str
 ) -> None:
     times = decode(attention, lstm)
-    if verdict == UNDECIDED:  # of the LSTM one round of six says the opposite of the others
-        times = [
-            r if not (r.metric == "step_time" and r.axes["model"] == "lstm" and r.axes["seq_len"] == 2048) else spread(r)
-            for r in times
-        ]
+    if verdict == UNDECIDED:
+        times = [spread(r) if r.metric == "step_time" and r.axes["model"] == "lstm" else r for r in times]
     found = of_layers.generation(readings(decode=times))
     assert found.verdict == verdict
     assert "after 2,048 tokens beside one after 64" in found.figure
 
 
 def spread(record: Record) -> Record:
-    """The same with rounds on both sides of 1.15."""
-    return dataclasses.replace(record, samples=[s * f for s, f in zip(record.samples, (0.8, 1.3) * 3, strict=True)])
+    """The same, at the longer context with rounds on both sides of 1.15 times the shorter one."""
+    far = record.axes["seq_len"] == 2048
+    factors = (0.8, 1.3) * 3 if far else (1.0,) * 6
+    return dataclasses.replace(record, samples=[s * f for s, f in zip(record.values, factors, strict=True)])
 
 
 def test_what_is_carried_stands_beside_the_time_of_a_token() -> None:

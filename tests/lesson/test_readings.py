@@ -25,7 +25,7 @@ def test_a_folder_without_runs_has_the_reasons_that_were_given(tmp_path: Path) -
 def test_a_run_that_cannot_be_read_is_a_reason(tmp_path: Path) -> None:
     (tmp_path / "bench").mkdir()
     (tmp_path / "bench" / "run.json").write_text("{")
-    with pytest.raises(Lacking, match="run.json"):
+    with pytest.raises(Lacking, match=r"run\.json"):
         read(tmp_path, PARTS, {}).of("bench")
 
 
