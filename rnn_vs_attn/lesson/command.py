@@ -8,30 +8,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnn_vs_attn.errors import DONE, UNFINISHED_CASES, Interrupted, UserError
+from rnn_vs_attn.lesson import parts
 from rnn_vs_attn.lesson.ledger import Ledger
 from rnn_vs_attn.lesson.lines import LINES
-from rnn_vs_attn.lesson.options import LessonOptions, read_settings, write_settings
-from rnn_vs_attn.lesson.parts import PARTS, PRECISION, Part, share
+from rnn_vs_attn.lesson.options import LessonOptions, forget_settings, read_settings, write_settings
 from rnn_vs_attn.lesson.readings import read
 from rnn_vs_attn.records.checks import checked_head
 from rnn_vs_attn.records.folder import StorageError, folder_of_runs, write_text
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run import command
 from rnn_vs_attn.run.cases import check
-from rnn_vs_attn.run.options import Part as OfCommand
-from rnn_vs_attn.run.options import RunOptions
+from rnn_vs_attn.run.options import Part, RunOptions
 from rnn_vs_attn.text.safe import json_text
 from rnn_vs_attn.text.streams import print_json, say, show
 from rnn_vs_attn.units import duration
 
 FIRST_LEDGER = 60.0  # seconds, after which one is shown as far as it is known
-_SHORT = {"warm_up": 0.05, "min_blocks": 1, "case_seconds": 0.01, "precision": PRECISION}
+_SHORT = {"warm_up": 0.05, "min_blocks": 1, "case_seconds": 0.01, "precision": parts.PRECISION}
 _NO_TIME = "no time was left for it; a longer --max-seconds has it"
 
 
 def run(options: LessonOptions) -> int:
     """Measure all parts, or go on with those of a folder, and show the ledger; the exit code."""
-    for part in PARTS:
+    for part in parts.PARTS:
         check(part.suite, part.axes(options.device, options.threads), force=False)
     if options.resume is not None:
         folder, options = options.resume, read_settings(options.resume, options)
@@ -43,6 +42,9 @@ def run(options: LessonOptions) -> int:
         code = lesson.measure()
     except Interrupted as stop:
         code = stop.exit_code
+    except UserError:
+        forget_settings(folder)  # and the folder, where nothing was measured into it
+        raise
     ledger = lesson.ledger()
     _write(folder, ledger)
     if options.as_json:
@@ -75,14 +77,14 @@ class Lesson:
 
     def ledger(self) -> Ledger:
         """As far as it is known."""
-        return Ledger.of(LINES, read(self._folder, PARTS, self._reasons))
+        return Ledger.of(LINES, read(self._folder, parts.PARTS, self._reasons))
 
     def measure(self) -> int:
         """Measure what is not measured yet; the exit code of the last part that did not simply end well.
 
         UserError where the first one cannot be measured at all, as then none can.
         """
-        code, ahead = DONE, [part for part in PARTS if not self._is_complete(part)]
+        code, ahead = DONE, [part for part in parts.PARTS if not self._is_complete(part)]
         for number in range(len(ahead)):
             if number:
                 self._show_first()
@@ -91,23 +93,24 @@ class Lesson:
                 break
         return code
 
-    def _is_complete(self, part: Part) -> bool:
+    def _is_complete(self, part: parts.Part) -> bool:
         path = self._folder / part.name
         return (path / "run.json").exists() and checked_head(path).status == "complete"
 
-    def _measure(self, ahead: list[Part], after_others: bool) -> int:
+    def _measure(self, ahead: list[parts.Part], after_others: bool) -> int:
         """Measure the first of the parts ahead; what it cannot be measured for stands in its lines."""
         part, options = ahead[0], self._options
-        left = self._began + options.max_seconds - self._clock()
+        spent = self._clock() - self._began
+        left = options.max_seconds - spent
         if left <= 0 and after_others:
             self._reasons[part.name] = _NO_TIME
             return UNFINISHED_CASES
-        seconds = share(max(0.0, left), ahead)
+        seconds = parts.share(max(0.0, left), spent, ahead)
         if not options.quiet:
-            number = len(PARTS) - len(ahead) + 1
-            say(f"Part {number} of {len(PARTS)}: {part.suite.command}")
+            number = len(parts.PARTS) - len(ahead) + 1
+            say(f"Part {number} of {len(parts.PARTS)}: {part.suite.command}")
         try:
-            return self._go(part, seconds, OfCommand(options.max_seconds, len(ahead), after_others, _keep_quiet))
+            return self._go(part, seconds, Part(options.max_seconds, len(ahead), after_others, _keep_quiet))
         except StorageError:
             raise
         except UserError as error:
@@ -116,7 +119,7 @@ class Lesson:
             self._reasons[part.name] = str(error)
             return UNFINISHED_CASES
 
-    def _go(self, part: Part, seconds: float, of: OfCommand) -> int:
+    def _go(self, part: parts.Part, seconds: float, of: Part) -> int:
         """Start a part, or go on with it where it was interrupted."""
         options, path = self._options, self._folder / part.name
         shown = {"as_json": True, "quiet": options.quiet, "anonymous": options.anonymous, "debug": options.debug}

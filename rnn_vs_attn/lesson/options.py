@@ -45,6 +45,13 @@ def write_settings(folder: Path, options: LessonOptions) -> None:
     write_text(folder / SETTINGS, json_text({name: getattr(options, name) for name in _KEPT}) + "\n")
 
 
+def forget_settings(folder: Path) -> None:
+    """Remove a folder that holds nothing but them."""
+    if [path.name for path in folder.iterdir()] == [SETTINGS]:
+        (folder / SETTINGS).unlink()
+        folder.rmdir()
+
+
 def read_settings(folder: Path, options: LessonOptions) -> LessonOptions:
     """The options with those that a folder keeps. UserError where it is none of a lesson."""
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnn_vs_attn.run import cases
-from rnn_vs_attn.run.cases import AxisValues, option_name
+from rnn_vs_attn.run.cases import AxisValues
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.decode.suite import DECODE
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
@@ -41,10 +41,9 @@ class Part:
         return self.suite.command.split()[-1]
 
     @property
-    def command(self) -> str:
-        """What measures the same alone, with as many rounds as its suite takes."""
-        options = (f"{option_name(name)} {word}" for name, word in self.words.items())
-        return " ".join(("rnn-vs-attn", self.suite.command, *options))
+    def ends_by_itself(self) -> bool:
+        """Whether it is done after its rounds; others go on while there is time."""
+        return self.rounds is not None and self.suite.rounds.trains is None
 
     def axes(self, device: str, threads: int) -> AxisValues:
         """The values of every axis of its run."""
@@ -53,11 +52,12 @@ class Part:
         return cases.parse(self.suite, words)
 
 
-# What is counted comes first, and what takes what is left last
+# Those that decide most in the least time come first
 PARTS = (
-    Part(SCALING, {"model": "attention,lstm,mingru", "seq_len": "64,128", "d_model": "32,64"}, COUNTED, 6),
+    Part(SCALING, {"model": "attention,lstm,mingru", "seq_len": "64,128", "d_model": "32,64"}, COUNTED, 8),
     Part(GRADFLOW, {"model": "rnn,lstm,attention", "seq_len": "512", "d_model": "64", "probes": "4"}, 6, 6),
     Part(VARIANTS_ALBERT, {"size": "albert-base,bert-base", "seq_len": "32"}, COUNTED, 8),
+    Part(VARIANTS_GPT, {"size": "2x64,4x128", "seq_len": "32"}, COUNTED, 6),
     Part(
         VARIANTS_TRANSFORMER_XL,
         {
@@ -69,9 +69,8 @@ PARTS = (
             "train_len": "0",
         },
         None,
-        14,
+        11,
     ),
-    Part(DECODE, {"model": "lstm,attention", "seq_len": "64,2048", "d_model": "64", "num_layers": "1"}, None, 16),
     Part(
         BENCH,
         {
@@ -81,24 +80,29 @@ PARTS = (
             "batch_size": "4",
         },
         None,
-        26,
+        24,
     ),
-    Part(VARIANTS_GPT, {"size": "2x64,4x128", "seq_len": "32"}, COUNTED, 5),
     Part(
         RECALL,
         {"model": "attention,lstm", "task": "mqar,parity", "learning_rate": "5e-3", "test_seq_len": "32"},
         SEEDS,
-        32,
+        30,
     ),
+    Part(DECODE, {"model": "lstm,attention", "seq_len": "64,2048", "d_model": "64", "num_layers": "1"}, None, 13),
 )
 
 
-def share(left: float, parts: Sequence[Part]) -> float:
+def share(left: float, spent: float, parts: Sequence[Part]) -> float:
     """Seconds of the first of the parts that are yet to come, of those that are left.
 
-    One whose rounds are a number ends by itself, and may take all. Of others each has as much as it takes elsewhere,
-    beside those after it; what it leaves of that, or takes beyond it, is so divided among them.
+    spent: seconds of the parts before them. One that ends by itself may take all. Of others each has as much as it
+    takes elsewhere, beside those after it; what it leaves of that, or takes beyond it, is so divided among them. Where
+    those before were so slow that not all fit, the last one has to wait for what is left.
     """
-    if parts[0].rounds is not None:
+    first, *others = parts
+    if first.ends_by_itself:
         return left
-    return left * parts[0].seconds / sum(part.seconds for part in parts)
+    pace = spent / sum(part.seconds for part in PARTS if part not in parts)
+    if pace * sum(part.seconds for part in parts) > left:
+        others = others[:-1]
+    return left * first.seconds / sum(part.seconds for part in (first, *others))

@@ -17,11 +17,10 @@ from rnn_vs_attn.errors import DONE, INTERRUPTED, UNFINISHED_CASES, Interrupted,
 from rnn_vs_attn.lesson import command
 from rnn_vs_attn.lesson.command import FIRST_LEDGER, Lesson
 from rnn_vs_attn.lesson.options import LessonOptions
-from rnn_vs_attn.lesson.parts import PARTS
+from rnn_vs_attn.lesson.parts import PARTS, share
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.folder import RunFolder, StorageError
-from rnn_vs_attn.run.options import Part as OfCommand
-from rnn_vs_attn.run.options import RunOptions
+from rnn_vs_attn.run.options import Part, RunOptions
 from rnn_vs_attn.suites.suite import Suite
 
 NAMES = [part.name for part in PARTS]
@@ -36,10 +35,10 @@ class Played:
         self.seconds = seconds
         self.ends = ends or {}
         self.given: dict[str, RunOptions] = {}
-        self.of: list[OfCommand] = []
+        self.of: list[Part] = []
         self._readings = readings()
 
-    def __call__(self, suite: Suite, axes: Any, options: RunOptions, of: OfCommand) -> int:
+    def __call__(self, suite: Suite, axes: Any, options: RunOptions, of: Part) -> int:
         name = suite.command.split()[-1]
         self.given[name] = options
         self.of.append(of)
@@ -85,11 +84,10 @@ def test_all_parts_are_measured_in_their_order_and_their_runs_make_the_ledger(tm
 def test_each_part_has_its_share_of_what_is_left(tmp_path: Path) -> None:
     played = Played(seconds=10.0)
     played.lesson(tmp_path, max_seconds=300.0).measure()
-    weights = [part.seconds for part in PARTS]
     for i, part in enumerate(PARTS):
-        left = 300.0 - 10.0 * i
-        expected = left if part.rounds is not None else left * weights[i] / sum(weights[i:])
+        expected = share(300.0 - 10.0 * i, 10.0 * i, PARTS[i:])
         assert played.given[part.name].max_seconds == pytest.approx(expected)
+    assert played.given["transformer-xl"].max_seconds == pytest.approx(260 * 11 / 78)
     assert [of.shared_by for of in played.of] == list(range(len(PARTS), 0, -1))
     assert [of.after_others for of in played.of] == [False] + [True] * (len(PARTS) - 1)
     assert {of.given for of in played.of} == {300.0}
@@ -120,15 +118,15 @@ def test_a_call_whose_first_part_cannot_be_measured_is_wrong(tmp_path: Path) -> 
 
 
 def test_a_full_disk_ends_all_of_it(tmp_path: Path) -> None:
-    played = Played(ends={"decode": StorageError("disk full")})
+    played = Played(ends={"bench": StorageError("disk full")})
     with pytest.raises(StorageError):
         played.lesson(tmp_path).measure()
-    assert "bench" not in played.given
+    assert "recall" not in played.given
 
 
 @pytest.mark.parametrize("end", [INTERRUPTED, Interrupted(INTERRUPTED)])
 def test_an_interruption_keeps_what_was_measured(tmp_path: Path, end: Any) -> None:
-    lesson = Played(ends={"decode": end}).lesson(tmp_path)
+    lesson = Played(ends={"bench": end}).lesson(tmp_path)
     try:
         code = lesson.measure()
     except Interrupted as stop:
@@ -140,7 +138,6 @@ def test_an_interruption_keeps_what_was_measured(tmp_path: Path, end: Any) -> No
 
 
 def test_a_lesson_that_goes_on_measures_what_is_missing(tmp_path: Path) -> None:
-    Played(ends={"decode": Interrupted(INTERRUPTED)}).lesson(tmp_path)
     for part in PARTS[:4]:
         store(tmp_path / part.name, part.suite, readings().of(part.name))
     played = Played()
@@ -153,7 +150,7 @@ def test_a_lesson_that_goes_on_measures_what_is_missing(tmp_path: Path) -> None:
 def test_a_part_that_was_cut_off_goes_on_in_its_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone_on: list[Path | None] = []
 
-    def resume(suite: Suite, options: RunOptions, of: OfCommand) -> int:
+    def resume(suite: Suite, options: RunOptions, of: Part) -> int:
         gone_on.append(options.resume)
         return DONE
 
@@ -237,4 +234,10 @@ def test_more_threads_than_there_are_cores_is_refused_before_anything_is_made(
 ) -> None:
     with pytest.raises(UserError, match="--threads 4096"):
         run(tmp_path / "lesson", monkeypatch, Played(), threads=4096)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_call_that_measures_nothing_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="no GPU"):
+        run(tmp_path / "lesson", monkeypatch, Played(ends={NAMES[0]: UserError("no GPU")}))
     assert list(tmp_path.iterdir()) == []

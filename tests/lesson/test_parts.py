@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from rnn_vs_attn.lesson.lines import LINES
 from rnn_vs_attn.lesson.parts import PARTS, Part, share
 from rnn_vs_attn.run.cases import cases_of, check
-from rnn_vs_attn.suites.bench.suite import BENCH
-from rnn_vs_attn.suites.recall.suite import RECALL
 
-BY_PRECISION = Part(BENCH, {}, None, 30.0)
-COUNTED = Part(BENCH, {}, 1, 10.0)
-TRAINED = Part(RECALL, {}, 3, 45.0)
+TIMED = PARTS[4:]  # transformer-xl 11, bench 24, recall 30, decode 13: 78; those before them 28
 
 
 def test_time_is_divided_by_what_each_part_takes_elsewhere() -> None:
-    assert share(150.0, [BY_PRECISION, COUNTED, TRAINED]) == pytest.approx(150 * 30 / 85)
-    assert share(100.0, [BY_PRECISION, dataclasses.replace(BY_PRECISION, seconds=10.0)]) == 75.0
+    assert share(156.0, 28.0, TIMED) == 22.0
+    assert share(134.0, 50.0, TIMED[1:]) == pytest.approx(134 * 24 / 67)
+    assert share(86.0, 69.0, TIMED[2:]) == 60.0
+    assert share(20.0, 100.0, TIMED[3:]) == 20.0
 
 
 def test_what_a_part_leaves_goes_to_those_after_it() -> None:
-    first = share(100.0, [BY_PRECISION, BY_PRECISION])
-    assert first == 50.0
-    assert share(100.0 - first / 2, [BY_PRECISION]) == 75.0
+    assert share(156.0 - 22.0, 28.0 + 22.0, TIMED[1:]) == pytest.approx(48.0)
+    assert share(156.0 - 10.0, 28.0 + 10.0, TIMED[1:]) == pytest.approx(146 * 24 / 67)
 
 
-@pytest.mark.parametrize("part", [COUNTED, TRAINED])
-def test_a_part_that_ends_by_itself_may_take_all(part: Part) -> None:
-    assert share(60.0, [part, BY_PRECISION]) == 60.0
+def test_where_those_before_were_slow_the_last_one_waits() -> None:
+    assert share(200.0, 84.0, TIMED) == pytest.approx(200 * 11 / 65)  # three times as slow: 234 s are needed
+    assert share(240.0, 84.0, TIMED) == pytest.approx(240 * 11 / 78)
+    assert share(10.0, 1000.0, TIMED[3:]) == 10.0
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_a_part_that_ends_by_itself_may_take_all(first: int) -> None:
+    assert share(60.0, 10.0, PARTS[first:]) == 60.0
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
@@ -56,6 +57,5 @@ def test_names_are_folders_of_their_own() -> None:
     assert [part.name for part in PARTS] == list(dict.fromkeys(part.name for part in PARTS))
 
 
-def test_counts_come_before_times_and_trainings_last() -> None:
-    assert PARTS[0].rounds == 1
-    assert PARTS[-1].suite is RECALL
+def test_what_ends_by_itself_comes_first() -> None:
+    assert [part.ends_by_itself for part in PARTS] == [True] * 4 + [False] * 4
