@@ -26,6 +26,7 @@ from published_settings import TASKS
 from rnn_vs_attn.models.foreign import synonyms
 from rnn_vs_attn.records.folder import read_run
 from rnn_vs_attn.report import tables
+from rnn_vs_attn.report.glossary import WORDS
 from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.bench.suite import BENCH
@@ -64,6 +65,7 @@ def blocks() -> dict[str, str]:
         "models": printed("models"),
         "history": printed("history", "results/reference/history", "--by", "commit"),
         "synonyms": synonyms.table(),
+        "glossary": glossary(),
         "tree": f"```\n{tree()}\n```",
     }
     return {name: text.strip() for name, text in found.items()}
@@ -133,7 +135,7 @@ def trained() -> str:
     """What the stored `gradflow` of models that learnt `copy` found: norms by distance, and what training did."""
     text = (REFERENCE / "gradflow-trained" / "table.md").read_text()
     of_distance = text[text.index("| distance |") :].split("\n\n")[0]
-    said = [line for line in text.splitlines() if line.startswith("- Training multiplied")]
+    said = [line for line in text.splitlines() if line.startswith("- Training lets")]
     return "\n".join([of_distance, "", *said])
 
 
@@ -196,6 +198,12 @@ def table_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
+def glossary() -> str:
+    """Words with their meaning, and a link to the page that has more."""
+    lines = [f"- **{word.name}**: {word.meaning} [{word.page.removesuffix('.md')}]({word.page})" for word in WORDS]
+    return "\n".join(lines)
+
+
 def printed(*words: str) -> str:
     """What `rnn-vs-attn WORDS` prints."""
     command = [sys.executable, "-m", "rnn_vs_attn", *words]
@@ -204,7 +212,7 @@ def printed(*words: str) -> str:
 
 def tree() -> str:
     """Each file of the package and each program with the first sentence of its docstring."""
-    files = [f for folder in ("rnn_vs_attn", "benchmarks") for f in sorted((ROOT / folder).rglob("*.py"))]
+    files = [f for folder in ("rnn_vs_attn", "benchmarks", "examples") for f in sorted((ROOT / folder).rglob("*.py"))]
     named = {str(file.relative_to(ROOT)): first_sentence(file) for file in files}
     width = max(map(len, named))
     return "\n".join(f"{name:{width}}  {text}" for name, text in named.items() if text)

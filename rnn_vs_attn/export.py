@@ -14,12 +14,11 @@ from typing import Any
 
 from rnn_vs_attn import __version__
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.models.costs import default_kv_heads
 from rnn_vs_attn.models.spec import NUM_KV_HEADS
 from rnn_vs_attn.records.types import ROUND_TIME, Axes, Record, Run
 from rnn_vs_attn.report.latex import PREAMBLE, latex
-from rnn_vs_attn.run import output
+from rnn_vs_attn.run import output, stored
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text.safe import json_text, one_line, spreadsheet, yaml
@@ -281,12 +280,7 @@ def _latex(runs: Sequence[Run]) -> str:
     """The tables that `show` has, for a paper."""
     made = [PREAMBLE]
     for number, run in enumerate(runs, 1):
-        suite = next((s for s in SUITES if s.name == run.suite), None)
-        if suite is None:
-            raise UserError(f"a run of {run.suite!r} has no table of a suite; its table.md has what it found")
-        main = [column.title for column in suite.view.columns if not column.spare]
-        shown = output.summary_of(suite, run.records) or output.tables_of(suite, run.records, Limits(), columns=main)
-        found = [table for table in shown if table.rows]
+        found = output.main_tables(stored.suite_of(run, run.suite), run.records)
         made += [latex(table, f"{run.suite}-{number}-{i}") for i, table in enumerate(found, 1)]
     return "\n".join(made)
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from fakes import bench_record
 
+from rnn_vs_attn.records.claims import Claim
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.suites.bench.analysis import derive
+from rnn_vs_attn.suites.bench.analysis import derive, expand
+from rnn_vs_attn.suites.bench.claims import claims
 from rnn_vs_attn.suites.bench.remarks import remarks
 
 LENGTHS = (64, 128, 256, 512, 1024)
@@ -45,10 +47,33 @@ def times(
     ]
 
 
+def swapped(crossing: float) -> Callable[[str, int], float]:
+    """The same, with the times of the two models exchanged."""
+    exact, other = planted(crossing), {"lstm": "attention", "attention": "lstm"}
+    return lambda model, length: exact(other[model], length)
+
+
+def forward(records: Sequence[Record]) -> list[Record]:
+    """The same times as those of the forward pass."""
+    return [replace(record, metric="forward_time") for record in records]
+
+
 def said(records: Sequence[Record], beginning: str) -> str:
     """The one remark that begins so."""
     (found,) = (line for line in remarks([*records, *derive(records)]) if line.startswith(beginning))
     return found
+
+
+def found(records: Sequence[Record]) -> list[Claim]:
+    """What a run of these records claims, out of what it stores and what it shows."""
+    stored = [*records, *derive(records)]
+    return claims([*stored, *expand(stored)])
+
+
+def claim(records: Sequence[Record], key: str, **axes: Any) -> Claim:
+    """The one claim of that key at these axes."""
+    (one,) = (c for c in found(records) if c.key == key and axes.items() <= c.axes.items())
+    return one
 
 
 # Exponents and crossings
@@ -74,10 +99,21 @@ def by_round(*crossings: float) -> list[Record]:
 # Claims
 
 
-def memory(exponent: float, rounds: Sequence[float] = STEADY) -> list[Record]:
+def memory(exponent: float, rounds: Sequence[float] = STEADY, model: str = "attention", **case: Any) -> list[Record]:
     return [
         bench_record(
-            "peak_memory", "attention", n, [4 * MIB * (n / 256) ** exponent * r for r in rounds], {"pass": "train"}
+            "peak_memory", model, n, [4 * MIB * (n / 256) ** exponent * r for r in rounds], {"pass": "train"}, **case
         )
         for n in LENGTHS
     ]
+
+
+def flops(amounts: dict[str, float]) -> list[Record]:
+    """Operations a training pass of each model, the same at all lengths."""
+    train = {"pass": "train"}
+    return [bench_record("flops", model, n, [amount], train) for model, amount in amounts.items() for n in LENGTHS]
+
+
+def launched(model: str, length: int) -> Record:
+    """That the training pass of a model took what the host's launches took."""
+    return bench_record("launch_bound", model, length, [1.0] * 6, {"pass": "train"})

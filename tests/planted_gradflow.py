@@ -9,11 +9,13 @@ from typing import Any
 from fakes import of_rounds
 
 from rnn_vs_attn.records.build import build_record
+from rnn_vs_attn.records.claims import Claim
 from rnn_vs_attn.records.types import Record, SampleLine
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.gradflow import remarks
 from rnn_vs_attn.suites.gradflow.analysis import derive
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
+from rnn_vs_attn.suites.gradflow.claims import VANISH, claims
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
 
 DISTANCES = [1, 2, 4, 8, 16, 32, 64, 127]
@@ -72,3 +74,17 @@ def absent(model: str, distance: int) -> Record:
 
 def said(records: Sequence[Record], *extra: Record) -> str:
     return "\n".join(remarks.remarks([*records, *derive(records), *extra]))
+
+
+# Claims
+
+
+def found(records: Sequence[Record]) -> list[Claim]:
+    """What a run of these records claims."""
+    return claims([*records, *derive(records)])
+
+
+def claim(records: Sequence[Record], model: str, key: str = VANISH) -> Claim:
+    """The one claim of that key about a model."""
+    (one,) = (c for c in found(records) if c.key == key and c.axes["model"] == model)
+    return one

@@ -8,11 +8,13 @@ from typing import Any
 
 from fakes import of_rounds
 
+from rnn_vs_attn.records.claims import Claim
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.lm import remarks
 from rnn_vs_attn.suites.lm.analysis import derive
 from rnn_vs_attn.suites.lm.case import LmCase, complete
+from rnn_vs_attn.suites.lm.claims import claims
 from rnn_vs_attn.suites.lm.suite import LM
 
 STEPS, TOKENS = 400, 32  # of each training, and of a step
@@ -107,3 +109,8 @@ def contexts(
 def said(records: Sequence[Record]) -> list[str]:
     """The lines under a run's table."""
     return remarks.remarks([*records, *derive(records)])
+
+
+def claimed(records: Sequence[Record]) -> list[Claim]:
+    """What a run found."""
+    return claims([*records, *derive(records)])

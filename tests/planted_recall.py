@@ -7,11 +7,13 @@ from typing import Any
 
 from fakes import of_rounds
 
+from rnn_vs_attn.records.claims import Claim
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.recall import remarks
 from rnn_vs_attn.suites.recall.analysis import derive
 from rnn_vs_attn.suites.recall.case import RecallCase, complete
+from rnn_vs_attn.suites.recall.claims import claims
 from rnn_vs_attn.suites.recall.suite import RECALL
 
 STEPS = 400  # of each training
@@ -70,3 +72,8 @@ def grid(
 def said(records: Sequence[Record]) -> list[str]:
     """The lines under a run's table."""
     return remarks.remarks([*records, *derive(records)])
+
+
+def claimed(records: Sequence[Record]) -> list[Claim]:
+    """What a run found."""
+    return claims([*records, *derive(records)])

@@ -16,9 +16,11 @@ from rnn_vs_attn.measure.dataflow import path_length
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.records.claims import Claim
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.case import axes_of
-from rnn_vs_attn.suites.scaling import measure
+from rnn_vs_attn.suites.scaling import claims, measure
+from rnn_vs_attn.suites.scaling.analysis import derive
 from rnn_vs_attn.suites.scaling.case import LAYER, ScalingCase
 from rnn_vs_attn.suites.scaling.suite import SCALING
 
@@ -92,5 +94,12 @@ def only(records: list[Record], metric: str, **axes: Any) -> Record:
     return found
 
 
-def verdict(records: list[Record], model: str, claim: str) -> str:
-    return only(records, "verdict", model=model, claim=claim).text
+def claim(records: list[Record], model: str, key: str) -> Claim:
+    """What is found of these records."""
+    found = claims.claims([*records, *derive(records)])
+    (one,) = (each for each in found if each.key == key and each.axes == {"model": model})
+    return one
+
+
+def verdict(records: list[Record], model: str, key: str) -> str:
+    return claim(records, model, key).verdict

@@ -122,14 +122,12 @@ def answers(records: Sequence[Record], wanted: int) -> Iterator[Figure]:
     yield Figure(f"cases without a time, of {len(times)}", lost, f"<= {most:g}", lost <= most)
     if wanted < MIN_ROUNDS:
         return
-    ratios = [record for record in BENCH.analysis.expand(records) if record.metric == "ratio"]
+    made = BENCH.analysis.expand(records)
+    ratios = [record for record in made if record.metric == "ratio"]
     wide = sum(record.low is None for record in ratios)
     yield Figure(f"ratios without an interval, of {len(ratios)}", wide, "0", wide == 0)
-    lacking = ("they take", "not enough rounds", "(no interval)")
-    claims = [
-        line for line in BENCH.analysis.remarks(records) if "laim" in line.partition(" ")[0] or "No claim" in line
-    ]
-    unsaid = sum(any(words in line for words in lacking) for line in claims)
+    claims = BENCH.analysis.claims([*records, *made])
+    unsaid = sum("an interval takes" in claim.why for claim in claims)
     yield Figure("claims undecided for want of rounds", unsaid, "0", unsaid == 0)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import unknown
@@ -77,6 +77,15 @@ class Table:
     grouped: bool = True  # a line between rows whose second cells differ
     heads: int = 1  # how many of the first columns say which row it is
     prose: tuple[str, ...] = ()  # titles of columns that hold sentences, which may be broken between words
+    spare: tuple[str, ...] = ()  # titles of columns that are shown where all are asked for
+
+    @property
+    def main(self) -> Table:
+        """The table without its spare columns, which a note names."""
+        kept = [i for i, title in enumerate(self.header) if title not in self.spare]
+        header, *rows = ([line[i] for i in kept] for line in (self.header, *self.rows))
+        notes = [*self.notes, *([_left_out(self.spare)] if self.spare else [])]
+        return replace(self, header=header, rows=rows, notes=notes, heads=sum(i < self.heads for i in kept), spare=())
 
     @property
     def columns(self) -> list[tuple[str, ...]]:
@@ -195,6 +204,10 @@ def _pivot_cell(row: Row, pivot: Pivot, value: float, narrow: bool) -> str:
     return FAULT_WORDS.get(fault.status, fault.status) if fault else "–"
 
 
+def _left_out(titles: Sequence[str]) -> str:
+    return f"more columns (--columns all): {', '.join(titles)}"
+
+
 class _Notes:
     """Footnotes, each written once and referred to by number."""
 
@@ -214,29 +227,26 @@ class _Notes:
             texts.append(f"{row.fault.status}: {row.fault.error}")
         return "".join(f" [{self.number(text)}]" for text in texts)
 
-    def plus_minus(self) -> None:
-        text = f"± is half of the {LEVEL:.0%} interval of the median of rounds, as a part of that median"
+    def _on_top(self, text: str) -> None:
         if text not in self.lines:
             self.lines.insert(0, text)
 
+    def plus_minus(self) -> None:
+        self._on_top(f"± is half of the {LEVEL:.0%} interval of the median of rounds, as a part of that median")
+
     def no_interval(self) -> None:
-        text = f"no interval where a case has fewer than {MIN_ROUNDS} rounds, nor what depends on one"
-        if text not in self.lines:
-            self.lines.insert(0, text)
+        self._on_top(f"no interval where a case has fewer than {MIN_ROUNDS} rounds, nor what depends on one")
 
     def left_out(self, titles: Sequence[str]) -> None:
         if titles:
-            self.lines.append(f"more columns (--columns all): {', '.join(titles)}")
+            self.lines.append(_left_out(titles))
 
     def launch_bound(self) -> str:
-        if LAUNCHES not in self.lines:
-            self.lines.insert(0, LAUNCHES)
+        self._on_top(LAUNCHES)
         return LAUNCH_MARK
 
     def wide(self, precision: float) -> str:
-        text = f"! this interval is wider than the precision asked for, {units.percent(precision)}"
-        if text not in self.lines:
-            self.lines.insert(0, text)
+        self._on_top(f"! this interval is wider than the precision asked for, {units.percent(precision)}")
         return "!"
 
 

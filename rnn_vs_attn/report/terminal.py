@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from typing import Any, TextIO
 
@@ -74,7 +75,7 @@ def _drawn(part: layout.Part) -> RichTable:
     for i, (column, width) in enumerate(zip(table.columns, part.widths, strict=True)):
         left = i == 0 or column[0] in table.prose or (i < table.heads and layout.is_name(column))
         made.add_column(Text(column[0]), justify="left" if left else "right", width=width, overflow="fold")
-    for i, row in enumerate(table.rows):
-        last_of_group = i + 1 == len(table.rows) or table.rows[i + 1][1:2] != row[1:2]
-        made.add_row(*map(Text, row), end_section=table.grouped and last_of_group)
+    alike = [next_one[1:2] == row[1:2] for row, next_one in itertools.pairwise(table.rows)]
+    for row, goes_on in zip(table.rows, [*alike, False], strict=True):
+        made.add_row(*map(Text, row), end_section=table.grouped and any(alike) and not goes_on)
     return made

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rich.padding import Padding
+from rich.table import Table as RichTable
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import UserError
@@ -27,7 +28,7 @@ from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.streams import say
 
-_CHART = 100  # columns that a chart of letters takes at most
+_WIDTH = 100  # characters of a line of a chart of letters at most, and of tables in a pipe where they can be shorter
 _SENTENCES = 8  # of what was found, that are shown at once
 
 # While it runs
@@ -91,7 +92,7 @@ def print_tables(
     suite: Suite, records: Sequence[Record], limits: Limits, out: Terminal, columns: Sequence[str] = ()
 ) -> None:
     """The tables that answer; the one of all cases where it is one of them or columns of it were asked for."""
-    width = out.width if out.is_terminal else math.inf
+    width = out.width if out.is_terminal else _WIDTH
     for table in answers(suite, records, limits, width, columns):
         print_table(table, out)
 
@@ -105,7 +106,17 @@ def answers(
 ) -> list[Table]:
     """The tables that a reader is shown: those that stand in place of the one of all cases, or that one."""
     shown = summary_of(suite, records)
+    if tables.ALL not in columns:
+        shown = [table.main for table in shown]
     return [*shown, *tables_of(suite, records, limits, width, columns)] if columns or not shown else shown
+
+
+def main_tables(suite: Suite, records: Sequence[Record]) -> list[Table]:
+    """The same for a paper, without a word on other columns."""
+    main = [column.title for column in suite.view.columns if not column.spare]
+    shown = [table.main for table in summary_of(suite, records)]
+    shown = [replace(table, notes=[n for n in table.notes if "--columns" not in n]) for table in shown]
+    return [t for t in shown or tables_of(suite, records, Limits(), columns=main) if t.rows]
 
 
 def tables_of(
@@ -207,7 +218,7 @@ def show(suite: Suite, run: Run, limits: Limits, columns: Sequence[str] = ()) ->
     print_tables(suite, run.records, limits, out, columns)
     chart = suite.view.chart(run.records) if out.is_terminal else None
     if chart is not None:
-        for line in plots.as_text(chart, min(out.width, _CHART)):
+        for line in plots.as_text(chart, min(out.width, _WIDTH)):
             out.print(line)
     _print_lines(cautions(suite, run), out)
 
@@ -215,7 +226,7 @@ def show(suite: Suite, run: Run, limits: Limits, columns: Sequence[str] = ()) ->
 def _first(sentences: Sequence[str]) -> list[str]:
     """As many as are read at once, and where the others are."""
     more = len(sentences) - _SENTENCES
-    return [*sentences[:_SENTENCES], *([f"{more} more of these are in table.md."] if more > 0 else [])]
+    return [*sentences[:_SENTENCES], *([f"table.md has {more} more of these."] if more > 0 else [])]
 
 
 def _print_lines(lines: Sequence[str], out: Terminal) -> None:
@@ -223,7 +234,9 @@ def _print_lines(lines: Sequence[str], out: Terminal) -> None:
     if not out.is_terminal:
         out.file.write(_listed(lines) + "\n" * bool(lines))
         return
+    shown = RichTable.grid(padding=(0, 1, 0, 0))
     for line in lines:
-        out.print(Padding(out.render_str(line), (0, 0, 0, 2)))
+        shown.add_row("-", out.render_str(line))
     if lines:
+        out.print(shown)
         out.print()

@@ -41,7 +41,7 @@ def _folders(path: Path) -> Iterator[Path]:
     yield from (file.parent for file in found)
 
 
-def suite_of(run: Run, path: Path) -> Suite:
+def suite_of(run: Run, path: Path | str) -> Suite:
     """The suite that a run is of. UserError for one that this version does not have."""
     found = next((suite for suite in SUITES if suite.name == run.suite), None)
     if found is None:
@@ -60,14 +60,14 @@ def show(runs: Mapping[Path, Run], columns: Sequence[str], as_json: bool) -> Non
         return
     for number, (path, run) in enumerate(runs.items()):
         print(f"{chr(10) if number else ''}{suites[path].command}: {path}{_state(run)}\n", flush=True)
-        output.show(suites[path], run, _limits(run), columns)
+        output.show(suites[path], run, limits_of(run), columns)
 
 
 def _state(run: Run) -> str:
     return "" if run.status == "complete" else ", not whole: it was interrupted"
 
 
-def _limits(run: Run) -> Limits:
+def limits_of(run: Run) -> Limits:
     """Those that say which intervals are wide."""
     asked: Any = run.settings.get("limits", {})
     precision = asked.get("precision") if isinstance(asked, Mapping) else None

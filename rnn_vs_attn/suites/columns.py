@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 from rnn_vs_attn import units
 from rnn_vs_attn.records.types import AxisValue
@@ -44,11 +45,11 @@ def factor(value: float) -> str:
     return f"{value:,.0f}" if value >= 1000 else units.significant(value, 3 if value < 0.9 or value >= 10 else 4)
 
 
-SIZE_COLUMNS = (
+_SIZES = (
     Column("parameters", "num_params", whole),
-    Column("published", "published_params", millions, spare=True),
-    Column("weights MiB", "weights_size", units.mebibytes, spare=True),
-    Column("FLOPs a token", "flops_per_token", units.scaled, spare=True),
+    Column("published", "published_params", millions),
+    Column("weights MiB", "weights_size", units.mebibytes),
+    Column("FLOPs a token", "flops_per_token", units.scaled),
     time("forward ms", "forward_time", FORWARD),
     time("train ms", "train_time", TRAIN),
     time("forward call ms", "forward_call_time"),  # of runs of schema 1: calls without a warm-up
@@ -56,3 +57,8 @@ SIZE_COLUMNS = (
     Column("forward MiB", "peak_memory", units.mebibytes, FORWARD),
     Column("train MiB", "peak_memory", units.mebibytes, TRAIN),
 )
+
+
+def of_sizes(*main: str) -> tuple[Column, ...]:
+    """What there is of every size; all but those named are spare."""
+    return tuple(replace(column, spare=column.title not in main) for column in _SIZES)

@@ -1,14 +1,16 @@
-"""What suites that train say alike: verdicts, the values of seeds, and trainings that came to no end."""
+"""What suites that train say alike: the values of seeds, and trainings that came to no end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rnn_vs_attn import units
+from rnn_vs_attn.records.query import Group, without
 from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.suites.learning_rates import RATE
 
-HOLDS, FAILS, UNDECIDED = "holds", "does not hold here", "undecided"
+RETRY = "--resume RUN --retry trains again"
 _NAMED = 4  # trainings of which the same is said
 
 
@@ -35,3 +37,17 @@ def endless(records: Sequence[Record], metric: str, label: Callable[[Axes], str]
         more = len(labels) - len(named)
         listed = ", ".join(named) + (f" and {more} more" if more else "")
         yield f"{units.counted(len(labels), 'training')} came to no end ({listed}): {reason}"
+
+
+def without_end(records: Sequence[Record], metric: str, ended: Iterable[Axes]) -> dict[Group, str]:
+    """What came between where no training came to its end, by all axes but the learning rate.
+
+    metric: one that every training has at its end. ended: the axes of those of which one did.
+    """
+    known = [dict(axes) for axes in ended]
+    reasons: dict[Group, str] = {}
+    for record in records:
+        group = without(record.axes, RATE)
+        if record.metric == metric and record.status != "ok" and dict(group) not in known:
+            reasons.setdefault(group, f"{record.status.replace('_', ' ')}: {record.error}; {RETRY}")
+    return reasons

@@ -31,11 +31,12 @@ def test_gradflow_shows_how_training_moved_the_curves_and_goes_on_after_an_inter
     done = run("gradflow", "--checkpoint", str(trained), "--output", str(tmp_path / "run"))
     assert done.returncode == 0, done.stderr
     assert "| distance | initial:lstm@copy | trained:lstm@copy |" in done.stdout
-    assert "Training multiplied the gradient norm of trained:lstm@copy at distance 23 by" in done.stdout
+    assert "- Training lets more of the gradient through lstm@copy: undecided. From 23 tokens back " in done.stdout
+    assert "; an interval takes 6 rounds, not 2 " in done.stdout
     assert "These are weights at initialisation" not in done.stdout
     whole = read_run(tmp_path / "run")
     assert {len(r.samples) for r in whole.records if r.metric == "gradient_norm_log10"} == {2}
-    shapes = {(r.axes["d_model"], r.axes["seq_len"]) for r in whole.records if "model" in r.axes}
+    shapes = {(r.axes["d_model"], r.axes["seq_len"]) for r in whole.records if "seq_len" in r.axes}
     assert shapes == {(None, LENGTH)}
     assert str(trained) not in (tmp_path / "run/records.jsonl").read_text()
 

@@ -21,7 +21,11 @@ def test_decode_from_the_command_line(tmp_path: Path) -> None:
     models = {r["axes"]["model"] for r in found["records"] if r["metric"] == "step_time" and r["median"] > 0}
     assert models == {"lstm", "attention", "attention-relative", "lstm-lm", "gpt", "transformer-xl"}
     assert {r["metric"] for r in found["records"] if "model" in r["axes"]} >= {"prefill_time", "step_time_p95"}
-    assert any(line.startswith("State, lstm and attention: beyond a context of 1.00") for line in found["remarks"])
+    carries = next(line for line in found["found"] if line.startswith("After 32 tokens lstm carries less"))
+    sizes = "128 B, whatever the context, against 4.00 KiB, 128 B more with each token"
+    assert carries.endswith(f"than attention: holds. {sizes}; lstm carries less beyond 1 token.")
+    verdicts = [r["axes"]["claim"] for r in found["records"] if r["metric"] == "verdict"]
+    assert len(verdicts) == len(found["found"]) == 8
     assert (tmp_path / "run/plots/step_time_language_models.svg").exists()
     assert (tmp_path / "run/plots/state_size_layers.svg").exists()
     again = run("compare", str(tmp_path / "run"), str(tmp_path / "run"))

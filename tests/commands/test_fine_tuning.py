@@ -43,9 +43,9 @@ def test_it_says_what_was_taken_off_and_saves_what_transformers_loads(place: Pat
     assert done.returncode == 0, done.stderr
     found = read_run(place / "run")
     label = f"tiny@{found.settings['text']['init_from']['sha256'][:12]}"
-    first = next(line for line in done.stdout.splitlines() if line.startswith('"'))
-    assert first.startswith(f'"Fine-tuning lowers the loss of gpt ({label})": ')
-    assert "from the same weights" in first
+    first = done.stdout.splitlines()[0]
+    assert first.startswith(f"- Fine-tuning lowers the loss of gpt ({label}): ")
+    assert " bits a byte before, " in first
     assert f"text.txt@{found.settings['text']['sha256'][:12]}, bytes, from {label}, 3 seeds" in done.stdout
     assert {record.axes["init_from"] for record in found.records if "init_from" in record.axes} == {label}
     assert str(place) not in (place / "run/run.json").read_text()

@@ -72,7 +72,12 @@ def test_a_run_keeps_records_tables_and_plots(tmp_path: Path) -> None:
     table = (folder / "table.md").read_text()
     assert "| distance | rnn | attention | flows:WithStep |" in table
     assert "not causal: gradient from the future arrives" in table
-    assert table.split("\n\n")[1] in done.stdout
+    answers, caption = table.split("\n\n")[:2]
+    assert answers.startswith("- Gradients through flows:WithStep vanish: holds. Each token back leaves 0.9000 [0.9000")
+    assert (
+        "\n- Gradients through flows:Window vanish: holds. From 8 tokens back on exactly nothing arrives; " in answers
+    )
+    assert done.stdout.startswith(f"{answers}\n\n{caption}\n\n")
     text = (folder / "records.jsonl").read_text()
     assert "Infinity" not in text
     assert "NaN" not in text

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from fakes import bench_record, record
 
 from rnn_vs_attn import units
+from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
 from rnn_vs_attn.report import layout, tables
 from rnn_vs_attn.report.spreadsheet import to_csv
@@ -346,3 +348,47 @@ def test_a_table_that_is_too_wide_is_several() -> None:
     assert narrow == [["distance", n] for n in ("first", "second", "third")]
     assert layout.parts(whole, len("| distance | second")) == []
     assert [part.table for part in layout.parts(whole, 1000)] == [whole]
+
+
+def test_a_tables_spare_columns_are_left_out_and_named() -> None:
+    whole = tables.Table(
+        "c", ["kind", "model", "time", "peak"], [["k", "m", "1", "2"]], ["n"], heads=2, spare=("kind", "peak")
+    )
+    main = whole.main
+    assert (main.header, main.rows, main.heads) == (["model", "time"], [["m", "1"]], 1)
+    assert main.notes == ["n", "more columns (--columns all): kind, peak"]
+    assert main.main == main
+    assert "| kind | model | time | peak |" in whole.markdown()
+
+
+# Which columns are shown
+
+CHOICE = [
+    Column("train ms", "train_time", units.milliseconds),
+    Column("of peak", "flops_fraction", units.percent, spare=True),
+    Column("train MiB", "peak_memory", units.mebibytes, {"pass": "train"}),
+    Column("forward MiB", "peak_memory", units.mebibytes, {"pass": "forward"}, spare=True),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "titles"),
+    [
+        ((), ["train ms", "train MiB"]),
+        (("all",), ["train ms", "of peak", "train MiB", "forward MiB"]),
+        (("of peak", "train ms"), ["of peak", "train ms"]),
+        (("Of Peak",), ["of peak"]),
+        (("peak_memory",), ["train MiB", "forward MiB"]),
+        (("of peak", "all"), ["train ms", "of peak", "train MiB", "forward MiB"]),
+    ],
+)
+def test_columns_are_those_that_are_not_spare_or_those_that_are_named(wanted: list[str], titles: list[str]) -> None:
+    assert [column.title for column in tables.chosen(CHOICE, wanted)] == titles
+
+
+def test_an_unknown_column_is_an_error_and_one_that_a_run_lacks_is_not() -> None:
+    with pytest.raises(UserError, match="unknown column 'of peek'; did you mean 'of peak'"):
+        tables.chosen(CHOICE, ["train ms", "of peek"])
+    assert tables.chosen(CHOICE[:1], ["of peak"], CHOICE) == []
+    with pytest.raises(UserError, match="unknown column 'of peak'"):
+        tables.chosen(CHOICE[:1], ["of peak"])

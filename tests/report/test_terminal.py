@@ -56,3 +56,10 @@ def test_letters_that_take_two_columns_are_measured_as_that() -> None:
     table = Table("", ["model", "n"], [["模型" * 10, "1.5 ±2%"]], [])
     assert layout.width_of(table) == 40 + 7 + 3 * 2 + 1
     assert max(map(cell_len, drawn(table, 40))) <= 40
+
+
+def test_lines_stand_between_groups_and_not_between_rows_that_are_none() -> None:
+    groups = Table("", ["model", "seq_len"], [["a", "1"], ["b", "1"], ["a", "2"]], [])
+    assert sum(line.startswith("├") for line in drawn(groups, 80)) == 1
+    none = Table("", ["method", "seq_len"], [["a", "1"], ["a", "2"], ["b", "1"]], [])
+    assert sum(line.startswith("├") for line in drawn(none, 80)) == 0

@@ -188,54 +188,54 @@ def test_chance_as_it_is_printed_is_one_of_the_values(run: str) -> None:
     assert {*found} == expected
 
 
+def clause(each: Group) -> str:
+    """In how many seeds a task is solved, and after how many steps or with which accuracy."""
+    every = [one.steps for one in each.seeds]
+    solved = [steps for steps in every if steps is not None]
+    count = f"{len(solved)} of {len(every)} seed{'s' * (len(every) != 1)}"
+    if each.solves and len(every) >= LEAST_SEEDS:
+        return f"{count}, after {median(solved):.0f} steps (median)"
+    if each.solves:
+        *first, last = map(str, solved)
+        return f"{count}, after {' and '.join(filter(None, (', '.join(first), last)))} steps"
+    accuracy, chance = of_seeds(each.of("accuracy")), f"{1 / num_values(each.axes):.3g}"
+    return f"{count} within {each.axes['steps']} steps (accuracy {accuracy}, chance {chance})"
+
+
 @EACH
-def test_claims_as_they_are_printed_have_their_verdict_and_how_many_times_the_steps(run: str) -> None:
+def test_claims_as_they_are_printed_have_their_verdict_and_the_figures_of_both(run: str) -> None:
     text = (REFERENCE / run / "table.md").read_text()
     said = re.findall(
-        r'^- "([\w-]+) learns (\w+)(?: num_layers (\d))?, ([\w-]+) does not": (.*?)(?: \(|: )', text, re.MULTILINE
+        r"^- ([\w-]+) learns to [\w ]+ \((\w+)(?: num_layers (\d))?\), ([\w-]+) does not: ([\w ]+)\. (.*)$",
+        text,
+        re.MULTILINE,
     )
-    times = [float(word) for word in re.findall(r"had ([\d.]+) times the steps that", text)]
-    expected, ratios = set(), []
+    found = {(solver, task, layers, other, word): figure for solver, task, layers, other, word, figure in said}
+    expected = {}
     for one, two in claims(run):
         layers = str(one.axes["num_layers"]) if run.endswith("rates") else ""
-        expected.add((one.axes["model"], one.axes["task"], layers, two.axes["model"], verdict(one, two)))
-        if verdict(one, two) == "holds":
-            ratios.append(two.axes["steps"] / median(seed.steps or 0 for seed in one.seeds))
-    assert {*said} == expected
-    assert len(said) == len(expected) == text.count(' does not":')
-    assert sorted(times) == pytest.approx(sorted(ratios), abs=0.05)
+        name = one.axes["model"], one.axes["task"], layers, two.axes["model"], verdict(one, two)
+        expected[name] = f"{one.axes['model']} solves it in {clause(one)}; {two.axes['model']} in {clause(two)}"
+    assert len(said) == len(expected)
+    assert {name: figure[: len(expected.get(name, ""))] for name, figure in found.items()} == expected
 
 
 @EACH
-def test_sentences_of_models_say_the_steps_of_each_seed_or_the_median_of_six_and_that_of_seconds(run: str) -> None:
+def test_claims_say_how_many_times_the_steps_the_one_had_that_does_not_solve_it(run: str) -> None:
     text = (REFERENCE / run / "table.md").read_text()
-    solved = re.findall(
-        r"([\w-]+) solves it in (\d) of \d seeds, after ([\d, and]+) of (\d+) steps \(([\d.]+) s\)", text
-    )
-    unsolved = re.findall(r"([\w-]+) not, in (\d+) steps, at none of \d.*? \(its best accuracy ([\d., \[\]]+)\)", text)
-    expected = [each for each in groups(run).values() if each.solves]
-    never = [each for each in groups(run).values() if each.never]
-    assert len(solved) == len(expected)
-    assert len(unsolved) == len(never)
-    said = {(model, int(n), tuple(map(int, re.findall(r"\d+", steps)))): float(s) for model, n, steps, _, s in solved}
-    for each in expected:
-        every = [int(one.steps or 0) for one in each.seeds]
-        steps = (int(median(every)),) if len(every) == LEAST_SEEDS else tuple(every)
-        seconds = median(each.of("seconds_to_solve"))
-        assert said[each.axes["model"], len(each.seeds), steps] == pytest.approx(seconds, rel=0.005)
-    for each in never:
-        assert (each.axes["model"], str(each.axes["steps"]), of_seeds(each.of("accuracy"))) in unsolved
+    said = [float(word) for word in re.findall(r"had ([\d.]+) times the steps that", text)]
+    apart = [sorted(pair, key=lambda each: each.never) for pair in claims(run) if sum(e.never for e in pair) == 1]
+    ratios = [two.axes["steps"] / median(seed.steps or 0 for seed in one.seeds) for one, two in apart]
+    assert sorted(said) == pytest.approx(sorted(ratios), abs=0.05)
 
 
 @EACH
-def test_sentences_of_what_some_seeds_solve_count_them_and_the_rates(run: str) -> None:
+def test_models_that_stand_beside_none_have_a_claim_of_their_own(run: str) -> None:
     text = (REFERENCE / run / "table.md").read_text()
-    said = re.findall(r"([\w-]+) in (\d) of (\d) seeds in (\d+) steps, at (\d) of (\d) learning rate", text)
-    partly = [each for each in groups(run).values() if not each.solves and not each.never]
-    expected = []
-    for each in partly:
-        solved, at_rates = (sum(one.steps is not None for one in some) for some in (each.seeds, each.first))
-        words = (each.axes["model"], solved, len(each.seeds), each.axes["steps"], at_rates, len(each.first))
-        expected.append(tuple(map(str, words)))
-    assert said == expected
-    assert len(said) == (run == "learning/positions")
+    said = re.findall(r"^- ([\w-]+) learns to [\w ]+ \([^)]+\): ([\w ]+)\. (.*)$", text, re.MULTILINE)
+    paired = [each for pair in claims(run) for each in pair]
+    alone = [each for each in groups(run).values() if each not in paired]
+    assert [model for model, _, _ in said] == [each.axes["model"] for each in alone]
+    for (_, word, figure), each in zip(said, alone, strict=True):
+        assert word == ("holds" if each.solves else "undecided")
+        assert figure.startswith(f"It solves it in {clause(each)}")

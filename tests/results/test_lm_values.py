@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import lzma
+import re
 from collections import defaultdict
 from typing import Any
 
@@ -209,3 +210,50 @@ def test_what_the_text_costs_without_a_network() -> None:
     np.add.at(pairs, (learnt[:-1], learnt[1:]), 1)
     chances = pairs / pairs.sum(1, keepdims=True)
     assert cost["bigram"] == pytest.approx(-np.log2(chances[asked[:-1], asked[1:]]).mean())
+
+
+NAMES = {("transformer-xl", 64): "transformer-xl (memory 64)", ("transformer-xl", 0): "transformer-xl (memory 0)"}
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_claims_as_they_are_printed_are_the_stored_verdicts_with_the_bits_of_every_seed(run: str) -> None:
+    text, found = (REFERENCE / run / "table.md").read_text(), best(run)
+    said = re.findall(
+        r"^- gpt has a lower loss than (.+?) at equal ([a-z ]+): ([a-z ]+)\. Bits a byte in that order: (.*)$",
+        text,
+        re.MULTILINE,
+    )
+    printed = {(model, of): word for model, equal, word, _ in said for of in equal.split(" and ")}
+    verdicts = [r for r in records(run, "verdict") if r["axes"]["model"] == "gpt"]
+    assert printed == {(r["axes"]["beside"], r["axes"]["equal"]): r["details"]["text"] for r in verdicts}
+    for model, theirs in found.items():
+        told = "; ".join(figure for name, _, _, figure in said if name == NAMES.get(model, model[0]))
+        for equal in ("time", "tokens") if model != ("gpt", 0) else ():
+            sides = [found["gpt", 0], theirs]
+            ends = [float(np.median([end(of, equal) for of in side])) for side in sides]
+            bits = [
+                [bits_at(of, equal, min(ends)) if last > min(ends) else of["bits_per_byte"] for of in side]
+                for side, last in zip(sides, ends, strict=True)
+            ]
+            ours, other = (" ".join(f"{value:.3f}" for value in of) for of in bits)
+            assert f"{ours} and {other} after " in told
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_gains_from_context_as_they_are_printed_are_those_of_every_seed(run: str) -> None:
+    text = (REFERENCE / run / "table.md").read_text()
+    said = re.findall(
+        r"^- (.+?) makes use of more than 64 tokens of context: ([a-z ]+)\. "
+        r"(?:256 tokens in place of 64 take ([-\d. ]+) )?",
+        text,
+        re.MULTILINE,
+    )
+    stored = {(r["axes"]["model"], r["axes"]["memory_len"]): r for r in records(run, "context_gain")}
+    blind = (("gpt", 0), ("transformer-xl", 0))
+    assert {name: (word, gains) for name, word, gains in said} == {
+        NAMES.get(model, model[0]): (
+            r["details"]["text"],
+            "" if model in blind else " ".join(f"{gain:z.3f}" for gain in r["samples"]),
+        )
+        for model, r in stored.items()
+    }

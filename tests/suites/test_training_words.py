@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from planted_recall import record
 
+from rnn_vs_attn.records.query import without
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.suites.training_words import endless, of_seeds
+from rnn_vs_attn.suites.training_words import endless, of_seeds, without_end
 
 
 def failed(model: str, rate: float, reason: str, status: str = "failed") -> Record:
@@ -32,3 +33,14 @@ def test_trainings_that_failed_alike_are_one_line_with_their_number() -> None:
         "1 training came to no end (gru 0.001): out of memory: killed",
     ]
     assert list(endless(records, "accuracy", str)) == []
+
+
+def test_models_of_which_no_training_came_to_its_end_have_the_first_reason() -> None:
+    records = [failed("gru", rate, f"killed at {rate}", "out_of_memory") for rate in (1e-3, 2e-3)]
+    ended = record("lstm", "loss", [0.1])
+    known = dict(without(ended.axes, "learning_rate"))
+    found = without_end([*records, ended, failed("lstm", 1e-3, "no number")], "loss", [known])
+    ((axes, reason),) = found.items()
+    assert dict(axes) == dict(without(records[0].axes, "learning_rate"))
+    assert reason == "out of memory: killed at 0.001; --resume RUN --retry trains again"
+    assert without_end(records, "accuracy", []) == {}

@@ -1,4 +1,4 @@
-"""What `gradflow` says in words: cells of its tables, Pascanu's conditions, and which of the lesson's claims held."""
+"""What `gradflow` says in words: cells of its tables, Pascanu's conditions, the identity path, what weights were."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from dataclasses import replace
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models import initialisation
-from rnn_vs_attn.models.registry import BASELINE, find
-from rnn_vs_attn.models.spec import ATTENTION, RECURRENCE, TRAINED
-from rnn_vs_attn.models.trained import INITIAL_PREFIX, is_initial, unprefixed
+from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.spec import TRAINED
 from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report import curves
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.gradflow.analysis import norms_of
-
-FLOAT32_ZERO = -45.0  # log10: below float32's least number, 1.4e-45, it has only 0
 
 
 def interval(record: Record, write: Callable[[float], str]) -> str:
@@ -54,13 +51,8 @@ def remarks(records: Sequence[Record]) -> list[str]:
         return []
     return [
         *_definitions(records),
-        *_claims(records),
-        *_undecided(records),
-        *_overtaken(records),
-        *_vanished(records),
         *_pascanu(records),
         *_identity(records),
-        *_moved(records),
         *_weights(records),
     ]
 
@@ -78,75 +70,6 @@ def _definitions(records: Sequence[Record]) -> Iterator[str]:
     for init in initialisation.INITIALISATIONS:
         if init.name in inits and init.name != initialisation.DEFAULT:
             yield f"init {init.name}: {init.source}."
-
-
-def _claims(records: Sequence[Record]) -> Iterator[str]:
-    """The lesson's claims: gradients through recurrence vanish; attention reaches every distance alike."""
-    recurrent = {"vanishing": "holds", "undecided": "undecided"}
-    attention = {"flat": "holds", "undecided": "undecided"}
-    for record in (r for r in records if r.metric == "gradient_law"):
-        family, name = find(str(record.axes["model"])).family, _named(records, without(record.axes))
-        found = record.text
-        if family == RECURRENCE:
-            word = recurrent.get(found, "does not hold here")
-            yield f'Claim "gradients through {name} vanish": {word} ({_why(records, record)}).'
-        elif family == ATTENTION:
-            word = attention.get(found, "does not hold here")
-            yield f'Claim "{name} reaches every distance alike": {word} ({_why(records, record)}).'
-
-
-def _why(records: Sequence[Record], law: Record) -> str:
-    axes, found = law.axes, law.text
-    if found == "undecided":
-        return str(law.details.get("reason", ""))
-    if found == "flat":
-        return "flat: no trend, and a scatter below a factor of 2"
-    if found == "polynomial":
-        (exponent,) = measured(records, "power_exponent", **axes)
-        return f"polynomial, distance^{interval(exponent, units.significant)}"
-    (decay,) = measured(records, "decay", **axes)
-    return f"{found}, times {interval(decay, units.factor)} a token"
-
-
-def _undecided(records: Sequence[Record]) -> Iterator[str]:
-    """Why a model of no family that a claim is about follows no law."""
-    for record in (r for r in records if r.metric == "gradient_law" and r.text == "undecided"):
-        if find(str(record.axes["model"])).family not in (RECURRENCE, ATTENTION):
-            yield f"{_named(records, without(record.axes))}: undecided; {record.details.get('reason', '')}."
-
-
-def _overtaken(records: Sequence[Record]) -> Iterator[str]:
-    """Up to which distance a recurrence passes on more than attention, and from which it is less; intervals apart."""
-    cases = norms_of(records)
-    baselines = {without(dict(g), "model", "init"): norms for g, norms in cases.items() if dict(g)["model"] == BASELINE}
-    for group, norms in cases.items():
-        base = baselines.get(without(dict(group), "model", "init"))
-        if base is None or find(str(dict(group)["model"])).family != RECURRENCE:
-            continue
-        sides = {k: _side(norms[k], base[k]) for k in sorted(norms.keys() & base.keys()) if k >= 1}
-        more = [k for k, side in sides.items() if side == "above"]
-        less = [k for k, side in sides.items() if side == "below" and all(k > m for m in more)]
-        if more and less:
-            name = _named(records, group)
-            yield (
-                f"{name} passes on more gradient than {BASELINE} up to distance {more[-1]}, and less from {less[0]} on."
-            )
-
-
-def _side(ours: Record, theirs: Record) -> str:
-    ratios = [a - b for a, b in zip(ours.samples, theirs.samples, strict=False) if a is not None and b is not None]
-    return intervals.side_of(intervals.estimate(ratios) if ratios else None, 0.0)
-
-
-def _vanished(records: Sequence[Record]) -> Iterator[str]:
-    """From where on nothing would arrive in float32."""
-    found = []
-    for group, norms in norms_of(records).items():
-        gone = [k for k, record in sorted(norms.items()) if k >= 1 and (record.median or 0.0) < FLOAT32_ZERO]
-        if gone:
-            found.append(f"{_named(records, group)} from distance {gone[0]} on")
-    if found:
-        yield f"In float32 these gradients would be exactly 0 (below 1.4e-45): {'; '.join(found)}."
 
 
 def _pascanu(records: Sequence[Record]) -> Iterator[str]:
@@ -180,32 +103,6 @@ def _identity(records: Sequence[Record]) -> Iterator[str]:
             f"Identity path of {name}: it carries a norm of exactly 1 at distance 0, where everything else carries "
             f"{beside}, and nothing at any other distance: a residual connection passes no gradient between positions."
         )
-
-
-def _moved(records: Sequence[Record]) -> Iterator[str]:
-    """How training moved the norm of each trained model at the largest distance, round by round."""
-    cases = norms_of(records)
-    for group, norms in cases.items():
-        name = str(dict(group)["model"])
-        if find(name).family != TRAINED or is_initial(name):
-            continue
-        before = cases.get(without(dict(group) | {"model": INITIAL_PREFIX + unprefixed(name)}), {})
-        shared = [k for k in norms.keys() & before.keys() if k >= 1 and not norms[k].zero and not before[k].zero]
-        found = _ratio(norms[max(shared)], before[max(shared)]) if shared else None
-        if found is not None:
-            where = f"at distance {max(shared)} by {found}"
-            yield f"Training multiplied the gradient norm of {_named(records, group)} {where}."
-
-
-def _ratio(ours: Record, theirs: Record) -> str | None:
-    """The factor between two norms within rounds, with its interval where there is one."""
-    pairs = zip(ours.samples, theirs.samples, strict=False)
-    logs = [a - b for a, b in pairs if a is not None and b is not None]
-    if not logs:
-        return None
-    of = intervals.estimate(logs)
-    ends = "" if of.low is None or of.high is None else f" [{', '.join(map(units.power_of_ten, (of.low, of.high)))}]"
-    return units.power_of_ten(of.median) + ends
 
 
 def _weights(records: Sequence[Record]) -> Iterator[str]:

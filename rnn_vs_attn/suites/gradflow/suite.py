@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.types import Metric, Record
 from rnn_vs_attn.report.tables import Column, Pivot
 from rnn_vs_attn.suites.case import as_configured
-from rnn_vs_attn.suites.gradflow import analysis, figures, remarks
+from rnn_vs_attn.suites.gradflow import analysis, claims, figures, remarks
 from rnn_vs_attn.suites.gradflow.case import GradflowCase, check
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Suite, View, rows
 
@@ -32,13 +33,13 @@ def _number(record: Record) -> str:
 
 
 COLUMNS = (
-    Column("decay a token", "decay", units.significant, cell=remarks.decay),
+    Column("decay a token", "decay", units.significant, spare=True, cell=remarks.decay),
     Column("half-life, tokens", "half_life", units.significant, cell=_number),
     Column("reach, tokens", "reach", units.significant, cell=remarks.reach),
     Column("law", "gradient_law", units.significant, cell=lambda r: r.text),
     Column("exponent", "power_exponent", units.significant, cell=_number),
-    Column("spectral radius", "spectral_radius", units.significant, cell=_number),
-    Column("largest singular value", "largest_singular_value", units.significant, cell=_number),
+    Column("spectral radius", "spectral_radius", units.significant, spare=True, cell=_number),
+    Column("largest singular value", "largest_singular_value", units.significant, spare=True, cell=_number),
     Column(
         "identity at distance 0",
         "identity_share",
@@ -61,8 +62,8 @@ GRADFLOW = Suite(
     axes=CaseAxes(GradflowCase, complete=as_configured, check=check, takes=(CONFIGURED, TRAINED), of_weights=True),
     metrics=(
         Measured(GRADIENT_NORM, owed=True),
-        *rows(REACH, BESIDE_IDENTITY, IDENTITY_SHARE, SPECTRAL_RADIUS, SINGULAR_VALUE, *analysis.METRICS),
+        *rows(REACH, BESIDE_IDENTITY, IDENTITY_SHARE, SPECTRAL_RADIUS, SINGULAR_VALUE, *analysis.METRICS, VERDICT),
     ),
-    analysis=Analysis(analysis.derive, remarks=remarks.remarks),
+    analysis=Analysis(analysis.derive, remarks=remarks.remarks, claims=claims.claims),
     view=View(COLUMNS, (NORMS,), figures.figures, figures.chart),
 )

@@ -13,6 +13,7 @@ from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.suites.learning_rates import RATE
 from rnn_vs_attn.suites.lm.case import WITH_MEMORY
+from rnn_vs_attn.suites.training_words import of_seeds
 
 BITS = "bits_per_byte"
 _OF_MODEL = ("model", "memory_len", "steps")  # in which rivals differ, beside their learning rates
@@ -110,6 +111,11 @@ def named(found: Sequence[Outcome], outcome: Outcome) -> str:
     """Its model, with what tells it apart from others of that name."""
     alike = [other.group for other in found if other.model == outcome.model]
     return f"{outcome.model} {differing(outcome.group, alike)}".rstrip()
+
+
+def scores(bits: Sequence[float]) -> str:
+    """Of every seed, or the median with its interval."""
+    return of_seeds(bits, "{:.3f}".format)
 
 
 def outcomes(records: Sequence[Record]) -> list[Outcome]:

@@ -1,4 +1,4 @@
-"""What `lm` says in words, and the tables with a row for each model."""
+"""What `lm` says beside its claims, and the tables with a row for each model."""
 
 from __future__ import annotations
 
@@ -10,31 +10,18 @@ from rnn_vs_attn.records.query import measured, record_at
 from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.suites.learning_rates import RATE
-from rnn_vs_attn.suites.lm import analysis
-from rnn_vs_attn.suites.lm.analysis import (
-    TIME,
-    ContextClaim,
-    FineTuned,
-    LossClaim,
-    context_claims,
-    fine_tuned,
-    loss_claims,
-    of_memory,
-)
-from rnn_vs_attn.suites.lm.case import WITH_MEMORY
-from rnn_vs_attn.suites.lm.outcomes import BITS, Outcome, by_seed, model_of, named, outcomes
-from rnn_vs_attn.suites.training_words import UNDECIDED, endless, of_seeds
-from rnn_vs_attn.units import duration
+from rnn_vs_attn.suites.lm.outcomes import BITS, Outcome, by_seed, model_of, named, outcomes, scores
+from rnn_vs_attn.suites.lm.verdicts import RULE
+from rnn_vs_attn.suites.training_words import endless
 
 _LINE = 60  # characters of what a model writes
 _SHOWN = (
-    "bits/byte: of the held-out text, every seed, or of six and more the median with its 95% interval; rate: the best "
-    "of the first seed. Seconds and tokens/s are those of trainings side by side; MiB: weights, gradients, AdamW's "
-    "averages and what autograd keeps of a step"
+    "bits/byte: what a byte of the held-out text costs, of every seed, or of six and more the median with its 95% "
+    "interval; rate: the best learning rate of the first seed; s, tokens/s: beside other trainings"
 )
 _CONTEXT = (
-    "the same targets after up to so many tokens of the text before them, median of the seeds; recl: tokens beyond "
-    "which more gain a model less than 1% of perplexity beside the best of all models (Dai et al. 2019)"
+    "the same tokens, predicted after up to so many before them, median of the seeds; recl: tokens beyond which more "
+    "gain less than 1% of perplexity beside the best of all models (Dai et al. 2019)"
 )
 
 
@@ -43,7 +30,7 @@ def summary(records: Sequence[Record]) -> list[Table]:
     found = outcomes(records)
     if not found:
         return []
-    header = ["model", "rate", "bits/byte", "steps", "s", "tokens", "tokens/s", "parameters", "MiB"]
+    header = ["model", "rate", "bits/byte", "steps", "s", "tokens", "tokens/s"]
     rows = [_row(records, found, outcome) for outcome in found]
     tables = [Table(_caption(found), header, rows, [_SHOWN], grouped=False, heads=1)]
     return [*tables, *_of_contexts(records, found), *_written(records, found)]
@@ -63,11 +50,7 @@ def _all_of(found: Sequence[Outcome], name: str) -> str:
 
 
 def _row(records: Sequence[Record], found: Sequence[Outcome], outcome: Outcome) -> list[str]:
-    def middle(metric: str) -> float | None:
-        values = by_seed(records, metric, outcome).values()
-        return median(values) if values else None
-
-    speed, params, memory = (middle(name) for name in ("tokens_per_second", "num_params", "train_memory"))
+    speeds = by_seed(records, "tokens_per_second", outcome).values()
     return [
         named(found, outcome),
         f"{outcome.rate:g}",
@@ -75,15 +58,8 @@ def _row(records: Sequence[Record], found: Sequence[Outcome], outcome: Outcome) 
         f"{outcome.axes['steps']}",
         f"{outcome.seconds:.1f}",
         f"{outcome.tokens:,.0f}",
-        "–" if speed is None else f"{speed:,.0f}",
-        "–" if params is None else f"{params:,.0f}",
-        "–" if memory is None else f"{memory / (1 << 20):.1f}",
+        f"{median(speeds):,.0f}" if speeds else "–",
     ]
-
-
-def scores(bits: Sequence[float]) -> str:
-    """Of every seed, or the median with its interval."""
-    return of_seeds(bits, "{:.3f}".format)
 
 
 def _of_contexts(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[Table]:
@@ -127,58 +103,14 @@ def _one_line(text: str) -> str:
 
 
 def remarks(records: Sequence[Record]) -> list[str]:
-    """What was found, a line each, and by which rule."""
+    """What the text was, what a reader must know of the trainings, and the rule of the verdicts."""
     found = outcomes(records)
-    said = [_of_fine_tuned(found, tuned) for tuned in fine_tuned(found)]
-    said += [_of_loss(found, loss) for loss in loss_claims(found)]
-    said += list(_of_context(found, context_claims(records, found)))
-    said += list(_of_text(records))
-    said += list(_at_edges(found))
     unfinished = list(endless(records, BITS, _label))
-    return [*said, *unfinished, analysis.RULE] if found else unfinished
+    return [*_of_text(records), *_at_edges(found), *unfinished, RULE] if found else unfinished
 
 
 def _label(axes: Axes) -> str:
     return f"{model_of(axes)} {axes[RATE]:g}"
-
-
-def _of_fine_tuned(found: Sequence[Outcome], tuned: FineTuned) -> str:
-    model, bits, percent = named(found, tuned.outcome), tuned.outcome.bits, 100 * tuned.taken_off
-    change = f"takes {percent:.1f}% off" if percent >= 0 else f"adds {-percent:.1f}%"
-    lacking = f"; a verdict takes {analysis.SEEDS} seeds" if len(bits) < analysis.SEEDS else ""
-    return (
-        f'"Fine-tuning lowers the loss of {model} ({tuned.outcome.axes["init_from"]})": {tuned.verdict} (bits a byte: '
-        f"{tuned.before:.3f} before, {scores(bits)} after; the median {change}{lacking}). It holds where every seed "
-        f"takes {analysis.MARGIN:.0%} off; a seed is another order of the text, from the same weights."
-    )
-
-
-def _of_loss(found: Sequence[Outcome], loss: LossClaim) -> str:
-    amount = f"after {duration(loss.amount)}" if loss.of == TIME else f"after {loss.amount:,.0f} tokens"
-    models = [named(found, outcome) for outcome in (loss.ours, loss.theirs)]
-    each = zip(models, (loss.ours, loss.theirs), strict=True)
-    ours, theirs = (f"{model} {scores(loss.bits(outcome))}" for model, outcome in each)
-    if of_memory(loss.ours, loss.theirs):
-        said = f'"The memory of {WITH_MEMORY} lowers its loss at equal {loss.of}"'
-    else:
-        said = f'"{models[0]} has a lower loss than {models[1]} at equal {loss.of}"'
-    lacking = f"; {loss.lacking}" if loss.verdict == UNDECIDED else ""
-    return f"{said}: {loss.verdict} ({amount}, bits a byte: {ours}; {theirs}{lacking})."
-
-
-def _of_context(found: Sequence[Outcome], seen: Sequence[ContextClaim]) -> Iterator[str]:
-    for context in seen:
-        model, beyond = named(found, context.outcome), f"beyond its segment of {context.shorter} tokens"
-        if context.outcome.axes["memory_len"]:
-            claim = f'"What {model} remembers lowers its loss {beyond}"'
-        else:
-            claim = f'"Context {beyond} helps {model}"'
-        if context.sees <= context.shorter:
-            yield f"{claim}: {context.verdict}, as it sees no further."
-            continue
-        gains = " ".join(f"{gain:z.3f}" for gain in context.gains)  # z: no -0.000
-        lacking = f"; a verdict takes {analysis.SEEDS} seeds" if len(context.gains) < analysis.SEEDS else ""
-        yield f"{claim}: {context.verdict} ({context.longer} tokens take {gains} bits a byte off{lacking})."
 
 
 def _of_text(records: Sequence[Record]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from rnn_vs_attn.models.spec import LANGUAGE
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns, learning_rates
-from rnn_vs_attn.suites.lm import analysis, figures, remarks
+from rnn_vs_attn.suites.lm import analysis, claims, figures, remarks
 from rnn_vs_attn.suites.lm.case import LmCase, check, complete
 from rnn_vs_attn.suites.lm.outcomes import BITS
 from rnn_vs_attn.suites.metrics import NUM_PARAMS, STATE_SIZE, TOKENS_PER_SECOND, TRAIN_SECONDS, WIDTH
@@ -70,6 +70,6 @@ LM = Suite(
             least_steps=lambda case: case.least_steps,
         ),
     ),
-    analysis=Analysis(analysis.derive, remarks=remarks.remarks),
+    analysis=Analysis(analysis.derive, remarks=remarks.remarks, claims=claims.claims),
     view=View(COLUMNS, (), figures.figures, figures.chart, remarks.summary),
 )

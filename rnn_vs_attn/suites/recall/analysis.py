@@ -1,39 +1,24 @@
-"""What `recall` reads out of its trainings: each model's best learning rate, what solves a task, and the verdicts."""
+"""What `recall` reads out of its trainings: each model's best learning rate, and what became of it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from statistics import median
 from typing import Any
 
-from rnn_vs_attn.models import registry as models
-from rnn_vs_attn.models.registry import BASELINE
-from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT
 from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.query import Group, derived, record_at, without
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites import learning_rates
 from rnn_vs_attn.suites.learning_rates import RATE
-from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS, RecallCase
-from rnn_vs_attn.suites.training_words import FAILS, HOLDS, UNDECIDED
-from rnn_vs_attn.tasks.registry import find
-from rnn_vs_attn.tasks.spec import STATE_TRACKING
+from rnn_vs_attn.suites.recall.case import RecallCase
 from rnn_vs_attn.training.course import merit
 
 MODEL = "model"
 SOLVED, UNSOLVED, PARTLY = "solved", "not solved", "solved in some seeds"
-TIMES_THE_STEPS = 2  # times the steps of the one that solves a task, before another one is said not to
-RULE = (
-    f"A model solves a task where every seed reaches an accuracy of {SOLVED_ACCURACY:g} (of adding, a loss of "
-    f"{SOLVED_LOSS:g}) at its best learning rate. It does not where no seed does at any learning rate, with at least "
-    f"{TIMES_THE_STEPS} times the steps that the other one took. Else it is {UNDECIDED}, as where the two have not as "
-    "many seeds, or a training of the one that does not came to no end. Seconds are those of trainings side by side."
-)
-
 RATES_SOLVED = Metric("rates_solved", "1", "none", title="learning rates of the grid at which the first seed solved it")
 METRICS = (RATES_SOLVED, VERDICT)
 
@@ -144,78 +129,12 @@ def _samples(records: Sequence[Record], name: str, axes: Mapping[str, AxisValue]
     return list(record.samples) if record is not None else []
 
 
-# Verdicts
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What the lesson says of two models and a task: the one solves it, the other does not."""
-
-    solver: Outcome
-    other: Outcome
-
-    @property
-    def verdict(self) -> str:
-        """By RULE."""
-        if not self.same_seeds:
-            return UNDECIDED
-        if _apart(self.solver, self.other):
-            return HOLDS
-        both = self.solver.word == self.other.word == SOLVED
-        return FAILS if both or _apart(self.other, self.solver) else UNDECIDED
-
-    @property
-    def same_seeds(self) -> bool:
-        """Whether both were trained with as many: an interruption may have come between."""
-        return len(self.solver.steps) == len(self.other.steps)
-
-    @property
-    def enough_steps(self) -> bool:
-        return _patient(self.solver, self.other)
-
-
-def _apart(solver: Outcome, other: Outcome) -> bool:
-    """Whether the one solves it and the other one does not, which had all of its trainings and the steps for it."""
-    unsolved = other.word == UNSOLVED and not other.endless
-    return solver.word == SOLVED and unsolved and _patient(solver, other)
-
-
-def _patient(solver: Outcome, other: Outcome) -> bool:
-    return other.budget >= TIMES_THE_STEPS * median(solver.steps)
-
-
-def claims(found: Sequence[Outcome]) -> list[Claim]:
-    """Recall and memory: attention solves what a recurrence does not. State tracking: the other way round, of those
-    whose state moves on by a non-linear function.
-    """
-    made: list[Claim] = []
-    for attention in (outcome for outcome in found if outcome.model == BASELINE):
-        for other in (o for o in found if o.task == attention.task and o.model != BASELINE):
-            layer = models.find(other.model).layer_type
-            if find(str(other.axes["task"])).family == STATE_TRACKING:
-                made += [Claim(other, attention)] if layer == RECURRENT else []
-            elif layer in (RECURRENT, LINEAR_RECURRENCE):
-                made.append(Claim(attention, other))
-    return made
-
-
 def derive(records: Sequence[Record]) -> list[Record]:
-    """rates_solved of each model, and a verdict of each claim."""
-    return list(_derived(outcomes(records), records[0].suite)) if records else []
+    """rates_solved of each model."""
+    return [_rates_solved(records[0].suite, outcome) for outcome in outcomes(records)]
 
 
-def _derived(found: Sequence[Outcome], suite: str) -> Iterator[Record]:
-    for outcome in found:
-        count = float(outcome.solved_at)
-        yield derived(
-            RATES_SOLVED,
-            suite,
-            outcome.axes,
-            [count],
-            Estimate(count, None, None, 1),
-            of=outcome.rates,
-            best=outcome.rate,
-        )
-    for claim in claims(found):
-        axes = {**claim.solver.axes, "beside": claim.other.model}
-        yield derived(VERDICT, suite, axes, [], None, text=claim.verdict)
+def _rates_solved(suite: str, outcome: Outcome) -> Record:
+    count = float(outcome.solved_at)
+    told = {"of": outcome.rates, "best": outcome.rate}
+    return derived(RATES_SOLVED, suite, outcome.axes, [count], Estimate(count, None, None, 1), **told)

@@ -11,8 +11,7 @@ from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.report.plots import Figure, Level, Series
 from rnn_vs_attn.suites.recall.analysis import RATE, Outcome, outcomes
-from rnn_vs_attn.suites.recall.remarks import named_task, sizes_of
-from rnn_vs_attn.tasks.registry import find
+from rnn_vs_attn.suites.recall.words import chance_of, named_task
 
 
 def figures(records: Sequence[Record]) -> list[Figure]:
@@ -68,7 +67,7 @@ def _of_task(records: Sequence[Record], every: Sequence[Outcome], rivals: Sequen
 
 
 def _chance(outcome: Outcome) -> Level:
-    chance = find(str(outcome.axes["task"])).forms.chance(sizes_of(outcome))
+    chance = chance_of(outcome)
     return Level("chance", math.log10(chance.loss) if chance.accuracy is None else chance.accuracy)
 
 

@@ -1,10 +1,9 @@
-"""What `recall` says in words, and the table with a row for each model."""
+"""What `recall` says beside its claims, and the table with a row for each model."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from statistics import median
+from collections.abc import Iterator, Mapping, Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.costs import NO_POSITIONS
@@ -13,18 +12,19 @@ from rnn_vs_attn.records.query import Group, record_at
 from rnn_vs_attn.records.types import Axes, AxisValue, Record
 from rnn_vs_attn.report import curves
 from rnn_vs_attn.report.tables import Table
-from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.recall import analysis
-from rnn_vs_attn.suites.recall.analysis import PARTLY, SOLVED, UNSOLVED, Claim, Outcome, outcomes
-from rnn_vs_attn.suites.recall.case import OF_TASKS, steps_for
-from rnn_vs_attn.suites.training_words import HOLDS, UNDECIDED, endless, of_seeds
+from rnn_vs_attn.suites.recall.analysis import SOLVED, Outcome, outcomes
+from rnn_vs_attn.suites.recall.case import steps_for
+from rnn_vs_attn.suites.recall.claims import RULE
+from rnn_vs_attn.suites.recall.words import chance_of, measured_by, middle, named_task, scores, share, sizes_of
+from rnn_vs_attn.suites.training_words import endless
 from rnn_vs_attn.tasks.registry import find
-from rnn_vs_attn.tasks.spec import Sizes
 from rnn_vs_attn.training.token_shape import AUTO, LEARNED
 
 _SHOWN = (
-    "accuracy: of every seed, or of six and more the median with its 95% interval; of adding the loss. seeds, rates: "
-    "how many of them solved the task; steps: until then, the median; rate: that at which the first seed did best"
+    "rate: the learning rate at which the first seed did best; accuracy: of every seed, or of six and more the median "
+    "with its 95% interval (of adding the loss); seeds, rates: how many of them solve the task; steps: until then, the "
+    "median"
 )
 
 
@@ -44,7 +44,7 @@ def _lengths(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[Ta
     """What was reached at each length, a column each, where there are others than those of training."""
     reached: dict[tuple[str, str], dict[int, str]] = {}
     for outcome in found:
-        metric = f"{_measure(outcome)}_at_length"
+        metric = f"{measured_by(outcome)}_at_length"
         at = {**outcome.axes, analysis.RATE: outcome.rate}
         mine = [r for r in records if r.metric == metric and at.items() <= r.axes.items()]
         cells = {int(r.axes["length"] or 0): _at_length(r) for r in mine}
@@ -61,7 +61,7 @@ def _lengths(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[Ta
 
 def _at_length(record: Record) -> str:
     """Its median, with the interval where there is one."""
-    return "absent" if record.median is None else curves.interval(record, _share, lacking="")
+    return "absent" if record.median is None else curves.interval(record, share, lacking="")
 
 
 def _caption(found: Sequence[Outcome]) -> str:
@@ -78,15 +78,6 @@ def _all_of(found: Sequence[Outcome], name: str) -> str:
     return " or ".join(dict.fromkeys(str(outcome.axes[name]) for outcome in found))
 
 
-def named_task(found: Sequence[Outcome], outcome: Outcome) -> str:
-    """Its name with what tells it apart from others of that name."""
-    mine = outcome.axes["task"]
-    alike = [other.axes for other in found if other.axes["task"] == mine]
-    told = [name for name in outcome.axes if name not in ("task", "model", "test_seq_len")]  # that follows from seq_len
-    varying = [name for name in told if len({axes[name] for axes in alike}) > 1]
-    return " ".join([str(mine), *(f"{name} {outcome.axes[name]}" for name in varying)])
-
-
 def _row(outcome: Outcome) -> list[str]:
     solved = sum(math.isfinite(steps) for steps in outcome.steps)
     return [
@@ -99,55 +90,27 @@ def _row(outcome: Outcome) -> list[str]:
     ]
 
 
-def scores(outcome: Outcome) -> str:
-    """Accuracy, or loss where there is none: of every seed, or the median with its interval."""
-    accuracies = [accuracy for accuracy in outcome.accuracies if accuracy is not None]
-    values, write = (accuracies, _share) if accuracies else (outcome.losses, units.significant)
-    return of_seeds(values, write)
-
-
-def _share(value: float) -> str:
-    return f"{math.floor(1000 * value) / 1000:g}"
-
-
-def middle(values: Sequence[float], budget: float, write: Callable[[float], str]) -> str:
-    """The median, of which those that did not come to it are larger than all others."""
-    found = median(values) if values else math.inf
-    if math.isfinite(found):
-        return write(found)
-    return f"> {budget:.0f}" if math.isfinite(budget) else "–"
-
-
 # Words
 
 
 def remarks(records: Sequence[Record]) -> list[str]:
-    """What was found, a line each, and by which rule."""
+    """What the tasks are, the rule of the verdicts, and what a reader must know of the trainings."""
     found = outcomes(records)
-    tasks: dict[Group, list[Outcome]] = {}
+    tasks: dict[Group, Outcome] = {}
     for outcome in found:
-        tasks.setdefault(outcome.task, []).append(outcome)
-    said = [_said_of_claim(found, claim) for claim in analysis.claims(found)]
-    said += [line for rivals in tasks.values() for line in _of_task(found, rivals)]
-    said += list(_bounds(records, found))
+        tasks.setdefault(outcome.task, outcome)
+    said = [*(_of_task(found, outcome) for outcome in tasks.values()), *_bounds(records, found)]
     unfinished = list(endless(records, "loss", _label))
     if not said:
         return unfinished
-    return [*said, *unfinished, analysis.RULE, *_few_steps(found), *_positions(found), *_untested(records)]
+    return [*said, *unfinished, RULE, *_few_steps(found), *_positions(found), *_untested(records)]
 
 
-def _of_task(found: Sequence[Outcome], rivals: Sequence[Outcome]) -> Iterator[str]:
-    spec, sizes = find(str(rivals[0].axes["task"])), sizes_of(rivals[0])
-    chance = spec.forms.chance(sizes)
+def _of_task(found: Sequence[Outcome], outcome: Outcome) -> str:
+    sizes, chance = sizes_of(outcome), chance_of(outcome)
     least = f"loss {chance.loss:.3g}" if chance.accuracy is None else f"accuracy {chance.accuracy:.3g}"
-    shown = f"{named_task(found, rivals[0])} ({sizes.seq_len} tokens{_counted(rivals[0])}; chance is {least})"
-    yield f'{shown}, "{spec.description}": {"; ".join(map(_of_model, rivals))}.'
-
-
-def sizes_of(outcome: Outcome) -> Sizes:
-    """Of an example that it was trained on."""
-    given = {name: outcome.axes[name] for name in OF_TASKS}
-    return find(str(outcome.axes["task"])).sizes(int(outcome.axes["seq_len"]), **given)
+    size = f"{sizes.seq_len} tokens{_counted(outcome)}; chance is {least}"
+    return f'{named_task(found, outcome)} ({size}): "{find(str(outcome.axes["task"])).description}"'
 
 
 def _counted(outcome: Outcome) -> str:
@@ -159,62 +122,6 @@ def _counted(outcome: Outcome) -> str:
         if sizes.num_symbols
         else ""
     )
-
-
-def _of_model(outcome: Outcome) -> str:
-    """ "lstm solves it in 3 of 3 seeds, after 108, 120 and 96 of 360 steps (1.6 s), at 2 of 3 learning rates"."""
-    seeds, budget = len(outcome.steps), outcome.budget
-    solved = sum(math.isfinite(steps) for steps in outcome.steps)
-    rates = units.counted(outcome.rates, "learning rate")
-    if outcome.word == SOLVED:
-        seconds = middle(outcome.seconds, math.nan, units.significant)
-        steps = f"after {each_step(outcome)} of {budget} steps ({seconds} s)"
-        return f"{outcome.model} solves it in {solved} of {seeds} seeds, {steps}, at {outcome.solved_at} of {rates}"
-    if outcome.word == PARTLY:
-        return f"{outcome.model} in {solved} of {seeds} seeds in {budget} steps, at {outcome.solved_at} of {rates}"
-    return (
-        f"{outcome.model} not, in {budget} steps, at none of {rates} (its best {_measure(outcome)} {scores(outcome)})"
-    )
-
-
-def _measure(outcome: Outcome) -> str:
-    return "loss" if all(accuracy is None for accuracy in outcome.accuracies) else "accuracy"
-
-
-def each_step(outcome: Outcome) -> str:
-    """The steps of every seed, or of six and more their median."""
-    if len(outcome.steps) >= intervals.MIN_ROUNDS:
-        return middle(outcome.steps, outcome.budget, "{:.0f}".format)
-    first, *others = [f"{steps:.0f}" for steps in outcome.steps]
-    return " and ".join(filter(None, [", ".join([first, *others[:-1]]), *others[-1:]]))
-
-
-def _said_of_claim(found: Sequence[Outcome], claim: Claim) -> str:
-    solver, other, task = claim.solver.model, claim.other.model, named_task(found, claim.solver)
-    said = f'"{solver} learns {task}, {other} does not": {claim.verdict}'
-    size = f"{units.counted(claim.solver.axes['num_layers'], 'block')}, d_model {claim.solver.axes['d_model']}"
-    if claim.verdict == HOLDS:
-        times = claim.other.budget / median(claim.solver.steps)
-        return f"{said} ({size}; {other} had {times:.1f} times the steps that {solver} took)."
-    lacking = _lacking(claim) if claim.verdict == UNDECIDED else ""
-    return f"{said}: {lacking}." if lacking else f"{said} ({size})."
-
-
-def _lacking(claim: Claim) -> str:
-    """What a claim would be decided by, "" where by nothing that was left out."""
-    solver, other = claim.solver, claim.other
-    if not claim.same_seeds:
-        return f"{solver.model} has {_seeds(solver)} and {other.model} {_seeds(other)}"
-    if solver.word != SOLVED or other.word != UNSOLVED:
-        return ""
-    if other.endless:
-        return f"{units.counted(other.endless, 'training')} of {other.model} came to no end"
-    steps = math.ceil(analysis.TIMES_THE_STEPS * median(solver.steps))
-    return f"{other.model} had too few steps to say so; --steps {steps} or more decides"
-
-
-def _seeds(outcome: Outcome) -> str:
-    return units.counted(len(outcome.steps), "seed")
 
 
 def _bounds(records: Sequence[Record], found: Sequence[Outcome]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns, learning_rates
 from rnn_vs_attn.suites.metrics import NUM_PARAMS, TRAIN_SECONDS, WIDTH
-from rnn_vs_attn.suites.recall import analysis, figures, remarks
+from rnn_vs_attn.suites.recall import analysis, claims, figures, remarks
 from rnn_vs_attn.suites.recall.case import EVALUATIONS, EXAMPLES, RecallCase, check, complete, select, wanted_steps
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, Trains, View, rows
 
@@ -64,6 +64,6 @@ RECALL = Suite(
         kept=lambda case: True,
         trains=Trains(learning_rates.kind, wanted_steps, beside, analysis.of_round),
     ),
-    analysis=Analysis(analysis.derive, remarks=remarks.remarks),
+    analysis=Analysis(analysis.derive, remarks=remarks.remarks, claims=claims.claims),
     view=View(COLUMNS, (), figures.figures, figures.chart, remarks.summary),
 )

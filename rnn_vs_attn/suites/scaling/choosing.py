@@ -8,8 +8,8 @@ from typing import Any
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.spec import ModelSpec
 from rnn_vs_attn.records.query import Group, measured, without
-from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.suites.scaling import claims
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
+from rnn_vs_attn.suites.scaling import rules
 
 TIMES = ("forward_time", "train_time")
 PASSES = ("forward", "train")
@@ -47,7 +47,7 @@ def along(records: Sequence[Record], axis: str) -> list[list[Record]]:
 
 def sort_key(records: Sequence[Record]) -> Callable[[str], int]:
     """Models in the order of the table's rows, then in that of the records."""
-    order = [row.layer_type for row in claims.ROWS]
+    order = [row.layer_type for row in rules.ROWS]
     names = list(dict.fromkeys(str(r.axes["model"]) for r in records if "model" in r.axes))
 
     def key(model: str) -> int:
@@ -61,3 +61,9 @@ def models_of(records: Sequence[Record]) -> list[str]:
     """Models in the order of the table's rows."""
     names = dict.fromkeys(str(r.axes["model"]) for r in records if "model" in r.axes)
     return sorted(names, key=sort_key(records))
+
+
+def said_of_launches(mine: Sequence[Record], part: str) -> str:
+    """What a claim about times of a part says where some are the host's, which launches kernels too slowly; else ""."""
+    bound = any(r.metric == LAUNCH_BOUND and r.holds and r.axes["part"] == part for r in mine)
+    return "some of these times are those of the host's launches, not of the GPU" if bound else ""

@@ -76,9 +76,3 @@ def cheaper_and_dearer(record: Record) -> tuple[float | None, float | None]:
             dearer = start
             break
     return cheaper, dearer
-
-
-def crossing_claim(record: Record) -> str:
-    """What a claim about one crossing is called."""
-    what = record.metric + (f" by {record.axes['by']}" if "by" in record.axes else "")
-    return f"cheaper while n < d, {what}, {record.axes.get('of') or record.axes.get('pass')}"

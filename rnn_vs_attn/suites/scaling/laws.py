@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from rnn_vs_attn.records.claims import UNDECIDED
 from rnn_vs_attn.records.query import derived, measured
 from rnn_vs_attn.records.types import AxisValue, Metric, Record
 from rnn_vs_attn.report.curves import curves
 from rnn_vs_attn.stats import growth
-from rnn_vs_attn.suites.scaling import claims
 from rnn_vs_attn.suites.scaling.case import GRAPH, ROUTE
 from rnn_vs_attn.suites.scaling.choosing import size
 
@@ -24,7 +24,7 @@ def laws(records: Sequence[Record]) -> Iterator[Record]:
     for path in _laws_of(records, "path_length", ROUTE):
         chain = next((law for law in chains if law.axes["model"] == path.axes["model"]), None)
         reason = _doubt(path, chain, [r for r in records if r.metric == "path_length" and not r.ok])
-        doubted = {"text": claims.UNDECIDED, "reason": reason} if reason else {}
+        doubted = {"text": UNDECIDED, "reason": reason} if reason else {}
         yield replace(path, details=path.details | doubted)
 
 
@@ -42,7 +42,7 @@ def _laws_of(records: Sequence[Record], metric: str, part: str) -> Iterator[Reco
             details["at_least"] = True
         if all(r.details.get("in_chain") for r in curve) and len({r.details["layers"] for r in curve}) == 1:
             details["in_chain"] = True
-        found = growth.law(lengths, counts) or claims.UNDECIDED
+        found = growth.law(lengths, counts) or UNDECIDED
         yield derived(LAW, curve[0].suite, axes, [], None, text=found, **details)
 
 
@@ -50,7 +50,7 @@ def _doubt(path: Record, chain: Record | None, unknown: Sequence[Record]) -> str
     """Why the growth of a path is undecided although its counts follow a law: they are over few positions, and are
     lower bounds where a module looks both ways. Chains are counted over many, and show where a module works in blocks.
     """
-    if path.text == claims.UNDECIDED:
+    if path.text == UNDECIDED:
         return ""
     beyond = next((w for r in unknown if r.axes["model"] == path.axes["model"] for w in r.warnings), "")
     if path.text != growth.LINEAR and beyond:
@@ -61,7 +61,7 @@ def _doubt(path: Record, chain: Record | None, unknown: Sequence[Record]) -> str
     here = [c for c, n in zip(counts, lengths, strict=True) if n <= max(lengths[1], path.details["lengths"][-1])]
     if path.text != growth.LINEAR and here[0] == here[-1] != counts[-1]:
         return "its chain begins to grow at lengths beyond these, as where a module works in blocks"
-    if chain.text == claims.UNDECIDED:
+    if chain.text == UNDECIDED:
         told = f"{', '.join(map(str, counts))} at n = {', '.join(map(str, lengths))}"
         return f"{grows(path.text)} up to there, but its chain does not follow one law to n = {lengths[-1]}: {told}"
     if path.details.get("in_chain") and _ORDER[path.text] > _ORDER[chain.text]:

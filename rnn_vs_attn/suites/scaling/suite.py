@@ -22,7 +22,7 @@ from rnn_vs_attn.suites.metrics import (
     NUM_PARAMS,
     TRAIN_TIME,
 )
-from rnn_vs_attn.suites.scaling import analysis, figures, remarks, tables
+from rnn_vs_attn.suites.scaling import analysis, claims, figures, remarks, tables
 from rnn_vs_attn.suites.scaling.case import ScalingCase, check, owes, select
 from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING
 from rnn_vs_attn.suites.scaling.laws import LAW
@@ -77,6 +77,6 @@ SCALING = Suite(
         *rows(VERDICT),
     ),
     rounds=Rounds(passes=("forward", "train"), timed_samples=timed_samples, measured_rounds=1, owes=owes),
-    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks),
+    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks, claims.claims),
     view=View(COLUMNS, figures=figures.figures, summary=tables.tables),
 )

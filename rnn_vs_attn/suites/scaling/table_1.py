@@ -6,34 +6,36 @@ from collections.abc import Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.records.claims import UNDECIDED
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.report.tables import FAULT_WORDS, Table
+from rnn_vs_attn.stats import growth
 from rnn_vs_attn.suites.metrics import EXPONENT
-from rnn_vs_attn.suites.scaling import claims
+from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.choosing import models_of
 from rnn_vs_attn.suites.scaling.exponents import table_exponent
-from rnn_vs_attn.suites.scaling.laws import grows, law_of
+from rnn_vs_attn.suites.scaling.laws import law_of
 
 _OF_THE_MACHINE = "during this case"  # stands in each warning about what the machine did
-_TABLE_1 = (
+_GROWTH = {growth.CONSTANT: "constant", growth.LOGARITHMIC: "as log n", growth.LINEAR: "as n"}
+_COMPLEXITY = (
     "layer type",
     "model",
     "complexity (paper)",
     "time: exponent of n",
     "time: exponent of d",
     "FLOPs: n, d",
-    "projections: n, d",
-    "sequential (paper)",
-    "sequential operations, counted",
-    "path (paper)",
-    "path, counted",
+    "projections",
 )
+_COUNTS = ("model", "chain, paper", "chain", "path, paper", "path")
+_SPARE = ("layer type", "projections")
 
 
 def table_1(records: Sequence[Record]) -> list[Table]:
-    rows = [_row([r for r in records if r.axes.get("model") == model], model) for model in models_of(records)]
-    if not rows:
+    """How time and FLOPs grow, and what waits for what."""
+    of_models = {model: [r for r in records if r.axes.get("model") == model] for model in models_of(records)}
+    if not of_models:
         return []
     notes = [
         "n is seq_len, d is d_model; exponents of time are of a forward pass, of attention between its projections; "
@@ -41,35 +43,42 @@ def table_1(records: Sequence[Record]) -> list[Table]:
         *_ranges(records),
         *_faults(records),
     ]
+    times = [_complexity(mine, model) for model, mine in of_models.items()]
+    counts = [_counts(mine, model) for model, mine in of_models.items()]
     title = "Table 1 of Vaswani et al. 2017 and what was measured"
-    return [Table(title, list(_TABLE_1), rows, notes, grouped=False, heads=2)]
+    return [
+        Table(f"{title}: complexity", list(_COMPLEXITY), times, notes, grouped=False, heads=2, spare=_SPARE),
+        Table(
+            f"{title}: longest chain of operations, and path between tokens", list(_COUNTS), counts, [], grouped=False
+        ),
+    ]
 
 
-def _row(mine: Sequence[Record], model: str) -> list[str]:
-    row = claims.row_of(find(model).layer_type)
+def _complexity(mine: Sequence[Record], model: str) -> list[str]:
+    row = rules.row_of(find(model).layer_type)
     fault = next((r for r in mine if r.status != "ok" and r.metric == "forward_time"), None)
-    times = [_exponent(table_exponent(mine, axis), fault) for axis in ("seq_len", "d_model")]
-    claimed = (row.complexity, row.sequential, row.path) if row else ("–", "–", "–")
     term = "mixing_flops" if _flop_exponents(mine, "mixing_flops") != "–" else "flops"
-    projections = _flop_exponents(mine, "projection_flops") if term == "mixing_flops" else "–"
     return [
         row.layer_type if row else "a pattern" if find(model).traits.layers else "your own",
         model,
-        claimed[0],
-        *times,
+        row.complexity if row else "–",
+        *(_exponent(table_exponent(mine, axis), fault) for axis in ("seq_len", "d_model")),
         _flop_exponents(mine, term),
-        projections,
-        claimed[1],
-        _counted(mine, "sequential_operations"),
-        claimed[2],
-        _counted(mine, "path_length"),
+        _flop_exponents(mine, "projection_flops") if term == "mixing_flops" else "–",
     ]
+
+
+def _counts(mine: Sequence[Record], model: str) -> list[str]:
+    row = rules.row_of(find(model).layer_type)
+    claimed = (row.sequential, row.path) if row else ("–", "–")
+    counts = [_counted(mine, metric) for metric in ("sequential_operations", "path_length")]
+    return [model, claimed[0], counts[0], claimed[1], counts[1]]
 
 
 def _exponent(record: Record | None, fault: Record | None) -> str:
     if record is not None and record.median is not None:
         return interval(record)
-    return FAULT_WORDS.get(fault.status, fault.status) if fault else claims.UNDECIDED
+    return FAULT_WORDS.get(fault.status, fault.status) if fault else UNDECIDED
 
 
 def _flop_exponents(mine: Sequence[Record], of: str) -> str:
@@ -84,17 +93,16 @@ def _flop_exponents(mine: Sequence[Record], of: str) -> str:
 
 
 def _counted(mine: Sequence[Record], metric: str) -> str:
-    """ "1793 at n = 256, grows as n up to there"; "unknown" where nothing was counted."""
+    """ "1,793 at n = 256, as n"; "unknown" where nothing was counted."""
     counts = [r for r in mine if r.metric == metric]
     known = [r for r in counts if r.median is not None]
     if not known:
         return "unknown" if counts else "–"
     last = max(known, key=lambda r: int(r.axes["seq_len"] or 0))
     law = law_of(mine, metric)
-    undecided = law is None or law.text == claims.UNDECIDED
-    word = f"growth {claims.UNDECIDED}" if law is None or undecided else f"{grows(law.text)} up to there"
+    grown = UNDECIDED if law is None or law.text == UNDECIDED else _GROWTH[law.text]
     least = "at least " if law and law.details.get("at_least") else ""
-    return f"{least}{last.median:.0f} at n = {last.axes['seq_len']}, {word}"
+    return f"{least}{last.median:,.0f} at n = {last.axes['seq_len']}, {grown}"
 
 
 def _ranges(records: Sequence[Record]) -> list[str]:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import BASELINE
+from rnn_vs_attn.records.claims import UNDECIDED
 from rnn_vs_attn.records.query import measured, record_at
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.suites.metrics import CROSSING
-from rnn_vs_attn.suites.scaling import claims, launches
+from rnn_vs_attn.suites.scaling import launches
 from rnn_vs_attn.suites.scaling.analysis import expand
 from rnn_vs_attn.suites.scaling.case import LAYER
 from rnn_vs_attn.suites.scaling.choosing import size, sort_key
@@ -54,10 +55,8 @@ def _crossings(records: Sequence[Record]) -> list[Table]:
     notes = [
         f"the n from which {BASELINE} costs more than the model; the paper says d; FLOPs by formula and, where it says "
         f"otherwise, by count",
-        "of peak: training FLOP/s at the longest n as a part of this machine's fastest matrix product; where they "
-        "differ, FLOPs and time cross at different n",
     ]
-    return [Table("Where n meets d", header, rows, notes, grouped=False, heads=2)]
+    return [Table("Where n meets d", header, rows, notes, grouped=False, heads=2, spare=tuple(header[6:]))]
 
 
 def _count_cell(mine: Sequence[Record], name: str) -> str:
@@ -86,7 +85,7 @@ def _time_cell(mine: Sequence[Record], of: str) -> str:
         return f"above {units.significant(cheaper)}"
     if dearer is not None and cheaper is None and dearer != shortest:
         return f"below {units.significant(dearer)}"
-    return claims.UNDECIDED
+    return UNDECIDED
 
 
 def _share(shares: Sequence[Record], model: str, width: int) -> str:
@@ -122,12 +121,12 @@ def _speed_ups(records: Sequence[Record]) -> list[Table]:
         "train ms",
         "speed-up, forward",
         "speed-up, train",
-        "efficiency, train",
+        "efficiency",
         "serial fraction",
     ]
-    notes = [f"over {units.counted(fewest, 'thread')}; Amdahl's serial fraction takes three numbers of threads or more"]
+    notes = [f"over {units.counted(fewest, 'thread')}"]
     title = f"Speed-up over threads, seq_len {at['seq_len']}, d_model {at['d_model']}"
-    return [Table(title, header, rows, notes, heads=2)]
+    return [Table(title, header, rows, notes, heads=2, spare=("efficiency", "serial fraction"))]
 
 
 def _speed_up(records: Sequence[Record], record: Record) -> list[str]:

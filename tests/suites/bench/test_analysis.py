@@ -1,4 +1,4 @@
-"""What `bench` reads out of records with a planted answer: rates, growth, crossings, claims and figures."""
+"""What `bench` reads out of records with a planted answer: rates, growth, crossings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fakes import bench_record, of_rounds
-from planted_bench import DRIFT, LENGTHS, by_round, failed, planted, said, times
+from planted_bench import DRIFT, LENGTHS, by_round, failed, forward, planted, said, times
 
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.bench.analysis import derive, expand, least_bytes
@@ -98,13 +98,13 @@ def test_a_failed_length_is_left_out() -> None:
 
 
 def test_a_crossing_that_half_of_the_rounds_show_is_undecided() -> None:
-    line = said(by_round(100, 9, 110, 8, 120, 7), "Crossing, train")
+    line = said(forward(by_round(100, 9, 110, 8, 120, 7)), "Crossing, forward")
     assert "at every seq_len" not in line
     assert "undecided within 64 to 1024; settled is that lstm is faster from 120 on" in line
 
 
 def test_rounds_that_disagree_on_who_is_faster_are_undecided() -> None:
-    line = said(by_round(9, 9000, 9, 9000, 9, 9000), "Crossing, train")
+    line = said(forward(by_round(9, 9000, 9, 9000, 9, 9000)), "Crossing, forward")
     assert line.endswith(
         ": undecided within 64 to 1024; too nearly parallel, or too noisy, to tell which one is faster at any of them."
     )
@@ -112,7 +112,7 @@ def test_rounds_that_disagree_on_who_is_faster_are_undecided() -> None:
 
 def test_a_crossing_whose_one_end_is_settled_says_which() -> None:
     records = by_round(100, 110, 120, 130, 140, 9)
-    line = said(records, "Crossing, train")
+    line = said(forward(records), "Crossing, forward")
     assert line.endswith(": undecided within 64 to 1024; settled is that lstm is faster from 140 on.")
     found = only(derive(records), "crossing")
     assert (found.median, found.low, found.high) == (None, None, None)
@@ -132,24 +132,26 @@ def test_nearly_parallel_curves_are_not_told_from_each_other() -> None:
         for model in ("lstm", "attention")
         for n in LENGTHS
     ]
-    assert "undecided within 64 to 1024; too nearly parallel, or too noisy" in said(records, "Crossing, train")
+    assert "undecided within 64 to 1024; too nearly parallel, or too noisy" in said(
+        forward(records), "Crossing, forward"
+    )
     assert only(derive(records), "crossing").details["stretches"] == []
 
 
 def test_curves_that_cross_twice_say_so() -> None:
     slow = {64: 2.0, 128: 2.0, 256: 0.5, 512: 2.0, 1024: 2.0}
-    line = said(times(lambda model, n: n * (slow[n] if model == "lstm" else 1.0)), "Crossing, train")
+    line = said(forward(times(lambda model, n: n * (slow[n] if model == "lstm" else 1.0))), "Crossing, forward")
     assert "undecided; they cross more than once within 64 to 1024: lstm is slower up to 1" in line
     assert ", faster from " in line
 
 
 def test_one_round_says_so_far() -> None:
-    line = said(times(planted(9000), rounds=[1.0]), "Crossing, train")
+    line = said(forward(times(planted(9000), rounds=[1.0])), "Crossing, forward")
     assert line.endswith(": undecided; 1 round; an interval at 95% needs 6; so far lstm is slower from 64 to 1024.")
 
 
 def test_few_rounds_have_a_crossing_and_no_interval() -> None:
-    line = said(times(planted(256), rounds=[1.0, 1.1]), "Crossing, train")
+    line = said(forward(times(planted(256), rounds=[1.0, 1.1])), "Crossing, forward")
     assert "beyond seq_len 256 (no interval)" in line
     assert "2 rounds; an interval at 95% needs 6" in line
 

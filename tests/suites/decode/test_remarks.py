@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from planted_decode import records_of
+from planted_decode import at, records_of
 
 from rnn_vs_attn.suites.decode import remarks
 from rnn_vs_attn.suites.decode.analysis import derive
 
 
-def test_without_a_crossing_the_side_is_said() -> None:
+def test_what_is_carried_is_said_of_what_no_claim_says_it_of() -> None:
     records = records_of(lambda n: 1e-3, 5e-3)
-    said = remarks.remarks([*records, *derive(records)])
-    assert "Time a token, lstm-lm and gpt: lstm-lm is slower at every context from 64 to 1024." in said
-    assert "State, lstm-lm and gpt: beyond a context of 7.00 lstm-lm carries less (exact)." in said
-    assert (
-        said[-1] == "What is carried from token to token: gpt 100 B more a token; lstm-lm 700 B whatever the context."
-    )
+    assert remarks.remarks([*records, *derive(records)]) == []
+    records += [at("state_size", "attention", n, [100.0 * n]) for n in (64, 256)]
+    records += [at("state_size", "attention-relative", n, [150.0 * n]) for n in (64, 256)]
+    assert remarks.remarks(records) == [
+        "What is carried from token to token: attention 100 B more with each token; "
+        "attention-relative 150 B more with each token."
+    ]
+
+
+def test_a_run_without_numbers_says_nothing() -> None:
+    assert remarks.remarks([]) == []

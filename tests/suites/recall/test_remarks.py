@@ -1,4 +1,4 @@
-"""What `recall` says in words, and its table with a row for each model."""
+"""What `recall` says beside its claims, and its table with a row for each model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from planted_recall import RATES, STEPS, case, grid, record, said, trained
 
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.tables import Table
-from rnn_vs_attn.suites.recall import analysis, remarks
+from rnn_vs_attn.suites.recall import remarks
 from rnn_vs_attn.suites.recall.case import wanted_steps
+from rnn_vs_attn.suites.recall.claims import RULE
 
 FAST, NEVER = [100.0, 120.0, 80.0], [None] * 3
 
@@ -19,10 +20,6 @@ FAST, NEVER = [100.0, 120.0, 80.0], [None] * 3
 def line(records: Sequence[Record], begins: str) -> str:
     (found,) = [each for each in said(records) if each.startswith(begins)]
     return found
-
-
-def claim(records: Sequence[Record], begins: str = '"') -> str:
-    return line(records, begins)
 
 
 def table(records: Sequence[Record]) -> Table:
@@ -47,29 +44,7 @@ def test_a_task_is_told_with_its_length_its_size_and_its_chance() -> None:
 
 
 def test_a_task_is_told_with_what_it_asks() -> None:
-    assert '), "Bits; is the number of ones so far odd?": ' in line(grid("lstm", FAST, task="parity"), "parity (")
-
-
-def test_a_model_is_told_by_seeds_steps_and_rates() -> None:
-    records = [*grid("attention", FAST, others=(200, None)), *grid("lstm", NEVER), *grid("gru", [100, None, None])]
-    told = line(records, "mqar (")
-    assert f"attention solves it in 3 of 3 seeds, after 100, 120 and 80 of {STEPS} steps (10" in told
-    assert "at 2 of 3 learning rates; lstm not" in told
-    assert f"lstm not, in {STEPS} steps, at none of 3 learning rates (its best accuracy 0.5 0.5 0.5)" in told
-    assert "gru in 1 of 3 seeds" in told
-
-
-@pytest.mark.parametrize(
-    ("steps", "told"),
-    [([100], "after 100 of"), ([100, 80], "after 100 and 80 of"), ([100, 80, 120, 90, 110, 101], "after 100 of")],
-)
-def test_steps_are_those_of_each_seed_or_of_six_the_median(steps: Sequence[float], told: str) -> None:
-    assert told in line(trained("lstm", steps), "mqar (")
-
-
-def test_of_adding_that_is_not_solved_the_loss_is_told() -> None:
-    told = line(trained("gru", [None], scores=[None], losses=[0.166], task="adding"), "adding (")
-    assert "its best loss 0.166" in told
+    assert line(grid("lstm", FAST, task="parity"), "parity (").endswith('): "Bits; is the number of ones so far odd?"')
 
 
 def test_fewer_steps_than_a_task_takes_are_told_where_something_is_not_solved() -> None:
@@ -83,55 +58,7 @@ def test_fewer_steps_than_a_task_takes_are_told_where_something_is_not_solved() 
     assert [each for each in said(grid("lstm", NEVER, steps=wanted)) if each.startswith("Each training")] == []
 
 
-def test_one_seed_and_one_rate_are_counted_as_one() -> None:
-    assert "in 1 of 1 seeds" in line(trained("lstm", [100]), "mqar (")
-    assert "at 1 of 1 learning rate." in line(trained("lstm", [100]), "mqar (")
-
-
-# Claims
-
-
-@pytest.mark.parametrize(
-    ("attention", "lstm", "verdict"),
-    [
-        (FAST, NEVER, "holds"),
-        (FAST, FAST, "does not hold here"),
-        (FAST, [100, None, None], "undecided"),
-        (NEVER, NEVER, "undecided"),
-    ],
-)
-def test_a_claim_has_its_verdict_and_the_number_of_blocks(
-    attention: Sequence[float | None], lstm: Sequence[float | None], verdict: str
-) -> None:
-    told = claim([*grid("attention", attention, num_layers=3), *grid("lstm", lstm, num_layers=3)])
-    assert told.startswith(f'"attention learns mqar, lstm does not": {verdict}')
-    assert "3 blocks" in told
-
-
-def test_a_claim_that_holds_says_how_many_times_the_steps_the_other_had() -> None:
-    told = claim([*grid("attention", FAST), *grid("lstm", NEVER)])
-    assert told.endswith("holds (2 blocks, d_model 64; lstm had 4.0 times the steps that attention took).")
-
-
-def test_a_claim_of_state_tracking_is_the_other_way_round() -> None:
-    records = [*grid("attention", NEVER, task="parity"), *grid("lstm", FAST, task="parity")]
-    assert claim(records).startswith('"lstm learns parity, attention does not": holds')
-
-
-def test_too_few_steps_say_how_many_decide() -> None:
-    told = claim([*grid("attention", [300.5] * 3), *grid("lstm", NEVER)])
-    assert "undecided" in told
-    assert "lstm had too few steps" in told
-    assert "--steps 601" in told
-
-
-def test_an_undecided_claim_says_what_it_lacks() -> None:
-    solved = grid("attention", FAST)
-    assert claim([*solved, *grid("lstm", [None])]).endswith("undecided: attention has 3 seeds and lstm 1 seed.")
-    lost = [each for each in grid("lstm", NEVER) if each.axes["learning_rate"] != RATES[2]]
-    assert claim([*solved, *lost, failed("lstm", "NaN")]).endswith("undecided: 1 training of lstm came to no end.")
-    partly = claim([*grid("attention", [300.0] * 3), *grid("lstm", [390, None, None])])
-    assert partly.endswith("undecided (2 blocks, d_model 64).")
+# Trainings without an end
 
 
 def failed(model: str, error: str, rate: float = RATES[2], status: str = "failed") -> Record:
@@ -151,7 +78,7 @@ def test_trainings_without_an_end_are_named_with_what_came_between() -> None:
 
 
 def test_the_rule_follows_where_anything_was_said() -> None:
-    assert analysis.RULE in said(grid("lstm", FAST))
+    assert RULE in said(grid("lstm", FAST))
     assert said([]) == []
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from fakes import of_rounds
-from planted_scaling import GRID, ROUNDS, only, timed
 
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.registry import find
@@ -15,7 +12,7 @@ from rnn_vs_attn.suites import layer_passes
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.scaling import measure
 from rnn_vs_attn.suites.scaling.analysis import derive
-from rnn_vs_attn.suites.scaling.case import LAYER, ScalingCase
+from rnn_vs_attn.suites.scaling.case import ScalingCase
 from rnn_vs_attn.suites.scaling.suite import SCALING
 
 # FLOPs, counted on the modules themselves
@@ -49,43 +46,3 @@ def test_flops_cross_at_four_times_the_width_by_formula_and_by_count() -> None:
             n for n in range(1, 400) if ours.flops(Shape(1, n, width)).train > theirs.flops(Shape(1, n, width)).train
         ]
         assert found[width, "train", "formula"] == found[width, "train", "count"] == above[0]
-
-
-def test_crossings_over_widths_are_judged_against_the_width() -> None:
-    def time(model: str, n: int, d: int, threads: int) -> float:
-        return 1e-9 * n * n * d if model == "attention" else 1e-9 * n * d**2 * (2 if d < 200 else 0.75)
-
-    records = timed(time, {"attention": LAYER, "lstm": LAYER}, *GRID)
-    found = derive(records)
-    for width, expected, word in ((128, 256, "holds"), (256, 192, "does not hold here")):
-        record = only(found, "crossing", of="forward_time", d_model=width)
-        assert record.median == pytest.approx(expected)
-        claim = "cheaper while n < d, crossing, forward_time"
-        assert only(found, "verdict", claim=claim, d_model=width).text == word
-
-
-def crossed(at: Callable[[int], float], lengths: list[int], width: int, rounds: int = len(ROUNDS)) -> str:
-    """The verdict where attention takes at(n) and lstm n."""
-    records = timed(
-        lambda m, n, d, t: 1e-6 * (at(n) if m == "attention" else n),
-        {"attention": LAYER, "lstm": LAYER},
-        lengths,
-        [width],
-        rounds=ROUNDS[:rounds],
-    )
-    found = derive(records)
-    return only(found, "verdict", claim="cheaper while n < d, crossing, forward_time", d_model=width).text
-
-
-@pytest.mark.long
-def test_a_crossing_is_a_claim_about_what_lies_below_it() -> None:
-    lengths = [128, 256, 512, 1024, 2048]
-    assert crossed(lambda n: n * n / 600, lengths, 512) == "holds"
-    assert crossed(lambda n: n * n / 300, lengths, 512) == "does not hold here"
-    assert crossed(lambda n: 600, lengths, 512) == "does not hold here"  # slower below 600, and faster beyond
-    assert crossed(lambda n: n * n / 600, lengths, 64) == "undecided"  # no length below d
-    assert crossed(lambda n: n / 2, lengths, 64) == "undecided"
-    assert crossed(lambda n: n / 2, lengths, 1024) == "holds"
-    assert crossed(lambda n: 2 * n, lengths, 1024) == "does not hold here"
-    assert crossed(lambda n: n / 2, lengths, 1024, rounds=5) == "undecided"
-    assert crossed(lambda n: 300 if n < 1024 else n * 2, lengths, 2048) == "undecided"  # more than one crossing

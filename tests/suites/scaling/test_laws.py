@@ -20,7 +20,7 @@ from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.scaling import measure
 from rnn_vs_attn.suites.scaling.analysis import derive
 from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, GRAPH, ROUTE, ROUTE_LENGTHS, ScalingCase
-from rnn_vs_attn.suites.scaling.remarks import remarks
+from rnn_vs_attn.suites.scaling.claims import claims
 from rnn_vs_attn.suites.scaling.tables import tables
 
 
@@ -118,17 +118,17 @@ def test_a_recurrence_inside_blocks_has_no_path_that_grows_as_n(block: int) -> N
     law = path_of(records)
     assert law.text == "undecided"
     assert law.details["reason"].startswith("grows as n up to there, but its chain does not follow one law to n = 1024")
-    assert not any("path length" in line and ": holds" in line for line in remarks(records))
-    assert any(
-        "at least 191 at n = 192, growth undecided" in cell for t in tables(records) for r in t.rows for cell in r
-    )
+    (said,) = (each for each in claims(records) if each.key == "path")
+    assert (said.verdict, said.why) == ("undecided", law.details["reason"])
+    assert any("at least 191 at n = 192, undecided" in cell for t in tables(records) for r in t.rows for cell in r)
 
 
 def test_a_path_whose_chain_grows_alike_says_up_to_where_it_was_counted() -> None:
     records = found(lambda n: n, lambda n: 7 * n + 1)
     assert path_of(records).text == "n"
-    assert any("128, 192: grows as n up to there)" in line for line in remarks(records))
-    assert any("192 at n = 192, grows as n up to there" in cell for t in tables(records) for r in t.rows for cell in r)
+    (said,) = (each for each in claims(records) if each.key == "path")
+    assert said.figure.endswith("grows as n: 4 operations at n = 4 tokens, 192 at n = 192")
+    assert any(cell == "192 at n = 192, as n" for t in tables(records) for r in t.rows for cell in r)
 
 
 def test_a_path_is_no_longer_than_the_chain_that_it_is_part_of() -> None:

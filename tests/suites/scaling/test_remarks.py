@@ -1,27 +1,27 @@
-"""What `scaling` says in words under its tables."""
+"""What `scaling` says in words beside its claims."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from planted_scaling import GRID, LSTM, ROUNDS, timed, verdict
+from planted_scaling import exact_records
 
-from rnn_vs_attn.suites.scaling import remarks, tables
-from rnn_vs_attn.suites.scaling.analysis import derive
-
-
-def test_a_model_that_no_round_came_to_is_undecided() -> None:
-    found = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, *GRID)
-    missing = dataclasses.replace(
-        found[0], axes=found[0].axes | {"model": "conv"}, status="timeout", samples=[], median=None, low=None, high=None
-    )
-    lines = remarks.remarks([*found, *derive(found), missing])
-    assert [line for line in lines if "conv" in line and "undecided" in line and "no pass was timed" in line]
-    assert tables.tables([*found, *derive(found), missing])
+from rnn_vs_attn.suites.scaling import remarks
 
 
-def test_below_six_rounds_nothing_is_decided() -> None:
-    records = timed(lambda m, n, d, t: 1e-9 * n * d**2, LSTM, *GRID, rounds=ROUNDS[:5])
-    found = derive(records)
-    assert verdict(found, "lstm", "exponent of seq_len") == "undecided"
-    assert any("an interval takes 6 rounds" in line for line in remarks.remarks([*records, *found]))
+def test_the_rule_and_the_kernels_of_the_largest_size_are_said() -> None:
+    records = exact_records(["lstm"], [8, 16], [8])
+    known = [
+        dataclasses.replace(r, details=r.details | {"kernels": ["one", f"at {r.axes['seq_len']}"]})
+        if r.metric == "flops"
+        else r
+        for r in records
+    ]
+    rule, _, kernels = remarks.remarks(known)
+    assert "within 0.15 of the claimed one" in rule
+    assert "above 1.15" in rule
+    assert kernels == "Kernels that ran forward: lstm one + at 16."
+
+
+def test_of_nothing_nothing_is_said() -> None:
+    assert remarks.remarks([]) == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns, sizes
 from rnn_vs_attn.suites.metrics import (
@@ -15,7 +18,7 @@ from rnn_vs_attn.suites.metrics import (
     WEIGHTS_SIZE,
 )
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, View, rows
-from rnn_vs_attn.suites.variants.albert import analysis, remarks
+from rnn_vs_attn.suites.variants.albert import analysis, claims, remarks
 from rnn_vs_attn.suites.variants.albert.case import AlbertCase, check
 
 
@@ -24,12 +27,12 @@ def _ratio(title: str, of: str, interval: str = "ends", **axes: str) -> Column:
 
 
 COLUMNS = (
-    *columns.SIZE_COLUMNS,
-    _ratio("parameters ÷ bert", "num_params", ""),
+    *columns.of_sizes("parameters", "train call ms"),
+    replace(_ratio("parameters ÷ bert", "num_params", ""), spare=True),
     _ratio("FLOPs ÷ bert", "flops_per_token", ""),
-    _ratio("forward ÷ bert", "forward_time"),
+    replace(_ratio("forward ÷ bert", "forward_time"), spare=True),
     _ratio("train ÷ bert", "train_time"),
-    _ratio("train MiB ÷ bert", "peak_memory", **{"pass": "train"}),
+    _ratio("MiB ÷ bert", "peak_memory", "", **{"pass": "train"}),
 )
 
 VARIANTS_ALBERT = Suite(
@@ -49,10 +52,10 @@ VARIANTS_ALBERT = Suite(
         Measured(TRAIN_TIME, owed=True, precise=True),
         Measured(PEAK_MEMORY, owed=True),
         Measured(BY_LAUNCHES, echo=True),
-        *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE),
+        *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE, VERDICT),
         Measured(RATIO, echo=True),
     ),
     rounds=Rounds(peaks=True, kept=lambda case: "+" not in case.size),
-    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks),
+    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks, claims.claims),
     view=View(COLUMNS),
 )

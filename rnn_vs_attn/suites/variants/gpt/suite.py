@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rnn_vs_attn import units
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns, sizes
 from rnn_vs_attn.suites.metrics import (
@@ -19,12 +22,12 @@ from rnn_vs_attn.suites.metrics import (
 )
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, View, rows
 from rnn_vs_attn.suites.variants import figures
-from rnn_vs_attn.suites.variants.gpt import analysis, remarks
+from rnn_vs_attn.suites.variants.gpt import analysis, claims, remarks
 from rnn_vs_attn.suites.variants.gpt.case import GPTCase, check
 
 COLUMNS = (
-    *columns.SIZE_COLUMNS,
-    columns.time("prefill ms", "prefill_time", columns.PREFILL),
+    *columns.of_sizes("parameters", "forward ms", "train ms", "train call ms", "train MiB"),
+    replace(columns.time("prefill ms", "prefill_time", columns.PREFILL), spare=True),
     columns.time("step ms", "step_time", columns.STEP),
     Column("tokens/s", "decoded_tokens_per_second", units.scaled, spare=True),
 )
@@ -47,9 +50,9 @@ VARIANTS_GPT = Suite(
         Measured(STEP_TIME, owed=True, precise=True),
         Measured(PEAK_MEMORY, owed=True),
         Measured(BY_LAUNCHES, echo=True),
-        *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE, EXPONENT),
+        *rows(NUM_PARAMS, FLOPS_PER_TOKEN, WEIGHTS_SIZE, EXPONENT, VERDICT),
     ),
     rounds=Rounds(peaks=True),
-    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks),
+    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks, claims.claims),
     view=View(COLUMNS, figures=figures.over_size),
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from rnn_vs_attn import units
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.metrics import NUM_PARAMS, PEAK_MEMORY, RATIO
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, View, rows
 from rnn_vs_attn.suites.variants import figures
-from rnn_vs_attn.suites.variants.transformer_xl import analysis, remarks
+from rnn_vs_attn.suites.variants.transformer_xl import analysis, claims, remarks
 from rnn_vs_attn.suites.variants.transformer_xl.case import MEMORY, TransformerXLCase, check, complete
 
 TOKEN_TIME = Metric("token_time", "s", title="evaluation, a token")
@@ -21,8 +22,8 @@ COLUMNS = (
     Column("token µs", "token_time", lambda value: units.significant(value * 1e6), interval="percent", precise=True),
     Column("÷ memory", "ratio", columns.factor, {"of": "token_time"}, interval="ends"),
     Column("Table 9", "published_ratio", columns.factor),
-    Column("train MiB, memory", "train_memory", units.mebibytes, {"segments": "memory"}),
-    Column("train MiB, one segment", "train_memory", units.mebibytes, {"segments": "one"}),
+    Column("train MiB (memory)", "train_memory", units.mebibytes, {"segments": "memory"}, spare=True),
+    Column("train MiB (one segment)", "train_memory", units.mebibytes, {"segments": "one"}, spare=True),
     Column("parameters", "num_params", columns.whole, spare=True),
 )
 
@@ -40,10 +41,10 @@ VARIANTS_TRANSFORMER_XL = Suite(
     ),
     metrics=(
         Measured(TOKEN_TIME, owed=True, precise=True),
-        *rows(NUM_PARAMS, RECEPTIVE_FIELD, PEAK_MEMORY),
+        *rows(NUM_PARAMS, RECEPTIVE_FIELD, PEAK_MEMORY, VERDICT),
         Measured(RATIO, echo=True),
     ),
     rounds=Rounds(peaks=True, kept=lambda case: case.method == MEMORY),
-    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks),
+    analysis=Analysis(analysis.derive, analysis.expand, remarks.remarks, claims.claims),
     view=View(COLUMNS, figures=figures.over_length),
 )

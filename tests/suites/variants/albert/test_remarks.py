@@ -22,8 +22,9 @@ def test_the_papers_tables_of_the_switches_are_those_of_the_model(table: dict[tu
         assert abs(shape.num_params - figure) < 1.2e6, (embedding_dim, sharing)
 
 
-def test_counts_that_differ_from_the_papers_are_said() -> None:
+def test_what_bert_is_here_and_the_papers_tables_are_said() -> None:
     records = analysis.derive([at(VARIANTS_ALBERT, "forward_time", albert("bert-base"), [1.0])])
-    (said,) = [line for line in remarks.remarks(records) if line.startswith("Parameters, with")]
-    assert "albert-xxlarge 222,595,584 against 235 M" in said
-    assert "albert-base" not in said
+    bert, widths, sharing, *_ = remarks.remarks(records)
+    assert "the released BERT-base has 30522 tokens and 109,482,240 parameters" in bert
+    assert "E 64, none: 87.6 M (87 M)" in widths
+    assert "E 768, attention: 83.1 M (83 M)" in sharing

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from planted_variants import at, gpt
 
-from rnn_vs_attn.suites.variants.gpt import analysis, remarks
+from rnn_vs_attn.suites.variants.gpt import analysis
 from rnn_vs_attn.suites.variants.gpt.suite import VARIANTS_GPT
 
 
@@ -20,23 +20,6 @@ def test_growth_is_the_exponent_in_the_number_of_parameters() -> None:
     assert found["train_time"].median == pytest.approx(0.8)
     assert found["train_time"].low == pytest.approx(0.8)
     assert found["peak_memory"].median == pytest.approx(0.5)
-    said = remarks.remarks([*records, *found.values()])
-    assert said[0] == (
-        "Growth with the number of parameters, b in num_params^b, 1x64 to gpt2: train time 0.800 [0.800, 0.800]; "
-        "memory of train above the weights 0.500 [0.500, 0.500]."
-    )
-
-
-def test_a_small_exponent_keeps_its_digits() -> None:
-    """It was printed as 0 [0, 0], which is an interval that does not hold the value."""
-    sizes = {"1x64": 1e6, "2x128": 1e7, "gpt2": 1e8}
-    records = []
-    for size, params in sizes.items():
-        memory = [params ** (0.001 * (1 + r)) for r in range(6)]
-        records.append(at(VARIANTS_GPT, "num_params", gpt(size), [params]))
-        records.append(at(VARIANTS_GPT, "peak_memory", gpt(size), memory, **{"pass": "forward"}))
-    said = remarks.remarks([*records, *analysis.exponents(records)])
-    assert said[0].endswith("memory of forward above the weights 0.00350 [0.00100, 0.00600].")
 
 
 def test_one_size_has_no_growth() -> None:

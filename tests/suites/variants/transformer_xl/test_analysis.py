@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from planted_variants import at, xl
 
-from rnn_vs_attn.suites.variants.transformer_xl import analysis, remarks
+from rnn_vs_attn.suites.variants.transformer_xl import analysis
 from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL
 
 
@@ -19,7 +19,3 @@ def test_windows_are_held_against_the_memory_of_the_same_length() -> None:
     assert ratios == {800: pytest.approx(400), 3800: pytest.approx(1900)}
     beside = analysis.expand([*records, *derived])
     assert {r.axes["seq_len"]: r.median for r in beside} == {800: 363, 3800: 1874}  # Dai et al. 2019, table 9
-    said = remarks.remarks([*records, *derived])
-    assert "400 [400, 400] at 800, 1,900 [1,900, 1,900] at 3,800 times as long" in said[0]
-    assert "that is 0.43 to 0.50 throughout (here 0.50)" in said[1]
-    assert "no comparison with a decoder that keeps its keys and values" in said[1]

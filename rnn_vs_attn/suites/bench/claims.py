@@ -1,0 +1,277 @@
+"""What `bench` finds: who trains faster and from where on, how time and memory grow, what threads and loops do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from rnn_vs_attn import units
+from rnn_vs_attn.models.registry import BASELINE, PYTHON_LOOPS, find
+from rnn_vs_attn.models.spec import ATTENTION, RECURRENCE
+from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
+from rnn_vs_attn.records.query import Group, measured, record_at, without
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Axes, Record
+from rnn_vs_attn.report.curves import by_round, curves, interval, seq_len_of
+from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.stats.intervals import Estimate
+from rnn_vs_attn.suites import findings
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.findings import Names, Pair, tokens
+
+FASTER, GROWS, MEMORY, THREADS, LOOP = (
+    "trains faster",
+    "time grows faster",
+    "memory grows with the square",
+    "threads help",
+    "slow because sequential",
+)
+LEAST_MEMORY = 4 * units.MIB  # below it the allocator's own pages are a part of what is seen
+SQUARE, LINEAR, BAND = 2.0, 1.0, 0.25  # exponents of memory, and how near to them one is taken as that
+MOSTLY = 2.0  # a loop that takes so many times as long spends most of its time on itself
+_LOOPS = {spec.name: spec.traits.loop_of for spec in PYTHON_LOOPS}
+
+
+def claims(records: Sequence[Record]) -> list[Claim]:
+    """What was found, the most important first: of the user's own models, of recurrences, of all others."""
+    names = Names.of(records, BenchCase, "seq_len")
+    times = measured(records, "train_time")
+    loops = _loops(times, names)
+    apart = {claim.axes["model"] for claim in loops}
+    faster = [_faster(pair, records, names) for pair in findings.pairs(times, _base) if not _is_told(pair, apart)]
+    faster.sort(key=lambda claim: claim.verdict == UNDECIDED)  # what was settled before what was not
+    first = [c for c in faster if _rank(c) == 0]
+    recurrent, rest = ([c for c in faster if _rank(c) == rank] for rank in (1, 2))
+    return [
+        *first,
+        *recurrent,
+        *_growth(records, names),
+        *_memory(records, names),
+        *_threads(times, names),
+        *loops,
+        *rest,
+    ]
+
+
+def _base(model: str, models: Sequence[str]) -> str:
+    return findings.base_among(models, BASELINE)
+
+
+def _rank(claim: Claim) -> int:
+    model = str(claim.axes["model"])
+    return 0 if findings.is_not_ours(model) else 1 if find(model).family == RECURRENCE else 2
+
+
+def _is_told(pair: Pair, apart: Collection[object]) -> bool:
+    """Whether one of the two is a loop that a claim of its own tells of: its time says nothing of recurrence."""
+    return pair.model in apart or pair.beside in apart
+
+
+# Who trains faster
+
+
+def _faster(pair: Pair, records: Sequence[Record], names: Names) -> Claim:
+    """ "Attention trains faster than lstm"; where there is no attention, the model than the one that it stands beside.
+
+    It holds where that is settled at every length, and does not where at one of them the other is settled to be faster.
+    """
+    axes = pair.curve[0].axes
+    settings = names.settings(axes)
+    of_attention = pair.beside == BASELINE
+    ahead, behind = ("above", "below") if of_attention else ("below", "above")
+    text = f"{pair.model} trains faster than {pair.beside}{settings}"
+    if of_attention:
+        text = f"Attention trains faster than {pair.model}{settings}"
+    sides = pair.sides
+    verdict = HOLDS if set(sides) == {ahead} else FAILS if behind in sides else UNDECIDED
+    why = _open(pair) if verdict == UNDECIDED else _why(pair, records)
+    return Claim(FASTER, text, verdict, _figure(pair), why, names.axes(axes, "model"))
+
+
+def _figure(pair: Pair) -> str:
+    """Where which is faster, and by how much at the longest length."""
+    ratio, longest = pair.ratios[-1], tokens(pair.longest)
+    where = findings.where_faster(pair)
+    if ratio is None:
+        return findings.capital(where) or "No round has times of both"
+    unit = "" if where else " tokens"
+    amount = f"at {longest}{unit} {pair.model} takes {interval(ratio)} times as long as {pair.beside}"
+    return findings.capital("; ".join(filter(None, (where, amount))))
+
+
+def _open(pair: Pair) -> str:
+    """At which lengths neither is settled to be faster, and what that would take."""
+    left = [i for i, side in enumerate(pair.sides) if side == "undecided"]
+    takes = findings.to_decide(pair.ratios[left[-1]])
+    if len(left) == len(pair.lengths):
+        return takes
+    return f"open at {', '.join(tokens(pair.lengths[i]) for i in left)}: {takes}"
+
+
+def _why(pair: Pair, records: Sequence[Record]) -> str:
+    """Operations and their rate, of which the ratio of times is made; on a GPU, whether the times are the host's."""
+    ours, theirs = ({**curve[-1].axes, "pass": "train"} for curve in (pair.curve, pair.base))
+    bound = [record_at(records, LAUNCH_BOUND, axes) for axes in (ours, theirs)]
+    if any(record is not None and record.holds for record in bound):
+        return "that is the time of the host's launches, not the GPU's; --cuda-graphs removes it"
+    flops, other, ratio = record_at(records, "flops", ours), record_at(records, "flops", theirs), pair.ratios[-1]
+    if pair.sides[-1] == "undecided" or ratio is None or not (flops and other and flops.median and other.median):
+        return ""
+    part = flops.median / other.median
+    amount, rate = units.significant(part), units.significant(part / ratio.median)
+    return f"it has {amount} times the operations of {pair.beside} and does {rate} times as many a second"
+
+
+# How time and memory grow
+
+
+def _growth(records: Sequence[Record], names: Names) -> Iterator[Claim]:
+    """ "Attention's time grows faster with length than that of recurrences", over the lengths that each has with it."""
+    found = [r for r in records if r.metric == "exponent" and r.ok and r.axes["of"] == "train_time"]
+    bases = {without(r.axes, "model"): r for r in found if r.axes["model"] == BASELINE}
+    by_settings: dict[Group, list[tuple[Record, Record]]] = {}
+    for record in found:
+        spec = find(str(record.axes["model"]))
+        base = bases.get(without(record.axes, "model"))
+        if base is not None and spec.family == RECURRENCE and not spec.traits.loop_of:
+            group = without(record.axes, "model", "seq_len_from", "seq_len_to")
+            by_settings.setdefault(group, []).append((base, record))
+    for compared in by_settings.values():
+        yield _growth_claim(compared, records, names)
+
+
+def _growth_claim(compared: Sequence[tuple[Record, Record]], records: Sequence[Record], names: Names) -> Claim:
+    """Of the pairs of attention and a recurrence the one that decides: where one fails it does, else the nearest."""
+    by_side: dict[str, list[tuple[Record, Record]]] = {}
+    for pair in compared:
+        by_side.setdefault(_side(*pair), []).append(pair)
+    decides = next(side for side in ("below", "undecided", "above") if side in by_side)
+    verdict = findings.by_side(decides, "above")
+    base, record = max(by_side[decides], key=lambda pair: pair[1].median or 0.0)
+    over = f"{tokens(float(base.axes['seq_len_from'] or 0))} to {tokens(float(base.axes['seq_len_to'] or 0))} tokens"
+    most = len(compared) > 1 and verdict == HOLDS
+    other = f"a recurrence at most {_doubled(record)} ({record.axes['model']})" if most else ""
+    other = other or f"{record.axes['model']} {_doubled(record)}"
+    figure = f"From {over} twice the length takes attention {_doubled(base)} times as long and {other}"
+    text = f"Attention's time grows faster with length than that of a recurrence{names.settings(base.axes)}"
+    why = _of_host(records, base.axes, record.axes)
+    if verdict == UNDECIDED:
+        why = findings.to_decide(min((base, record), key=lambda r: len(r.values)).estimate)
+    return Claim(GROWS, text, verdict, figure, why, names.axes(base.axes))
+
+
+def _side(base: Record, record: Record) -> str:
+    """Whether the first exponent's interval lies above the second's, below it, or neither."""
+    if base.low is None or base.high is None or record.low is None or record.high is None:
+        return "undecided"
+    return "above" if base.low > record.high else "below" if base.high < record.low else "undecided"
+
+
+def _doubled(exponent: Record | Estimate) -> str:
+    """By how much twice the length multiplies."""
+    return interval(exponent, lambda value: units.significant(2**value))
+
+
+def _of_host(records: Sequence[Record], *cases: Axes) -> str:
+    """Said where some of the times of these curves are those of the host's launches."""
+    wanted = [without(axes, "of", "seq_len_from", "seq_len_to") for axes in cases]
+    bound = (r for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == "train" and r.holds)
+    if any(without(r.axes, "seq_len", "pass") in wanted for r in bound):
+        return "some of these times are those of the host's launches, not the GPU's"
+    return ""
+
+
+def _memory(records: Sequence[Record], names: Names) -> Iterator[Claim]:
+    """ "The memory of attention grows with the square of the length", by the last two lengths, where it is large."""
+    peaks = [r for r in records if r.metric == "peak_memory" and r.ok and r.axes["pass"] == "train"]
+    for curve in curves(peaks).values():
+        model, last = str(curve[0].axes["model"]), curve[-2:]
+        if not (find(model).family == ATTENTION or findings.is_not_ours(model)):
+            continue
+        if len(last) == 2 and min(r.median or 0 for r in last) >= LEAST_MEMORY:
+            yield from _memory_claim(last, names)
+
+
+def _memory_claim(last: Sequence[Record], names: Names) -> Iterator[Claim]:
+    growth = intervals.exponents([seq_len_of(r) for r in last], by_round(last))
+    if not growth:
+        return
+    result = intervals.estimate(growth, all(record.exact for record in last))
+    verdict, axes = _square(result), last[0].axes
+    over = findings.lengths([seq_len_of(record) for record in last])
+    figure = f"{findings.capital(over)} tokens twice the length takes {_doubled(result)} times the memory to train"
+    figure += ", where the square is 4 times"
+    why = {
+        HOLDS: "it keeps a score for each pair of tokens" * _keeps_scores(axes),
+        FAILS: "not all of its scores are in memory at once" * _is_attention(axes),
+        UNDECIDED: "longer sequences tell (--seq-len)",
+    }[verdict]
+    if result.low is None:
+        why = findings.to_decide(result)
+    text = f"The memory of {names.name(axes)} grows with the square of the length"
+    yield Claim(MEMORY, text, verdict, figure, why, names.axes(axes, "model"))
+
+
+def _square(growth: Estimate) -> str:
+    if growth.low is None or growth.high is None:
+        return UNDECIDED
+    if growth.low > SQUARE - BAND and growth.high < SQUARE + BAND:
+        return HOLDS
+    return FAILS if growth.high < LINEAR + BAND or growth.low > SQUARE + BAND else UNDECIDED
+
+
+def _is_attention(axes: Axes) -> bool:
+    return find(str(axes["model"])).family == ATTENTION
+
+
+def _keeps_scores(axes: Axes) -> bool:
+    """Whether its definition has all scores in memory."""
+    complexity = find(str(axes["model"])).complexity
+    return complexity is not None and "n²" in complexity.memory
+
+
+# Threads, and loops
+
+
+def _threads(times: Sequence[Record], names: Names) -> Iterator[Claim]:
+    """ "More threads train lstm faster", from the fewest to the most, at the longest length that both have."""
+    counts = sorted({int(r.axes["threads"] or 0) for r in times})
+    if len(counts) < 2:
+        return
+    few, many = counts[0], counts[-1]
+    longest: dict[Group, tuple[Record, Record]] = {}
+    at_most = {without(r.axes, "threads"): r for r in times if r.axes["threads"] == many}
+    for record in sorted((r for r in times if r.axes["threads"] == few), key=seq_len_of):
+        other = at_most.get(without(record.axes, "threads"))
+        if other is not None:
+            longest[without(record.axes, "threads", "seq_len")] = record, other
+    rest = Names(tuple(name for name in names.apart if name != "threads"))
+    for slow, fast in longest.values():
+        result = intervals.ratio(slow.samples, fast.samples)
+        if result is not None:
+            verdict = findings.by_side(intervals.side_of(result, 1.0), "above")
+            figure = f"With {many} threads {slow.axes['model']} is {interval(result)} times as fast as with {few}"
+            figure += f", at {tokens(seq_len_of(slow))} tokens"
+            why = findings.to_decide(result) if verdict == UNDECIDED else ""
+            text = f"More threads train {rest.name(slow.axes)} faster"
+            yield Claim(THREADS, text, verdict, figure, why, rest.axes(slow.axes, "model"))
+
+
+def _loops(times: Sequence[Record], names: Names) -> list[Claim]:
+    """ "lstm-cell is slow because a recurrence is sequential", by the time of the same steps in one kernel."""
+    return [_loop_claim(pair, pair.ratios[-1], names) for pair in findings.pairs(times, _fused)]
+
+
+def _fused(model: str, models: Sequence[str]) -> str:
+    """Of a loop the model that computes the same, of all else the model itself."""
+    return _LOOPS[model] if _LOOPS.get(model) in models else model
+
+
+def _loop_claim(pair: Pair, ratio: Estimate | None, names: Names) -> Claim:
+    verdict = findings.by_side(intervals.side_of(ratio, MOSTLY), "below")
+    figure, share = "No round has times of both", 0.0
+    if ratio is not None:
+        gain, share = interval(ratio), 1 - 1 / ratio.median
+        figure = f"{pair.beside}, the same steps in one call, is {gain} times as fast at {tokens(pair.longest)} tokens"
+    why = f"so {share:.0%} of the time goes to a loop in Python that starts each operation by itself"
+    why = {FAILS: why, UNDECIDED: findings.to_decide(ratio)}.get(verdict, "")
+    text = f"{names.name(pair.curve[0].axes)} is slow because a recurrence is sequential"
+    return Claim(LOOP, text, verdict, figure, why, names.axes(pair.curve[0].axes, "model"))

@@ -1,0 +1,84 @@
+"""Stored runs, found in folders and shown again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import bench_record
+from paths import REFERENCE
+from planted_runs import stored
+
+from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.folder import read_run
+from rnn_vs_attn.run.stored import runs_of, show, suite_of
+from rnn_vs_attn.suites.bench.suite import BENCH
+
+
+def run_at(path: Path, **rest: object) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return stored(path, bench_record("train_time", "lstm", 64, [0.1]), **rest)
+
+
+def test_runs_are_found_where_they_are_named_and_up_to_two_folders_below(tmp_path: Path) -> None:
+    one, two, three = (run_at(tmp_path / name) for name in ("a/one", "a/two", "lessons/l/three"))
+    assert list(runs_of([two, one])) == [two, one]
+    assert list(runs_of([tmp_path / "a"])) == [one, two]
+    assert list(runs_of([tmp_path / "lessons"])) == [three]
+
+
+def test_a_run_that_holds_others_is_itself_meant(tmp_path: Path) -> None:
+    run_at(tmp_path / "run")
+    run_at(tmp_path / "run" / "copy")
+    assert list(runs_of([tmp_path / "run"])) == [tmp_path / "run"]
+
+
+@pytest.mark.parametrize("name", ["", "missing", "a\0b", "x" * 300])
+def test_a_folder_without_a_run_is_an_error_that_names_it(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError) as refused:
+        runs_of([tmp_path / name])
+    assert "give run folders, or a folder that holds them" in str(refused.value)
+
+
+def test_a_run_of_ab_says_where_its_answer_is() -> None:
+    with pytest.raises(UserError, match=r"is a run of ab; its .*table\.md has what it found"):
+        runs_of([REFERENCE / "ab"])
+
+
+def test_a_run_of_a_suite_that_this_version_lacks_is_an_error(tmp_path: Path) -> None:
+    path = run_at(tmp_path / "run")
+    assert suite_of(read_run(path), path) is BENCH
+    run = read_run(path)
+    object.__setattr__(run, "suite", "weather")
+    with pytest.raises(UserError, match="is a run of 'weather', which this version does not have"):
+        suite_of(run, path)
+
+
+def test_what_is_shown_of_two_runs_begins_with_where_each_is(capsys: pytest.CaptureFixture[str]) -> None:
+    runs = {REFERENCE / name: read_run(REFERENCE / name) for name in ("gradflow", "decode")}
+    show(runs, (), as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"gradflow: {REFERENCE / 'gradflow'}"
+    assert lines[2].startswith("- Gradients through rnn vanish: holds. ")
+    assert f"decode: {REFERENCE / 'decode'}" in lines
+
+
+def test_a_run_that_was_cut_off_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "run"
+    run = read_run(run_at(path))
+    object.__setattr__(run, "status", "interrupted")
+    show({path: run}, (), as_json=False)
+    assert capsys.readouterr().out.startswith(f"bench: {path}, not whole: it was interrupted\n")
+
+
+def test_an_unknown_column_is_an_error_before_anything_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    runs = {REFERENCE / "cpu": read_run(REFERENCE / "cpu")}
+    with pytest.raises(UserError, match="unknown column 'train Mib s'"):
+        show(runs, ("train Mib s",), as_json=False)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_precision_that_a_run_was_asked_for_marks_its_intervals(capsys: pytest.CaptureFixture[str]) -> None:
+    run = read_run(REFERENCE / "history" / "00")
+    show({Path("run"): run}, (), as_json=False)
+    assert "! this interval is wider than the precision asked for, 5.0%" in capsys.readouterr().out

@@ -1,0 +1,73 @@
+"""What `variants albert` found, of ratios that are planted and of counts."""
+
+from __future__ import annotations
+
+import pytest
+from planted_variants import albert, at
+
+from rnn_vs_attn.records.claims import Claim
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.suites.variants.albert import analysis, claims
+from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
+
+ROUNDS = [1.0, 2.0, 1.0, 4.0, 3.0, 1.0]  # a machine that is slower in some, for both
+
+
+def beside_bert(size: str, metric: str, ratio: float, rounds: int = 6, **added: str) -> list[Record]:
+    """A size that takes `ratio` of what bert-base takes in every round."""
+    slow = ROUNDS[:rounds]
+    return [
+        at(VARIANTS_ALBERT, metric, albert("bert-base"), slow, **added),
+        at(VARIANTS_ALBERT, metric, albert(size), [ratio * value for value in slow], **added),
+    ]
+
+
+def found(records: list[Record], key: str) -> list[Claim]:
+    return [each for each in claims.claims([*records, *analysis.derive(records)]) if each.key == key]
+
+
+@pytest.mark.parametrize(("ratio", "word"), [(0.9, "holds"), (1.1, "does not hold here"), (1.0, "does not hold here")])
+def test_times_within_rounds_decide_what_trains_faster(ratio: float, word: str) -> None:
+    (said,) = found(beside_bert("albert-base", "train_time", ratio), "trains-faster")
+    assert (said.text, said.verdict) == ("albert-base trains faster than bert-base", word)
+    assert said.axes["size"] == "albert-base"
+    assert said.figure.startswith("albert-base takes ")
+
+
+def test_below_six_rounds_nothing_is_decided() -> None:
+    (said,) = found(beside_bert("albert-base", "train_time", 0.5, rounds=5), "trains-faster")
+    assert said.verdict == "undecided"
+    assert said.why.startswith("an interval takes 6 rounds: --rounds 6")
+
+
+@pytest.mark.parametrize(("ratio", "word"), [(1.0, "does not hold here"), (0.5, "holds")])
+def test_flops_decide_whether_sharing_saves_computation(ratio: float, word: str) -> None:
+    records = [
+        at(VARIANTS_ALBERT, "flops_per_token", albert("bert-base"), [172e6]),
+        at(VARIANTS_ALBERT, "flops_per_token", albert("bert-base+shared"), [172e6 * ratio]),
+        *beside_bert("bert-base+shared", "train_time", 0.8),
+    ]
+    (said,) = found(records, "saves-computation")
+    assert said.verdict == word
+    assert said.figure.endswith("of bert-base's FLOPs, 0.800 [0.800, 0.800] of its training time")
+    assert found(records, "trains-faster") == []  # what sharing saves of time stands there
+
+
+def test_parameters_and_memory_have_a_claim_of_each_size() -> None:
+    sizes = {"albert-base": 12e6, "bert-base+factorised": 90e6, "bert-base+shared": 31e6, "bert-base": 108e6}
+    records = [at(VARIANTS_ALBERT, "num_params", albert(size), [count]) for size, count in sizes.items()]
+    records += beside_bert("albert-base", "peak_memory", 0.2, **{"pass": "train"})
+    said = found(records, "fewer-parameters")
+    assert [each.axes["size"] for each in said] == ["albert-base", "bert-base+shared", "bert-base+factorised"]
+    assert {each.verdict for each in said} == {"holds"}
+    assert said[0].figure == "albert-base has 0.111 of bert-base's 108.0 M"
+    (memory,) = found(records, "less-memory")
+    assert memory.verdict == "holds"
+
+
+def test_a_size_without_its_bert_has_no_claim_but_its_count() -> None:
+    records = [at(VARIANTS_ALBERT, "train_time", albert("albert-large"), ROUNDS)]
+    said = claims.claims([*records, *analysis.derive(records)])
+    assert [each.key for each in said] == ["published-sizes"]
+    assert "albert-xxlarge has 222.6 M (paper: 235 M)" in said[0].figure  # Lan et al. 2020, table 1
+    assert "albert-base has" not in said[0].figure
