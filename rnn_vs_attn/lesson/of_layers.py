@@ -10,8 +10,9 @@ from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import by_round, interval, seq_len_of
 from rnn_vs_attn.stats import growth, intervals
+from rnn_vs_attn.suites.deciding import of_exponent
 from rnn_vs_attn.suites.metrics import EXPONENT
-from rnn_vs_attn.suites.scaling import claims
+from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.laws import grows, law_of
 from rnn_vs_attn.units import counted, size
 
@@ -33,7 +34,7 @@ def _chain(law: Record) -> str:
 
 
 def _of_laws(*pairs: tuple[Record, str]) -> str:
-    return whole([UNDECIDED if law.text == UNDECIDED else claims.of_law(claimed, law.text) for law, claimed in pairs])
+    return whole([UNDECIDED if law.text == UNDECIDED else rules.of_law(claimed, law.text) for law, claimed in pairs])
 
 
 def in_parallel(runs: Readings) -> Found:
@@ -95,7 +96,7 @@ def table_1(runs: Readings) -> Found:
     width = int(crossing.axes["d_model"] or 0)
     figure = f"at d = {width} attention has more FLOPs from n = {crossing.median:.0f} on"
     grown = f"counted, forward, projections included; {_grown(records, 'attention')}, {_grown(records, 'lstm')}"
-    return Found(claims.of_crossing(width, crossing.low, crossing.high), figure, grown)
+    return Found(rules.of_crossing(width, crossing.low, crossing.high), figure, grown)
 
 
 def _grown(records: Sequence[Record], model: str) -> str:
@@ -110,7 +111,7 @@ def memory(runs: Readings) -> Found:
     """How the memory of training grows over the last doubling: of the fused kernel, and of scores written out."""
     fused_kernel, written = (_memory(runs, model) for model in ("attention", "attention-naive"))
     (curve, result), (_, naive) = fused_kernel, written
-    verdict = claims.of_exponent(2.0, result)
+    verdict = of_exponent(2.0, result)
     span = f"from {seq_len_of(curve[0]):.0f} to {seq_len_of(curve[1]):.0f} tokens"
     figure = f"memory of training {span}: by n^{interval(result)} with the fused kernel, by n^{interval(naive)} naively"
     if verdict == UNDECIDED:

@@ -10,9 +10,7 @@ from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
-from rnn_vs_attn.suites.recall import remarks
-from rnn_vs_attn.suites.recall.analysis import TIMES_THE_STEPS, Claim, Outcome, claims, outcomes
-from rnn_vs_attn.tasks.registry import find
+from rnn_vs_attn.suites.recall.claims import claims
 
 _AT_START = "of weights at initialisation; training moves them"
 
@@ -74,29 +72,9 @@ def parity(runs: Readings) -> Found:
 
 
 def _learnt(runs: Readings, task: str, solver: str, other: str) -> Found:
-    """Whether the one learns the task and the other does not. Lacking where not both were trained."""
-    found = claims([outcome for outcome in outcomes(runs.of("recall")) if outcome.axes["task"] == task])
-    claim = next((c for c in found if (c.solver.model, c.other.model) == (solver, other)), None)
+    """Whether the one learns the task and the other does not, as `recall` says. Lacking where not both were trained."""
+    wanted = {"task": task, "model": solver, "beside": other}
+    claim = next((c for c in claims(runs.of("recall")) if wanted.items() <= c.axes.items()), None)
     if claim is None:
         raise Lacking(f"not both {solver} and {other} were trained on {task} yet")
-    length, seeds = claim.solver.axes["seq_len"], units.counted(len(claim.solver.steps), "seed")
-    told = ", ".join(f"{outcome.model} {remarks.scores(outcome)}" for outcome in (claim.solver, claim.other))
-    figure = f"accuracy over {length} tokens of {task}, {seeds}: {told}"
-    if claim.verdict == UNDECIDED:
-        return Found(UNDECIDED, figure, _undecided(claim))
-    steps = remarks.middle(claim.solver.steps, claim.solver.budget, "{:.0f}".format)
-    why = f"{find(task).description} {solver} has it after {steps} of {claim.solver.budget} steps"
-    return Found(claim.verdict, figure, why)
-
-
-def _undecided(claim: Claim) -> str:
-    """What it would take."""
-    if not claim.same_seeds:
-        return "they were not trained with as many seeds; a longer --max-seconds has them"
-    if not claim.enough_steps:
-        return f"it takes {TIMES_THE_STEPS} times the steps that the one takes, and so a longer --max-seconds"
-    return f"some seeds solve it and some do not ({_solved(claim.solver)}, {_solved(claim.other)}); more seeds tell"
-
-
-def _solved(outcome: Outcome) -> str:
-    return f"{outcome.model} {outcome.word}"
+    return Found(claim.verdict, f"{task} over {claim.axes['seq_len']} tokens: {claim.figure}", claim.why)

@@ -7,7 +7,7 @@ from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.suites.columns import factor, whole
-from rnn_vs_attn.suites.scaling import claims
+from rnn_vs_attn.suites.deciding import BAND, of_exponent
 
 _XL, _ALBERT, _GPT = "transformer-xl", "albert", "gpt"
 
@@ -54,7 +54,7 @@ def less_computation(runs: Readings) -> Found:
     found = measured(records, "ratio", of="forward_time", size="albert-base")
     timed = f", and {interval(found[0])} of its forward time" if found else ""
     figure = f"albert-base has {factor(flops.median or 0.0)} of the FLOPs a token of bert-base{timed}"
-    verdict = beside(flops.estimate, 1 - claims.BAND, "below")
+    verdict = beside(flops.estimate, 1 - BAND, "below")
     return Found(verdict, figure, "counted: every layer is computed, whether its weights are shared or not")
 
 
@@ -71,5 +71,5 @@ def growth_with_size(runs: Readings) -> Found:
     times = measured(records, "exponent", of="step_time")
     ends = f"{exponent.axes['size_from']} to {exponent.axes['size_to']}"
     timed = f"; time of a generated one by parameters^{interval(times[0])} from {ends}" if times else ""
-    verdict = claims.of_exponent(1.0, exponent.estimate)
+    verdict = of_exponent(1.0, exponent.estimate)
     return Found(verdict, figure, f"counted: FLOPs grow by parameters^{exponent.median:.2f}{timed}")
