@@ -5,20 +5,26 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from fakes import bench_record
 from planted_decode import at as decoded
 from planted_gradflow import exponential, norms
 from planted_recall import trained
+from planted_runs import run_of
 from planted_scaling import exact_records
 from planted_variants import albert, at, gpt, xl
 
+from rnn_vs_attn.errors import DONE, UNFINISHED_CASES
+from rnn_vs_attn.lesson.options import LessonOptions, write_settings
 from rnn_vs_attn.lesson.parts import PARTS
 from rnn_vs_attn.lesson.readings import Readings
+from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, GRAPH, ScalingCase
 from rnn_vs_attn.suites.scaling.suite import SCALING
+from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.suites.variants.albert.suite import VARIANTS_ALBERT
 from rnn_vs_attn.suites.variants.gpt.suite import VARIANTS_GPT
 from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORMER_XL
@@ -138,3 +144,29 @@ def readings(**changed: list[Record]) -> Readings:
         stored = [*mine, *(suite.analysis.derive(mine) if mine else [])]
         found[name] = [*stored, *suite.analysis.expand(stored)]
     return Readings({name: records for name, records in found.items() if records}, {})
+
+
+# Stored
+
+
+def store(path: Path, suite: Suite, records: Sequence[Record], code: int = DONE) -> None:
+    """A run of a suite in a folder; code: how it ended."""
+    shown = {r.key for r in suite.analysis.expand(records)}
+    head = dataclasses.replace(
+        run_of(*(r for r in records if r.key not in shown)),
+        suite=suite.name,
+        status="complete" if code in (DONE, UNFINISHED_CASES) else "interrupted",
+    )
+    folder = RunFolder.create(path)
+    folder.write_run(head)
+    folder.write_records(head.records)
+    folder.close()
+
+
+def whole_lesson(path: Path) -> Path:
+    """The folder of a lesson of which every part was measured."""
+    runs = readings()
+    for part in PARTS:
+        store(path / part.name, part.suite, runs.of(part.name))
+    write_settings(path, LessonOptions(device="cpu"))
+    return path

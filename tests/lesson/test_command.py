@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import FakeClock
-from planted_lesson import readings
-from planted_runs import run_of
+from planted_lesson import readings, store
 
 from rnn_vs_attn.errors import DONE, INTERRUPTED, UNFINISHED_CASES, Interrupted, UserError
 from rnn_vs_attn.lesson import command
@@ -19,7 +17,7 @@ from rnn_vs_attn.lesson.command import FIRST_LEDGER, Lesson
 from rnn_vs_attn.lesson.options import LessonOptions
 from rnn_vs_attn.lesson.parts import PARTS, share
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
-from rnn_vs_attn.records.folder import RunFolder, StorageError
+from rnn_vs_attn.records.folder import StorageError
 from rnn_vs_attn.run.options import Part, RunOptions
 from rnn_vs_attn.suites.suite import Suite
 
@@ -53,19 +51,6 @@ class Played:
     def lesson(self, folder: Path, **options: Any) -> Lesson:
         given = dataclasses.replace(OPTIONS, **options)
         return Lesson(folder, given, self.clock, self)
-
-
-def store(path: Path, suite: Suite, records: Sequence[Any], code: int = DONE) -> None:
-    shown = {r.key for r in suite.analysis.expand(records)}
-    head = dataclasses.replace(
-        run_of(*(r for r in records if r.key not in shown)),
-        suite=suite.name,
-        status="complete" if code in (DONE, UNFINISHED_CASES) else "interrupted",
-    )
-    folder = RunFolder.create(path)
-    folder.write_run(head)
-    folder.write_records(head.records)
-    folder.close()
 
 
 def verdicts(lesson: Lesson) -> dict[str, int]:
