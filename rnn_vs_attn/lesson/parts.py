@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from rnn_vs_attn.suites.variants.transformer_xl.suite import VARIANTS_TRANSFORME
 
 COUNTED, SEEDS = 1, 3  # rounds of what has no noise, and of trainings; times have 6, 9 or 12, by PRECISION
 PRECISION = 0.1
+SPARE = 1.2  # times what a part is thought to take, that it may take more or less
 
 
 @dataclass(frozen=True)
@@ -59,19 +61,6 @@ PARTS = (
     Part(VARIANTS_ALBERT, {"size": "albert-base,bert-base", "seq_len": "32"}, COUNTED, 28),
     Part(VARIANTS_GPT, {"size": "2x64,4x128", "seq_len": "32"}, COUNTED, 15),
     Part(
-        VARIANTS_TRANSFORMER_XL,
-        {
-            "method": "memory,window-1,cache-segment",
-            "seq_len": "256",
-            "segment_len": "64",
-            "d_model": "64",
-            "num_layers": "2",
-            "train_len": "0",
-        },
-        None,
-        43,
-    ),
-    Part(
         BENCH,
         {
             "model": "lstm,lstm-cell,attention,attention-naive,mingru",
@@ -88,6 +77,19 @@ PARTS = (
         SEEDS,
         75,
     ),
+    Part(
+        VARIANTS_TRANSFORMER_XL,
+        {
+            "method": "memory,window-1,cache-segment",
+            "seq_len": "256",
+            "segment_len": "64",
+            "d_model": "64",
+            "num_layers": "2",
+            "train_len": "0",
+        },
+        None,
+        43,
+    ),
     Part(DECODE, {"model": "lstm,attention", "seq_len": "64,2048", "d_model": "64", "num_layers": "1"}, None, 45),
 )
 
@@ -97,12 +99,18 @@ def share(left: float, spent: float, parts: Sequence[Part]) -> float:
 
     spent: seconds of the parts before them. One that ends by itself may take all. Of others each has as much as it
     takes elsewhere, beside those after it; what it leaves of that, or takes beyond it, is so divided among them. Where
-    those before were so slow that not all fit, the last one has to wait for what is left.
+    those before were so slow that not all fit, the last ones wait for what the others leave.
     """
-    first, *others = parts
+    first = parts[0]
     if first.ends_by_itself:
         return left
-    pace = spent / sum(part.seconds for part in PARTS if part not in parts)
-    if pace * sum(part.seconds for part in parts) > left:
-        others = others[:-1]
-    return left * first.seconds / sum(part.seconds for part in (first, *others))
+    pace = spent / _seconds(part for part in PARTS if part not in parts)
+    kept = list(parts)
+    while len(kept) > 1 and pace * _seconds(kept) > SPARE * left:
+        kept.pop()
+    most = math.inf if len(kept) == len(parts) else SPARE * pace * first.seconds
+    return min(most, left * first.seconds / _seconds(kept))
+
+
+def _seconds(parts: Iterable[Part]) -> float:
+    return sum(part.seconds for part in parts)

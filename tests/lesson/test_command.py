@@ -72,7 +72,7 @@ def test_each_part_has_its_share_of_what_is_left(tmp_path: Path) -> None:
     for i, part in enumerate(PARTS):
         expected = share(300.0 - 10.0 * i, 10.0 * i, PARTS[i:])
         assert played.given[part.name].max_seconds == pytest.approx(expected)
-    assert played.given["transformer-xl"].max_seconds == pytest.approx(260 * 43 / 248)
+    assert played.given["bench"].max_seconds == pytest.approx(260 * 85 / 248)
     assert [of.shared_by for of in played.of] == list(range(len(PARTS), 0, -1))
     assert [of.after_others for of in played.of] == [False] + [True] * (len(PARTS) - 1)
     assert {of.given for of in played.of} == {300.0}
@@ -118,7 +118,7 @@ def test_an_interruption_keeps_what_was_measured(tmp_path: Path, end: Any) -> No
         code = stop.exit_code
     assert code == INTERRUPTED
     keys = {claim.key for claim in lesson.ledger().claims if claim.verdict != UNDECIDED}
-    assert {"lesson-parallel", "lesson-vanishing", "lesson-segment", "lesson-parameters"} <= keys
+    assert {"lesson-parallel", "lesson-vanishing", "lesson-parameters", "lesson-size"} <= keys
     assert not keys & {"lesson-recall", "lesson-parity", "lesson-generation"}
 
 
