@@ -111,7 +111,6 @@ def of_albert(flops: float = 1.0) -> list[Record]:
     for size, params, per_token in (("albert-base", 12e6, flops), ("bert-base", 120e6, 1.0)):
         found += [at(VARIANTS_ALBERT, "num_params", albert(size), [params])]
         found += [at(VARIANTS_ALBERT, "flops_per_token", albert(size), [1e9 * per_token])]
-        found += [at(VARIANTS_ALBERT, "forward_time", albert(size), [0.1])]
     return found
 
 

@@ -58,7 +58,7 @@ class Part:
 PARTS = (
     Part(SCALING, {"model": "attention,lstm,mingru", "seq_len": "64,128", "d_model": "32,64"}, COUNTED, 25),
     Part(GRADFLOW, {"model": "rnn,lstm,attention", "seq_len": "512", "d_model": "64", "probes": "4"}, 6, 14),
-    Part(VARIANTS_ALBERT, {"size": "albert-base,bert-base", "seq_len": "32"}, COUNTED, 28),
+    Part(VARIANTS_ALBERT, {"size": "albert-base", "seq_len": "32"}, COUNTED, 10),
     Part(VARIANTS_GPT, {"size": "2x64,4x128", "seq_len": "32"}, COUNTED, 15),
     Part(
         BENCH,

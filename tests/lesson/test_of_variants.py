@@ -49,3 +49,10 @@ def test_fields_that_were_not_measured_are_lacking() -> None:
         of_variants.beyond_the_segment(
             readings(transformer_xl=[r for r in transformer_xl() if r.metric != "receptive_field"])
         )
+
+
+def test_bert_is_counted_beside_an_albert_that_was_measured_alone() -> None:
+    alone = [record for record in of_albert() if record.axes["size"] == "albert-base"]
+    found = of_variants.fewer_parameters(readings(albert=alone))
+    assert found.verdict == HOLDS
+    assert "bert-base 109,081,344" in found.figure  # Lan et al. 2020, table 1: 108 M, with BERT's own vocabulary
