@@ -1,14 +1,17 @@
-# make help lists the targets. PYTHON chooses the interpreter, ARGS the options of `make bench`.
+# make help lists the targets. PYTHON chooses the interpreter, ARGS the options of `make lesson` and `make bench`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 export PYTHONDONTWRITEBYTECODE :=  # tests start many processes, which load what the first one has compiled
 
-.PHONY: help bench test slow quick lint check cuda clean
+.PHONY: help lesson bench test slow quick lint check cuda clean
 
 help:  ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST)
+
+lesson: $(VENV)/.installed  ## Set up .venv and measure every claim of the lesson: a ledger here, the runs in results/.
+	$(BIN)/rnn-vs-attn lesson $(ARGS)
 
 bench: $(VENV)/.installed  ## Set up .venv and measure: a table here, the run in results/. ARGS="--seq-len 512" passes options on.
 	$(BIN)/rnn-vs-attn bench $(ARGS)

@@ -71,6 +71,12 @@ def _below(name: str, help: str) -> Entry:
 
 
 ENTRIES = (
+    Entry(
+        "lesson",
+        "Every claim of the lesson with its verdict on this machine, in five minutes.",
+        MEASURE,
+        "lesson:lesson_command",
+    ),
     _suite("bench", "Time and memory of forward, backward and training passes over sequence lengths."),
     _suite("gradflow", "How much of the gradient arrives, distance by distance, without underflow."),
     _suite("scaling", "Parallelism: speed-up over threads, sequential operations, exponents beside Vaswani's Table 1."),

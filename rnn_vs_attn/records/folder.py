@@ -152,6 +152,23 @@ def free_path(name: str) -> Path:
     return base
 
 
+def folder_of_runs(path: Path | None, name: str) -> Path:
+    """A new folder at `path`, or of this moment's own under `results`, for several runs. UserError as for one run."""
+    folder = RunFolder.create(path) if path is not None else new_folder(name)
+    folder.close()
+    for own in ("samples.jsonl", "records.jsonl"):
+        (folder.path / own).unlink()
+    return folder.path
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a whole file in the place of the one there. StorageError where the disk takes no more."""
+    try:
+        put(target, encodable(text).encode())
+    except OSError as error:
+        raise StorageError(f"cannot write {target}: {error.strerror}; the runs beside it are kept") from None
+
+
 class StorageError(UserError):
     """The disk takes no more; what it has taken is whole."""
 

@@ -20,7 +20,7 @@ ROOT = Path(rnn_vs_attn.__file__).parent
 # A module imports from its own folder and from those before it.
 ORDER = (
     "errors units limits text stats machine records report compare history isolation models measure tasks texts "
-    "training suites worker run ab pages sweep export cli __main__"
+    "training suites worker run ab pages sweep lesson export cli __main__"
 ).split()
 SUITE_FOLDERS = (
     *("bench", "gradflow", "decode", "lm", "recall", "scaling"),

@@ -1,0 +1,160 @@
+"""The lesson from its options to its ledger: each part in its share of the time, whatever ends it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from rnn_vs_attn.errors import DONE, UNFINISHED_CASES, Interrupted, UserError
+from rnn_vs_attn.lesson import parts
+from rnn_vs_attn.lesson.ledger import Ledger
+from rnn_vs_attn.lesson.lines import LINES
+from rnn_vs_attn.lesson.options import LessonOptions, forget_settings, read_settings, write_settings
+from rnn_vs_attn.lesson.readings import read
+from rnn_vs_attn.records.checks import checked_head
+from rnn_vs_attn.records.folder import StorageError, folder_of_runs, write_text
+from rnn_vs_attn.report.terminal import Terminal, print_table
+from rnn_vs_attn.run import command
+from rnn_vs_attn.run.cases import check
+from rnn_vs_attn.run.options import Part, RunOptions
+from rnn_vs_attn.text.safe import json_text
+from rnn_vs_attn.text.streams import print_json, say, show
+from rnn_vs_attn.units import duration
+
+FIRST_LEDGER = 60.0  # seconds, after which one is shown as far as it is known
+_SHORT = {"warm_up": 0.05, "min_blocks": 1, "case_seconds": 0.01, "precision": parts.PRECISION}
+_NO_TIME = "no time was left for it; a longer --max-seconds has it"
+
+
+def run(options: LessonOptions) -> int:
+    """Measure all parts, or go on with those of a folder, and show the ledger; the exit code."""
+    for part in parts.PARTS:
+        check(part.suite, part.axes(options.device, options.threads), force=False)
+    if options.resume is not None:
+        folder, options = options.resume, read_settings(options.resume, options)
+    else:
+        folder = folder_of_runs(options.output, "lesson")
+        write_settings(folder, options)
+    lesson = Lesson(folder, options)
+    try:
+        code = lesson.measure()
+    except Interrupted as stop:
+        code = stop.exit_code
+    except UserError:
+        forget_settings(folder)  # and the folder, where nothing was measured into it
+        raise
+    ledger = lesson.ledger()
+    _write(folder, ledger)
+    if options.as_json:
+        print_json(ledger.document(folder))
+    else:
+        _show(ledger)
+    if not options.quiet:
+        goes_on = f"; go on with rnn-vs-attn lesson --resume {folder}" if code else ""
+        say(f"Written to {folder}: a run for each part, ledger.md and ledger.json{goes_on}")
+    return code
+
+
+class Lesson:
+    """The parts of one call, one after the other. `clock` and `start` are the seam at which tests put others."""
+
+    def __init__(
+        self,
+        folder: Path,
+        options: LessonOptions,
+        clock: Callable[[], float] = time.monotonic,
+        start: Callable[..., int] = command.start,
+    ) -> None:
+        self._folder = folder
+        self._options = options
+        self._clock = clock
+        self._start = start
+        self._reasons: dict[str, str] = {}
+        self._shown = False
+        self._began = clock()
+
+    def ledger(self) -> Ledger:
+        """As far as it is known."""
+        return Ledger.of(LINES, read(self._folder, parts.PARTS, self._reasons))
+
+    def measure(self) -> int:
+        """Measure what is not measured yet; the exit code of the last part that did not simply end well.
+
+        UserError where the first one cannot be measured at all, as then none can.
+        """
+        code, ahead = DONE, [part for part in parts.PARTS if not self._is_complete(part)]
+        for number in range(len(ahead)):
+            if number:
+                self._show_first()
+            code = self._measure(ahead[number:], number > 0) or code
+            if code not in (DONE, UNFINISHED_CASES):
+                break
+        return code
+
+    def _is_complete(self, part: parts.Part) -> bool:
+        path = self._folder / part.name
+        return (path / "run.json").exists() and checked_head(path).status == "complete"
+
+    def _measure(self, ahead: list[parts.Part], after_others: bool) -> int:
+        """Measure the first of the parts ahead; what it cannot be measured for stands in its lines."""
+        part, options = ahead[0], self._options
+        spent = self._clock() - self._began
+        left = options.max_seconds - spent
+        if left <= 0 and after_others:
+            self._reasons[part.name] = _NO_TIME
+            return UNFINISHED_CASES
+        seconds = parts.share(max(0.0, left), spent, ahead)
+        if not options.quiet:
+            number = len(parts.PARTS) - len(ahead) + 1
+            say(f"Part {number} of {len(parts.PARTS)}: {part.suite.command}")
+        try:
+            return self._go(part, seconds, Part(options.max_seconds, len(ahead), after_others, _keep_quiet))
+        except StorageError:
+            raise
+        except UserError as error:
+            if not after_others:
+                raise
+            self._reasons[part.name] = str(error)
+            return UNFINISHED_CASES
+
+    def _go(self, part: parts.Part, seconds: float, of: Part) -> int:
+        """Start a part, or go on with it where it was interrupted."""
+        options, path = self._options, self._folder / part.name
+        shown = {"as_json": True, "quiet": options.quiet, "anonymous": options.anonymous, "debug": options.debug}
+        own = RunOptions(rounds=part.rounds, max_seconds=seconds, output=path, **shown, **_SHORT)  # type: ignore[arg-type]
+        if (path / "run.json").exists():
+            return command.resume(part.suite, replace(own, resume=path), of)
+        return self._start(part.suite, part.axes(options.device, options.threads), own, of)
+
+    def _show_first(self) -> None:
+        """The ledger on standard error, once a minute has passed: what comes later has its lines already."""
+        if self._shown or self._options.quiet or self._clock() - self._began < FIRST_LEDGER:
+            return
+        self._shown = True
+        say(f"The ledger after {duration(self._clock() - self._began)}, as far as it is known:")
+        print_table(self.ledger().table, Terminal(stderr=True))
+
+
+def _keep_quiet(document: object) -> None:
+    """What a part would print stands in its folder."""
+
+
+def _write(folder: Path, ledger: Ledger) -> None:
+    """All that is made of the ledger, beside the runs."""
+    write_text(folder / "ledger.json", json_text(ledger.document(folder)) + "\n")
+    write_text(folder / "ledger.md", ledger.markdown())
+
+
+def _show(ledger: Ledger) -> None:
+    """On standard output."""
+    for sentence in ledger.headline:
+        show(sentence)
+    print()
+    print_table(ledger.table, Terminal())
+    for title, lines in (("Why, and what it would take:", ledger.reasons), ("Each line in full:", ledger.commands)):
+        if lines:
+            print(f"\n{title}")
+            for line in lines:
+                show(line)

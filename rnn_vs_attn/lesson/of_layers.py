@@ -1,0 +1,159 @@
+"""Lines of the ledger about layers: computing in parallel, time, memory, complexity, generation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnn_vs_attn.lesson.readings import Found, Lacking, Readings, beside, one, takes, whole
+from rnn_vs_attn.records.claims import FAILS, UNDECIDED
+from rnn_vs_attn.records.query import measured
+from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.report.curves import by_round, interval, seq_len_of
+from rnn_vs_attn.stats import growth, intervals
+from rnn_vs_attn.suites.deciding import of_exponent
+from rnn_vs_attn.suites.metrics import EXPONENT
+from rnn_vs_attn.suites.scaling import rules
+from rnn_vs_attn.suites.scaling.laws import grows, law_of
+from rnn_vs_attn.units import counted, size
+
+ALIKE = 1.15  # a ratio of times up to which they count as the same
+
+
+def _law(runs: Readings, model: str) -> Record:
+    """How the longest chain of a model's operations grows. Lacking where it was not counted."""
+    mine = [record for record in runs.of("scaling") if record.axes.get("model") == model]
+    law = law_of(mine, "sequential_operations")
+    if law is None:
+        raise Lacking(f"{model}: its operations were not counted")
+    return law
+
+
+def _chain(law: Record) -> str:
+    """ "lstm 7169"."""
+    return f"{law.axes['model']} {law.details['counts'][-1]:,}"
+
+
+def _of_laws(*pairs: tuple[Record, str]) -> str:
+    return whole([UNDECIDED if law.text == UNDECIDED else rules.of_law(claimed, law.text) for law, claimed in pairs])
+
+
+def in_parallel(runs: Readings) -> Found:
+    """Chains of operations: constant of attention, as long as the sequence of an LSTM."""
+    attention, lstm = _law(runs, "attention"), _law(runs, "lstm")
+    verdict = _of_laws((attention, growth.CONSTANT), (lstm, growth.LINEAR))
+    at = f"at {lstm.details['lengths'][-1]:,} tokens"
+    figure = f"longest chain of operations {at}: {_chain(attention)}, {_chain(lstm)}"
+    return Found(verdict, figure, f"counted: attention's is {grows(attention.text)}, the LSTM's {grows(lstm.text)}")
+
+
+def one_step_after_the_other(runs: Readings) -> Found:
+    """The chain of a recurrence that a scan computes; its time beside attention's where there is one."""
+    law, lstm = _law(runs, "mingru"), _law(runs, "lstm")
+    figure = f"longest chain of operations at {law.details['lengths'][-1]:,} tokens: {_chain(law)}, {_chain(lstm)}"
+    why = f"counted: a scan computes a recurrence that is linear in its state, and its chain {grows(law.text)}"
+    try:
+        ratio = one(runs.of("bench"), "ratio", of="train_time", model="mingru")
+    except Lacking:
+        return Found(_of_laws((law, growth.LINEAR)), figure, why)
+    timed = f"; mingru trains in {interval(ratio)} of attention's time at {ratio.axes['seq_len']} tokens"
+    return Found(_of_laws((law, growth.LINEAR)), figure + timed, why)
+
+
+def _where(ratio: Record) -> str:
+    axes = ratio.axes
+    return f"{axes['seq_len']} tokens, d_model {axes['d_model']}, {counted(int(axes['threads'] or 0), 'thread')}"
+
+
+def loop(runs: Readings) -> Found:
+    """Training an LSTM of one cell after the other beside attention: at the shortest length, and at the longest."""
+    ratios = measured(runs.of("bench"), "ratio", of="train_time", model="lstm-cell")
+    if not ratios:
+        one(runs.of("bench"), "train_time", model="lstm-cell")
+        raise Lacking("attention: its training was not timed beside it")
+    short, *longer = sorted(ratios, key=seq_len_of)
+    verdict = beside(short.estimate, 1.0, "above")
+    figure = f"an LSTM as a loop over its cells takes {interval(short)} times attention's time to train at "
+    at_longer = f"; {interval(longer[-1])} at {longer[-1].axes['seq_len']}" if longer else ""
+    return Found(verdict, figure + _where(short) + at_longer, takes(short.estimate) if verdict == UNDECIDED else "")
+
+
+def fused(runs: Readings) -> Found:
+    """Training torch's own LSTM beside attention, at the longest length."""
+    ratio = one(runs.of("bench"), "ratio", of="train_time", model="lstm")
+    verdict = beside(ratio.estimate, 1.0, "above")
+    why = "a fused kernel has no overhead a step, and attention's work grows with the square of the length"
+    return Found(
+        verdict,
+        f"torch's own LSTM takes {interval(ratio)} times attention's time to train at {_where(ratio)}",
+        {FAILS: why, UNDECIDED: takes(ratio.estimate)}.get(verdict, ""),
+    )
+
+
+def table_1(runs: Readings) -> Found:
+    """From which n on attention has more FLOPs than an LSTM; and how both grow."""
+    records = runs.of("scaling")
+    crossing = one(records, "flop_crossing", model="lstm", by="formula", **{"pass": "forward"})
+    width = int(crossing.axes["d_model"] or 0)
+    figure = f"at d = {width} attention has more FLOPs from n = {crossing.median:.0f} on"
+    grown = f"counted, forward, projections included; {_grown(records, 'attention')}, {_grown(records, 'lstm')}"
+    return Found(rules.of_crossing(width, crossing.low, crossing.high), figure, grown)
+
+
+def _grown(records: Sequence[Record], model: str) -> str:
+    """ "lstm as n^1 d^2": by FLOPs, of attention those between its projections."""
+    of = "mixing_flops" if model == "attention" else "flops"
+    found = [one(records, EXPONENT.name, model=model, of=of, **{"in": axis}) for axis in ("seq_len", "d_model")]
+    n, d = (f"{record.median:.2f}".rstrip("0").rstrip(".") for record in found)
+    return f"{model}'s grow as n^{n} d^{d}" + (" between its projections" if model == "attention" else "")
+
+
+def memory(runs: Readings) -> Found:
+    """How the memory of training grows over the last doubling: of the fused kernel, and of scores written out."""
+    fused_kernel, written = (_memory(runs, model) for model in ("attention", "attention-naive"))
+    (curve, result), (_, naive) = fused_kernel, written
+    verdict = of_exponent(2.0, result)
+    span = f"from {seq_len_of(curve[0]):.0f} to {seq_len_of(curve[1]):.0f} tokens"
+    figure = f"memory of training {span}: by n^{interval(result)} with the fused kernel, by n^{interval(naive)} naively"
+    if verdict == UNDECIDED:
+        return Found(verdict, figure, takes(result))
+    least, most = (size(record.median or 0.0) for record in curve)
+    return Found(verdict, figure, f"a fused kernel keeps no matrix of scores: {least}, then {most}")
+
+
+def _memory(runs: Readings, model: str) -> tuple[list[Record], intervals.Estimate]:
+    """The peaks at the two longest lengths, and their exponent. Lacking where there are not two."""
+    peaks = measured(runs.of("bench"), "peak_memory", model=model, **{"pass": "train"})
+    curve = sorted(peaks, key=seq_len_of)[-2:]
+    if len(curve) < 2:
+        one(runs.of("bench"), "peak_memory", model=model, **{"pass": "train"})
+        raise Lacking(f"{model}: its memory was measured at one length only")
+    found = intervals.exponents([seq_len_of(record) for record in curve], by_round(curve))
+    if not found:
+        raise Lacking(f"{model}: no round has its memory at both lengths")
+    return curve, intervals.estimate(found)
+
+
+def generation(runs: Readings) -> Found:
+    """What a token after the longest context takes beside one after the shortest."""
+    records = runs.of("decode")
+    of_attention, shortest, longest = _longer(records, "attention")
+    of_lstm, _, _ = _longer(records, "lstm")
+    verdict = whole([beside(of_attention, ALIKE, "above"), beside(of_lstm, ALIKE, "below")])
+    figure = (
+        f"a token after {longest:,} tokens beside one after {shortest}: attention {interval(of_attention)} times the "
+        f"time, lstm {interval(of_lstm)}"
+    )
+    if verdict == UNDECIDED:
+        return Found(verdict, figure, takes(of_attention))
+    states = (size(one(records, "state_size", model=model).median or 0.0) for model in ("attention", "lstm"))
+    return Found(verdict, figure, "carried on: attention {}, lstm {}".format(*states))
+
+
+def _longer(records: Sequence[Record], model: str) -> tuple[intervals.Estimate, int, int]:
+    """The ratio of its times a token, and the two contexts. Lacking where there are not two."""
+    times = sorted(measured(records, "step_time", model=model), key=seq_len_of)
+    result = intervals.ratio(times[-1].samples, times[0].samples) if len(times) > 1 else None
+    if result is None:
+        one(records, "step_time", model=model)
+        raise Lacking(f"{model}: a token was timed after one context only")
+    return result, int(seq_len_of(times[0])), int(seq_len_of(times[-1]))

@@ -1,0 +1,112 @@
+"""Lines about layers, on planted records."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from planted_lesson import bench, decode, readings, scaling
+
+from rnn_vs_attn.lesson import of_layers
+from rnn_vs_attn.lesson.readings import Lacking, Readings
+from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
+from rnn_vs_attn.records.types import Record
+
+
+def test_attention_is_parallel_by_its_chain_of_operations() -> None:
+    found = of_layers.in_parallel(readings())
+    assert found.verdict == HOLDS
+    assert found.figure == "longest chain of operations at 1,024 tokens: attention 3, lstm 7,168"
+
+
+def test_an_attention_whose_chain_grows_is_not_parallel() -> None:
+    assert of_layers.in_parallel(readings(scaling=scaling(attention=lambda n: 2 * n))).verdict == FAILS
+
+
+def test_a_scan_makes_a_recurrence_parallel_and_its_time_stands_beside() -> None:
+    found = of_layers.one_step_after_the_other(readings())
+    assert found.verdict == FAILS
+    assert "mingru 55, lstm 7,168; mingru trains in 0.100 [0.100, 0.100] of attention's time at 512" in found.figure
+
+
+def test_the_scan_is_told_by_its_chain_alone_before_it_was_timed() -> None:
+    runs = readings()
+    found = of_layers.one_step_after_the_other(Readings({"scaling": runs.of("scaling")}, {}))
+    assert found.verdict == FAILS
+    assert found.figure.endswith("mingru 55, lstm 7,168")
+
+
+@pytest.mark.parametrize(("ms", "verdict"), [(50.0, HOLDS), (5.0, FAILS), (10.0, UNDECIDED)])
+def test_a_loop_is_slower_by_the_interval_of_its_ratio(ms: float, verdict: str) -> None:
+    found = of_layers.loop(readings(bench=bench({"lstm-cell": ms})))
+    assert found.verdict == verdict
+    assert ("narrow it" in found.why) == (verdict == UNDECIDED)
+
+
+@pytest.mark.parametrize(("ms", "verdict"), [(50.0, HOLDS), (2.0, FAILS), (10.0, UNDECIDED)])
+def test_attention_is_faster_than_the_fused_lstm_by_the_interval_of_the_ratio(ms: float, verdict: str) -> None:
+    assert of_layers.fused(readings(bench=bench({"lstm": ms}))).verdict == verdict
+
+
+def test_fewer_than_six_rounds_decide_no_time_and_say_what_it_takes() -> None:
+    found = of_layers.fused(readings(bench=bench(number=3)))
+    assert found.verdict == UNDECIDED
+    assert "0.200 (no interval)" in found.figure
+    assert found.why == "3 rounds; an interval at 95% needs 6; a longer --max-seconds has them"
+
+
+def test_attention_has_fewer_flops_than_an_lstm_up_to_four_times_the_width() -> None:
+    found = of_layers.table_1(readings())
+    assert found.verdict == HOLDS
+    assert found.figure == "at d = 64 attention has more FLOPs from n = 256 on"
+    assert "attention's grow as n^1.99 d^1 between its projections, lstm's grow as n^1 d^2" in found.why
+
+
+@pytest.mark.parametrize(("exponent", "verdict"), [(1.0, FAILS), (2.0, HOLDS)])
+def test_memory_by_the_exponent_of_the_kernel_that_ran(exponent: float, verdict: str) -> None:
+    found = of_layers.memory(readings(bench=bench(exponent=exponent)))
+    assert found.verdict == verdict
+    assert f"by n^{exponent:.2f}" in found.figure
+    assert "by n^2.00 [2.00, 2.00] naively" in found.figure
+
+
+def test_memory_at_one_length_only_decides_nothing() -> None:
+    runs = readings(bench=[r for r in bench() if r.axes["seq_len"] == 128])
+    with pytest.raises(Lacking, match="at one length only"):
+        of_layers.memory(runs)
+
+
+@pytest.mark.parametrize(
+    ("attention", "lstm", "verdict"), [(3.0, 1.0, HOLDS), (1.0, 1.0, FAILS), (3.0, 3.0, FAILS), (3.0, 1.15, UNDECIDED)]
+)
+def test_a_token_is_dearer_after_a_longer_context_for_attention_alone(
+    attention: float, lstm: float, verdict: str
+) -> None:
+    times = decode(attention, lstm)
+    if verdict == UNDECIDED:
+        times = [spread(r) if r.metric == "step_time" and r.axes["model"] == "lstm" else r for r in times]
+    found = of_layers.generation(readings(decode=times))
+    assert found.verdict == verdict
+    assert "after 2,048 tokens beside one after 64" in found.figure
+
+
+def spread(record: Record) -> Record:
+    """The same, at the longer context with rounds on both sides of 1.15 times the shorter one."""
+    far = record.axes["seq_len"] == 2048
+    factors = (0.8, 1.3) * 3 if far else (1.0,) * 6
+    return dataclasses.replace(record, samples=[s * f for s, f in zip(record.values, factors, strict=True)])
+
+
+def test_what_is_carried_stands_beside_the_time_of_a_token() -> None:
+    assert of_layers.generation(readings()).why == "carried on: attention 2.00 MiB, lstm 1.00 KiB"
+
+
+def test_a_case_that_failed_says_why() -> None:
+    failed = [
+        dataclasses.replace(r, status="crashed", error="a bad kernel", samples=[], median=None, low=None, high=None)
+        if r.axes["model"] == "lstm"
+        else r
+        for r in bench()
+    ]
+    with pytest.raises(Lacking, match="a bad kernel"):
+        of_layers.fused(readings(bench=failed))
