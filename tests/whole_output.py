@@ -6,6 +6,7 @@ python tests/whole_output.py writes what tests/run/test_whole_output.py compares
 from __future__ import annotations
 
 import io
+import re
 import sys
 from pathlib import Path
 from unittest import mock
@@ -19,6 +20,7 @@ from rnn_vs_attn.run import output, stored
 RUNS = ("cpu", "gradflow", "scaling", "recall", "decode", "lm")
 RUNS += ("variants-transformer-xl", "variants-albert", "variants-gpt")
 WIDTHS = (80, 100, 160, None)  # None is a pipe
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 FOLDER = Path(__file__).parent / "data" / "whole_output"
 
 
@@ -41,9 +43,10 @@ def shown(name: str, width: int | None) -> str:
     def terminal() -> Terminal:
         return Terminal(file=screen, width=width)
 
-    with mock.patch.object(output, "Terminal", terminal), mock.patch.dict("os.environ", NO_COLOR="1", TERM="dumb"):
+    with mock.patch.object(output, "Terminal", terminal), mock.patch.dict("os.environ", TERM="xterm"):
         output.show(stored.suite_of(run, Path(name)), run, stored.limits_of(run))
-    return "\n".join(line.rstrip() for line in screen.getvalue().splitlines()) + "\n"
+    plain = _COLOURS.sub("", screen.getvalue())
+    return "\n".join(line.rstrip() for line in plain.splitlines()) + "\n"
 
 
 def file_of(name: str, width: int | None) -> Path:

@@ -8,12 +8,12 @@ from pathlib import Path
 from rnn_vs_attn.cli.options import Call, command
 from rnn_vs_attn.compare.publishing import write
 from rnn_vs_attn.errors import DONE, UserError
+from rnn_vs_attn.pages.beside import NAME
 from rnn_vs_attn.run.stored import runs_of
 from rnn_vs_attn.suites.case import argument, option
 from rnn_vs_attn.text.safe import one_line
 from rnn_vs_attn.text.streams import print_json
 
-NAME = "report.html"
 _BEGINNING = 2048  # characters of a file that tell whether it is a page of ours
 
 

@@ -13,6 +13,7 @@ from rnn_vs_attn.lesson.ledger import Ledger
 from rnn_vs_attn.lesson.lines import LINES
 from rnn_vs_attn.lesson.options import LessonOptions, forget_settings, read_settings, write_settings
 from rnn_vs_attn.lesson.readings import read
+from rnn_vs_attn.pages.beside import page_beside
 from rnn_vs_attn.records.checks import checked_head
 from rnn_vs_attn.records.folder import StorageError, folder_of_runs, write_text
 from rnn_vs_attn.report.terminal import Terminal, print_table
@@ -46,14 +47,15 @@ def run(options: LessonOptions) -> int:
         forget_settings(folder)  # and the folder, where nothing was measured into it
         raise
     ledger = lesson.ledger()
-    _write(folder, ledger)
+    page = _write(folder, ledger)
     if options.as_json:
         print_json(ledger.document(folder))
     else:
         _show(ledger)
     if not options.quiet:
         goes_on = f"; go on with rnn-vs-attn lesson --resume {folder}" if code else ""
-        say(f"Written to {folder}: a run for each part, ledger.md and ledger.json{goes_on}")
+        where = folder if page is None else page
+        say(f"Written to {where}, beside a run for each part, ledger.md and ledger.json{goes_on}")
     return code
 
 
@@ -141,10 +143,14 @@ def _keep_quiet(document: object) -> None:
     """What a part would print stands in its folder."""
 
 
-def _write(folder: Path, ledger: Ledger) -> None:
-    """All that is made of the ledger, beside the runs."""
+def _write(folder: Path, ledger: Ledger) -> Path | None:
+    """All that is made of the ledger, beside the runs; where the page is."""
+    from rnn_vs_attn.lesson.page import with_ledger  # with what draws: --help has no use for it
+
     write_text(folder / "ledger.json", json_text(ledger.document(folder)) + "\n")
     write_text(folder / "ledger.md", ledger.markdown())
+    runs = [folder / part.name for part in parts.PARTS]
+    return page_beside(folder, runs, lambda page: with_ledger(page, ledger))
 
 
 def _show(ledger: Ledger) -> None:

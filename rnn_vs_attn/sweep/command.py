@@ -17,6 +17,7 @@ from rnn_vs_attn.errors import (
     UserError,
     first_line,
 )
+from rnn_vs_attn.pages.beside import page_beside
 from rnn_vs_attn.run import command
 from rnn_vs_attn.run.group import SharedTime
 from rnn_vs_attn.run.options import Part, RunOptions, TrainingOptions
@@ -167,6 +168,7 @@ class _Parts:
         """What all parts found, or how long they would take; where everything is, and how to go on."""
         if self.place is not None:
             summary.write(self.place, outcomes)
+            page_beside(self.place, [each.folder for each in outcomes if each.folder is not None])
         if self.options.as_json:
             summary.put_documents(outcomes)
             own = {"name": self.sweep.name, "sha256": self.sweep.sha256}
@@ -180,7 +182,7 @@ class _Parts:
         if self.place is not None and not self.options.quiet:
             left = any(each.state in (UNFINISHED, NOT_BEGUN) for each in outcomes)
             go_on = f"; go on with rnn-vs-attn run --resume {self.place}" if left else ""
-            say(f"Written to {self.place}: summary.md has all that was found{go_on}")
+            say(f"Written to {self.place}: report.html has all of it on one page, summary.md what was found{go_on}")
 
 
 def _weight(part: SweepPart) -> float:

@@ -49,7 +49,7 @@ def test_a_whole_lesson_is_printed_again_without_measuring_anything(tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("12 of the lesson's 16 claims hold on this machine.\n4 do not hold here, and 0 are")
     assert done.stdout.count("| does not hold here |") == 4
-    assert done.stderr == "Written to lesson: a run for each part, ledger.md and ledger.json\n"
+    assert done.stderr == "Written to lesson/report.html, beside a run for each part, ledger.md and ledger.json\n"
 
 
 def test_a_pipe_that_is_closed_changes_nothing(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_the_readme_lists_every_command_once() -> None:
 
 @pytest.mark.parametrize("words", LISTED, ids=shlex.join)
 def test_a_command_of_the_readme_runs_in_a_short_form(words: list[str], tmp_path: Path) -> None:
-    """What `ab` compares is the reader's own, so it is as good as refused; `variants`, `lesson` and `run` have own tests."""
+    """What `ab` compares is the reader's own, so it is as good as refused; three others have tests of their own."""
     name = words[0]
     if name in ("variants", "run", "lesson"):
         return

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 from paths import REFERENCE
-from rich.cells import cell_len
-from screens import Screen
 
 from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.records.folder import read_run
 from rnn_vs_attn.report.layout import width_of
-from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run import output
 from rnn_vs_attn.suites.lm.suite import LM
 from rnn_vs_attn.suites.recall.suite import RECALL
@@ -53,15 +49,3 @@ def test_a_pipe_has_what_was_found_and_the_tables_that_answer_as_table_md_begins
     shown = capsys.readouterr().out
     assert shown.startswith("- ")
     assert (REFERENCE / name / "table.md").read_text().startswith(shown.rstrip())
-
-
-@pytest.mark.parametrize("width", [80, 100, 160])
-@pytest.mark.parametrize("name", ["recall", "lm", "lm-tokens"])
-def test_a_terminal_has_no_line_that_is_wider(name: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, screen = read_run(REFERENCE / name), Screen()
-    monkeypatch.setattr(output, "Terminal", lambda: Terminal(file=screen, width=width))
-    output.show(SUITES[run.suite], run, Limits())
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()
-    assert max(map(cell_len, lines)) <= width
-    first = output.found(SUITES[run.suite], run)[0]
-    assert " ".join(" ".join(lines[:8]).split()).startswith(first)
