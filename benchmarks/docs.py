@@ -25,12 +25,10 @@ from published_settings import TASKS
 
 from rnn_vs_attn.models.foreign import synonyms
 from rnn_vs_attn.records.folder import read_run
-from rnn_vs_attn.report import tables
 from rnn_vs_attn.report.glossary import WORDS
 from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.bench.suite import BENCH
-from rnn_vs_attn.suites.case import untaken
 from rnn_vs_attn.suites.recall import analysis
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe
@@ -39,11 +37,6 @@ ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "results" / "reference"
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 BLOCK = re.compile(r"^<!-- ([a-z-]+) -->$\n(.*?)^<!-- /\1 -->$", re.DOTALL | re.MULTILINE)
-
-# Of the reference run of `bench`, what the README shows
-MODELS = ("lstm", "lstm-cell", "attention", "attention-naive")
-LENGTHS = (64, 256, 1024)
-TITLES = ("forward ms", "train ms", "train ÷ attention", "train MiB")
 
 
 def blocks() -> dict[str, str]:
@@ -61,7 +54,8 @@ def blocks() -> dict[str, str]:
         "recall-published": published(),
         "trained": trained(),
         "upstream": upstream(),
-        "table": table(),
+        "lesson-ledger": lesson_ledger(),
+        "lesson": (REFERENCE / "lesson" / "ledger.md").read_text(),
         "models": printed("models"),
         "history": printed("history", "results/reference/history", "--by", "commit"),
         "joined": joined("cpu", "decode", "gradflow", "lm"),
@@ -72,14 +66,11 @@ def blocks() -> dict[str, str]:
     return {name: text.strip() for name, text in found.items()}
 
 
-def table() -> str:
-    """A few rows and columns of the reference run of `bench`."""
-    run = read_run(REFERENCE / "cpu")
-    every = [*run.records, *BENCH.analysis.expand(run.records)]
-    shown = [r for r in every if r.axes.get("model") in MODELS and r.axes.get("seq_len") in LENGTHS]
-    columns = [dataclasses.replace(column, precise=False) for column in BENCH.view.columns if column.title in TITLES]
-    axes = [field.name for field in dataclasses.fields(BENCH.axes.case)]
-    return tables.build(shown, axes, columns, None, row_axes=BENCH.axes.row, implied=untaken(shown)).markdown()
+def lesson_ledger() -> str:
+    """The lesson's claims with what was measured, without why."""
+    claims = json.loads((REFERENCE / "lesson" / "ledger.json").read_text())["claims"]
+    rows = [[claim["claim"], f"**{claim['verdict']}**", claim["figure"]] for claim in claims]
+    return table_of(("claim", "here", "measured"), rows)
 
 
 def rates(run: str) -> str:

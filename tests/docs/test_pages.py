@@ -141,7 +141,7 @@ def test_generated_blocks_are_up_to_date() -> None:
 
 def test_intervals_in_the_text_are_those_of_a_reference_run() -> None:
     """A figure with its interval stands in a run's table, letter for letter; those of accuracy.md are of no run."""
-    stored = "\n".join(file.read_text() for file in (ROOT / "results/reference").rglob("table.md"))
+    stored = "\n".join(file.read_text() for file in (ROOT / "results/reference").rglob("*.md"))
     text = "\n".join(text for name, text in WRITTEN.items() if name != "accuracy.md")
     found = re.findall(r"\d[\d.,]* (?:\[[\d.]+, [\d.]+\]|±[\d.]+%)", text)
     assert len(found) >= 6

@@ -1,0 +1,26 @@
+"""The ledger on the page of the lesson's runs."""
+
+from __future__ import annotations
+
+from rnn_vs_attn.lesson.ledger import Ledger
+from rnn_vs_attn.lesson.lines import LINES
+from rnn_vs_attn.lesson.page import with_ledger
+from rnn_vs_attn.records.claims import HOLDS, UNDECIDED, Claim
+from rnn_vs_attn.report.page import Page, Section, render
+
+
+def test_the_ledger_stands_first_and_hostile_words_are_shown_and_not_run() -> None:
+    claims = [Claim("a", "A <b>claim</b>", HOLDS, "1.5 [1.2, 1.7]"), Claim("b", "Another", UNDECIDED, "", "no time")]
+    ledger = Ledger(LINES[:2], claims)
+    before = Page("Recurrence and attention on a machine", ["of the runs", "when"], [Section("What was found")])
+    page = with_ledger(before, ledger)
+    assert page.title == "The lesson on a machine"
+    assert page.lead == [*ledger.headline, "when"]
+    assert [section.heading for section in page.sections] == ["The lesson", "What was found"]
+    assert page.sections[0].tables[0].rows == [
+        ["A <b>claim</b>", "✓ holds", "1.5 [1.2, 1.7]", "–", LINES[0].in_full],
+        ["Another", "? undecided", "not measured", "no time", LINES[1].in_full],
+    ]
+    text = render(page)
+    assert "A &lt;b&gt;claim&lt;/b&gt;" in text
+    assert "<b>claim" not in text
