@@ -95,7 +95,7 @@ def test_a_command_line_is_understood(line: str) -> None:
 def test_every_option_in_the_pages_exists() -> None:
     every = every_command().values()
     known = {text for c in every for option in c.params for text in (*option.opts, *option.secondary_opts)}
-    others = {"--help", "--index-url", "--benchmark-compare-fail"}  # pip's, pytest-benchmark's
+    others = {"--help", "--index-url", "--benchmark-compare-fail", "--depth"}  # pip's, pytest-benchmark's, git's
     others |= {
         "--check",
         "--quick",
