@@ -8,6 +8,7 @@ import sys
 import pytest
 from paths import ROOT
 
+from rnn_vs_attn.lesson.parts import PARTS
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.sweep.file import Sweep, read
 
@@ -47,3 +48,12 @@ def test_they_are_read_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_the_lesson_as_a_sweep_measures_what_the_lesson_measures() -> None:
+    found = {part.name: part.asked for part in read(ROOT / "benchmarks/lesson.toml").parts}
+    assert list(found) == [part.name for part in PARTS]
+    for part in PARTS:
+        axes = part.axes("auto", 1)
+        assert {name: found[part.name].axes[name] for name in part.words} == {name: axes[name] for name in part.words}
+        assert found[part.name].axes["threads"] == [1]
