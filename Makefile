@@ -53,7 +53,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 
 # The rules of accessibility that tests hold a page against, where npm can fetch them.
 $(VENV)-browser/axe.min.js:
-	@mkdir -p $(@D) && cd $(@D) && npm pack --silent axe-core@4.10.2 >/dev/null 2>&1 \
+	@mkdir -p $(@D) && cd $(@D) && timeout 120 npm pack --silent axe-core@4.10.2 >/dev/null 2>&1 \
 	  && tar -xzf axe-core-4.10.2.tgz --strip-components 1 package/axe.min.js \
 	  || echo "note: axe-core cannot be fetched here; its test is skipped"
 
