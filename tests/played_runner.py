@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -159,13 +161,19 @@ class Job:
         done.summary = summary.read_text() if summary.exists() else ""
 
     def begin(self, text: str, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[str]:
-        """The shell of a step, which has begun."""
+        """The shell of a step, which has begun. It listens to SIGINT, as a runner's does, whoever started the tests."""
         (self.home / "step.sh").write_text(text)
         (self.home / "output").write_text("")
         words = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", str(self.home / "step.sh")]
         every = {**self.surroundings(), **environment}
         return subprocess.Popen(
-            words, cwd=folder, env=every, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            words,
+            cwd=folder,
+            env=every,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     def shell(self, text: str, folder: Path, environment: Mapping[str, str]) -> tuple[int, str, dict[str, str]]:
