@@ -48,7 +48,7 @@ def test_a_sweep_from_its_file_to_its_folder(file: Path, tmp_path: Path) -> None
     assert done.stdout.count("## ") == 3
     assert "3 parts: 2 complete, 1 not begun" in done.stdout
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("layers", "reach", "summary.md", "sweep.json", "sweep.toml"),
+        *("layers", "reach", "report.html", "summary.md", "sweep.json", "sweep.toml"),
     ]
     shown = run("show", "out", "--json", cwd=tmp_path)
     assert [one["run"]["suite"] for one in json.loads(shown.stdout)["runs"]] == ["bench", "gradflow"]
