@@ -15,9 +15,9 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.run.asked import Asked
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.sweep import lines
 from rnn_vs_attn.sweep.checks import checked
 from rnn_vs_attn.sweep.keys import Keys
-from rnn_vs_attn.sweep.lines import lines_of
 from rnn_vs_attn.sweep.problems import Problems, nearest, shown
 
 _LARGEST = 1 << 20  # bytes
@@ -56,8 +56,8 @@ def read(file: Path, elsewhere: bool = False) -> Sweep:
     UserError names all that is wrong with it.
     """
     content = content_of(file)
-    document, lines = _parsed(file, content)
-    problems = Problems(file, {(): 1} | lines)
+    document, where = _parsed(file, content)
+    problems = Problems(file, {(): 1, **where})
     for key in document:
         if key not in _AT_TOP:
             problems.unknown((key,), "key", key, _AT_TOP)
@@ -82,7 +82,7 @@ def content_of(file: Path) -> bytes:
         raise UserError(f"cannot read {file}: {reason}; give a sweep's file (TOML)") from None
 
 
-def _parsed(file: Path, content: bytes) -> tuple[dict[str, Any], dict[Path, int]]:
+def _parsed(file: Path, content: bytes) -> tuple[dict[str, Any], dict[lines.Path, int]]:
     """Its tables, and the lines of their keys. UserError where it is no TOML."""
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
@@ -90,7 +90,7 @@ def _parsed(file: Path, content: bytes) -> tuple[dict[str, Any], dict[Path, int]
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(f"{file}, line {line} is not UTF-8, which TOML is; save it as that") from None
     try:
-        return tomllib.loads(text), lines_of(text)
+        return tomllib.loads(text), lines.lines_of(text)
     except RecursionError:
         raise UserError(f"{file} is not TOML that can be read: its lists or tables are nested too deeply") from None
     except ValueError as error:
