@@ -60,3 +60,10 @@ def test_stored_runs_take_no_letter_that_pdflatex_does_not_know(run: str) -> Non
     code, out, _ = called("export", str(REFERENCE / run), "--format", "latex")
     assert code == 0
     assert [letter for letter in out if not letter.isascii()] == []
+
+
+def test_a_run_of_ab_says_where_its_answer_is() -> None:
+    """It was said to be of a suite that this version does not have."""
+    code, _, err = called("export", str(REFERENCE / "ab"), "--format", "latex")
+    assert code == 2
+    assert err == "error: a run of ab has verdicts and no table; its table.md has what it found\n"

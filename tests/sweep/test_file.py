@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rnn_vs_attn.errors import OF_CODE, UserError
-from rnn_vs_attn.pages.beside import NAME as PAGE
+from rnn_vs_attn.pages import beside
 from rnn_vs_attn.sweep import file, folder
 
 GOOD = """
@@ -188,7 +188,7 @@ def test_a_part_without_a_suite_names_what_was_meant(tmp_path: Path) -> None:
     assert far.startswith("line 4: part 'zebra' says no suite; add suite = one of bench, gradflow, ")
 
 
-@pytest.mark.parametrize("name", [folder.FILE, folder.HEAD, folder.SUMMARY, PAGE, "Summary.MD"])
+@pytest.mark.parametrize("name", [folder.FILE, folder.HEAD, folder.SUMMARY, beside.NAME, "Summary.MD"])
 def test_no_part_is_called_like_what_stands_beside_it(name: str, tmp_path: Path) -> None:
     (fault,) = faults(tmp_path, f'[part."{name}"]\nsuite = "bench"\n')
     assert fault == f"line 1: part '{name}' is a file of the sweep's folder; use another name"
