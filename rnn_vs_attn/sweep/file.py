@@ -133,7 +133,7 @@ def _table(document: Mapping[str, Any], name: str, problems: Problems) -> Mappin
 
 def _parts(document: Mapping[str, Any], problems: Problems, elsewhere: bool) -> list[SweepPart]:
     shared, tables = _table(document, "shared", problems), _table(document, "part", problems)
-    if not tables and "part" not in document:
+    if not tables and isinstance(document.get("part", {}), Mapping):
         problems.add((), f"there is no part; {_AN_EXAMPLE}")
     _check_names(tables, problems)
     found = {name: _suite(name, table, problems) for name, table in tables.items()}

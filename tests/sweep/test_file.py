@@ -205,3 +205,11 @@ def test_parts_differ_in_more_than_capitals(tmp_path: Path) -> None:
 def test_tables_within_tables_without_end_are_one_sentence(text: str, depth: int, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nested too deeply"):
         file.read(written(tmp_path, text.format(".".join("a" * depth))))
+
+
+@pytest.mark.parametrize("text", ["", "[part]\n", "part = {}\n"])
+def test_a_sweep_of_no_part_is_refused(text: str, tmp_path: Path) -> None:
+    """It ended well and left a folder with nothing in it."""
+    assert faults(tmp_path, text) == [
+        'line 1: there is no part; write [part.bench], or [part.NAME] with suite = "bench"'
+    ]
