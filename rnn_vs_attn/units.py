@@ -74,8 +74,9 @@ def size(num_bytes: float) -> str:
 
 
 def counted(number: float, noun: str) -> str:
-    """A number of things: 1, "core" -> "1 core"; 1.5 -> "1.5 cores"."""
-    return f"{number:.4g} {noun}{'s' * (number != 1)}"
+    """A number of things: 1, "core" -> "1 core"; 1.5 -> "1.5 cores"; whole numbers to the last digit."""
+    shown = f"{number:.0f}" if float(number).is_integer() else f"{number:.4g}"
+    return f"{shown} {noun}{'s' * (number != 1)}"
 
 
 def of_unit(value: float, unit: str) -> str:

@@ -237,7 +237,7 @@ def _announce(both: Sides, prelude: Prelude, pairs: Pairs, options: AbOptions, e
     cases, taken = pairs.cases, sum(stage.pairs for stage in pairs.stages)
     timed = len(cases) * len(options.passes)
     text = (
-        f"ab: {both.candidate.label} against {both.baseline.label}; {len(cases)} cases, {timed} "
+        f"ab: {both.candidate.label} against {both.baseline.label}; {units.counted(len(cases), 'case')}, {timed} "
         f"timed passes, {options.screen} pairs of processes, then {options.confirm} fresh ones of what is flagged; "
         f"{f'{taken} pairs are taken; ' * bool(taken)}at most about {units.duration(options.max_seconds)}; into "
         f"{pairs.folder.path}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -62,7 +62,16 @@ def main() -> NoReturn:
         sentence = error.format_message().rstrip(".")
         if not sentence:  # nothing was typed, and the help was printed
             _exit(WRONG_CALL)
-        _fail(f"{sentence}; rnn-vs-attn --help lists what is allowed", debug)
+        _fail(f"{sentence}; {_called(getattr(error, 'ctx', None))} --help lists what is allowed", debug)
+
+
+def _called(context: Any) -> str:
+    """The command that a context is of, as it is typed."""
+    names: list[str] = []
+    while context is not None and context.parent is not None:
+        names.insert(0, str(context.info_name))
+        context = context.parent
+    return " ".join(["rnn-vs-attn", *names])
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

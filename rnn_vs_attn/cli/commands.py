@@ -174,7 +174,12 @@ class Later(TyperCommand):
             return typer.main.get_command(app)
         whole = entry.help + entry.more
         app = typer.Typer(
-            name=entry.name, help=whole, invoke_without_command=True, add_completion=False, context_settings=CONTEXT
+            name=entry.name,
+            cls=Group,
+            help=whole,
+            invoke_without_command=True,
+            add_completion=False,
+            context_settings=CONTEXT,
         )
         app.callback(epilog=entry.codes)(entry.load())
         for each in entry.below:
@@ -185,14 +190,8 @@ class Later(TyperCommand):
         return self.loaded().make_context(info_name, args, parent=parent, **extra)
 
 
-class Commands(TyperGroup):
-    """All of them, in the order of the list."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [entry.name for entry in ENTRIES]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        return next((Later(entry) for entry in ENTRIES if entry.name == cmd_name), None)
+class Group(TyperGroup):
+    """Commands of which the nearest is named where there is none of the name that was typed."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """UserError with the nearest name where there is no such command."""
@@ -200,3 +199,13 @@ class Commands(TyperGroup):
         if args and args[0] not in names and not args[0].startswith("-"):
             raise unknown("command", args[0], names)
         return super().resolve_command(ctx, args)
+
+
+class Commands(Group):
+    """All of them, in the order of the list."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [entry.name for entry in ENTRIES]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return next((Later(entry) for entry in ENTRIES if entry.name == cmd_name), None)

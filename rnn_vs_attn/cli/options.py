@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass
@@ -14,6 +15,7 @@ import typer
 
 from rnn_vs_attn.cli.help_all import HELP_ALL, with_few
 from rnn_vs_attn.cli.patterns import PARAMETER, PATTERN, with_patterns
+from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.run.cases import Words, default_words, option_name
 from rnn_vs_attn.suites.case import Case, LayerCase
 
@@ -156,6 +158,8 @@ def _made(options: type[Options], given: Mapping[str, Any]) -> Options:
 
 def _value(field: Field[Any], given: Any) -> Any:
     parse = field.metadata.get("parse")
+    if isinstance(given, float) and not math.isfinite(given):
+        raise UserError(f"{option_name(field.name)} {given} is no number that can be counted to; give a finite one")
     if given is None:
         return None
     if parse is None:

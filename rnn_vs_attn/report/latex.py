@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rnn_vs_attn.report.layout import is_name
@@ -16,15 +17,22 @@ _CHARACTERS = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",  # \textquotedbl is no letter of LaTeX's own encoding
     "`": r"\textasciigrave{}",
     "–": "--",
+    "…": r"\dots{}",
     "±": r"$\pm$",
+    "×": r"$\times$",
+    "≈": r"$\approx$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "µ": r"$\mu$",
     "÷": r"$\div$",
     "·": r"$\cdot$",
     "²": r"$^2$",
     **{letter: "\\" + letter for letter in "{}$&#%_"},
 }
+_ACTING = re.compile(rf"[{re.escape(''.join(_CHARACTERS))}]|-(?=-)")  # two dashes would be one longer
 
 
 def latex(table: Table, label: str) -> str:
@@ -56,7 +64,7 @@ def latex(table: Table, label: str) -> str:
 
 def escaped(text: str) -> str:
     """One line in which nothing is a command."""
-    return "".join(_CHARACTERS.get(letter, letter) for letter in one_line(text))
+    return _ACTING.sub(lambda found: _CHARACTERS.get(found[0], "-{}"), one_line(text))
 
 
 def _line(cells: Sequence[str]) -> str:

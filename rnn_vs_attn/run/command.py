@@ -264,9 +264,11 @@ def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOp
     if not options.quiet:
         output.announce(planned, folder.path, runner.head, err)
     try:
+        if options.quiet:
+            runner.run()
+            return DONE
         with shown_of(planned, err, show_first) as shown:
-            if not options.quiet:
-                runner.progress = shown
+            runner.progress = shown
             runner.run()
     except Interrupted as stop:
         return stop.exit_code

@@ -48,7 +48,7 @@ def tell(planned: Planned, as_json: bool, part: Part = WHOLE) -> None:
     if surplus:
         show(said_of_left_out(surplus, limits.to_ask(schedule.needed(0, now, cases))))
     if counted:
-        print(f"{len(counted)} counts beside them")
+        print(f"{units.counted(len(counted), 'count')} beside them")
     if planned.lanes is not None:
         print(said_of_trainings(planned))
     _tell_total(timed, a_round, totals)
@@ -61,4 +61,5 @@ def _tell_case(case: Case, about: str) -> None:
 
 def _tell_total(timed: Sequence[Case], a_round: float, totals: Sequence[float]) -> None:
     total = " to ".join(dict.fromkeys(units.duration(s) for s in totals))
-    print(f"{len(timed)} cases, about {units.duration(a_round)} a round, {total} in all (--max-seconds bounds it)")
+    cases = units.counted(len(timed), "case")
+    print(f"{cases}, about {units.duration(a_round)} a round, {total} in all (--max-seconds bounds it)")

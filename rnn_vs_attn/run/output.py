@@ -41,7 +41,8 @@ def announce(planned: Planned, path: Path, head: Run, err: Terminal) -> None:
     rounds = limits.rounds or f"{LOOKS[0]} to {LOOKS[-1]}"
     bound = f"at most about {units.duration(limits.max_seconds)}"
     counted = sum(map(suite.only_counts, cases))
-    what = f"{len(cases) - counted} cases" + (f" and {counted} counts" if counted else "")
+    what = units.counted(len(cases) - counted, "case")
+    what += f" and {units.counted(counted, 'count')}" * bool(counted)
     text = f"{suite.name}: {what} on {devices}, {rounds} round{'s' * (rounds != 1)}, {bound}"
     err.print(f"{text}; into {path}", soft_wrap=True)
     if planned.lanes is not None:

@@ -44,6 +44,8 @@ def _folders(path: Path) -> Iterator[Path]:
 def suite_of(run: Run, path: Path | str) -> Suite:
     """The suite that a run is of. UserError for one that this version does not have."""
     found = next((suite for suite in SUITES if suite.name == run.suite), None)
+    if run.suite == AB:
+        raise UserError("a run of ab has verdicts and no table; its table.md has what it found")
     if found is None:
         raise UserError(f"{path} is a run of {run.suite!r}, which this version does not have")
     return found

@@ -29,6 +29,7 @@ from rnn_vs_attn.sweep.launcher import Launcher
 from rnn_vs_attn.sweep.options import SweepOptions
 from rnn_vs_attn.sweep.summary import Outcome
 from rnn_vs_attn.text.streams import print_json, say
+from rnn_vs_attn.units import counted
 
 _FIRST_OF = (WRONG_CALL, 5, 1, 3, UNFINISHED_CASES, DONE)  # of the exit codes of several parts
 _STOPPED = (INTERRUPTED, TERMINATED)
@@ -40,7 +41,7 @@ def start(path: Path, options: SweepOptions) -> int:
     sweep = file.read(path, elsewhere=options.launcher is not None)
     place = None if options.dry_run else folder.create(sweep, options.output)
     if place is not None and not options.quiet:
-        say(f"{sweep.name}: {len(sweep.parts)} parts into {place}")
+        say(f"{sweep.name}: {counted(len(sweep.parts), 'part')} into {place}")
     return _Parts(sweep, options, place).run()
 
 

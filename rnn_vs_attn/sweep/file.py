@@ -6,7 +6,7 @@ import hashlib
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.run.asked import Asked
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.sweep import lines
 from rnn_vs_attn.sweep.checks import checked
 from rnn_vs_attn.sweep.keys import Keys
-from rnn_vs_attn.sweep.lines import lines_of
-from rnn_vs_attn.sweep.problems import Problems, shown
+from rnn_vs_attn.sweep.problems import Problems, nearest, shown
 
 _LARGEST = 1 << 20  # bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_OF_THE_FOLDER = ("sweep.toml", "sweep.json", "summary.md", "report.html")  # beside the folders of parts
 _AT_TOP = ("name", "max_seconds", "shared", "part")
 _AN_EXAMPLE = 'write [part.bench], or [part.NAME] with suite = "bench"'
 
@@ -55,8 +56,8 @@ def read(file: Path, elsewhere: bool = False) -> Sweep:
     UserError names all that is wrong with it.
     """
     content = content_of(file)
-    document, text = _parsed(file, content)
-    problems = Problems(file, {(): 1} | lines_of(text))
+    document, where = _parsed(file, content)
+    problems = Problems(file, {(): 1, **where})
     for key in document:
         if key not in _AT_TOP:
             problems.unknown((key,), "key", key, _AT_TOP)
@@ -81,17 +82,17 @@ def content_of(file: Path) -> bytes:
         raise UserError(f"cannot read {file}: {reason}; give a sweep's file (TOML)") from None
 
 
-def _parsed(file: Path, content: bytes) -> tuple[dict[str, Any], str]:
-    """Its tables, and its text. UserError where it is no TOML."""
+def _parsed(file: Path, content: bytes) -> tuple[dict[str, Any], dict[lines.Path, int]]:
+    """Its tables, and the lines of their keys. UserError where it is no TOML."""
     try:
-        text = content.decode().replace("\r\n", "\n")
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise UserError(f"{file}, line {line} is not UTF-8, which TOML is; save it as that") from None
     try:
-        return tomllib.loads(text), text
+        return tomllib.loads(text), lines.lines_of(text)
     except RecursionError:
-        raise UserError(f"{file} is not TOML that can be read: its lists are nested too deeply") from None
+        raise UserError(f"{file} is not TOML that can be read: its lists or tables are nested too deeply") from None
     except ValueError as error:
         raise UserError(f"{file} is not TOML: {error}") from None
 
@@ -132,8 +133,9 @@ def _table(document: Mapping[str, Any], name: str, problems: Problems) -> Mappin
 
 def _parts(document: Mapping[str, Any], problems: Problems, elsewhere: bool) -> list[SweepPart]:
     shared, tables = _table(document, "shared", problems), _table(document, "part", problems)
-    if not tables and "part" not in document:
+    if not tables and isinstance(document.get("part", {}), Mapping):
         problems.add((), f"there is no part; {_AN_EXAMPLE}")
+    _check_names(tables, problems)
     found = {name: _suite(name, table, problems) for name, table in tables.items()}
     suites = [suite for suite in found.values() if suite is not None]
     _check_shared(shared, suites, problems)
@@ -153,9 +155,6 @@ def _own_seconds(given: Mapping[str, Any]) -> float | None:
 
 def _suite(name: str, table: Any, problems: Problems) -> Suite | None:
     """The suite of a part: the one that it names, or that is called like it."""
-    if not _NAME.fullmatch(name):
-        way = "use letters, digits, dots, dashes and underscores, 64 at most"
-        problems.add(("part", name), f"part {shown(name)} is no name for a folder; {way}")
     if not isinstance(table, Mapping):
         problems.add(("part", name), f"part {shown(name)} is no table; {_AN_EXAMPLE}")
         return None
@@ -164,12 +163,39 @@ def _suite(name: str, table: Any, problems: Problems) -> Suite | None:
     if isinstance(given, str) and given in known:
         return known[given]
     if "suite" not in table:
-        problems.add(("part", name), f"part {shown(name)} says no suite; add suite = one of {', '.join(known)}")
+        _says_no_suite(name, table, known, problems)
     elif isinstance(given, str):
         problems.unknown(("part", name, "suite"), "suite", given, known)
     else:
         problems.add(("part", name, "suite"), f"suite {shown(given)} is no text; one of {', '.join(known)}")
     return None
+
+
+def _says_no_suite(name: str, table: Mapping[str, Any], known: Iterable[str], problems: Problems) -> None:
+    """Say so, with the key that was meant for it, or the suite that the part's name is near to."""
+    meant = next((key for key in table if nearest(key, ["suite"])), None)
+    if meant is not None:
+        problems.unknown(("part", name, meant), "key", meant, ["suite"])
+        return
+    near = nearest(name, known)
+    hint = f"did you mean [part.{near}]? Else " if near else ""
+    problems.add(("part", name), f"part {shown(name)} says no suite; {hint}add suite = one of {', '.join(known)}")
+
+
+def _check_names(names: Iterable[str], problems: Problems) -> None:
+    """Each part has a folder of its own, also where a file system does not tell capitals from small letters."""
+    before: dict[str, str] = {}
+    for name in names:
+        same = before.setdefault(name.casefold(), name)
+        if not _NAME.fullmatch(name):
+            way = "use letters, digits, dots, dashes and underscores, 64 at most"
+            problems.add(("part", name), f"part {shown(name)} is no name for a folder; {way}")
+        elif name.casefold() in _OF_THE_FOLDER:
+            problems.add(("part", name), f"part {shown(name)} is a file of the sweep's folder; use another name")
+        elif same != name:
+            problems.add(
+                ("part", name), f"part {shown(name)} differs from {shown(same)} in capitals alone; use another name"
+            )
 
 
 def _check_shared(shared: Mapping[str, Any], suites: list[Suite], problems: Problems) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from rnn_vs_attn.errors import UserError
@@ -41,7 +42,7 @@ def reopened(path: Path, given: Path | None, elsewhere: bool = False) -> Sweep:
 
     UserError where its file is another one by now.
     """
-    begun_with = _sha256(path)
+    name, begun_with = _begun(path)
     sweep = file.read(path / FILE, elsewhere)
     if sweep.sha256 != begun_with:
         raise UserError(
@@ -52,20 +53,24 @@ def reopened(path: Path, given: Path | None, elsewhere: bool = False) -> Sweep:
             f"{given} is not the file that {path} was begun with; leave it out to go on under {path / FILE}, or start "
             "a sweep of its own"
         )
-    return sweep
+    return replace(sweep, name=name)
 
 
-def _sha256(path: Path) -> str:
-    """Of the file that a sweep was begun with. UserError where this is no sweep's folder."""
+def _begun(path: Path) -> tuple[str, str]:
+    """What a sweep is called, and the hash of its file then. UserError where this is no sweep's folder."""
     try:
         head = parsed((path / HEAD).read_bytes())
     except OSError as error:
         raise UserError(f"cannot resume {path}: {HEAD}: {error.strerror}; give the folder of a sweep") from None
     except ValueError as error:
         raise UserError(f"{path / HEAD} is damaged: {error}") from None
-    if not isinstance(head, dict) or head.get("schema") != SCHEMA or not isinstance(head.get("sha256"), str):
+    if (
+        not isinstance(head, dict)
+        or head.get("schema") != SCHEMA
+        or not all(isinstance(head.get(key), str) for key in ("name", "sha256"))
+    ):
         raise UserError(f"{path / HEAD} is damaged, or of a version that this one does not read")
-    return str(head["sha256"])
+    return str(head["name"]), str(head["sha256"])
 
 
 def state_of(path: Path) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from typing import Any
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.sweep.options import SLURM, SweepOptions
 
+_GPUS = "CUDA_VISIBLE_DEVICES"
 _AT_A_TIME = {"slurm": 100, "local": 1}
 _ASKED_AGAIN = 10.0  # seconds between two questions to Slurm's queue
 _ROOM_FACTOR, _ROOM_MINUTES = 1.5, 5  # of a job's time: what its round is thought to take, and what starts it
@@ -22,11 +25,12 @@ _ROOM_FACTOR, _ROOM_MINUTES = 1.5, 5  # of a job's time: what its round is thoug
 
 @dataclass
 class Launcher:
-    """executor: submitit's; at_a_time: jobs at most."""
+    """executor: submitit's; at_a_time: jobs at most; names_gpus: whether the call says which GPUs a job has."""
 
     executor: Any
     kind: str
     at_a_time: int
+    names_gpus: bool = False
     _queued: set[str] = field(default_factory=set)
     _asked: float = -math.inf
 
@@ -51,16 +55,23 @@ class Launcher:
             executor.update_parameters(**settings)
         except Exception as error:  # submitit names what it does not know in errors of several kinds
             raise UserError(f"--launcher-arg: {first_line(error)}; submitit's own settings are allowed") from None
-        return cls(executor, options.launcher, options.jobs or _AT_A_TIME[options.launcher])
+        names_gpus = any("gpu" in name for name, _ in options.launcher_arg)
+        return cls(executor, options.launcher, options.jobs or _AT_A_TIME[options.launcher], names_gpus)
 
     def send(self, what: Callable[..., int], *arguments: Any) -> Any:
         """A job that does `what`. UserError where the cluster does not take it."""
         try:
-            job = self.executor.submit(what, *arguments)
+            job = self.executor.submit(_as_called, sys.argv[1:], self._devices(), what, *arguments)
         except Exception as error:
             raise UserError(f"the job could not be sent: {first_line(error)}") from None
         self._queued.add(str(job.job_id))
         return job
+
+    def _devices(self) -> dict[str, str] | None:
+        """The GPUs that this process may use; None where a job has others."""
+        if self.kind == SLURM or self.names_gpus:
+            return None
+        return {name: os.environ[name] for name in (_GPUS,) if name in os.environ}
 
     def ended(self, job: Any) -> bool:
         """Whether a job runs no more, well or not."""
@@ -79,6 +90,15 @@ class Launcher:
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
         if done.returncode == 0:  # a controller that does not answer for a while says nothing of its jobs
             self._queued, self._asked = set(done.stdout.split()), time.monotonic()
+
+
+def _as_called(words: list[str], devices: dict[str, str] | None, what: Callable[..., int], *arguments: Any) -> int:
+    """What a job does: `what`, as part of the call that sent it. devices: None for those that the job was given."""
+    sys.argv[1:] = words  # which runs record
+    if devices is not None:  # submitit hides every GPU from a job of this machine
+        os.environ.pop(_GPUS, None)
+        os.environ.update(devices)
+    return what(*arguments)
 
 
 def why(job: Any) -> str:

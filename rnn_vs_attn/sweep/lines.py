@@ -9,6 +9,8 @@ from typing import Any
 
 Path = tuple[str | int, ...]  # of a key, from the top; a number for one of an array of tables
 
+_DEEPEST = 100  # names in a path; what a program makes of tables within tables goes as deep as they do
+
 _TOKEN = re.compile(
     r'''"""(?:\\.|[^\\])*?""""{0,2}    # strings, of which those over lines may end in quotes of their own
     | \'\'\'.*?\'\'\'\'{0,2}
@@ -21,7 +23,10 @@ _TOKEN = re.compile(
 
 
 def lines_of(text: str) -> dict[Path, int]:
-    """The line of each key of a text that is TOML, those of tables among them; of a repeated table the first one."""
+    """The line of each key of a text that is TOML, those of tables among them; of a repeated table the first one.
+
+    RecursionError where tables are nested more deeply than any that means something.
+    """
     found: dict[Path, int] = {}
     counts: dict[Path, int] = {}
     table: Path = ()
@@ -66,7 +71,7 @@ def _opened(meaning: Mapping[str, Any], is_array: bool, counts: dict[Path, int])
     inner: Any = meaning
     while isinstance(inner, Mapping) and inner:
         (name,) = inner
-        path, inner = (*path, name), inner[name]
+        path, inner = _below(path, name), inner[name]
         is_last = isinstance(inner, list) or not inner
         if is_last and is_array:
             counts[path] = counts.get(path, -1) + 1
@@ -78,6 +83,13 @@ def _opened(meaning: Mapping[str, Any], is_array: bool, counts: dict[Path, int])
 def _paths(meaning: Mapping[str, Any], table: Path) -> Iterator[Path]:
     """The paths of all keys within a table."""
     for name, value in meaning.items():
-        yield (*table, name)
+        path = _below(table, name)
+        yield path
         if isinstance(value, Mapping):
-            yield from _paths(value, (*table, name))
+            yield from _paths(value, path)
+
+
+def _below(table: Path, name: str) -> Path:
+    if len(table) >= _DEEPEST:
+        raise RecursionError
+    return (*table, name)

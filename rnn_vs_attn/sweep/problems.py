@@ -53,10 +53,17 @@ def _upwards(key: lines.Path) -> Iterator[lines.Path]:
 def unknown(kind: str, given: str, allowed: Iterable[str]) -> str:
     """What is said of a name that is in no list."""
     names = list(allowed)
-    near = difflib.get_close_matches(given.replace("-", "_"), names, n=1, cutoff=_NEAR)
-    near = near or difflib.get_close_matches(given, names, n=1, cutoff=_NEAR)
-    hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(names)}"
+    near = nearest(given, names)
+    hint = f"did you mean {near!r}?" if near else f"allowed: {', '.join(names)}"
     return f"unknown {kind} {shown(given)}; {hint}"
+
+
+def nearest(given: str, names: Iterable[str]) -> str:
+    """The one of these names that is most alike, "" where none is near."""
+    known = list(names)
+    near = difflib.get_close_matches(given.replace("-", "_"), known, n=1, cutoff=_NEAR)
+    near = near or difflib.get_close_matches(given, known, n=1, cutoff=_NEAR)
+    return near[0] if near else ""
 
 
 def shown(value: object) -> str:

@@ -50,3 +50,21 @@ def test_lines_of_code_stand_below_the_sentence(
     with pytest.raises(Ended, match="2"):
         app._fail(f"it is a\nmodel; in a file:{OF_CODE}def layer(d_model):{OF_CODE}    return 1", False)
     assert capsys.readouterr().err == "error: it is a\\nmodel; in a file:\n    def layer(d_model):\n        return 1\n"
+
+
+@pytest.mark.parametrize("words", [("--nonsens",), ("bench", "--nonsens"), ("variants", "gpt", "--nonsens")])
+def test_a_wrong_option_names_the_command_whose_help_has_the_others(words: tuple[str, ...]) -> None:
+    code, _, err = called(*words)
+    assert code == 2
+    assert f"; {' '.join(['rnn-vs-attn', *words[:-1]])} --help lists what is allowed\n" in err
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "-inf"])
+@pytest.mark.parametrize("command", ["bench", "lesson", "run"])
+def test_a_number_that_is_none_is_one_sentence(command: str, value: str) -> None:
+    """It ended in an OverflowError."""
+    code, _, err = called(command, "--max-seconds", value)
+    assert code == 2
+    assert "--max-seconds" in err
+    assert "this is a fault of" not in err
+    assert err.count("\n") == 1

@@ -58,3 +58,10 @@ def test_a_command_is_found_by_its_name_alone(name: str) -> None:
     commands = Commands(name="rnn-vs-attn")
     assert commands.get_command(None, name).help == every_command()[name].help.split(" Lists:")[0].split(" What is")[0]
     assert commands.get_command(None, name[:-1]) is None
+
+
+def test_an_unknown_command_of_a_group_names_what_it_has() -> None:
+    assert called("variants", "nonsense")[2] == (
+        "error: unknown command 'nonsense'; allowed: transformer-xl, albert, gpt.\n"
+    )
+    assert called("lm", "sampel")[2] == "error: unknown command 'sampel'; did you mean 'sample'?\n"

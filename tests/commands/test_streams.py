@@ -162,21 +162,38 @@ def test_what_is_written_is_there_before_the_process_ends(unbuffered: str) -> No
 # One by one
 
 
+def all_of(parent: int) -> bytes:
+    """What is written to a terminal until nobody has it open."""
+    shown = b""
+    with os.fdopen(parent, "rb", buffering=0) as terminal:
+        while True:
+            try:
+                shown += terminal.read(1 << 16)
+            except OSError:  # the other end is closed
+                return shown
+
+
 def test_a_terminal_of_sixty_columns_is_asked_for_its_width(undecided: str) -> None:
     parent, child = pty.openpty()
     fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 60, 0, 0))
     surroundings = {k: v for k, v in os.environ.items() if k != "COLUMNS"}
     with subprocess.Popen([*PROGRAM, "models"], stdout=child, stderr=child, env=surroundings) as running:
         os.close(child)
-        shown = b""
-        while True:
-            try:
-                shown += os.read(parent, 1 << 16)
-            except OSError:  # the other end is closed
-                break
+        shown = all_of(parent)
         assert running.wait() == 0
-    os.close(parent)
     lines = shown.decode().replace("\r", "").split("\n")
     assert lines[0].startswith("┏")
     assert "2,1…" not in shown.decode()
     assert any("132,096" in line for line in lines)
+
+
+def test_quiet_leaves_a_terminal_alone(tmp_path: Path) -> None:
+    """The cursor was hidden and a line erased for a bar that never stood there, and a notebook kept that."""
+    parent, child = pty.openpty()
+    words = ["gradflow", "--model", "lstm", "--seq-len", "8", "--d-model", "8", "--rounds", "1", "--quiet", "--json"]
+    with subprocess.Popen(
+        [*PROGRAM, *words, "--output", tmp_path / "run"], stdout=subprocess.DEVNULL, stderr=child
+    ) as it:
+        os.close(child)
+        assert all_of(parent) == b""
+        assert it.wait() == 0

@@ -78,7 +78,7 @@ def test_a_command_of_the_readme_runs_in_a_short_form(words: list[str], tmp_path
 @pytest.mark.parametrize("line", EVERY)
 def test_a_command_line_is_understood(line: str) -> None:
     """All that can be refused before a process is started."""
-    words = [word for word in shlex.split(line) if word != "--help"]
+    words = [word for word in shlex.split(line) if word not in ("--help", "--help-all")]
     length = 2 if " ".join(words[:2]) in COMMANDS else 1
     name = " ".join(words[:length])
     given = COMMANDS[name].make_context(name, words[length:]).params

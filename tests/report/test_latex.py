@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+from edited_runs import called
+from paths import REFERENCE
+
 from rnn_vs_attn.report.latex import escaped, latex
 from rnn_vs_attn.report.tables import Table
 
@@ -40,3 +44,26 @@ def test_no_letter_is_a_command() -> None:
         r"\textbar{}"
     )
     assert "\n" not in escaped("two\nlines")
+
+
+def test_signs_of_this_program_are_known_to_latex() -> None:
+    assert escaped("≥ 7 µs ≈ 2 × 3…") == r"$\geq$ 7 $\mu$s $\approx$ 2 $\times$ 3\dots{}"
+
+
+def test_quotes_and_dashes_need_no_other_font() -> None:
+    """LaTeX's own encoding has no straight quote, and makes one long dash of two."""
+    assert escaped('"a" --rounds 6 ---') == "''a'' -{}-rounds 6 -{}-{}-"
+
+
+@pytest.mark.parametrize("run", ["gradflow", "scaling", "variants-transformer-xl"])
+def test_stored_runs_take_no_letter_that_pdflatex_does_not_know(run: str) -> None:
+    code, out, _ = called("export", str(REFERENCE / run), "--format", "latex")
+    assert code == 0
+    assert [letter for letter in out if not letter.isascii()] == []
+
+
+def test_a_run_of_ab_says_where_its_answer_is() -> None:
+    """It was said to be of a suite that this version does not have."""
+    code, _, err = called("export", str(REFERENCE / "ab"), "--format", "latex")
+    assert code == 2
+    assert err == "error: a run of ab has verdicts and no table; its table.md has what it found\n"

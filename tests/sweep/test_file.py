@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rnn_vs_attn.errors import OF_CODE, UserError
-from rnn_vs_attn.sweep import file
+from rnn_vs_attn.pages import beside
+from rnn_vs_attn.sweep import file, folder
 
 GOOD = """
 name = "two"
@@ -170,3 +171,45 @@ def test_what_is_no_file_is_one_sentence(tmp_path: Path) -> None:
     ]:
         with pytest.raises(UserError, match=said):
             file.read(path)
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    """Some editors begin every file with one."""
+    (tmp_path / "s.toml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
+    assert [part.name for part in file.read(tmp_path / "s.toml").parts] == ["bench", "far"]
+
+
+def test_a_part_without_a_suite_names_what_was_meant(tmp_path: Path) -> None:
+    misspelt, near, far = faults(tmp_path, '[part.wide]\nsuit = "bench"\n[part.gradflo]\n[part.zebra]\n')
+    assert misspelt == "line 2: unknown key 'suit'; did you mean 'suite'?"
+    assert near.startswith(
+        "line 3: part 'gradflo' says no suite; did you mean [part.gradflow]? Else add suite = one of"
+    )
+    assert far.startswith("line 4: part 'zebra' says no suite; add suite = one of bench, gradflow, ")
+
+
+@pytest.mark.parametrize("name", [folder.FILE, folder.HEAD, folder.SUMMARY, beside.NAME, "Summary.MD"])
+def test_no_part_is_called_like_what_stands_beside_it(name: str, tmp_path: Path) -> None:
+    (fault,) = faults(tmp_path, f'[part."{name}"]\nsuite = "bench"\n')
+    assert fault == f"line 1: part '{name}' is a file of the sweep's folder; use another name"
+
+
+def test_parts_differ_in_more_than_capitals(tmp_path: Path) -> None:
+    """On some file systems both would write into one folder."""
+    (fault,) = faults(tmp_path, '[part.bench]\n[part.Bench]\nsuite = "bench"\n')
+    assert fault == "line 2: part 'Bench' differs from 'bench' in capitals alone; use another name"
+
+
+@pytest.mark.parametrize("text", ["{} = 1\n[part.bench]\n", "[{}]\nx = 1\n", "[part.bench]\nseq_len.{} = 1\n"])
+@pytest.mark.parametrize("depth", [150, 5000])
+def test_tables_within_tables_without_end_are_one_sentence(text: str, depth: int, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nested too deeply"):
+        file.read(written(tmp_path, text.format(".".join("a" * depth))))
+
+
+@pytest.mark.parametrize("text", ["", "[part]\n", "part = {}\n"])
+def test_a_sweep_of_no_part_is_refused(text: str, tmp_path: Path) -> None:
+    """It ended well and left a folder with nothing in it."""
+    assert faults(tmp_path, text) == [
+        'line 1: there is no part; write [part.bench], or [part.NAME] with suite = "bench"'
+    ]

@@ -98,3 +98,10 @@ def test_what_others_put_there_is_left_alone(begun: Path) -> None:
         with pytest.raises(UserError, match="move it away"):
             folder.state_of(begun / name)
     assert (begun / "a/samples.jsonl").read_text() == "something"
+
+
+def test_a_sweep_called_by_its_file_keeps_that_name(tmp_path: Path) -> None:
+    """The copy in its folder is called sweep.toml."""
+    (tmp_path / "short.toml").write_text("[part.bench]\n")
+    begun = folder.create(file.read(tmp_path / "short.toml"), tmp_path / "out")
+    assert folder.reopened(begun, None).name == "short"

@@ -15,6 +15,7 @@ import slurm_of_one
 from command import PROGRAM, run
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.head import command_line
 from rnn_vs_attn.sweep.launcher import Launcher, cancel, why
 from rnn_vs_attn.sweep.options import SweepOptions
 
@@ -53,6 +54,36 @@ def test_a_job_of_this_machine_runs_and_ends(tmp_path: Path) -> None:
     job = made.send(len, "four")
     wait(made, job)
     assert job.result() == 4
+
+
+@pytest.mark.parametrize("devices", [None, "", "1,0"])
+def test_a_job_of_this_machine_sees_its_gpus(
+    devices: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Submitit hides them all, so that device auto would be the processor."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if devices is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", devices)
+    made = launcher(tmp_path)
+    job = made.send(os.getenv, "CUDA_VISIBLE_DEVICES")
+    wait(made, job)
+    assert job.result() == devices
+
+
+def test_a_job_has_the_gpus_that_the_call_names(tmp_path: Path) -> None:
+    made = launcher(tmp_path, launcher_arg=(("gpus_per_node", "2"),))
+    job = made.send(os.getenv, "CUDA_VISIBLE_DEVICES")
+    wait(made, job)
+    assert job.result() == "0,1"
+
+
+def test_a_job_records_the_call_that_sent_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A run's command was submitit's."""
+    monkeypatch.setattr(sys, "argv", ["rnn-vs-attn", "run", "s.toml"])
+    made = launcher(tmp_path)
+    job = made.send(command_line, False)
+    wait(made, job)
+    assert job.result() == ["run", "s.toml"]
 
 
 def test_a_job_that_dies_says_why(tmp_path: Path) -> None:
