@@ -13,7 +13,7 @@ from rnn_vs_attn.stats import growth, intervals
 from rnn_vs_attn.suites.deciding import of_exponent
 from rnn_vs_attn.suites.metrics import EXPONENT
 from rnn_vs_attn.suites.scaling import rules
-from rnn_vs_attn.suites.scaling.laws import grows, law_of
+from rnn_vs_attn.suites.scaling.laws import grows, law_of, open_because
 from rnn_vs_attn.units import counted, size
 
 ALIKE = 1.15  # a ratio of times up to which they count as the same
@@ -33,6 +33,13 @@ def _chain(law: Record) -> str:
     return f"{law.axes['model']} {law.details['counts'][-1]:,}"
 
 
+def _is(law: Record) -> str:
+    """ "is constant", "grows as n"; of what is undecided what it would take."""
+    if law.text == UNDECIDED:
+        return f"is undecided ({open_because(law)})"
+    return f"{'is ' * (law.text == growth.CONSTANT)}{grows(law.text)}"
+
+
 def _of_laws(*pairs: tuple[Record, str]) -> str:
     return whole([UNDECIDED if law.text == UNDECIDED else rules.of_law(claimed, law.text) for law, claimed in pairs])
 
@@ -43,14 +50,14 @@ def in_parallel(runs: Readings) -> Found:
     verdict = _of_laws((attention, growth.CONSTANT), (lstm, growth.LINEAR))
     at = f"at {lstm.details['lengths'][-1]:,} tokens"
     figure = f"longest chain of operations {at}: {_chain(attention)}, {_chain(lstm)}"
-    return Found(verdict, figure, f"counted: attention's is {grows(attention.text)}, the LSTM's {grows(lstm.text)}")
+    return Found(verdict, figure, f"counted: attention's {_is(attention)}, the LSTM's {_is(lstm)}")
 
 
 def one_step_after_the_other(runs: Readings) -> Found:
     """The chain of a recurrence that a scan computes; its time beside attention's where there is one."""
     law, lstm = _law(runs, "mingru"), _law(runs, "lstm")
     figure = f"longest chain of operations at {law.details['lengths'][-1]:,} tokens: {_chain(law)}, {_chain(lstm)}"
-    why = f"counted: a scan computes a recurrence that is linear in its state, and its chain {grows(law.text)}"
+    why = f"counted: a scan computes a recurrence that is linear in its state, and its chain {_is(law)}"
     try:
         ratio = one(runs.of("bench"), "ratio", of="train_time", model="mingru")
     except Lacking:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rnn_vs_attn.models.registry import BUILT_IN, find
+from rnn_vs_attn.models.registry import BUILT_IN, recorded
 from rnn_vs_attn.models.spec import CONFIGURED, TRAINED, USER
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.query import without
@@ -111,7 +111,7 @@ def base_among(models: Sequence[str], baseline: str) -> str:
 
 def is_not_ours(model: str) -> bool:
     """Whether it is the user's own, of transformers, or trained: what is said of it comes first."""
-    return find(model).family in NOT_OURS
+    return recorded(model).family in NOT_OURS
 
 
 # In words

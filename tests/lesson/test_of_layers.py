@@ -23,6 +23,13 @@ def test_an_attention_whose_chain_grows_is_not_parallel() -> None:
     assert of_layers.in_parallel(readings(scaling=scaling(attention=lambda n: 2 * n))).verdict == FAILS
 
 
+def test_a_chain_that_was_counted_at_too_few_lengths_says_what_it_takes() -> None:
+    runs = [r for r in scaling() if r.axes["model"] != "mingru" or int(r.axes["seq_len"] or 0) > 256]
+    found = of_layers.one_step_after_the_other(readings(scaling=runs))
+    assert found.verdict == UNDECIDED
+    assert found.why.endswith("its chain is undecided (a law takes 4 lengths: --max-seconds gives time for more)")
+
+
 def test_a_scan_makes_a_recurrence_parallel_and_its_time_stands_beside() -> None:
     found = of_layers.one_step_after_the_other(readings())
     assert found.verdict == FAILS
