@@ -14,6 +14,7 @@ import typer
 
 from rnn_vs_attn.cli.help_all import HELP_ALL, with_few
 from rnn_vs_attn.cli.patterns import PARAMETER, PATTERN, with_patterns
+from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.run.cases import Words, default_words, option_name
 from rnn_vs_attn.suites.case import Case, LayerCase
 
@@ -148,6 +149,8 @@ def _parameter(field: Field[Any], kind: Any, info: Any, default: Any) -> inspect
 
 # What Typer gives back
 
+_MOST = 1e9  # seconds in 31 years
+
 
 def _made(options: type[Options], given: Mapping[str, Any]) -> Options:
     """The options out of what was typed. UserError for the first word that cannot be used."""
@@ -158,6 +161,9 @@ def _value(field: Field[Any], given: Any) -> Any:
     parse = field.metadata.get("parse")
     if given is None:
         return None
+    if isinstance(given, float) and not given <= _MOST:
+        name = field.metadata.get("flag") or option_name(field.name)
+        raise UserError(f"{name} {given:g} is more than clocks and files hold; give at most {_MOST:,.0f}")
     if parse is None:
         return tuple(given) if isinstance(field.default, tuple) else given
     if isinstance(field.default, tuple):

@@ -18,6 +18,7 @@ from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.text import safe
 
 _SETTINGS = ("seq_len", "batch_size", "d_model", "num_heads", "num_layers", "dtype", "threads", "steps", "text")
+BEGINNING = "Recurrence and attention on"  # of the title of every report
 _TITLES = {"num_heads": "heads", "num_layers": "layers", "batch_size": "batch"}
 FOUND, MODELS = "What was found", "Each model, everything measured of it"
 _CLAIMS = 16  # that are seen at once
@@ -61,7 +62,7 @@ class Report:
     def title(self) -> str:
         machines = machines_of(self.entries)
         where = machines[0] if len(machines) == 1 else units.counted(len(machines), "machine")
-        return f"Recurrence and attention on {where}"
+        return f"{BEGINNING} {where}"
 
     @property
     def lead(self) -> list[str]:
