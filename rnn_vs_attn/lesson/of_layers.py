@@ -71,28 +71,53 @@ def _where(ratio: Record) -> str:
     return f"{axes['seq_len']} tokens, d_model {axes['d_model']}, {counted(int(axes['threads'] or 0), 'thread')}"
 
 
-def loop(runs: Readings) -> Found:
-    """Training an LSTM of one cell after the other beside attention: at the shortest length, and at the longest."""
-    ratios = measured(runs.of("bench"), "ratio", of="train_time", model="lstm-cell")
+def _beside_attention(runs: Readings, model: str) -> list[Record]:
+    """Ratios of the times of training, from the shortest length on. Lacking where there is none."""
+    ratios = measured(runs.of("bench"), "ratio", of="train_time", model=model)
     if not ratios:
-        one(runs.of("bench"), "train_time", model="lstm-cell")
+        one(runs.of("bench"), "train_time", model=model)
         raise Lacking("attention: its training was not timed beside it")
-    short, *longer = sorted(ratios, key=seq_len_of)
-    verdict = beside(short.estimate, 1.0, "above")
+    return sorted(ratios, key=seq_len_of)
+
+
+def _faster(ratio: Record) -> str:
+    """Whether attention is, at one length."""
+    return beside(ratio.estimate, 1.0, "above")
+
+
+def _at_every_length(ratios: Sequence[Record]) -> tuple[str, Record]:
+    """Whether attention is faster at each of these lengths, and a length that decides that."""
+    verdicts = list(map(_faster, ratios))
+    verdict = whole(verdicts)
+    return verdict, ratios[verdicts.index(verdict)]
+
+
+def _at(ratio: Record) -> str:
+    return f"; {interval(ratio)} at {ratio.axes['seq_len']}"
+
+
+def loop(runs: Readings) -> Found:
+    """Training an LSTM of one cell after the other beside attention: at the shortest length, and at all others."""
+    short, *longer = ratios = _beside_attention(runs, "lstm-cell")
+    verdict, decides = _at_every_length(ratios)
     figure = f"an LSTM as a loop over its cells takes {interval(short)} times attention's time to train at "
-    at_longer = f"; {interval(longer[-1])} at {longer[-1].axes['seq_len']}" if longer else ""
-    return Found(verdict, figure + _where(short) + at_longer, takes(short.estimate) if verdict == UNDECIDED else "")
+    why = takes(decides.estimate) if verdict == UNDECIDED else ""
+    return Found(verdict, figure + _where(short) + "".join(map(_at, longer)), why)
 
 
 def fused(runs: Readings) -> Found:
-    """Training torch's own LSTM beside attention, at the longest length."""
-    ratio = one(runs.of("bench"), "ratio", of="train_time", model="lstm")
-    verdict = beside(ratio.estimate, 1.0, "above")
+    """Training torch's own LSTM beside attention: at the longest length, and where it is otherwise at a shorter one."""
+    *shorter, longest = ratios = _beside_attention(runs, "lstm")
+    verdict, decides = _at_every_length(ratios)
     why = "a fused kernel has no overhead a step, and attention's work grows with the square of the length"
+    figure = f"torch's own LSTM takes {interval(longest)} times attention's time to train at {_where(longest)}"
+    other = [
+        ratio for ratio in shorter if beside(ratio.estimate, 1.0, "above") != beside(longest.estimate, 1.0, "above")
+    ]
     return Found(
         verdict,
-        f"torch's own LSTM takes {interval(ratio)} times attention's time to train at {_where(ratio)}",
-        {FAILS: why, UNDECIDED: takes(ratio.estimate)}.get(verdict, ""),
+        figure + "".join(map(_at, other)),
+        {FAILS: why, UNDECIDED: takes(decides.estimate)}.get(verdict, ""),
     )
 
 

@@ -83,7 +83,8 @@ def _faster(pair: Pair, records: Sequence[Record], names: Names) -> Claim:
     sides = pair.sides
     verdict = HOLDS if set(sides) == {ahead} else FAILS if behind in sides else UNDECIDED
     why = _open(pair) if verdict == UNDECIDED else _why(pair, records)
-    return Claim(FASTER, text, verdict, _figure(pair), why, names.axes(axes, "model"))
+    told = "; ".join(filter(None, (why, findings.without_times(pair, records))))
+    return Claim(FASTER, text, verdict, _figure(pair), told, names.axes(axes, "model"))
 
 
 def _figure(pair: Pair) -> str:
