@@ -181,7 +181,9 @@ def test_the_ledger_is_printed_and_stands_beside_the_runs(
     assert shown.out.startswith("12 of the lesson's 16 claims hold on this machine.\n4 do not hold here")
     assert "Each line in full:\n1: rnn-vs-attn scaling --model attention,lstm\n" in shown.out
     assert f"Written to {folder}" in shown.err
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*NAMES, "ledger.json", "ledger.md", "lesson.json"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(
+        [*NAMES, "ledger.json", "ledger.md", "lesson.json", "report.html"]
+    )
     assert (folder / "ledger.md").read_text().startswith("12 of the lesson's 16 claims")
 
 
