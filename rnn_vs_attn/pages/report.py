@@ -25,6 +25,14 @@ _CLAIMS = 16  # that are seen at once
 _MODELS = 200  # rows of the joined table
 
 
+def _place(entry: Entry, entries: list[Entry]) -> str:
+    """As many of the last names of its path as tell it from other runs of its command."""
+    others = [other.path.parts for other in entries if other.suite.name == entry.suite.name and other is not entry]
+    parts = entry.path.parts
+    apart = (n for n in range(1, len(parts)) if not any(other[-n:] == parts[-n:] for other in others))
+    return "/".join(parts[-next(apart, 1) :])
+
+
 @dataclasses.dataclass(frozen=True)
 class Report:
     """All that is said of some runs."""
@@ -54,7 +62,7 @@ class Report:
         ]
         again = Counter(found)
         return [
-            heading + f": {entry.path.name}" * (several[name] > 1 and again[heading] > 1)
+            heading + f": {_place(entry, self.entries)}" * (several[name] > 1 and again[heading] > 1)
             for heading, name, entry in zip(found, names, self.entries, strict=True)
         ]
 
