@@ -150,6 +150,8 @@ def _parameter(field: Field[Any], kind: Any, info: Any, default: Any) -> inspect
 
 # What Typer gives back
 
+_MOST = 1e9  # seconds in 31 years
+
 
 def _made(options: type[Options], given: Mapping[str, Any]) -> Options:
     """The options out of what was typed. UserError for the first word that cannot be used."""
@@ -162,6 +164,9 @@ def _value(field: Field[Any], given: Any) -> Any:
         raise UserError(f"{option_name(field.name)} {given} is no number that can be counted to; give a finite one")
     if given is None:
         return None
+    if isinstance(given, float) and not given <= _MOST:
+        name = field.metadata.get("flag") or option_name(field.name)
+        raise UserError(f"{name} {given:g} is more than clocks and files hold; give at most {_MOST:,.0f}")
     if parse is None:
         return tuple(given) if isinstance(field.default, tuple) else given
     if isinstance(field.default, tuple):

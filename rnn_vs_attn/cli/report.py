@@ -42,12 +42,15 @@ def run(options: ReportOptions) -> int:
         raise UserError(
             "--output is where the page goes; --markdown FILE and --json write none, so leave one of them out"
         )
+    if options.as_json and str(options.markdown) == "-":
+        raise UserError("--json and --markdown - both are standard output; name a file with --markdown FILE")
     target = options.output or place(options.runs)
-    if options.markdown is None and not options.as_json:
-        check(target)
+    written = options.markdown or (None if options.as_json else target)
+    if written is not None and str(options.markdown) != "-":
+        check(written)
     report = Report(entries_of(runs_of(options.runs)))
     if options.markdown is not None:
-        _put(options.markdown, markdown(report))
+        _put(options.markdown, markdown(report), told=not options.as_json)
     elif not options.as_json:
         write(target, render(page(report)), "--output")
         print(one_line(str(target)))
@@ -62,11 +65,12 @@ def place(runs: list[Path]) -> Path:
 
 
 def check(target: Path) -> None:
-    """UserError where a page would take the place of something else, or cannot be there."""
+    """UserError where a page, or Markdown, would take the place of something else, or cannot be there."""
+    from rnn_vs_attn.pages.report import BEGINNING
     from rnn_vs_attn.report.page import is_ours
 
     if target.is_dir():
-        raise UserError(f"{target} is a folder; give a file with --output, such as {target / NAME}")
+        raise UserError(f"{target} is a folder; give a file, such as {target / NAME}")
     if not target.is_file():
         return
     try:
@@ -74,16 +78,17 @@ def check(target: Path) -> None:
             beginning = file.read(_BEGINNING)
     except OSError as error:
         raise UserError(f"cannot read {target}, which the page would replace: {error.strerror}") from None
-    if beginning and not is_ours(beginning):
-        raise UserError(f"{target} is there and is no page of rnn-vs-attn; remove it, or name another with --output")
+    if beginning and not is_ours(beginning) and not beginning.startswith(f"# {BEGINNING}"):
+        raise UserError(f"{target} is there and is no page of rnn-vs-attn; remove it, or name another")
 
 
-def _put(target: Path, text: str) -> None:
+def _put(target: Path, text: str, told: bool) -> None:
     if str(target) == "-":
         print(text, end="")
         return
     write(target, text, "--markdown")
-    print(one_line(str(target)))
+    if told:
+        print(one_line(str(target)))
 
 
 def _report(call: Call[ReportOptions]) -> int:

@@ -17,6 +17,8 @@ from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.streams import print_json
 
+_OF_A_RUN = ("run.json", "samples.jsonl", "records.jsonl")  # what is lost with them was measured
+
 
 def junit(report: Report) -> str:
     """One test case a row: a failure (broken, slower), an error (failed, missing), skipped (unsure, new) or well."""
@@ -79,7 +81,11 @@ def distribute(report: Report, markdown_file: Path | None, junit_file: Path | No
 
 
 def write(path: Path, document: str | bytes, option: str, mode: str = "w") -> None:
-    """Write a file that an option names, in the place of the one there. UserError where that cannot be."""
+    """Write a file that an option names, in the place of the one there. UserError where that cannot be, or would take
+    what was measured.
+    """
+    if path.name in _OF_A_RUN and (path.parent / "run.json").exists():
+        raise UserError(f"{path} ({option}) is what a run is stored in; name another file")
     content = safe.encodable(document).encode() if isinstance(document, str) else document
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from rnn_vs_attn.stats import growth, intervals
 from rnn_vs_attn.suites.deciding import of_exponent
 from rnn_vs_attn.suites.metrics import EXPONENT
 from rnn_vs_attn.suites.scaling import rules
-from rnn_vs_attn.suites.scaling.laws import grows, law_of
+from rnn_vs_attn.suites.scaling.laws import grows, law_of, open_because
 from rnn_vs_attn.units import counted, size
 
 ALIKE = 1.15  # a ratio of times up to which they count as the same
@@ -33,6 +33,13 @@ def _chain(law: Record) -> str:
     return f"{law.axes['model']} {law.details['counts'][-1]:,}"
 
 
+def _is(law: Record) -> str:
+    """ "is constant", "grows as n"; of what is undecided what it would take."""
+    if law.text == UNDECIDED:
+        return f"is undecided ({open_because(law)})"
+    return f"{'is ' * (law.text == growth.CONSTANT)}{grows(law.text)}"
+
+
 def _of_laws(*pairs: tuple[Record, str]) -> str:
     return whole([UNDECIDED if law.text == UNDECIDED else rules.of_law(claimed, law.text) for law, claimed in pairs])
 
@@ -43,14 +50,14 @@ def in_parallel(runs: Readings) -> Found:
     verdict = _of_laws((attention, growth.CONSTANT), (lstm, growth.LINEAR))
     at = f"at {lstm.details['lengths'][-1]:,} tokens"
     figure = f"longest chain of operations {at}: {_chain(attention)}, {_chain(lstm)}"
-    return Found(verdict, figure, f"counted: attention's is {grows(attention.text)}, the LSTM's {grows(lstm.text)}")
+    return Found(verdict, figure, f"counted: attention's {_is(attention)}, the LSTM's {_is(lstm)}")
 
 
 def one_step_after_the_other(runs: Readings) -> Found:
     """The chain of a recurrence that a scan computes; its time beside attention's where there is one."""
     law, lstm = _law(runs, "mingru"), _law(runs, "lstm")
     figure = f"longest chain of operations at {law.details['lengths'][-1]:,} tokens: {_chain(law)}, {_chain(lstm)}"
-    why = f"counted: a scan computes a recurrence that is linear in its state, and its chain {grows(law.text)}"
+    why = f"counted: a scan computes a recurrence that is linear in its state, and its chain {_is(law)}"
     try:
         ratio = one(runs.of("bench"), "ratio", of="train_time", model="mingru")
     except Lacking:
@@ -64,28 +71,53 @@ def _where(ratio: Record) -> str:
     return f"{axes['seq_len']} tokens, d_model {axes['d_model']}, {counted(int(axes['threads'] or 0), 'thread')}"
 
 
-def loop(runs: Readings) -> Found:
-    """Training an LSTM of one cell after the other beside attention: at the shortest length, and at the longest."""
-    ratios = measured(runs.of("bench"), "ratio", of="train_time", model="lstm-cell")
+def _beside_attention(runs: Readings, model: str) -> list[Record]:
+    """Ratios of the times of training, from the shortest length on. Lacking where there is none."""
+    ratios = measured(runs.of("bench"), "ratio", of="train_time", model=model)
     if not ratios:
-        one(runs.of("bench"), "train_time", model="lstm-cell")
+        one(runs.of("bench"), "train_time", model=model)
         raise Lacking("attention: its training was not timed beside it")
-    short, *longer = sorted(ratios, key=seq_len_of)
-    verdict = beside(short.estimate, 1.0, "above")
+    return sorted(ratios, key=seq_len_of)
+
+
+def _faster(ratio: Record) -> str:
+    """Whether attention is, at one length."""
+    return beside(ratio.estimate, 1.0, "above")
+
+
+def _at_every_length(ratios: Sequence[Record]) -> tuple[str, Record]:
+    """Whether attention is faster at each of these lengths, and a length that decides that."""
+    verdicts = list(map(_faster, ratios))
+    verdict = whole(verdicts)
+    return verdict, ratios[verdicts.index(verdict)]
+
+
+def _at(ratio: Record) -> str:
+    return f"; {interval(ratio)} at {ratio.axes['seq_len']}"
+
+
+def loop(runs: Readings) -> Found:
+    """Training an LSTM of one cell after the other beside attention: at the shortest length, and at all others."""
+    short, *longer = ratios = _beside_attention(runs, "lstm-cell")
+    verdict, decides = _at_every_length(ratios)
     figure = f"an LSTM as a loop over its cells takes {interval(short)} times attention's time to train at "
-    at_longer = f"; {interval(longer[-1])} at {longer[-1].axes['seq_len']}" if longer else ""
-    return Found(verdict, figure + _where(short) + at_longer, takes(short.estimate) if verdict == UNDECIDED else "")
+    why = takes(decides.estimate) if verdict == UNDECIDED else ""
+    return Found(verdict, figure + _where(short) + "".join(map(_at, longer)), why)
 
 
 def fused(runs: Readings) -> Found:
-    """Training torch's own LSTM beside attention, at the longest length."""
-    ratio = one(runs.of("bench"), "ratio", of="train_time", model="lstm")
-    verdict = beside(ratio.estimate, 1.0, "above")
+    """Training torch's own LSTM beside attention: at the longest length, and where it is otherwise at a shorter one."""
+    *shorter, longest = ratios = _beside_attention(runs, "lstm")
+    verdict, decides = _at_every_length(ratios)
     why = "a fused kernel has no overhead a step, and attention's work grows with the square of the length"
+    figure = f"torch's own LSTM takes {interval(longest)} times attention's time to train at {_where(longest)}"
+    other = [
+        ratio for ratio in shorter if beside(ratio.estimate, 1.0, "above") != beside(longest.estimate, 1.0, "above")
+    ]
     return Found(
         verdict,
-        f"torch's own LSTM takes {interval(ratio)} times attention's time to train at {_where(ratio)}",
-        {FAILS: why, UNDECIDED: takes(ratio.estimate)}.get(verdict, ""),
+        figure + "".join(map(_at, other)),
+        {FAILS: why, UNDECIDED: takes(decides.estimate)}.get(verdict, ""),
     )
 
 

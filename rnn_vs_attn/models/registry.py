@@ -44,6 +44,17 @@ def find(name: str) -> ModelSpec:
     return replace(spec, name=name)
 
 
+def recorded(name: str) -> ModelSpec:
+    """The model of a record: one that is not here any more, or never was, as the user's own of which nothing is known.
+
+    A stored run is read where its packages are not installed.
+    """
+    try:
+        return find(name)
+    except UserError:
+        return ModelSpec(name, USER, name, "not here")
+
+
 def _named(name: str) -> ModelSpec:
     for spec in BUILT_IN:
         if spec.name == name:

@@ -18,10 +18,19 @@ from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.text import safe
 
 _SETTINGS = ("seq_len", "batch_size", "d_model", "num_heads", "num_layers", "dtype", "threads", "steps", "text")
+BEGINNING = "Recurrence and attention on"  # of the title of every report
 _TITLES = {"num_heads": "heads", "num_layers": "layers", "batch_size": "batch"}
 FOUND, MODELS = "What was found", "Each model, everything measured of it"
 _CLAIMS = 16  # that are seen at once
 _MODELS = 200  # rows of the joined table
+
+
+def _place(entry: Entry, entries: list[Entry]) -> str:
+    """As many of the last names of its path as tell it from other runs of its command."""
+    others = [other.path.parts for other in entries if other.suite.name == entry.suite.name and other is not entry]
+    parts = entry.path.parts
+    apart = (n for n in range(1, len(parts)) if not any(other[-n:] == parts[-n:] for other in others))
+    return "/".join(parts[-next(apart, 1) :])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +62,7 @@ class Report:
         ]
         again = Counter(found)
         return [
-            heading + f": {entry.path.name}" * (several[name] > 1 and again[heading] > 1)
+            heading + f": {_place(entry, self.entries)}" * (several[name] > 1 and again[heading] > 1)
             for heading, name, entry in zip(found, names, self.entries, strict=True)
         ]
 
@@ -61,7 +70,7 @@ class Report:
     def title(self) -> str:
         machines = machines_of(self.entries)
         where = machines[0] if len(machines) == 1 else units.counted(len(machines), "machine")
-        return f"Recurrence and attention on {where}"
+        return f"{BEGINNING} {where}"
 
     @property
     def lead(self) -> list[str]:

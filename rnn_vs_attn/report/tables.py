@@ -164,14 +164,29 @@ def chosen(columns: Sequence[Column], wanted: Sequence[str], known: Sequence[Col
         return [column for column in columns if not column.spare]
     if ALL in wanted:
         return list(columns)
-    for name in wanted:
+    names = _whole(wanted, known or columns)
+    for name in names:
         if not any(_is_named(column, name) for column in known or columns):
             raise unknown("column", name, [ALL, *(column.title for column in known or columns)])
-    return [column for name in wanted for column in columns if _is_named(column, name)]
+    return [column for name in dict.fromkeys(names) for column in columns if _is_named(column, name)]
+
+
+def _whole(words: Sequence[str], columns: Sequence[Column]) -> list[str]:
+    """The names among words between commas, of which a title may have some itself: "reach, tokens"."""
+    found, begun = list[str](), 0
+    while begun < len(words):
+        joined = {end: ", ".join(words[begun:end]) for end in range(len(words), begun, -1)}
+        ends = (end for end, name in joined.items() if any(_is_named(column, name) for column in columns))
+        end = next(ends, begun + 1)
+        found.append(joined[end])
+        begun = end
+    return found
 
 
 def _is_named(column: Column, name: str) -> bool:
-    return name.casefold() in (column.title.casefold(), column.metric)
+    """By its title, with or without the unit behind a comma, or by its metric."""
+    title = column.title.casefold()
+    return name.casefold() in (title, title.partition(",")[0], column.metric)
 
 
 def build_pivot(records: Sequence[Record], case_axes: Sequence[str], pivot: Pivot, narrow: bool = False) -> Table:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from rnn_vs_attn.models.costs import KERNEL_SIZE, KINDS_OF_POSITIONS, NO_POSITIONS, WINDOW, Shape, default_kv_heads
-from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.registry import find, recorded
 from rnn_vs_attn.models.spec import ATTENTION, CONFIGURED, POSITIONS, TRAINED, USER, ModelSpec
 from rnn_vs_attn.records.types import AxisValue, Record
 
@@ -144,7 +144,7 @@ OF_FEW_MODELS = ("kernel_size", "window", "num_kv_heads", "positions")
 
 def untaken(records: Sequence[Record]) -> tuple[str, ...]:
     """Axes that no model of these records has a use for, and positions where nothing has any."""
-    specs = [find(name) for name in {str(record.axes["model"]) for record in records if "model" in record.axes}]
+    specs = [recorded(name) for name in {str(record.axes["model"]) for record in records if "model" in record.axes}]
     found = tuple(name for name in OF_FEW_MODELS if not any(_takes(spec, name) for spec in specs))
     plain = {record.axes.get(POSITIONS, NO_POSITIONS) for record in records} == {NO_POSITIONS}
     return tuple(dict.fromkeys((*found, POSITIONS))) if plain else found

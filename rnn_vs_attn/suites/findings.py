@@ -6,12 +6,13 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from rnn_vs_attn.models.registry import BUILT_IN, find
+from rnn_vs_attn.models.registry import BUILT_IN, recorded
 from rnn_vs_attn.models.spec import CONFIGURED, TRAINED, USER
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.query import without
 from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.curves import crossing, curves, interval, seq_len_of
+from rnn_vs_attn.report.tables import FAULT_WORDS
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import MIN_ROUNDS, Estimate
 from rnn_vs_attn.suites.case import Case
@@ -111,7 +112,7 @@ def base_among(models: Sequence[str], baseline: str) -> str:
 
 def is_not_ours(model: str) -> bool:
     """Whether it is the user's own, of transformers, or trained: what is said of it comes first."""
-    return find(model).family in NOT_OURS
+    return recorded(model).family in NOT_OURS
 
 
 # In words
@@ -156,6 +157,21 @@ def _span(pair: Pair, start: float, end: float, unit: str) -> str:
 def capital(sentence: str) -> str:
     """With a capital letter, where it does not begin with a model's name."""
     return sentence[:1].upper() + sentence[1:]
+
+
+def without_times(pair: Pair, records: Iterable[Record]) -> str:
+    """At which lengths one of the two has no time, and why, in words; "" where both have all that was asked for."""
+    found: dict[tuple[str, str], set[float]] = {}
+    for record in records:
+        for known in (pair.curve[0], pair.base[0]):
+            alike = without(record.axes, "seq_len") == without(known.axes, "seq_len")
+            if record.metric == known.metric and record.status != "ok" and alike:
+                fault = FAULT_WORDS.get(record.status, record.status)
+                found.setdefault((str(known.axes["model"]), fault), set()).add(seq_len_of(record))
+    return "; ".join(
+        f"{model} has no time at {', '.join(map(tokens, sorted(missing)))}: {fault}"
+        for (model, fault), missing in found.items()
+    )
 
 
 # Verdicts

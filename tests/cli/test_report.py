@@ -38,9 +38,27 @@ def test_what_is_not_ours_is_kept(tmp_path: Path) -> None:
     target = tmp_path / "thesis.html"
     target.write_text("<p>three years")
     why = said(GRADFLOW, "--output", str(target))
-    assert "is no page of rnn-vs-attn; remove it, or name another with --output" in why
+    assert "is no page of rnn-vs-attn; remove it, or name another" in why
     assert target.read_text() == "<p>three years"
     assert "is a folder" in said(GRADFLOW, "--output", str(tmp_path))
+
+
+def test_markdown_takes_the_place_of_no_file_but_its_own(tmp_path: Path) -> None:
+    target = tmp_path / "README.md"
+    target.write_text("# Mine")
+    assert "is no page of rnn-vs-attn" in said(GRADFLOW, "--markdown", str(target))
+    assert target.read_text() == "# Mine"
+    assert "is a folder" in said(GRADFLOW, "--markdown", str(tmp_path))
+    target.unlink()
+    for _ in range(2):
+        assert called("report", GRADFLOW, "--markdown", str(target))[0] == 0
+
+
+def test_two_answers_do_not_share_standard_output(tmp_path: Path) -> None:
+    assert "name a file with --markdown FILE" in said(GRADFLOW, "--json", "--markdown", "-")
+    code, out, _ = called("report", GRADFLOW, "--json", "--markdown", str(tmp_path / "r.md"))
+    assert code == 0
+    json.loads(out)
 
 
 def test_an_empty_file_can_be_written(tmp_path: Path) -> None:

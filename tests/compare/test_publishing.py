@@ -11,6 +11,7 @@ import pytest
 from fakes import unhurried
 from hypothesis import given
 from hypothesis import strategies as st
+from planted_runs import record, stored
 from verdict_rows import report, row
 
 from rnn_vs_attn.compare.publishing import annotation, distribute, junit, write
@@ -171,6 +172,16 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         distribute(report(row(SAME)), None, tmp_path / "file" / "x.xml")
     with pytest.raises(UserError, match=r"cannot write .* \(--markdown\): Is a directory"):
         distribute(report(row(SAME)), tmp_path, None)
+
+
+@pytest.mark.parametrize("name", ["run.json", "samples.jsonl", "records.jsonl"])
+def test_what_was_measured_is_not_written_over(tmp_path: Path, name: str) -> None:
+    run = stored(tmp_path / "run", record("train_time", [0.1]))
+    before = (run / name).read_bytes()
+    with pytest.raises(UserError, match=r"\(--markdown\) is what a run is stored in; name another file"):
+        write(run / name, "# Verdicts", "--markdown")
+    assert (run / name).read_bytes() == before
+    write(tmp_path / name, "elsewhere such a name is free", "--markdown")
 
 
 def test_a_job_summary_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

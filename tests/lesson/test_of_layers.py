@@ -23,6 +23,13 @@ def test_an_attention_whose_chain_grows_is_not_parallel() -> None:
     assert of_layers.in_parallel(readings(scaling=scaling(attention=lambda n: 2 * n))).verdict == FAILS
 
 
+def test_a_chain_that_was_counted_at_too_few_lengths_says_what_it_takes() -> None:
+    runs = [r for r in scaling() if r.axes["model"] != "mingru" or int(r.axes["seq_len"] or 0) > 256]
+    found = of_layers.one_step_after_the_other(readings(scaling=runs))
+    assert found.verdict == UNDECIDED
+    assert found.why.endswith("its chain is undecided (a law takes 4 lengths: --max-seconds gives time for more)")
+
+
 def test_a_scan_makes_a_recurrence_parallel_and_its_time_stands_beside() -> None:
     found = of_layers.one_step_after_the_other(readings())
     assert found.verdict == FAILS
@@ -46,6 +53,29 @@ def test_a_loop_is_slower_by_the_interval_of_its_ratio(ms: float, verdict: str) 
 @pytest.mark.parametrize(("ms", "verdict"), [(50.0, HOLDS), (2.0, FAILS), (10.0, UNDECIDED)])
 def test_attention_is_faster_than_the_fused_lstm_by_the_interval_of_the_ratio(ms: float, verdict: str) -> None:
     assert of_layers.fused(readings(bench=bench({"lstm": ms}))).verdict == verdict
+
+
+def at_512(ms: float, model: str) -> list[Record]:
+    """Times of a model at 512 tokens that are not what those at 128 are; attention takes 10 ms and 40 ms."""
+    other = [r for r in bench({model: ms}) if r.axes["model"] == model and r.axes["seq_len"] == 512]
+    return [r for r in bench({model: 50.0}) if (r.axes["model"], r.axes["seq_len"]) != (model, 512)] + other
+
+
+@pytest.mark.parametrize(("ms", "verdict"), [(5.0, FAILS), (10.0, UNDECIDED), (30.0, HOLDS)])
+def test_a_loop_that_is_slower_at_the_shorter_length_only_does_not_make_it_hold(ms: float, verdict: str) -> None:
+    found = of_layers.loop(readings(bench=at_512(ms, "lstm-cell")))
+    assert found.verdict == verdict
+    assert found.figure.startswith("an LSTM as a loop over its cells takes 5.00 [5.00, 5.00] times")
+    assert ("narrow it" in found.why) == (verdict == UNDECIDED)
+
+
+def test_a_fused_lstm_that_is_slower_at_the_longer_length_only_says_both() -> None:
+    slow = [r for r in bench({"lstm": 50.0}) if r.axes["model"] == "lstm" and r.axes["seq_len"] == 512]
+    rest = [r for r in bench({"lstm": 2.0}) if (r.axes["model"], r.axes["seq_len"]) != ("lstm", 512)]
+    found = of_layers.fused(readings(bench=rest + slow))
+    assert found.verdict == FAILS
+    assert "takes 5.00 [5.00, 5.00] times attention's time to train at 512 tokens" in found.figure
+    assert found.figure.endswith("; 0.200 [0.200, 0.200] at 128")
 
 
 def test_fewer_than_six_rounds_decide_no_time_and_say_what_it_takes() -> None:

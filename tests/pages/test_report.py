@@ -147,3 +147,10 @@ def test_runs_without_claims_and_models_have_their_sections() -> None:
     found = page(Report([entry("scaling")]))
     assert [section.heading for section in found.sections] == ["scaling"]
     assert found.lead[0].startswith("These runs hold no claims")
+
+
+def test_runs_of_one_name_are_told_apart_by_the_folders_that_they_are_in() -> None:
+    places = ("results/cpu", "results/monday/bench", "results/tuesday/bench")
+    report = Report([entry("bench", path=place) for place in places])
+    told = [heading.partition(": ")[2] for heading in report.headings]
+    assert told == ["cpu", "monday/bench", "tuesday/bench"]

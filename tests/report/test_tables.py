@@ -386,6 +386,21 @@ def test_columns_are_those_that_are_not_spare_or_those_that_are_named(wanted: li
     assert [column.title for column in tables.chosen(CHOICE, wanted)] == titles
 
 
+@pytest.mark.parametrize(
+    ("words", "titles"),
+    [
+        (["reach", "tokens"], ["reach, tokens"]),
+        (["reach, tokens"], ["reach, tokens"]),
+        (["reach", "tokens", "law", "half-life", "tokens"], ["reach, tokens", "law", "half-life, tokens"]),
+        (["reach", "tokens", "half-life"], ["reach, tokens", "half-life, tokens"]),  # typed twice, each word once
+        (["law", "law"], ["law"]),
+    ],
+)
+def test_a_title_with_a_comma_can_be_named(words: list[str], titles: list[str]) -> None:
+    columns = [Column(title, title, units.significant) for title in ("half-life, tokens", "reach, tokens", "law")]
+    assert [column.title for column in tables.chosen(columns, words)] == titles
+
+
 def test_an_unknown_column_is_an_error_and_one_that_a_run_lacks_is_not() -> None:
     with pytest.raises(UserError, match="unknown column 'of peek'; did you mean 'of peak'"):
         tables.chosen(CHOICE, ["train ms", "of peek"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import bench_record
@@ -61,6 +63,24 @@ def test_what_is_shown_of_two_runs_begins_with_where_each_is(capsys: pytest.Capt
     assert lines[0] == f"gradflow: {REFERENCE / 'gradflow'}"
     assert lines[2].startswith("- Gradients through rnn vanish: holds. ")
     assert f"decode: {REFERENCE / 'decode'}" in lines
+
+
+@pytest.mark.parametrize(
+    ("run", "model"),
+    [("cpu", "gru"), ("decode", "lstm"), ("decode", "gpt"), ("gradflow", "lstm"), ("scaling", "attention")],
+)
+def test_a_run_of_a_model_that_is_not_installed_here_is_shown_whole(
+    run: str, model: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def elsewhere(axes: Any) -> Any:
+        return {name: "of-a-plug-in" if value == model else value for name, value in axes.items()}
+
+    whole = read_run(REFERENCE / run)
+    records = [dataclasses.replace(record, axes=elsewhere(record.axes)) for record in whole.records]
+    show({Path(run): dataclasses.replace(whole, records=records)}, (), as_json=False)
+    shown = capsys.readouterr().out
+    assert any(line.startswith("- ") and "of-a-plug-in" in line for line in shown.splitlines())
+    assert "\n| of-a-plug-in |" in shown
 
 
 def test_a_run_that_was_cut_off_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

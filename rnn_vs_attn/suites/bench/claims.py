@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.models.registry import BASELINE, PYTHON_LOOPS, find
+from rnn_vs_attn.models.registry import BASELINE, PYTHON_LOOPS, recorded
 from rnn_vs_attn.models.spec import ATTENTION, RECURRENCE
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import Group, measured, record_at, without
@@ -57,7 +57,7 @@ def _base(model: str, models: Sequence[str]) -> str:
 
 def _rank(claim: Claim) -> int:
     model = str(claim.axes["model"])
-    return 0 if findings.is_not_ours(model) else 1 if find(model).family == RECURRENCE else 2
+    return 0 if findings.is_not_ours(model) else 1 if recorded(model).family == RECURRENCE else 2
 
 
 def _is_told(pair: Pair, apart: Collection[object]) -> bool:
@@ -83,7 +83,8 @@ def _faster(pair: Pair, records: Sequence[Record], names: Names) -> Claim:
     sides = pair.sides
     verdict = HOLDS if set(sides) == {ahead} else FAILS if behind in sides else UNDECIDED
     why = _open(pair) if verdict == UNDECIDED else _why(pair, records)
-    return Claim(FASTER, text, verdict, _figure(pair), why, names.axes(axes, "model"))
+    told = "; ".join(filter(None, (why, findings.without_times(pair, records))))
+    return Claim(FASTER, text, verdict, _figure(pair), told, names.axes(axes, "model"))
 
 
 def _figure(pair: Pair) -> str:
@@ -129,7 +130,7 @@ def _growth(records: Sequence[Record], names: Names) -> Iterator[Claim]:
     bases = {without(r.axes, "model"): r for r in found if r.axes["model"] == BASELINE}
     by_settings: dict[Group, list[tuple[Record, Record]]] = {}
     for record in found:
-        spec = find(str(record.axes["model"]))
+        spec = recorded(str(record.axes["model"]))
         base = bases.get(without(record.axes, "model"))
         if base is not None and spec.family == RECURRENCE and not spec.traits.loop_of:
             group = without(record.axes, "model", "seq_len_from", "seq_len_to")
@@ -184,7 +185,7 @@ def _memory(records: Sequence[Record], names: Names) -> Iterator[Claim]:
     peaks = [r for r in records if r.metric == "peak_memory" and r.ok and r.axes["pass"] == "train"]
     for curve in curves(peaks).values():
         model, last = str(curve[0].axes["model"]), curve[-2:]
-        if not (find(model).family == ATTENTION or findings.is_not_ours(model)):
+        if not (recorded(model).family == ATTENTION or findings.is_not_ours(model)):
             continue
         if len(last) == 2 and min(r.median or 0 for r in last) >= LEAST_MEMORY:
             yield from _memory_claim(last, names)
@@ -219,12 +220,12 @@ def _square(growth: Estimate) -> str:
 
 
 def _is_attention(axes: Axes) -> bool:
-    return find(str(axes["model"])).family == ATTENTION
+    return recorded(str(axes["model"])).family == ATTENTION
 
 
 def _keeps_scores(axes: Axes) -> bool:
     """Whether its definition has all scores in memory."""
-    complexity = find(str(axes["model"])).complexity
+    complexity = recorded(str(axes["model"])).complexity
     return complexity is not None and "n²" in complexity.memory
 
 

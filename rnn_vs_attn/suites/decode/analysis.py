@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rnn_vs_attn.models.registry import BASELINE, LANGUAGE_BASELINE, find
+from rnn_vs_attn.models.registry import BASELINE, LANGUAGE_BASELINE, recorded
 from rnn_vs_attn.models.spec import CONFIGURED, LANGUAGE
 from rnn_vs_attn.records.query import Group, derived, measured
 from rnn_vs_attn.records.types import AxisValue, Record
@@ -16,7 +16,7 @@ from rnn_vs_attn.suites.ratios import decoded_tokens
 
 def base_of(model: str) -> str:
     """Whose cache a model is held against: that of the baseline of layers, or of language models."""
-    return LANGUAGE_BASELINE if find(model).family in (LANGUAGE, CONFIGURED) else BASELINE
+    return LANGUAGE_BASELINE if recorded(model).family in (LANGUAGE, CONFIGURED) else BASELINE
 
 
 def derive(records: Sequence[Record]) -> list[Record]:

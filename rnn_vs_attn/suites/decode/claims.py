@@ -64,6 +64,7 @@ def _cheaper(pair: Pair, records: Sequence[Record], names: Names) -> Claim:
     why = findings.to_decide(ratio) if verdict == UNDECIDED else _of_host(records, pair.curve[-1], pair.base[-1])
     text = f"After {tokens(pair.longest)} tokens the next one costs {pair.model} less than {pair.beside}"
     told = "; ".join(filter(None, (figure, where)))
+    why = "; ".join(filter(None, (why, findings.without_times(pair, records))))
     return Claim(CHEAPER, text + names.settings(axes), verdict, told, why, names.axes(axes, "model"))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rnn_vs_attn import units
-from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.models.registry import BASELINE, recorded
 from rnn_vs_attn.models.spec import ATTENTION, CONVOLUTION, RECURRENCE, RESTRICTED_ATTENTION, TRAINED
 from rnn_vs_attn.models.trained import INITIAL_PREFIX, is_initial, layer_of, unprefixed
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
@@ -50,7 +50,7 @@ def claims(records: Sequence[Record]) -> list[Claim]:
 
 
 def _rank(model: str) -> int:
-    return 0 if findings.is_not_ours(model) else 1 if find(model).family == RECURRENCE else 2
+    return 0 if findings.is_not_ours(model) else 1 if recorded(model).family == RECURRENCE else 2
 
 
 def _found(law: Record, records: Sequence[Record], cases: dict[Group, dict[int, Record]]) -> Found:
@@ -102,8 +102,8 @@ def _vanish(name: str) -> str:
 
 def _family(model: str) -> str:
     """That of the layer, of a trained model too."""
-    family = find(model).family
-    return find(layer_of(model)).family if family == TRAINED else family
+    family = recorded(model).family
+    return recorded(layer_of(model)).family if family == TRAINED else family
 
 
 def _law(law: Record, records: Sequence[Record]) -> str:
@@ -151,7 +151,7 @@ def _to_decide(found: Found) -> str:
     if near.low is None:
         return findings.to_decide(near.estimate)
     takes = f"more rounds may tell, such as --rounds {2 * near.estimate.rounds}"
-    if find(str(found.law.axes["model"])).family == TRAINED:
+    if recorded(str(found.law.axes["model"])).family == TRAINED:
         takes = SEEDS
     elif len(found.norms) < LEAST_POINTS and "exactly" not in reason:
         takes = f"--seq-len 32 or more has {LEAST_POINTS} distances"
@@ -201,7 +201,7 @@ def _training(cases: dict[Group, dict[int, Record]], names: Names) -> Iterator[C
     for group, norms in cases.items():
         axes = dict(group)
         name = str(axes["model"])
-        if find(name).family != TRAINED or is_initial(name):
+        if recorded(name).family != TRAINED or is_initial(name):
             continue
         before = cases.get(without(axes | {"model": INITIAL_PREFIX + unprefixed(name)}), {})
         shared = [k for k in norms.keys() & before.keys() if k >= 1]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models import initialisation
-from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.registry import recorded
 from rnn_vs_attn.models.spec import TRAINED
 from rnn_vs_attn.records.query import Group, measured, record_at, without
 from rnn_vs_attn.records.types import Record
@@ -107,7 +107,7 @@ def _identity(records: Sequence[Record]) -> Iterator[str]:
 
 def _weights(records: Sequence[Record]) -> Iterator[str]:
     """What the weights were."""
-    families = {find(str(r.axes["model"])).family for r in records if "model" in r.axes}
+    families = {recorded(str(r.axes["model"])).family for r in records if "model" in r.axes}
     if families != {TRAINED}:
         yield "These are weights at initialisation; training moves them, and these curves say nothing of that."
     if TRAINED in families:

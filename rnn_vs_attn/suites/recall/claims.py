@@ -13,10 +13,10 @@ from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import Group
-from rnn_vs_attn.records.types import AxisValue, Record
+from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.suites.recall.analysis import PARTLY, SOLVED, UNSOLVED, Outcome, outcomes
 from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS
-from rnn_vs_attn.suites.recall.words import after, chance_of, measured_by, named_task, scores
+from rnn_vs_attn.suites.recall.words import after, chance_of, measured_by, named_task, scores, task_among
 from rnn_vs_attn.suites.training_words import RETRY, without_end
 from rnn_vs_attn.tasks.registry import find
 from rnn_vs_attn.tasks.spec import MEMORY, RECALL, STATE_TRACKING
@@ -38,8 +38,9 @@ def claims(records: Sequence[Record]) -> list[Claim]:
     paired = pairs(found)
     alone = [each for each in found if not any(each is pair.solver or each is pair.other for pair in paired)]
     lost = without_end(records, "loss", [outcome.axes for outcome in found])
+    every = [*map(dict, lost), *(outcome.axes for outcome in found)]
     return [
-        *(_of_lost(dict(axes), reason) for axes, reason in lost.items()),
+        *(_of_lost(every, axes, reason) for axes, reason in zip(every, lost.values(), strict=False)),
         *(_of_pair(found, pair) for pair in _by_turns(paired)),
         *(_of_one(found, outcome) for outcome in alone),
     ]
@@ -174,9 +175,9 @@ def _lacking_alone(outcome: Outcome, rivals: Sequence[Outcome]) -> str:
     return f"no model solves it in half of the steps; more than --steps {outcome.budget}, or another --model, may"
 
 
-def _of_lost(axes: dict[str, AxisValue], reason: str) -> Claim:
+def _of_lost(every: Sequence[Axes], axes: Axes, reason: str) -> Claim:
     """Of a model of which no training came to its end."""
-    text = f"{axes['model']} learns to {_LEARNT[find(str(axes['task'])).family]} ({axes['task']})"
+    text = f"{axes['model']} learns to {_LEARNT[find(str(axes['task'])).family]} ({task_among(every, axes)})"
     return Claim("solves", text, UNDECIDED, "No training of it came to its end", reason, axes)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 
 from rnn_vs_attn import units
+from rnn_vs_attn.records.types import Axes
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.suites.recall.analysis import Outcome
 from rnn_vs_attn.suites.recall.case import OF_TASKS
@@ -17,11 +18,15 @@ from rnn_vs_attn.tasks.spec import Chance, Sizes
 
 def named_task(found: Sequence[Outcome], outcome: Outcome) -> str:
     """Its name with what tells it apart from others of that name."""
-    mine = outcome.axes["task"]
-    alike = [other.axes for other in found if other.axes["task"] == mine]
-    told = [name for name in outcome.axes if name not in ("task", "model", "test_seq_len")]  # that follows from seq_len
-    varying = [name for name in told if len({axes[name] for axes in alike}) > 1]
-    return " ".join([str(mine), *(f"{name} {outcome.axes[name]}" for name in varying)])
+    return task_among([other.axes for other in found], outcome.axes)
+
+
+def task_among(every: Sequence[Axes], mine: Axes) -> str:
+    """The same by axes alone, such as those of a training without an end."""
+    alike = [axes for axes in every if axes["task"] == mine["task"]]
+    told = [name for name in mine if name not in ("task", "model", "test_seq_len")]  # that follows from seq_len
+    varying = [name for name in told if len({axes.get(name) for axes in alike}) > 1]
+    return " ".join([str(mine["task"]), *(f"{name} {mine[name]}" for name in varying)])
 
 
 def sizes_of(outcome: Outcome) -> Sizes:

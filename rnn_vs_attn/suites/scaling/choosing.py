@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.registry import recorded
 from rnn_vs_attn.models.spec import ModelSpec
 from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
@@ -16,7 +16,7 @@ PASSES = ("forward", "train")
 
 
 def spec_of(record: Record) -> ModelSpec:
-    return find(str(record.axes["model"]))
+    return recorded(str(record.axes["model"]))
 
 
 def alone(records: Sequence[Record], metric: str, part: str, **axes: Any) -> list[Record]:
@@ -51,7 +51,7 @@ def sort_key(records: Sequence[Record]) -> Callable[[str], int]:
     names = list(dict.fromkeys(str(r.axes["model"]) for r in records if "model" in r.axes))
 
     def key(model: str) -> int:
-        kind = find(model).layer_type
+        kind = recorded(model).layer_type
         return (order.index(kind) if kind in order else len(order)) * len(names) + names.index(model)
 
     return key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.registry import recorded
 from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENT, SELF_ATTENTION
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import measured
@@ -16,7 +16,7 @@ from rnn_vs_attn.suites.deciding import more_rounds
 from rnn_vs_attn.suites.scaling import crossing_claims, exponent_claims, rules
 from rnn_vs_attn.suites.scaling.case import LAYER
 from rnn_vs_attn.suites.scaling.choosing import models_of, size
-from rnn_vs_attn.suites.scaling.laws import grows, law_of
+from rnn_vs_attn.suites.scaling.laws import grows, law_of, open_because
 from rnn_vs_attn.suites.scaling.speed_ups import SERIAL_FRACTION, most_threads
 
 _OWN = ""  # the layer type of a user's own module, and of a pattern
@@ -45,11 +45,11 @@ def claims(records: Sequence[Record]) -> list[Claim]:
     """The lesson's first, of one model each; then all others, model by model in the order of the table's rows."""
     models = models_of(records)
     every = [claim for model in models for claim in _of_model(records, model)]
-    firsts = {find(model).layer_type: model for model in reversed(models)}
+    firsts = {recorded(model).layer_type: model for model in reversed(models)}
 
     def rank(claim: Claim) -> int:
         model = str(claim.axes["model"])
-        name = (claim.key, find(model).layer_type)
+        name = (claim.key, recorded(model).layer_type)
         return _LESSON.index(name) if name in _LESSON and firsts[name[1]] == model else len(_LESSON)
 
     return sorted(every, key=rank)
@@ -57,7 +57,7 @@ def claims(records: Sequence[Record]) -> list[Claim]:
 
 def _of_model(records: Sequence[Record], model: str) -> Iterator[Claim]:
     mine = [r for r in records if r.axes.get("model") == model]
-    row = rules.row_of(find(model).layer_type)
+    row = rules.row_of(recorded(model).layer_type)
     yield from _chain(mine, model, row)
     yield from _path(mine, model, row)
     if row is not None:
@@ -74,7 +74,7 @@ def _chain(mine: Sequence[Record], model: str, row: rules.Row | None) -> Iterato
     if row is None and not counted:
         return
     found = None if law is None else law.text
-    kind = find(model).layer_type
+    kind = recorded(model).layer_type
     if kind in (RECURRENT, LINEAR_RECURRENCE):
         key, text = "sequential", f"A recurrence such as {model} cannot be computed in parallel over the sequence"
         verdict = _of_law(growth.LINEAR, found)
@@ -123,14 +123,8 @@ def _told(
         said = (text for r in counted for text in (*r.warnings, r.error) if text)
         return "It was not counted", next(said, "--max-seconds gives it time")
     if law.text == UNDECIDED:
-        return figure, law.details.get("reason") or _undecided(law)
+        return figure, open_because(law)
     return figure, rules.beside(row, cell)
-
-
-def _undecided(law: Record) -> str:
-    if len(law.details["counts"]) < growth.LEAST_LENGTHS:
-        return f"a law takes {growth.LEAST_LENGTHS} lengths: --max-seconds gives time for more"
-    return "that is none of the laws 1, log n and n; longer sequences may tell"
 
 
 def _growth(law: Record) -> str:
@@ -145,7 +139,7 @@ def _growth(law: Record) -> str:
 
 def _stack(law: Record) -> str:
     """Through how many layers a path goes that one layer does not span."""
-    reaches = [name for name in ("kernel_size", "window") if name in find(str(law.axes["model"])).traits.takes]
+    reaches = [name for name in ("kernel_size", "window") if name in recorded(str(law.axes["model"])).traits.takes]
     counts = law.details["counts"]
     if counts[-1] == counts[0] or not reaches:
         return ""
@@ -160,7 +154,7 @@ def _threads(mine: Sequence[Record], model: str) -> Iterator[Claim]:
     gained = most_threads(mine, "train_time")
     if gained is None:
         return
-    sequential = find(model).layer_type == RECURRENT
+    sequential = recorded(model).layer_type == RECURRENT
     key, word = ("gains-nothing-from-threads", "gains nothing") if sequential else ("gains-from-threads", "gains")
     verdict = rules.of_gain(not sequential, gained.estimate)
     fewest = min(size(r, "threads") for r in measured(mine, "train_time", part=LAYER))

@@ -76,5 +76,14 @@ def grows(law: str) -> str:
     return "constant" if law == growth.CONSTANT else f"grows as {law}"
 
 
+def open_because(law: Record) -> str:
+    """Why it is undecided how a count grows, and what may tell."""
+    if law.details.get("reason"):
+        return str(law.details["reason"])
+    if len(law.details["counts"]) < growth.LEAST_LENGTHS:
+        return f"a law takes {growth.LEAST_LENGTHS} lengths: --max-seconds gives time for more"
+    return "that is none of the laws 1, log n and n; longer sequences may tell"
+
+
 def law_of(mine: Sequence[Record], metric: str) -> Record | None:
     return next((r for r in mine if r.metric == LAW.name and r.axes["of"] == metric), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.models.registry import find
+from rnn_vs_attn.models.registry import recorded
 from rnn_vs_attn.records.claims import UNDECIDED
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
@@ -55,11 +55,11 @@ def table_1(records: Sequence[Record]) -> list[Table]:
 
 
 def _complexity(mine: Sequence[Record], model: str) -> list[str]:
-    row = rules.row_of(find(model).layer_type)
+    row = rules.row_of(recorded(model).layer_type)
     fault = next((r for r in mine if r.status != "ok" and r.metric == "forward_time"), None)
     term = "mixing_flops" if _flop_exponents(mine, "mixing_flops") != "–" else "flops"
     return [
-        row.layer_type if row else "a pattern" if find(model).traits.layers else "your own",
+        row.layer_type if row else "a pattern" if recorded(model).traits.layers else "your own",
         model,
         row.complexity if row else "–",
         *(_exponent(table_exponent(mine, axis), fault) for axis in ("seq_len", "d_model")),
@@ -69,7 +69,7 @@ def _complexity(mine: Sequence[Record], model: str) -> list[str]:
 
 
 def _counts(mine: Sequence[Record], model: str) -> list[str]:
-    row = rules.row_of(find(model).layer_type)
+    row = rules.row_of(recorded(model).layer_type)
     claimed = (row.sequential, row.path) if row else ("–", "–")
     counts = [_counted(mine, metric) for metric in ("sequential_operations", "path_length")]
     return [model, claimed[0], counts[0], claimed[1], counts[1]]

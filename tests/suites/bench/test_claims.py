@@ -38,6 +38,17 @@ def test_attention_that_is_faster_at_every_length() -> None:
     )
 
 
+def test_lengths_at_which_attention_had_no_memory_are_told_beside_those_at_which_it_is_faster() -> None:
+    records = [
+        failed(r) if r.axes["model"] == "attention" and int(r.axes["seq_len"] or 0) > 256 else r
+        for r in times(planted(9000))
+    ]
+    one = claim(records, FASTER)
+    assert one.verdict == HOLDS
+    assert one.figure.startswith("From 64 to 256 tokens attention is faster")
+    assert one.why == "attention has no time at 512, 1,024: out of memory"
+
+
 def test_a_recurrence_that_is_faster_from_some_length_on() -> None:
     one = claim(times(planted(200)), FASTER)
     assert one.verdict == FAILS

@@ -37,6 +37,18 @@ def test_a_model_that_is_cheaper_from_some_context_on() -> None:
     )
 
 
+def test_contexts_that_were_too_long_for_one_of_both_are_told() -> None:
+    records = [
+        replace(r, status="out_of_memory", error="too large", samples=[], median=None, low=None, high=None)
+        if r.metric == "step_time" and r.axes["model"] == "gpt" and r.axes["seq_len"] == 1024
+        else r
+        for r in records_of(lambda n: 1e-6 * n, 2.56e-5)
+    ]
+    one = claim(records, CHEAPER)
+    assert (one.text, one.verdict) == ("After 256 tokens the next one costs lstm-lm less than gpt", HOLDS)
+    assert one.why == "gpt has no time at 1,024: out of memory"
+
+
 def test_a_model_that_is_dearer_at_every_context() -> None:
     one = claim(records_of(lambda n: 1e-3, 5e-3), CHEAPER)
     assert one.verdict == FAILS

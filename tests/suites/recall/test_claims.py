@@ -255,3 +255,12 @@ def test_a_verdict_is_stored_once_as_the_record_of_its_claim() -> None:
 def test_the_rule_has_the_numbers_that_are_applied() -> None:
     assert "an accuracy of 0.99 (of adding, a loss of 0.01)" in RULE
     assert "at least 2 times the steps" in RULE
+
+
+def test_models_without_an_end_are_told_apart_by_what_they_were_trained_with() -> None:
+    fault = {"status": "timeout", "error": "not reached", "samples": [], "median": None}
+    lost = [dataclasses.replace(record("gru", "loss", [None], num_layers=n), **fault) for n in (1, 2)]
+    assert [claim.text for claim in claimed(lost)] == [
+        "gru learns to recall (mqar num_layers 1)",
+        "gru learns to recall (mqar num_layers 2)",
+    ]
