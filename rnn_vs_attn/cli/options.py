@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass
@@ -133,6 +132,7 @@ def _of_option(field: Field[Any], kind: Any, instead: Any) -> inspect.Parameter:
     return _parameter(field, kind, info, default)
 
 
+_MOST = 1e9  # seconds in 31 years
 _LIST, _NOTHING = "A,B,...", " "  # what the help text calls values
 
 
@@ -150,8 +150,6 @@ def _parameter(field: Field[Any], kind: Any, info: Any, default: Any) -> inspect
 
 # What Typer gives back
 
-_MOST = 1e9  # seconds in 31 years
-
 
 def _made(options: type[Options], given: Mapping[str, Any]) -> Options:
     """The options out of what was typed. UserError for the first word that cannot be used."""
@@ -160,13 +158,11 @@ def _made(options: type[Options], given: Mapping[str, Any]) -> Options:
 
 def _value(field: Field[Any], given: Any) -> Any:
     parse = field.metadata.get("parse")
-    if isinstance(given, float) and not math.isfinite(given):
-        raise UserError(f"{option_name(field.name)} {given} is no number that can be counted to; give a finite one")
     if given is None:
         return None
     if isinstance(given, float) and not given <= _MOST:
         name = field.metadata.get("flag") or option_name(field.name)
-        raise UserError(f"{name} {given:g} is more than clocks and files hold; give at most {_MOST:,.0f}")
+        raise UserError(f"{name} {given:g} is no number that clocks and files hold; give at most {_MOST:,.0f}")
     if parse is None:
         return tuple(given) if isinstance(field.default, tuple) else given
     if isinstance(field.default, tuple):

@@ -14,19 +14,37 @@ from rnn_vs_attn.report import tables
 from rnn_vs_attn.run import output
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
-from rnn_vs_attn.text.streams import print_json
+from rnn_vs_attn.text.streams import print_json, say
 
 AB = "ab"  # what a run of `ab` says that it is of; it has verdicts in place of a suite's table
 _DEPTH = 2  # folders between a folder of runs and its runs, at most: lesson, and all lessons
 
 
 def runs_of(paths: Sequence[Path]) -> dict[Path, Run]:
-    """Runs by their folders: those named, and those in folders that hold some. UserError where one cannot be read."""
-    found = {folder: checked_run(folder) for path in paths for folder in _folders(path)}
-    of_ab = [folder for folder, run in found.items() if run.suite == AB]
-    if of_ab:
-        raise UserError(f"{of_ab[0]} is a run of ab; its {of_ab[0] / 'table.md'} has what it found")
+    """Runs by their folders: those named, and those in folders that hold some.
+
+    UserError where one that is named cannot be read, and where none is left; what cannot be read, or is of ab, in a
+    folder of runs is left out, and said.
+    """
+    found: dict[Path, Run] = {}
+    for path in paths:
+        for folder in _folders(path):
+            try:
+                found[folder] = _run_of(folder)
+            except UserError as error:
+                if folder == path:
+                    raise
+                say(f"note: left out: {error}")
+    if not found:
+        raise UserError(f"{paths[0]} holds no run that can be shown; give run folders, or a folder that holds them")
     return found
+
+
+def _run_of(folder: Path) -> Run:
+    run = checked_run(folder)
+    if run.suite == AB:
+        raise UserError(f"{folder} is a run of ab; its {folder / 'table.md'} has what it found")
+    return run
 
 
 def _folders(path: Path) -> Iterator[Path]:

@@ -118,6 +118,6 @@ def test_what_is_typed_of_model_arg_is_taken_whole() -> None:
 @pytest.mark.parametrize("words", ["--max-seconds inf", "--max-seconds 1e400", "--timeout inf", "--timeout 1e300"])
 def test_a_number_that_no_clock_holds_is_one_sentence(words: str) -> None:
     with pytest.raises(
-        UserError, match=f"{words.split()[0]} .* is more than clocks and files hold; give at most 1,000,"
+        UserError, match=f"{words.split()[0]} .* is no number that clocks and files hold; give at most 1,000,"
     ):
         called(RunOptions, words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,21 @@ def test_the_precision_that_a_run_was_asked_for_marks_its_intervals(capsys: pyte
     run = read_run(REFERENCE / "history" / "00")
     show({Path("run"): run}, (), as_json=False)
     assert "! this interval is wider than the precision asked for, 5.0%" in capsys.readouterr().out
+
+
+def test_what_cannot_be_shown_in_a_folder_of_runs_is_left_out_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("gradflow", "ab"):
+        shutil.copytree(REFERENCE / name, tmp_path / name)
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "run.json").write_text("{")
+    assert list(runs_of([tmp_path])) == [tmp_path / "gradflow"]
+    said = capsys.readouterr().err
+    assert said.count("note: left out: ") == 2
+    assert "is a run of ab" in said
+    shutil.rmtree(tmp_path / "gradflow")
+    with pytest.raises(UserError, match="holds no run that can be shown"):
+        runs_of([tmp_path])
+    with pytest.raises(UserError, match="is a run of ab"):
+        runs_of([tmp_path / "ab"])
