@@ -45,10 +45,10 @@ def main() -> None:
     made.add_argument("--samples", type=int, default=10_000_000)
     given = parsed(made, jobs=60, samples=20_000)
     with tempfile.TemporaryDirectory(prefix="rnn-vs-attn-") as folder:
-        report(_figures(Path(folder), given.jobs, given.samples), [], given)
+        report(figures(Path(folder), given.jobs, given.samples), [], given)
 
 
-def _figures(folder: Path, jobs: int, samples: int) -> Iterator[Figure]:
+def figures(folder: Path, jobs: int, samples: int) -> Iterator[Figure]:
     yield from _showing(folder / "large", samples)
     yield from _collecting(folder / "jobs", jobs)
 
