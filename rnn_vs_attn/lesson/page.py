@@ -9,16 +9,18 @@ from rnn_vs_attn.pages.ledger import verdict
 from rnn_vs_attn.report.page import Page, Section
 from rnn_vs_attn.report.tables import Table
 
-_HEADER = ["claim", "here", "measured", "why", "in full"]
-_PROSE = ("claim", "measured", "why", "in full")
+_HEADER = ["claim", "here", "measured", "why"]
+_PROSE = ("claim", "measured", "why")
 
 
 def with_ledger(page: Page, ledger: Ledger) -> Page:
     """The page with the lesson's claims in front."""
     rows = [
-        [claim.text, verdict(claim), claim.figure or "not measured", claim.why or "–", line.in_full]
-        for line, claim in zip(ledger.lines, ledger.claims, strict=True)
+        [f"{number} {claim.text}", verdict(claim), claim.figure or "not measured", claim.why or "–"]
+        for number, claim in enumerate(ledger.claims, start=1)
     ]
-    section = Section("The lesson", tables=[Table("", _HEADER, rows, [], grouped=False, prose=_PROSE)], stacked=True)
+    table = Table("", _HEADER, rows, [], grouped=False, prose=_PROSE)
+    in_full = Section("", ledger.commands, folded="The command that measures each line in full")
+    section = Section("The lesson", tables=[table], parts=[in_full], stacked=True)
     title = page.title.replace("Recurrence and attention", "The lesson", 1)
     return replace(page, title=title, lead=[*ledger.headline, *page.lead[1:]], sections=[section, *page.sections])

@@ -18,9 +18,10 @@ def test_the_ledger_stands_first_and_hostile_words_are_shown_and_not_run() -> No
     assert page.lead == [*ledger.headline, "when"]
     assert [section.heading for section in page.sections] == ["The lesson", "What was found"]
     assert page.sections[0].tables[0].rows == [
-        ["A <b>claim</b>", "✓ holds", "1.5 [1.2, 1.7]", "–", LINES[0].in_full],
-        ["Another", "? undecided", "not measured", "no time", LINES[1].in_full],
+        ["1 A <b>claim</b>", "✓ holds", "1.5 [1.2, 1.7]", "–"],
+        ["2 Another", "? undecided", "not measured", "no time"],
     ]
+    assert page.sections[0].parts[0].sentences == [f"1: {LINES[0].in_full}", f"2: {LINES[1].in_full}"]
     text = render(page)
-    assert "A &lt;b&gt;claim&lt;/b&gt;" in text
+    assert "1 A &lt;b&gt;claim&lt;/b&gt;" in text
     assert "<b>claim" not in text
