@@ -14,8 +14,9 @@ from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.curves import crossing, curves, interval, seq_len_of
 from rnn_vs_attn.report.tables import FAULT_WORDS
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.stats.intervals import MIN_ROUNDS, Estimate
+from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.case import Case
+from rnn_vs_attn.suites.deciding import AN_INTERVAL, narrower
 from rnn_vs_attn.suites.metrics import CROSSING
 
 NOT_OURS = (USER, CONFIGURED, TRAINED)  # families whose names a user typed for themselves
@@ -186,5 +187,5 @@ def to_decide(found: Estimate | None) -> str:
     """What it would take to decide what these rounds leave open."""
     rounds = found.rounds if found else 0
     if intervals.interval_ranks(rounds) is None:
-        return f"an interval takes {MIN_ROUNDS} rounds, not {rounds} (--rounds {MIN_ROUNDS}, --max-seconds)"
-    return f"more rounds narrow the interval, such as --rounds {2 * rounds}"
+        return AN_INTERVAL
+    return narrower(rounds)

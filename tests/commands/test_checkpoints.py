@@ -32,7 +32,7 @@ def test_gradflow_shows_how_training_moved_the_curves_and_goes_on_after_an_inter
     assert done.returncode == 0, done.stderr
     assert "| distance | initial:lstm@copy | trained:lstm@copy |" in done.stdout
     assert "- Training lets more of the gradient through lstm@copy: undecided. From 23 tokens back " in done.stdout
-    assert "; an interval takes 6 rounds, not 2 " in done.stdout
+    assert "; an interval takes 6 rounds: --rounds 6" in done.stdout
     assert "These are weights at initialisation" not in done.stdout
     whole = read_run(tmp_path / "run")
     assert {len(r.samples) for r in whole.records if r.metric == "gradient_norm_log10"} == {2}

@@ -127,7 +127,7 @@ def test_a_side_is_a_verdict(side: str, verdict: str) -> None:
 
 
 def test_what_a_decision_takes_by_the_rounds_that_there_are() -> None:
-    assert findings.to_decide(None) == "an interval takes 6 rounds, not 0 (--rounds 6, --max-seconds)"
+    assert findings.to_decide(None) == "an interval takes 6 rounds: --rounds 6, with a --max-seconds that has them"
     few = findings.to_decide(Estimate(1.0, None, None, 5))
-    assert few == "an interval takes 6 rounds, not 5 (--rounds 6, --max-seconds)"
+    assert few == "an interval takes 6 rounds: --rounds 6, with a --max-seconds that has them"
     assert findings.to_decide(Estimate(1.0, 0.9, 1.1, 9)) == "more rounds narrow the interval, such as --rounds 18"

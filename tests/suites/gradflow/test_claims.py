@@ -63,7 +63,7 @@ def test_that_every_distance_is_reached_alike_is_claimed_of_what_attends_or_conv
 def test_few_rounds_decide_nothing_and_say_what_it_takes(model: str, key: str) -> None:
     one = claim(norms(model, exponential(0.9), rounds=5), model, key)
     assert one.verdict == UNDECIDED
-    assert one.why == "an interval takes 6 rounds, not 5 (--rounds 6, --max-seconds)"
+    assert one.why == "an interval takes 6 rounds: --rounds 6, with a --max-seconds that has them"
     assert one.figure.startswith("From 1 token back a gradient of 9.4e-01 arrives, from 127 back ")
 
 
