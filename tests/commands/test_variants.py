@@ -92,7 +92,7 @@ def test_a_size_that_does_not_fit_is_refused_beforehand(tmp_path: Path) -> None:
         ("transformer-xl --method cach", "unknown method 'cach'; did you mean 'cache'?"),
         ("transformer-xl --d-model 30", "d_model 30 is not divisible by num_heads 4"),
         ("--rounds 1 gpt", "--rounds goes after gpt, not before it"),
-        ("bert", "No such command 'bert'"),
+        ("bert", "unknown command 'bert'"),
     ],
 )
 def test_a_wrong_call_is_one_sentence(words: str, said: str) -> None:
