@@ -22,7 +22,7 @@ from rnn_vs_attn.run.cases import check
 from rnn_vs_attn.run.options import Part, RunOptions
 from rnn_vs_attn.text.safe import json_text
 from rnn_vs_attn.text.streams import print_json, say, show
-from rnn_vs_attn.units import duration
+from rnn_vs_attn.units import counted, duration
 
 FIRST_LEDGER = 60.0  # seconds, after which one is shown as far as it is known
 _SHORT = {"warm_up": 0.05, "min_blocks": 1, "case_seconds": 0.01, "precision": parts.PRECISION}
@@ -87,6 +87,9 @@ class Lesson:
         UserError where the first one cannot be measured at all, as then none can.
         """
         code, ahead = DONE, [part for part in parts.PARTS if not self._is_complete(part)]
+        if ahead and not self._options.quiet:
+            what = f"{len(LINES)} claims by {counted(len(ahead), 'short run')}"
+            say(f"lesson: {what}, at most about {duration(self._options.max_seconds)}; into {self._folder}")
         for number in range(len(ahead)):
             if number:
                 self._show_first()
@@ -112,7 +115,7 @@ class Lesson:
             number = len(parts.PARTS) - len(ahead) + 1
             say(f"Part {number} of {len(parts.PARTS)}: {part.suite.command}")
         try:
-            return self._go(part, seconds, Part(options.max_seconds, len(ahead), after_others, _keep_quiet))
+            return self._go(part, seconds, _shared(options, len(ahead), after_others))
         except StorageError:
             raise
         except UserError as error:
@@ -137,6 +140,11 @@ class Lesson:
         self._shown = True
         say(f"The ledger after {duration(self._clock() - self._began)}, as far as it is known:")
         print_table(self.ledger().table, Terminal(stderr=True))
+
+
+def _shared(options: LessonOptions, shared_by: int, after_others: bool) -> Part:
+    """What a part's run is of the lesson, which says where everything is."""
+    return Part(options.max_seconds, shared_by, after_others, _keep_quiet, tells_where=False)
 
 
 def _keep_quiet(document: object) -> None:

@@ -223,7 +223,7 @@ def _run(
     journal = Journal(suite, planned.cases, folder, planned.lines, over=not goes_on)
     plans = plans_of(planned.looked)
     runner = Runner(journal, limits, head, planned.schedule, workers.next, plans, options.retry, planned.lanes)
-    code = _measure(planned, runner, folder, options) if goes_on else DONE
+    code = _measure(planned, runner, folder, options, part) if goes_on else DONE
     run = runner.result()
     if goes_on:
         output.write(suite, run, folder, limits)
@@ -239,7 +239,7 @@ def _tell(
         part.take_document(output.document(suite, run, path))
     else:
         output.show(suite, run, limits, options.columns)
-    if not options.quiet:
+    if part.tells_where and not options.quiet:
         say(_where(suite, run, path, code))
     if code:
         return code
@@ -254,7 +254,7 @@ def _where(suite: Suite, run: Run, path: Path, code: int) -> str:
     return f"{'Interrupted' if code else 'Out of time'}; go on with rnn-vs-attn {suite.command} --resume {path}"
 
 
-def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOptions) -> int:
+def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOptions, part: Part) -> int:
     """All rounds that there is time for; the exit code of an interruption, DONE without one."""
     from rnn_vs_attn.run.progress import shown_of
 
@@ -262,7 +262,7 @@ def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOp
     show_first = output.first_table(suite, limits, err, runner.rounds == 0 and not options.as_json, options.columns)
     folder.write_run(runner.head)
     if not options.quiet:
-        output.announce(planned, folder.path, runner.head, err)
+        output.announce(planned, folder.path, runner.head, err, machine=not part.after_others)
     try:
         if options.quiet:
             runner.run()

@@ -272,7 +272,8 @@ class Part:
     given: the --max-seconds of the whole command, None where this run is all of it; shared_by: how many runs share what
     is left of that, this one among them; after_others: others were measured before it; take_document: who is given what
     --json prints; take_estimate: who is given the seconds that a dry run expects, the least and the most; first_seed:
-    of its first round, where other machines have the rounds before.
+    of its first round, where other machines have the rounds before; tells_where: whether it says where its run is and
+    how to go on, which the whole command says where all of its runs are in one folder.
     """
 
     given: float | None = None
@@ -281,6 +282,7 @@ class Part:
     take_document: Callable[[Any], None] = print_json
     take_estimate: Callable[[Sequence[float]], None] = lambda seconds: None
     first_seed: int = 0
+    tells_where: bool = True
 
     def of(self, limits: Limits) -> Limits:
         """The limits of this part, which know what was asked for the whole."""

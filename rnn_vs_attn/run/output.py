@@ -34,8 +34,8 @@ _SENTENCES = 8  # of what was found, that are shown at once
 # While it runs
 
 
-def announce(planned: Planned, path: Path, head: Run, err: Terminal) -> None:
-    """What is about to be measured, for how long, and what the machine has against it."""
+def announce(planned: Planned, path: Path, head: Run, err: Terminal, machine: bool = True) -> None:
+    """What is about to be measured, for how long, and, where `machine` says so, what the machine has against it."""
     suite, cases, limits = planned.suite, planned.cases, planned.limits
     devices = ", ".join(sorted({case.device for case in cases}))
     rounds = limits.rounds or f"{LOOKS[0]} to {LOOKS[-1]}"
@@ -47,6 +47,8 @@ def announce(planned: Planned, path: Path, head: Run, err: Terminal) -> None:
     err.print(f"{text}; into {path}", soft_wrap=True)
     if planned.lanes is not None:
         err.print(said_of_trainings(planned), soft_wrap=True)
+    if not machine:
+        return
     found = fitness.findings(head.environment, max(case.threads for case in cases))
     for line in environment.said_of_quota(head.environment):
         err.print(f"note: {line}", soft_wrap=True)

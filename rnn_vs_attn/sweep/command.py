@@ -105,8 +105,8 @@ class _Parts:
         seconds, shared_by = time.first_of([_weight(part) for part in rest])
         own = rest[0].asked.options.max_seconds
         if time.given is None or (rest[0].own_seconds is not None and own <= seconds):
-            return own, Part(after_others=after_others)
-        return seconds, Part(time.given, shared_by, after_others)
+            return own, Part(after_others=after_others, tells_where=False)
+        return seconds, Part(time.given, shared_by, after_others, tells_where=False)
 
     @property
     def _max_seconds(self) -> float | None:

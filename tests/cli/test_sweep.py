@@ -44,6 +44,8 @@ def test_a_sweep_from_its_file_to_its_folder(file: Path, tmp_path: Path) -> None
     done = run("run", "tiny.toml", "--output", "out", cwd=tmp_path)
     assert done.returncode == 2, done.stderr
     assert "error: nobody: " in done.stderr
+    assert done.stderr.count("Written to") == done.stderr.count("Written to out: report.html") == 1
+    assert done.stderr.count("the load is") <= 1
     assert "NoSuchLayer" in done.stderr.partition("error: nobody: ")[2]
     assert done.stdout.count("## ") == 3
     assert "3 parts: 2 complete, 1 not begun" in done.stdout
