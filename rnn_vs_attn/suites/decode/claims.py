@@ -93,6 +93,8 @@ def _growing_claim(curve: Sequence[Record], records: Sequence[Record], names: Na
     if ratio is not None:
         figure += f", {interval(ratio)} times as long as after {tokens(seq_len_of(first))}"
     why = findings.to_decide(ratio) if verdict == UNDECIDED else _of_host(records, first, last)
+    if verdict == FAILS and ratio is not None and ratio.low is not None and ratio.low > 1:
+        why = "; ".join(filter(None, (f"up to {GROWTH:g} times counts as no more", why)))
     text = f"The next token costs {names.name(last.axes)} more the longer the context"
     return Claim(GROWS, text, verdict, figure, why, names.axes(last.axes, "model"))
 

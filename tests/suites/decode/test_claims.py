@@ -89,6 +89,13 @@ def test_growth_by_about_the_least_that_counts_is_undecided() -> None:
     assert (one.verdict, one.why) == (UNDECIDED, "more rounds narrow the interval, such as --rounds 12")
 
 
+def test_a_growth_too_small_to_count_is_said_to_be_so() -> None:
+    """A reader would see an interval above 1 beside "does not hold here"."""
+    one = claim(steps("attention", lambda n: 1e-3 * (1 + n / 20480)), GROWS)
+    assert (one.verdict, one.why) == (FAILS, "up to 1.1 times counts as no more")
+    assert "1.05 [1.05, 1.05] times as long" in one.figure
+
+
 def test_times_of_the_hosts_launches_are_said_to_be_that() -> None:
     records = [*records_of(lambda n: 1e-6 * n, 1e-6)]
     told = at("step_time", "gpt", 1024, [1.0] * 6)
