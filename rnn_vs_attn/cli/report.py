@@ -34,7 +34,8 @@ class ReportOptions:
 
 def run(options: ReportOptions) -> int:
     """`report`; its exit code."""
-    from rnn_vs_attn.pages.entries import entries_of  # with what draws: --help has no use for it
+    from rnn_vs_attn.lesson import page as lesson  # with what draws: --help has no use for it
+    from rnn_vs_attn.pages.entries import entries_of
     from rnn_vs_attn.pages.report import Report, document, markdown, page
     from rnn_vs_attn.report.page import render
 
@@ -49,13 +50,14 @@ def run(options: ReportOptions) -> int:
     if written is not None and str(options.markdown) != "-":
         check(written)
     report = Report(entries_of(runs_of(options.runs)))
+    ledger = lesson.stored(options.runs)
     if options.markdown is not None:
-        _put(options.markdown, markdown(report), told=not options.as_json)
+        _put(options.markdown, markdown(report, lesson.blocks(ledger)), told=not options.as_json)
     elif not options.as_json:
-        write(target, render(page(report)), "--output")
+        write(target, render(lesson.with_ledger(page(report), ledger)), "--output")
         print(one_line(str(target)))
     if options.as_json:
-        print_json(document(report))
+        print_json(document(report) | lesson.document(ledger, options.runs[0]))
     return DONE
 
 

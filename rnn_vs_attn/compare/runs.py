@@ -59,10 +59,17 @@ class Rules:
         """The margin of times: two runs differ by sqrt(2) times the spread of one."""
         return self.margin + _ONE_SIDED * math.sqrt(2) * self.spread
 
-    def of(self, record: Record) -> float:
-        """The margin of a record on the scale of differences."""
+    def of(self, record: Record, other: Record) -> float:
+        """The margin of a record beside that of the other run, on the scale of differences."""
         timed = record.unit in _TIMED and record.scale == "ratio"
-        return verdicts.margin_of(self.widened if timed else self.margin, record.scale)
+        margin = self.widened if timed else self.margin
+        return verdicts.margin_at(margin, record.meaning, (record.median, other.median))
+
+    def own_limit(self, record: Record, other: Record) -> float | None:
+        """That margin as a part, where it is not the one of the call."""
+        margin = self.of(record, other)
+        raised = record.unit == "B" and margin > verdicts.margin_of(self.margin, record.scale)
+        return math.expm1(margin) if raised else None
 
 
 def shared_axes(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -146,8 +153,8 @@ def _judged(both: Sequence[tuple[Record, Record]], rules: Rules, moved: str) -> 
             rows.append(_without_values(record, other))
         else:
             noisy.append((record, other, before, after))
-    slower = [rank_tests.unpaired_tail(after, before, rules.of(r)) for r, _, before, after in noisy]
-    faster = [rank_tests.unpaired_tail(before, after, rules.of(r)) for r, _, before, after in noisy]
+    slower = [rank_tests.unpaired_tail(after, before, rules.of(r, other)) for r, other, before, after in noisy]
+    faster = [rank_tests.unpaired_tail(before, after, rules.of(r, other)) for r, other, before, after in noisy]
     q_values = _q_values([(before, after) for _, _, before, after in noisy])
     for (record, other, before, after), up, down, q in zip(
         noisy, rank_tests.holm(slower), rank_tests.holm(faster), q_values, strict=True
@@ -174,6 +181,7 @@ def _measured(
         record,
         UNSURE,
         "its interval reaches beyond the margin",
+        limit=rules.own_limit(record, other),
         baseline=record.median,
         candidate=other.median,
         centre=centre,
@@ -187,7 +195,7 @@ def _measured(
             f"{rank_tests.rounds_needed(tests, ALPHA)} in each run can (--rounds)"
         )
         return replace(row, reason=reason, undecidable=True)
-    if rank_tests.unpaired_shift(after, before, SAME_LEVEL).within(rules.of(record)):
+    if rank_tests.unpaired_shift(after, before, SAME_LEVEL).within(rules.of(record, other)):
         return replace(row, verdict=SAME, reason="")
     return row
 
@@ -209,7 +217,7 @@ def _moved(baseline: Run, candidate: Run, rules: Rules) -> str:
         if not after or not earlier:
             continue
         shift = rank_tests.unpaired_shift(after, earlier, SHOWN_LEVEL)
-        if shift.excludes_zero() and abs(shift.centre) > rules.of(record):
+        if shift.excludes_zero() and abs(shift.centre) > rules.of(record, other):
             ratio = verdicts.as_change(shift, record.better, record.scale)[0]
             return verdicts.machine_moved(record.metric, ratio)
     return ""
@@ -252,7 +260,8 @@ def report_of(
         code = verdicts.NO_VERDICT
     method = [
         f"margin {units.percent(rules.margin)}; of times {units.percent(rules.widened)}, as this machine's spread from "
-        f"day to day is {units.percent(rules.spread)} ({rules.source}); exact metrics: any change counts",
+        f"day to day is {units.percent(rules.spread)} ({rules.source}); exact metrics: any change counts; "
+        f"a peak of CPU memory: {units.of_unit(verdicts.READ_TO, 'B')} at least",
         "slower, faster: beyond the margin by an exact rank-sum test with Holm's correction, one family a direction; "
         "same: the 90% interval is inside the margin; intervals shown are at 95%; q: false discovery rate",
         geometric_mean(found),

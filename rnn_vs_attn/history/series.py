@@ -78,6 +78,10 @@ class Series:
             return [sign * value for value in medians]
         return [sign * math.log(value) for value in medians] if all(value > 0 for value in medians) else None
 
+    def margin(self, margin: float) -> float:
+        """By how much its level must move, on the scale of its differences."""
+        return verdicts.margin_at(margin, self.meaning, (point.record.median for point in self.points))
+
     @property
     def spread(self) -> float:
         """The standard deviation from run to run, by the distances of neighbours, which a step hardly moves."""
@@ -104,10 +108,7 @@ def judged(history: History, rules: Rules) -> list[Series]:
     for calibration in (False, True):
         family = [series for series in found if series.calibration == calibration]
         noisy = [series for series in family if series.judged]
-        every = [
-            change_points.divisions(series.differences or [], verdicts.margin_of(rules.margin, series.meaning.scale))
-            for series in noisy
-        ]
+        every = [change_points.divisions(series.differences or [], series.margin(rules.margin)) for series in noisy]
         places = {id(s): p for s, p in zip(noisy, change_points.changes(every, ALPHA), strict=True)}
         marked += [_marked(series, *places.get(id(series), (_steps(series), 1.0))) for series in family]
     return marked

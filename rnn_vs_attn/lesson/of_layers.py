@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnn_vs_attn.lesson.readings import Found, Lacking, Readings, beside, one, takes, whole
+from rnn_vs_attn.lesson.readings import Found, Lacking, Readings, one, takes
 from rnn_vs_attn.records.claims import FAILS, UNDECIDED
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import by_round, interval, seq_len_of
 from rnn_vs_attn.stats import growth, intervals
-from rnn_vs_attn.suites.deciding import of_exponent
+from rnn_vs_attn.suites.deciding import beside, of_all, of_exponent
 from rnn_vs_attn.suites.metrics import EXPONENT
 from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.laws import grows, law_of, open_because
@@ -41,7 +41,7 @@ def _is(law: Record) -> str:
 
 
 def _of_laws(*pairs: tuple[Record, str]) -> str:
-    return whole([UNDECIDED if law.text == UNDECIDED else rules.of_law(claimed, law.text) for law, claimed in pairs])
+    return of_all([UNDECIDED if law.text == UNDECIDED else rules.of_law(claimed, law.text) for law, claimed in pairs])
 
 
 def in_parallel(runs: Readings) -> Found:
@@ -88,7 +88,7 @@ def _faster(ratio: Record) -> str:
 def _at_every_length(ratios: Sequence[Record]) -> tuple[str, Record]:
     """Whether attention is faster at each of these lengths, and a length that decides that."""
     verdicts = list(map(_faster, ratios))
-    verdict = whole(verdicts)
+    verdict = of_all(verdicts)
     return verdict, ratios[verdicts.index(verdict)]
 
 
@@ -170,7 +170,7 @@ def generation(runs: Readings) -> Found:
     records = runs.of("decode")
     of_attention, shortest, longest = _longer(records, "attention")
     of_lstm, _, _ = _longer(records, "lstm")
-    verdict = whole([beside(of_attention, ALIKE, "above"), beside(of_lstm, ALIKE, "below")])
+    verdict = of_all([beside(of_attention, ALIKE, "above"), beside(of_lstm, ALIKE, "below")])
     figure = (
         f"a token after {longest:,} tokens beside one after {shortest}: attention {interval(of_attention)} times the "
         f"time, lstm {interval(of_lstm)}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.lesson.readings import Found, Lacking, Readings, one, whole
+from rnn_vs_attn.lesson.readings import Found, Lacking, Readings, one
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
+from rnn_vs_attn.suites.deciding import of_all
 from rnn_vs_attn.suites.recall.claims import claims
 
 _AT_START = "of weights at initialisation; training moves them"
@@ -29,7 +30,7 @@ def vanishing(runs: Readings) -> Found:
     """The gradient of a plain RNN and of an LSTM over the distance."""
     records = runs.of("gradflow")
     laws = [_law(records, model) for model in ("rnn", "lstm")]
-    verdict = whole([_verdict(law, "vanishing") for law in laws])
+    verdict = of_all([_verdict(law, "vanishing") for law in laws])
     figure = "norm of the gradient: " + ", ".join(_halving(records, law) for law in laws)
     return Found(verdict, figure, _AT_START if verdict != UNDECIDED else _reasons(laws))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rnn_vs_attn.lesson.readings import Found, Lacking, Readings, beside, one, takes
+from rnn_vs_attn.lesson.readings import Found, Lacking, Readings, one, takes
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.suites.columns import factor, whole
-from rnn_vs_attn.suites.deciding import BAND, of_exponent
+from rnn_vs_attn.suites.deciding import BAND, beside, of_exponent
 
 _XL, _ALBERT, _GPT = "transformer-xl", "albert", "gpt"
 

@@ -10,10 +10,8 @@ from typing import NamedTuple
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.lesson.parts import Part
 from rnn_vs_attn.records.checks import checked_run
-from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import AxisValue, Record
-from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import Estimate
 
 NOT_YET = "not measured yet"
@@ -78,19 +76,8 @@ def one(records: Sequence[Record], metric: str, **axes: AxisValue) -> Record:
     raise Lacking(f"{named}: {fault.error or fault.status}" if fault else f"{named}: there is no {metric} of it")
 
 
-def beside(result: Estimate | None, bound: float, holds: str) -> str:
-    """The verdict of a claim that a value lies on one side of a bound, "above" or "below"."""
-    side = intervals.side_of(result, bound)
-    return UNDECIDED if side == "undecided" else HOLDS if side == holds else FAILS
-
-
 def takes(result: Estimate | None) -> str:
     """What it would take to decide a claim by an interval."""
     if result is None or result.low is None:
         return f"{result.reason if result and result.reason else 'no interval'}; a longer --max-seconds has them"
     return "its interval does not settle it; more rounds, or a quieter machine, narrow it"
-
-
-def whole(verdicts: Sequence[str]) -> str:
-    """The verdict of a claim about several: it holds where it does of all, and fails where it does of one."""
-    return next((verdict for verdict in (FAILS, UNDECIDED) if verdict in verdicts), HOLDS)

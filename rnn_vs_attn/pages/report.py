@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -189,10 +189,13 @@ def _found(report: Report) -> Section:
 # Markdown
 
 
-def markdown(report: Report) -> str:
-    """The same in Markdown: the ledger, the joined table, and of each run its table and how to repeat it."""
+def markdown(report: Report, begin: Sequence[str] = ()) -> str:
+    """The same in Markdown: the ledger, the joined table, and of each run its table and how to repeat it.
+
+    begin: blocks before what every report says.
+    """
     first, *rest = map(safe.markdown, report.lead)
-    blocks = [f"# {safe.markdown(report.title)}", " ".join([f"**{first}**", *rest])]
+    blocks = [f"# {safe.markdown(report.title)}", " ".join([f"**{first}**", *rest]), *begin]
     if report.findings:
         blocks += [f"## {FOUND}", ledger.table(report.findings, report.entries).markdown().strip("\n")]
     if report.joined.rows:

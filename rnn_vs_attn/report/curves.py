@@ -43,12 +43,13 @@ def beside(records: Iterable[Record], base: str) -> Iterator[tuple[list[Record],
             yield curve, theirs
 
 
-def crossing(metric: Metric, curve: Sequence[Record], base: Sequence[Record]) -> Record | None:
+def crossing(metric: Metric, curve: Sequence[Record], base: Sequence[Record], each_round: bool = True) -> Record | None:
     """Where two curves have the same value; None with less than two common lengths.
 
     The record's axes are those of `curve` with `of`, seq_len_from and seq_len_to. Its details say over which lengths it
     is settled whether `curve` is the faster one (stretches: that word and both ends), whether that is so at all of them
-    (everywhere), and which model is the faster one beyond a crossing (faster_beyond).
+    (everywhere), and which model is the faster one beyond a crossing (faster_beyond). each_round: whether its samples
+    are wanted, the crossings of single rounds.
     """
     common = {seq_len_of(r) for r in curve} & {seq_len_of(r) for r in base}
     if len(common) < 2:
@@ -60,7 +61,8 @@ def crossing(metric: Metric, curve: Sequence[Record], base: Sequence[Record]) ->
     found = crossings.crossing(lengths, ours, theirs)
     axes: dict[str, AxisValue] = dict(without(curve[0].axes, "seq_len"))
     axes |= {"of": curve[0].metric, "seq_len_from": lengths[0], "seq_len_to": lengths[-1]}
-    each = [crossings.crossing(lengths, [mine], [other]).at for mine, other in zip(ours, theirs, strict=True)]
+    pairs = zip(ours, theirs, strict=True) if each_round else ()
+    each = [crossings.crossing(lengths, [mine], [other]).at for mine, other in pairs]
     result = None if found.at is None else intervals.Estimate(found.at, found.low, found.high, found.rounds)
     details = _crossing_details(found)
     if found.at is not None:
@@ -120,9 +122,16 @@ def said_of_crossing(record: Record, name: str, at: str, lengths: str) -> str:
     return f"undecided within {over}; " + (f"settled is that {known}" if known else UNSETTLED)
 
 
+def stretches(record: Record) -> Iterator[tuple[str, list[tuple[float, float]]]]:
+    """Of a crossing, "faster" or "slower" with the ends of the lengths over which that is settled, in order."""
+    found = record.details.get("stretches", ())
+    for word, alike in itertools.groupby(found, key=lambda stretch: str(stretch[0])):
+        yield word, [(start, end) for _, start, end in alike]
+
+
 def settled(record: Record, name: str) -> str:
     """Over which lengths it is settled whether `name` is faster or slower; "" over none."""
-    parts = [f"{word} {span(record, start, end)}" for word, start, end in record.details.get("stretches", ())]
+    parts = [f"{word} {' and '.join(span(record, *ends) for ends in spans)}" for word, spans in stretches(record)]
     return f"{name} is {', '.join(parts)}" if parts else ""
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from rnn_vs_attn.stats import intervals
 
 _STEPS = 32  # at which the curves are read between two lengths that were measured
+_READ_AT_ONCE = 1 << 20  # values, 8 MiB
 
 
 @dataclass(frozen=True)
@@ -91,12 +92,24 @@ def _bands(lengths: tuple[float, ...], gaps: Sequence[Sequence[float]]) -> tuple
     import numpy
 
     x, weights = _weights(lengths)
-    read = numpy.sort(numpy.einsum("rn,kgn->krg", numpy.asarray(gaps, float), weights), axis=1)
+    values = numpy.asarray(gaps, float)
     first, last = intervals.interval_ranks(len(gaps)) or (0, len(gaps) - 1)
-    low, high = read[:, first].min(axis=0), read[:, last].max(axis=0)
+    parts = []
+    for part in _parts(len(gaps), weights):
+        read = numpy.einsum("rn,kgn->krg", values, part)
+        read.sort(axis=1)
+        parts.append((read[:, first].min(axis=0), numpy.median(read[-1], axis=0), read[:, last].max(axis=0)))
+    low, middle, high = (numpy.concatenate(each) for each in zip(*parts, strict=True))
     if len(lengths) == 2 and not (low.min() > 0 or high.max() < 0):
         low[1:-1], high[1:-1] = -math.inf, math.inf
-    return x, low, numpy.median(read[-1], axis=0), high
+    return x, low, middle, high
+
+
+def _parts(rounds: int, weights: Any) -> Iterator[Any]:
+    """The weights in order, of as many places at once as so many rounds are read at in little memory."""
+    readings, places, _ = weights.shape
+    at_once = max(1, _READ_AT_ONCE // (rounds * readings))
+    return (weights[:, start : start + at_once] for start in range(0, places, at_once))
 
 
 @lru_cache(maxsize=64)

@@ -6,9 +6,20 @@ from collections.abc import Iterable
 
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import MIN_ROUNDS, Estimate
 
 BAND = 0.15  # around a claimed exponent
+
+
+def by_side(side: str, holds: str) -> str:
+    """By the side of an interval, "above", "below" or "undecided": it holds on the one named and fails on the other."""
+    return UNDECIDED if side == "undecided" else HOLDS if side == holds else FAILS
+
+
+def beside(result: Estimate | None, bound: float, holds: str) -> str:
+    """Of a claim that a value lies on one side of a bound, "above" or "below"."""
+    return by_side(intervals.side_of(result, bound), holds)
 
 
 def of_exponent(claimed: float, found: Record | Estimate | None) -> str:
@@ -56,14 +67,12 @@ def narrower(rounds: int) -> str:
     return f"more rounds narrow the interval, such as --rounds {2 * rounds}"
 
 
-def more_rounds(record: Record) -> str:
+def to_decide(found: Estimate | None) -> str:
     """What to give for an interval, or for a narrower one."""
-    if record.low is None:
-        return AN_INTERVAL
-    return narrower(sum(value is not None for value in record.samples))
+    return AN_INTERVAL if found is None or found.low is None else narrower(found.rounds)
 
 
 def exponent_takes(claimed: float, record: Record) -> str:
     """What to give where the interval of an exponent lies partly in the band."""
     band = "" if record.low is None else f"{claimed - BAND:g} to {claimed + BAND:g} counts as {claimed:g}; "
-    return f"{band}{more_rounds(record)}"
+    return f"{band}{to_decide(record.estimate)}"

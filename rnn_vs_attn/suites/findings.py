@@ -1,4 +1,4 @@
-"""What claims of several suites share: names that tell them apart, curves beside each other, what a decision takes."""
+"""What claims of several suites share: names that tell them apart, curves beside each other, and both in words."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ from dataclasses import dataclass
 
 from rnn_vs_attn.models.registry import BUILT_IN, recorded
 from rnn_vs_attn.models.spec import CONFIGURED, TRAINED, USER
-from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.query import without
 from rnn_vs_attn.records.types import Axes, Record
-from rnn_vs_attn.report.curves import crossing, curves, interval, seq_len_of
+from rnn_vs_attn.report.curves import crossing, curves, interval, seq_len_of, stretches
 from rnn_vs_attn.report.tables import FAULT_WORDS
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.case import Case
-from rnn_vs_attn.suites.deciding import AN_INTERVAL, narrower
 from rnn_vs_attn.suites.metrics import CROSSING
 
 NOT_OURS = (USER, CONFIGURED, TRAINED)  # families whose names a user typed for themselves
@@ -131,15 +129,16 @@ def lengths(found: Sequence[float]) -> str:
 
 def where_faster(pair: Pair, unit: str = "tokens") -> str:
     """Where which of the two is settled to be faster, in words; "" where it is nowhere."""
-    record = crossing(CROSSING, pair.curve, pair.base)
+    record = crossing(CROSSING, pair.curve, pair.base, each_round=False)
     if record is None:
         return ""
     if record.estimate is not None and record.low is not None:
         at = interval(record, tokens)
         return f"from {at} {unit} on {record.details['faster_beyond']} is faster"
     told = [
-        f"{_span(pair, start, end, unit)} {pair.model if word == 'faster' else pair.beside} is faster"
-        for word, start, end in record.details.get("stretches", ())
+        f"{' and '.join(_span(pair, *ends, unit) for ends in spans)} "
+        f"{pair.model if word == 'faster' else pair.beside} is faster"
+        for word, spans in stretches(record)
     ]
     return "so far " * bool(told and record.details.get("reason")) + ", ".join(told)
 
@@ -173,19 +172,3 @@ def without_times(pair: Pair, records: Iterable[Record]) -> str:
         f"{model} has no time at {', '.join(map(tokens, sorted(missing)))}: {fault}"
         for (model, fault), missing in found.items()
     )
-
-
-# Verdicts
-
-
-def by_side(side: str, holds: str) -> str:
-    """A verdict by the side of an interval, which holds on the one named and fails on the other."""
-    return UNDECIDED if side == "undecided" else HOLDS if side == holds else FAILS
-
-
-def to_decide(found: Estimate | None) -> str:
-    """What it would take to decide what these rounds leave open."""
-    rounds = found.rounds if found else 0
-    if intervals.interval_ranks(rounds) is None:
-        return AN_INTERVAL
-    return narrower(rounds)

@@ -88,6 +88,21 @@ def test_json_is_one_document_and_no_page(tmp_path: Path) -> None:
     assert "leave one of them out" in said(GRADFLOW, "--json", "--output", str(tmp_path / "x.html"))
 
 
+def test_the_folder_of_a_lesson_has_its_ledger_first_in_every_form(tmp_path: Path) -> None:
+    """`report lesson` put a page without the ledger in the place of the lesson's own."""
+    lesson, target = str(REFERENCE / "lesson"), tmp_path / "page.html"
+    assert called("report", lesson, "--output", str(target))[0] == 0
+    page = target.read_text()
+    assert "<title>The lesson on AMD EPYC" in page
+    assert page.index("<h2>The lesson</h2>") < page.index("<h2>What was found</h2>")
+    text = called("report", lesson, "--markdown", "-")[1]
+    ledger = (REFERENCE / "lesson/ledger.md").read_text().strip("\n")
+    assert text.split("\n\n## What was found\n")[0].endswith(f"\n\n## The lesson\n\n{ledger}")
+    document = json.loads(called("report", lesson, "--json")[1])
+    assert [claim["key"] for claim in document["lesson"]["claims"]][:1] == ["lesson-parallel"]
+    assert "lesson" not in json.loads(called("report", f"{lesson}/bench", "--json")[1])
+
+
 def test_what_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     assert "holds no run; give run folders" in said(str(tmp_path / "nowhere"))
     assert "is a run of ab; its" in said(str(REFERENCE / "ab"))

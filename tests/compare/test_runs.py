@@ -58,8 +58,30 @@ def test_the_margin_of_times_is_widened_by_the_spread_and_that_of_memory_is_not(
     rules = dataclasses.replace(RULES, spread=0.04)
     assert rules.widened == pytest.approx(0.03 + 1.645 * math.sqrt(2) * 0.04)
     for metric, unit, verdict in (("forward_time", "s", SAME), ("peak_memory", "B", SLOWER)):
-        before, after = record(metric, values(8), unit=unit), record(metric, values(8, 1.08, seed=1), unit=unit)
+        before, after = (record(metric, values(8, 8e8 * f, seed=int(f > 1)), unit=unit) for f in (1.0, 1.08))
         assert only(judged([before], [after], rules)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("kib", "exact", "verdict", "limit"),
+    [
+        ((230, 330), False, SAME, 256 / 230),  # both are read with what ran before
+        ((300, 100), False, SAME, 256 / 100),
+        ((230, 600), False, SLOWER, 256 / 230),
+        ((10240, 10720), False, SLOWER, None),
+        ((230, 330), True, SLOWER, None),  # of CUDA's allocator
+    ],
+)
+def test_a_peak_of_resident_memory_is_judged_as_finely_as_it_is_read(
+    kib: tuple[int, int], exact: bool, verdict: str, limit: float | None
+) -> None:
+    before, after = (
+        record("peak_memory", [1024.0 * size] * 8 if exact else values(8, 102400.0 * size), unit="B", exact=exact)
+        for size in kib
+    )
+    row = only(judged([before], [after]))
+    assert row.verdict == verdict
+    assert row.limit == (None if limit is None else pytest.approx(limit, rel=0.02))
 
 
 def test_six_rounds_can_decide_46_cases_and_not_47() -> None:

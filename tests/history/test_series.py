@@ -50,6 +50,20 @@ def test_a_step_is_found_with_its_size_and_its_runs(tmp_path: Path) -> None:
     assert [len(part) for part in found["lstm"].stretches()] == [9, 11]
 
 
+@pytest.mark.parametrize(("mib", "marks"), [(0.3, 0), (0.7, 1), (64.0, 1)])
+def test_a_peak_of_resident_memory_is_judged_as_finely_as_it_is_read(tmp_path: Path, mib: float, marks: int) -> None:
+    """One of 0.3 MiB in an unchanged model wandered by a half of it with what ran before."""
+    runs_of(
+        tmp_path,
+        [
+            [record("peak_memory", [mib * 2**20 * (1.0 if n < 8 else 1.5) + 1000 * (n % 3)], unit="B")]
+            for n in range(16)
+        ],
+    )
+    (series,) = series_of(tmp_path)
+    assert len(series.changes) == marks
+
+
 def test_what_is_better_when_higher_is_turned(tmp_path: Path) -> None:
     def tokens(value: float) -> Record:
         return record("tokens", [value], unit="1/s", better="higher")

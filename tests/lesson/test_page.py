@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rnn_vs_attn.lesson.ledger import Ledger
 from rnn_vs_attn.lesson.lines import LINES
-from rnn_vs_attn.lesson.page import with_ledger
+from rnn_vs_attn.lesson.page import blocks, document, stored, with_ledger
 from rnn_vs_attn.records.claims import HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.report.page import Page, Section, render
 
@@ -25,3 +27,21 @@ def test_the_ledger_stands_first_and_hostile_words_are_shown_and_not_run() -> No
     text = render(page)
     assert "1 A &lt;b&gt;claim&lt;/b&gt;" in text
     assert "<b>claim" not in text
+
+
+def test_runs_without_a_lesson_have_no_ledger(tmp_path: Path) -> None:
+    page = Page("Recurrence and attention on a machine", [], [])
+    assert stored([tmp_path]) is None
+    assert with_ledger(page, None) is page
+    assert blocks(None) == []
+    assert document(None, tmp_path) == {}
+
+
+def test_the_ledger_is_that_of_one_folder_with_what_could_not_be_read_undecided(tmp_path: Path) -> None:
+    (tmp_path / "lesson.json").touch()
+    found = stored([tmp_path])
+    assert found is not None
+    assert {claim.verdict for claim in found.claims} == {UNDECIDED}
+    assert len(document(found, tmp_path)["lesson"]["claims"]) == len(LINES)
+    assert blocks(found) == ["## The lesson", found.markdown().strip("\n")]
+    assert stored([tmp_path, tmp_path]) is None

@@ -9,9 +9,8 @@ import pytest
 from planted_lesson import bench, readings
 
 from rnn_vs_attn.lesson.parts import PARTS
-from rnn_vs_attn.lesson.readings import Lacking, Readings, beside, one, read, takes, whole
-from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
-from rnn_vs_attn.stats.intervals import Estimate, estimate
+from rnn_vs_attn.lesson.readings import Lacking, Readings, one, read, takes
+from rnn_vs_attn.stats.intervals import estimate
 
 
 def test_a_folder_without_runs_has_the_reasons_that_were_given(tmp_path: Path) -> None:
@@ -41,25 +40,10 @@ def test_what_failed_says_its_own_reason_in_place_of_a_number() -> None:
         one(bench(), "step_time", model="lstm")
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"), [(1.1, 1.3, HOLDS), (0.8, 0.9, FAILS), (0.9, 1.1, UNDECIDED), (None, None, UNDECIDED)]
-)
-def test_a_bound_is_decided_by_the_whole_interval(low: float | None, high: float | None, verdict: str) -> None:
-    assert beside(Estimate(1.0, low, high, 6), 1.0, "above") == verdict
-    opposite = {HOLDS: FAILS, FAILS: HOLDS, UNDECIDED: UNDECIDED}[verdict]
-    assert beside(Estimate(1.0, low, high, 6), 1.0, "below") == opposite
-
-
 def test_what_it_takes_is_rounds_or_a_narrower_interval() -> None:
     assert takes(estimate([1.0, 2.0])) == "2 rounds; an interval at 95% needs 6; a longer --max-seconds has them"
     assert "narrow" in takes(estimate([1.0] * 6))
     assert takes(None).startswith("no interval")
-
-
-def test_of_several_verdicts_one_that_fails_is_that_of_all_and_one_that_is_open_leaves_it_open() -> None:
-    assert whole([HOLDS, HOLDS]) == HOLDS
-    assert whole([UNDECIDED, HOLDS]) == UNDECIDED
-    assert whole([HOLDS, UNDECIDED, FAILS]) == FAILS
 
 
 def test_a_part_without_records_is_not_measured_yet() -> None:

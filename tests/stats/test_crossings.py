@@ -130,6 +130,18 @@ def test_few_rounds_have_a_crossing_and_no_interval() -> None:
     assert found.reason == "2 rounds; an interval at 95% needs 6"
 
 
+def test_many_rounds_are_read_in_parts_with_the_same_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All at once, five hundred rounds of some thousand cases took most of the memory of a report."""
+    rng = random.Random(5)
+    lengths = [64.0, 128.0, 256.0, 512.0]
+    mine, other = ([[n**p * rng.lognormvariate(0, 0.2) for n in lengths] for _ in range(40)] for p in (1.0, 1.3))
+    scaled = [[value * 128**0.3 for value in row] for row in mine]
+    whole = crossings.crossing(lengths, scaled, other)
+    monkeypatch.setattr(crossings, "_READ_AT_ONCE", 1000)
+    assert crossings.crossing(lengths, scaled, other) == whole
+    assert whole.at is not None
+
+
 def test_the_order_of_rounds_and_of_the_two_curves_does_not_matter() -> None:
     draw = random.Random(4)
     gaps = [[0.3 * math.log(n / 200) + draw.gauss(0, 0.1) for n in LENGTHS] for _ in range(9)]

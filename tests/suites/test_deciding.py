@@ -5,10 +5,25 @@ from __future__ import annotations
 import pytest
 from fakes import of_rounds
 
+from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites import deciding
 from rnn_vs_attn.suites.metrics import RATIO
+
+
+@pytest.mark.parametrize(("side", "word"), [("above", HOLDS), ("below", FAILS), ("undecided", UNDECIDED)])
+def test_a_side_is_a_verdict(side: str, word: str) -> None:
+    assert deciding.by_side(side, "above") == word
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"), [(1.1, 1.3, HOLDS), (0.8, 0.9, FAILS), (0.9, 1.1, UNDECIDED), (None, None, UNDECIDED)]
+)
+def test_a_bound_is_decided_by_the_whole_interval(low: float | None, high: float | None, word: str) -> None:
+    opposite = {HOLDS: FAILS, FAILS: HOLDS, UNDECIDED: UNDECIDED}[word]
+    assert deciding.beside(Estimate(1.0, low, high, 6), 1.0, "above") == word
+    assert deciding.beside(Estimate(1.0, low, high, 6), 1.0, "below") == opposite
 
 
 @pytest.mark.parametrize(
@@ -60,6 +75,8 @@ def test_one_size_of_which_it_is_not_so_is_enough(each: list[str], word: str) ->
 
 
 def test_what_the_undecided_takes() -> None:
-    assert deciding.more_rounds(ratio(*[1.0] * 5)).startswith("an interval takes 6 rounds: --rounds 6")
-    assert deciding.more_rounds(ratio(*[1.0] * 7)).endswith("such as --rounds 14")
+    few = "an interval takes 6 rounds: --rounds 6, with a --max-seconds that has them"
+    assert deciding.to_decide(None) == deciding.to_decide(Estimate(1.0, None, None, 5)) == few
+    assert deciding.to_decide(ratio(*[1.0] * 5).estimate) == few
+    assert deciding.to_decide(Estimate(1.0, 0.9, 1.1, 9)) == "more rounds narrow the interval, such as --rounds 18"
     assert deciding.exponent_takes(2.0, ratio(*[1.0] * 7)).startswith("1.85 to 2.15 counts as 2; ")

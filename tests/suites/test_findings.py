@@ -6,8 +6,6 @@ import pytest
 from fakes import bench_record
 from planted_bench import planted, times
 
-from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
-from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites import findings
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.findings import Names, Pair
@@ -107,6 +105,16 @@ def test_where_it_is_settled_at_one_length_only() -> None:
     assert findings.where_faster(pair) == "at 64 tokens attention is faster"
 
 
+def test_stretches_that_say_the_same_are_said_at_once() -> None:
+    """lstm takes longer at short and at long sequences; between them the rounds do not agree."""
+    values = {64: [2.0] * 6, 128: [2.0] * 6, 256: [0.5, 2.0] * 3, 512: [2.0] * 6, 1024: [2.0] * 6}
+    records = [bench_record("train_time", "lstm", n, times) for n, times in values.items()]
+    (pair,) = findings.pairs([*records, *(bench_record("train_time", "attention", n, [1.0] * 6) for n in values)], base)
+    first, last = findings.where_faster(pair).split(" tokens and from ")
+    assert first.startswith("up to 1")
+    assert last.endswith(" tokens on attention is faster")
+
+
 def test_every_stretch_of_curves_that_cross_more_than_once_is_told() -> None:
     slow = {64: 2.0, 128: 2.0, 256: 0.5, 512: 2.0, 1024: 2.0}
     (pair,) = findings.pairs(times(lambda model, n: n * (slow[n] if model == "lstm" else 1.0)), base)
@@ -116,18 +124,3 @@ def test_every_stretch_of_curves_that_cross_more_than_once_is_told() -> None:
     assert middle.startswith("from ")
     assert " to " in middle
     assert middle.endswith(" tokens lstm is faster")
-
-
-# Verdicts
-
-
-@pytest.mark.parametrize(("side", "verdict"), [("above", HOLDS), ("below", FAILS), ("undecided", UNDECIDED)])
-def test_a_side_is_a_verdict(side: str, verdict: str) -> None:
-    assert findings.by_side(side, "above") == verdict
-
-
-def test_what_a_decision_takes_by_the_rounds_that_there_are() -> None:
-    assert findings.to_decide(None) == "an interval takes 6 rounds: --rounds 6, with a --max-seconds that has them"
-    few = findings.to_decide(Estimate(1.0, None, None, 5))
-    assert few == "an interval takes 6 rounds: --rounds 6, with a --max-seconds that has them"
-    assert findings.to_decide(Estimate(1.0, 0.9, 1.1, 9)) == "more rounds narrow the interval, such as --rounds 18"

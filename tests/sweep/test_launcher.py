@@ -39,6 +39,19 @@ rounds = 2
 seq_len = 16
 """
 
+LAYER = """
+import os, time
+from pathlib import Path
+from torch import nn
+
+class Waits(nn.Linear):
+    def __init__(self, d_model):
+        super().__init__(d_model, d_model)
+        if os.environ.get("SLURM_JOB_ID") == "1":
+            Path("waits").touch()
+            time.sleep(600)
+"""
+
 
 def launcher(path: Path, **options: object) -> Launcher:
     return Launcher.of(SweepOptions(**{"launcher": "local", **options}), path / "logs", 60.0)  # type: ignore[arg-type]
@@ -148,18 +161,14 @@ def slurm(tmp_path: Path) -> Iterator[dict[str, str]]:
 @pytest.mark.slow
 def test_a_sweep_on_slurm_loses_the_round_of_a_job_that_is_killed(tmp_path: Path, slurm: dict[str, str]) -> None:
     """And nothing else; --resume sends that round again."""
-    (tmp_path / "s.toml").write_text(SWEEP)
+    (tmp_path / "layer.py").write_text(LAYER)
+    (tmp_path / "s.toml").write_text(SWEEP.replace("[part.bench]", '[part.bench]\nmodel = "layer.py:Waits"'))
     words = [*PROGRAM, "run", "s.toml", "--output", "out", "--launcher", "slurm", "--partition", "main"]
     sweep = subprocess.Popen(words, cwd=tmp_path, env=slurm, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-    killed = False
-    while not killed and sweep.poll() is None:
-        time.sleep(0.3)
-        states = subprocess.run(
-            ["squeue", "--noheader", "--format=%i %T"], env=slurm, capture_output=True, text=True, check=True
-        )
-        if "1 RUNNING" in states.stdout:
-            subprocess.run(["scancel", "--signal=KILL", "--full", "1"], env=slurm, check=True)
-            killed = True
+    while not (tmp_path / "waits").exists() and sweep.poll() is None:
+        time.sleep(0.1)
+    assert sweep.returncode is None, sweep.communicate()
+    subprocess.run(["scancel", "--signal=KILL", "--full", "1"], env=slurm, check=True)
     out, err = sweep.communicate()
     assert sweep.returncode == 4, err
     assert "bench: round 0 is lost" in err

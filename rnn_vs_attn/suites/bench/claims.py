@@ -13,7 +13,7 @@ from rnn_vs_attn.records.types import LAUNCH_BOUND, Axes, Record
 from rnn_vs_attn.report.curves import by_round, curves, interval, seq_len_of
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import Estimate
-from rnn_vs_attn.suites import findings
+from rnn_vs_attn.suites import deciding, findings
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.findings import Names, Pair, tokens
 
@@ -101,7 +101,7 @@ def _figure(pair: Pair) -> str:
 def _open(pair: Pair) -> str:
     """At which lengths neither is settled to be faster, and what that would take."""
     left = [i for i, side in enumerate(pair.sides) if side == "undecided"]
-    takes = findings.to_decide(pair.ratios[left[-1]])
+    takes = deciding.to_decide(pair.ratios[left[-1]])
     if len(left) == len(pair.lengths):
         return takes
     return f"open at {', '.join(tokens(pair.lengths[i]) for i in left)}: {takes}"
@@ -145,7 +145,7 @@ def _growth_claim(compared: Sequence[tuple[Record, Record]], records: Sequence[R
     for pair in compared:
         by_side.setdefault(_side(*pair), []).append(pair)
     decides = next(side for side in ("below", "undecided", "above") if side in by_side)
-    verdict = findings.by_side(decides, "above")
+    verdict = deciding.by_side(decides, "above")
     base, record = max(by_side[decides], key=lambda pair: pair[1].median or 0.0)
     over = f"{tokens(float(base.axes['seq_len_from'] or 0))} to {tokens(float(base.axes['seq_len_to'] or 0))} tokens"
     most = len(compared) > 1 and verdict == HOLDS
@@ -155,7 +155,7 @@ def _growth_claim(compared: Sequence[tuple[Record, Record]], records: Sequence[R
     text = f"Attention's time grows faster with length than that of a recurrence{names.settings(base.axes)}"
     why = _of_host(records, base.axes, record.axes)
     if verdict == UNDECIDED:
-        why = findings.to_decide(min((base, record), key=lambda r: len(r.values)).estimate)
+        why = deciding.to_decide(min((base, record), key=lambda r: len(r.values)).estimate)
     return Claim(GROWS, text, verdict, figure, why, names.axes(base.axes))
 
 
@@ -206,7 +206,7 @@ def _memory_claim(last: Sequence[Record], names: Names) -> Iterator[Claim]:
         UNDECIDED: "longer sequences tell (--seq-len)",
     }[verdict]
     if result.low is None:
-        why = findings.to_decide(result)
+        why = deciding.to_decide(result)
     text = f"The memory of {names.name(axes)} grows with the square of the length"
     yield Claim(MEMORY, text, verdict, figure, why, names.axes(axes, "model"))
 
@@ -248,10 +248,10 @@ def _threads(times: Sequence[Record], names: Names) -> Iterator[Claim]:
     for slow, fast in longest.values():
         result = intervals.ratio(slow.samples, fast.samples)
         if result is not None:
-            verdict = findings.by_side(intervals.side_of(result, 1.0), "above")
+            verdict = deciding.beside(result, 1.0, "above")
             figure = f"With {many} threads {slow.axes['model']} is {interval(result)} times as fast as with {few}"
             figure += f", at {tokens(seq_len_of(slow))} tokens"
-            why = findings.to_decide(result) if verdict == UNDECIDED else ""
+            why = deciding.to_decide(result) if verdict == UNDECIDED else ""
             text = f"More threads train {rest.name(slow.axes)} faster"
             yield Claim(THREADS, text, verdict, figure, why, rest.axes(slow.axes, "model"))
 
@@ -267,12 +267,12 @@ def _fused(model: str, models: Sequence[str]) -> str:
 
 
 def _loop_claim(pair: Pair, ratio: Estimate | None, names: Names) -> Claim:
-    verdict = findings.by_side(intervals.side_of(ratio, MOSTLY), "below")
+    verdict = deciding.beside(ratio, MOSTLY, "below")
     figure, share = "No round has times of both", 0.0
     if ratio is not None:
         gain, share = interval(ratio), 1 - 1 / ratio.median
         figure = f"{pair.beside}, the same steps in one call, is {gain} times as fast at {tokens(pair.longest)} tokens"
     why = f"so {share:.0%} of the time goes to a loop in Python that starts each operation by itself"
-    why = {FAILS: why, UNDECIDED: findings.to_decide(ratio)}.get(verdict, "")
+    why = {FAILS: why, UNDECIDED: deciding.to_decide(ratio)}.get(verdict, "")
     text = f"{names.name(pair.curve[0].axes)} is slow because a recurrence is sequential"
     return Claim(LOOP, text, verdict, figure, why, names.axes(pair.curve[0].axes, "model"))

@@ -10,7 +10,7 @@ from rnn_vs_attn.records.query import measured, record_at, without
 from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
 from rnn_vs_attn.report.curves import curves, interval, seq_len_of
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites import findings
+from rnn_vs_attn.suites import deciding, findings
 from rnn_vs_attn.suites.decode.analysis import base_of, bounded, growth
 from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.findings import Names, Pair, tokens
@@ -57,11 +57,11 @@ def _base(model: str, models: Sequence[str]) -> str:
 def _cheaper(pair: Pair, records: Sequence[Record], names: Names) -> Claim:
     """ "After 4,096 tokens the next one costs lstm less than attention", at the longest context of both."""
     axes, ratio = pair.curve[-1].axes, pair.ratios[-1]
-    verdict = findings.by_side(pair.sides[-1], "below")
+    verdict = deciding.by_side(pair.sides[-1], "below")
     takes = f"{interval(ratio)} times as long" if ratio is not None else "an unknown time, as no round has both"
     where = findings.where_faster(pair)
     figure = f"It takes {pair.model} {takes}"
-    why = findings.to_decide(ratio) if verdict == UNDECIDED else _of_host(records, pair.curve[-1], pair.base[-1])
+    why = deciding.to_decide(ratio) if verdict == UNDECIDED else _of_host(records, pair.curve[-1], pair.base[-1])
     text = f"After {tokens(pair.longest)} tokens the next one costs {pair.model} less than {pair.beside}"
     told = "; ".join(filter(None, (figure, where)))
     why = "; ".join(filter(None, (why, findings.without_times(pair, records))))
@@ -88,11 +88,11 @@ def _growing(steps: Sequence[Record], records: Sequence[Record], names: Names) -
 def _growing_claim(curve: Sequence[Record], records: Sequence[Record], names: Names) -> Claim:
     first, last = curve[0], curve[-1]
     ratio = intervals.ratio(last.samples, first.samples)
-    verdict = findings.by_side(intervals.side_of(ratio, GROWTH), "above")
+    verdict = deciding.beside(ratio, GROWTH, "above")
     figure = f"After {tokens(seq_len_of(last))} tokens it takes {units.milliseconds(last.median or 0.0)} ms"
     if ratio is not None:
         figure += f", {interval(ratio)} times as long as after {tokens(seq_len_of(first))}"
-    why = findings.to_decide(ratio) if verdict == UNDECIDED else _of_host(records, first, last)
+    why = deciding.to_decide(ratio) if verdict == UNDECIDED else _of_host(records, first, last)
     if verdict == FAILS and ratio is not None and ratio.low is not None and ratio.low > 1:
         why = "; ".join(filter(None, (f"up to {GROWTH:g} times counts as no more", why)))
     text = f"The next token costs {names.name(last.axes)} more the longer the context"

@@ -15,7 +15,7 @@ from rnn_vs_attn.records.query import Group, record_at, without
 from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.stats import intervals
-from rnn_vs_attn.suites import findings
+from rnn_vs_attn.suites import deciding, findings
 from rnn_vs_attn.suites.findings import Names, tokens
 from rnn_vs_attn.suites.gradflow.analysis import LEAST_POINTS, norms_of
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
@@ -149,7 +149,7 @@ def _to_decide(found: Found) -> str:
     if near is None or near.estimate is None:
         return reason
     if near.low is None:
-        return findings.to_decide(near.estimate)
+        return deciding.to_decide(near.estimate)
     takes = f"more rounds may tell, such as --rounds {2 * near.estimate.rounds}"
     if recorded(str(found.law.axes["model"])).family == TRAINED:
         takes = SEEDS
@@ -212,9 +212,9 @@ def _training(cases: dict[Group, dict[int, Record]], names: Names) -> Iterator[C
 
 def _training_claim(axes: Axes, distance: int, found: intervals.Estimate, names: Names) -> Claim:
     model = unprefixed(str(axes["model"]))
-    verdict = findings.by_side(intervals.side_of(found, 0.0), "above")
+    verdict = deciding.beside(found, 0.0, "above")
     times = interval(found, _times)
     figure = f"From {_back(distance)} back {axes['model']} passes on {times} times what {INITIAL_PREFIX}{model} does"
-    why = (findings.to_decide(found) if found.low is None else SEEDS) if verdict == UNDECIDED else ""
+    why = (deciding.to_decide(found) if found.low is None else SEEDS) if verdict == UNDECIDED else ""
     text = f"Training lets more of the gradient through {model}{names.settings(axes)}"
     return Claim(TRAINING, text, verdict, figure, why, names.axes(axes, "model"))

@@ -12,7 +12,7 @@ from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.stats import growth
-from rnn_vs_attn.suites.deciding import more_rounds
+from rnn_vs_attn.suites.deciding import to_decide
 from rnn_vs_attn.suites.scaling import crossing_claims, exponent_claims, rules
 from rnn_vs_attn.suites.scaling.case import LAYER
 from rnn_vs_attn.suites.scaling.choosing import models_of, size
@@ -163,7 +163,7 @@ def _threads(mine: Sequence[Record], model: str) -> Iterator[Claim]:
     why = [_serial(mine)]
     if verdict == UNDECIDED:
         limit = "" if gained.low is None else f"a gain is more than {rules.GAIN:g} times, which the interval holds; "
-        why.append(f"{limit}{more_rounds(gained)}")
+        why.append(f"{limit}{to_decide(gained.estimate)}")
     elif sequential and verdict == FAILS:
         why.append("its steps wait for each other, but threads share the products within a step")
     yield Claim(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.claims import UNDECIDED, Claim
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.report.curves import interval, span
+from rnn_vs_attn.report.curves import interval, span, stretches
 from rnn_vs_attn.suites.deciding import AN_INTERVAL, narrower, of_all
 from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling import rules
@@ -72,7 +72,10 @@ def _where(record: Record) -> str:
     words = {"slower": "faster", "faster": "slower"}  # what is stored is about the other model
     if record.details.get("everywhere"):
         return f"{words[record.details['everywhere']]} at every {over}"
-    parts = [f"{words[side]} {span(record, start, end, 'n = ')}" for side, start, end in record.details["stretches"]]
+    parts = [
+        f"{words[side]} {' and '.join(span(record, *ends, 'n = ') for ends in spans)}"
+        for side, spans in stretches(record)
+    ]
     return ", ".join(parts) or f"neither surely faster nor surely slower at any {over}"
 
 

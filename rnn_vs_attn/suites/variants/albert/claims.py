@@ -9,7 +9,7 @@ from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.suites.columns import factor
-from rnn_vs_attn.suites.deciding import more_rounds, of_below_one
+from rnn_vs_attn.suites.deciding import of_below_one, to_decide
 from rnn_vs_attn.suites.variants.albert.analysis import PUBLISHED, bert_of
 from rnn_vs_attn.suites.variants.claims import published, settings
 from rnn_vs_attn.suites.variants.remarks import where
@@ -76,7 +76,7 @@ def _times(mine: _Ratios) -> list[tuple[Record, str]]:
 def _claim(key: str, text: str, ratio: Record, figure: str, why: str) -> Claim:
     """A claim that holds where a ratio is below 1."""
     verdict = of_below_one(ratio)
-    told = [more_rounds(ratio)] if verdict == UNDECIDED else []
+    told = [to_decide(ratio.estimate)] if verdict == UNDECIDED else []
     return Claim(key, text, verdict, figure, "; ".join([*told, *filter(None, [why])]), settings(ratio.axes, "size"))
 
 

@@ -9,7 +9,7 @@ from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.suites.columns import factor
-from rnn_vs_attn.suites.deciding import more_rounds, of_above_one, of_all, of_below_one
+from rnn_vs_attn.suites.deciding import of_above_one, of_all, of_below_one, to_decide
 from rnn_vs_attn.suites.variants.claims import published, settings
 from rnn_vs_attn.suites.variants.transformer_xl.analysis import PUBLISHED, TABLE_9
 
@@ -74,7 +74,7 @@ def _evaluation(records: Sequence[Record]) -> Iterator[Claim]:
             mine.sort(key=lambda r: int(r.axes["seq_len"] or 0))
             verdict = of_all(map(of_above_one, mine))
             figure = f"{other} takes {_ends(mine)}{_apart(dict(group), list(groups))}"
-            told = [more_rounds(mine[0])] if verdict == UNDECIDED else []
+            told = [to_decide(mine[0].estimate)] if verdict == UNDECIDED else []
             told += [*filter(None, [why]), *(_table_9(mine) if method == "window-1" else [])]
             axes = settings(dict(group), "method", "segment_len")
             yield Claim("evaluates-faster", text, verdict, figure, "; ".join(told), axes)
@@ -113,6 +113,6 @@ def _training(records: Sequence[Record]) -> Iterator[Claim]:
         halves = f"A segment of {length - memory_len} after a memory of {memory_len}"
         taken = f"takes {interval(mine[0], factor)} of what one segment of {length} takes"
         figure = f"{halves} {taken}{_apart(dict(group), list(groups))}"
-        why = more_rounds(mine[0]) if verdict == UNDECIDED else "no gradient goes through a memory"
+        why = to_decide(mine[0].estimate) if verdict == UNDECIDED else "no gradient goes through a memory"
         text = "Transformer-XL trains in less memory than one long segment takes"
         yield Claim("saves-memory", text, verdict, figure, why, settings(dict(group), "segment_len"))
