@@ -35,7 +35,7 @@ def seconds(run: str) -> float:
 
 
 def test_how_far_rounds_are_apart() -> None:
-    times = [r for name in ("forward_time", "backward_time", "train_time") for r in stored("cpu", name)]
+    times = [r for name in ("forward_time", "backward_time", "train_time") for r in stored("full/bench", name)]
     apart = {}
     for record in times:
         values = [value for value in record["samples"] if value is not None]
@@ -47,7 +47,7 @@ def test_how_far_rounds_are_apart() -> None:
 
 def test_how_much_more_gradient_a_recurrence_passes_on_near_by() -> None:
     rnn, attention = (
-        only("gradflow", "gradient_norm_log10", model=model, distance=1)["median"] for model in ("rnn", "attention")
+        only("full/gradflow", "gradient_norm_log10", model=model, distance=1)["median"] for model in ("rnn", "attention")
     )
     times = round(10 ** (rnn - attention), -1)
     assert f"by some {times:.0f} times at distance 1 (`rnn`)" in text("gradflow.md")
@@ -63,7 +63,7 @@ def test_how_the_slope_of_mingru_rises() -> None:
     slopes = []
     for length in (128, 1024):
         axes = {"model": "mingru", "d_model": 128, "threads": 1, "part": "layer"}
-        once, twice = (only("scaling", "forward_time", seq_len=n, **axes)["samples"] for n in (length, 2 * length))
+        once, twice = (only("full/scaling", "forward_time", seq_len=n, **axes)["samples"] for n in (length, 2 * length))
         slopes.append(np.median(np.log2(np.divide(twice, once))))
     assert "rises from {:.2f} between 128 and 256 tokens to {:.2f} between".format(*slopes) in text("scaling.md")
 
@@ -72,7 +72,7 @@ def test_what_weights_are_read_at() -> None:
     """Of four LSTM layers, and of GPT's blocks: without its embeddings, of which a token reads one row."""
     width, page = 256, text("decode.md")
     for model, weights in (("lstm", 4 * 8 * (width**2 + width)), ("gpt", 4 * (12 * width**2 + 13 * width) + 2 * width)):
-        taken = only("decode", "step_time", model=model, seq_len=64)["median"]
+        taken = only("full/decode", "step_time", model=model, seq_len=64)["median"]
         assert f"{4e-6 * weights:.1f} MB" in page
         assert f"{1e3 * taken:.3f} ms" in page
         assert f"{4e-9 * weights / taken:.0f} GB/s" in page
@@ -80,7 +80,7 @@ def test_what_weights_are_read_at() -> None:
 
 def test_how_long_the_stored_runs_took() -> None:
     assert f"in {seconds('scaling'):.0f} seconds on two cores" in text("scaling.md")
-    assert seconds("gradflow") == 10
+    assert seconds("full/gradflow") == 10
     assert "in about ten seconds on two cores" in text("gradflow.md")
 
 
@@ -105,11 +105,11 @@ def best_of_lm(run: str, metric: str, model: str, memory_len: int = 0) -> list[f
 def test_what_the_readme_says_of_lm() -> None:
     readme = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
     for model in ("mingru", "lstm-lm", "gpt"):
-        assert " ".join(f"{value:.3f}" for value in best_of_lm("lm", "bits_per_byte", model)) in readme
-        assert best_of_lm("lm", "num_params", model)[0] == pytest.approx(120_000, rel=0.02)
-        assert np.median(best_of_lm("lm", "train_seconds", model)) == pytest.approx(17, rel=0.1)
+        assert " ".join(f"{value:.3f}" for value in best_of_lm("full/lm", "bits_per_byte", model)) in readme
+        assert best_of_lm("full/lm", "num_params", model)[0] == pytest.approx(120_000, rel=0.02)
+        assert np.median(best_of_lm("full/lm", "train_seconds", model)) == pytest.approx(17, rel=0.1)
     verdicts = {
-        r["axes"]["equal"]: r["details"]["text"] for r in stored("lm", "verdict") if r["axes"]["beside"] == "mingru"
+        r["axes"]["equal"]: r["details"]["text"] for r in stored("full/lm", "verdict") if r["axes"]["beside"] == "mingru"
     }
     assert verdicts == {"time": "does not hold here", "tokens": "does not hold here"}
 
@@ -154,7 +154,7 @@ def test_what_a_gpu_showed_of_training() -> None:
 
 
 def test_on_a_cpu_it_is_the_lstm_that_trains_faster() -> None:
-    claims = (REFERENCE / "cpu" / "table.md").read_text()
+    claims = (REFERENCE / "full/bench" / "table.md").read_text()
     assert "- Attention trains faster than lstm: does not hold here. From 180 tokens on lstm is faster; " in claims
     assert "the LSTM trains faster at 256, 512 and 1,024 tokens" in text("gpu.md")
 
@@ -247,7 +247,7 @@ def test_what_is_learnt_stands_in_the_readme_as_the_stored_run_has_it() -> None:
         ("parity", "lstm"): 0.005,
     }
     of = {
-        (name, *case): only("recall", name, task=case[0], model=case[1], learning_rate=rate)["samples"]
+        (name, *case): only("full/recall", name, task=case[0], model=case[1], learning_rate=rate)["samples"]
         for case, rate in best.items()
         for name in ("accuracy", "steps_to_solve")
     }

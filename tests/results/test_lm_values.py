@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from paths import REFERENCE
 
-RUNS = ("lm", "lm-tokens")
+RUNS = ("full/lm", "lm-tokens")
 Training = tuple[str, int, float]  # model, memory_len, learning rate
 MARGIN = 0.01
 
@@ -121,7 +121,7 @@ def test_verdicts_are_those_of_their_rule(run: str, equal: str) -> None:
 def test_parameters_by_hand() -> None:
     """Token rows, places, and a block's attention and feed-forward, with their biases and norms; an LSTM's gates."""
     vocabulary, places, layers = 256, 64, 2
-    found = best("lm")
+    found = best("full/lm")
     width = found["gpt", 0][0]["width"]
     gpt = (vocabulary + places) * width + layers * (12 * width**2 + 13 * width) + 2 * width
     assert found["gpt", 0][0]["num_params"] == gpt
@@ -133,7 +133,7 @@ def test_parameters_by_hand() -> None:
 def test_what_is_carried_on_by_hand() -> None:
     """Bytes of one text: two vectors a layer of the LSTM, one of minGRU, a memory of 64 positions of each layer's."""
     vectors = {("lstm-lm", 0): 2, ("mingru", 0): 1, ("transformer-xl", 64): 64}
-    for model, seeds in best("lm").items():
+    for model, seeds in best("full/lm").items():
         if model == ("gpt", 0):
             assert "state_size" not in seeds[0]
         else:
@@ -192,8 +192,8 @@ def test_what_the_text_costs_without_a_network() -> None:
     from pydoc_data.topics import topics
 
     content = "".join(topics[name] for name in sorted(topics)).encode()
-    cost = {r["axes"]["method"]: r["median"] for r in records("lm", "baseline_bits")}
-    (record, *_) = records("lm", "baseline_bits")
+    cost = {r["axes"]["method"]: r["median"] for r in records("full/lm", "baseline_bits")}
+    (record, *_) = records("full/lm", "baseline_bits")
     if hashlib.sha256(content).hexdigest() != record["details"]["sha256"]:
         pytest.skip("another version of Python has another text")
     middle = len(content) * 9 // 10

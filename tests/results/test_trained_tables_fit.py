@@ -40,7 +40,7 @@ def test_every_run_finds_something_and_says_it_in_short_sentences(folder: Path) 
     assert len(set(found)) == len(found)
 
 
-@pytest.mark.parametrize("name", ["recall", "lm"])
+@pytest.mark.parametrize("name", ["full/recall", "lm"])
 def test_a_pipe_has_what_was_found_and_the_tables_that_answer_as_table_md_begins(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
