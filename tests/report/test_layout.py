@@ -118,9 +118,9 @@ def test_columns_left_out_are_named() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["cpu", "gradflow", "decode"])
+@pytest.mark.parametrize("name", ["bench", "gradflow", "decode"])
 def test_what_a_default_run_shows_fits_100_columns_without_being_divided(name: str) -> None:
-    run = read_run(REFERENCE / name)
+    run = read_run(REFERENCE / "full" / name)
     (suite,) = (s for s in SUITES if s.name == run.suite)
     for table in output.tables_of(suite, run.records, Limits(), 100, ()):
         assert layout.width_of(table) <= 100

@@ -178,10 +178,16 @@ def test_records_are_the_medians_of_their_samples(run: str) -> None:
 # Verdicts
 
 
+def _without_claim(axes: dict[str, Any]) -> dict[str, Any]:
+    """Runs of older versions do not name it."""
+    return {name: value for name, value in axes.items() if name != "claim"}
+
+
 @EACH
 def test_verdicts_follow_from_the_rule(run: str) -> None:
     expected = {key({**one.axes, "beside": two.axes["model"]}): verdict(one, two) for one, two in claims(run)}
-    assert {key(record["axes"]): record["details"]["text"] for record in of(run, "verdict")} == expected
+    told = {key(_without_claim(record["axes"])): record["details"]["text"] for record in of(run, "verdict")}
+    assert told == expected
     assert len(expected) == CLAIMS[run]
 
 

@@ -162,7 +162,7 @@ def more_flops(axes: Axes, length: int) -> bool:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("run", ["full/bench", "full/decode", "scaling"])
+@pytest.mark.parametrize("run", ["full/bench", "full/decode", "full/scaling"])
 def test_what_is_read_out_of_times_has_axes_that_the_times_have(run: str) -> None:
     """Of a stored line, before axes are added that its suite got later."""
     lines = (REFERENCE / run / "records.jsonl").read_text().splitlines()

@@ -60,7 +60,7 @@ def test_the_lessons_eight_findings_of_scaling() -> None:
         "A recurrence such as lstm cannot be computed in parallel over the sequence: holds",
         "A recurrence such as mingru cannot be computed in parallel over the sequence: does not hold here",
         "attention computes all positions of a sequence at once: holds",
-        "lstm gains nothing from more threads: does not hold here",
+        "lstm gains nothing from more threads: undecided",
         "attention gains from more threads: holds",
         "The time of attention grows as n²: does not hold here",
         "attention trains faster than lstm while n < d (fewer tokens than its width): holds",
