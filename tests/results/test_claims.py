@@ -57,7 +57,10 @@ def three_digits(value: float) -> str:
 
 @pytest.mark.parametrize("model", ["rnn", "gru", "lstm", "attention-naive"])
 def test_how_long_a_model_trains_beside_attention(model: str) -> None:
-    times = {n: samples("full/bench", "train_time", model, n) / samples("full/bench", "train_time", "attention", n) for n in LENGTHS}
+    times = {
+        n: samples("full/bench", "train_time", model, n) / samples("full/bench", "train_time", "attention", n)
+        for n in LENGTHS
+    }
     line = said("full/bench", f"Attention trains faster than {model}:")
     assert f"at 1,024 {model} takes {in_words(times[1024])} times as long as attention" in line
     found = [ends(ratio) for ratio in times.values()]
@@ -68,8 +71,13 @@ def test_how_long_a_model_trains_beside_attention(model: str) -> None:
 @pytest.mark.parametrize("model", ["gru", "lstm"])
 def test_of_what_that_is_made(model: str) -> None:
     """Of operations and their rate; test_reference_runs.py has the operations by formulas."""
-    amount = samples("full/bench", "flops", model, 1024, "train")[0] / samples("full/bench", "flops", "attention", 1024, "train")[0]
-    ratio = np.nanmedian(samples("full/bench", "train_time", model, 1024) / samples("full/bench", "train_time", "attention", 1024))
+    amount = (
+        samples("full/bench", "flops", model, 1024, "train")[0]
+        / samples("full/bench", "flops", "attention", 1024, "train")[0]
+    )
+    ratio = np.nanmedian(
+        samples("full/bench", "train_time", model, 1024) / samples("full/bench", "train_time", "attention", 1024)
+    )
     line = said("full/bench", f"Attention trains faster than {model}:")
     assert f"it has {three_digits(amount)} times the operations of attention" in line
     assert f"and does {three_digits(amount / ratio)} times as many a second" in line
@@ -90,7 +98,9 @@ def test_how_time_grows() -> None:
 
 @pytest.mark.parametrize("model", ["attention", "attention-naive"])
 def test_how_memory_grows(model: str) -> None:
-    ratio = samples("full/bench", "peak_memory", model, 1024, "train") / samples("full/bench", "peak_memory", model, 512, "train")
+    ratio = samples("full/bench", "peak_memory", model, 1024, "train") / samples(
+        "full/bench", "peak_memory", model, 512, "train"
+    )
     line = said("full/bench", f"The memory of {model} grows with the square of the length: ")
     assert f"twice the length takes {in_words(ratio)} times the memory to train" in line
 

@@ -178,7 +178,7 @@ def test_records_are_the_medians_of_their_samples(run: str) -> None:
 # Verdicts
 
 
-def _without_claim(axes: dict[str, Any]) -> dict[str, Any]:
+def _without_claim(axes: Axes) -> Axes:
     """Runs of older versions do not name it."""
     return {name: value for name, value in axes.items() if name != "claim"}
 

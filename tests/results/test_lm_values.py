@@ -151,9 +151,7 @@ def by_context(run: str) -> dict[tuple[str, int], dict[int, dict[str, Any]]]:
 def verdicts(run: str) -> dict[tuple[str, str], str]:
     """Of gpt beside each model at equal time and at equal tokens, which are one claim where they agree."""
     found = [r for r in records(run, "verdict") if r["axes"]["model"] == "gpt" and "equal" in r["axes"]]
-    return {
-        (r["axes"]["beside"], of): r["details"]["text"] for r in found for of in r["axes"]["equal"].split(" and ")
-    }
+    return {(r["axes"]["beside"], of): r["details"]["text"] for r in found for of in r["axes"]["equal"].split(" and ")}
 
 
 def said_of_context(run: str) -> dict[tuple[str, int], str]:
