@@ -150,13 +150,6 @@ def unvaried(records: Sequence[Record]) -> tuple[str, ...]:
     return tuple(n for n in SETTINGS if len({r.axes.get(n) for r in records if n in r.axes}) < 2)
 
 
-def named(axes: Axes, *leave_out: str) -> str:
-    """The model, with the settings that tell its curves apart."""
-    told = {n: value for n, value in axes.items() if n in SETTINGS and n not in leave_out and value is not None}
-    shown = [f"{name} {value}" for name, value in told.items()]
-    return f"{axes['model']} ({', '.join(shown)})" if shown else str(axes["model"])
-
-
 def where_it_holds(records: Iterable[Record], name: Callable[[Axes], str]) -> str:
     """What `name` says of each curve, and the lengths at which its record holds; "" where none does."""
     lengths: dict[str, list[str]] = {}

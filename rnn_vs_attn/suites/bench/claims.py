@@ -52,7 +52,8 @@ def claims(records: Sequence[Record]) -> list[Claim]:
 
 
 def _base(model: str, models: Sequence[str]) -> str:
-    return findings.base_among(models, BASELINE)
+    """Never a loop that a claim of its own tells of, as then nothing would be said of the others."""
+    return findings.base_among([other for other in models if _LOOPS.get(other) not in models], BASELINE)
 
 
 def _rank(claim: Claim) -> int:
@@ -192,7 +193,8 @@ def _memory(records: Sequence[Record], names: Names) -> Iterator[Claim]:
 
 
 def _memory_claim(last: Sequence[Record], names: Names) -> Iterator[Claim]:
-    growth = intervals.exponents([seq_len_of(r) for r in last], by_round(last))
+    rounds = [values for values in by_round(last) if min(values) > 0]
+    growth = intervals.exponents([seq_len_of(r) for r in last], rounds)
     if not growth:
         return
     result = intervals.estimate(growth, all(record.exact for record in last))
@@ -202,7 +204,7 @@ def _memory_claim(last: Sequence[Record], names: Names) -> Iterator[Claim]:
     figure += ", where the square is 4 times"
     why = {
         HOLDS: "it keeps a score for each pair of tokens" * _keeps_scores(axes),
-        FAILS: "not all of its scores are in memory at once" * _is_attention(axes),
+        FAILS: "not all of its scores are in memory at once" * (_is_attention(axes) and _is_below(result)),
         UNDECIDED: "longer sequences tell (--seq-len)",
     }[verdict]
     if result.low is None:
@@ -217,6 +219,11 @@ def _square(growth: Estimate) -> str:
     if growth.low > SQUARE - BAND and growth.high < SQUARE + BAND:
         return HOLDS
     return FAILS if growth.high < LINEAR + BAND or growth.low > SQUARE + BAND else UNDECIDED
+
+
+def _is_below(growth: Estimate) -> bool:
+    """Whether it is settled that it grows more slowly than with the square."""
+    return growth.high is not None and growth.high < SQUARE
 
 
 def _is_attention(axes: Axes) -> bool:

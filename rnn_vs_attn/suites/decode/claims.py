@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import units
@@ -118,7 +119,7 @@ def _beyond(pair: Pair, records: Sequence[Record]) -> str:
     of_pair = without(pair.curve[0].axes, "seq_len")
     for record in (r for r in measured(records, "crossing") if r.axes["of"] == "state_size"):
         if without(record.axes, "of", "seq_len_from", "seq_len_to") == of_pair:
-            least = tokens(record.median or 0.0)
+            least = tokens(math.floor(record.median or 0.0))  # exact, and no context lies between two tokens
             return f"{pair.model} carries less beyond {least} token{'s' * (least != '1')}"
     return ""
 

@@ -20,6 +20,8 @@ from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING, cheaper_and_dear
 from rnn_vs_attn.suites.scaling.speed_ups import EFFICIENCY, SERIAL_FRACTION, SPEED_UP
 from rnn_vs_attn.suites.scaling.table_1 import table_1
 
+_UP_TO = "up to"  # stands before a crossing from which attention is the faster one
+
 
 def tables(records: Sequence[Record]) -> list[Table]:
     return [*table_1(records), *_crossings(records), *_speed_ups(records), *launches.tables(records)]
@@ -56,6 +58,10 @@ def _crossings(records: Sequence[Record]) -> list[Table]:
         f"the n from which {BASELINE} costs more than the model; the paper says d; FLOPs by formula and, where it says "
         f"otherwise, by count",
     ]
+    if any(cell.startswith(_UP_TO) for row in rows for cell in row):
+        notes.append(
+            f"{_UP_TO} an n: {BASELINE} costs more than the model at shorter sequences, and less from there on"
+        )
     return [Table("Where n meets d", header, rows, notes, grouped=False, heads=2, spare=tuple(header[6:]))]
 
 
@@ -76,7 +82,7 @@ def _time_cell(mine: Sequence[Record], of: str) -> str:
     if record is None:
         return "–"
     if record.median is not None:
-        return interval(record)
+        return interval(record) if record.details["faster_beyond"] != BASELINE else f"{_UP_TO} {interval(record)}"
     shortest, longest = record.axes["seq_len_from"], record.axes["seq_len_to"]
     if record.details.get("everywhere"):
         return f"above {longest:.0f}" if record.details["everywhere"] == "slower" else f"below {shortest:.0f}"

@@ -114,6 +114,12 @@ def test_a_state_is_smaller_than_a_cache_from_an_exact_context_on() -> None:
     assert one.why == "lstm-lm carries less beyond 7 tokens"
 
 
+def test_the_last_context_at_which_a_cache_is_not_larger_is_a_whole_one() -> None:
+    """1,234.6 tokens were told as 1,230, and a state of 123,460 bytes is still the larger one at 1,231 to 1,234."""
+    records = [*sizes("gpt", lambda n: 100 * n), *sizes("lstm-lm", lambda n: 123_460)]
+    assert claim(records, CARRIES).why == "lstm-lm carries less beyond 1,234 tokens"
+
+
 def test_a_memory_that_is_bounded_says_from_where_on() -> None:
     records = [*sizes("gpt", lambda n: 100 * n), *sizes("transformer-xl", lambda n: 300 * min(n, 256))]
     one = claim(records, CARRIES)
