@@ -107,8 +107,7 @@ def _carries(pair: Pair, records: Sequence[Record], names: Names) -> Claim:
     """ "After 4,096 tokens lstm carries less than attention", which has no noise."""
     axes, sizes = pair.curve[-1].axes, (pair.curve, pair.base)
     ours, theirs = (curve[-1].median or 0.0 for curve in sizes)
-    parts = (", ".join(filter(None, (units.size(curve[-1].median or 0.0), carried(curve)))) for curve in sizes)
-    figure = ", against ".join(parts)
+    figure = ", against ".join(", ".join(filter(None, (last_size(curve), carried(curve)))) for curve in sizes)
     text = f"After {tokens(pair.longest)} tokens {pair.model} carries less than {pair.beside}{names.settings(axes)}"
     verdict = HOLDS if ours < theirs else FAILS
     return Claim(CARRIES, text, verdict, figure, _beyond(pair, records), names.axes(axes, "model"))
@@ -122,6 +121,11 @@ def _beyond(pair: Pair, records: Sequence[Record]) -> str:
             least = tokens(math.floor(record.median or 0.0))  # exact, and no context lies between two tokens
             return f"{pair.model} carries less beyond {least} token{'s' * (least != '1')}"
     return ""
+
+
+def last_size(sizes: Sequence[Record]) -> str:
+    """How large a state is after the longest context."""
+    return units.size(sizes[-1].median or 0.0)
 
 
 def carried(sizes: Sequence[Record]) -> str:

@@ -121,7 +121,7 @@ def _told(
     """The figure, and what stands behind it: the table's cell; of what is undecided the reason."""
     if law is None:
         said = (text for r in counted for text in (*r.warnings, r.error) if text)
-        return "It was not counted", next(said, "--max-seconds gives it time")
+        return "It was not counted", next(said, "--max-seconds gives it time").removesuffix(".")
     if law.text == UNDECIDED:
         return figure, open_because(law)
     return figure, rules.beside(row, cell)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.claims import UNDECIDED, Claim
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.report.curves import interval, span, stretches
+from rnn_vs_attn.report.curves import at_length, interval, span, stretches
 from rnn_vs_attn.suites.deciding import AN_INTERVAL, narrower, of_all
 from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling import rules
@@ -68,7 +68,7 @@ def _where(record: Record) -> str:
     over = f"n from {record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
     if record.median is not None:
         way = "faster from n = {} on" if record.details["faster_beyond"] == BASELINE else "faster up to n = {}"
-        return way.format(interval(record))
+        return way.format(interval(record, at_length))
     words = {"slower": "faster", "faster": "slower"}  # what is stored is about the other model
     if record.details.get("everywhere"):
         return f"{words[record.details['everywhere']]} at every {over}"

@@ -120,6 +120,14 @@ def test_the_last_context_at_which_a_cache_is_not_larger_is_a_whole_one() -> Non
     assert claim(records, CARRIES).why == "lstm-lm carries less beyond 1,234 tokens"
 
 
+def test_of_two_contexts_a_bounded_memory_is_not_told_as_one_that_grows() -> None:
+    """Of 64 and 1,024 tokens it was taken for a cache of 60 bytes a token, and no claim was made of it."""
+    both = [*sizes("gpt", lambda n: 100 * n), *sizes("transformer-xl", lambda n: 300 * min(n, 256))]
+    one = claim([r for r in both if r.axes["seq_len"] != 256], CARRIES)
+    assert (one.text, one.verdict) == ("After 1,024 tokens transformer-xl carries less than gpt", HOLDS)
+    assert one.figure == "75.0 KiB, against 100 KiB, 100 B more with each token"
+
+
 def test_a_memory_that_is_bounded_says_from_where_on() -> None:
     records = [*sizes("gpt", lambda n: 100 * n), *sizes("transformer-xl", lambda n: 300 * min(n, 256))]
     one = claim(records, CARRIES)

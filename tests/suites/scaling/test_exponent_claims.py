@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from fakes import record
@@ -89,7 +90,14 @@ def test_times_of_the_hosts_launches_are_said_to_be_that(part: str, said: bool) 
 
 def failed(records: list[Record], metric: str, **axes: str | int) -> list[Record]:
     """The same, of which some passes ran out of memory."""
-    lost = {"status": "out_of_memory", "error": "too large", "samples": [], "median": None, "low": None, "high": None}
+    lost: dict[str, Any] = {
+        "status": "out_of_memory",
+        "error": "too large",
+        "samples": [],
+        "median": None,
+        "low": None,
+        "high": None,
+    }
     return [
         dataclasses.replace(r, **lost) if r.metric == metric and axes.items() <= r.axes.items() else r for r in records
     ]
