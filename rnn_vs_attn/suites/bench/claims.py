@@ -83,7 +83,7 @@ def _faster(pair: Pair, records: Sequence[Record], names: Names) -> Claim:
         text = f"Attention trains faster than {pair.model}{settings}"
     sides = pair.sides
     verdict = HOLDS if set(sides) == {ahead} else FAILS if behind in sides else UNDECIDED
-    why = _open(pair) if verdict == UNDECIDED else _why(pair, records)
+    why = _open(pair, records) if verdict == UNDECIDED else _of_launches(pair, records) or _of_work(pair, records)
     told = "; ".join(filter(None, (why, findings.without_times(pair, records))))
     return Claim(FASTER, text, verdict, _figure(pair), told, names.axes(axes, "model"))
 
@@ -99,21 +99,35 @@ def _figure(pair: Pair) -> str:
     return findings.capital("; ".join(filter(None, (where, amount))))
 
 
-def _open(pair: Pair) -> str:
+def _open(pair: Pair, records: Sequence[Record]) -> str:
     """At which lengths neither is settled to be faster, and what that would take."""
     left = [i for i, side in enumerate(pair.sides) if side == "undecided"]
-    takes = deciding.to_decide(pair.ratios[left[-1]])
+    takes = _takes(pair.ratios[left[-1]], _of_launches(pair, records))
     if len(left) == len(pair.lengths):
         return takes
     return f"open at {', '.join(tokens(pair.lengths[i]) for i in left)}: {takes}"
 
 
-def _why(pair: Pair, records: Sequence[Record]) -> str:
-    """Operations and their rate, of which the ratio of times is made; on a GPU, whether the times are the host's."""
+def _takes(found: Estimate | None, of_launches: str) -> str:
+    """What would decide; of times of the host's launches more rounds than an interval takes tell nothing of the GPU."""
+    return of_launches if of_launches and found and found.low is not None else deciding.to_decide(found)
+
+
+def _of_launches(pair: Pair, records: Sequence[Record]) -> str:
+    """On a GPU at which lengths the time of one of the two is the host's; the longest is the one that was told last."""
+    of_train = (r for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == "train" and r.holds)
+    bound = {without(record.axes, "pass") for record in of_train}
+    both = zip(pair.curve, pair.base, strict=True)
+    lengths = [seq_len_of(ours) for ours, theirs in both if bound & {without(ours.axes), without(theirs.axes)}]
+    if not lengths:
+        return ""
+    at = "" if pair.longest in lengths else f"at {', '.join(map(tokens, lengths))} "
+    return f"{at}that is the time of the host's launches, not the GPU's; --cuda-graphs removes it"
+
+
+def _of_work(pair: Pair, records: Sequence[Record]) -> str:
+    """Operations and their rate, of which the ratio of times is made."""
     ours, theirs = ({**curve[-1].axes, "pass": "train"} for curve in (pair.curve, pair.base))
-    bound = [record_at(records, LAUNCH_BOUND, axes) for axes in (ours, theirs)]
-    if any(record is not None and record.holds for record in bound):
-        return "that is the time of the host's launches, not the GPU's; --cuda-graphs removes it"
     flops, other, ratio = record_at(records, "flops", ours), record_at(records, "flops", theirs), pair.ratios[-1]
     if pair.sides[-1] == "undecided" or ratio is None or not (flops and other and flops.median and other.median):
         return ""
@@ -156,7 +170,7 @@ def _growth_claim(compared: Sequence[tuple[Record, Record]], records: Sequence[R
     text = f"Attention's time grows faster with length than that of a recurrence{names.settings(base.axes)}"
     why = _of_host(records, base.axes, record.axes)
     if verdict == UNDECIDED:
-        why = deciding.to_decide(min((base, record), key=lambda r: len(r.values)).estimate)
+        why = _takes(min((base, record), key=lambda r: len(r.values)).estimate, why)
     return Claim(GROWS, text, verdict, figure, why, names.axes(base.axes))
 
 

@@ -94,6 +94,25 @@ def test_times_of_the_hosts_launches_are_said_to_be_that() -> None:
     assert claim(records, GROWS).why.startswith("some of these times are those of the host's launches")
 
 
+def test_launches_at_shorter_lengths_are_said_too_as_the_verdict_rests_on_all() -> None:
+    alike = flops({"lstm": 1e9, "attention": 2e9})
+    one = claim([*times(planted(9000)), *alike, launched("lstm", 64), launched("attention", 128)], FASTER)
+    why = "at 64, 128 that is the time of the host's launches, not the GPU's; --cuda-graphs removes it"
+    assert (one.verdict, one.why) == (HOLDS, why)
+
+
+def test_what_is_undecided_of_launches_does_not_take_more_rounds() -> None:
+    """They would tell of the host."""
+    why = "that is the time of the host's launches, not the GPU's; --cuda-graphs removes it"
+    records = [*by_round(900, 1100, 900, 1100, 900, 1100), launched("lstm", 1024)]
+    assert claim(records, FASTER).why == f"open at 1,024: {why}"
+    level = [*times(lambda model, n: LINEAR * n), launched("lstm", 1024)]
+    assert claim(level, FASTER).why == why
+    assert claim(level, GROWS).why == "some of these times are those of the host's launches, not the GPU's"
+    few = [*times(planted(9000), rounds=[1.0] * 5), launched("lstm", 1024)]
+    assert claim(few, FASTER).why.startswith("an interval takes 6 rounds")
+
+
 def test_one_length_is_enough_for_a_verdict() -> None:
     one = claim(times(planted(9000), lengths=[64]), FASTER)
     assert (one.verdict, one.figure) == (HOLDS, "At 64 tokens lstm takes 11.9 [11.9, 11.9] times as long as attention")

@@ -102,6 +102,10 @@ def test_times_of_the_hosts_launches_are_said_to_be_that() -> None:
     bound = replace(told, metric="launch_bound", axes={**told.axes, "pass": "step"})
     assert claim([*records, bound], CHEAPER).why.startswith("that is the time of the host's launches")
     assert claim([*records, bound], GROWS).why.startswith("that is the time of the host's launches")
+    alike = claim([*records_of(lambda n: 1e-3, 1e-3), bound], CHEAPER)
+    assert alike.why == (
+        "more rounds narrow the interval, such as --rounds 12; that is the time of the host's launches, not the GPU's"
+    )
 
 
 # What is carried
