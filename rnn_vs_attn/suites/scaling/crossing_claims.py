@@ -84,8 +84,8 @@ def _unasked(times: Sequence[Record]) -> Iterator[str]:
     found = [r for r in times if not _asked(r)]
     if found:
         widths = ", ".join(str(r.axes["d_model"]) for r in _some(found))
-        shortest, longest = max(2, size(found[0], "d_model") // 4), found[0].axes["seq_len_to"]
-        yield f"d = {widths} takes shorter sequences: --seq-len {shortest}:{longest:.0f}"
+        shortest, longest = max(2, size(found[0], "d_model") // 4), max(size(r, "seq_len_to") for r in found)
+        yield f"d = {widths} takes shorter sequences: --seq-len {shortest}:{longest}"
 
 
 def _to_decide(times: Sequence[Record], verdict: str) -> Iterator[str]:
