@@ -68,7 +68,9 @@ def one_step_after_the_other(runs: Readings) -> Found:
 
 def _where(ratio: Record) -> str:
     axes = ratio.axes
-    return f"{axes['seq_len']} tokens, d_model {axes['d_model']}, {counted(int(axes['threads'] or 0), 'thread')}"
+    device = str(axes.get("device", "cpu"))
+    computes = device if device != "cpu" else counted(int(axes["threads"] or 0), "thread")
+    return f"{axes['seq_len']} tokens, d_model {axes['d_model']}, {computes}"
 
 
 def _beside_attention(runs: Readings, model: str) -> list[Record]:
@@ -141,15 +143,24 @@ def _grown(records: Sequence[Record], model: str) -> str:
 
 def memory(runs: Readings) -> Found:
     """How the memory of training grows over the last doubling: of the fused kernel, and of scores written out."""
-    fused_kernel, written = (_memory(runs, model) for model in ("attention", "attention-naive"))
-    (curve, result), (_, naive) = fused_kernel, written
+    curve, result = _memory(runs, "attention")
     verdict = of_exponent(2.0, result)
     span = f"from {seq_len_of(curve[0]):.0f} to {seq_len_of(curve[1]):.0f} tokens"
-    figure = f"memory of training {span}: by n^{interval(result)} with the fused kernel, by n^{interval(naive)} naively"
+    figure = f"memory of training {span}: by n^{interval(result)} with the fused kernel{_naively(runs, curve)}"
     if verdict == UNDECIDED:
         return Found(verdict, figure, takes(result))
     least, most = (size(record.median or 0.0) for record in curve)
-    return Found(verdict, figure, f"a fused kernel keeps no matrix of scores: {least}, then {most}")
+    why = "a fused kernel keeps no matrix of scores: " if verdict == FAILS else "with the fused kernel "
+    return Found(verdict, figure, f"{why}{least}, then {most}")
+
+
+def _naively(runs: Readings, curve: Sequence[Record]) -> str:
+    """How that of scores which are written out grows over the same lengths, where it was measured."""
+    try:
+        written, result = _memory(runs, "attention-naive")
+    except Lacking:
+        return ""
+    return f", by n^{interval(result)} naively" if [*map(seq_len_of, written)] == [*map(seq_len_of, curve)] else ""
 
 
 def _memory(runs: Readings, model: str) -> tuple[list[Record], intervals.Estimate]:
@@ -159,7 +170,10 @@ def _memory(runs: Readings, model: str) -> tuple[list[Record], intervals.Estimat
     if len(curve) < 2:
         one(runs.of("bench"), "peak_memory", model=model, **{"pass": "train"})
         raise Lacking(f"{model}: its memory was measured at one length only")
-    found = intervals.exponents([seq_len_of(record) for record in curve], by_round(curve))
+    rounds = by_round(curve)
+    if any(min(both) <= 0 for both in rounds):
+        raise Lacking(f"{model}: its memory was too little to be read, so that it has no exponent")
+    found = intervals.exponents([seq_len_of(record) for record in curve], rounds)
     if not found:
         raise Lacking(f"{model}: no round has its memory at both lengths")
     return curve, intervals.estimate(found)
@@ -170,13 +184,14 @@ def generation(runs: Readings) -> Found:
     records = runs.of("decode")
     of_attention, shortest, longest = _longer(records, "attention")
     of_lstm, _, _ = _longer(records, "lstm")
-    verdict = of_all([beside(of_attention, ALIKE, "above"), beside(of_lstm, ALIKE, "below")])
+    verdicts = [beside(of_attention, ALIKE, "above"), beside(of_lstm, ALIKE, "below")]
+    verdict = of_all(verdicts)
     figure = (
         f"a token after {longest:,} tokens beside one after {shortest}: attention {interval(of_attention)} times the "
         f"time, lstm {interval(of_lstm)}"
     )
     if verdict == UNDECIDED:
-        return Found(verdict, figure, takes(of_attention))
+        return Found(verdict, figure, takes((of_attention, of_lstm)[verdicts.index(UNDECIDED)]))
     states = (size(one(records, "state_size", model=model).median or 0.0) for model in ("attention", "lstm"))
     return Found(verdict, figure, "carried on: attention {}, lstm {}".format(*states))
 

@@ -11,15 +11,19 @@ from typing import Any
 from rnn_vs_attn import units
 from rnn_vs_attn.pages import ledger, sections
 from rnn_vs_attn.pages.entries import Entry, machines_of, settings_of
-from rnn_vs_attn.pages.joined import Chosen, Joined, Measure, Value, joined
+from rnn_vs_attn.pages.joined import SECONDS, Chosen, Joined, Measure, Value, joined
 from rnn_vs_attn.report.glossary import words_in
 from rnn_vs_attn.report.page import ABSENT, BEST, Cell, Page, Section
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.text import safe
 
-_SETTINGS = ("seq_len", "batch_size", "d_model", "num_heads", "num_layers", "dtype", "threads", "steps", "text")
+_SETTINGS = (
+    *("seq_len", "batch_size", "d_model", "num_heads", "num_layers", "dtype", "threads"),
+    *("steps", SECONDS, "text"),
+)
 BEGINNING = "Recurrence and attention on"  # of the title of every report
-_TITLES = {"num_heads": "heads", "num_layers": "layers", "batch_size": "batch"}
+_TITLES = {"num_heads": "heads", "num_layers": "layers", "batch_size": "batch", SECONDS: "s of training"}
+_NONE = "–"
 FOUND, MODELS = "What was found", "Each model, everything measured of it"
 _CLAIMS = 16  # that are seen at once
 _MODELS = 200  # rows of the joined table
@@ -105,27 +109,45 @@ def _kind(value: Value) -> str:
 
 
 def settings_table(found: Joined) -> Table:
-    """At which settings each column was taken."""
+    """At which settings each column was taken: those that every table has, and those of which there are several."""
     several = len({chosen.machine for chosen in found.chosen}) > 1
     chosen = sorted(found.chosen, key=lambda each: found.measures.index(each.measure))
-    names = [name for name in _SETTINGS if any(each.settings.get(name) is not None for each in chosen)]
+    told = dict.fromkeys([*_SETTINGS, *(name for each in chosen for name in each.several)])
+    names = [name for name in told if any(_setting(each, name) != _NONE for each in chosen)]
     rows = [
         [
             each.measure.title,
             *([each.machine] if several else []),
             each.measure.suite,
-            *(_setting(each.settings.get(name)) for name in names),
+            *(_setting(each, name) for name in names),
             _chosen_over(each),
         ]
         for each in chosen
     ]
     titles = [_TITLES.get(name, name) for name in names]
     header = ["column", *(["machine"] if several else []), "command", *titles, "of each model"]
-    return Table("Where each column was taken", header, rows, [], grouped=False, heads=1)
+    notes = [note for each in chosen for note in _unlike(each)]
+    return Table("Where each column was taken", header, rows, list(dict.fromkeys(notes)), grouped=False, heads=1)
 
 
-def _setting(value: Any) -> str:
-    return "–" if value is None else str(value)
+def _unlike(chosen: Chosen) -> Iterator[str]:
+    """What of a column was not measured beside the rest: in other runs, and at sizes of its own."""
+    known = {m: (v.record, v.entry) for m, v in chosen.values.items() if v.record is not None and v.entry is not None}
+    of_run: dict[str, list[str]] = {}
+    for model, (_, entry) in known.items():
+        of_run.setdefault(str(entry.path), []).append(model)
+    if len(of_run) > 1:
+        runs = "; ".join(f"{path} has {', '.join(models)}" for path, models in of_run.items())
+        yield f"{chosen.measure.title}: of several runs, which were not measured side by side: {runs}"
+    for model, (record, _) in known.items():
+        own = [n for n, value in chosen.settings.items() if value is not None and record.axes.get(n, value) is None]
+        if own:
+            yield f"{chosen.measure.title}: {model} decides {', '.join(own)} by itself"
+
+
+def _setting(chosen: Chosen, name: str) -> str:
+    value = chosen.settings.get(name)
+    return _NONE if value is None or (name == SECONDS and not value) else str(value)
 
 
 def _chosen_over(chosen: Chosen) -> str:
@@ -138,9 +160,9 @@ def _chosen_over(chosen: Chosen) -> str:
 
 
 MARKS = (
-    "★ is the best of its column on its machine, where its 95% interval is apart from all others or it is exact; a "
-    "tie, a number without an interval and a column with a word in it have no best. ± is half of the interval, as a "
-    "part of the median."
+    "★ is the best of its column on its machine, where it is exact or its 95% interval is apart from all others, which "
+    "were measured in the same run; a tie, a number without an interval, a column with a word in it and one of unlike "
+    "sizes have no best. ± is half of the interval, as a part of the median."
 )
 INTERVALS = "Numbers in brackets are the ends of a 95% interval of the median over rounds."
 ACROSS = "Columns come from different commands, and so from different lengths and widths: compare down a column."
