@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from rnn_vs_attn import units
+from rnn_vs_attn.models.registry import recorded
+from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
 from rnn_vs_attn.pages.entries import Entry
 from rnn_vs_attn.records.query import Group, without
 from rnn_vs_attn.records.types import Axes, Record
@@ -183,9 +186,10 @@ def _chosen(measure: Measure, machine: str, pool: Sequence[Row]) -> Chosen:
         known = sum(any(record.ok for record, _ in found) for found in groups[key].values())
         return known, float(dict(key).get("seq_len") or 0)
 
-    settings = dict(max(groups, key=merit))
+    taken = max(groups, key=merit)
+    settings = dict(taken)
     models = dict.fromkeys(str(record.axes[MODEL]) for record, _ in pool)
-    values = {model: _best_of(groups[tuple(settings.items())].get(model, []), measure) for model in models}
+    values = {model: _best_of(groups[taken].get(model, []), measure) for model in models}
     several = tuple(name for name in settings if len({dict(key).get(name) for key in groups} - {None}) > 1)
     return Chosen(measure, machine, settings, _with_best(values, measure), several)
 
@@ -199,16 +203,24 @@ def _settings(record: Record, entry: Entry, measure: Measure) -> Group:
     return tuple(sorted(without(record.axes, MODEL, *own, *measure.axes)))
 
 
-def _spread(groups: dict[Group, dict[str, list[tuple[Record, Entry]]]]) -> None:
-    """What its model decides by itself stands with all settings that agree in all else."""
-    open_ = {key: found for key, found in groups.items() if any(value is None for _, value in key)}
-    for key, found in open_.items():
+def _spread(groups: dict[Group, dict[str, list[Row]]]) -> None:
+    """What a model of transformers or a trained one decides by itself stands with all settings that agree in all else.
+
+    A size that its task chooses is None too, and another one where it was typed.
+    """
+    for key, found in list(groups.items()):
+        own = {model: values for model, values in found.items() if _decides_by_itself(model)}
         fixed = {(name, value) for name, value in key if value is not None}
         names = {name for name, _ in key}
-        for other, theirs in groups.items():
+        for other, theirs in groups.items() if own else ():
             if other != key and fixed <= set(other) and {name for name, _ in other} == names:
-                for model, values in found.items():
+                for model, values in own.items():
                     theirs.setdefault(model, values)
+
+
+@cache
+def _decides_by_itself(model: str) -> bool:
+    return recorded(model).family in (CONFIGURED, TRAINED)
 
 
 def _best_of(found: Sequence[Row], measure: Measure) -> Value:

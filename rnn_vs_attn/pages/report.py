@@ -162,7 +162,7 @@ def _chosen_over(chosen: Chosen) -> str:
 MARKS = (
     "★ is the best of its column on its machine, where it is exact or its 95% interval is apart from all others, which "
     "were measured in the same run; a tie, a number without an interval, a column with a word in it and one of unlike "
-    "sizes have no best. ± is half of the interval, as a part of the median."
+    "settings have no best. ± is half of the interval, as a part of the median."
 )
 INTERVALS = "Numbers in brackets are the ends of a 95% interval of the median over rounds."
 ACROSS = "Columns come from different commands, and so from different lengths and widths: compare down a column."

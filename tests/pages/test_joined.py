@@ -220,5 +220,17 @@ def test_a_model_that_decides_its_own_width_stands_beside_the_others() -> None:
     assert found == {"lstm": "10.0 ±10%", "hf:gpt2": "500 ±2.0%"}  # it is of another size, so that none is the best
 
 
+def test_a_size_that_a_task_chooses_does_not_stand_beside_one_that_was_typed() -> None:
+    """None is what its task takes, and not any size."""
+    own = [replace(each, axes=each.axes | {"vocab_size": None}) for each in map(_mqar, ("lstm", "gru"))]
+    typed = [replace(each, axes=each.axes | {"vocab_size": 256}) for each in map(_mqar, ("rnn", "mingru", "conv"))]
+    found = cells(joined([entry("recall", *own), entry("recall", *typed)]))
+    assert list(found.values()) == [ABSENT, ABSENT, "0.500", "0.500", "0.500"]
+
+
+def _mqar(model: str) -> Record:
+    return accuracy(model, "mqar", 1e-3, 0.5)
+
+
 def test_runs_without_such_metrics_have_no_table() -> None:
     assert joined([entry("scaling", record("exponent", 1.0, model="lstm"))]).rows == []
