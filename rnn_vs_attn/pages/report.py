@@ -205,7 +205,7 @@ def _found(report: Report) -> Section:
     tables = [ledger.table(part, report.entries) for part in (report.findings[:_CLAIMS], report.findings[_CLAIMS:])]
     more = len(report.findings) - _CLAIMS
     others = Section("", tables=tables[1:], folded=units.counted(more, "more claim"), stacked=True)
-    return Section(FOUND, tables=tables[:1], parts=[others] * (more > 0), stacked=True)
+    return Section(FOUND, ledger.unlike(report.entries), tables=tables[:1], parts=[others] * (more > 0), stacked=True)
 
 
 # Markdown
@@ -219,7 +219,8 @@ def markdown(report: Report, begin: Sequence[str] = ()) -> str:
     first, *rest = map(safe.markdown, report.lead)
     blocks = [f"# {safe.markdown(report.title)}", " ".join([f"**{first}**", *rest]), *begin]
     if report.findings:
-        blocks += [f"## {FOUND}", ledger.table(report.findings, report.entries).markdown().strip("\n")]
+        blocks += [f"## {FOUND}", *map(safe.markdown, ledger.unlike(report.entries))]
+        blocks += [ledger.table(report.findings, report.entries).markdown().strip("\n")]
     if report.joined.rows:
         blocks += [f"## {MODELS}", _starred(models_table(report.joined)).markdown().strip("\n"), MARKS]
         blocks += [ACROSS, settings_table(report.joined).markdown().strip("\n")]
