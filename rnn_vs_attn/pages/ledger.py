@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rnn_vs_attn import units
-from rnn_vs_attn.pages.entries import Entry, machines_of
+from rnn_vs_attn.pages.entries import Entry, machines_of, place
 from rnn_vs_attn.records import claims
 from rnn_vs_attn.records.claims import Claim
 from rnn_vs_attn.records.query import without
@@ -24,9 +24,13 @@ NONE = "these runs hold no claims; their tables have what was measured"
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, and what each machine's run found of it."""
+    """A claim, and what each machine's run found of it.
+
+    run: of the first one its command, with what tells it from others.
+    """
 
     suite: str
+    run: str
     anchor: str
     by_machine: dict[str, Claim]
 
@@ -48,15 +52,21 @@ def ledger(entries: Sequence[Entry], anchors: Sequence[str]) -> list[Finding]:
     for row in itertools.zip_longest(*ranked):
         for entry, anchor, item in zip(entries, anchors, row, strict=True):
             if item is not None:
-                _add(found, entry, anchor, item[1])
+                _add(found, entry, _run(entry, entries), anchor, item[1])
     return list(found.values())
 
 
-def _add(found: dict[tuple[object, ...], Finding], entry: Entry, anchor: str, claim: Claim) -> None:
+def _run(entry: Entry, entries: Sequence[Entry]) -> str:
+    """ "bench", or of several of this machine "bench: monday/bench"."""
+    alike = [other for other in entries if (other.suite.name, other.machine) == (entry.suite.name, entry.machine)]
+    return entry.suite.command + f": {place(entry, alike)}" * (len(alike) > 1)
+
+
+def _add(found: dict[tuple[object, ...], Finding], entry: Entry, run: str, anchor: str, claim: Claim) -> None:
     """Beside that of another machine, or in a row of its own where this machine has one already."""
     shared = (entry.suite.name, claim.key, tuple(sorted(without(claim.axes, *_OF_MACHINE), key=str)))
     for number in itertools.count():
-        finding = found.setdefault((*shared, number), Finding(entry.suite.command, anchor, {}))
+        finding = found.setdefault((*shared, number), Finding(entry.suite.command, run, anchor, {}))
         if entry.machine not in finding.by_machine:
             finding.by_machine[entry.machine] = claim
             return
@@ -81,7 +91,7 @@ def table(found: Sequence[Finding], entries: Sequence[Entry]) -> Table:
 
 
 def _by(finding: Finding) -> Cell:
-    return Cell(finding.suite, anchor=finding.anchor)
+    return Cell(finding.run, anchor=finding.anchor)
 
 
 def _beside(claim: Claim | None) -> Cell:

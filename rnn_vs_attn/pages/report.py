@@ -10,7 +10,7 @@ from typing import Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.pages import ledger, sections
-from rnn_vs_attn.pages.entries import Entry, machines_of, settings_of
+from rnn_vs_attn.pages.entries import Entry, machines_of, place, settings_of
 from rnn_vs_attn.pages.joined import SECONDS, Chosen, Joined, Measure, Value, joined
 from rnn_vs_attn.report.glossary import words_in
 from rnn_vs_attn.report.page import ABSENT, BEST, Cell, Page, Section
@@ -27,14 +27,6 @@ _NONE = "–"
 FOUND, MODELS = "What was found", "Each model, everything measured of it"
 _CLAIMS = 16  # that are seen at once
 _MODELS = 200  # rows of the joined table
-
-
-def _place(entry: Entry, entries: list[Entry]) -> str:
-    """As many of the last names of its path as tell it from other runs of its command."""
-    others = [other.path.parts for other in entries if other.suite.name == entry.suite.name and other is not entry]
-    parts = entry.path.parts
-    apart = (n for n in range(1, len(parts)) if not any(other[-n:] == parts[-n:] for other in others))
-    return "/".join(parts[-next(apart, 1) :])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +58,7 @@ class Report:
         ]
         again = Counter(found)
         return [
-            heading + f": {_place(entry, self.entries)}" * (several[name] > 1 and again[heading] > 1)
+            heading + f": {place(entry, self.entries)}" * (several[name] > 1 and again[heading] > 1)
             for heading, name, entry in zip(found, names, self.entries, strict=True)
         ]
 

@@ -183,3 +183,5 @@ def test_runs_of_one_name_are_told_apart_by_the_folders_that_they_are_in() -> No
     report = Report([entry("bench", path=place) for place in places])
     told = [heading.partition(": ")[2] for heading in report.headings]
     assert told == ["cpu", "monday/bench", "tuesday/bench"]
+    short = Report([entry("bench", path=f"{day}/bench") for day in ("monday", "tuesday")])
+    assert short.headings == ["bench: monday/bench", "bench: tuesday/bench"]
