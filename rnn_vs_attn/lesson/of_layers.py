@@ -23,7 +23,7 @@ def _law(runs: Readings, model: str) -> Record:
     """How the longest chain of a model's operations grows. Lacking where it was not counted."""
     mine = [record for record in runs.of("scaling") if record.axes.get("model") == model]
     law = law_of(mine, "sequential_operations")
-    if law is None:
+    if law is None or not {"lengths", "counts"} <= law.details.keys():
         raise Lacking(f"{model}: its operations were not counted")
     return law
 

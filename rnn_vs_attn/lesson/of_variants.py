@@ -59,6 +59,8 @@ def less_computation(runs: Readings) -> Found:
 def _counts(runs: Readings, metric: str) -> tuple[float, float]:
     """Of ALBERT-base and of BERT-base, which is counted beside it."""
     ours, theirs = (one(runs.of(_ALBERT), metric, size=size).median or 0.0 for size in ("albert-base", "bert-base"))
+    if not theirs:
+        raise Lacking(f"bert-base: its {metric} cannot be 0")
     return ours, theirs
 
 

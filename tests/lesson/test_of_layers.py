@@ -179,3 +179,11 @@ def test_what_decides_no_token_is_said_of_the_model_that_it_is_so_of() -> None:
         UNDECIDED,
         "2 rounds; an interval at 95% needs 6; a longer --max-seconds has them",
     )
+
+
+def test_a_law_without_its_counts_decides_nothing() -> None:
+    """As of a record that somebody has edited."""
+    runs = readings()
+    bare = [dataclasses.replace(r, details={}) for r in runs.of("scaling")]
+    with pytest.raises(Lacking, match="its operations were not counted"):
+        of_layers.in_parallel(Readings({"scaling": bare}, {}))

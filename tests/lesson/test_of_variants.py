@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from planted_lesson import of_albert, of_gpt, readings, transformer_xl
 
@@ -69,3 +71,10 @@ def test_sizes_that_an_exponent_is_of_are_told_where_nothing_was_timed() -> None
     assert of_variants.growth_with_size(readings(gpt=counted)).why == (
         "counted: FLOPs grow by parameters^1.00 from 2x128 to 4x256"
     )
+
+
+def test_a_count_that_somebody_has_edited_decides_nothing() -> None:
+    none = [dataclasses.replace(r, samples=[0.0], median=0.0, low=0.0, high=0.0) for r in of_albert()]
+    for line in (of_variants.fewer_parameters, of_variants.less_computation):
+        with pytest.raises(Lacking, match="cannot be 0"):
+            line(readings(albert=none))

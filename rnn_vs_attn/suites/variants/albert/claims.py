@@ -24,7 +24,7 @@ _Ratios = dict[tuple[AxisValue, AxisValue], Record]
 
 def claims(records: Sequence[Record]) -> list[Claim]:
     """What all sizes of one kind found before the next: ALBERT, sharing alone, factorised embeddings alone, counts."""
-    found = [r for r in records if r.metric == "ratio"]
+    found = measured(records, "ratio")
     counts = {r.axes.get("size"): r.median or 0.0 for r in measured(records, "num_params")}
     groups: dict[Group, _Ratios] = {}
     for record in found:

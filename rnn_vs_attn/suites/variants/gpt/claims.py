@@ -39,7 +39,7 @@ _SIZES = 4  # whose shares of embeddings one sentence has
 
 def claims(records: Sequence[Record]) -> list[Claim]:
     """Growth, of which the first is what generation costs; then embeddings."""
-    exponents = [r for r in records if r.metric == "exponent"]
+    exponents = measured(records, "exponent")
     found = [claim for name in _GROWTH for claim in _growth(exponents, *name)]
     return [*found, *_embeddings(records)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from planted_variants import albert, at
 
@@ -93,3 +95,10 @@ def test_why_memory_is_saved_is_not_told_where_it_is_not() -> None:
     for ratio, why in ((0.5, "gradients of shared weights are stored once"), (1.5, "")):
         (said,) = found(beside_bert("albert-base", "peak_memory", ratio, **{"pass": "train"}), "less-memory")
         assert said.why == why
+
+
+def test_a_ratio_without_a_value_has_no_claim() -> None:
+    """As one whose record somebody has edited."""
+    ratios = [r for r in analysis.derive(beside_bert("albert-base", "train_time", 0.5)) if r.metric == "ratio"]
+    edited = [dataclasses.replace(r, status="crashed", median=None, low=None, high=None) for r in ratios]
+    assert [each.key for each in claims.claims(edited)] == []
