@@ -47,7 +47,7 @@ class Entry:
         facts = self.run.environment
         if device.startswith("cuda"):
             number = device.partition(":")[2] or "0"
-            names = {str(i): str(gpu.get("name")) for i, gpu in enumerate(facts.get("gpus") or [])}
+            names = {str(i): str(gpu["name"]) for i, gpu in enumerate(facts.get("gpus") or []) if gpu.get("name")}
             return names.get(number, "an accelerator without a name")
         name = _FAMILY.sub("", str(facts.get("cpu") or "a processor without a name"))
         cores = facts.get("usable_cores")

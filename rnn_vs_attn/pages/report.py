@@ -281,4 +281,5 @@ def _value(found: Joined, machine: str, model: str, measure: Measure) -> dict[st
     known = (
         {} if record is None else {name: getattr(record, name) for name in ("median", "low", "high", "unit", "status")}
     )
-    return {"column": measure.title, "text": value.text(measure), "best": value.best, **known}
+    of_run = {} if value.entry is None else {"run": str(value.entry.path)}
+    return {"column": measure.title, "text": value.text(measure), "best": value.best, **known, **of_run}

@@ -29,10 +29,12 @@ def section(entry: Entry, anchor: str, heading: str) -> Section:
     """What a page says of one run."""
     found = sorted(entry.suite.view.figures(entry.run.records), key=lambda figure: figure.name != FIRST)
     figures = [illustrated(figure, entry.suite.name) for figure in found[:_FIGURES]]
+    left_out = len(found) - len(figures)
+    plots = f"Left out here, and in {entry.path / 'plots'}: {units.counted(left_out, 'more figure')}."
     main, whole = _tables(entry)
     parts = [
         *_part("", tables=main),
-        *_part(f"{units.counted(len(figures) - 1, 'more figure')}", figures=figures[1:]),
+        *_part(units.counted(len(figures) - 1, "more figure"), figures=figures[1:], sentences=[plots] * (left_out > 0)),
         *_part("The whole table", tables=whole),
         *_part("What else was found", sentences=_cut_lines(entry.suite.analysis.remarks(entry.run.records))),
         *_part("Warnings", sentences=warnings(entry), heading=True),

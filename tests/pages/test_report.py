@@ -160,6 +160,7 @@ def test_the_document_has_claims_values_and_settings() -> None:
         "high": 0.011,
         "unit": "s",
         "status": "ok",
+        "run": "results/lstm",
     }
     assert found["columns"][0]["settings"]["seq_len"] == 64
 

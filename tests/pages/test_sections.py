@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from planted_bench import STEADY, planted, times
 from planted_reports import EPYC, entry, time
 
@@ -67,3 +69,13 @@ def test_the_command_line_is_one_that_a_shell_takes() -> None:
 def test_the_environment_has_a_row_a_known_fact() -> None:
     facts = {"cpu": "abacus", "gpus": [], "ci": None, "load": 0.5, "variables": {"OMP_NUM_THREADS": "1"}}
     assert environment(facts).rows == [["cpu", "abacus"], ["load", "0.5"], ["variables", '{"OMP_NUM_THREADS": "1"}']]
+
+
+def test_figures_that_a_page_has_no_room_for_are_where_it_says() -> None:
+    figures = [Figure(f"f{n}", f"f{n}", "tokens", "ms", [Series("m", [1.0], [1.0], [None], [None])]) for n in range(15)]
+    made = entry("bench")
+    view = replace(made.suite.view, figures=lambda records: figures)
+    found = section(replace(made, suite=replace(made.suite, view=view)), "run-1", "bench")
+    (more,) = (part for part in found.parts if part.folded == "11 more figures")
+    assert len(found.figures) + len(more.figures) == 12
+    assert more.sentences == ["Left out here, and in results/bench/plots: 3 more figures."]
