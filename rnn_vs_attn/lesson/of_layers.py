@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rnn_vs_attn.lesson.readings import Found, Lacking, Readings, one, takes
 from rnn_vs_attn.records.claims import FAILS, UNDECIDED
-from rnn_vs_attn.records.query import measured
-from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.records.query import measured, record_at
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
 from rnn_vs_attn.report.curves import by_round, interval, seq_len_of
 from rnn_vs_attn.stats import growth, intervals
 from rnn_vs_attn.suites.deciding import beside, of_all, of_exponent
@@ -17,6 +17,7 @@ from rnn_vs_attn.suites.scaling.laws import grows, law_of, open_because
 from rnn_vs_attn.units import counted, size
 
 ALIKE = 1.15  # a ratio of times up to which they count as the same
+HOST = "that is the time of the host's launches, not the GPU's; --cuda-graphs of bench removes it"
 
 
 def _law(runs: Readings, model: str) -> Record:
@@ -94,6 +95,15 @@ def _at_every_length(ratios: Sequence[Record]) -> tuple[str, Record]:
     return verdict, ratios[verdicts.index(verdict)]
 
 
+def _launched(runs: Readings, ratio: Record) -> str:
+    """Said where one of the two times of a ratio is that of the host's launches, on a GPU."""
+    case = {name: value for name, value in ratio.axes.items() if name != "of"} | {"pass": "train"}
+    said = (
+        record_at(runs.of("bench"), LAUNCH_BOUND, case | {"model": model}) for model in (case["model"], "attention")
+    )
+    return HOST if any(record is not None and record.holds for record in said) else ""
+
+
 def _at(ratio: Record) -> str:
     return f"; {interval(ratio)} at {ratio.axes['seq_len']}"
 
@@ -103,7 +113,7 @@ def loop(runs: Readings) -> Found:
     short, *longer = ratios = _beside_attention(runs, "lstm-cell")
     verdict, decides = _at_every_length(ratios)
     figure = f"an LSTM as a loop over its cells takes {interval(short)} times attention's time to train at "
-    why = takes(decides.estimate) if verdict == UNDECIDED else ""
+    why = takes(decides.estimate) if verdict == UNDECIDED else _launched(runs, decides)
     return Found(verdict, figure + _where(short) + "".join(map(_at, longer)), why)
 
 
@@ -111,7 +121,8 @@ def fused(runs: Readings) -> Found:
     """Training torch's own LSTM beside attention: at the longest length, and where it is otherwise at a shorter one."""
     *shorter, longest = ratios = _beside_attention(runs, "lstm")
     verdict, decides = _at_every_length(ratios)
-    why = "a fused kernel has no overhead a step, and attention's work grows with the square of the length"
+    by_host = _launched(runs, decides)
+    why = by_host or "a fused kernel has no overhead a step, and attention's work grows with the square of the length"
     figure = f"torch's own LSTM takes {interval(longest)} times attention's time to train at {_where(longest)}"
     other = [
         ratio for ratio in shorter if beside(ratio.estimate, 1.0, "above") != beside(longest.estimate, 1.0, "above")
@@ -119,7 +130,7 @@ def fused(runs: Readings) -> Found:
     return Found(
         verdict,
         figure + "".join(map(_at, other)),
-        {FAILS: why, UNDECIDED: takes(decides.estimate)}.get(verdict, ""),
+        {FAILS: why, UNDECIDED: takes(decides.estimate)}.get(verdict, by_host),
     )
 
 

@@ -12,9 +12,9 @@ from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import recorded
 from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
 from rnn_vs_attn.pages.entries import Entry
-from rnn_vs_attn.records.query import Group, without
-from rnn_vs_attn.records.types import Axes, Record
-from rnn_vs_attn.report.tables import FAULT_WORDS
+from rnn_vs_attn.records.query import Group, record_at, without
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Axes, Record
+from rnn_vs_attn.report.tables import FAULT_WORDS, LAUNCH_MARK
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.columns import TRAIN
 from rnn_vs_attn.suites.learning_rates import RATE
@@ -28,8 +28,9 @@ _SMALL = 0.0005  # half of an interval that is not worth its letters
 class Measure:
     """A column: of which suite, which metric, how it is written.
 
-    instead: the metric whose word stands for no value. open_end: an axis beyond which nothing was asked, so that a
-    value at its end may be any larger one.
+    launched: the pass of which it is told whether its time is that of the host's launches. instead: the metric whose
+    word stands for no value. open_end: an axis beyond which nothing was asked, so that a value at its end may be any
+    larger one.
     """
 
     title: str
@@ -37,6 +38,7 @@ class Measure:
     metric: str
     write: Callable[[float], str]
     axes: Axes = field(default_factory=dict)
+    launched: str = ""
     instead: str = ""
     open_end: str = ""
 
@@ -52,9 +54,9 @@ def _kibibytes(value: float) -> str:
 
 
 MEASURES = (
-    Measure("training pass, ms", "bench", "train_time", units.milliseconds),
+    Measure("training pass, ms", "bench", "train_time", units.milliseconds, launched="train"),
     Measure("memory of training, MiB", "bench", "peak_memory", units.mebibytes, TRAIN),
-    Measure("next token, ms", "decode", "step_time", units.milliseconds),
+    Measure("next token, ms", "decode", "step_time", units.milliseconds, launched="step"),
     Measure("state, KiB", "decode", "state_size", _kibibytes),
     Measure("gradient's half-life, tokens", "gradflow", "half_life", units.significant, instead="gradient_law"),
     Measure("gradient's reach, tokens", "gradflow", "reach", columns.whole, open_end="seq_len"),
@@ -77,8 +79,15 @@ class Value:
         if record is None:
             return ABSENT
         if record.ok:
-            return measure.value(record) + _half(record)
+            return measure.value(record) + LAUNCH_MARK * self.is_launched(measure) + _half(record)
         return record.text if record.shows else FAULT_WORDS.get(record.status, record.status)
+
+    def is_launched(self, measure: Measure) -> bool:
+        """Whether it is a time of a GPU that is that of the host's launches."""
+        if not measure.launched or self.record is None or self.entry is None:
+            return False
+        said = record_at(self.entry.run.records, LAUNCH_BOUND, {**self.record.axes, "pass": measure.launched})
+        return said is not None and said.holds
 
     @property
     def fault(self) -> str:

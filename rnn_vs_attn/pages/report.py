@@ -14,7 +14,7 @@ from rnn_vs_attn.pages.entries import Entry, machines_of, place, settings_of
 from rnn_vs_attn.pages.joined import SECONDS, Chosen, Joined, Measure, Value, joined
 from rnn_vs_attn.report.glossary import words_in
 from rnn_vs_attn.report.page import ABSENT, BEST, Cell, Page, Section
-from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.report.tables import LAUNCHES, Table
 from rnn_vs_attn.text import safe
 
 _SETTINGS = (
@@ -84,15 +84,16 @@ class Report:
 def models_table(found: Joined) -> Table:
     """A row a model, and a machine where there are several."""
     several = len({machine for machine, _ in found.rows}) > 1
-    rows, faults = list[list[str]](), dict[str, None]()
+    rows, told = list[list[str]](), dict[str, None]()
     for machine, model in found.rows[:_MODELS]:
         values = [(measure, found.value(machine, model, measure)) for measure in found.measures]
         cells = [Cell(value.text(measure), _kind(value)) for measure, value in values]
         rows.append([model, *([machine] if several else []), *cells])
-        faults |= dict.fromkeys(f"{model}, {measure.title}: {value.fault}" for measure, value in values if value.fault)
+        told |= dict.fromkeys(LAUNCHES for measure, value in values if value.is_launched(measure))
+        told |= dict.fromkeys(f"{model}, {measure.title}: {value.fault}" for measure, value in values if value.fault)
     header = ["model", *(["machine"] if several else []), *(measure.title for measure in found.measures)]
     more = len(found.rows) - len(rows)
-    notes = [*faults, *([f"{more} more models are left out here"] if more > 0 else [])]
+    notes = [*told, *([f"{more} more models are left out here"] if more > 0 else [])]
     return Table("", header, rows, notes, grouped=False, heads=2 if several else 1)
 
 

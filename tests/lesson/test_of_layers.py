@@ -187,3 +187,17 @@ def test_a_law_without_its_counts_decides_nothing() -> None:
     bare = [dataclasses.replace(r, details={}) for r in runs.of("scaling")]
     with pytest.raises(Lacking, match="its operations were not counted"):
         of_layers.in_parallel(Readings({"scaling": bare}, {}))
+
+
+@pytest.mark.parametrize("model", ["lstm", "attention"])
+def test_times_of_a_gpu_that_are_those_of_the_host_say_so(model: str) -> None:
+    """An explanation by what kernels do would be none."""
+    there = [dataclasses.replace(r, axes=r.axes | {"device": "cuda"}) for r in bench()]
+    (time,) = (r for r in there if (r.metric, r.axes["model"], r.axes["seq_len"]) == ("train_time", model, 128))
+    part = {"unit": "1", "samples": [1.0] * 6, "median": 1.0, "low": 1.0, "high": 1.0}
+    bound = dataclasses.replace(time, metric="launch_bound", axes=time.axes | {"pass": "train"}, better="none", **part)
+    found = of_layers.fused(readings(bench=[*there, bound]))
+    assert (found.verdict, found.why) == (FAILS, of_layers.HOST)
+    slow = [dataclasses.replace(r, axes=r.axes | {"device": "cuda"}) for r in bench({"lstm": 30.0})]
+    held = of_layers.fused(readings(bench=[*slow, bound]))
+    assert (held.verdict, held.why) == (HOLDS, of_layers.HOST)

@@ -11,7 +11,9 @@ from planted_reports import H100, accuracy, entry, memory, state, time
 
 from rnn_vs_attn.pages.entries import Entry
 from rnn_vs_attn.pages.joined import ABSENT, Joined, joined
+from rnn_vs_attn.pages.report import models_table
 from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.report.tables import LAUNCHES
 
 AMD = "AMD EPYC, 2 cores"
 
@@ -234,3 +236,16 @@ def _mqar(model: str) -> Record:
 
 def test_runs_without_such_metrics_have_no_table() -> None:
     assert joined([entry("scaling", record("exponent", 1.0, model="lstm"))]).rows == []
+
+
+def test_a_time_that_is_that_of_the_hosts_launches_is_marked() -> None:
+    times = [time(m, v, v * 0.99, v * 1.01, device="cuda") for m, v in (("lstm", 0.010), ("attention", 0.020))]
+    said = [
+        record("launch_bound", part, unit="1", better="none", **(of.axes | {"pass": "train"}))
+        for of, part in zip(times, (1.0, 0.0), strict=True)
+    ]
+    forward = record("launch_bound", 1.0, unit="1", better="none", **(times[1].axes | {"pass": "forward"}))
+    found = joined([entry("bench", *times, *said, forward, environment=H100)])
+    assert list(cells(found, "NVIDIA H100").values()) == ["10.0^ ±1.0% ★", "20.0 ±1.0%"]
+    table = models_table(found)
+    assert table.notes == [LAUNCHES]
