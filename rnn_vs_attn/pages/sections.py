@@ -12,7 +12,7 @@ from typing import Any
 from rnn_vs_attn import units
 from rnn_vs_attn.machine import fitness
 from rnn_vs_attn.pages.entries import Entry
-from rnn_vs_attn.pages.methods import BANDS, BETTER, DASHED, FIRST, INTERVAL, METHODS
+from rnn_vs_attn.pages.methods import BETTER, DASHED, FIRST, INTERVAL, METHODS, RANGE
 from rnn_vs_attn.report.page import Illustration, Section
 from rnn_vs_attn.report.plots import Figure
 from rnn_vs_attn.report.tables import ALL, FAULT_WORDS, Table
@@ -74,7 +74,7 @@ def illustrated(figure: Figure, suite: str) -> Illustration:
 def _caption(figure: Figure, suite: str) -> str:
     told = list(filter(None, [BETTER.get(figure.y_label, "")]))
     if any(low is not None for series in figure.series for low in series.low):
-        told.append(f"a band is {BANDS.get(suite, INTERVAL)}")
+        told.append(f"a band is {f'the {RANGE}' if RANGE in figure.title else INTERVAL}")
     if any(series.dashed for series in figure.series) and suite in DASHED:
         told.append(f"a dashed line is {DASHED[suite]}")
     if figure.marks:
