@@ -37,8 +37,8 @@ METHODS: dict[str, tuple[str, str, str]] = {
         "The state is the number of bytes that are carried from one token to the next; it is counted and exact.",
     ),
     "variants-transformer-xl": (
-        "Random tokens are evaluated by a Transformer that keeps a memory of earlier segments, and by "
-        "ones that compute a window again for each token, or keep keys and values.",
+        "Random tokens are evaluated by a Transformer that keeps a memory of earlier segments, and by ones that compute "
+        "a window again for each token, or keep keys and values.",
         "How far back it sees is found by changing each token that a small model reads: one counts where the output "
         "changes.",
         "Times are medians of rounds with 95% intervals, and ratios are formed within a round.",
@@ -68,9 +68,6 @@ METHODS: dict[str, tuple[str, str, str]] = {
 FIRST = "train_time"  # the figure that is shown first where a run has it
 INTERVAL = "the 95% interval of the median"
 RANGE = "range of the seeds"  # that a band is where the title of its figure says so
-    "the 95% interval of the median",
-    "range of the seeds",
-)  # what a band is; the range where its title says so
 DASHED = {"bench": "computed in a loop of Python", "scaling": "attention between its projections"}
 BETTER = {
     "ms": "lower is faster",
