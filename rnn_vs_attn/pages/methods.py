@@ -37,8 +37,8 @@ METHODS: dict[str, tuple[str, str, str]] = {
         "The state is the number of bytes that are carried from one token to the next; it is counted and exact.",
     ),
     "variants-transformer-xl": (
-        "Random tokens are evaluated by a Transformer that keeps a memory of earlier segments, and by ones that compute "
-        "a window again for each token, or keep keys and values.",
+        "Random tokens are evaluated by a Transformer that keeps a memory of earlier segments, and by ones that "
+        "compute a window again for each token, or keep keys and values.",
         "How far back it sees is found by changing each token that a small model reads: one counts where the output "
         "changes.",
         "Times are medians of rounds with 95% intervals, and ratios are formed within a round.",
