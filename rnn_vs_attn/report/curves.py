@@ -131,7 +131,7 @@ def stretches(record: Record) -> Iterator[tuple[str, list[tuple[float, float]]]]
 
 def settled(record: Record, name: str) -> str:
     """Over which lengths it is settled whether `name` is faster or slower; "" over none."""
-    parts = [f"{word} {' and '.join(span(record, *ends) for ends in spans)}" for word, spans in stretches(record)]
+    parts = [f"{word} {units.in_a_row([span(record, *ends) for ends in spans])}" for word, spans in stretches(record)]
     return f"{name} is {', '.join(parts)}" if parts else ""
 
 

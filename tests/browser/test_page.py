@@ -20,7 +20,7 @@ from rnn_vs_attn.report.page import render
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = Path(os.environ.get("AXE_CORE", ROOT / ".venv-browser/axe.min.js"))  # of the npm package axe-core
-RUNS = ("cpu", "decode", "gradflow", "recall", "lm", "gpu-h100/bench")
+RUNS = ("full/bench", "full/decode", "full/gradflow", "full/recall", "full/lm", "gpu-h100/bench")
 WIDTHS = (1280, 390)
 JOINED = "section:has(> h2:text('Each model'))"
 

@@ -10,7 +10,7 @@ from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.lm.case import BASELINE, WITH_MEMORY
-from rnn_vs_attn.suites.lm.outcomes import Outcome, by_seed
+from rnn_vs_attn.suites.lm.outcomes import Outcome, by_seed, scores
 from rnn_vs_attn.suites.training_words import RETRY
 from rnn_vs_attn.units import counted
 
@@ -87,10 +87,9 @@ class Duel:
     def _apart(self) -> str:
         """What the one that had more came to, and what gives both as much."""
         more = max(self.ours, self.theirs, key=self._whole)
-        ends = " ".join(f"{value:.3f}" for value in more.bits)
         equal = "steps" if self.of == TOKENS else "" if more.axes["seconds_per_model"] else "seconds-per-model"
-        decides = f", --{equal}, the same for all, decides" if equal else ""
-        return f"{more.model} had more {self.of} and came to {ends}{decides}"
+        decides = f"; --{equal}, the same for all, decides" if equal else ""
+        return f"{more.model} had more {self.of} and came to {scores(more.bits)}{decides}"
 
 
 def _clear(low: Sequence[float], high: Sequence[float]) -> bool:

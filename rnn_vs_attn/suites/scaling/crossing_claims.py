@@ -14,6 +14,7 @@ from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.case import LAYER
 from rnn_vs_attn.suites.scaling.choosing import PASSES, said_of_launches, size
 from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING, cheaper_and_dearer
+from rnn_vs_attn.units import in_a_row
 
 _WIDTHS = 3  # of which one sentence tells
 _SAID = {
@@ -73,7 +74,7 @@ def _where(record: Record) -> str:
     if record.details.get("everywhere"):
         return f"{words[record.details['everywhere']]} at every {over}"
     parts = [
-        f"{words[side]} {' and '.join(span(record, *ends, 'n = ') for ends in spans)}"
+        f"{words[side]} {in_a_row([span(record, *ends, 'n = ') for ends in spans])}"
         for side, spans in stretches(record)
     ]
     return ", ".join(parts) or f"neither surely faster nor surely slower at any {over}"

@@ -111,7 +111,7 @@ def test_one_in_between_is_undecided_and_it_is_said_by_what() -> None:
     found = duel([*trained("gpt", [2.0] * 3), *slow([1.5] * 3, [3.5] * 3)], TIME)
     assert (found.bits(found.ours), found.bits(found.theirs)) == ([2.0] * 3, [3.5] * 3)
     told = "lstm-lm had more time and came to 1.500 1.500 1.500"
-    assert found.lacking == f"{told}, --seconds-per-model, the same for all, decides"
+    assert found.lacking == f"{told}; --seconds-per-model, the same for all, decides"
     given = {"seconds_per_model": 40}
     gpt = trained("gpt", [2.0] * 3, **given)
     other = trained("lstm-lm", [1.5] * 3, seconds=44.0, middle=[9.0] * 3, **given)
@@ -124,7 +124,7 @@ def test_equal_tokens_are_those_of_the_one_that_had_fewer() -> None:
     found = duel([*gpt, *fewer], TOKENS)
     assert (found.verdict, found.amount) == (UNDECIDED, 6400)
     assert (found.bits(found.ours), found.bits(found.theirs)) == ([5.0] * 3, [3.0] * 3)
-    assert found.lacking == "gpt had more tokens and came to 2.000 2.000 2.000, --steps, the same for all, decides"
+    assert found.lacking == "gpt had more tokens and came to 2.000 2.000 2.000; --steps, the same for all, decides"
     assert verdict([*trained("gpt", [2.0] * 3, middle=[2.5] * 3), *fewer], TOKENS) == HOLDS
     assert verdict([*trained("gpt", [3.5] * 3, middle=[4.0] * 3), *fewer], TOKENS) == FAILS
     near = duel([*trained("gpt", [2.0] * 3, middle=[3.0] * 3), *fewer], TOKENS)
