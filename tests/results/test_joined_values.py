@@ -16,7 +16,7 @@ from rnn_vs_attn.pages.entries import entries_of
 from rnn_vs_attn.pages.joined import Joined, Value, joined
 from rnn_vs_attn.run.stored import runs_of
 
-RUNS = ("cpu", "decode", "gradflow", "recall", "lm")
+RUNS = ("full/bench", "full/decode", "full/gradflow", "full/recall", "full/lm")
 Axes = Mapping[str, Any]
 
 
@@ -60,12 +60,12 @@ def half(values: list[float]) -> float:
 @pytest.mark.parametrize(
     ("run", "metric", "title", "scale", "model"),
     [
-        ("cpu", "train_time", "training pass, ms", 1e3, "rnn"),
-        ("cpu", "train_time", "training pass, ms", 1e3, "attention-naive"),
-        ("cpu", "peak_memory", "memory of training, MiB", 2.0**-20, "gru"),
-        ("cpu", "peak_memory", "memory of training, MiB", 2.0**-20, "attention"),
-        ("decode", "step_time", "next token, ms", 1e3, "lstm-lm"),
-        ("decode", "step_time", "next token, ms", 1e3, "transformer-xl"),
+        ("full/bench", "train_time", "training pass, ms", 1e3, "rnn"),
+        ("full/bench", "train_time", "training pass, ms", 1e3, "attention-naive"),
+        ("full/bench", "peak_memory", "memory of training, MiB", 2.0**-20, "gru"),
+        ("full/bench", "peak_memory", "memory of training, MiB", 2.0**-20, "attention"),
+        ("full/decode", "step_time", "next token, ms", 1e3, "lstm-lm"),
+        ("full/decode", "step_time", "next token, ms", 1e3, "transformer-xl"),
     ],
 )
 def test_times_and_memory_are_medians_with_half_of_their_interval(
@@ -83,7 +83,7 @@ def test_half_lives_are_those_of_lines_through_logarithms_of_norms() -> None:
     for model in ("rnn", "gru", "lstm"):
         _, text, settings = cell(model, "gradient's half-life, tokens")
         norms: dict[int, dict[int, float]] = {}
-        for line in lines("gradflow"):
+        for line in lines("full/gradflow"):
             axes = line["axes"]
             if (line["metric"], axes.get("model"), axes.get("seq_len")) == (
                 "gradient_norm_log10",
@@ -98,22 +98,22 @@ def test_half_lives_are_those_of_lines_through_logarithms_of_norms() -> None:
 
 @pytest.mark.parametrize(("model", "task"), [("attention", "mqar"), ("lstm", "mqar"), ("attention", "parity")])
 def test_accuracies_are_those_of_the_learning_rate_that_all_seeds_have(model: str, task: str) -> None:
-    """Of attention on parity another rate looks better by its only seed: 0.543 in place of 0.540."""
+    """Of attention on parity another rate looks better by its only seed: 0.543 in place of 0.536."""
     value, text, _ = cell(model, f"accuracy, {task}")
-    every = seeds("recall", "accuracy", model=model, task=task)
+    every = seeds("full/recall", "accuracy", model=model, task=task)
     went_on = max(every.values(), key=len)
     assert len(went_on) > 1
     assert value.record is not None
     assert value.record.samples == went_on
-    assert float(text) == pytest.approx(float(np.median(went_on)), abs=0.0051)
+    assert float(text.split(" ±")[0]) == pytest.approx(float(np.median(went_on)), abs=0.0051)
 
 
 @pytest.mark.parametrize("model", ["gpt", "lstm-lm", "mingru", "transformer-xl"])
 def test_bits_a_byte_are_those_of_the_learning_rate_that_all_seeds_have(model: str) -> None:
     _, text, _ = cell(model, "bits a byte")
-    went_on = max(seeds("lm", "bits_per_byte", model=model).values(), key=len)
+    went_on = max(seeds("full/lm", "bits_per_byte", model=model).values(), key=len)
     assert len(went_on) > 1
-    assert float(text) == pytest.approx(float(np.median(went_on)), abs=0.0051)
+    assert float(text.split(" ±")[0]) == pytest.approx(float(np.median(went_on)), abs=0.0051)
 
 
 def test_states_by_hand() -> None:
