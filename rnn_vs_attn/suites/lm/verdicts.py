@@ -138,13 +138,19 @@ class Lowered:
     @property
     def verdict(self) -> str:
         """Whether it is lower: in every seed, in none, or in some."""
-        too_few = len(self.lower) < SEEDS or self.outcome.lost
-        return UNDECIDED if too_few else _in_every_seed(self.lower)
+        return UNDECIDED if len(self.lower) < SEEDS or self._is_open else _in_every_seed(self.lower)
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether a training that came to no end may have gained it: a seed, or where none did another rate."""
+        return bool(self.outcome.lost or (self.outcome.untried and not any(self.lower)))
 
     @property
     def lacking(self) -> str:
         """What an undecided one would be decided by."""
-        return f"1 training came to no end, {RETRY}" if self.outcome.lost else _partly(self.lower)
+        if not self._is_open:
+            return _partly(self.lower)
+        return f"{counted(self.outcome.endless, 'training')} came to no end, {RETRY}"
 
 
 def _in_every_seed(each: Sequence[bool]) -> str:

@@ -193,6 +193,19 @@ def test_fine_tuning_lowers_a_loss_where_every_seed_does(bits: list[float | None
     assert not lacking or found.lacking == lacking
 
 
+def test_what_no_seed_gains_is_open_where_another_rate_came_to_no_end() -> None:
+    """Nobody knows what it would have come to; one that diverged is known not to gain."""
+    again = "1 training came to no end, --resume RUN --retry trains again"
+    worse = trained("gpt", [9.0] * 3, init_from="folder@1")
+    for status, expected in (("timeout", UNDECIDED), ("failed", FAILS)):
+        lost = failed("gpt", status=status, error="not reached", init_from="folder@1")
+        (found,) = fine_tuned(outcomes([*worse, lost]))
+        assert found.verdict == expected
+        assert (found.lacking == again) == (expected == UNDECIDED)
+    (better,) = fine_tuned(outcomes([*trained("gpt", [5.0] * 3, init_from="folder@1"), lost]))
+    assert better.verdict == HOLDS
+
+
 def test_what_is_taken_off_is_a_share_of_the_median() -> None:
     (found,) = fine_tuned(outcomes(trained("gpt", [4.0, 6.0, 7.0], init_from="folder@1")))
     assert found.taken_off == 0.25
