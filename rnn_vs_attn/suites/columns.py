@@ -40,9 +40,14 @@ def kibibytes(value: float) -> str:
     return units.significant(value / 1024)
 
 
+def ratio(value: float) -> str:
+    """A ratio that has an interval: 0.107, 1.02, 1,030."""
+    return f"{value:,.0f}" if value >= 1000 else units.significant(value)
+
+
 def factor(value: float) -> str:
-    """A ratio: 0.107, 1.004, 1,030."""
-    return f"{value:,.0f}" if value >= 1000 else units.significant(value, 3 if value < 0.9 or value >= 10 else 4)
+    """A ratio that is exact, with one digit more about 1: 0.107, 1.004, 1,030."""
+    return units.significant(value, 4) if 0.9 <= value < 10 else ratio(value)
 
 
 _SIZES = (

@@ -8,7 +8,7 @@ from rnn_vs_attn.records.claims import HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import AxisValue, Record
 from rnn_vs_attn.report.curves import interval
-from rnn_vs_attn.suites.columns import factor
+from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.deciding import of_below_one, to_decide
 from rnn_vs_attn.suites.variants.albert.analysis import PUBLISHED, bert_of
 from rnn_vs_attn.suites.variants.claims import published, settings
@@ -87,4 +87,4 @@ def _claim(key: str, text: str, ratio: Record, figure: str, why: str) -> Claim:
 def _value(record: Record) -> str:
     """A ratio with its interval; what is exact needs none."""
     exact = record.axes["of"] in ("num_params", "flops_per_token")
-    return factor(record.median or 0.0) if exact else interval(record, factor)
+    return columns.factor(record.median or 0.0) if exact else interval(record, columns.ratio)

@@ -23,7 +23,8 @@ from rnn_vs_attn.suites.variants.albert.case import AlbertCase, check
 
 
 def _ratio(title: str, of: str, interval: str = "ends", **axes: str) -> Column:
-    return Column(title, "ratio", columns.factor, {"of": of} | axes, interval=interval)
+    shown = columns.ratio if interval else columns.factor
+    return Column(title, "ratio", shown, {"of": of} | axes, interval=interval)
 
 
 COLUMNS = (

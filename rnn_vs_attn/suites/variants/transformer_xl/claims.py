@@ -8,7 +8,7 @@ from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.curves import interval
-from rnn_vs_attn.suites.columns import factor
+from rnn_vs_attn.suites.columns import ratio
 from rnn_vs_attn.suites.deciding import of_above_one, of_all, of_below_one, to_decide
 from rnn_vs_attn.suites.variants.claims import published, settings
 from rnn_vs_attn.suites.variants.transformer_xl.analysis import PUBLISHED, TABLE_9
@@ -90,7 +90,7 @@ def _decided(mine: Sequence[Record], rule: Callable[[Record], str]) -> tuple[str
 def _ends(mine: Sequence[Record], decides: Record) -> str:
     """The first and the last length, and the one that decides where it is another."""
     shown = [r for number, r in enumerate(mine) if number in (0, len(mine) - 1) or r is decides]
-    first, *others = (f"{interval(r, factor)} times" for r in shown)
+    first, *others = (f"{interval(r, ratio)} times" for r in shown)
     at, *further = (f"{r.axes['seq_len']:,}" for r in shown)
     more = (f", {each} at {length}" for each, length in zip(others, further, strict=True))
     return f"{first} as long at attention length {at}" + "".join(more)
@@ -119,7 +119,7 @@ def _training(records: Sequence[Record]) -> Iterator[Claim]:
         verdict, decides = _decided(mine, of_below_one)
         length, memory_len = (int(decides.axes[name] or 0) for name in ("seq_len", "memory_len"))
         halves = f"A segment of {length - memory_len} after a memory of {memory_len}"
-        taken = f"takes {interval(decides, factor)} of what one segment of {length} takes"
+        taken = f"takes {interval(decides, ratio)} of what one segment of {length} takes"
         figure = f"{halves} {taken}{_apart(dict(group), list(groups))}"
         reasons = {HOLDS: "no gradient goes through a memory", UNDECIDED: to_decide(decides.estimate)}
         text = "Transformer-XL trains in less memory than one long segment takes"

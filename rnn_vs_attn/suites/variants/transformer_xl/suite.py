@@ -20,7 +20,7 @@ RECEPTIVE_FIELD = Metric(
 
 COLUMNS = (
     Column("token µs", "token_time", lambda value: units.significant(value * 1e6), interval="percent", precise=True),
-    Column("÷ memory", "ratio", columns.factor, {"of": "token_time"}, interval="ends"),
+    Column("÷ memory", "ratio", columns.ratio, {"of": "token_time"}, interval="ends"),
     Column("Table 9", "published_ratio", columns.factor),
     Column("train MiB (memory)", "train_memory", units.mebibytes, {"segments": "memory"}, spare=True),
     Column("train MiB (one segment)", "train_memory", units.mebibytes, {"segments": "one"}, spare=True),

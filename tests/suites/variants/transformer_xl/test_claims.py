@@ -101,10 +101,9 @@ def test_the_length_that_decides_is_told() -> None:
     (said,) = found(evaluated("cache", {800: 4.0, 1800: 0.5, 2800: 2.0, 3800: 3.0}), "evaluates-faster")
     assert said.verdict == "does not hold here"
     assert (
-        "4.000 [4.000, 4.000] times as long at attention length 800, 0.500 [0.500, 0.500] times at 1,800, "
-        in said.figure
+        "4.00 [4.00, 4.00] times as long at attention length 800, 0.500 [0.500, 0.500] times at 1,800, " in said.figure
     )
-    assert said.figure.endswith("3.000 [3.000, 3.000] times at 3,800")
+    assert said.figure.endswith("3.00 [3.00, 3.00] times at 3,800")
 
 
 def test_what_is_undecided_asks_for_what_the_length_lacks_that_is() -> None:
@@ -123,6 +122,5 @@ def test_memory_that_one_length_does_not_save_is_told_of_that_length() -> None:
     (said,) = found([*short, peak(800, 0, 1e6), peak(800, 400, 2e6)], "saves-memory")
     assert (said.verdict, said.why) == ("does not hold here", "")
     assert (
-        said.figure
-        == "A segment of 400 after a memory of 400 takes 2.000 [2.000, 2.000] of what one segment of 800 takes"
+        said.figure == "A segment of 400 after a memory of 400 takes 2.00 [2.00, 2.00] of what one segment of 800 takes"
     )
