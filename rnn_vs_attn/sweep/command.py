@@ -17,6 +17,7 @@ from rnn_vs_attn.errors import (
     Interrupted,
     UserError,
     first_line,
+    path_refused,
 )
 from rnn_vs_attn.pages.beside import page_beside
 from rnn_vs_attn.records.states import COMPLETE, NOT_BEGUN, UNFINISHED, has_faults, state_of
@@ -171,7 +172,8 @@ class _Parts:
         except Exception as error:  # hours of other parts are not lost to a fault of this program in one of them
             if self.options.debug:
                 raise
-            self._failed(outcome, f"this is a fault of rnn-vs-attn: {first_line(error)}; --debug shows where")
+            fault = f"this is a fault of rnn-vs-attn: {first_line(error)}; --debug shows where"
+            self._failed(outcome, path_refused(error) or fault)
         self._look_at(outcome)
 
     def _options(self, part: SweepPart, outcome: Outcome, seconds: float) -> RunOptions:

@@ -52,7 +52,6 @@ TESTED_ELSEWHERE = {
     "models/language/lstm.py": "contracts/test_step_equals_forward.py",
     "models/language/pretrained.py": "models/language/test_pretrained_tensors.py",
     "models/language/pretrained_tokenizers.py": "models/language/test_pretrained_tensors.py",
-    "models/registry.py": "suites/test_takers.py",
     "models/spec.py": "models/foreign/test_naming.py",
     "records/head.py": "machine/test_environment.py",
     "records/types.py": "records/test_checks.py",
