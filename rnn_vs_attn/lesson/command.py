@@ -30,12 +30,16 @@ _SHORT = {"warm_up": 0.05, "min_blocks": 1, "case_seconds": 0.01, "precision": p
 _NO_TIME = "no time was left for it; a longer --max-seconds has it"
 
 
-def run(options: LessonOptions) -> int:
-    """Measure all parts, or go on with those of a folder, and show the ledger; the exit code."""
+def run(options: LessonOptions, max_seconds: float | None = None) -> int:
+    """Measure all parts, or go on with those of a folder, and show the ledger; the exit code.
+
+    max_seconds: of one that goes on, where it is not what its folder keeps.
+    """
     for part in parts.PARTS:
         check(part.suite, part.axes(options.device, options.threads), force=False)
     if options.resume is not None:
         folder, options = options.resume, read_settings(options.resume, options)
+        options = options if max_seconds is None else replace(options, max_seconds=max_seconds)
     else:
         folder = folder_of_runs(options.output, "lesson")
         write_settings(folder, options)
@@ -126,15 +130,15 @@ class Lesson:
             return UNFINISHED_CASES
         seconds = parts.share(max(0.0, left), spent, ahead)
         if not options.quiet:
-            number = len(parts.PARTS) - len(ahead) + 1
-            say(f"Part {number} of {len(parts.PARTS)}: {part.suite.command}")
+            say(f"Part {parts.PARTS.index(part) + 1} of {len(parts.PARTS)}: {part.suite.command}")
         try:
             return self._go(part, seconds, _shared(options, len(ahead), after_others))
         except StorageError as error:
             way = f"the whole lesson goes on with rnn-vs-attn lesson --resume {shlex.quote(str(self._folder))}"
             raise StorageError(f"{error}; {way}") from None
         except UserError as error:
-            if not after_others:
+            is_first = len(ahead) == len(parts.PARTS)
+            if not after_others and (is_first or state_of(self._folder / part.name) == UNFINISHED):
                 raise
             self._reasons[part.name] = str(error)
             return UNFINISHED_CASES

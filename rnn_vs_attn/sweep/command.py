@@ -128,14 +128,15 @@ class _Parts:
 
     def _look_at(self, outcome: Outcome) -> None:
         """Take up how far its run is, and whether a whole one has a number for every case; or why it cannot be read."""
-        if outcome.folder is None or outcome.error:
+        if outcome.folder is None:
             return
         try:
             outcome.state = state_of(outcome.folder)
             if outcome.state == COMPLETE and not outcome.code and has_faults(outcome.folder):
                 outcome.code = UNFINISHED_CASES
         except UserError as error:
-            self._failed(outcome, str(error))
+            if not outcome.error:
+                self._failed(outcome, str(error))
 
     def _of_other_machines(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """What became of the rounds that other kinds of machine measured than the first one of their part."""

@@ -284,3 +284,28 @@ def test_what_was_found_is_printed_where_no_page_can_be_written(
     with pytest.raises(StorageError):
         run(tmp_path / "lesson", monkeypatch, Played())
     assert capsys.readouterr().out.startswith("12 of the lesson's 16 claims hold on this machine.")
+
+
+def test_a_lesson_that_goes_on_may_be_given_more_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that says "a longer --max-seconds has it" can be followed."""
+    folder = whole_lesson(tmp_path / "lesson")
+    shutil.rmtree(folder / "decode")
+    played = Played()
+    monkeypatch.setattr(command, "Lesson", lambda path, given: Lesson(path, given, played.clock, played))
+    assert command.run(dataclasses.replace(OPTIONS, resume=folder), max_seconds=900.0) == DONE
+    assert {of.given for of in played.of} == {900.0}
+
+
+def test_a_part_without_time_costs_its_own_lines_also_where_a_lesson_goes_on(tmp_path: Path) -> None:
+    """It ended the call before a word of the ledger, and went on so for ever."""
+    store(tmp_path / NAMES[0], PARTS[0].suite, readings().of(NAMES[0]))
+    lesson = Played(ends={NAMES[1]: UserError("--max-seconds 1 is over")}).lesson(tmp_path)
+    assert lesson.measure() == UNFINISHED_CASES
+    assert {claim.why for claim in lesson.ledger().with_verdict(UNDECIDED)} == {"--max-seconds 1 is over"}
+
+
+def test_parts_are_counted_as_they_stand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = whole_lesson(tmp_path / "lesson")
+    shutil.rmtree(folder / NAMES[1])
+    Played().lesson(folder, quiet=False).measure()
+    assert "Part 2 of 8: gradflow\n" in capsys.readouterr().err
