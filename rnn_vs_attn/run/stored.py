@@ -14,6 +14,7 @@ from rnn_vs_attn.report import tables
 from rnn_vs_attn.run import output
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.text.safe import one_line
 from rnn_vs_attn.text.streams import print_json, say
 
 AB = "ab"  # what a run of `ab` says that it is of; it has verdicts in place of a suite's table
@@ -70,9 +71,11 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _runs_at(path: Path, depth: int) -> list[Path]:
-    """Runs so many folders below one. What begins with a dot is left to what made it."""
+    """Runs so many folders below one. A folder of them that begins with a dot is left to what made it."""
     files = sorted(path.glob("/".join([*["*"] * depth, "run.json"])))
-    return [file.parent for file in files if not any(name.startswith(".") for name in file.relative_to(path).parts)]
+    return [
+        file.parent for file in files if not any(name.startswith(".") for name in file.relative_to(path).parts[:-2])
+    ]
 
 
 def suite_of(run: Run, path: Path | str) -> Suite:
@@ -95,7 +98,7 @@ def show(runs: Mapping[Path, Run], columns: Sequence[str], as_json: bool) -> Non
         print_json(documents[0] if len(documents) == 1 else {"runs": documents})
         return
     for number, (path, run) in enumerate(runs.items()):
-        print(f"{chr(10) if number else ''}{suites[path].command}: {path}{_state(run)}\n", flush=True)
+        print(f"{chr(10) if number else ''}{suites[path].command}: {one_line(str(path))}{_state(run)}\n", flush=True)
         output.show(suites[path], run, limits_of(run), columns)
 
 

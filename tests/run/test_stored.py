@@ -155,3 +155,8 @@ def test_what_jobs_left_is_no_run_of_a_sweep(tmp_path: Path) -> None:
     run_at(tmp_path / ".jobs/bench-0000-1")
     with pytest.raises(UserError, match="holds no run"):
         runs_of([tmp_path])
+
+
+def test_a_folder_s_name_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    show({Path("a\n\x1b[2Jb"): read_run(REFERENCE / "gradflow")}, (), as_json=False)
+    assert capsys.readouterr().out.startswith("gradflow: a\\n\\x1b[2Jb\n")
