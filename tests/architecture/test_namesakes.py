@@ -56,7 +56,6 @@ TESTED_ELSEWHERE = {
     "records/head.py": "machine/test_environment.py",
     "records/types.py": "records/test_checks.py",
     "report/curves.py": "suites/bench/test_figures.py",
-    "run/command.py": "commands/test_cli.py",
     "run/dry_run.py": "commands/test_scaling.py",
     "run/group.py": "commands/test_variants.py",
     "run/listener.py": "run/test_rounds.py",
