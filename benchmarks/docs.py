@@ -28,7 +28,6 @@ from rnn_vs_attn.records.folder import read_run
 from rnn_vs_attn.report.glossary import WORDS
 from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.suites import SUITES
-from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.recall import analysis
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.text import safe
@@ -41,7 +40,7 @@ BLOCK = re.compile(r"^<!-- ([a-z-]+) -->$\n(.*?)^<!-- /\1 -->$", re.DOTALL | re.
 
 def blocks() -> dict[str, str]:
     """What stands in each block, by its name."""
-    runs = {"bench": "cpu"} | {suite.name: suite.name for suite in SUITES if suite is not BENCH} | {"ab": "ab"}
+    runs = {suite.name: f"full/{suite.name.removeprefix('variants-')}" for suite in SUITES} | {"ab": "ab"}
     found = {name: (REFERENCE / run / "table.md").read_text() for name, run in runs.items()}
     found["scaling"] = found["scaling"].split("\nbatch_size ")[0]  # what follows has a row a case
     for suite in SUITES:
@@ -58,7 +57,7 @@ def blocks() -> dict[str, str]:
         "lesson": (REFERENCE / "lesson" / "ledger.md").read_text(),
         "models": printed("models"),
         "history": printed("history", "results/reference/history", "--by", "commit"),
-        "joined": joined("cpu", "decode", "gradflow", "lm"),
+        "joined": joined(*(f"full/{name}" for name in ("bench", "decode", "gradflow", "lm"))),
         "synonyms": synonyms.table(),
         "glossary": glossary(),
         "tree": f"```\n{tree()}\n```",

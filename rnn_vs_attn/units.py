@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 MIB = 1 << 20
@@ -77,6 +78,11 @@ def counted(number: float, noun: str) -> str:
     """A number of things: 1, "core" -> "1 core"; 1.5 -> "1.5 cores"; whole numbers to the last digit."""
     shown = f"{number:.0f}" if float(number).is_integer() else f"{number:.4g}"
     return f"{shown} {noun}{'s' * (number != 1)}"
+
+
+def in_a_row(names: Sequence[str]) -> str:
+    """ "a, b and c"."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def of_unit(value: float, unit: str) -> str:

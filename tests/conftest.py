@@ -73,7 +73,7 @@ def pytest_runtest_setup() -> None:
 @pytest.fixture
 def gradflow(tmp_path: Path) -> Path:
     """A copy of a stored run, whole with its samples."""
-    copied = shutil.copytree(REFERENCE / "gradflow", tmp_path / "gradflow", ignore=shutil.ignore_patterns("plots"))
+    copied = shutil.copytree(REFERENCE / "full/gradflow", tmp_path / "gradflow", ignore=shutil.ignore_patterns("plots"))
     return Path(copied)
 
 

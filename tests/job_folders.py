@@ -8,7 +8,7 @@ from typing import Any
 
 from paths import REFERENCE
 
-BENCH_RUN = REFERENCE / "cpu"
+BENCH_RUN = REFERENCE / "full/bench"
 
 
 def rounds() -> dict[int, list[dict[str, Any]]]:

@@ -14,7 +14,7 @@ import pytest
 from paths import REFERENCE
 
 RUNS = (
-    "recall",
+    "full/recall",
     "learning/rates",
     "learning/panel-64-4",
     "learning/panel-128-8",

@@ -33,7 +33,8 @@ def entry(suite: str, *records: Record, environment: dict[str, Any] = EPYC, **re
     path = Path(rest.pop("path", f"results/{suite}"))
     stored = [claim.record(suite) for claim in rest.pop("claims", ())]
     head: dict[str, Any] = {"command": ["rnn-vs-attn", suite], "settings": {}, "finished": None, "status": "complete"}
-    run = Run(suite=suite, environment=environment, started="2026-11-23T04:59:18+00:00", **(head | rest))
+    head["started"] = "2026-11-23T04:59:18+00:00"
+    run = Run(suite=suite, environment=environment, **(head | rest))
     run.records.extend([*records, *stored])
     return Entry(path, run, found)
 

@@ -30,7 +30,7 @@ from rnn_vs_attn.records.folder import RunFolder, read_run
 from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.suites.bench.suite import BENCH
 
-CPU, GRADFLOW = ROOT / "results/reference/cpu", ROOT / "results/reference/gradflow"
+CPU, GRADFLOW = ROOT / "results/reference/full/bench", ROOT / "results/reference/full/gradflow"
 VALUES = [0.010, 0.012, 0.011, 0.013, 0.0115, 0.0105]
 
 

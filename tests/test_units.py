@@ -189,6 +189,13 @@ def test_a_factor_near_1_keeps_its_digits() -> None:
     assert units.factor(1.0006) == "1.001"
 
 
+@pytest.mark.parametrize(
+    ("names", "said"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
+)
+def test_things_in_a_row(names: list[str], said: str) -> None:
+    assert units.in_a_row(names) == said
+
+
 def test_a_number_of_things_is_exact() -> None:
     told = [units.counted(number, "fault") for number in (1, 0, 60000, 12345678, 1.5, 2.0)]
     assert told == ["1 fault", "0 faults", "60000 faults", "12345678 faults", "1.5 faults", "2 faults"]

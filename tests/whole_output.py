@@ -17,8 +17,8 @@ from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run import output, stored
 
-RUNS = ("cpu", "gradflow", "scaling", "recall", "decode", "lm")
-RUNS += ("variants-transformer-xl", "variants-albert", "variants-gpt")
+RUNS = ("full/bench", "full/gradflow", "full/scaling", "full/recall", "full/decode", "full/lm")
+RUNS += ("full/transformer-xl", "full/albert", "full/gpt")
 WIDTHS = (80, 100, 160, None)  # None is a pipe
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 FOLDER = Path(__file__).parent / "data" / "whole_output"
@@ -50,7 +50,7 @@ def shown(name: str, width: int | None) -> str:
 
 
 def file_of(name: str, width: int | None) -> Path:
-    return FOLDER / f"{name}-{width or 'pipe'}.txt"
+    return FOLDER / f"{Path(name).name}-{width or 'pipe'}.txt"
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.sweep.collecting import Collected
 
-REFERENCE = Path(__file__).resolve().parents[2] / "results/reference/cpu"
+REFERENCE = Path(__file__).resolve().parents[2] / "results/reference/full/bench"
 SHOWN = """
 import resource, sys
 from pathlib import Path

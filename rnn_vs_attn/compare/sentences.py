@@ -276,7 +276,7 @@ def _list(names: Sequence[str]) -> str:
     shown = list(names[:_NAMED]) if len(names) > _NAMED + 1 else list(names)
     if len(shown) < len(names):
         shown.append(f"{len(names) - len(shown)} more")
-    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
+    return units.in_a_row(shown)
 
 
 def _share(rows: Sequence[Comparison], found: Sequence[Comparison]) -> str:

@@ -27,7 +27,8 @@ class Line:
         try:
             found = self.judge(runs)
         except Lacking as lacking:
-            ended = f"; the run of {self.part} was cut off, and a longer --max-seconds has it"
+            way = "lesson --resume goes on with it, or a longer --max-seconds has it"
+            ended = f"; the run of {self.part} was cut off: {way}"
             found = Found(UNDECIDED, "", f"{lacking}{ended * (self.part in runs.cut_off)}")
         return Claim(f"lesson-{self.key}", self.text, *found)
 

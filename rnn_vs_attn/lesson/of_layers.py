@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from rnn_vs_attn.lesson.readings import Found, Lacking, Readings, one, takes
 from rnn_vs_attn.records.claims import FAILS, UNDECIDED
-from rnn_vs_attn.records.query import measured
-from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.records.query import measured, record_at
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
 from rnn_vs_attn.report.curves import by_round, interval, seq_len_of
 from rnn_vs_attn.stats import growth, intervals
 from rnn_vs_attn.suites.deciding import beside, of_all, of_exponent
@@ -17,13 +17,14 @@ from rnn_vs_attn.suites.scaling.laws import grows, law_of, open_because
 from rnn_vs_attn.units import counted, size
 
 ALIKE = 1.15  # a ratio of times up to which they count as the same
+HOST = "that is the time of the host's launches, not the GPU's; --cuda-graphs of bench removes it"
 
 
 def _law(runs: Readings, model: str) -> Record:
     """How the longest chain of a model's operations grows. Lacking where it was not counted."""
     mine = [record for record in runs.of("scaling") if record.axes.get("model") == model]
     law = law_of(mine, "sequential_operations")
-    if law is None:
+    if law is None or not {"lengths", "counts"} <= law.details.keys():
         raise Lacking(f"{model}: its operations were not counted")
     return law
 
@@ -68,7 +69,9 @@ def one_step_after_the_other(runs: Readings) -> Found:
 
 def _where(ratio: Record) -> str:
     axes = ratio.axes
-    return f"{axes['seq_len']} tokens, d_model {axes['d_model']}, {counted(int(axes['threads'] or 0), 'thread')}"
+    device = str(axes.get("device", "cpu"))
+    computes = device if device != "cpu" else counted(int(axes["threads"] or 0), "thread")
+    return f"{axes['seq_len']} tokens, d_model {axes['d_model']}, {computes}"
 
 
 def _beside_attention(runs: Readings, model: str) -> list[Record]:
@@ -92,6 +95,15 @@ def _at_every_length(ratios: Sequence[Record]) -> tuple[str, Record]:
     return verdict, ratios[verdicts.index(verdict)]
 
 
+def _launched(runs: Readings, ratio: Record) -> str:
+    """Said where one of the two times of a ratio is that of the host's launches, on a GPU."""
+    case = {name: value for name, value in ratio.axes.items() if name != "of"} | {"pass": "train"}
+    said = (
+        record_at(runs.of("bench"), LAUNCH_BOUND, case | {"model": model}) for model in (case["model"], "attention")
+    )
+    return HOST if any(record is not None and record.holds for record in said) else ""
+
+
 def _at(ratio: Record) -> str:
     return f"; {interval(ratio)} at {ratio.axes['seq_len']}"
 
@@ -101,7 +113,7 @@ def loop(runs: Readings) -> Found:
     short, *longer = ratios = _beside_attention(runs, "lstm-cell")
     verdict, decides = _at_every_length(ratios)
     figure = f"an LSTM as a loop over its cells takes {interval(short)} times attention's time to train at "
-    why = takes(decides.estimate) if verdict == UNDECIDED else ""
+    why = takes(decides.estimate) if verdict == UNDECIDED else _launched(runs, decides)
     return Found(verdict, figure + _where(short) + "".join(map(_at, longer)), why)
 
 
@@ -109,7 +121,8 @@ def fused(runs: Readings) -> Found:
     """Training torch's own LSTM beside attention: at the longest length, and where it is otherwise at a shorter one."""
     *shorter, longest = ratios = _beside_attention(runs, "lstm")
     verdict, decides = _at_every_length(ratios)
-    why = "a fused kernel has no overhead a step, and attention's work grows with the square of the length"
+    by_host = _launched(runs, decides)
+    why = by_host or "a fused kernel has no overhead a step, and attention's work grows with the square of the length"
     figure = f"torch's own LSTM takes {interval(longest)} times attention's time to train at {_where(longest)}"
     other = [
         ratio for ratio in shorter if beside(ratio.estimate, 1.0, "above") != beside(longest.estimate, 1.0, "above")
@@ -117,7 +130,7 @@ def fused(runs: Readings) -> Found:
     return Found(
         verdict,
         figure + "".join(map(_at, other)),
-        {FAILS: why, UNDECIDED: takes(decides.estimate)}.get(verdict, ""),
+        {FAILS: why, UNDECIDED: takes(decides.estimate)}.get(verdict, by_host),
     )
 
 
@@ -141,15 +154,24 @@ def _grown(records: Sequence[Record], model: str) -> str:
 
 def memory(runs: Readings) -> Found:
     """How the memory of training grows over the last doubling: of the fused kernel, and of scores written out."""
-    fused_kernel, written = (_memory(runs, model) for model in ("attention", "attention-naive"))
-    (curve, result), (_, naive) = fused_kernel, written
+    curve, result = _memory(runs, "attention")
     verdict = of_exponent(2.0, result)
     span = f"from {seq_len_of(curve[0]):.0f} to {seq_len_of(curve[1]):.0f} tokens"
-    figure = f"memory of training {span}: by n^{interval(result)} with the fused kernel, by n^{interval(naive)} naively"
+    figure = f"memory of training {span}: by n^{interval(result)} with the fused kernel{_naively(runs, curve)}"
     if verdict == UNDECIDED:
         return Found(verdict, figure, takes(result))
     least, most = (size(record.median or 0.0) for record in curve)
-    return Found(verdict, figure, f"a fused kernel keeps no matrix of scores: {least}, then {most}")
+    why = "a fused kernel keeps no matrix of scores: " if verdict == FAILS else "with the fused kernel "
+    return Found(verdict, figure, f"{why}{least}, then {most}")
+
+
+def _naively(runs: Readings, curve: Sequence[Record]) -> str:
+    """How that of scores which are written out grows over the same lengths, where it was measured."""
+    try:
+        written, result = _memory(runs, "attention-naive")
+    except Lacking:
+        return ""
+    return f", by n^{interval(result)} naively" if [*map(seq_len_of, written)] == [*map(seq_len_of, curve)] else ""
 
 
 def _memory(runs: Readings, model: str) -> tuple[list[Record], intervals.Estimate]:
@@ -159,7 +181,10 @@ def _memory(runs: Readings, model: str) -> tuple[list[Record], intervals.Estimat
     if len(curve) < 2:
         one(runs.of("bench"), "peak_memory", model=model, **{"pass": "train"})
         raise Lacking(f"{model}: its memory was measured at one length only")
-    found = intervals.exponents([seq_len_of(record) for record in curve], by_round(curve))
+    rounds = by_round(curve)
+    if any(min(both) <= 0 for both in rounds):
+        raise Lacking(f"{model}: its memory was too little to be read, so that it has no exponent")
+    found = intervals.exponents([seq_len_of(record) for record in curve], rounds)
     if not found:
         raise Lacking(f"{model}: no round has its memory at both lengths")
     return curve, intervals.estimate(found)
@@ -170,13 +195,14 @@ def generation(runs: Readings) -> Found:
     records = runs.of("decode")
     of_attention, shortest, longest = _longer(records, "attention")
     of_lstm, _, _ = _longer(records, "lstm")
-    verdict = of_all([beside(of_attention, ALIKE, "above"), beside(of_lstm, ALIKE, "below")])
+    verdicts = [beside(of_attention, ALIKE, "above"), beside(of_lstm, ALIKE, "below")]
+    verdict = of_all(verdicts)
     figure = (
         f"a token after {longest:,} tokens beside one after {shortest}: attention {interval(of_attention)} times the "
         f"time, lstm {interval(of_lstm)}"
     )
     if verdict == UNDECIDED:
-        return Found(verdict, figure, takes(of_attention))
+        return Found(verdict, figure, takes((of_attention, of_lstm)[verdicts.index(UNDECIDED)]))
     states = (size(one(records, "state_size", model=model).median or 0.0) for model in ("attention", "lstm"))
     return Found(verdict, figure, "carried on: attention {}, lstm {}".format(*states))
 

@@ -77,5 +77,9 @@ def _learnt(runs: Readings, task: str, solver: str, other: str) -> Found:
     wanted = {"task": task, "model": solver, "beside": other}
     claim = next((c for c in claims(runs.of("recall")) if wanted.items() <= c.axes.items()), None)
     if claim is None:
+        trained = (r for r in runs.of("recall") if r.metric == "loss" and r.axes["task"] == task)
+        lost = next((r for r in trained if r.axes["model"] in (solver, other) and r.status != "ok"), None)
+        if lost is not None:
+            raise Lacking(f"{lost.axes['model']}: {lost.error or lost.status}")
         raise Lacking(f"not both {solver} and {other} were trained on {task} yet")
     return Found(claim.verdict, f"{task} over {claim.axes['seq_len']} tokens: {claim.figure}", claim.why)

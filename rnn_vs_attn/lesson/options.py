@@ -60,7 +60,7 @@ def read_settings(folder: Path, options: LessonOptions) -> LessonOptions:
         raise UserError(f"{folder} holds no lesson; give the folder that an interrupted one names") from None
     except ValueError as error:
         raise UserError(f"{folder / SETTINGS} is damaged: {error}") from None
-    if isinstance(kept, dict) and type(kept.get("max_seconds")) is int:  # as a person writes it
+    if isinstance(kept, dict) and type(kept.get("max_seconds")) is int:  # as who edits it writes it
         kept["max_seconds"] = float(kept["max_seconds"])
     kinds = {name: type(getattr(LessonOptions(), name)) for name in _KEPT}
     if not isinstance(kept, dict) or {name: type(value) for name, value in kept.items()} != kinds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +47,7 @@ class Entry:
         facts = self.run.environment
         if device.startswith("cuda"):
             number = device.partition(":")[2] or "0"
-            names = {str(i): str(gpu.get("name")) for i, gpu in enumerate(facts.get("gpus") or [])}
+            names = {str(i): str(gpu["name"]) for i, gpu in enumerate(facts.get("gpus") or []) if gpu.get("name")}
             return names.get(number, "an accelerator without a name")
         name = _FAMILY.sub("", str(facts.get("cpu") or "a processor without a name"))
         cores = facts.get("usable_cores")
@@ -78,3 +78,11 @@ def settings_of(entry: Entry) -> dict[str, Any]:
         "machine": entry.machine,
         "command": entry.run.command,
     }
+
+
+def place(entry: Entry, entries: Sequence[Entry]) -> str:
+    """As many of the last names of its path as tell it from other runs of its command."""
+    others = [other.path.parts for other in entries if other.suite.name == entry.suite.name and other is not entry]
+    parts = entry.path.parts
+    apart = (n for n in range(1, len(parts) + 1) if not any(other[-n:] == parts[-n:] for other in others))
+    return "/".join(parts[-next(apart, 1) :])

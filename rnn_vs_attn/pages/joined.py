@@ -5,17 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from rnn_vs_attn import units
+from rnn_vs_attn.models.registry import recorded
+from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
 from rnn_vs_attn.pages.entries import Entry
-from rnn_vs_attn.records.query import Group, without
-from rnn_vs_attn.records.types import Axes, Record
-from rnn_vs_attn.report.tables import FAULT_WORDS
+from rnn_vs_attn.records.query import Group, record_at, without
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Axes, Record
+from rnn_vs_attn.report.tables import FAULT_WORDS, LAUNCH_MARK
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.columns import TRAIN
+from rnn_vs_attn.suites.learning_rates import RATE
 
-MODEL, TASK = "model", "task"
+MODEL, TASK, STEPS, SECONDS = "model", "task", "steps", "seconds_per_model"
 ABSENT = "not measured"
 _SMALL = 0.0005  # half of an interval that is not worth its letters
 
@@ -24,8 +28,9 @@ _SMALL = 0.0005  # half of an interval that is not worth its letters
 class Measure:
     """A column: of which suite, which metric, how it is written.
 
-    instead: the metric whose word stands for no value. open_end: an axis beyond which nothing was asked, so that a
-    value at its end may be any larger one.
+    launched: the pass of which it is told whether its time is that of the host's launches. instead: the metric whose
+    word stands for no value. open_end: an axis beyond which nothing was asked, so that a value at its end may be any
+    larger one.
     """
 
     title: str
@@ -33,6 +38,7 @@ class Measure:
     metric: str
     write: Callable[[float], str]
     axes: Axes = field(default_factory=dict)
+    launched: str = ""
     instead: str = ""
     open_end: str = ""
 
@@ -48,9 +54,9 @@ def _kibibytes(value: float) -> str:
 
 
 MEASURES = (
-    Measure("training pass, ms", "bench", "train_time", units.milliseconds),
+    Measure("training pass, ms", "bench", "train_time", units.milliseconds, launched="train"),
     Measure("memory of training, MiB", "bench", "peak_memory", units.mebibytes, TRAIN),
-    Measure("next token, ms", "decode", "step_time", units.milliseconds),
+    Measure("next token, ms", "decode", "step_time", units.milliseconds, launched="step"),
     Measure("state, KiB", "decode", "state_size", _kibibytes),
     Measure("gradient's half-life, tokens", "gradflow", "half_life", units.significant, instead="gradient_law"),
     Measure("gradient's reach, tokens", "gradflow", "reach", columns.whole, open_end="seq_len"),
@@ -73,8 +79,15 @@ class Value:
         if record is None:
             return ABSENT
         if record.ok:
-            return measure.value(record) + _half(record)
+            return measure.value(record) + LAUNCH_MARK * self.is_launched(measure) + _half(record)
         return record.text if record.shows else FAULT_WORDS.get(record.status, record.status)
+
+    def is_launched(self, measure: Measure) -> bool:
+        """Whether it is a time of a GPU that is that of the host's launches."""
+        if not measure.launched or self.record is None or self.entry is None:
+            return False
+        said = record_at(self.entry.run.records, LAUNCH_BOUND, {**self.record.axes, "pass": measure.launched})
+        return said is not None and said.holds
 
     @property
     def fault(self) -> str:
@@ -90,12 +103,16 @@ def _half(record: Record) -> str:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A column on one machine: at which settings it was taken, and each model's value there."""
+    """A column on one machine: at which settings it was taken, and each model's value there.
+
+    several: settings of which there are other values too, at which it was not taken.
+    """
 
     measure: Measure
     machine: str
     settings: dict[str, Any]
     values: dict[str, Value]
+    several: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -163,49 +180,87 @@ def _of(measure: Measure, records: Iterable[Record]) -> Iterator[Record]:
 # Which settings
 
 
-def _chosen(measure: Measure, machine: str, pool: Sequence[tuple[Record, Entry]]) -> Chosen:
+Row = tuple[Record, Entry]
+
+
+def _chosen(measure: Measure, machine: str, pool: Sequence[Row]) -> Chosen:
     """At the settings that most models have a value for, of these at the longest sequences."""
-    compared = pool[0][1].suite.axes.compared
-    groups: dict[Group, dict[str, list[tuple[Record, Entry]]]] = {}
+    groups: dict[Group, dict[str, list[Row]]] = {}
     for record, entry in pool:
-        key = tuple(sorted(without(record.axes, MODEL, *compared, *measure.axes)))
-        groups.setdefault(key, {}).setdefault(str(record.axes[MODEL]), []).append((record, entry))
+        of_model = groups.setdefault(_settings(record, entry, measure), {})
+        of_model.setdefault(str(record.axes[MODEL]), []).append((record, entry))
     _spread(groups)
 
     def merit(key: Group) -> tuple[int, float]:
         known = sum(any(record.ok for record, _ in found) for found in groups[key].values())
         return known, float(dict(key).get("seq_len") or 0)
 
-    settings = max(groups, key=merit)
+    taken = max(groups, key=merit)
+    settings = dict(taken)
     models = dict.fromkeys(str(record.axes[MODEL]) for record, _ in pool)
-    values = {model: _best_of(groups[settings].get(model, []), measure) for model in models}
-    return Chosen(measure, machine, dict(settings), _with_best(values))
+    values = {model: _best_of(groups[taken].get(model, []), measure) for model in models}
+    several = tuple(name for name in settings if len({dict(key).get(name) for key in groups} - {None}) > 1)
+    return Chosen(measure, machine, settings, _with_best(values, measure), several)
 
 
-def _spread(groups: dict[Group, dict[str, list[tuple[Record, Entry]]]]) -> None:
-    """What its model decides by itself stands with all settings that agree in all else."""
-    open_ = {key: found for key, found in groups.items() if any(value is None for _, value in key)}
-    for key, found in open_.items():
+def _settings(record: Record, entry: Entry, measure: Measure) -> Group:
+    """What a value was taken at, but for what each model has of its own.
+
+    Steps are that where all train for the same time; where they were asked for they are a setting.
+    """
+    own = [name for name in entry.suite.axes.compared if name != STEPS or record.axes.get(SECONDS)]
+    return tuple(sorted(without(record.axes, MODEL, *own, *measure.axes)))
+
+
+def _spread(groups: dict[Group, dict[str, list[Row]]]) -> None:
+    """What a model of transformers or a trained one decides by itself stands with all settings that agree in all else.
+
+    A size that its task chooses is None too, and another one where it was typed.
+    """
+    for key, found in list(groups.items()):
+        own = {model: values for model, values in found.items() if _decides_by_itself(model)}
         fixed = {(name, value) for name, value in key if value is not None}
         names = {name for name, _ in key}
-        for other, theirs in groups.items():
+        for other, theirs in groups.items() if own else ():
             if other != key and fixed <= set(other) and {name for name, _ in other} == names:
-                for model, values in found.items():
+                for model, values in own.items():
                     theirs.setdefault(model, values)
 
 
-def _best_of(found: Sequence[tuple[Record, Entry]], measure: Measure) -> Value:
-    """Of one model: its best over what is compared, such as learning rates, of the latest run; else a word, a fault."""
-    if not found:
-        return Value(None)
-    latest = found[-1][1]
-    known = [(r, e) for r, e in found if r.ok and r.metric == measure.metric and e is latest] or [
-        (r, e) for r, e in found if r.ok and r.metric == measure.metric
-    ]
+@cache
+def _decides_by_itself(model: str) -> bool:
+    return recorded(model).family in (CONFIGURED, TRAINED)
+
+
+def _best_of(found: Sequence[Row], measure: Measure) -> Value:
+    """Of one model in the latest run that has something to show: its best over what is compared, such as learning
+    rates, else a word; where no run has, a fault.
+    """
+    shown = [item for item in found if item[0].shows]
+    if not shown:
+        return Value(*found[-1]) if found else Value(None)
+    latest = max(reversed(shown), key=lambda item: item[1].run.started)[1]
+    gone_on = _gone_on([item for item in found if item[1] is latest and item[0].metric == measure.metric])
+    known = [item for item in gone_on if item[0].ok]
     if known:
         return Value(*min(known, key=lambda item: _rank(item[0])))
-    told = [(r, e) for r, e in found if r.shows] or list(found)
-    return Value(*told[-1])
+    words = [item for item in shown if item[1] is latest and item[0].metric != measure.metric]
+    return Value(*(words or gone_on)[-1])
+
+
+def _gone_on(found: Sequence[Row]) -> list[Row]:
+    """Those without the learning rates that were given up after the first seed: of one seed that may well look better
+    than the best one does by all of its seeds, the failed ones included.
+    """
+    seeds: dict[Group, int] = {}
+    for record, _ in found:
+        kind = without(record.axes, RATE)
+        seeds[kind] = max(seeds.get(kind, 0), _seeds(record))
+    return [item for item in found if _seeds(item[0]) == seeds[without(item[0].axes, RATE)]]
+
+
+def _seeds(record: Record) -> int:
+    return len(record.values) + (record.status != "ok")
 
 
 def _rank(record: Record) -> float:
@@ -217,25 +272,27 @@ def _rank(record: Record) -> float:
 # The best of a column
 
 
-def _with_best(values: Mapping[str, Value]) -> dict[str, Value]:
+def _with_best(values: Mapping[str, Value], measure: Measure) -> dict[str, Value]:
     """With a mark at the best one, if it is: apart from all others, by their intervals or as both are exact."""
-    records = {model: v.record for model, v in values.items() if v.record is not None and v.record.shows}
-    if len(records) < 2 or not all(record.ok for record in records.values()):
+    every = {model: (v.record, v.entry) for model, v in values.items() if v.record is not None and v.entry is not None}
+    shown = {model: row for model, row in every.items() if row[0].shows}
+    if len(shown) < 2 or not all(record.ok for record, _ in shown.values()):
         return dict(values)  # nothing beside it, or a word, which is no number to compare with
-    first = min(records, key=lambda model: _rank(records[model]))
-    if not all(_apart(records[first], other) for model, other in records.items() if model != first):
+    first = min(shown, key=lambda model: _rank(shown[model][0]))
+    if not all(_apart(shown[first], other, measure) for model, other in shown.items() if model != first):
         return dict(values)
     return {model: dataclasses.replace(value, best=model == first) for model, value in values.items()}
 
 
-def _apart(one: Record, other: Record) -> bool:
-    """Whether one is better than another beyond doubt."""
-    if one.better not in ("lower", "higher"):
+def _apart(one: Row, other: Row, measure: Measure) -> bool:
+    """Whether one is better than another beyond doubt: at the same settings, and of what has noise in the same run."""
+    (ours, here), (theirs, there) = one, other
+    if ours.better not in ("lower", "higher") or _settings(*one, measure) != _settings(*other, measure):
         return False
-    if one.exact and other.exact:
-        return _rank(one) < _rank(other)
-    if None in (one.low, one.high, other.low, other.high):
+    if ours.exact and theirs.exact:
+        return _rank(ours) < _rank(theirs)
+    if here is not there or None in (ours.low, ours.high, theirs.low, theirs.high):
         return False
-    if one.better == "higher":
-        return (one.low or 0.0) > (other.high or 0.0)
-    return (one.high or 0.0) < (other.low or 0.0)
+    if ours.better == "higher":
+        return (ours.low or 0.0) > (theirs.high or 0.0)
+    return (ours.high or 0.0) < (theirs.low or 0.0)

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rnn_vs_attn import units
-from rnn_vs_attn.pages.entries import Entry, machines_of
+from rnn_vs_attn.pages.entries import Entry, machines_of, place
 from rnn_vs_attn.records import claims
 from rnn_vs_attn.records.claims import Claim
 from rnn_vs_attn.records.query import without
+from rnn_vs_attn.records.types import AxisValue
 from rnn_vs_attn.report.page import ABSENT, FAILS, HOLDS, UNDECIDED, Cell
 from rnn_vs_attn.report.tables import Table
 
 _SIGNS = {claims.HOLDS: ("✓", HOLDS), claims.FAILS: ("✗", FAILS), claims.UNDECIDED: ("?", UNDECIDED)}
 _OF_MACHINE = ("device", "threads", "dtype")  # axes in which two machines may differ and the claim be the same
+_VALUES = 8  # of a setting, that are named one by one
 NONE = "these runs hold no claims; their tables have what was measured"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim, and what each machine's run found of it."""
+    """A claim, and what each machine's run found of it.
+
+    run: of the first one its command, with what tells it from others.
+    """
 
     suite: str
+    run: str
     anchor: str
     by_machine: dict[str, Claim]
 
@@ -45,15 +52,21 @@ def ledger(entries: Sequence[Entry], anchors: Sequence[str]) -> list[Finding]:
     for row in itertools.zip_longest(*ranked):
         for entry, anchor, item in zip(entries, anchors, row, strict=True):
             if item is not None:
-                _add(found, entry, anchor, item[1])
+                _add(found, entry, _run(entry, entries), anchor, item[1])
     return list(found.values())
 
 
-def _add(found: dict[tuple[object, ...], Finding], entry: Entry, anchor: str, claim: Claim) -> None:
+def _run(entry: Entry, entries: Sequence[Entry]) -> str:
+    """ "bench", or of several of this machine "bench: monday/bench"."""
+    alike = [other for other in entries if (other.suite.name, other.machine) == (entry.suite.name, entry.machine)]
+    return entry.suite.command + f": {place(entry, alike)}" * (len(alike) > 1)
+
+
+def _add(found: dict[tuple[object, ...], Finding], entry: Entry, run: str, anchor: str, claim: Claim) -> None:
     """Beside that of another machine, or in a row of its own where this machine has one already."""
     shared = (entry.suite.name, claim.key, tuple(sorted(without(claim.axes, *_OF_MACHINE), key=str)))
     for number in itertools.count():
-        finding = found.setdefault((*shared, number), Finding(entry.suite.command, anchor, {}))
+        finding = found.setdefault((*shared, number), Finding(entry.suite.command, run, anchor, {}))
         if entry.machine not in finding.by_machine:
             finding.by_machine[entry.machine] = claim
             return
@@ -78,7 +91,7 @@ def table(found: Sequence[Finding], entries: Sequence[Entry]) -> Table:
 
 
 def _by(finding: Finding) -> Cell:
-    return Cell(finding.suite, anchor=finding.anchor)
+    return Cell(finding.run, anchor=finding.anchor)
 
 
 def _beside(claim: Claim | None) -> Cell:
@@ -87,6 +100,37 @@ def _beside(claim: Claim | None) -> Cell:
     told = "; ".join(filter(None, (claim.figure, claim.why)))
     word = verdict(claim)
     return Cell(f"{word}. {told}".strip(), word.kind, lead=word)
+
+
+def unlike(entries: Sequence[Entry]) -> list[str]:
+    """In what runs of one command differ from machine to machine, beside the machine: claims in one row do too."""
+    of: dict[str, dict[str, dict[str, set[AxisValue]]]] = {}
+    for entry in entries:
+        here = of.setdefault(entry.suite.command, {}).setdefault(entry.machine, {})
+        own = ("model", "device", *entry.suite.axes.compared)
+        for name in (f.name for f in dataclasses.fields(entry.suite.axes.case) if f.name not in own):
+            found = {record.axes[name] for record in entry.run.records if name in record.axes} - {None}
+            here.setdefault(name, set()).update(found)
+    return [line for command, machines in of.items() for line in _differing(command, machines)]
+
+
+def _differing(command: str, machines: Mapping[str, Mapping[str, set[AxisValue]]]) -> Iterator[str]:
+    """ "The runs of bench differ in more than the machine: d_model 128 on X and 256 on Y"."""
+    names = dict.fromkeys(name for settings in machines.values() for name in settings)
+    parts = []
+    for name in names:
+        values = {machine: settings[name] for machine, settings in machines.items() if settings.get(name)}
+        if len({frozenset(each) for each in values.values()}) > 1:
+            told = [f"{_values(each)} on {machine}" for machine, each in values.items()]
+            parts.append(f"{name} {' and '.join(told)}")
+    if parts:
+        yield f"The runs of {command} differ in more than the machine: {'; '.join(parts)}."
+
+
+def _values(found: set[AxisValue]) -> str:
+    numbers = sorted(value for value in found if isinstance(value, int | float) and not isinstance(value, bool))
+    told = [f"{number:,}" for number in numbers] if len(numbers) == len(found) else sorted(map(str, found))
+    return ", ".join(told) if len(told) <= _VALUES else f"{told[0]} to {told[-1]} ({len(told)} of them)"
 
 
 def headline(found: Sequence[Finding]) -> str:

@@ -28,7 +28,7 @@ METHODS: dict[str, tuple[str, str, str]] = {
         "Every model is trained in the same loop on examples that are drawn anew at each step, and tested on others.",
         "In the first round it is trained at each learning rate of the grid, in later rounds at the best one with "
         "other seeds.",
-        "A task counts as solved where every seed reaches an accuracy of 0.99, of adding a loss that is as low.",
+        "A task counts as solved where every seed reaches an accuracy of 0.99, of adding a loss of 0.01.",
     ),
     "decode": (
         "A context is taken in at once, and then one token after another, as when text is written.",
@@ -37,9 +37,10 @@ METHODS: dict[str, tuple[str, str, str]] = {
         "The state is the number of bytes that are carried from one token to the next; it is counted and exact.",
     ),
     "variants-transformer-xl": (
-        "The same text is read by a Transformer that keeps a memory of earlier segments, and by one that reads a "
-        "window for every token again.",
-        "Reach is found by gradients: an input counts where the output depends on it.",
+        "Random tokens are evaluated by a Transformer that keeps a memory of earlier segments, and by ones that "
+        "compute a window again for each token, or keep keys and values.",
+        "How far back it sees is found by changing each token that a small model reads: one counts where the output "
+        "changes.",
         "Times are medians of rounds with 95% intervals, and ratios are formed within a round.",
     ),
     "variants-albert": (
@@ -66,7 +67,7 @@ METHODS: dict[str, tuple[str, str, str]] = {
 
 FIRST = "train_time"  # the figure that is shown first where a run has it
 INTERVAL = "the 95% interval of the median"
-BANDS = {"lm": "the range of the seeds"}
+RANGE = "range of the seeds"  # that a band is where the title of its figure says so
 DASHED = {"bench": "computed in a loop of Python", "scaling": "attention between its projections"}
 BETTER = {
     "ms": "lower is faster",

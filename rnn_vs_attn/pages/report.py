@@ -10,27 +10,23 @@ from typing import Any
 
 from rnn_vs_attn import units
 from rnn_vs_attn.pages import ledger, sections
-from rnn_vs_attn.pages.entries import Entry, machines_of, settings_of
-from rnn_vs_attn.pages.joined import Chosen, Joined, Measure, Value, joined
+from rnn_vs_attn.pages.entries import Entry, machines_of, place, settings_of
+from rnn_vs_attn.pages.joined import SECONDS, Chosen, Joined, Measure, Value, joined
 from rnn_vs_attn.report.glossary import words_in
 from rnn_vs_attn.report.page import ABSENT, BEST, Cell, Page, Section
-from rnn_vs_attn.report.tables import Table
+from rnn_vs_attn.report.tables import LAUNCHES, Table
 from rnn_vs_attn.text import safe
 
-_SETTINGS = ("seq_len", "batch_size", "d_model", "num_heads", "num_layers", "dtype", "threads", "steps", "text")
+_SETTINGS = (
+    *("seq_len", "batch_size", "d_model", "num_heads", "num_layers", "dtype", "threads"),
+    *("steps", SECONDS, "text"),
+)
 BEGINNING = "Recurrence and attention on"  # of the title of every report
-_TITLES = {"num_heads": "heads", "num_layers": "layers", "batch_size": "batch"}
+_TITLES = {"num_heads": "heads", "num_layers": "layers", "batch_size": "batch", SECONDS: "s of training"}
+_NONE = "–"
 FOUND, MODELS = "What was found", "Each model, everything measured of it"
 _CLAIMS = 16  # that are seen at once
 _MODELS = 200  # rows of the joined table
-
-
-def _place(entry: Entry, entries: list[Entry]) -> str:
-    """As many of the last names of its path as tell it from other runs of its command."""
-    others = [other.path.parts for other in entries if other.suite.name == entry.suite.name and other is not entry]
-    parts = entry.path.parts
-    apart = (n for n in range(1, len(parts)) if not any(other[-n:] == parts[-n:] for other in others))
-    return "/".join(parts[-next(apart, 1) :])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +58,7 @@ class Report:
         ]
         again = Counter(found)
         return [
-            heading + f": {_place(entry, self.entries)}" * (several[name] > 1 and again[heading] > 1)
+            heading + f": {place(entry, self.entries)}" * (several[name] > 1 and again[heading] > 1)
             for heading, name, entry in zip(found, names, self.entries, strict=True)
         ]
 
@@ -88,15 +84,16 @@ class Report:
 def models_table(found: Joined) -> Table:
     """A row a model, and a machine where there are several."""
     several = len({machine for machine, _ in found.rows}) > 1
-    rows, faults = list[list[str]](), dict[str, None]()
+    rows, told = list[list[str]](), dict[str, None]()
     for machine, model in found.rows[:_MODELS]:
         values = [(measure, found.value(machine, model, measure)) for measure in found.measures]
         cells = [Cell(value.text(measure), _kind(value)) for measure, value in values]
         rows.append([model, *([machine] if several else []), *cells])
-        faults |= dict.fromkeys(f"{model}, {measure.title}: {value.fault}" for measure, value in values if value.fault)
+        told |= dict.fromkeys(LAUNCHES for measure, value in values if value.is_launched(measure))
+        told |= dict.fromkeys(f"{model}, {measure.title}: {value.fault}" for measure, value in values if value.fault)
     header = ["model", *(["machine"] if several else []), *(measure.title for measure in found.measures)]
     more = len(found.rows) - len(rows)
-    notes = [*faults, *([f"{more} more models are left out here"] if more > 0 else [])]
+    notes = [*told, *([f"{more} more models are left out here"] if more > 0 else [])]
     return Table("", header, rows, notes, grouped=False, heads=2 if several else 1)
 
 
@@ -105,27 +102,45 @@ def _kind(value: Value) -> str:
 
 
 def settings_table(found: Joined) -> Table:
-    """At which settings each column was taken."""
+    """At which settings each column was taken: those that every table has, and those of which there are several."""
     several = len({chosen.machine for chosen in found.chosen}) > 1
     chosen = sorted(found.chosen, key=lambda each: found.measures.index(each.measure))
-    names = [name for name in _SETTINGS if any(each.settings.get(name) is not None for each in chosen)]
+    told = dict.fromkeys([*_SETTINGS, *(name for each in chosen for name in each.several)])
+    names = [name for name in told if any(_setting(each, name) != _NONE for each in chosen)]
     rows = [
         [
             each.measure.title,
             *([each.machine] if several else []),
             each.measure.suite,
-            *(_setting(each.settings.get(name)) for name in names),
+            *(_setting(each, name) for name in names),
             _chosen_over(each),
         ]
         for each in chosen
     ]
     titles = [_TITLES.get(name, name) for name in names]
     header = ["column", *(["machine"] if several else []), "command", *titles, "of each model"]
-    return Table("Where each column was taken", header, rows, [], grouped=False, heads=1)
+    notes = [note for each in chosen for note in _unlike(each)]
+    return Table("Where each column was taken", header, rows, list(dict.fromkeys(notes)), grouped=False, heads=1)
 
 
-def _setting(value: Any) -> str:
-    return "–" if value is None else str(value)
+def _unlike(chosen: Chosen) -> Iterator[str]:
+    """What of a column was not measured beside the rest: in other runs, and at sizes of its own."""
+    known = {m: (v.record, v.entry) for m, v in chosen.values.items() if v.record is not None and v.entry is not None}
+    of_run: dict[str, list[str]] = {}
+    for model, (_, entry) in known.items():
+        of_run.setdefault(str(entry.path), []).append(model)
+    if len(of_run) > 1:
+        runs = "; ".join(f"{path} has {', '.join(models)}" for path, models in of_run.items())
+        yield f"{chosen.measure.title}: of several runs, which were not measured side by side: {runs}"
+    for model, (record, _) in known.items():
+        own = [n for n, value in chosen.settings.items() if value is not None and record.axes.get(n, value) is None]
+        if own:
+            yield f"{chosen.measure.title}: {model} decides {', '.join(own)} by itself"
+
+
+def _setting(chosen: Chosen, name: str) -> str:
+    value = chosen.settings.get(name)
+    return _NONE if value is None or (name == SECONDS and not value) else str(value)
 
 
 def _chosen_over(chosen: Chosen) -> str:
@@ -138,9 +153,9 @@ def _chosen_over(chosen: Chosen) -> str:
 
 
 MARKS = (
-    "★ is the best of its column on its machine, where its 95% interval is apart from all others or it is exact; a "
-    "tie, a number without an interval and a column with a word in it have no best. ± is half of the interval, as a "
-    "part of the median."
+    "★ is the best of its column on its machine, where it is exact or its 95% interval is apart from all others, which "
+    "were measured in the same run; a tie, a number without an interval, a column with a word in it and one of unlike "
+    "settings have no best. ± is half of the interval, as a part of the median."
 )
 INTERVALS = "Numbers in brackets are the ends of a 95% interval of the median over rounds."
 ACROSS = "Columns come from different commands, and so from different lengths and widths: compare down a column."
@@ -183,7 +198,7 @@ def _found(report: Report) -> Section:
     tables = [ledger.table(part, report.entries) for part in (report.findings[:_CLAIMS], report.findings[_CLAIMS:])]
     more = len(report.findings) - _CLAIMS
     others = Section("", tables=tables[1:], folded=units.counted(more, "more claim"), stacked=True)
-    return Section(FOUND, tables=tables[:1], parts=[others] * (more > 0), stacked=True)
+    return Section(FOUND, ledger.unlike(report.entries), tables=tables[:1], parts=[others] * (more > 0), stacked=True)
 
 
 # Markdown
@@ -197,7 +212,8 @@ def markdown(report: Report, begin: Sequence[str] = ()) -> str:
     first, *rest = map(safe.markdown, report.lead)
     blocks = [f"# {safe.markdown(report.title)}", " ".join([f"**{first}**", *rest]), *begin]
     if report.findings:
-        blocks += [f"## {FOUND}", ledger.table(report.findings, report.entries).markdown().strip("\n")]
+        blocks += [f"## {FOUND}", *map(safe.markdown, ledger.unlike(report.entries))]
+        blocks += [ledger.table(report.findings, report.entries).markdown().strip("\n")]
     if report.joined.rows:
         blocks += [f"## {MODELS}", _starred(models_table(report.joined)).markdown().strip("\n"), MARKS]
         blocks += [ACROSS, settings_table(report.joined).markdown().strip("\n")]
@@ -266,4 +282,5 @@ def _value(found: Joined, machine: str, model: str, measure: Measure) -> dict[st
     known = (
         {} if record is None else {name: getattr(record, name) for name in ("median", "low", "high", "unit", "status")}
     )
-    return {"column": measure.title, "text": value.text(measure), "best": value.best, **known}
+    of_run = {} if value.entry is None else {"run": str(value.entry.path)}
+    return {"column": measure.title, "text": value.text(measure), "best": value.best, **known, **of_run}

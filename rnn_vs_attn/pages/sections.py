@@ -12,7 +12,7 @@ from typing import Any
 from rnn_vs_attn import units
 from rnn_vs_attn.machine import fitness
 from rnn_vs_attn.pages.entries import Entry
-from rnn_vs_attn.pages.methods import BANDS, BETTER, DASHED, FIRST, INTERVAL, METHODS
+from rnn_vs_attn.pages.methods import BETTER, DASHED, FIRST, INTERVAL, METHODS, RANGE
 from rnn_vs_attn.report.page import Illustration, Section
 from rnn_vs_attn.report.plots import Figure
 from rnn_vs_attn.report.tables import ALL, FAULT_WORDS, Table
@@ -29,10 +29,12 @@ def section(entry: Entry, anchor: str, heading: str) -> Section:
     """What a page says of one run."""
     found = sorted(entry.suite.view.figures(entry.run.records), key=lambda figure: figure.name != FIRST)
     figures = [illustrated(figure, entry.suite.name) for figure in found[:_FIGURES]]
+    left_out = len(found) - len(figures)
+    plots = f"Left out here, and in {entry.path / 'plots'}: {units.counted(left_out, 'more figure')}."
     main, whole = _tables(entry)
     parts = [
         *_part("", tables=main),
-        *_part(f"{units.counted(len(figures) - 1, 'more figure')}", figures=figures[1:]),
+        *_part(units.counted(len(figures) - 1, "more figure"), figures=figures[1:], sentences=[plots] * (left_out > 0)),
         *_part("The whole table", tables=whole),
         *_part("What else was found", sentences=_cut_lines(entry.suite.analysis.remarks(entry.run.records))),
         *_part("Warnings", sentences=warnings(entry), heading=True),
@@ -72,7 +74,7 @@ def illustrated(figure: Figure, suite: str) -> Illustration:
 def _caption(figure: Figure, suite: str) -> str:
     told = list(filter(None, [BETTER.get(figure.y_label, "")]))
     if any(low is not None for series in figure.series for low in series.low):
-        told.append(f"a band is {BANDS.get(suite, INTERVAL)}")
+        told.append(f"a band is {f'the {RANGE}' if RANGE in figure.title else INTERVAL}")
     if any(series.dashed for series in figure.series) and suite in DASHED:
         told.append(f"a dashed line is {DASHED[suite]}")
     if figure.marks:

@@ -111,7 +111,7 @@ def said_of_crossing(record: Record, name: str, at: str, lengths: str) -> str:
     over = f"{record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
     reason, known = record.details.get("reason", ""), settled(record, name)
     if record.median is not None:
-        said = f"beyond {at} {interval(record)} {record.details['faster_beyond']} is faster"
+        said = f"beyond {at} {interval(record, at_length)} {record.details['faster_beyond']} is faster"
         return f"{said}; {reason}" if reason else said
     if record.details.get("everywhere"):
         return f"{name} is {record.details['everywhere']} at every {lengths} from {over}"
@@ -131,7 +131,7 @@ def stretches(record: Record) -> Iterator[tuple[str, list[tuple[float, float]]]]
 
 def settled(record: Record, name: str) -> str:
     """Over which lengths it is settled whether `name` is faster or slower; "" over none."""
-    parts = [f"{word} {' and '.join(span(record, *ends) for ends in spans)}" for word, spans in stretches(record)]
+    parts = [f"{word} {units.in_a_row([span(record, *ends) for ends in spans])}" for word, spans in stretches(record)]
     return f"{name} is {', '.join(parts)}" if parts else ""
 
 
@@ -141,20 +141,18 @@ def span(record: Record, start: float, end: float, before: str = "") -> str:
     if first and last:
         return f"from {before}{start:.0f} to {end:.0f}"
     if first:
-        return f"up to {before}{units.significant(end)}"
-    return f"from {before}{units.significant(start)} " + ("on" if last else f"to {units.significant(end)}")
+        return f"up to {before}{at_length(end)}"
+    return f"from {before}{at_length(start)} " + ("on" if last else f"to {at_length(end)}")
+
+
+def at_length(value: float) -> str:
+    """A length in all of its digits; between two that were measured three do."""
+    return f"{value:.0f}" if value == round(value) else units.significant(value)
 
 
 def unvaried(records: Sequence[Record]) -> tuple[str, ...]:
     """Settings with one value only, which need no mention."""
     return tuple(n for n in SETTINGS if len({r.axes.get(n) for r in records if n in r.axes}) < 2)
-
-
-def named(axes: Axes, *leave_out: str) -> str:
-    """The model, with the settings that tell its curves apart."""
-    told = {n: value for n, value in axes.items() if n in SETTINGS and n not in leave_out and value is not None}
-    shown = [f"{name} {value}" for name, value in told.items()]
-    return f"{axes['model']} ({', '.join(shown)})" if shown else str(axes["model"])
 
 
 def where_it_holds(records: Iterable[Record], name: Callable[[Axes], str]) -> str:
@@ -194,9 +192,7 @@ def marks(records: Iterable[Record], times: Sequence[Record], base: str) -> list
     for record in (r for r in records if r.metric == "crossing" and r.median is not None):
         height = _height(record, times, base)
         if record.median is not None and height is not None:
-            found.append(
-                Mark(f"{record.axes['model']} = {base} at {units.significant(record.median)}", record.median, height)
-            )
+            found.append(Mark(f"{record.axes['model']} = {base} at {at_length(record.median)}", record.median, height))
     return found
 
 

@@ -46,7 +46,7 @@ def tell(planned: Planned, as_json: bool, part: Part = WHOLE) -> None:
     for model, text in planned.built_as:
         show(f"{model}: {text}")
     if surplus:
-        show(said_of_left_out(surplus, limits.to_ask(schedule.needed(0, now, cases))))
+        show(said_of_left_out(surplus, limits.to_ask(schedule.needed(0, now, cases)), cases))
     if counted:
         print(f"{units.counted(len(counted), 'count')} beside them")
     if planned.lanes is not None:

@@ -168,10 +168,17 @@ def _said_of_left_out(suite: Suite, records: Sequence[Record]) -> list[str]:
     found = [record for record in records if "needed_seconds" in record.details]
     if not found:
         return []
-    fields: list[dict[str, Any]] = [{name: record.axes[name] for name in _axes_of(suite)} for record in found]
-    cases = [suite.axes.case(**given) for given in fields]
     needed = max(int(record.details["needed_seconds"]) for record in found)
-    return [said_of_left_out(list(dict.fromkeys(cases)), needed)]
+    return [said_of_left_out(_cases_of(suite, found), needed, _cases_of(suite, records))]
+
+
+def _cases_of(suite: Suite, records: Sequence[Record]) -> list[Case]:
+    """The cases that records are of, each once."""
+    names = _axes_of(suite)
+    of_cases = (record.axes for record in records if set(names) <= record.axes.keys())
+    given = dict.fromkeys(tuple(axes[name] for name in names) for axes in of_cases)
+    fields: list[dict[str, Any]] = [dict(zip(names, values, strict=True)) for values in given]
+    return [suite.axes.case(**each) for each in fields]
 
 
 def _axes_of(suite: Suite) -> list[str]:

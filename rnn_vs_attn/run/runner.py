@@ -93,7 +93,7 @@ class Runner:
         needed = self.limits.to_ask(self.schedule.needed(self.rounds, moment, alive))
         rounds, given = counted(self.limits.wanted_rounds, "round"), self.limits.asked_seconds
         reason = f"left out: {rounds} with it do not fit into --max-seconds {given:g}; {needed} has it"
-        self.progress.note(said_of_left_out(surplus, needed))
+        self.progress.note(said_of_left_out(surplus, needed, self.journal.cases))
         for case in surplus:
             fault = CaseFault("timeout", reason)
             self.journal.fault(case, self.rounds, fault, suite.owed(case), needed_seconds=needed)

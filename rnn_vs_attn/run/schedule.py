@@ -7,6 +7,7 @@ Costs are looked at before the first round and seen again in each: a busy machin
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,13 +103,30 @@ def left_out(
     return found
 
 
-def said_of_left_out(cases: Sequence[Case], needed: int) -> str:
-    """Which cases are missing, and what has them."""
-    lengths: dict[str, set[int]] = {}
+def said_of_left_out(cases: Sequence[Case], needed: int, among: Sequence[Case]) -> str:
+    """Which cases are missing, and what has them. among: all cases of the run, which their settings tell them from."""
+    apart, lengths = _apart(among), dict[str, set[int]]()
     for case in cases:
-        lengths.setdefault(case.label, set()).add(case.seq_len)
+        told = {n: getattr(case, n) for n in apart.get(case.label, ()) if getattr(case, n) is not None}
+        settings = ", ".join(f"{name} {value}" for name, value in told.items())
+        lengths.setdefault(f"{case.label} ({settings})" if settings else case.label, set()).add(case.seq_len)
     names = "; ".join(f"{label} at seq_len {', '.join(map(str, sorted(found)))}" for label, found in lengths.items())
     return f"Left out for want of time: {names}. --max-seconds {needed} has {'it' if len(cases) == 1 else 'them'}."
+
+
+def _apart(cases: Sequence[Case]) -> dict[str, list[str]]:
+    """Of each label the fields that tell its cases of one length from each other."""
+    alike: dict[str, dict[int, list[Case]]] = {}
+    for case in cases:
+        alike.setdefault(case.label, {}).setdefault(case.seq_len, []).append(case)
+    return {
+        label: [
+            field.name
+            for field in dataclasses.fields(cases[0])
+            if any(len({getattr(case, field.name) for case in of_length}) > 1 for of_length in by_length.values())
+        ]
+        for label, by_length in alike.items()
+    }
 
 
 class Schedule:

@@ -153,9 +153,9 @@ def _stretches(x: Any, low: Any, high: Any, lengths: Sequence[float]) -> tuple[S
         places = list(group)
         if side and any(place % _STEPS == 0 for place in places):
             ends = low if side > 0 else high
-            start = _edge(x, ends, places[0], places[0] - 1) if places[0] else float(lengths[0])
-            end = _edge(x, ends, places[-1], places[-1] + 1) if places[-1] + 1 < len(x) else float(lengths[-1])
-            found.append(Stretch(start, end, side < 0))
+            start = _edge(x, ends, places[0], places[0] - 1) if places[0] else lengths[0]
+            end = _edge(x, ends, places[-1], places[-1] + 1) if places[-1] + 1 < len(x) else lengths[-1]
+            found.append(Stretch(_as_measured(start, lengths), _as_measured(end, lengths), side < 0))
     return tuple(found)
 
 
@@ -163,6 +163,11 @@ def _edge(x: Any, ends: Any, inside: int, outside: int) -> float:
     """The length between two of them at which an end of the band is 0; inside it is not, beyond it may be infinite."""
     share = ends[inside] / (ends[inside] - ends[outside])
     return math.exp(x[inside] + share * (x[outside] - x[inside]))
+
+
+def _as_measured(length: float, lengths: Sequence[float]) -> float:
+    """The length that was measured where it is that but for rounding: a reader sees all digits of it."""
+    return float(next((known for known in lengths if math.isclose(known, length, rel_tol=1e-9)), length))
 
 
 def _balance(x: Any, gaps: Any) -> float:

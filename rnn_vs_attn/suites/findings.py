@@ -16,6 +16,7 @@ from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.metrics import CROSSING
+from rnn_vs_attn.units import in_a_row
 
 NOT_OURS = (USER, CONFIGURED, TRAINED)  # families whose names a user typed for themselves
 
@@ -136,7 +137,7 @@ def where_faster(pair: Pair, unit: str = "tokens") -> str:
         at = interval(record, tokens)
         return f"from {at} {unit} on {record.details['faster_beyond']} is faster"
     told = [
-        f"{' and '.join(_span(pair, *ends, unit) for ends in spans)} "
+        f"{in_a_row([_span(pair, *ends, unit) for ends in spans])} "
         f"{pair.model if word == 'faster' else pair.beside} is faster"
         for word, spans in stretches(record)
     ]

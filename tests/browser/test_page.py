@@ -16,11 +16,12 @@ from planted_reports import HOSTILE, planted_report
 
 from rnn_vs_attn.pages.report import page
 from rnn_vs_attn.report.page import render
+from rnn_vs_attn.report.tables import LAUNCH_MARK
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 AXE = Path(os.environ.get("AXE_CORE", ROOT / ".venv-browser/axe.min.js"))  # of the npm package axe-core
-RUNS = ("cpu", "decode", "gradflow", "recall", "lm", "gpu-h100/bench")
+RUNS = ("full/bench", "full/decode", "full/gradflow", "full/recall", "full/lm", "gpu-h100/bench")
 WIDTHS = (1280, 390)
 JOINED = "section:has(> h2:text('Each model'))"
 
@@ -81,7 +82,7 @@ def test_it_fits_and_fetches_nothing(browser: Any, report: Path, tmp_path: Path,
 def column(opened: Opened, number: int) -> list[str]:
     """The texts of a column of the joined table, without their intervals."""
     cells = opened.page.locator(f"{JOINED} >> table >> nth=0 >> tbody tr > :nth-child({number})")
-    return [text.split(" ±")[0] for text in cells.all_inner_texts()]
+    return [text.split(" ±")[0].rstrip(LAUNCH_MARK) for text in cells.all_inner_texts()]
 
 
 def test_a_table_sorts_numbers_as_numbers_by_mouse_and_by_key(browser: Any, report: Path) -> None:

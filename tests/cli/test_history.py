@@ -89,4 +89,4 @@ def test_the_figure_of_the_page_is_that_of_its_runs(tmp_path: Path) -> None:
     done = run("history", str(REFERENCE / "history"), "--by", "commit", "--svg", str(tmp_path / "figures"))
     assert done.returncode == 0, done.stderr
     first = min((tmp_path / "figures").iterdir())
-    assert first.read_text() == (REFERENCE / "history/plots/peak_memory.svg").read_text()
+    assert first.read_text() == (REFERENCE / "history/plots/train_time.svg").read_text()

@@ -12,7 +12,7 @@ from paths import REFERENCE
 from rnn_vs_attn.cli.report import check, place
 from rnn_vs_attn.errors import UserError
 
-GRADFLOW, DECODE = str(REFERENCE / "gradflow"), str(REFERENCE / "decode")
+GRADFLOW, DECODE = str(REFERENCE / "full/gradflow"), str(REFERENCE / "full/decode")
 
 
 def said(*words: str) -> str:
@@ -84,7 +84,7 @@ def test_json_is_one_document_and_no_page(tmp_path: Path) -> None:
     code, out, _ = called("report", GRADFLOW, DECODE, "--json")
     assert code == 0
     assert [run["suite"] for run in json.loads(out)["runs"]] == ["gradflow", "decode"]
-    assert not (REFERENCE / "gradflow/report.html").exists()
+    assert not (REFERENCE / "full/gradflow/report.html").exists()
     assert "leave one of them out" in said(GRADFLOW, "--json", "--output", str(tmp_path / "x.html"))
 
 

@@ -15,7 +15,7 @@ from planted_runs import record, stored, values
 
 from rnn_vs_attn.records.migrations import SCHEMA
 
-CPU, GRADFLOW = ROOT / "results/reference/cpu", ROOT / "results/reference/gradflow"
+CPU, GRADFLOW = ROOT / "results/reference/full/bench", ROOT / "results/reference/full/gradflow"
 
 
 def two(path: Path, factor: float = 1.0) -> list[str]:

@@ -21,7 +21,7 @@ from rnn_vs_attn.suites.metrics import CALIBRATION
 from rnn_vs_attn.suites.scaling.suite import SCALING
 from rnn_vs_attn.suites.suite import Suite
 
-CPU = read_run(REFERENCE / "cpu")
+CPU = read_run(REFERENCE / "full/bench")
 MODELS = ("rnn", "gru", "lstm", "lstm-cell", "attention", "attention-naive")
 LENGTHS = (64, 128, 256, 512, 1024)
 CASES = {(model, length) for model in MODELS for length in LENGTHS}
@@ -87,7 +87,7 @@ def test_where_every_model_fails_at_one_length_the_others_are_compared() -> None
 
 
 def test_a_fault_of_scaling_costs_the_case_with_its_threads_and_its_part_only() -> None:
-    run = read_run(REFERENCE / "scaling")
+    run = read_run(REFERENCE / "full/scaling")
     cases = {tuple(r.axes.items()) for r in run.records if r.metric == "forward_time"}
     failed = next(iter(cases))
     found = runs.judge(run, with_fault(run, lambda r: tuple(r.axes.items()) == failed), rules_of(SCALING))
@@ -169,7 +169,7 @@ def test_the_command_knows_the_fields_of_a_case(tmp_path: Path) -> None:
     folder.write_run(failed)
     folder.write_records(failed.records)
     folder.close()
-    done = run("compare", str(REFERENCE / "cpu"), str(tmp_path / "run"))
+    done = run("compare", str(REFERENCE / "full/bench"), str(tmp_path / "run"))
     assert done.returncode == 3
     assert "1 failed" in done.stdout
     assert "| lstm | 1024 | – | all metrics | failed |" in done.stdout

@@ -29,7 +29,7 @@ from rnn_vs_attn.compare.verdicts import (
     VERDICTS,
 )
 
-GRADFLOW = REFERENCE / "gradflow"
+GRADFLOW = REFERENCE / "full/gradflow"
 
 
 def test_the_worst_comes_first() -> None:

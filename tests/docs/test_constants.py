@@ -71,7 +71,6 @@ SAID = {
         f"a kernel of at most {scaling.FEW} (",
         f"some {measure.ROUTE_RUNS:,} small operations allow, or {measure.OPEN_RUNS:,} while it is open",
         f"of {measure._FAR:,} positions",
-        f"which was the default then (now it is {Limits().max_seconds:g})",
     ],
     "variants.md": [f"within the {GroupOptions().max_seconds:g} seconds of its `--max-seconds`"],
     "ab.md": [

@@ -35,19 +35,20 @@ def seconds(run: str) -> float:
 
 
 def test_how_far_rounds_are_apart() -> None:
-    times = [r for name in ("forward_time", "backward_time", "train_time") for r in stored("cpu", name)]
+    times = [r for name in ("forward_time", "backward_time", "train_time") for r in stored("full/bench", name)]
     apart = {}
     for record in times:
         values = [value for value in record["samples"] if value is not None]
         apart[record["axes"]["model"], record["metric"], record["axes"]["seq_len"]] = max(values) / min(values)
     most = max(apart, key=lambda case: apart[case])
-    assert most == ("attention-naive", "forward_time", 512)
-    assert f"differ by up to {apart[most]:.1f} times** (`attention-naive`, forward, 512 tokens)" in text("bench.md")
+    assert most == ("attention", "train_time", 64)
+    assert f"differ by up to {apart[most]:.1f} times** (`attention`, training, 64 tokens)" in text("bench.md")
 
 
 def test_how_much_more_gradient_a_recurrence_passes_on_near_by() -> None:
     rnn, attention = (
-        only("gradflow", "gradient_norm_log10", model=model, distance=1)["median"] for model in ("rnn", "attention")
+        only("full/gradflow", "gradient_norm_log10", model=model, distance=1)["median"]
+        for model in ("rnn", "attention")
     )
     times = round(10 ** (rnn - attention), -1)
     assert f"by some {times:.0f} times at distance 1 (`rnn`)" in text("gradflow.md")
@@ -63,7 +64,7 @@ def test_how_the_slope_of_mingru_rises() -> None:
     slopes = []
     for length in (128, 1024):
         axes = {"model": "mingru", "d_model": 128, "threads": 1, "part": "layer"}
-        once, twice = (only("scaling", "forward_time", seq_len=n, **axes)["samples"] for n in (length, 2 * length))
+        once, twice = (only("full/scaling", "forward_time", seq_len=n, **axes)["samples"] for n in (length, 2 * length))
         slopes.append(np.median(np.log2(np.divide(twice, once))))
     assert "rises from {:.2f} between 128 and 256 tokens to {:.2f} between".format(*slopes) in text("scaling.md")
 
@@ -72,27 +73,32 @@ def test_what_weights_are_read_at() -> None:
     """Of four LSTM layers, and of GPT's blocks: without its embeddings, of which a token reads one row."""
     width, page = 256, text("decode.md")
     for model, weights in (("lstm", 4 * 8 * (width**2 + width)), ("gpt", 4 * (12 * width**2 + 13 * width) + 2 * width)):
-        taken = only("decode", "step_time", model=model, seq_len=64)["median"]
+        taken = only("full/decode", "step_time", model=model, seq_len=64)["median"]
         assert f"{4e-6 * weights:.1f} MB" in page
         assert f"{1e3 * taken:.3f} ms" in page
         assert f"{4e-9 * weights / taken:.0f} GB/s" in page
 
 
 def test_how_long_the_stored_runs_took() -> None:
-    assert f"in {seconds('scaling'):.0f} seconds on two cores" in text("scaling.md")
-    assert seconds("gradflow") == 10
-    assert "in about ten seconds on two cores" in text("gradflow.md")
+    for name in ("scaling", "recall"):
+        assert f"in {seconds(f'full/{name}'):.0f} seconds on two cores" in text(f"{name}.md")
+    assert seconds("full/gradflow") == 9
+    assert "in nine seconds on two cores" in text("gradflow.md")
+    heads = [json.loads(file.read_text()) for file in (REFERENCE / "full").glob("*/run.json")]
+    begun, ended = (
+        datetime.fromisoformat(pick(h[name] for h in heads)) for name, pick in (("started", min), ("finished", max))
+    )
+    assert f"{(ended - begun).total_seconds() / 60:.0f} minutes) on the same machine" in text("../README.md")
 
 
 def test_machines_are_named_where_they_are_others() -> None:
-    """accuracy.md names that of all runs but four."""
-    cpu = {
-        file.parent.name: json.loads(file.read_text())["environment"]["cpu"] for file in REFERENCE.glob("*/run.json")
-    }
-    others = {name for name, found in cpu.items() if "AMD EPYC" not in found}
-    assert others == {"gradflow-trained", "recall", "variants-albert", "variants-gpt"}
-    assert all("Intel(R) Xeon(R)" in cpu[name] for name in others)
-    assert all("two cores of an Intel Xeon" in text(page) for page in ("variants.md", "recall.md", "trained.md"))
+    """accuracy.md names that of all runs but one; those of learning and of a GPU have pages that name theirs."""
+    files = [*REFERENCE.glob("*/run.json"), *REFERENCE.glob("full/*/run.json"), *REFERENCE.glob("lesson/*/run.json")]
+    cpu = {file.parent: json.loads(file.read_text())["environment"]["cpu"] for file in files}
+    assert len(files) == 20
+    others = {folder.name: found for folder, found in cpu.items() if "AMD EPYC" not in found}
+    assert [(name, "Intel(R) Xeon(R)" in found) for name, found in others.items()] == [("gradflow-trained", True)]
+    assert "two cores of an Intel Xeon" in text("trained.md")
 
 
 def best_of_lm(run: str, metric: str, model: str, memory_len: int = 0) -> list[float]:
@@ -105,13 +111,15 @@ def best_of_lm(run: str, metric: str, model: str, memory_len: int = 0) -> list[f
 def test_what_the_readme_says_of_lm() -> None:
     readme = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
     for model in ("mingru", "lstm-lm", "gpt"):
-        assert " ".join(f"{value:.3f}" for value in best_of_lm("lm", "bits_per_byte", model)) in readme
-        assert best_of_lm("lm", "num_params", model)[0] == pytest.approx(120_000, rel=0.02)
-        assert np.median(best_of_lm("lm", "train_seconds", model)) == pytest.approx(17, rel=0.1)
-    verdicts = {
-        r["axes"]["equal"]: r["details"]["text"] for r in stored("lm", "verdict") if r["axes"]["beside"] == "mingru"
-    }
-    assert verdicts == {"time": "does not hold here", "tokens": "does not hold here"}
+        assert best_of_lm("full/lm", "num_params", model)[0] == pytest.approx(120_000, rel=0.02)
+    beside = [r for r in stored("full/lm", "verdict") if "beside" in r["axes"]]
+    words = {(r["axes"]["beside"], r["axes"]["equal"]): r["details"]["text"] for r in beside}
+    assert words["mingru", "time and tokens"] == "does not hold here"
+    assert words["lstm-lm", "time"] == words["lstm-lm", "tokens"] == "undecided"
+    (figure,) = (r["details"]["figure"] for r in beside if r["axes"]["beside"] == "mingru")
+    gpt, mingru, seconds = re.findall(r": (\S+ \[.+?\]) and (\S+ \[.+?\]) after (\d+) s; ", figure)[0]
+    assert f"after {seconds} seconds of training" in readme
+    assert f"a minGRU takes {mingru} bits a byte of text that it has not seen, a GPT {gpt}" in readme
 
 
 def test_what_lm_found_with_as_many_tokens_for_all() -> None:
@@ -154,9 +162,12 @@ def test_what_a_gpu_showed_of_training() -> None:
 
 
 def test_on_a_cpu_it_is_the_lstm_that_trains_faster() -> None:
-    claims = (REFERENCE / "cpu" / "table.md").read_text()
-    assert "- Attention trains faster than lstm: does not hold here. From 180 tokens on lstm is faster; " in claims
-    assert "the LSTM trains faster at 256, 512 and 1,024 tokens" in text("gpu.md")
+    claims = (REFERENCE / "full/bench" / "table.md").read_text()
+    assert (
+        "- Attention trains faster than lstm: does not hold here. From 96 [90, 282] tokens on lstm is faster; "
+        in claims
+    )
+    assert "the LSTM trains faster at 512 and 1,024 tokens" in text("gpu.md")
 
 
 def test_how_many_times_on_a_gpu_are_those_of_the_host() -> None:
@@ -214,10 +225,10 @@ def test_what_a_token_takes_on_a_gpu() -> None:
 
 def test_what_gradients_on_a_gpu_show_is_what_they_show_on_a_cpu() -> None:
     for metric in ("spectral_radius", "largest_singular_value"):
-        here, there = (only(run, metric)["samples"] for run in ("gradflow", "gpu-h100/gradflow"))
+        here, there = (only(run, metric)["samples"] for run in ("full/gradflow", "gpu-h100/gradflow"))
         assert here == pytest.approx(there, rel=1e-12)
     said = []
-    for run in ("gradflow", "gpu-h100/gradflow"):
+    for run in ("full/gradflow", "gpu-h100/gradflow"):
         lines = (REFERENCE / run / "table.md").read_text().splitlines()
         first = next(i for i, line in enumerate(lines) if line.startswith("| rnn |"))
         laws = [(row[0], row[5]) for line in lines[first : first + 4] for row in [line.strip("| ").split(" | ")]]
@@ -247,7 +258,7 @@ def test_what_is_learnt_stands_in_the_readme_as_the_stored_run_has_it() -> None:
         ("parity", "lstm"): 0.005,
     }
     of = {
-        (name, *case): only("recall", name, task=case[0], model=case[1], learning_rate=rate)["samples"]
+        (name, *case): only("full/recall", name, task=case[0], model=case[1], learning_rate=rate)["samples"]
         for case, rate in best.items()
         for name in ("accuracy", "steps_to_solve")
     }

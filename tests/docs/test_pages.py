@@ -68,7 +68,7 @@ def test_a_command_of_the_readme_runs_in_a_short_form(words: list[str], tmp_path
         assert done.returncode == 2
         assert "--screen 1 pairs give no interval" in done.stderr
         return
-    words = ["results/reference/gradflow" if word in STORED else word for word in words]
+    words = ["results/reference/full/gradflow" if word in STORED else word for word in words]
     short = [*SHORT[name], *ONE_ROUND, "--output", str(tmp_path / "run")] if name in SHORT else []
     done = run(*words, *short, cwd=ROOT)
     assert done.returncode == 0, done.stderr
@@ -149,7 +149,7 @@ def test_intervals_in_the_text_are_those_of_a_reference_run() -> None:
 
 
 def test_pictures_are_kept_where_a_page_shows_them() -> None:
-    places = [*(ROOT / "results").glob("reference/*/plots/*"), *(ROOT / "docs").glob("*.png")]
+    places = [*(ROOT / "results").glob("reference/**/plots/*"), *(ROOT / "docs").glob("*.png")]
     kept = {file.resolve() for file in places}
     shown = {target for page, target in links() if target.suffix in (".png", ".svg")}
     assert kept == shown

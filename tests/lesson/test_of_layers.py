@@ -140,3 +140,64 @@ def test_a_case_that_failed_says_why() -> None:
     ]
     with pytest.raises(Lacking, match="a bad kernel"):
         of_layers.fused(readings(bench=failed))
+
+
+def test_a_gpu_is_named_in_place_of_the_threads_of_a_cpu() -> None:
+    there = [dataclasses.replace(r, axes=r.axes | {"device": "cuda"}) for r in bench()]
+    assert of_layers.fused(readings(bench=there)).figure.endswith(" at 512 tokens, d_model 128, cuda")
+
+
+def test_memory_that_is_too_little_to_be_read_has_no_exponent() -> None:
+    """As where a pass took less than the kernel counts."""
+
+    def none_of(record: Record) -> Record:
+        first = record.metric == "peak_memory" and record.axes["seq_len"] == 128
+        return dataclasses.replace(record, samples=[0.0, *record.samples[1:]]) if first else record
+
+    with pytest.raises(Lacking, match="attention: its memory was too little to be read"):
+        of_layers.memory(readings(bench=[none_of(r) for r in bench()]))
+
+
+def test_memory_of_the_kernel_that_ran_decides_whatever_became_of_the_scores_that_are_written_out() -> None:
+    alone = [r for r in bench() if r.axes["model"] != "attention-naive"]
+    found = of_layers.memory(readings(bench=alone))
+    assert found.verdict == FAILS
+    assert found.figure.endswith("by n^1.00 [1.00, 1.00] with the fused kernel")
+
+
+def test_a_kernel_whose_memory_grows_with_the_square_is_not_said_to_keep_no_scores() -> None:
+    assert of_layers.memory(readings(bench=bench(exponent=2.0))).why == "with the fused kernel 4.00 MiB, then 64.0 MiB"
+
+
+def test_what_decides_no_token_is_said_of_the_model_that_it_is_so_of() -> None:
+    few = [
+        dataclasses.replace(r, samples=r.samples[:2]) if r.metric == "step_time" and r.axes["model"] == "lstm" else r
+        for r in decode()
+    ]
+    found = of_layers.generation(readings(decode=few))
+    assert (found.verdict, found.why) == (
+        UNDECIDED,
+        "2 rounds; an interval at 95% needs 6; a longer --max-seconds has them",
+    )
+
+
+def test_a_law_without_its_counts_decides_nothing() -> None:
+    """As of a record that somebody has edited."""
+    runs = readings()
+    bare = [dataclasses.replace(r, details={}) for r in runs.of("scaling")]
+    with pytest.raises(Lacking, match="its operations were not counted"):
+        of_layers.in_parallel(Readings({"scaling": bare}, {}))
+
+
+@pytest.mark.parametrize("model", ["lstm", "attention"])
+def test_times_of_a_gpu_that_are_those_of_the_host_say_so(model: str) -> None:
+    """An explanation by what kernels do would be none."""
+    there = [dataclasses.replace(r, axes=r.axes | {"device": "cuda"}) for r in bench()]
+    (time,) = (r for r in there if (r.metric, r.axes["model"], r.axes["seq_len"]) == ("train_time", model, 128))
+    part = {"unit": "1", "samples": [1.0] * 6, "median": 1.0, "low": 1.0, "high": 1.0}
+    bound = dataclasses.replace(time, metric="launch_bound", axes=time.axes | {"pass": "train"}, better="none", **part)
+    found = of_layers.fused(readings(bench=[*there, bound]))
+    assert (found.verdict, found.why) == (FAILS, of_layers.HOST)
+    slow = [dataclasses.replace(r, axes=r.axes | {"device": "cuda"}) for r in bench({"lstm": 30.0})]
+    held = of_layers.fused(readings(bench=[*slow, bound]))
+    assert (held.verdict, held.why) == (HOLDS, of_layers.HOST)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from planted_lesson import gradflow, readings, recall
 
@@ -67,3 +69,14 @@ def test_what_decides_nothing_says_what_it_takes(records: list[Record], why: str
 def test_one_model_that_was_not_trained_yet_is_lacking() -> None:
     with pytest.raises(Lacking, match="attention and lstm"):
         of_training.recall(readings(recall=[r for r in recall() if r.axes["model"] == "attention"]))
+
+
+def test_one_model_whose_trainings_came_to_no_end_says_what_came_between() -> None:
+    lost = [
+        dataclasses.replace(r, status="crashed", error="a bad kernel", samples=[], median=None)
+        for r in recall()
+        if (r.axes["model"], r.metric) == ("lstm", "loss")
+    ]
+    others = [r for r in recall() if r.axes["model"] == "attention"]
+    with pytest.raises(Lacking, match=r"^lstm: a bad kernel$"):
+        of_training.recall(readings(recall=[*others, *lost]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from planted_lesson import of_albert, of_gpt, readings, transformer_xl
 
@@ -56,3 +58,23 @@ def test_bert_is_counted_beside_an_albert_that_was_measured_alone() -> None:
     found = of_variants.fewer_parameters(readings(albert=alone))
     assert found.verdict == HOLDS
     assert "bert-base 109,081,344" in found.figure  # Lan et al. 2020, table 1: 108 M, with BERT's own vocabulary
+
+
+def test_a_window_that_was_timed_decides_whatever_became_of_the_cache() -> None:
+    timed = [r for r in transformer_xl() if r.axes.get("method") != "cache-segment"]
+    found = of_variants.cheaper_evaluation(readings(transformer_xl=timed))
+    assert (found.verdict, found.why) == (HOLDS, "")
+
+
+def test_sizes_that_an_exponent_is_of_are_told_where_nothing_was_timed() -> None:
+    counted = [r for r in of_gpt() if r.metric != "step_time"]
+    assert of_variants.growth_with_size(readings(gpt=counted)).why == (
+        "counted: FLOPs grow by parameters^1.00 from 2x128 to 4x256"
+    )
+
+
+def test_a_count_that_somebody_has_edited_decides_nothing() -> None:
+    none = [dataclasses.replace(r, samples=[0.0], median=0.0, low=0.0, high=0.0) for r in of_albert()]
+    for line in (of_variants.fewer_parameters, of_variants.less_computation):
+        with pytest.raises(Lacking, match="cannot be 0"):
+            line(readings(albert=none))

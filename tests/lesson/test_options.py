@@ -18,6 +18,11 @@ def test_a_lesson_goes_on_under_its_own_settings_and_prints_as_it_is_asked(tmp_p
     )
 
 
+def test_seconds_may_be_edited_to_a_whole_number(tmp_path: Path) -> None:
+    (tmp_path / SETTINGS).write_text('{"max_seconds": 600, "device": "cpu", "threads": 1, "anonymous": false}')
+    assert read_settings(tmp_path, LessonOptions()).max_seconds == 600.0
+
+
 def test_a_folder_without_a_lesson_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no lesson; give the folder"):
         read_settings(tmp_path, LessonOptions())
@@ -30,6 +35,7 @@ def test_a_folder_without_a_lesson_is_a_sentence(tmp_path: Path) -> None:
         b"[]",
         b'{"max_seconds": 1.0}',
         b'{"max_seconds": "1", "device": "cpu", "threads": 1, "anonymous": false}',
+        b'{"max_seconds": true, "device": "cpu", "threads": 1, "anonymous": false}',
         b"\xff",
     ],
 )

@@ -12,7 +12,7 @@ from rnn_vs_attn.pages.beside import page_beside
 
 
 def test_a_page_is_of_the_runs_that_can_be_read(tmp_path: Path) -> None:
-    shutil.copytree(REFERENCE / "gradflow", tmp_path / "gradflow")
+    shutil.copytree(REFERENCE / "full/gradflow", tmp_path / "gradflow")
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "run.json").write_text("{")
     folders = [tmp_path / name for name in ("gradflow", "damaged", "missing")]

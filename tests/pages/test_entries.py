@@ -24,6 +24,7 @@ from rnn_vs_attn.pages.entries import entries_of, machines_of
         (H100, "cuda:0", "NVIDIA H100"),
         (H100, "cuda:1", "an accelerator without a name"),
         (EPYC, "cuda:", "an accelerator without a name"),
+        ({"gpus": [{}]}, "cuda", "an accelerator without a name"),
     ],
 )
 def test_a_machine_is_called_as_people_call_it(facts: dict[str, Any], device: str, name: str) -> None:

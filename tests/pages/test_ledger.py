@@ -41,11 +41,28 @@ def test_machines_stand_side_by_side() -> None:
 
 
 def test_two_runs_of_one_machine_keep_both_verdicts() -> None:
-    found = ledger.ledger([entry("scaling", claims=CLAIMS[:1]), entry("scaling", claims=CLAIMS[:1])], ["a", "b"])
+    runs = [entry("scaling", claims=CLAIMS[:1], path=f"{day}/scaling") for day in ("monday", "tuesday")]
+    found = ledger.ledger(runs, ["a", "b"])
     assert [finding.anchor for finding in found] == ["a", "b"]
+    told = [row[-1] for row in ledger.table(found, runs).rows]
+    assert told == ["scaling: monday/scaling", "scaling: tuesday/scaling"]
 
 
 def test_the_headline_counts() -> None:
     found = ledger.ledger([entry("scaling", claims=CLAIMS)], ["run-1"])
     assert ledger.headline(found) == "Of 3 claims 1 holds, 1 does not hold here, 1 is undecided."
     assert ledger.headline([]).startswith("These runs hold no claims")
+
+
+def test_in_what_runs_of_several_machines_differ_beside_the_machine_is_told() -> None:
+    """A claim of both stands in one row, of 64 tokens and float32 here and of others there."""
+    here = entry("bench", *(time("lstm", 0.1, 0.1, 0.1, n) for n in (64, 1024)))
+    there = [time("gru", 0.1, 0.1, 0.1, n, device="cuda", dtype="bfloat16") for n in range(64, 4097, 64)]
+    on_gpu = entry("bench", *there, environment=H100)
+    assert ledger.unlike([here, on_gpu]) == [
+        "The runs of bench differ in more than the machine: seq_len 64, 1,024 on AMD EPYC, 2 cores and 64 to 4,096 (64 "
+        "of them) on NVIDIA H100; dtype float32 on AMD EPYC, 2 cores and bfloat16 on NVIDIA H100."
+    ]
+    assert ledger.unlike([here, here]) == []
+    same = entry("bench", *(time("gru", 0.1, 0.1, 0.1, n, device="cuda") for n in (64, 1024)), environment=H100)
+    assert ledger.unlike([here, same, entry("decode")]) == []

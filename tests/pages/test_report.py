@@ -8,9 +8,11 @@ import json
 import re
 from html.parser import HTMLParser
 
+from fakes import record
 from planted_bench import STEADY, planted, times
 from planted_reports import CLAIMS, HOSTILE, entry, planted_report, time
 
+from rnn_vs_attn.pages.joined import joined
 from rnn_vs_attn.pages.report import Report, document, markdown, models_table, page, settings_table
 from rnn_vs_attn.report.page import render
 
@@ -41,6 +43,33 @@ def test_the_joined_table_has_a_row_a_machine_and_model() -> None:
     assert settings.header == [*titles, "of each model"]
     told = "bench 64 4 128 4 1 float32 2 –".split()
     assert settings.rows[0] == ["training pass, ms", "AMD EPYC, 2 cores", *told]
+
+
+def test_what_a_column_joins_of_several_runs_sizes_and_settings_is_told() -> None:
+    several = [
+        time(m, v, v, v, positions=kind) for kind, v in (("none", 0.01), ("rotary", 0.02)) for m in ("lstm", "gru")
+    ]
+    own = time("hf:gpt2", 0.5, 0.49, 0.51, d_model=None, positions="none")
+    runs = [entry("bench", *several, path="results/a"), entry("bench", own, path="results/b")]
+    found = settings_table(joined(runs))
+    assert found.rows[0][found.header.index("positions")] == "none"
+    assert found.notes == [
+        "training pass, ms: of several runs, which were not measured side by side: results/a has lstm, gru; "
+        "results/b has hf:gpt2",
+        "training pass, ms: hf:gpt2 decides d_model by itself",
+    ]
+    alone = settings_table(joined(runs[:1]))
+    assert "positions" in alone.header
+    assert alone.notes == []
+
+
+def test_seconds_of_training_are_told_where_they_were_given() -> None:
+    def header(seconds: int) -> list[str]:
+        axes = {"model": "gpt", "learning_rate": 0.1, "steps": 100, "seconds_per_model": seconds, "device": "cpu"}
+        return settings_table(joined([entry("lm", record("bits_per_byte", 2.0, unit="1", **axes))])).header
+
+    assert header(17) == ["column", "command", "s of training", "of each model"]
+    assert header(0) == ["column", "command", "steps", "of each model"]
 
 
 def test_the_page_opens_with_the_ledger_and_links_its_rows() -> None:
@@ -131,6 +160,7 @@ def test_the_document_has_claims_values_and_settings() -> None:
         "high": 0.011,
         "unit": "s",
         "status": "ok",
+        "run": "results/lstm",
     }
     assert found["columns"][0]["settings"]["seq_len"] == 64
 
@@ -154,3 +184,5 @@ def test_runs_of_one_name_are_told_apart_by_the_folders_that_they_are_in() -> No
     report = Report([entry("bench", path=place) for place in places])
     told = [heading.partition(": ")[2] for heading in report.headings]
     assert told == ["cpu", "monday/bench", "tuesday/bench"]
+    short = Report([entry("bench", path=f"{day}/bench") for day in ("monday", "tuesday")])
+    assert short.headings == ["bench: monday/bench", "bench: tuesday/bench"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from planted_bench import STEADY, planted, times
 from planted_reports import EPYC, entry, time
 
@@ -10,6 +12,7 @@ from rnn_vs_attn.pages.sections import cut, environment, illustrated, repeated, 
 from rnn_vs_attn.report.plots import Figure, Series
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.suites.recall.case import SOLVED_ACCURACY, SOLVED_LOSS
 
 
 def test_every_suite_says_in_three_sentences_how_it_measures() -> None:
@@ -67,3 +70,32 @@ def test_the_command_line_is_one_that_a_shell_takes() -> None:
 def test_the_environment_has_a_row_a_known_fact() -> None:
     facts = {"cpu": "abacus", "gpus": [], "ci": None, "load": 0.5, "variables": {"OMP_NUM_THREADS": "1"}}
     assert environment(facts).rows == [["cpu", "abacus"], ["load", "0.5"], ["variables", '{"OMP_NUM_THREADS": "1"}']]
+
+
+def test_figures_that_a_page_has_no_room_for_are_where_it_says() -> None:
+    figures = [Figure(f"f{n}", f"f{n}", "tokens", "ms", [Series("m", [1.0], [1.0], [None], [None])]) for n in range(15)]
+    made = entry("bench")
+    view = replace(made.suite.view, figures=lambda records: figures)
+    found = section(replace(made, suite=replace(made.suite, view=view)), "run-1", "bench")
+    (more,) = (part for part in found.parts if part.folded == "11 more figures")
+    assert len(found.figures) + len(more.figures) == 12
+    assert more.sentences == ["Left out here, and in results/bench/plots: 3 more figures."]
+
+
+def test_what_is_said_of_how_it_was_measured_is_how_it_is_measured() -> None:
+    """Fields are found by changing tokens, and no gradient is in it; a loss has a threshold of its own."""
+    of_memory = " ".join(METHODS["variants-transformer-xl"])
+    assert "changing each token" in of_memory
+    assert "gradient" not in of_memory
+    assert f"an accuracy of {SOLVED_ACCURACY:g}, of adding a loss of {SOLVED_LOSS:g}." in METHODS["recall"][2]
+
+
+def test_a_band_is_called_what_it_is() -> None:
+    """Of `lm` curves over steps have the range of the seeds, and those over contexts an interval where there is one."""
+    series = [Series("gpt", [1.0, 2.0], [2.0, 2.0], [1.9, 1.9], [2.1, 2.1])]
+    for title, band in (
+        ("book, by time: median and range of the seeds", "the range of the seeds"),
+        ("book: by the tokens before; median of the seeds", "the 95% interval of the median"),
+    ):
+        figure = Figure("f", title, "tokens", "bits a byte, held out", series)
+        assert illustrated(figure, "lm").caption == f"Lower is better; a band is {band}"

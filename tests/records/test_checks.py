@@ -133,7 +133,7 @@ def as_zeros(file: Path) -> None:
 @pytest.mark.parametrize("change", [as_utf_16, as_folder, as_loop, as_pipe, as_device, as_zeros])
 def test_what_is_no_file_of_a_run_is_one_sentence(change: Callable[[Path], None], name: str, gradflow: Path) -> None:
     change(gradflow / name)
-    code, out, err = called("compare", str(REFERENCE / "gradflow"), str(gradflow))
+    code, out, err = called("compare", str(REFERENCE / "full/gradflow"), str(gradflow))
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert str(gradflow / name) in err
 
@@ -168,7 +168,7 @@ def replaced(value: Any, place: tuple[Any, ...], other: Any) -> Any:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The stored run with two models and without most distances, so that reading it is quick."""
-    path = Path(shutil.copytree(REFERENCE / "gradflow", tmp_path_factory.mktemp("small") / "run"))
+    path = Path(shutil.copytree(REFERENCE / "full/gradflow", tmp_path_factory.mktemp("small") / "run"))
     for name in ("records.jsonl", "samples.jsonl"):
         lines = (path / name).read_text().splitlines()
         kept = [line for line in lines if json.loads(line)["axes"].get("distance", 1) in (1, 2, 4, 8, 16, 32)]

@@ -41,5 +41,5 @@ def test_words_of_a_text_are_found_whole_in_the_plural_and_in_other_spellings(te
 
 
 def test_what_a_run_of_lm_says_is_explained() -> None:
-    found = {word.name for word in words_in((REFERENCE / "lm" / "table.md").read_text())}
+    found = {word.name for word in words_in((REFERENCE / "full/lm" / "table.md").read_text())}
     assert {"bits a byte", "held out", "recl", "seed", "segment", "token", "learning rate"} <= found

@@ -110,7 +110,7 @@ def test_where_no_column_has_room_each_cell_has_a_line() -> None:
 @pytest.mark.long
 def test_columns_left_out_are_named() -> None:
     (suite,) = (s for s in SUITES if s.name == "bench")
-    records = read_run(REFERENCE / "cpu").records
+    records = read_run(REFERENCE / "full/bench").records
     *_, note = output.tables_of(suite, records, Limits(), columns=())[0].notes
     left_out = "forward ms, backward ms, forward MiB, tokens/s, FLOP/s, of peak, parameters, FLOPs (train), state KiB"
     assert note == f"more columns (--columns all): {left_out}"
@@ -118,9 +118,9 @@ def test_columns_left_out_are_named() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["cpu", "gradflow", "decode"])
+@pytest.mark.parametrize("name", ["bench", "gradflow", "decode"])
 def test_what_a_default_run_shows_fits_100_columns_without_being_divided(name: str) -> None:
-    run = read_run(REFERENCE / name)
+    run = read_run(REFERENCE / "full" / name)
     (suite,) = (s for s in SUITES if s.name == run.suite)
     for table in output.tables_of(suite, run.records, Limits(), 100, ()):
         assert layout.width_of(table) <= 100

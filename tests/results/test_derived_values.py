@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from paths import REFERENCE
 
 GPU = ("gpu-h100/bench", "gpu-h100/decode", "gpu-h100/gradflow")
-VARIANTS = ("variants-albert", "variants-gpt", "variants-transformer-xl")
-RUNS = ("cpu", "decode", "gradflow", "gradflow-trained", "scaling", *VARIANTS, *GPU)
+VARIANTS = ("full/albert", "full/gpt", "full/transformer-xl")
+RUNS = ("full/bench", "full/decode", "full/gradflow", "gradflow-trained", "full/scaling", *VARIANTS, *GPU)
 EACH = pytest.mark.parametrize("run", RUNS)
 LATER = {"kernel_size", "window"}  # axes that lines of some runs have and others do not
 Axes = dict[str, Any]
@@ -126,7 +126,7 @@ def memory(axes: Axes) -> Axes:
 
 
 @pytest.mark.parametrize(
-    ("run", "baseline", "number"), [("variants-albert", bert, 18), ("variants-transformer-xl", memory, 17)]
+    ("run", "baseline", "number"), [("full/albert", bert, 18), ("full/transformer-xl", memory, 17)]
 )
 def test_ratios_are_formed_within_rounds(run: str, baseline: Callable[[Axes], Axes], number: int) -> None:
     values, records = sampled(run), of_metric(run, "ratio")
@@ -140,7 +140,7 @@ def test_ratios_are_formed_within_rounds(run: str, baseline: Callable[[Axes], Ax
 
 @pytest.mark.long
 def test_speed_ups_are_formed_within_rounds() -> None:
-    values, records = sampled("scaling"), of_metric("scaling", "speed_up", "efficiency")
+    values, records = sampled("full/scaling"), of_metric("full/scaling", "speed_up", "efficiency")
     assert len(records) == 20
     for record in records:
         axes = {name: value for name, value in record["axes"].items() if name != "of"}
@@ -166,20 +166,20 @@ def points(run: str, record: Line, axis: str, ends: tuple[str, str], *drop: str)
 
 @pytest.mark.long
 def test_exponents_of_bench_are_least_squares_in_logarithms() -> None:
-    records = of_metric("cpu", "exponent")
+    records = of_metric("full/bench", "exponent")
     assert len(records) == 18
     for record in records:
-        x, columns = zip(*points("cpu", record, "seq_len", ("seq_len_from", "seq_len_to")), strict=True)
+        x, columns = zip(*points("full/bench", record, "seq_len", ("seq_len_from", "seq_len_to")), strict=True)
         assert x == (64, 128, 256, 512, 1024)
         assert_holds(record, slopes(x, table(columns)))
 
 
 @pytest.mark.long
 def test_exponents_of_scaling_are_least_squares_in_logarithms() -> None:
-    records = [r for r in of_metric("scaling", "exponent") if r["axes"]["of"].endswith("_time")]
+    records = [r for r in of_metric("full/scaling", "exponent") if r["axes"]["of"].endswith("_time")]
     assert len(records) == 20
     for record in records:
-        x, columns = zip(*points("scaling", record, record["axes"]["in"], ("from", "to"), "in"), strict=True)
+        x, columns = zip(*points("full/scaling", record, record["axes"]["in"], ("from", "to"), "in"), strict=True)
         assert x == ((256, 512, 1024, 2048) if record["axes"]["in"] == "seq_len" else (64, 128, 256))
         assert_holds(record, slopes(x, table(columns)))
 
@@ -189,7 +189,7 @@ def test_exponents_of_counts_are_the_degrees_of_their_formulas() -> None:
     sum of two degrees in d is no power of it, and its exponent a fit, which the record says.
     """
     degrees = {"flops": (1, 2), "projection_flops": (1, 2), "mixing_flops": (1, 1)}
-    records = [r for r in of_metric("scaling", "exponent") if not r["axes"]["of"].endswith("_time")]
+    records = [r for r in of_metric("full/scaling", "exponent") if not r["axes"]["of"].endswith("_time")]
     assert len(records) == 24
     fitted = [r for r in records if r["details"].get("fitted")]
     assert {(r["axes"]["model"], r["axes"]["of"], r["axes"]["in"]) for r in fitted} == {
@@ -208,7 +208,7 @@ def test_exponents_of_counts_are_the_degrees_of_their_formulas() -> None:
 
 
 def test_exponents_of_gpt_are_least_squares_in_logarithms() -> None:
-    records = of_metric("variants-gpt", "exponent")
+    records = of_metric("full/gpt", "exponent")
     assert len(records) == 7
     sizes = ("2x128", "4x256", "6x384", "8x512", "gpt2")
     for record in records:
@@ -219,7 +219,7 @@ def test_exponents_of_gpt_are_least_squares_in_logarithms() -> None:
             for size, heads in zip(sizes, (2, 4, 6, 8, 12), strict=True):
                 layers = int(size.partition("x")[0]) if size != "gpt2" else 12
                 shape = {"size": size, "d_model": 64 * heads, "num_heads": heads, "num_layers": layers}
-                columns.append(sampled("variants-gpt")[key(metric, at | shape)])
+                columns.append(sampled("full/gpt")[key(metric, at | shape)])
         params = [float(column[0]) for column in of["num_params"]]
         values = table(of[record["axes"]["of"]])
         assert_holds(record, slopes(params, values), exact=len(values) == 1)
@@ -245,7 +245,7 @@ def readings(x: Floats, gaps: Floats) -> tuple[Floats, Floats]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("run", "number"), [("cpu", 15), ("scaling", 12), ("decode", 3)])
+@pytest.mark.parametrize(("run", "number"), [("full/bench", 15), ("full/scaling", 12), ("full/decode", 3)])
 def test_crossings_are_where_the_interval_of_the_ratio_of_times_leaves_1_out(run: str, number: int) -> None:
     records = [r for r in of_metric(run, "crossing") if r["axes"]["of"] != "state_size"]
     assert len(records) == number
@@ -282,7 +282,7 @@ def test_states_are_as_large_as_each_other_where_the_formulas_say() -> None:
     """A cache has two vectors a layer and token; an LSTM's h and c are two a layer, Transformer-XL keeps three of each
     of 256 positions.
     """
-    crossings = [r for r in of_metric("decode", "crossing") if r["axes"]["of"] == "state_size"]
+    crossings = [r for r in of_metric("full/decode", "crossing") if r["axes"]["of"] == "state_size"]
     found = {r["axes"]["model"]: r["median"] for r in crossings}
     assert found == {"lstm": 2 / 2, "lstm-lm": 2 / 2, "transformer-xl": 3 * 256 / 2}
 
@@ -290,9 +290,9 @@ def test_states_are_as_large_as_each_other_where_the_formulas_say() -> None:
 # Laws of gradients
 
 
-GRADFLOW = pytest.mark.parametrize("run", ["gradflow", "gradflow-trained"])
+GRADFLOW = pytest.mark.parametrize("run", ["full/gradflow", "gradflow-trained"])
 LAWS = {
-    "gradflow": {"rnn": "vanishing", "lstm": "vanishing", "gru": "vanishing", "attention": "flat"},
+    "full/gradflow": {"rnn": "vanishing", "lstm": "vanishing", "gru": "vanishing", "attention": "flat"},
     "gradflow-trained": {
         "initial:attention@copy": "flat",
         "trained:attention@copy": "undecided",
@@ -335,7 +335,8 @@ def fits(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
 
 @GRADFLOW
 def test_laws_are_those_that_leave_the_smaller_residuals_in_every_round(run: str) -> None:
-    told = {r["axes"]["model"]: r["details"] for r in of_metric(run, "verdict", "gradient_law")}
+    laws = of_metric(run, "gradient_law") or of_metric(run, "verdict")  # as older versions call it
+    told = {r["axes"]["model"]: r["details"] for r in laws}
     assert {model: details["text"] for model, details in told.items()} == LAWS[run]
     for model, details in told.items():
         x, y = norms(run)[model]

@@ -28,7 +28,7 @@ from paths import REFERENCE
 EXAMPLES, EVALUATIONS = 256, 20  # as docs/recall.md has them
 AT_ONCE = 2**14  # tokens of a batch to test on, at most; batches are whole ones, so that examples may be more than 256
 MODELS_ON_TASKS = {
-    "recall": 6,
+    "full/recall": 6,
     "learning/rates": 6,
     "learning/panel-64-4": 4,
     "learning/panel-128-8": 3,
@@ -38,7 +38,7 @@ MODELS_ON_TASKS = {
     "learning/rates-2400": 3,
 }
 CLAIMS = {
-    "recall": 4,
+    "full/recall": 4,
     "learning/rates": 4,
     "learning/panel-64-4": 3,
     "learning/panel-128-8": 2,
@@ -178,10 +178,16 @@ def test_records_are_the_medians_of_their_samples(run: str) -> None:
 # Verdicts
 
 
+def _without_claim(axes: Axes) -> Axes:
+    """Runs of older versions do not name it."""
+    return {name: value for name, value in axes.items() if name != "claim"}
+
+
 @EACH
 def test_verdicts_follow_from_the_rule(run: str) -> None:
     expected = {key({**one.axes, "beside": two.axes["model"]}): verdict(one, two) for one, two in claims(run)}
-    assert {key(record["axes"]): record["details"]["text"] for record in of(run, "verdict")} == expected
+    told = {key(_without_claim(record["axes"])): record["details"]["text"] for record in of(run, "verdict")}
+    assert told == expected
     assert len(expected) == CLAIMS[run]
 
 
@@ -259,7 +265,7 @@ def test_parameters_and_bits_of_state_are_those_of_formulas(run: str) -> None:
 
 def test_bits_of_the_reference_run_as_they_are_written_in_the_docs() -> None:
     found = {
-        (o.axes["task"], o.axes["model"]): (o.values["width"], o.values["state_bits"]) for o in trainings("recall")
+        (o.axes["task"], o.axes["model"]): (o.values["width"], o.values["state_bits"]) for o in trainings("full/recall")
     }
     assert found["mqar", "lstm"] == (46, 2 * 2 * 46 * 32) == (46, 5888)
     assert found["mqar", "gru"] == (53, 2 * 53 * 32) == (53, 3392)

@@ -95,12 +95,12 @@ FORMULAS: dict[str, Callable[[Axes], int]] = {
 @pytest.mark.parametrize(
     ("run", "metric", "number"),
     [
-        ("cpu", "flops", 60),
-        ("cpu", "num_params", 30),
-        ("cpu", "state_size", 30),
-        ("scaling", "flops", 182),
-        ("scaling", "num_params", 75),
-        ("scaling", "projection_flops", 91),
+        ("full/bench", "flops", 60),
+        ("full/bench", "num_params", 30),
+        ("full/bench", "state_size", 30),
+        ("full/scaling", "flops", 182),
+        ("full/scaling", "num_params", 75),
+        ("full/scaling", "projection_flops", 91),
     ],
 )
 def test_exact_values_are_those_of_a_formula(run: str, metric: str, number: int) -> None:
@@ -138,7 +138,7 @@ ROUTES: dict[str, Callable[[int], int]] = {
 def test_chains_and_routes_are_those_of_a_formula(
     metric: str, formulas: dict[str, Callable[[int], int]], number: int
 ) -> None:
-    records = [r for r in read_run(REFERENCE / "scaling").records if r.metric == metric]
+    records = [r for r in read_run(REFERENCE / "full/scaling").records if r.metric == metric]
     assert len(records) == number
     for record in records:
         model, length = str(record.axes["model"]), record.axes["seq_len"]
@@ -148,7 +148,7 @@ def test_chains_and_routes_are_those_of_a_formula(
 
 @pytest.mark.long
 def test_where_n_meets_d_in_flops_is_where_the_formulas_do() -> None:
-    records = [r for r in read_run(REFERENCE / "scaling").records if r.metric == "flop_crossing"]
+    records = [r for r in read_run(REFERENCE / "full/scaling").records if r.metric == "flop_crossing"]
     assert len(records) == 24
     for record in records:
         first = next(n for n in range(1, 5000) if more_flops(record.axes, n))
@@ -162,7 +162,7 @@ def more_flops(axes: Axes, length: int) -> bool:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("run", ["cpu", "decode", "scaling"])
+@pytest.mark.parametrize("run", ["full/bench", "full/decode", "full/scaling"])
 def test_what_is_read_out_of_times_has_axes_that_the_times_have(run: str) -> None:
     """Of a stored line, before axes are added that its suite got later."""
     lines = (REFERENCE / run / "records.jsonl").read_text().splitlines()

@@ -69,8 +69,8 @@ def block_flops(width: int, keys: float) -> float:
 
 
 def test_sizes_of_gpt_follow_from_its_definition() -> None:
-    assert by_size("variants-gpt", "num_params") == {size: gpt_params(*shape) for size, shape in GPT.items()}
-    weights = by_size("variants-gpt", "weights_size")
+    assert by_size("full/gpt", "num_params") == {size: gpt_params(*shape) for size, shape in GPT.items()}
+    weights = by_size("full/gpt", "weights_size")
     assert weights == {size: FLOAT32 * gpt_params(*shape) for size, shape in GPT.items()}
 
 
@@ -80,19 +80,19 @@ def test_flops_a_token_of_gpt_follow_from_its_definition() -> None:
     expected = {
         size: layers * block_flops(width, keys) + 2 * VOCABULARY * width for size, (layers, width) in GPT.items()
     }
-    assert by_size("variants-gpt", "flops_per_token") == expected
+    assert by_size("full/gpt", "flops_per_token") == expected
 
 
 def test_sizes_of_albert_follow_from_its_definition() -> None:
-    sizes = by_size("variants-albert", "num_params")
+    sizes = by_size("full/albert", "num_params")
     assert len(sizes) == 8
     assert sizes == {size: albert_params(size) for size in sizes}
-    assert by_size("variants-albert", "weights_size") == {size: FLOAT32 * albert_params(size) for size in sizes}
+    assert by_size("full/albert", "weights_size") == {size: FLOAT32 * albert_params(size) for size in sizes}
 
 
 def test_flops_a_token_of_albert_follow_from_its_definition() -> None:
     """Of every layer, shared or not, over all pairs; of factorised embeddings also the layer to the model's width."""
-    found = by_size("variants-albert", "flops_per_token")
+    found = by_size("full/albert", "flops_per_token")
     assert len(found) == 8
     for size, value in found.items():
         layers, width = ALBERT[size.partition("-")[2].partition("+")[0]]
@@ -102,7 +102,7 @@ def test_flops_a_token_of_albert_follow_from_its_definition() -> None:
 
 def test_rows_of_the_papers_tables_follow_from_the_definition() -> None:
     """Lan et al. 2020, tables 3 and 4: embeddings of each width, and what is shared."""
-    rows = [r for r in records("variants-albert", "num_params") if "table" in r["axes"]]
+    rows = [r for r in records("full/albert", "num_params") if "table" in r["axes"]]
     assert len(rows) == 16
     width = 768
     attention = 4 * linear(width, width) + layer_norm(width)
@@ -121,7 +121,7 @@ def test_rows_of_the_papers_tables_follow_from_the_definition() -> None:
 def test_the_peak_of_a_forward_pass_of_gpt_is_that_of_its_logits() -> None:
     """All of them; whatever a block makes is smaller, and gone by then."""
     logits = FLOAT32 * TOKENS * VOCABULARY
-    found = by_size("variants-gpt", "peak_memory", **{"pass": "forward"})
+    found = by_size("full/gpt", "peak_memory", **{"pass": "forward"})
     assert len(found) == 5
     assert found == {size: pytest.approx(logits, rel=0.02) for size in found}
 
@@ -130,7 +130,7 @@ def test_the_peak_of_a_training_pass_of_gpt_is_that_of_its_gradients() -> None:
     """Of all weights and of the logits; and twice more of the embedding's, which is added up from the output's and the
     input's.
     """
-    found = by_size("variants-gpt", "peak_memory", **{"pass": "train"})
+    found = by_size("full/gpt", "peak_memory", **{"pass": "train"})
     assert len(found) == 5
     for size, value in found.items():
         layers, width = GPT[size]
@@ -140,7 +140,7 @@ def test_the_peak_of_a_training_pass_of_gpt_is_that_of_its_gradients() -> None:
 
 def test_the_peak_of_a_training_pass_of_bert_is_that_of_its_gradients() -> None:
     """Of all weights but the pooler's, which nothing asks for; of what is shared, activations count beside them."""
-    found = by_size("variants-albert", "peak_memory", **{"pass": "train"})
+    found = by_size("full/albert", "peak_memory", **{"pass": "train"})
     gradients = {size: FLOAT32 * (albert_params(size) - linear(768, 768)) for size in found}
     for size in ("bert-base", "bert-base+factorised", "bert-base+shared"):
         assert found[size] == pytest.approx(gradients[size], rel=0.01)
@@ -176,7 +176,7 @@ def decoded(model: str, context: int) -> tuple[int, int]:
 
 
 def test_sizes_and_states_of_decode_follow_from_the_definitions() -> None:
-    found = records("decode", "num_params", "state_size")
+    found = records("full/decode", "num_params", "state_size")
     assert len(found) == 48
     for record in found:
         params, state = decoded(record["axes"]["model"], record["axes"]["seq_len"])
@@ -186,7 +186,7 @@ def test_sizes_and_states_of_decode_follow_from_the_definitions() -> None:
 def test_sizes_of_windows_and_memories_follow_from_the_definitions() -> None:
     """GPT has a position for each token of a window or a cache, and for those that are evaluated after a cache."""
     more = {"window-1": 0, "window-half": 0, "cache": DECODED, "cache-segment": 128}
-    found = [r for r in records("variants-transformer-xl", "num_params") if "method" in r["axes"]]
+    found = [r for r in records("full/transformer-xl", "num_params") if "method" in r["axes"]]
     assert len(found) == 20
     for record in found:
         method, length = record["axes"]["method"], record["axes"]["seq_len"]
@@ -198,7 +198,7 @@ def test_sizes_of_windows_and_memories_follow_from_the_definitions() -> None:
 
 def test_the_receptive_field_is_the_position_and_what_each_layer_remembers() -> None:
     """Dai et al. 2019, section 3.2."""
-    fields = records("variants-transformer-xl", "reach", "receptive_field")
+    fields = records("full/transformer-xl", "reach", "receptive_field")
     assert len(fields) == 8
     for record in fields:
         axes = record["axes"]

@@ -132,7 +132,7 @@ def test_a_run_stores_a_verdict_of_each_claim_that_it_shows() -> None:
 
 
 GPU = [f"gpu-h100/{name}" for name in ("bench", "decode", "gradflow")]
-OURS = ["cpu", "history/00", "decode", "gradflow", "gradflow-trained", *GPU]
+OURS = ["full/bench", "history/00", "full/decode", "full/gradflow", "gradflow-trained", *GPU]
 
 
 @pytest.mark.long

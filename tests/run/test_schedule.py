@@ -113,7 +113,14 @@ def test_however_little_time_there_is_the_cases_that_are_kept_stay_and_one_of_ea
 def test_the_line_names_each_model_once() -> None:
     cases = [dataclasses.replace(GRU, seq_len=n) for n in (1024, 512, 512)] + [dataclasses.replace(LSTM, seq_len=1024)]
     line = "Left out for want of time: gru at seq_len 512, 1024; lstm at seq_len 1024. --max-seconds 400 has them."
-    assert said_of_left_out(cases, 400) == line
+    assert said_of_left_out(cases, 400, sweep("gru", "lstm")) == line
+
+
+def test_the_line_names_the_settings_that_tell_a_case_from_those_that_were_measured() -> None:
+    """Of two widths one was left out, and the line read as if both were."""
+    wide = [dataclasses.replace(case, d_model=512) for case in sweep("lstm")]
+    line = "Left out for want of time: lstm (d_model 512) at seq_len 512, 1024. --max-seconds 400 has them."
+    assert said_of_left_out(wide[-2:], 400, [*sweep("lstm", "gru"), *wide]) == line
 
 
 # How much of a round

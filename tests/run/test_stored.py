@@ -58,17 +58,17 @@ def test_a_run_of_a_suite_that_this_version_lacks_is_an_error(tmp_path: Path) ->
 
 
 def test_what_is_shown_of_two_runs_begins_with_where_each_is(capsys: pytest.CaptureFixture[str]) -> None:
-    runs = {REFERENCE / name: read_run(REFERENCE / name) for name in ("gradflow", "decode")}
+    runs = {REFERENCE / name: read_run(REFERENCE / name) for name in ("full/gradflow", "full/decode")}
     show(runs, (), as_json=False)
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == f"gradflow: {REFERENCE / 'gradflow'}"
+    assert lines[0] == f"gradflow: {REFERENCE / 'full/gradflow'}"
     assert lines[2].startswith("- Gradients through rnn vanish: holds. ")
-    assert f"decode: {REFERENCE / 'decode'}" in lines
+    assert f"decode: {REFERENCE / 'full/decode'}" in lines
 
 
 @pytest.mark.parametrize(
     ("run", "model"),
-    [("cpu", "gru"), ("decode", "lstm"), ("decode", "gpt"), ("gradflow", "lstm"), ("scaling", "attention")],
+    [("bench", "gru"), ("decode", "lstm"), ("decode", "gpt"), ("gradflow", "lstm"), ("scaling", "attention")],
 )
 def test_a_run_of_a_model_that_is_not_installed_here_is_shown_whole(
     run: str, model: str, capsys: pytest.CaptureFixture[str]
@@ -76,7 +76,7 @@ def test_a_run_of_a_model_that_is_not_installed_here_is_shown_whole(
     def elsewhere(axes: Any) -> Any:
         return {name: "of-a-plug-in" if value == model else value for name, value in axes.items()}
 
-    whole = read_run(REFERENCE / run)
+    whole = read_run(REFERENCE / "full" / run)
     records = [dataclasses.replace(record, axes=elsewhere(record.axes)) for record in whole.records]
     show({Path(run): dataclasses.replace(whole, records=records)}, (), as_json=False)
     shown = capsys.readouterr().out
@@ -93,7 +93,7 @@ def test_a_run_that_was_cut_off_says_so(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_an_unknown_column_is_an_error_before_anything_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    runs = {REFERENCE / "cpu": read_run(REFERENCE / "cpu")}
+    runs = {REFERENCE / "full/bench": read_run(REFERENCE / "full/bench")}
     with pytest.raises(UserError, match="unknown column 'train Mib s'"):
         show(runs, ("train Mib s",), as_json=False)
     assert capsys.readouterr().out == ""
@@ -108,8 +108,8 @@ def test_the_precision_that_a_run_was_asked_for_marks_its_intervals(capsys: pyte
 def test_what_cannot_be_shown_in_a_folder_of_runs_is_left_out_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("gradflow", "ab"):
-        shutil.copytree(REFERENCE / name, tmp_path / name)
+    for name in ("full/gradflow", "ab"):
+        shutil.copytree(REFERENCE / name, tmp_path / Path(name).name)
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "run.json").write_text("{")
     assert list(runs_of([tmp_path])) == [tmp_path / "gradflow"]

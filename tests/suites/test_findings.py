@@ -6,9 +6,11 @@ import pytest
 from fakes import bench_record
 from planted_bench import planted, times
 
+from rnn_vs_attn.report.curves import crossing, settled
 from rnn_vs_attn.suites import findings
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.findings import Names, Pair
+from rnn_vs_attn.suites.metrics import CROSSING
 
 # Names
 
@@ -103,6 +105,19 @@ def test_where_it_is_settled_at_one_length_only() -> None:
     records = [bench_record("train_time", "lstm", n, times) for n, times in values.items()]
     (pair,) = findings.pairs([*records, *(bench_record("train_time", "attention", n, [1.0] * 6) for n in values)], base)
     assert findings.where_faster(pair) == "at 64 tokens attention is faster"
+
+
+def test_a_length_that_was_measured_is_told_in_all_of_its_digits() -> None:
+    """What is settled at 4,096 tokens alone was told as from 4,100 on."""
+    values = {512: [0.5, 2.0] * 3, 4096: [2.0] * 6}
+    records = [bench_record("train_time", "lstm", n, times) for n, times in values.items()]
+    (pair,) = findings.pairs([*records, *(bench_record("train_time", "attention", n, [1.0] * 6) for n in values)], base)
+    assert findings.where_faster(pair) == "at 4,096 tokens attention is faster"
+    record = crossing(CROSSING, pair.curve, pair.base)
+    assert record is not None
+    assert settled(record, "lstm") == "lstm is slower from 4096 on"
+    (pair,) = findings.pairs(times(lambda m, n: n / 2048 if m == "lstm" else 1.0, lengths=[1024, 4096]), base)
+    assert findings.where_faster(pair) == "from 2,050 [1,024, 4,096] tokens on attention is faster"
 
 
 def test_stretches_that_say_the_same_are_said_at_once() -> None:

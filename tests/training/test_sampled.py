@@ -80,7 +80,7 @@ def test_one_model_in_several_ways_is_asked_about(tmp_path: Path) -> None:
 
 def test_a_run_of_another_suite(copied: Path) -> None:
     run = copied.parents[1]
-    shutil.copy(REFERENCE / "recall/run.json", run)
+    shutil.copy(REFERENCE / "full/recall/run.json", run)
     assert said(run).startswith(f"{run} is a run of 'recall', which trains no language models; give ")
     assert said(run / "gpt") == said(run)
     (run / "run.json").write_text(json.dumps(json.loads((run / "run.json").read_text()) | {"suite": "lm"}))

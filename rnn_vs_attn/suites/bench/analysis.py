@@ -43,14 +43,21 @@ def _exponents(records: Sequence[Record], metric: str) -> Iterator[Record]:
 
 
 def _parts(group: Group, curve: Sequence[Record], every: Mapping[Group, Sequence[Record]]) -> list[list[Record]]:
-    """The curve, and of `attention` also what lies over the lengths that each other model was measured at."""
+    """The curve, and of `attention` also what lies over the lengths that each other model was measured at.
+
+    Of those with the same ends, which are all that a record says of them, the one with most lengths: the first.
+    """
     others = [curve]
     if dict(group)["model"] == BASELINE:
         rest = without(dict(group), "model")
         others += [other for key, other in every.items() if without(dict(key), "model") == rest]
     own = {seq_len_of(record) for record in curve}
     shared = dict.fromkeys(frozenset(own.intersection(map(seq_len_of, other))) for other in others)
-    return [[r for r in curve if seq_len_of(r) in lengths] for lengths in shared if len(lengths) > 1]
+    parts = ([r for r in curve if seq_len_of(r) in lengths] for lengths in shared if len(lengths) > 1)
+    by_ends: dict[tuple[float, float], list[Record]] = {}
+    for part in sorted(parts, key=len, reverse=True):
+        by_ends.setdefault((seq_len_of(part[0]), seq_len_of(part[-1])), part)
+    return [*by_ends.values()]
 
 
 def _crossings(records: Sequence[Record], metric: str) -> Iterator[Record]:

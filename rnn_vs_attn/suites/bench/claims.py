@@ -52,7 +52,8 @@ def claims(records: Sequence[Record]) -> list[Claim]:
 
 
 def _base(model: str, models: Sequence[str]) -> str:
-    return findings.base_among(models, BASELINE)
+    """Never a loop that a claim of its own tells of, as then nothing would be said of the others."""
+    return findings.base_among([other for other in models if _LOOPS.get(other) not in models], BASELINE)
 
 
 def _rank(claim: Claim) -> int:
@@ -82,7 +83,7 @@ def _faster(pair: Pair, records: Sequence[Record], names: Names) -> Claim:
         text = f"Attention trains faster than {pair.model}{settings}"
     sides = pair.sides
     verdict = HOLDS if set(sides) == {ahead} else FAILS if behind in sides else UNDECIDED
-    why = _open(pair) if verdict == UNDECIDED else _why(pair, records)
+    why = _open(pair, records) if verdict == UNDECIDED else _of_launches(pair, records) or _of_work(pair, records)
     told = "; ".join(filter(None, (why, findings.without_times(pair, records))))
     return Claim(FASTER, text, verdict, _figure(pair), told, names.axes(axes, "model"))
 
@@ -98,21 +99,35 @@ def _figure(pair: Pair) -> str:
     return findings.capital("; ".join(filter(None, (where, amount))))
 
 
-def _open(pair: Pair) -> str:
+def _open(pair: Pair, records: Sequence[Record]) -> str:
     """At which lengths neither is settled to be faster, and what that would take."""
     left = [i for i, side in enumerate(pair.sides) if side == "undecided"]
-    takes = deciding.to_decide(pair.ratios[left[-1]])
+    takes = _takes(pair.ratios[left[-1]], _of_launches(pair, records))
     if len(left) == len(pair.lengths):
         return takes
     return f"open at {', '.join(tokens(pair.lengths[i]) for i in left)}: {takes}"
 
 
-def _why(pair: Pair, records: Sequence[Record]) -> str:
-    """Operations and their rate, of which the ratio of times is made; on a GPU, whether the times are the host's."""
+def _takes(found: Estimate | None, of_launches: str) -> str:
+    """What would decide; of times of the host's launches more rounds than an interval takes tell nothing of the GPU."""
+    return of_launches if of_launches and found and found.low is not None else deciding.to_decide(found)
+
+
+def _of_launches(pair: Pair, records: Sequence[Record]) -> str:
+    """On a GPU at which lengths the time of one of the two is the host's; the longest is the one that was told last."""
+    of_train = (r for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == "train" and r.holds)
+    bound = {without(record.axes, "pass") for record in of_train}
+    both = zip(pair.curve, pair.base, strict=True)
+    lengths = [seq_len_of(ours) for ours, theirs in both if bound & {without(ours.axes), without(theirs.axes)}]
+    if not lengths:
+        return ""
+    at = "" if pair.longest in lengths else f"at {', '.join(map(tokens, lengths))} "
+    return f"{at}that is the time of the host's launches, not the GPU's; --cuda-graphs removes it"
+
+
+def _of_work(pair: Pair, records: Sequence[Record]) -> str:
+    """Operations and their rate, of which the ratio of times is made."""
     ours, theirs = ({**curve[-1].axes, "pass": "train"} for curve in (pair.curve, pair.base))
-    bound = [record_at(records, LAUNCH_BOUND, axes) for axes in (ours, theirs)]
-    if any(record is not None and record.holds for record in bound):
-        return "that is the time of the host's launches, not the GPU's; --cuda-graphs removes it"
     flops, other, ratio = record_at(records, "flops", ours), record_at(records, "flops", theirs), pair.ratios[-1]
     if pair.sides[-1] == "undecided" or ratio is None or not (flops and other and flops.median and other.median):
         return ""
@@ -155,7 +170,7 @@ def _growth_claim(compared: Sequence[tuple[Record, Record]], records: Sequence[R
     text = f"Attention's time grows faster with length than that of a recurrence{names.settings(base.axes)}"
     why = _of_host(records, base.axes, record.axes)
     if verdict == UNDECIDED:
-        why = deciding.to_decide(min((base, record), key=lambda r: len(r.values)).estimate)
+        why = _takes(min((base, record), key=lambda r: len(r.values)).estimate, why)
     return Claim(GROWS, text, verdict, figure, why, names.axes(base.axes))
 
 
@@ -192,7 +207,8 @@ def _memory(records: Sequence[Record], names: Names) -> Iterator[Claim]:
 
 
 def _memory_claim(last: Sequence[Record], names: Names) -> Iterator[Claim]:
-    growth = intervals.exponents([seq_len_of(r) for r in last], by_round(last))
+    rounds = [values for values in by_round(last) if min(values) > 0]
+    growth = intervals.exponents([seq_len_of(r) for r in last], rounds)
     if not growth:
         return
     result = intervals.estimate(growth, all(record.exact for record in last))
@@ -202,7 +218,7 @@ def _memory_claim(last: Sequence[Record], names: Names) -> Iterator[Claim]:
     figure += ", where the square is 4 times"
     why = {
         HOLDS: "it keeps a score for each pair of tokens" * _keeps_scores(axes),
-        FAILS: "not all of its scores are in memory at once" * _is_attention(axes),
+        FAILS: "not all of its scores are in memory at once" * (_is_attention(axes) and _is_below(result)),
         UNDECIDED: "longer sequences tell (--seq-len)",
     }[verdict]
     if result.low is None:
@@ -217,6 +233,11 @@ def _square(growth: Estimate) -> str:
     if growth.low > SQUARE - BAND and growth.high < SQUARE + BAND:
         return HOLDS
     return FAILS if growth.high < LINEAR + BAND or growth.low > SQUARE + BAND else UNDECIDED
+
+
+def _is_below(growth: Estimate) -> bool:
+    """Whether it is settled that it grows more slowly than with the square."""
+    return growth.high is not None and growth.high < SQUARE
 
 
 def _is_attention(axes: Axes) -> bool:

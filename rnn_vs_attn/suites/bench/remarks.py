@@ -8,16 +8,19 @@ from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.query import measured, record_at
 from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
-from rnn_vs_attn.report.curves import interval, named, said_of_crossing, unvaried, where_it_holds
+from rnn_vs_attn.report.curves import interval, said_of_crossing, where_it_holds
+from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.findings import Names
 
 
 def remarks(records: Sequence[Record]) -> list[str]:
     """What a reader may want to know beside the claims, each with its interval or the reason."""
+    names = Names.of(records, BenchCase, "seq_len")
     return [
         *_peak_lines(records),
-        *_crossing_lines(records),
-        *_exponent_lines(records),
-        *_launch_bound_lines(records),
+        *_crossing_lines(records, names),
+        *_exponent_lines(records, names),
+        *_launch_bound_lines(records, names),
     ]
 
 
@@ -43,28 +46,25 @@ def _slow_product(records: Sequence[Record], peak: Record) -> str:
     return f" torch's own product (mm), which nn.Linear runs on, reaches {rate}."
 
 
-def _crossing_lines(records: Sequence[Record]) -> Iterator[str]:
+def _crossing_lines(records: Sequence[Record], names: Names) -> Iterator[str]:
     """Where the forward pass of a model and of attention take the same time; of training a claim says it."""
-    skip = unvaried(records)
     for record in (r for r in records if r.metric == "crossing" and r.axes["of"] == "forward_time"):
-        what = f"forward, {named(record.axes, *skip)} and {BASELINE}"
+        what = f"forward, {names.name(record.axes)} and {BASELINE}"
         outside = "outside the measured range; " if record.details.get("everywhere") else ""
         yield f"Crossing, {what}: {outside}{said_of_crossing(record, str(record.axes['model']), 'seq_len', 'seq_len')}."
 
 
-def _exponent_lines(records: Sequence[Record]) -> Iterator[str]:
-    skip = unvaried(records)
+def _exponent_lines(records: Sequence[Record], names: Names) -> Iterator[str]:
     found = [r for r in records if r.metric == "exponent" and r.axes["of"] == "train_time"]
     for key in dict.fromkeys((r.axes["seq_len_from"], r.axes["seq_len_to"]) for r in found):
         same = [r for r in found if (r.axes["seq_len_from"], r.axes["seq_len_to"]) == key]
-        listed = "; ".join(f"{named(r.axes, *skip)} {interval(r)}" for r in same)
+        listed = "; ".join(f"{names.name(r.axes)} {interval(r)}" for r in same)
         yield f"Growth of training time, b in seq_len^b from {key[0]:.0f} to {key[1]:.0f}: {listed}."
 
 
-def _launch_bound_lines(records: Sequence[Record]) -> Iterator[str]:
+def _launch_bound_lines(records: Sequence[Record], names: Names) -> Iterator[str]:
     """Which training times were the host's, as then what is said of them is too."""
-    skip = unvaried(records)
     trained = (r for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == "train")
-    listed = where_it_holds(trained, lambda axes: named(axes, *skip))
+    listed = where_it_holds(trained, names.name)
     if listed:
         yield f"Launch-bound, so that what is said of their training tells of this host and not of the GPU: {listed}."

@@ -45,14 +45,18 @@ def bounded(sizes: Sequence[Record]) -> bool:
 
 
 def growth(sizes: Sequence[Record]) -> tuple[float, float] | None:
-    """Bytes of a state before the first token and a token, where it grows by as many everywhere; else None."""
+    """Bytes of a state before the first token and a token, where it grows by as many everywhere; else None.
+
+    Two contexts tell that where there is nothing before the first token: a bounded state grows between two as well.
+    """
     points = [(seq_len_of(r), r.median or 0.0) for r in sizes]
     if len(points) < 2:
         return None
     (x0, y0), (x1, y1) = points[0], points[-1]
     a_token = (y1 - y0) / (x1 - x0)
-    even = all(y == y0 + a_token * (x - x0) for x, y in points)
-    return (y0 - a_token * x0, a_token) if even and a_token > 0 else None
+    before = y0 - a_token * x0
+    even = all(y == y0 + a_token * (x - x0) for x, y in points) and (len(points) > 2 or before == 0)
+    return (before, a_token) if even and a_token > 0 else None
 
 
 def _state_crossing(group: Group, sizes: Sequence[Record], base: Sequence[Record]) -> Iterator[Record]:

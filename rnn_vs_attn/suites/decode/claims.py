@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import units
@@ -10,6 +11,7 @@ from rnn_vs_attn.records.query import measured, record_at, without
 from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
 from rnn_vs_attn.report.curves import curves, interval, seq_len_of
 from rnn_vs_attn.stats import intervals
+from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites import deciding, findings
 from rnn_vs_attn.suites.decode.analysis import base_of, bounded, growth
 from rnn_vs_attn.suites.decode.case import DecodeCase
@@ -61,11 +63,18 @@ def _cheaper(pair: Pair, records: Sequence[Record], names: Names) -> Claim:
     takes = f"{interval(ratio)} times as long" if ratio is not None else "an unknown time, as no round has both"
     where = findings.where_faster(pair)
     figure = f"It takes {pair.model} {takes}"
-    why = deciding.to_decide(ratio) if verdict == UNDECIDED else _of_host(records, pair.curve[-1], pair.base[-1])
+    why = _why(verdict, ratio, _of_host(records, pair.curve[-1], pair.base[-1]))
     text = f"After {tokens(pair.longest)} tokens the next one costs {pair.model} less than {pair.beside}"
     told = "; ".join(filter(None, (figure, where)))
     why = "; ".join(filter(None, (why, findings.without_times(pair, records))))
     return Claim(CHEAPER, text + names.settings(axes), verdict, told, why, names.axes(axes, "model"))
+
+
+def _why(verdict: str, ratio: Estimate | None, of_host: str) -> str:
+    """Of what is undecided what it takes; and whose times these are, where there are enough for an interval."""
+    takes = deciding.to_decide(ratio) if verdict == UNDECIDED else ""
+    decided = ratio is not None and ratio.low is not None
+    return "; ".join(filter(None, (takes, of_host * decided)))
 
 
 def _of_host(records: Sequence[Record], *times: Record) -> str:
@@ -92,7 +101,7 @@ def _growing_claim(curve: Sequence[Record], records: Sequence[Record], names: Na
     figure = f"After {tokens(seq_len_of(last))} tokens it takes {units.milliseconds(last.median or 0.0)} ms"
     if ratio is not None:
         figure += f", {interval(ratio)} times as long as after {tokens(seq_len_of(first))}"
-    why = deciding.to_decide(ratio) if verdict == UNDECIDED else _of_host(records, first, last)
+    why = _why(verdict, ratio, _of_host(records, first, last))
     if verdict == FAILS and ratio is not None and ratio.low is not None and ratio.low > 1:
         why = "; ".join(filter(None, (f"up to {GROWTH:g} times counts as no more", why)))
     text = f"The next token costs {names.name(last.axes)} more the longer the context"
@@ -106,8 +115,7 @@ def _carries(pair: Pair, records: Sequence[Record], names: Names) -> Claim:
     """ "After 4,096 tokens lstm carries less than attention", which has no noise."""
     axes, sizes = pair.curve[-1].axes, (pair.curve, pair.base)
     ours, theirs = (curve[-1].median or 0.0 for curve in sizes)
-    parts = (", ".join(filter(None, (units.size(curve[-1].median or 0.0), carried(curve)))) for curve in sizes)
-    figure = ", against ".join(parts)
+    figure = ", against ".join(", ".join(filter(None, (last_size(curve), carried(curve)))) for curve in sizes)
     text = f"After {tokens(pair.longest)} tokens {pair.model} carries less than {pair.beside}{names.settings(axes)}"
     verdict = HOLDS if ours < theirs else FAILS
     return Claim(CARRIES, text, verdict, figure, _beyond(pair, records), names.axes(axes, "model"))
@@ -118,9 +126,14 @@ def _beyond(pair: Pair, records: Sequence[Record]) -> str:
     of_pair = without(pair.curve[0].axes, "seq_len")
     for record in (r for r in measured(records, "crossing") if r.axes["of"] == "state_size"):
         if without(record.axes, "of", "seq_len_from", "seq_len_to") == of_pair:
-            least = tokens(record.median or 0.0)
+            least = tokens(math.floor(record.median or 0.0))  # exact, and no context lies between two tokens
             return f"{pair.model} carries less beyond {least} token{'s' * (least != '1')}"
     return ""
+
+
+def last_size(sizes: Sequence[Record]) -> str:
+    """How large a state is after the longest context."""
+    return units.size(sizes[-1].median or 0.0)
 
 
 def carried(sizes: Sequence[Record]) -> str:

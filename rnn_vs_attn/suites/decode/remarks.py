@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import curves
+from rnn_vs_attn.suites.decode.analysis import growth
 from rnn_vs_attn.suites.decode.case import DecodeCase
-from rnn_vs_attn.suites.decode.claims import carried, state_pairs
+from rnn_vs_attn.suites.decode.claims import carried, last_size, state_pairs
 from rnn_vs_attn.suites.findings import Names
 
 
@@ -18,5 +19,6 @@ def remarks(records: Sequence[Record]) -> list[str]:
     told = [curve for pair in state_pairs(records) for curve in (pair.curve, pair.base)]
     for sizes in curves(measured(records, "state_size")).values():
         if sizes not in told and carried(sizes):
-            parts.append(f"{names.name(sizes[0].axes)} {carried(sizes)}")
+            amount = f"{last_size(sizes)}, " * (growth(sizes) is None)
+            parts.append(f"{names.name(sizes[0].axes)} {amount}{carried(sizes)}")
     return [f"What is carried from token to token: {'; '.join(parts)}."] if parts else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from rnn_vs_attn import units
 from rnn_vs_attn.models.registry import BASELINE, recorded
@@ -160,7 +161,8 @@ def _to_decide(found: Found) -> str:
 
 def _beside(found: Found) -> str:
     """Up to where more arrives than through attention, and from where less; from where on nothing would in float32."""
-    lost = next((k for k, norm in found.norms.items() if (norm.median or 0.0) < FLOAT32_ZERO), None)
+    faint = takewhile(lambda k: (found.norms[k].median or 0.0) < FLOAT32_ZERO, reversed(found.norms))
+    lost = min(faint, default=None)
     in_float32 = "" if lost is None else f"from {tokens(lost)} on it would be exactly 0 in float32"
     return "; ".join(filter(None, (_beside_attention(found), in_float32)))
 
@@ -171,10 +173,10 @@ def _beside_attention(found: Found) -> str:
     sides = {k: "below" if k >= gone else "undecided" for k in sorted(found.base)}
     both = [(k, norm, found.base[k]) for k, norm in found.norms.items() if k in found.base]
     sides |= {k: intervals.side_of(factor(norm, base), 0.0) for k, norm, base in both}
-    more = [k for k, side in sides.items() if side == "above"]
-    less = [k for k, side in sides.items() if side == "below" and all(k > m for m in more)]
+    more = [*takewhile(lambda k: sides[k] == "above", sides)]
+    less = [*takewhile(lambda k: sides[k] == "below", reversed(sides))]
     if more and less:
-        return f"up to {_back(more[-1])} back it is more than through {BASELINE}, and from {tokens(less[0])} on less"
+        return f"up to {_back(more[-1])} back it is more than through {BASELINE}, and from {tokens(less[-1])} on less"
     for word, side in (("more", "above"), ("less", "below")):
         if sides and set(sides.values()) == {side}:
             return f"at every distance it is {word} than through {BASELINE}"

@@ -19,7 +19,7 @@ from rnn_vs_attn.suites.lm.verdicts import (
     of_memory,
     without_rivals,
 )
-from rnn_vs_attn.suites.training_words import without_end
+from rnn_vs_attn.suites.training_words import of_seeds, without_end
 from rnn_vs_attn.units import duration
 
 BEFORE, PAIRS_OF_BYTES = "itself before", "pairs of bytes"  # beside what a model's loss is lower
@@ -53,9 +53,11 @@ def _of_fine_tuned(found: Sequence[Outcome], tuned: Lowered) -> Claim:
 
 
 def _of_rivals(found: Sequence[Outcome], both: tuple[Duel, Duel]) -> Iterator[Claim]:
-    """At equal time and at equal tokens: one claim where both have the same verdict."""
+    """At equal time and at equal tokens: one claim where both have the same verdict, and lack the same."""
     by_time, by_tokens = both
     together = by_time.verdict == by_tokens.verdict
+    if by_time.verdict == UNDECIDED:
+        together &= by_time.lacking == by_tokens.lacking
     for judged in [[by_time, by_tokens]] if together else [[by_time], [by_tokens]]:
         yield _of_duels(found, judged)
 
@@ -67,13 +69,12 @@ def _of_duels(found: Sequence[Outcome], judged: Sequence[Duel]) -> Claim:
         key, said, two = "memory", f"The memory of {us} lowers its loss", "with it and without"
     else:
         key, said, two = "lower loss", f"{us} has a lower loss than {them}", "in that order"
-    lacking = dict.fromkeys(duel.lacking for duel in judged) if verdict == UNDECIDED else ()
     return Claim(
         key,
         f"{said} at equal {' and '.join(duel.of for duel in judged)}",
         verdict,
         f"Bits a byte {two}: {'; '.join(map(_lost, judged))}",
-        "; ".join(lacking),
+        judged[0].lacking if verdict == UNDECIDED else "",
         {**ours.axes, "beside": theirs.model, "equal": " and ".join(duel.of for duel in judged)},
     )
 
@@ -102,7 +103,7 @@ def _of_lost(axes: dict[str, AxisValue], reason: str) -> Claim:
 
 
 def _of_context(found: Sequence[Outcome], context: Distant) -> Claim:
-    gains = " ".join(f"{gain:z.3f}" for gain in context.gains)  # z: no -0.000
+    gains = of_seeds(context.gains, "{:z.3f}".format)  # z: no -0.000
     figure = f"{context.longer} tokens in place of {context.shorter} take {gains} bits a byte off"
     least = f"a verdict asks for {MARGIN:.0%} of its loss, {MARGIN * max(context.bits):.3f}"
     return Claim(

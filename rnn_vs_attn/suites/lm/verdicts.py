@@ -10,7 +10,7 @@ from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.lm.case import BASELINE, WITH_MEMORY
-from rnn_vs_attn.suites.lm.outcomes import Outcome, by_seed
+from rnn_vs_attn.suites.lm.outcomes import Outcome, by_seed, scores
 from rnn_vs_attn.suites.training_words import RETRY
 from rnn_vs_attn.units import counted
 
@@ -87,10 +87,9 @@ class Duel:
     def _apart(self) -> str:
         """What the one that had more came to, and what gives both as much."""
         more = max(self.ours, self.theirs, key=self._whole)
-        ends = " ".join(f"{value:.3f}" for value in more.bits)
         equal = "steps" if self.of == TOKENS else "" if more.axes["seconds_per_model"] else "seconds-per-model"
-        decides = f", --{equal}, the same for all, decides" if equal else ""
-        return f"{more.model} had more {self.of} and came to {ends}{decides}"
+        decides = f"; --{equal}, the same for all, decides" if equal else ""
+        return f"{more.model} had more {self.of} and came to {scores(more.bits)}{decides}"
 
 
 def _clear(low: Sequence[float], high: Sequence[float]) -> bool:
@@ -139,13 +138,19 @@ class Lowered:
     @property
     def verdict(self) -> str:
         """Whether it is lower: in every seed, in none, or in some."""
-        too_few = len(self.lower) < SEEDS or self.outcome.lost
-        return UNDECIDED if too_few else _in_every_seed(self.lower)
+        return UNDECIDED if len(self.lower) < SEEDS or self._is_open else _in_every_seed(self.lower)
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether a training that came to no end may have gained it: a seed, or where none did another rate."""
+        return bool(self.outcome.lost or (self.outcome.untried and not any(self.lower)))
 
     @property
     def lacking(self) -> str:
         """What an undecided one would be decided by."""
-        return f"1 training came to no end, {RETRY}" if self.outcome.lost else _partly(self.lower)
+        if not self._is_open:
+            return _partly(self.lower)
+        return f"{counted(self.outcome.endless, 'training')} came to no end, {RETRY}"
 
 
 def _in_every_seed(each: Sequence[bool]) -> str:

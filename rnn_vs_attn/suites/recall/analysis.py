@@ -43,6 +43,7 @@ class Outcome:
     solved_at: int
     reached: bool
     endless: int
+    lost: bool
 
     @property
     def model(self) -> str:
@@ -103,7 +104,8 @@ def _outcome(records: Sequence[Record], axes: dict[str, Any], cases: list[dict[s
         name: _samples(records, name, at[best]) for name in ("accuracy", "loss", "steps_to_solve", "seconds_to_solve")
     }
     every = {rate: _samples(records, "steps_to_solve", at[rate]) for rate in known}
-    failed = [math.inf] * _failed(records, at[best])
+    lost = _failed(records, at[best])
+    failed = [math.inf] * lost
     return Outcome(
         axes=axes,
         rate=best,
@@ -115,6 +117,7 @@ def _outcome(records: Sequence[Record], axes: dict[str, Any], cases: list[dict[s
         solved_at=sum(samples[0] is not None for samples in every.values()),
         reached=any(steps is not None for samples in every.values() for steps in samples),
         endless=sum(case[RATE] not in known or _failed(records, case) for case in cases),
+        lost=lost,
     )
 
 

@@ -80,7 +80,7 @@ def _apart(solver: Outcome, other: Outcome) -> bool:
 
 def _times(solver: Outcome, other: Outcome) -> float:
     """How many times the steps that the one took the other one had."""
-    return other.budget / median(solver.steps)
+    return other.budget / max(1.0, median(solver.steps))  # 0: before any
 
 
 def pairs(found: Sequence[Outcome]) -> list[Pair]:
@@ -90,7 +90,7 @@ def pairs(found: Sequence[Outcome]) -> list[Pair]:
     made: list[Pair] = []
     for attention in (outcome for outcome in found if outcome.model == BASELINE):
         for other in (o for o in found if o.task == attention.task and o.model != BASELINE):
-            layer = models.find(other.model).layer_type
+            layer = models.recorded(other.model).layer_type
             if find(str(other.axes["task"])).family == STATE_TRACKING:
                 made += [Pair(other, attention)] if layer == RECURRENT else []
             elif layer in (RECURRENT, LINEAR_RECURRENCE):
@@ -133,21 +133,39 @@ def _lacking(pair: Pair) -> str:
     """What an undecided one would be decided by."""
     solver, other = pair.solver, pair.other
     if not pair.same_seeds:
-        seeds = f"{solver.model} has {_seeds(solver)} and {other.model} {_seeds(other)}"
-        return f"{seeds}; --resume RUN trains those that are missing"
+        return _unequal(solver, other)
     for one, two in ((solver, other), (other, solver)):
         if one.word == SOLVED and two.word == UNSOLVED:
             return _lacking_beside(one, two)
     if solver.word == other.word == UNSOLVED:
         return f"neither solves it; more than --steps {solver.budget}, or another --learning-rate, may"
-    partly = " and ".join(each.model for each in (solver, other) if each.word == PARTLY)
-    return f"not every seed of {partly} solves it; more than --steps {solver.budget} may bring all there"
+    partly = [each for each in (solver, other) if each.word == PARTLY]
+    if all(map(_solves_all_that_ended, partly)):
+        return _ended(len(partly), " and ".join(each.model for each in partly))
+    named = " and ".join(each.model for each in partly)
+    return f"not every seed of {named} solves it; more than --steps {solver.budget} may bring all there"
+
+
+def _unequal(one: Outcome, two: Outcome) -> str:
+    """What brings as many seeds to both."""
+    fewer = min(one, two, key=lambda each: len(each.steps))
+    if fewer.lost:
+        return _ended(1, fewer.model)
+    return f"{one.model} has {_seeds(one)} and {two.model} {_seeds(two)}; --resume RUN trains those that are missing"
+
+
+def _solves_all_that_ended(outcome: Outcome) -> bool:
+    return outcome.lost and sum(map(math.isinf, outcome.steps)) == 1
+
+
+def _ended(trainings: int, of: str) -> str:
+    return f"{units.counted(trainings, 'training')} of {of} came to no end; {RETRY}"
 
 
 def _lacking_beside(solver: Outcome, other: Outcome) -> str:
     """Why one that does not solve a task is not said to be unable to, beside one that does."""
     if other.endless:
-        return f"{units.counted(other.endless, 'training')} of {other.model} came to no end; {RETRY}"
+        return _ended(other.endless, other.model)
     steps = math.ceil(TIMES_THE_STEPS * median(solver.steps))
     return f"{other.model} had too few steps to say so; --steps {steps} or more decides"
 
@@ -159,7 +177,7 @@ def _of_one(found: Sequence[Outcome], outcome: Outcome) -> Claim:
     rivals = [other for other in found if other.task == outcome.task and other.word == SOLVED]
     verdict = HOLDS if outcome.word == SOLVED else UNDECIDED
     why = _lacking_alone(outcome, rivals) if verdict == UNDECIDED else ""
-    apart = [rival for rival in rivals if _apart(rival, outcome)]
+    apart = [rival for rival in rivals if Pair(rival, outcome).verdict == HOLDS]
     if apart:
         verdict, why = FAILS, _patience(Pair(apart[0], outcome))
     text, figure = f"{outcome.model} learns {_task(found, outcome)}", f"It solves it in {_told(outcome)}"
@@ -169,9 +187,13 @@ def _of_one(found: Sequence[Outcome], outcome: Outcome) -> Claim:
 
 def _lacking_alone(outcome: Outcome, rivals: Sequence[Outcome]) -> str:
     if outcome.word == PARTLY:
+        if _solves_all_that_ended(outcome):
+            return _ended(1, outcome.model)
         return f"not every seed solves it; more than --steps {outcome.budget} may bring all there"
     if rivals or outcome.endless:
-        return _lacking_beside(min(rivals or [outcome], key=lambda rival: median(rival.steps)), outcome)
+        nearest = min(rivals or [outcome], key=lambda rival: median(rival.steps))
+        unlike = len(nearest.steps) != len(outcome.steps)
+        return _unequal(nearest, outcome) if unlike else _lacking_beside(nearest, outcome)
     return f"no model solves it in half of the steps; more than --steps {outcome.budget}, or another --model, may"
 
 

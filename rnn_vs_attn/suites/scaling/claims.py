@@ -121,7 +121,7 @@ def _told(
     """The figure, and what stands behind it: the table's cell; of what is undecided the reason."""
     if law is None:
         said = (text for r in counted for text in (*r.warnings, r.error) if text)
-        return "It was not counted", next(said, "--max-seconds gives it time")
+        return "It was not counted", next(said, "--max-seconds gives it time").removesuffix(".")
     if law.text == UNDECIDED:
         return figure, open_because(law)
     return figure, rules.beside(row, cell)
@@ -174,4 +174,9 @@ def _threads(mine: Sequence[Record], model: str) -> Iterator[Claim]:
 def _serial(mine: Sequence[Record]) -> str:
     found = [r for r in mine if r.metric == SERIAL_FRACTION.name and r.axes["of"] == "train_time"]
     known = next((r for r in found if r.median is not None), None)
-    return f"by Amdahl's law {interval(known)} of it is serial" if known else ""
+    if known is None or known.median is None:
+        return ""
+    low, high = (round(known.median if end is None else end, 2) for end in (known.low, known.high))
+    if high < 0 or low > 1:
+        return f"that is not as Amdahl's law has it, whose serial part would be {interval(known)}"
+    return f"by Amdahl's law {interval(known)} of it is serial"

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.claims import UNDECIDED, Claim
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.report.curves import interval, span, stretches
+from rnn_vs_attn.report.curves import at_length, interval, span, stretches
 from rnn_vs_attn.suites.deciding import AN_INTERVAL, narrower, of_all
 from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.case import LAYER
 from rnn_vs_attn.suites.scaling.choosing import PASSES, said_of_launches, size
 from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING, cheaper_and_dearer
+from rnn_vs_attn.units import in_a_row
 
 _WIDTHS = 3  # of which one sentence tells
 _SAID = {
@@ -68,12 +69,12 @@ def _where(record: Record) -> str:
     over = f"n from {record.axes['seq_len_from']:.0f} to {record.axes['seq_len_to']:.0f}"
     if record.median is not None:
         way = "faster from n = {} on" if record.details["faster_beyond"] == BASELINE else "faster up to n = {}"
-        return way.format(interval(record))
+        return way.format(interval(record, at_length))
     words = {"slower": "faster", "faster": "slower"}  # what is stored is about the other model
     if record.details.get("everywhere"):
         return f"{words[record.details['everywhere']]} at every {over}"
     parts = [
-        f"{words[side]} {' and '.join(span(record, *ends, 'n = ') for ends in spans)}"
+        f"{words[side]} {in_a_row([span(record, *ends, 'n = ') for ends in spans])}"
         for side, spans in stretches(record)
     ]
     return ", ".join(parts) or f"neither surely faster nor surely slower at any {over}"
@@ -84,8 +85,8 @@ def _unasked(times: Sequence[Record]) -> Iterator[str]:
     found = [r for r in times if not _asked(r)]
     if found:
         widths = ", ".join(str(r.axes["d_model"]) for r in _some(found))
-        shortest, longest = max(2, size(found[0], "d_model") // 4), found[0].axes["seq_len_to"]
-        yield f"d = {widths} takes shorter sequences: --seq-len {shortest}:{longest:.0f}"
+        shortest, longest = max(2, size(found[0], "d_model") // 4), max(size(r, "seq_len_to") for r in found)
+        yield f"d = {widths} takes shorter sequences: --seq-len {shortest}:{longest}"
 
 
 def _to_decide(times: Sequence[Record], verdict: str) -> Iterator[str]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn import units
+from rnn_vs_attn.models.spec import RESTRICTED, SELF_ATTENTION
 from rnn_vs_attn.records.claims import HOLDS, UNDECIDED, Claim
-from rnn_vs_attn.records.query import measured
+from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
+from rnn_vs_attn.report.tables import FAULT_WORDS
 from rnn_vs_attn.suites.deciding import exponent_takes, of_exponent
 from rnn_vs_attn.suites.metrics import EXPONENT
 from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.case import MIXING
-from rnn_vs_attn.suites.scaling.choosing import said_of_launches, size
+from rnn_vs_attn.suites.scaling.choosing import said_of_launches, size, spec_of
 from rnn_vs_attn.suites.scaling.exponents import LEAST_POINTS, OCTAVES, table_exponent
 
 _LETTERS = {"seq_len": "n", "d_model": "d"}
@@ -35,11 +37,24 @@ def claims(mine: Sequence[Record], model: str, row: rules.Row) -> Iterator[Claim
 
 
 def _figure(mine: Sequence[Record], found: Record, letter: str) -> str:
+    """How a forward pass grows, and training, unless it is of another part or at another length or width."""
     part = "Between its projections a" if found.axes["part"] == MIXING else "A"
+    forward, over = f"{part} forward pass grows as {letter}^{interval(found)}", _over(found, letter)
     train = table_exponent(mine, str(found.axes["in"]), "train_time")
-    trained = f" and training as {letter}^{interval(train)}" if train is not None and train.median is not None else ""
-    over = f"from {letter} = {found.axes['from']:g} to {found.axes['to']:g}"
-    return f"{part} forward pass grows as {letter}^{interval(found)}{trained}, {over}"
+    if train is None or train.median is None or _at(train) != _at(found):
+        return f"{forward}, {over}"
+    training = f"training as {letter}^{interval(train)}"
+    if _over(train, letter) != over:
+        return f"{forward}, {over}, and {training}, {_over(train, letter)}"
+    return f"{forward} and {training}, {over}"
+
+
+def _at(exponent: Record) -> Group:
+    return without(exponent.axes, "of", "from", "to")
+
+
+def _over(exponent: Record, letter: str) -> str:
+    return f"from {letter} = {exponent.axes['from']:g} to {exponent.axes['to']:g}"
 
 
 def _why(mine: Sequence[Record], found: Record, claimed: float, verdict: str) -> Iterator[str]:
@@ -81,17 +96,26 @@ def _speed(mine: Sequence[Record], found: Record, at: int) -> float:
 
 def _what_to_give(mine: Sequence[Record], axis: str) -> str:
     """Why there is no exponent, and the way to one."""
-    sizes = sorted({size(r, axis) for r in measured(mine, "forward_time")})
+    passes = [r for r in mine if r.metric == "forward_time"]
+    sizes = sorted({size(r, axis) for r in passes if r.ok})
+    faults = ", ".join(dict.fromkeys(FAULT_WORDS.get(r.status, r.status) for r in passes if r.status != "ok"))
     if not sizes:
-        return "no pass was timed"
+        return f"no pass was timed{': ' * bool(faults)}{faults}"
+    if faults:
+        return f"a fit takes {LEAST_POINTS} sizes or more, and some passes have no time: {faults}"
     option = "--" + axis.replace("_", "-")
     if len(sizes) < LEAST_POINTS:
         return f"a fit takes {LEAST_POINTS} sizes or more: give {option} {sizes[0]}:{4 * sizes[0]}"
     upper = [each for each in sizes if each * 2**OCTAVES >= sizes[-1]]
-    if len(upper) < LEAST_POINTS or axis == "d_model":
+    if len(upper) < LEAST_POINTS:
         few = f"a fit takes {LEAST_POINTS} sizes or more in the upper {OCTAVES} octaves"
         return f"{few}: give {option} {max(1, sizes[-1] // 4)}:{sizes[-1]}"
+    if spec_of(passes[0]).layer_type not in (SELF_ATTENTION, RESTRICTED):
+        return (
+            f"a fit takes {LEAST_POINTS} sizes or more, and the run ended before it had them: --resume goes on with it"
+        )
+    longest = max(size(r, "seq_len") for r in passes if r.ok)
     return (
         f"its projections have more than a tenth of the FLOPs: give longer sequences, such as --seq-len "
-        f"{sizes[-1]}:{16 * sizes[-1]}, or a smaller --d-model"
+        f"{longest}:{16 * longest}, or a smaller --d-model"
     )

@@ -18,14 +18,16 @@ SERIAL_FRACTION = Metric("serial_fraction", "1", "lower", title="Amdahl's, by le
 
 
 def speed_ups(records: Sequence[Record]) -> Iterator[Record]:
-    """At the longest length and the largest width, formed within rounds."""
+    """At the longest length and the largest width, formed within rounds, over the fewest threads of the run."""
     for metric in TIMES:
         groups: dict[Group, list[Record]] = {}
-        for record in measured(records, metric, part=LAYER):
+        timed = measured(records, metric, part=LAYER)
+        fewest = min((size(r, "threads") for r in timed), default=0)
+        for record in timed:
             groups.setdefault(without(record.axes, "threads"), []).append(record)
         for group, found in groups.items():
             found.sort(key=lambda r: size(r, "threads"))
-            if len(found) > 1:
+            if len(found) > 1 and size(found[0], "threads") == fewest:
                 yield from _speed_up(group, found)
 
 

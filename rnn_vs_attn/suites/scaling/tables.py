@@ -9,7 +9,7 @@ from rnn_vs_attn.models.registry import BASELINE
 from rnn_vs_attn.records.claims import UNDECIDED
 from rnn_vs_attn.records.query import measured, record_at
 from rnn_vs_attn.records.types import Record
-from rnn_vs_attn.report.curves import interval
+from rnn_vs_attn.report.curves import at_length, interval
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.suites.scaling import launches
@@ -19,6 +19,8 @@ from rnn_vs_attn.suites.scaling.choosing import size, sort_key
 from rnn_vs_attn.suites.scaling.crossings import FLOP_CROSSING, cheaper_and_dearer
 from rnn_vs_attn.suites.scaling.speed_ups import EFFICIENCY, SERIAL_FRACTION, SPEED_UP
 from rnn_vs_attn.suites.scaling.table_1 import table_1
+
+_UP_TO = "up to"  # stands before a crossing from which attention is the faster one
 
 
 def tables(records: Sequence[Record]) -> list[Table]:
@@ -56,6 +58,10 @@ def _crossings(records: Sequence[Record]) -> list[Table]:
         f"the n from which {BASELINE} costs more than the model; the paper says d; FLOPs by formula and, where it says "
         f"otherwise, by count",
     ]
+    if any(cell.startswith(_UP_TO) for row in rows for cell in row):
+        notes.append(
+            f"{_UP_TO} an n: {BASELINE} costs more than the model at shorter sequences, and less from there on"
+        )
     return [Table("Where n meets d", header, rows, notes, grouped=False, heads=2, spare=tuple(header[6:]))]
 
 
@@ -76,15 +82,16 @@ def _time_cell(mine: Sequence[Record], of: str) -> str:
     if record is None:
         return "–"
     if record.median is not None:
-        return interval(record)
+        at = interval(record, at_length)
+        return at if record.details["faster_beyond"] != BASELINE else f"{_UP_TO} {at}"
     shortest, longest = record.axes["seq_len_from"], record.axes["seq_len_to"]
     if record.details.get("everywhere"):
         return f"above {longest:.0f}" if record.details["everywhere"] == "slower" else f"below {shortest:.0f}"
     cheaper, dearer = (None, None) if record.details.get("reason") else cheaper_and_dearer(record)
     if cheaper is not None and dearer is None:
-        return f"above {units.significant(cheaper)}"
+        return f"above {at_length(cheaper)}"
     if dearer is not None and cheaper is None and dearer != shortest:
-        return f"below {units.significant(dearer)}"
+        return f"below {at_length(dearer)}"
     return UNDECIDED
 
 

@@ -86,6 +86,19 @@ def test_one_length_has_neither_exponent_nor_crossing() -> None:
     assert derive(times(planted(256), lengths=[64])) == []
 
 
+def test_a_length_that_a_model_lacks_between_its_ends_makes_no_second_exponent_of_the_same_axes() -> None:
+    """Attention had two of them, over all lengths and over those of the other model, and a run could not be read again.
+
+    In logarithms to base 2 its times are 0, 3, 2, 3 and 4: a slope of (-3 + 3 + 2 * 4) / 10 over all five of them.
+    """
+    own = times(planted(256), models=["layer.py:Own"], lengths=[64, 256, 1024])
+    bent = {64: 1.0, 128: 8.0, 256: 4.0, 512: 8.0, 1024: 16.0}
+    found = derive([*own, *times(lambda model, n: bent[n], models=["attention"])])
+    assert len({record.key for record in found}) == len(found)
+    assert only(found, "exponent", model="attention").median == pytest.approx(0.8)
+    assert only(found, "exponent", model="layer.py:Own").median == pytest.approx(1.0)
+
+
 def test_a_failed_length_is_left_out() -> None:
     records = times(planted(256))
     made = derive([*records[:-1], failed(records[-1])])

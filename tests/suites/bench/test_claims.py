@@ -94,6 +94,25 @@ def test_times_of_the_hosts_launches_are_said_to_be_that() -> None:
     assert claim(records, GROWS).why.startswith("some of these times are those of the host's launches")
 
 
+def test_launches_at_shorter_lengths_are_said_too_as_the_verdict_rests_on_all() -> None:
+    alike = flops({"lstm": 1e9, "attention": 2e9})
+    one = claim([*times(planted(9000)), *alike, launched("lstm", 64), launched("attention", 128)], FASTER)
+    why = "at 64, 128 that is the time of the host's launches, not the GPU's; --cuda-graphs removes it"
+    assert (one.verdict, one.why) == (HOLDS, why)
+
+
+def test_what_is_undecided_of_launches_does_not_take_more_rounds() -> None:
+    """They would tell of the host."""
+    why = "that is the time of the host's launches, not the GPU's; --cuda-graphs removes it"
+    records = [*by_round(900, 1100, 900, 1100, 900, 1100), launched("lstm", 1024)]
+    assert claim(records, FASTER).why == f"open at 1,024: {why}"
+    level = [*times(lambda model, n: LINEAR * n), launched("lstm", 1024)]
+    assert claim(level, FASTER).why == why
+    assert claim(level, GROWS).why == "some of these times are those of the host's launches, not the GPU's"
+    few = [*times(planted(9000), rounds=[1.0] * 5), launched("lstm", 1024)]
+    assert claim(few, FASTER).why.startswith("an interval takes 6 rounds")
+
+
 def test_one_length_is_enough_for_a_verdict() -> None:
     one = claim(times(planted(9000), lengths=[64]), FASTER)
     assert (one.verdict, one.figure) == (HOLDS, "At 64 tokens lstm takes 11.9 [11.9, 11.9] times as long as attention")
@@ -251,7 +270,13 @@ def test_why_memory_grows_is_said_of_what_has_scores_only() -> None:
     assert claim(memory(1.0, model="attention"), MEMORY).why == "not all of its scores are in memory at once"
     assert claim(memory(1.0, model="layer.py:Own"), MEMORY).why == ""
     assert claim(memory(1.5), MEMORY).why == "longer sequences tell (--seq-len)"
+    assert claim(memory(2.5), MEMORY).why == ""  # it was said that not all scores are in memory
     assert found(memory(2.0, model="lstm")) == []
+
+
+def test_a_round_that_saw_no_memory_says_nothing_of_its_growth() -> None:
+    one = claim(memory(2.0, [1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0]), MEMORY)
+    assert (one.verdict, "takes 4.00 [4.00, 4.00] times" in one.figure) == (HOLDS, True)
 
 
 def test_memory_that_a_device_counts_needs_one_round_only() -> None:
@@ -311,6 +336,12 @@ def test_a_loop_over_cells_is_slow_for_its_own_sake_where_the_same_steps_take_le
 def test_a_loop_beside_what_computes_the_same_has_that_claim_alone() -> None:
     for models in (("lstm", "lstm-cell"), ("lstm-cell", "lstm")):
         assert [one.key for one in found(times(lambda model, n: LINEAR * n, models=models))] == [LOOP]
+
+
+def test_where_there_is_no_attention_others_do_not_stand_beside_a_loop_that_has_a_claim_of_its_own() -> None:
+    """The first of these models is that loop, and nothing was said of gru."""
+    records = times(lambda model, n: LINEAR * n * (2 if model == "gru" else 1), models=("lstm-cell", "lstm", "gru"))
+    assert [one.text for one in found(records) if one.key == FASTER] == ["gru trains faster than lstm"]
 
 
 def test_a_loop_without_the_same_recurrence_stands_beside_attention_like_any_other() -> None:

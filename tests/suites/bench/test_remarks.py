@@ -47,3 +47,17 @@ def test_growth_over_the_lengths_that_a_model_has_where_its_longest_was_left_out
 def test_a_run_without_numbers_says_nothing() -> None:
     assert remarks([]) == []
     assert remarks([failed(record) for record in times(planted(256))]) == []
+
+
+def test_cases_that_differ_in_what_few_models_take_are_told_apart() -> None:
+    """Both were called conv."""
+    records = [r for size in (2, 4) for r in times(planted(256), models=["conv", "attention"], kernel_size=size)]
+    growth = said(records, "Growth of training time")
+    assert "conv (kernel_size 2) 1.00 [1.00, 1.00]; " in growth
+    assert "conv (kernel_size 4) 1.00 [1.00, 1.00]; " in growth
+    made = forward(records)
+    lines = [line for line in remarks([*made, *derive(made)]) if line.startswith("Crossing")]
+    assert [line.split(" and attention")[0] for line in lines] == [
+        "Crossing, forward, conv (kernel_size 2)",
+        "Crossing, forward, conv (kernel_size 4)",
+    ]

@@ -102,6 +102,10 @@ def test_times_of_the_hosts_launches_are_said_to_be_that() -> None:
     bound = replace(told, metric="launch_bound", axes={**told.axes, "pass": "step"})
     assert claim([*records, bound], CHEAPER).why.startswith("that is the time of the host's launches")
     assert claim([*records, bound], GROWS).why.startswith("that is the time of the host's launches")
+    alike = claim([*records_of(lambda n: 1e-3, 1e-3), bound], CHEAPER)
+    assert alike.why == (
+        "more rounds narrow the interval, such as --rounds 12; that is the time of the host's launches, not the GPU's"
+    )
 
 
 # What is carried
@@ -112,6 +116,20 @@ def test_a_state_is_smaller_than_a_cache_from_an_exact_context_on() -> None:
     assert (one.text, one.verdict) == ("After 1,024 tokens lstm-lm carries less than gpt", HOLDS)
     assert one.figure == "700 B, whatever the context, against 100 KiB, 100 B more with each token"
     assert one.why == "lstm-lm carries less beyond 7 tokens"
+
+
+def test_the_last_context_at_which_a_cache_is_not_larger_is_a_whole_one() -> None:
+    """1,234.6 tokens were told as 1,230, and a state of 123,460 bytes is still the larger one at 1,231 to 1,234."""
+    records = [*sizes("gpt", lambda n: 100 * n), *sizes("lstm-lm", lambda n: 123_460)]
+    assert claim(records, CARRIES).why == "lstm-lm carries less beyond 1,234 tokens"
+
+
+def test_of_two_contexts_a_bounded_memory_is_not_told_as_one_that_grows() -> None:
+    """Of 64 and 1,024 tokens it was taken for a cache of 60 bytes a token, and no claim was made of it."""
+    both = [*sizes("gpt", lambda n: 100 * n), *sizes("transformer-xl", lambda n: 300 * min(n, 256))]
+    one = claim([r for r in both if r.axes["seq_len"] != 256], CARRIES)
+    assert (one.text, one.verdict) == ("After 1,024 tokens transformer-xl carries less than gpt", HOLDS)
+    assert one.figure == "75.0 KiB, against 100 KiB, 100 B more with each token"
 
 
 def test_a_memory_that_is_bounded_says_from_where_on() -> None:

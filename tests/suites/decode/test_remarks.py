@@ -21,3 +21,13 @@ def test_what_is_carried_is_said_of_what_no_claim_says_it_of() -> None:
 
 def test_a_run_without_numbers_says_nothing() -> None:
     assert remarks.remarks([]) == []
+
+
+def test_a_state_that_no_claim_tells_of_has_its_size_where_it_is_bounded() -> None:
+    """Of one model alone: "lstm whatever the context" was said to be carried."""
+    records = [at("state_size", "lstm", n, [700.0]) for n in (64, 256)]
+    assert remarks.remarks(records) == ["What is carried from token to token: lstm 700 B, whatever the context."]
+    records = [at("state_size", "transformer-xl", n, [300.0 * min(n, 256)]) for n in (64, 256, 1024)]
+    assert remarks.remarks(records) == [
+        "What is carried from token to token: transformer-xl 75.0 KiB, and no more from 256 tokens on."
+    ]

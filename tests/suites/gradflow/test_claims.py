@@ -154,9 +154,10 @@ def test_a_distance_at_which_the_two_are_undecided_is_on_neither_side() -> None:
 
 
 def test_less_is_said_from_where_it_stays_less() -> None:
+    """At 4 tokens it is less, and at 8 more again: it was said to be more up to 8."""
     attention = norms("attention", lambda k: 5.0 if k == 4 else -3.0)
     one = claim([*norms("lstm", exponential(0.5)), *attention], "lstm")
-    assert one.why == "up to 8 tokens back it is more than through attention, and from 16 on less"
+    assert one.why == "up to 2 tokens back it is more than through attention, and from 16 on less"
 
 
 def test_a_recurrence_is_compared_with_attention_of_the_same_settings() -> None:
@@ -172,6 +173,9 @@ def test_where_float32_would_have_nothing_left() -> None:
     """0.3^k: below 1e-45 from 87 tokens on."""
     assert claim(norms("lstm", exponential(0.3)), "lstm").why == "from 127 on it would be exactly 0 in float32"
     assert claim(norms("lstm", exponential(0.9)), "lstm").why == ""
+    near = norms("flows:Own", lambda k: -50.0 if k == 8 else -3.0)  # it is not 0 at 16 and 32, and nothing from 64 on
+    gone = [nothing("flows:Own", k) if (k := int(r.axes["distance"] or 0)) >= 64 else r for r in near]
+    assert claim(gone, "flows:Own").why == ""
     itself = record("lstm", "gradient_norm_log10", [-50.0] * 6, {"distance": 0})
     assert claim([itself, *norms("lstm", exponential(0.9))[1:]], "lstm").why == ""
 

@@ -111,7 +111,7 @@ def test_one_in_between_is_undecided_and_it_is_said_by_what() -> None:
     found = duel([*trained("gpt", [2.0] * 3), *slow([1.5] * 3, [3.5] * 3)], TIME)
     assert (found.bits(found.ours), found.bits(found.theirs)) == ([2.0] * 3, [3.5] * 3)
     told = "lstm-lm had more time and came to 1.500 1.500 1.500"
-    assert found.lacking == f"{told}, --seconds-per-model, the same for all, decides"
+    assert found.lacking == f"{told}; --seconds-per-model, the same for all, decides"
     given = {"seconds_per_model": 40}
     gpt = trained("gpt", [2.0] * 3, **given)
     other = trained("lstm-lm", [1.5] * 3, seconds=44.0, middle=[9.0] * 3, **given)
@@ -124,7 +124,7 @@ def test_equal_tokens_are_those_of_the_one_that_had_fewer() -> None:
     found = duel([*gpt, *fewer], TOKENS)
     assert (found.verdict, found.amount) == (UNDECIDED, 6400)
     assert (found.bits(found.ours), found.bits(found.theirs)) == ([5.0] * 3, [3.0] * 3)
-    assert found.lacking == "gpt had more tokens and came to 2.000 2.000 2.000, --steps, the same for all, decides"
+    assert found.lacking == "gpt had more tokens and came to 2.000 2.000 2.000; --steps, the same for all, decides"
     assert verdict([*trained("gpt", [2.0] * 3, middle=[2.5] * 3), *fewer], TOKENS) == HOLDS
     assert verdict([*trained("gpt", [3.5] * 3, middle=[4.0] * 3), *fewer], TOKENS) == FAILS
     near = duel([*trained("gpt", [2.0] * 3, middle=[3.0] * 3), *fewer], TOKENS)
@@ -191,6 +191,19 @@ def test_fine_tuning_lowers_a_loss_where_every_seed_does(bits: list[float | None
     (found,) = fine_tuned(outcomes(trained("gpt", bits, init_from="folder@1")))
     assert (found.base, found.verdict) == (START, expected)
     assert not lacking or found.lacking == lacking
+
+
+def test_what_no_seed_gains_is_open_where_another_rate_came_to_no_end() -> None:
+    """Nobody knows what it would have come to; one that diverged is known not to gain."""
+    again = "1 training came to no end, --resume RUN --retry trains again"
+    worse = trained("gpt", [9.0] * 3, init_from="folder@1")
+    for status, expected in (("timeout", UNDECIDED), ("failed", FAILS)):
+        lost = failed("gpt", status=status, error="not reached", init_from="folder@1")
+        (found,) = fine_tuned(outcomes([*worse, lost]))
+        assert found.verdict == expected
+        assert (found.lacking == again) == (expected == UNDECIDED)
+    (better,) = fine_tuned(outcomes([*trained("gpt", [5.0] * 3, init_from="folder@1"), lost]))
+    assert better.verdict == HOLDS
 
 
 def test_what_is_taken_off_is_a_share_of_the_median() -> None:

@@ -264,3 +264,46 @@ def test_models_without_an_end_are_told_apart_by_what_they_were_trained_with() -
         "gru learns to recall (mqar num_layers 1)",
         "gru learns to recall (mqar num_layers 2)",
     ]
+
+
+# What came to no end, and who is not here
+
+
+def seed_lost(model: str, steps: Steps) -> list[Record]:
+    """A grid of which the seed after those given came to no end."""
+    fault = {"status": "crashed", "error": "a bad kernel"}
+    return [
+        dataclasses.replace(r, **fault) if r.metric == "loss" and r.axes["learning_rate"] == RATES[1] else r
+        for r in grid(model, steps)
+    ]
+
+
+def test_a_seed_that_came_to_no_end_is_trained_again_and_no_more_steps_are_asked_for() -> None:
+    again = "came to no end; --resume RUN --retry trains again"
+    solves = only([*seed_lost("attention", [100, 100]), *grid("lstm", NEVER)])
+    assert (solves.verdict, solves.why) == (UNDECIDED, f"1 training of attention {again}")
+    both = only([*seed_lost("attention", [100, 100]), *seed_lost("lstm", [100, 100])])
+    assert both.why == f"2 trainings of attention and lstm {again}"
+    partly = only([*seed_lost("attention", [100, None]), *grid("lstm", NEVER)])
+    assert partly.why == "not every seed of attention solves it; more than --steps 400 may bring all there"
+    fewer = only([*seed_lost("attention", [100]), *grid("lstm", NEVER)])
+    assert (fewer.verdict, fewer.why) == (UNDECIDED, f"1 training of attention {again}")
+    assert only(seed_lost("mine.py:Layer", [100, 100])).why == f"1 training of mine.py:Layer {again}"
+
+
+def test_a_model_of_fewer_seeds_than_the_one_that_solves_a_task_is_not_said_not_to() -> None:
+    """As where an interruption came between two of which the lesson says nothing."""
+    (found,) = [c for c in claimed([*grid("conv", FAST), *grid("mine.py:Layer", [None])]) if c.verdict != HOLDS]
+    assert found.verdict == UNDECIDED
+    assert found.why == "conv has 3 seeds and mine.py:Layer 1 seed; --resume RUN trains those that are missing"
+
+
+def test_a_model_of_a_package_that_is_not_here_any_more_has_its_claims() -> None:
+    found = claimed([*grid("attention", FAST), *grid("gone-package-layer", NEVER)])
+    assert {claim.axes["model"]: claim.verdict for claim in found} == {"attention": HOLDS, "gone-package-layer": FAILS}
+
+
+def test_a_task_that_is_solved_before_any_step_is_solved_after_none() -> None:
+    """As a record says that somebody has edited."""
+    found = only([*grid("attention", [0, 0, 0]), *grid("lstm", NEVER)])
+    assert (found.verdict, found.why.split(",")[0]) == (HOLDS, "lstm had 400.0 times the steps that attention took")

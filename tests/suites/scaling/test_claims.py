@@ -137,6 +137,15 @@ def test_of_more_threads_the_serial_part_is_told() -> None:
     )
 
 
+def test_times_that_no_serial_part_explains_are_said_to_be_that() -> None:
+    """More threads make it slower: by least squares more than all of it would be serial."""
+    records = timed(lambda m, n, d, t: 1e-3 * t, LSTM, [512], [64], [1, 2, 4])
+    why = claim(records, "lstm", "gains-nothing-from-threads").why
+    # T(p) / T(1) - 1 / p is 1.5 at p = 2 and 3.75 at p = 4, and 1 - 1 / p is 0.5 and 0.75
+    assert pytest.approx(4.38, abs=0.005) == (0.5 * 1.5 + 0.75 * 3.75) / (0.5**2 + 0.75**2)
+    assert why == "that is not as Amdahl's law has it, whose serial part would be 4.38 [4.38, 4.38]"
+
+
 def test_the_lesson_comes_first_of_one_model_of_each_kind() -> None:
     records = [
         *counted("mingru", log2, lambda n: n),

@@ -44,6 +44,12 @@ def test_widths_below_which_no_length_was_measured_are_left_out_and_named() -> N
     assert alone.why == "d = 64 takes shorter sequences: --seq-len 16:2048"
 
 
+def test_the_longest_sequence_of_any_width_is_among_those_to_give() -> None:
+    records = crossing_at(lambda d: 2 * d, [32, 64])
+    short = [r for r in records if (r.axes["d_model"], r.axes["seq_len"]) != (32, 2048)]
+    assert claim(short, "lstm", TRAIN).why == "d = 32, 64 takes shorter sequences: --seq-len 8:2048"
+
+
 def test_of_many_widths_three_are_told() -> None:
     found = claim(crossing_at(lambda d: 2 * d, [80, 96, 112, 128, 160, 192, 256]), "lstm", FORWARD)
     assert found.verdict == "holds"

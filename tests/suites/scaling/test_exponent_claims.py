@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from fakes import record
@@ -85,3 +86,44 @@ def test_times_of_the_hosts_launches_are_said_to_be_that(part: str, said: bool) 
     )
     why = claim([*grown(1.0), bound], "lstm", "time-over-n").why
     assert ("those of the host's launches, not of the GPU" in why) == said
+
+
+def failed(records: list[Record], metric: str, **axes: str | int) -> list[Record]:
+    """The same, of which some passes ran out of memory."""
+    lost: dict[str, Any] = {
+        "status": "out_of_memory",
+        "error": "too large",
+        "samples": [],
+        "median": None,
+        "low": None,
+        "high": None,
+    }
+    return [
+        dataclasses.replace(r, **lost) if r.metric == metric and axes.items() <= r.axes.items() else r for r in records
+    ]
+
+
+def test_training_that_ran_out_of_memory_earlier_has_lengths_of_its_own() -> None:
+    """Its exponent was told as one up to 2,048 tokens."""
+    found = claim(failed(grown(1.0, noise=0.0), "train_time", seq_len=2048), "lstm", "time-over-n")
+    assert found.figure == (
+        "A forward pass grows as n^1.00 [1.00, 1.00], from n = 256 to 2048, and training as n^1.00 [1.00, 1.00], from "
+        "n = 128 to 1024"
+    )
+
+
+def test_of_another_part_training_is_not_told() -> None:
+    """Of lstm, as of attention the whole is fitted only where its projections are few."""
+    between = timed(lambda m, n, d, t: 1e-9 * n * d, {"lstm": MIXING}, *GRID)
+    figure = claim([*grown(1.5), *failed(between, "train_time")], "lstm", "time-over-n").figure
+    assert figure == "Between its projections a forward pass grows as n^1.00 [1.00, 1.00], from n = 256 to 2048"
+
+
+def test_where_passes_failed_it_does_not_ask_for_the_sizes_that_were_given() -> None:
+    """Widths are compared at the longest sequence, of which there is no time."""
+    both = timed(lambda m, n, d, t: 1e-9 * n * d**2, {"lstm": LAYER, "conv": LAYER}, *GRID)
+    over_d = claim(failed(both, "forward_time", model="lstm", seq_len=2048), "lstm", "time-over-d")
+    assert over_d.figure == "No exponent was fitted"
+    assert over_d.why.startswith("a fit takes 3 sizes or more, and some passes have no time: out of memory; ")
+    few = claim(failed(both, "forward_time", model="lstm"), "lstm", "time-over-n")
+    assert few.why.startswith("no pass was timed: out of memory; ")

@@ -29,3 +29,10 @@ def test_speed_up_efficiency_and_the_serial_fraction() -> None:
 def test_amdahls_fraction_of_exact_times(serial: float, threads: list[float]) -> None:
     times = [7 * (serial + (1 - serial) / p) for p in threads]
     assert speed_ups.serial_fraction(threads, times) == pytest.approx(serial)
+
+
+def test_without_a_time_with_the_fewest_threads_there_is_no_speed_up() -> None:
+    """It was one over 2 threads, and was told as one over 1."""
+    both = timed(lambda m, n, d, t: 1e-3 / t, LSTM, [256, 512], [64], [1, 2, 4])
+    lacking = [r for r in both if (r.axes["threads"], r.axes["seq_len"]) != (1, 512)]
+    assert {r.axes["seq_len"] for r in derive(lacking) if r.metric == "speed_up"} == {256}

@@ -35,3 +35,21 @@ def test_tables_and_figures_of_planted_records() -> None:
     names = [figure.name for figure in figures.figures(found)]
     assert names == ["forward_time_seq_len", "forward_time_d_model", "speed_up"]
     assert any("lstm, n^1.00" in s.label for s in figures.figures(found)[0].series)
+
+
+def test_a_crossing_from_which_attention_is_the_faster_one_is_not_shown_as_the_other_way_round() -> None:
+    """It takes 1e-3 s at every length, and lstm 1e-3 s at 300 tokens: below that attention costs more."""
+    models = {"attention": LAYER, "lstm": LAYER}
+    lengths, widths = GRID[0], [256]
+
+    def where_n_meets_d(attention: float, power: float) -> tuple[list[str], list[str]]:
+        planted = timed(
+            lambda m, n, d, t: attention if m == "attention" else 1e-3 * (n / 300) ** power, models, lengths, widths
+        )
+        (table,) = (t for t in tables.tables([*planted, *derive(planted)]) if t.caption == "Where n meets d")
+        return table.rows[0][4:6], table.notes[1:]
+
+    cells, notes = where_n_meets_d(1e-3, 1.0)
+    assert cells == ["up to 300 [300, 300]"] * 2
+    assert notes == ["up to an n: attention costs more than the model at shorter sequences, and less from there on"]
+    assert where_n_meets_d(1e-3, -1.0) == (["300 [300, 300]"] * 2, [])

@@ -27,7 +27,7 @@ def _bert(records: Sequence[Record]) -> Iterator[str]:
 
 def _tables(records: Sequence[Record]) -> Iterator[str]:
     for number, what in ((3, "embedding width"), (4, "what is shared")):
-        rows = [r for r in records if r.axes.get("table") == number]
+        rows = [r for r in records if r.axes.get("table") == number and "published" in r.details]
         parts = [
             f"E {r.axes['embedding_dim']}, {r.axes['sharing']}: {(r.median or 0) / 1e6:.1f} M "
             f"({millions(r.details['published'])})"

@@ -14,17 +14,23 @@ from rnn_vs_attn.suites.deciding import exponent_takes, of_exponent
 from rnn_vs_attn.suites.variants.claims import settings
 from rnn_vs_attn.suites.variants.remarks import where
 
-_GROWTH = {  # by metric and pass: what is said, and why it is as it is
-    ("step_time", None): ("Generating a token with GPT takes time", "each token is multiplied with every weight once"),
-    ("flops_per_token", None): ("A token takes GPT FLOPs", ""),
-    ("train_time", None): ("Training GPT takes time", ""),
-    ("forward_time", None): ("A forward pass of GPT takes time", ""),
+_GROWTH = {  # by metric and pass: what is said, and by which sign of the exponent less 1 what explains it
+    ("step_time", None): (
+        "Generating a token with GPT takes time",
+        0,
+        "each token is multiplied with every weight once",
+    ),
+    ("flops_per_token", None): ("A token takes GPT FLOPs", 0, ""),
+    ("train_time", None): ("Training GPT takes time", 0, ""),
+    ("forward_time", None): ("A forward pass of GPT takes time", 0, ""),
     ("peak_memory", "train"): (
         "Training GPT takes memory",
+        -1,
         "gradients are as large as the weights, activations grow more slowly",
     ),
     ("prefill_time", None): (
         "Taking in a context takes GPT time",
+        1,
         "only the last token meets the vocabulary, which is most of a small model",
     ),
 }
@@ -33,22 +39,29 @@ _SIZES = 4  # whose shares of embeddings one sentence has
 
 def claims(records: Sequence[Record]) -> list[Claim]:
     """Growth, of which the first is what generation costs; then embeddings."""
-    exponents = [r for r in records if r.metric == "exponent"]
+    exponents = measured(records, "exponent")
     found = [claim for name in _GROWTH for claim in _growth(exponents, *name)]
     return [*found, *_embeddings(records)]
 
 
 def _growth(exponents: Sequence[Record], metric: str, name: str | None) -> Iterator[Claim]:
-    what, why = _GROWTH[metric, name]
+    what, explained, why = _GROWTH[metric, name]
     for record in (r for r in exponents if (r.axes["of"], r.axes.get("pass")) == (metric, name)):
         verdict = of_exponent(1.0, record)
         ends = f"from {record.axes['size_from']} to {record.axes['size_to']}{where(record.axes, exponents)}"
         value = units.significant(record.median or 0.0) if metric == "flops_per_token" else interval(record)
-        told = exponent_takes(1.0, record) if verdict == UNDECIDED else why
+        told = (
+            exponent_takes(1.0, record) if verdict == UNDECIDED else why if _sign(record, verdict) == explained else ""
+        )
         key = f"grows-{str(metric).removesuffix('_time').replace('_', '-')}"
         text = f"{what} in proportion to its parameters"
         figure = f"It grows as parameters^{value} {ends}"
         yield Claim(key, text, verdict, figure, told, settings(record.axes))
+
+
+def _sign(record: Record, verdict: str) -> int:
+    """Of the exponent less 1, 0 where it counts as 1."""
+    return 0 if verdict == HOLDS else 1 if (record.median or 0.0) > 1 else -1
 
 
 def _embeddings(records: Sequence[Record]) -> Iterator[Claim]:

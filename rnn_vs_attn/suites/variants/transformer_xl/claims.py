@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import Group, measured, without
@@ -72,20 +72,28 @@ def _evaluation(records: Sequence[Record]) -> Iterator[Claim]:
             groups.setdefault(without(record.axes, "seq_len"), []).append(record)
         for group, mine in groups.items():
             mine.sort(key=lambda r: int(r.axes["seq_len"] or 0))
-            verdict = of_all(map(of_above_one, mine))
-            figure = f"{other} takes {_ends(mine)}{_apart(dict(group), list(groups))}"
-            told = [to_decide(mine[0].estimate)] if verdict == UNDECIDED else []
+            verdict, decides = _decided(mine, of_above_one)
+            figure = f"{other} takes {_ends(mine, decides)}{_apart(dict(group), list(groups))}"
+            told = [to_decide(decides.estimate)] if verdict == UNDECIDED else []
             told += [*filter(None, [why]), *(_table_9(mine) if method == "window-1" else [])]
             axes = settings(dict(group), "method", "segment_len")
             yield Claim("evaluates-faster", text, verdict, figure, "; ".join(told), axes)
 
 
-def _ends(mine: Sequence[Record]) -> str:
-    """The first and the last length."""
-    ends = mine if len(mine) < 3 else [mine[0], mine[-1]]
-    first, *last = (f"{interval(r, factor)} times" for r in ends)
-    lengths = [f"{r.axes['seq_len']:,}" for r in ends]
-    return f"{first} as long at attention length {lengths[0]}" + "".join(f", {each} at {lengths[1]}" for each in last)
+def _decided(mine: Sequence[Record], rule: Callable[[Record], str]) -> tuple[str, Record]:
+    """A verdict over all lengths, and the first one that decides it."""
+    verdicts = list(map(rule, mine))
+    verdict = of_all(verdicts)
+    return verdict, mine[verdicts.index(verdict)]
+
+
+def _ends(mine: Sequence[Record], decides: Record) -> str:
+    """The first and the last length, and the one that decides where it is another."""
+    shown = [r for number, r in enumerate(mine) if number in (0, len(mine) - 1) or r is decides]
+    first, *others = (f"{interval(r, factor)} times" for r in shown)
+    at, *further = (f"{r.axes['seq_len']:,}" for r in shown)
+    more = (f", {each} at {length}" for each, length in zip(others, further, strict=True))
+    return f"{first} as long at attention length {at}" + "".join(more)
 
 
 def _apart(axes: Axes, groups: Sequence[Group]) -> str:
@@ -108,11 +116,13 @@ def _training(records: Sequence[Record]) -> Iterator[Claim]:
         groups.setdefault(without(record.axes, "seq_len", "memory_len"), []).append(record)
     for group, mine in groups.items():
         mine.sort(key=lambda r: int(r.axes["seq_len"] or 0))
-        verdict = of_all(map(of_below_one, mine))
-        length, memory_len = (int(mine[0].axes[name] or 0) for name in ("seq_len", "memory_len"))
+        verdict, decides = _decided(mine, of_below_one)
+        length, memory_len = (int(decides.axes[name] or 0) for name in ("seq_len", "memory_len"))
         halves = f"A segment of {length - memory_len} after a memory of {memory_len}"
-        taken = f"takes {interval(mine[0], factor)} of what one segment of {length} takes"
+        taken = f"takes {interval(decides, factor)} of what one segment of {length} takes"
         figure = f"{halves} {taken}{_apart(dict(group), list(groups))}"
-        why = to_decide(mine[0].estimate) if verdict == UNDECIDED else "no gradient goes through a memory"
+        reasons = {HOLDS: "no gradient goes through a memory", UNDECIDED: to_decide(decides.estimate)}
         text = "Transformer-XL trains in less memory than one long segment takes"
-        yield Claim("saves-memory", text, verdict, figure, why, settings(dict(group), "segment_len"))
+        yield Claim(
+            "saves-memory", text, verdict, figure, reasons.get(verdict, ""), settings(dict(group), "segment_len")
+        )

@@ -53,7 +53,7 @@ def _sizes(records: Sequence[Record]) -> Iterator[str]:
     parts = [
         f"{record.axes['size']} {whole(record.median or 0)} ({millions(record.details['published'])})"
         for record in measured(records, "num_params")
-        if "size" in record.axes
+        if "size" in record.axes and "published" in record.details
     ]
     if parts:
         yield (f"Parameters of the released configurations, counted (and as published): {', '.join(parts)}.")

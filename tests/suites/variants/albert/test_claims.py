@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from planted_variants import albert, at
 
@@ -71,3 +73,32 @@ def test_a_size_without_its_bert_has_no_claim_but_its_count() -> None:
     assert [each.key for each in said] == ["published-sizes"]
     assert "albert-xxlarge has 222.6 M (paper: 235 M)" in said[0].figure  # Lan et al. 2020, table 1
     assert "albert-base has" not in said[0].figure
+
+
+def test_a_forward_pass_does_not_say_what_trains_faster() -> None:
+    """As where training had no room in memory."""
+    assert found(beside_bert("albert-base", "forward_time", 0.5), "trains-faster") == []
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [("albert-base", "1.19 times as fast"), ("albert-large", "1.7 times as fast"), ("albert-xlarge", "")],
+)
+def test_the_papers_speed_up_is_that_of_the_size(size: str, told: str) -> None:
+    """Lan et al. 2020, table 2: 5.6 beside 4.7, and 1.7 beside 1.0; of the larger ones there is no BERT."""
+    slow = [at(VARIANTS_ALBERT, "train_time", albert(claims.bert_of(size)), ROUNDS)]
+    (said,) = found([*slow, at(VARIANTS_ALBERT, "train_time", albert(size), ROUNDS)], "trains-faster")
+    assert said.why == (f"the paper's trained {told}, on many TPUs" if told else "")
+
+
+def test_why_memory_is_saved_is_not_told_where_it_is_not() -> None:
+    for ratio, why in ((0.5, "gradients of shared weights are stored once"), (1.5, "")):
+        (said,) = found(beside_bert("albert-base", "peak_memory", ratio, **{"pass": "train"}), "less-memory")
+        assert said.why == why
+
+
+def test_a_ratio_without_a_value_has_no_claim() -> None:
+    """As one whose record somebody has edited."""
+    ratios = [r for r in analysis.derive(beside_bert("albert-base", "train_time", 0.5)) if r.metric == "ratio"]
+    edited = [dataclasses.replace(r, status="crashed", median=None, low=None, high=None) for r in ratios]
+    assert [each.key for each in claims.claims(edited)] == []

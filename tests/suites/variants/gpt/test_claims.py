@@ -50,8 +50,35 @@ def test_an_exponent_decides_what_is_in_proportion(
 def test_what_was_found_is_one_sentence() -> None:
     assert found(grown("step_time", 0.8), "grows-step").sentence == (
         "Generating a token with GPT takes time in proportion to its parameters: does not hold here. It grows as "
-        "parameters^0.800 [0.800, 0.800] from 1x64 to gpt2; each token is multiplied with every weight once."
+        "parameters^0.800 [0.800, 0.800] from 1x64 to gpt2."
     )
+
+
+@pytest.mark.parametrize(
+    ("metric", "key", "power", "why"),
+    [
+        ("step_time", "grows-step", 1.0, "each token is multiplied with every weight once"),
+        ("step_time", "grows-step", 1.5, ""),
+        (
+            "prefill_time",
+            "grows-prefill",
+            1.5,
+            "only the last token meets the vocabulary, which is most of a small model",
+        ),
+        ("prefill_time", "grows-prefill", 1.0, ""),
+        ("prefill_time", "grows-prefill", 0.5, ""),
+        (
+            "peak_memory",
+            "grows-peak-memory",
+            0.5,
+            "gradients are as large as the weights, activations grow more slowly",
+        ),
+        ("peak_memory", "grows-peak-memory", 1.5, ""),
+    ],
+)
+def test_an_explanation_stands_beside_what_it_explains_alone(metric: str, key: str, power: float, why: str) -> None:
+    added = {"pass": "train"} if metric == "peak_memory" else {}
+    assert found(grown(metric, power, **added), key).why == why
 
 
 def test_below_six_rounds_nothing_is_decided() -> None:

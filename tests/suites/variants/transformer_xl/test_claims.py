@@ -94,3 +94,35 @@ def test_training_memory_is_held_against_one_long_segment(halves: float, word: s
 
 def test_of_no_records_nothing_is_claimed() -> None:
     assert claims.claims([]) == []
+
+
+def test_the_length_that_decides_is_told() -> None:
+    """It is slower at one in the middle, though both ends are faster."""
+    (said,) = found(evaluated("cache", {800: 4.0, 1800: 0.5, 2800: 2.0, 3800: 3.0}), "evaluates-faster")
+    assert said.verdict == "does not hold here"
+    assert (
+        "4.000 [4.000, 4.000] times as long at attention length 800, 0.500 [0.500, 0.500] times at 1,800, "
+        in said.figure
+    )
+    assert said.figure.endswith("3.000 [3.000, 3.000] times at 3,800")
+
+
+def test_what_is_undecided_asks_for_what_the_length_lacks_that_is() -> None:
+    records = [*evaluated("cache", {800: 4.0}), *evaluated("cache", {1800: 4.0}, rounds=2)]
+    (said,) = found(records, "evaluates-faster")
+    assert said.verdict == "undecided"
+    assert said.why.startswith("an interval takes 6 rounds: --rounds 6")
+
+
+def test_memory_that_one_length_does_not_save_is_told_of_that_length() -> None:
+    def peak(length: int, memory_len: int, value: float) -> Record:
+        axes = {"pass": "train", "memory_len": memory_len}
+        return at(VARIANTS_TRANSFORMER_XL, "peak_memory", xl("memory", length), [value] * 6, **axes)
+
+    short = [peak(400, 0, 1e6), peak(400, 200, 5e5)]
+    (said,) = found([*short, peak(800, 0, 1e6), peak(800, 400, 2e6)], "saves-memory")
+    assert (said.verdict, said.why) == ("does not hold here", "")
+    assert (
+        said.figure
+        == "A segment of 400 after a memory of 400 takes 2.000 [2.000, 2.000] of what one segment of 800 takes"
+    )
