@@ -78,8 +78,8 @@ def test_a_number_that_is_none_is_one_sentence(command: str, value: str) -> None
     [
         ("bench", "--model", "lstm", "--output", LONG),
         ("bench", "--checkpoint", LONG),
-        ("report", str(REFERENCE / "gradflow"), "--output", LONG),
-        ("compare", str(REFERENCE / "cpu"), str(REFERENCE / "cpu"), "--spread-from", LONG),
+        ("report", str(REFERENCE / "full/gradflow"), "--output", LONG),
+        ("compare", str(REFERENCE / "full/bench"), str(REFERENCE / "full/bench"), "--spread-from", LONG),
     ],
 )
 def test_a_path_that_the_system_refuses_is_the_user_s_and_no_fault_of_ours(words: tuple[str, ...]) -> None:

@@ -43,8 +43,3 @@ def test_damaged_settings_are_a_sentence_that_names_the_file(tmp_path: Path, con
     (tmp_path / SETTINGS).write_bytes(content)
     with pytest.raises(UserError, match=f"{SETTINGS} is damaged"):
         read_settings(tmp_path, LessonOptions())
-
-
-def test_a_whole_number_of_seconds_is_one(tmp_path: Path) -> None:
-    (tmp_path / SETTINGS).write_text('{"max_seconds": 600, "device": "cpu", "threads": 1, "anonymous": false}')
-    assert read_settings(tmp_path, LessonOptions()).max_seconds == 600.0

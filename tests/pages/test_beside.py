@@ -30,7 +30,7 @@ def test_without_a_run_there_is_no_page(tmp_path: Path) -> None:
 
 def test_a_page_names_runs_by_their_folder_and_nothing_above_it(tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
-    shutil.copytree(REFERENCE / "gradflow", folder / "first")
+    shutil.copytree(REFERENCE / "full/gradflow", folder / "first")
     target = page_beside(folder, [folder / "first"])
     assert target is not None
     text = target.read_text(encoding="utf-8")

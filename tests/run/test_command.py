@@ -16,7 +16,7 @@ from rnn_vs_attn.records.folder import RunFolder, read_run
 from rnn_vs_attn.run import command
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
 
-STORED = REFERENCE / "gradflow"
+STORED = REFERENCE / "full/gradflow"
 
 
 @pytest.fixture

@@ -158,5 +158,5 @@ def test_what_jobs_left_is_no_run_of_a_sweep(tmp_path: Path) -> None:
 
 
 def test_a_folder_s_name_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
-    show({Path("a\n\x1b[2Jb"): read_run(REFERENCE / "gradflow")}, (), as_json=False)
+    show({Path("a\n\x1b[2Jb"): read_run(REFERENCE / "full/gradflow")}, (), as_json=False)
     assert capsys.readouterr().out.startswith("gradflow: a\\n\\x1b[2Jb\n")
