@@ -123,6 +123,7 @@ class Cluster:
             return self.launcher.send(job.whole_part, sweep, name, str(path), part.seconds), path
         jobs = self.place.absolute() / JOBS
         path = next(path for i in range(1, 1 << 20) if not (path := jobs / f"{name}-{number:04}-{i}").exists())
+        _reserve(path)  # a job that was lost may still begin
         return self.launcher.send(job.one_round, sweep, name, number, str(path), part.seconds), path
 
     def _take(self) -> bool:
@@ -170,6 +171,14 @@ class Cluster:
     def _failed(self, part: PartJobs, reason: str) -> None:
         part.outcome.error, part.outcome.code = reason, WRONG_CALL
         say(f"error: {part.part.name}: {reason}")
+
+
+def _reserve(path: Path) -> None:
+    """Make a folder for one job alone. UserError where the disk takes no more."""
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; make room, or write to another place") from None
 
 
 def _named(number: int) -> str:

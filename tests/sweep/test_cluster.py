@@ -159,3 +159,11 @@ def test_an_interruption_keeps_what_came_and_ends_the_others(tmp_path: Path) -> 
     assert parts[0].outcome.state == UNFINISHED
     lines = [json.loads(line) for line in (place / "bench/samples.jsonl").read_text().splitlines()]
     assert [line["details"]["job"] for line in lines if line["metric"] == "round_time"] == [0]
+
+
+def test_a_round_that_is_sent_again_has_another_folder_than_a_job_that_may_still_begin(tmp_path: Path) -> None:
+    """Slurm queued a killed job again, and both wrote one folder."""
+    place, parts = parts_of(tmp_path, "[part.bench]\nrounds = 4\n")
+    never = FakeLauncher(lose=(0,))
+    paths = [Cluster(place, never, parts, quiet=True)._sent(parts[0], 0)[1] for _ in range(2)]  # type: ignore[arg-type]
+    assert [path.name for path in paths] == ["bench-0000-1", "bench-0000-2"]
