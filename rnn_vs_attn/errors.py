@@ -62,6 +62,13 @@ def not_installed(error: ModuleNotFoundError) -> str:
     return f"rnn-vs-attn needs the module {name!r}, which is not installed; pip install -U {package}"
 
 
+def path_refused(error: BaseException) -> str:
+    """One sentence for a path that the system refuses, too long or not ours to look into; "" for any other error."""
+    if not isinstance(error, OSError) or not isinstance(error.filename, str) or not error.strerror:
+        return ""
+    return f"cannot use {error.filename}: {error.strerror}; name another path"
+
+
 def first_line(error: BaseException, limit: int = 300) -> str:
     """`ErrorName: message`, on one line and at most `limit` characters."""
     text = " ".join(str(error).split())

@@ -19,6 +19,7 @@ MOST_STEPS = 64  # decoded in a row, or the context would be another one
 UNTIMED_STEPS = 3  # before them: they load code, and make room for more positions where the context filled it
 DECODED = UNTIMED_STEPS + MOST_STEPS  # positions that decoding takes beyond the context, at most
 _LEAST = 0.001  # seconds that any answer is waited for
+MOST = 1e9  # seconds, in 31 years: clocks and files hold no more of any number that is given
 
 
 @dataclass(frozen=True)

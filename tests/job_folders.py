@@ -22,7 +22,7 @@ def rounds() -> dict[int, list[dict[str, Any]]]:
 
 def job_folder(path: Path, number: int, **environment: Any) -> Path:
     """A folder with one round, which is its first. environment: facts of the machine that are others."""
-    path.mkdir(parents=True)
+    path.mkdir(parents=True, exist_ok=True)  # an empty one that was made for it
     head = json.loads((BENCH_RUN / "run.json").read_text())
     head["environment"] |= environment
     head["settings"]["limits"] |= {"rounds": 1}

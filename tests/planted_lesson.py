@@ -21,6 +21,7 @@ from rnn_vs_attn.lesson.options import LessonOptions, write_settings
 from rnn_vs_attn.lesson.parts import PARTS
 from rnn_vs_attn.lesson.readings import Readings
 from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.states import TABLE
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.suites.scaling.case import CHAIN_LENGTHS, GRAPH, ScalingCase
 from rnn_vs_attn.suites.scaling.suite import SCALING
@@ -159,6 +160,7 @@ def store(path: Path, suite: Suite, records: Sequence[Record], code: int = DONE)
     folder = RunFolder.create(path)
     folder.write_run(head)
     folder.write_records(head.records)
+    folder.write(TABLE, "")
     folder.close()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from rnn_vs_attn.compare.runs import Rules
 from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.states import TABLE
 from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.suites.metrics import CALIBRATION
 
@@ -40,5 +41,6 @@ def stored(path: Path, *records: Record, **rest: Any) -> Path:
     run = run_of(*records, **rest)
     folder.write_run(run)
     folder.write_records(run.records)
+    folder.write(TABLE, "")
     folder.close()
     return path

@@ -22,6 +22,7 @@ from rnn_vs_attn.errors import (
     as_typed,
     first_line,
     not_installed,
+    path_refused,
 )
 from rnn_vs_attn.text import streams
 
@@ -54,6 +55,8 @@ def main() -> NoReturn:
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and (missing := not_installed(error)):
             _fail(missing, debug)
+        if refused := path_refused(error):
+            _fail(refused, debug)
         if not hasattr(error, "format_message"):  # typer's own errors have it, whichever Click typer carries
             _fail(
                 f"this is a fault of rnn-vs-attn: {first_line(error)}; --debug shows where, please report it",

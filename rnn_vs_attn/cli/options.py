@@ -15,6 +15,7 @@ import typer
 from rnn_vs_attn.cli.help_all import HELP_ALL, with_few
 from rnn_vs_attn.cli.patterns import PARAMETER, PATTERN, with_patterns
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.limits import MOST
 from rnn_vs_attn.run.cases import Words, default_words, option_name
 from rnn_vs_attn.suites.case import Case, LayerCase
 
@@ -132,7 +133,6 @@ def _of_option(field: Field[Any], kind: Any, instead: Any) -> inspect.Parameter:
     return _parameter(field, kind, info, default)
 
 
-_MOST = 1e9  # seconds in 31 years
 _LIST, _NOTHING = "A,B,...", " "  # what the help text calls values
 
 
@@ -160,9 +160,9 @@ def _value(field: Field[Any], given: Any) -> Any:
     parse = field.metadata.get("parse")
     if given is None:
         return None
-    if isinstance(given, float) and not given <= _MOST:
+    if isinstance(given, float) and not given <= MOST:
         name = field.metadata.get("flag") or option_name(field.name)
-        raise UserError(f"{name} {given:g} is no number that clocks and files hold; give at most {_MOST:,.0f}")
+        raise UserError(f"{name} {given:g} is no number that clocks and files hold; give at most {MOST:,.0f}")
     if parse is None:
         return tuple(given) if isinstance(field.default, tuple) else given
     if isinstance(field.default, tuple):

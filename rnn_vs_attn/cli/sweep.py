@@ -8,7 +8,7 @@ from rnn_vs_attn.run.cases import option_name
 from rnn_vs_attn.sweep.command import resume, start
 from rnn_vs_attn.sweep.options import SweepOptions
 
-_NOT_WITH_RESUME = ("output", "dry_run")
+_NOT_WITH_RESUME = ("output", "dry_run", "anonymous")
 
 
 def _run(call: Call[SweepOptions]) -> int:
@@ -17,7 +17,7 @@ def _run(call: Call[SweepOptions]) -> int:
     if options.resume is not None:
         other = next((name for name in _NOT_WITH_RESUME if name in call.names), None)
         if other is not None:
-            raise UserError(f"--resume goes on in its own folder; leave out {option_name(other)}")
+            raise UserError(f"--resume goes on in its own folder, as it was begun; leave out {option_name(other)}")
         return resume(options.resume, options)
     if options.retry:
         raise UserError("--retry goes with --resume FOLDER: it measures the failed cases of that sweep again")

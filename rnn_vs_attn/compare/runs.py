@@ -177,18 +177,10 @@ def _measured(
     centre, low, high = verdicts.as_change(
         rank_tests.unpaired_shift(after, before, SHOWN_LEVEL), record.better, record.scale
     )
-    row = _row(
-        record,
-        UNSURE,
-        "its interval reaches beyond the margin",
-        limit=rules.own_limit(record, other),
-        baseline=record.median,
-        candidate=other.median,
-        centre=centre,
-        low=low,
-        high=high,
-        values=min(len(before), len(after)),
-    )
+    numbers = {"baseline": record.median, "candidate": other.median, "centre": centre, "low": low, "high": high}
+    numbers |= {"limit": rules.own_limit(record, other)}
+    reason = "its interval reaches beyond the margin"
+    row = _row(record, UNSURE, reason, values=min(len(before), len(after)), **numbers)
     if rank_tests.least_unpaired_tail(len(after), len(before)) * tests > ALPHA:
         reason = (
             f"too few rounds: {len(before)} against {len(after)} can show nothing among {tests} metrics of cases; "

@@ -148,7 +148,9 @@ def _check_suites(runs: dict[str, Run]) -> None:
         first.setdefault(run.suite, name)
     if len(first) > 1:
         (one, here), (other, there) = list(first.items())[:2]
-        raise UserError(f"{here} is a run of {one!r} and {there} of {other!r}; give runs of one suite, such as *-{one}")
+        name = Path(here).name  # of a run of its own, or of a part of a lesson or a sweep
+        such = f"*/{name}" if one.endswith(name) else f"*-{one}"
+        raise UserError(f"{here} is a run of {one!r} and {there} of {other!r}; give runs of one suite, such as {such}")
 
 
 # Order

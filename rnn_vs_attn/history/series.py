@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -45,13 +45,15 @@ class Change:
 class Series:
     """One metric of one case on one machine; calibration: of the machine itself.
 
-    q: the chance of its marks, adjusted for all series; 1.0 where there are none to judge.
+    least: by how much its level must move, on the scale of its differences. q: the chance of its marks, adjusted for
+    all series; 1.0 where there are none to judge.
     """
 
     meaning: Metric
     machine: int
     calibration: bool
     points: list[Point]
+    least: float = 0.0
     changes: list[Change] = field(default_factory=list)
     q: float = 1.0
 
@@ -77,10 +79,6 @@ class Series:
         if self.meaning.scale != "ratio":
             return [sign * value for value in medians]
         return [sign * math.log(value) for value in medians] if all(value > 0 for value in medians) else None
-
-    def margin(self, margin: float) -> float:
-        """By how much its level must move, on the scale of its differences."""
-        return verdicts.margin_at(margin, self.meaning, (point.record.median for point in self.points))
 
     @property
     def spread(self) -> float:
@@ -108,7 +106,7 @@ def judged(history: History, rules: Rules) -> list[Series]:
     for calibration in (False, True):
         family = [series for series in found if series.calibration == calibration]
         noisy = [series for series in family if series.judged]
-        every = [change_points.divisions(series.differences or [], series.margin(rules.margin)) for series in noisy]
+        every = [change_points.divisions(series.differences or [], series.least) for series in noisy]
         places = {id(s): p for s, p in zip(noisy, change_points.changes(every, ALPHA), strict=True)}
         marked += [_marked(series, *places.get(id(series), (_steps(series), 1.0))) for series in family]
     return marked
@@ -121,9 +119,14 @@ def _series(history: History, rules: Rules) -> list[Series]:
             if record.ok and record.better != "none":
                 points.setdefault((key, record.meaning, entry.machine), []).append(Point(at, record))
     return [
-        Series(meaning, machine, meaning.name in rules.calibration, found)
+        Series(meaning, machine, meaning.name in rules.calibration, found, _least(found, rules))
         for (_, meaning, machine), found in points.items()
     ]
+
+
+def _least(points: Sequence[Point], rules: Rules) -> float:
+    medians = [point.record.median for point in points]
+    return verdicts.margin_at(rules.margin, points[0].record.meaning, medians)
 
 
 def _records(entry: Entry, rules: Rules) -> list[tuple[Any, Record]]:
@@ -147,7 +150,7 @@ def _marked(series: Series, places: Sequence[int], q: float) -> Series:
         Change(series.points[at].at, at - left, right - at, _comparison(series, left, at, right))
         for left, at, right in zip(ends, ends[1:], ends[2:], strict=False)
     ]
-    return Series(series.meaning, series.machine, series.calibration, series.points, changes, q)
+    return replace(series, changes=changes, q=q)
 
 
 def _comparison(series: Series, left: int, at: int, right: int) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,8 +15,8 @@ from rnn_vs_attn.lesson.lines import LINES
 from rnn_vs_attn.lesson.options import LessonOptions, forget_settings, read_settings, write_settings
 from rnn_vs_attn.lesson.readings import read
 from rnn_vs_attn.pages.beside import page_beside
-from rnn_vs_attn.records.checks import checked_head
 from rnn_vs_attn.records.folder import StorageError, folder_of_runs, write_text
+from rnn_vs_attn.records.states import COMPLETE, UNFINISHED, has_faults, state_of
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run import command
 from rnn_vs_attn.run.cases import check
@@ -29,12 +30,16 @@ _SHORT = {"warm_up": 0.05, "min_blocks": 1, "case_seconds": 0.01, "precision": p
 _NO_TIME = "no time was left for it; a longer --max-seconds has it"
 
 
-def run(options: LessonOptions) -> int:
-    """Measure all parts, or go on with those of a folder, and show the ledger; the exit code."""
+def run(options: LessonOptions, max_seconds: float | None = None) -> int:
+    """Measure all parts, or go on with those of a folder, and show the ledger; the exit code.
+
+    max_seconds: of one that goes on, where it is not what its folder keeps.
+    """
     for part in parts.PARTS:
         check(part.suite, part.axes(options.device, options.threads), force=False)
     if options.resume is not None:
         folder, options = options.resume, read_settings(options.resume, options)
+        options = options if max_seconds is None else replace(options, max_seconds=max_seconds)
     else:
         folder = folder_of_runs(options.output, "lesson")
         write_settings(folder, options)
@@ -46,14 +51,14 @@ def run(options: LessonOptions) -> int:
     except UserError:
         forget_settings(folder)  # and the folder, where nothing was measured into it
         raise
-    ledger = lesson.ledger()
-    page = _write(folder, ledger)
+    ledger, shown = lesson.ledger(), Path(folder.name) if options.anonymous else folder
     if options.as_json:
-        print_json(ledger.document(folder))
+        print_json(ledger.document(shown))
     else:
         _show(ledger)
+    page = _write(folder, ledger, shown)
     if not options.quiet:
-        goes_on = f"; go on with rnn-vs-attn lesson --resume {folder}" if code else ""
+        goes_on = "" if lesson.is_complete else f"; go on with rnn-vs-attn lesson --resume {shlex.quote(str(folder))}"
         where = folder if page is None else page
         say(f"Written to {where}, beside a run for each part, ledger.md and ledger.json{goes_on}")
     return code
@@ -86,7 +91,9 @@ class Lesson:
 
         UserError where the first one cannot be measured at all, as then none can.
         """
-        code, ahead = DONE, [part for part in parts.PARTS if not self._is_complete(part)]
+        ahead = [part for part in parts.PARTS if not self._is_whole(part)]
+        before = [part for part in parts.PARTS if part not in ahead]
+        code = UNFINISHED_CASES if any(map(self._has_faults, before)) else DONE
         if ahead and not self._options.quiet:
             what = f"{len(LINES)} claims by {counted(len(ahead), 'short run')}"
             say(f"lesson: {what}, at most about {duration(self._options.max_seconds)}; into {self._folder}")
@@ -98,9 +105,20 @@ class Lesson:
                 break
         return code
 
-    def _is_complete(self, part: parts.Part) -> bool:
-        path = self._folder / part.name
-        return (path / "run.json").exists() and checked_head(path).status == "complete"
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing is left to measure."""
+        return all(map(self._is_whole, parts.PARTS))
+
+    def _is_whole(self, part: parts.Part) -> bool:
+        return state_of(self._folder / part.name) == COMPLETE
+
+    def _has_faults(self, part: parts.Part) -> bool:
+        """Whether lines of a part that is whole say why they have no number."""
+        try:
+            return has_faults(self._folder / part.name)
+        except UserError:
+            return True
 
     def _measure(self, ahead: list[parts.Part], after_others: bool) -> int:
         """Measure the first of the parts ahead; what it cannot be measured for stands in its lines."""
@@ -112,14 +130,15 @@ class Lesson:
             return UNFINISHED_CASES
         seconds = parts.share(max(0.0, left), spent, ahead)
         if not options.quiet:
-            number = len(parts.PARTS) - len(ahead) + 1
-            say(f"Part {number} of {len(parts.PARTS)}: {part.suite.command}")
+            say(f"Part {parts.PARTS.index(part) + 1} of {len(parts.PARTS)}: {part.suite.command}")
         try:
             return self._go(part, seconds, _shared(options, len(ahead), after_others))
-        except StorageError:
-            raise
+        except StorageError as error:
+            way = f"the whole lesson goes on with rnn-vs-attn lesson --resume {shlex.quote(str(self._folder))}"
+            raise StorageError(f"{error}; {way}") from None
         except UserError as error:
-            if not after_others:
+            is_first = len(ahead) == len(parts.PARTS)
+            if not after_others and (is_first or state_of(self._folder / part.name) == UNFINISHED):
                 raise
             self._reasons[part.name] = str(error)
             return UNFINISHED_CASES
@@ -129,7 +148,7 @@ class Lesson:
         options, path = self._options, self._folder / part.name
         shown = {"as_json": True, "quiet": options.quiet, "anonymous": options.anonymous, "debug": options.debug}
         own = RunOptions(rounds=part.rounds, max_seconds=seconds, output=path, **shown, **_SHORT)  # type: ignore[arg-type]
-        if (path / "run.json").exists():
+        if state_of(path) == UNFINISHED:
             return command.resume(part.suite, replace(own, resume=path), of)
         return self._start(part.suite, part.axes(options.device, options.threads), own, of)
 
@@ -151,11 +170,11 @@ def _keep_quiet(document: object) -> None:
     """What a part would print stands in its folder."""
 
 
-def _write(folder: Path, ledger: Ledger) -> Path | None:
-    """All that is made of the ledger, beside the runs; where the page is."""
+def _write(folder: Path, ledger: Ledger, shown: Path) -> Path | None:
+    """All that is made of the ledger, beside the runs; where the page is. shown: what the folder is called in it."""
     from rnn_vs_attn.lesson.page import with_ledger  # with what draws: --help has no use for it
 
-    write_text(folder / "ledger.json", json_text(ledger.document(folder)) + "\n")
+    write_text(folder / "ledger.json", json_text(ledger.document(shown)) + "\n")
     write_text(folder / "ledger.md", ledger.markdown())
     runs = [folder / part.name for part in parts.PARTS]
     return page_beside(folder, runs, lambda page: with_ledger(page, ledger))

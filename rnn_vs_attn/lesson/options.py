@@ -32,7 +32,7 @@ class LessonOptions:
         None, "Folder of the runs and the ledger.", shown="results/<UTC time>-lesson", panel=None
     )
     resume: Path | None = option(
-        None, "Go on with an interrupted lesson, with its own settings and no other option.", panel=None
+        None, "Go on with an interrupted lesson, under its own settings; only --max-seconds may be another.", panel=None
     )
     as_json: bool = option(False, "The ledger as one JSON document on standard output.", flag="--json", panel=None)
     quiet: bool = option(False, "No progress and no notes on standard error.", panel=None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from rnn_vs_attn.errors import UserError, unknown
@@ -94,7 +96,13 @@ def _names() -> list[str]:
 
 def plug_ins() -> list[EntryPoint]:
     """Models that installed packages offer, unimported."""
-    return list(entry_points(group=ENTRY_POINTS))
+    return list(_found_on(tuple(sys.path)))
+
+
+@cache
+def _found_on(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Those on a search path, looked for once: it reads a file of every package, and every record has a model."""
+    return tuple(entry_points(group=ENTRY_POINTS))
 
 
 def _distribution(point: EntryPoint) -> str:

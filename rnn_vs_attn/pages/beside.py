@@ -23,7 +23,8 @@ def page_beside(folder: Path, runs: Sequence[Path], begin: Callable[[Page], Page
     from rnn_vs_attn.pages.report import Report, page
     from rnn_vs_attn.report.page import render
 
-    found = {path: run for each in runs for path, run in _read(each).items()}
+    own = {path: run for each in runs for path, run in _read(each).items()}
+    found = {Path(folder.name) / path.relative_to(folder): run for path, run in own.items()}  # it may be sent elsewhere
     if not found:
         return None
     target = folder / NAME

@@ -35,7 +35,7 @@ class Entry:
         """What this version finds in it, the most important first; where that is nothing, what was stored."""
         return self.suite.analysis.claims(self.expanded) or stored_claims(self.run.records)
 
-    @property
+    @cached_property
     def machine(self) -> str:
         """Where it ran: the accelerator, where all of it ran on one."""
         devices = dict.fromkeys(str(r.axes["device"]) for r in self.run.records if "device" in r.axes)

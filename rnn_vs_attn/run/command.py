@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun
+from rnn_vs_attn.records.states import TABLE
 from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report import tables
 from rnn_vs_attn.report.terminal import Terminal
@@ -225,10 +227,20 @@ def _run(
     runner = Runner(journal, limits, head, planned.schedule, workers.next, plans, options.retry, planned.lanes)
     code = _measure(planned, runner, folder, options, part) if goes_on else DONE
     run = runner.result()
-    if goes_on:
-        output.write(suite, run, folder, limits)
+    if goes_on or not (folder.path / TABLE).exists():
+        code = _write(suite, run, folder, limits) or code
     folder.close()
     return _tell(suite, run, folder.path, limits, options, part, code)
+
+
+def _write(suite: Suite, run: Run, folder: RunFolder, limits: Limits) -> int:
+    """Tables and plots into the folder, all of them; the exit code of an interruption, DONE without one."""
+    try:
+        output.write(suite, run, folder, limits)
+    except Interrupted as stop:  # a second one does not come
+        output.write(suite, run, folder, limits)
+        return stop.exit_code
+    return DONE
 
 
 def _tell(
@@ -249,9 +261,10 @@ def _tell(
 
 def _where(suite: Suite, run: Run, path: Path, code: int) -> str:
     """Where everything is, or how to go on."""
-    if run.status == "complete" and not code:
+    if run.status == "complete":
         return f"Written to {path}: table.md has every column and remark"
-    return f"{'Interrupted' if code else 'Out of time'}; go on with rnn-vs-attn {suite.command} --resume {path}"
+    why = "Interrupted" if code else "Out of time"
+    return f"{why}; go on with rnn-vs-attn {suite.command} --resume {shlex.quote(str(path))}"
 
 
 def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOptions, part: Part) -> int:
@@ -261,6 +274,7 @@ def _measure(planned: Planned, runner: Runner, folder: RunFolder, options: RunOp
     suite, limits, err = planned.suite, planned.limits, Terminal(stderr=True)
     show_first = output.first_table(suite, limits, err, runner.rounds == 0 and not options.as_json, options.columns)
     folder.write_run(runner.head)
+    (folder.path / TABLE).unlink(missing_ok=True)  # of what was there before
     if not options.quiet:
         output.announce(planned, folder.path, runner.head, err, machine=not part.after_others)
     try:

@@ -16,6 +16,7 @@ from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import LOOKS, Limits
 from rnn_vs_attn.machine import environment, fitness
 from rnn_vs_attn.records.folder import RunFolder
+from rnn_vs_attn.records.states import TABLE
 from rnn_vs_attn.records.types import Record, Run
 from rnn_vs_attn.report import layout, plots, tables
 from rnn_vs_attn.report.spreadsheet import to_csv
@@ -195,13 +196,14 @@ def write(suite: Suite, run: Run, folder: RunFolder, limits: Limits) -> None:
     every = [table.markdown() for table in tables_of(suite, run.records, limits)]
     summary = [table.markdown() for table in summary_of(suite, run.records)]
     parts = [answers, *summary, words, *every] if summary else [answers, *every, words]
-    folder.write("table.md", "\n".join(filter(None, parts)))
     try:
         plots.save(suite.view.figures(run.records), folder.path / "plots")
     except ImportError as error:
         say(f"note: no plots: {error}; pip install matplotlib")
     except OSError as error:
         raise UserError(f"cannot write {folder.path / 'plots'}: {error.strerror}; the records are kept") from None
+    finally:  # last, as the sign that nothing is missing
+        folder.write(TABLE, "\n".join(filter(None, parts)))
 
 
 def _listed(lines: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,27 @@ from rnn_vs_attn.report import tables
 from rnn_vs_attn.run import output
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
+from rnn_vs_attn.text.safe import one_line
 from rnn_vs_attn.text.streams import print_json, say
 
 AB = "ab"  # what a run of `ab` says that it is of; it has verdicts in place of a suite's table
-_DEPTH = 2  # folders between a folder of runs and its runs, at most: lesson, and all lessons
 
 
 def runs_of(paths: Sequence[Path]) -> dict[Path, Run]:
-    """Runs by their folders: those named, and those in folders that hold some.
+    """Runs by their folders: those named, and those in folders that hold some, each once.
 
     UserError where one that is named cannot be read, and where none is left; what cannot be read, or is of ab, in a
     folder of runs is left out, and said.
     """
     found: dict[Path, Run] = {}
+    known = set[Path]()
     for path in paths:
         for folder in _folders(path):
+            if folder.resolve() in known:
+                continue
             try:
                 found[folder] = _run_of(folder)
+                known.add(folder.resolve())
             except UserError as error:
                 if folder == path:
                     raise
@@ -47,16 +51,31 @@ def _run_of(folder: Path) -> Run:
     return run
 
 
-def _folders(path: Path) -> Iterator[Path]:
+def _folders(path: Path) -> list[Path]:
+    """The run that a folder is, or those in it, or those one folder further down; of some of both the rest is said."""
     try:
-        levels = [path, *(path.joinpath(*["*"] * depth) for depth in range(1, _DEPTH + 1))]
-        patterns = [str(level.relative_to(path) / "run.json") for level in levels]
-        found = next(filter(None, (sorted(path.glob(pattern)) for pattern in patterns)), [])
+        own = _runs_at(path, 0)
+        near, far = ([], []) if own else (_runs_at(path, 1), _runs_at(path, 2))
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {error}; give run folders, or a folder that holds them") from None
+    found = own or near or far
     if not found:
         raise UserError(f"{path} holds no run; give run folders, or a folder that holds them")
-    yield from (file.parent for file in found)
+    known = {folder.resolve() for folder in near}  # also by way of a link
+    further = [folder for folder in far if near and folder.parent not in near and folder.resolve() not in known]
+    others = sorted({folder.parent for folder in further})
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        say(f"note: left out: the runs further down, in {others[0]}{more}; name that too")
+    return found
+
+
+def _runs_at(path: Path, depth: int) -> list[Path]:
+    """Runs so many folders below one. A folder of them that begins with a dot is left to what made it."""
+    files = sorted(path.glob("/".join([*["*"] * depth, "run.json"])))
+    return [
+        file.parent for file in files if not any(name.startswith(".") for name in file.relative_to(path).parts[:-2])
+    ]
 
 
 def suite_of(run: Run, path: Path | str) -> Suite:
@@ -79,7 +98,7 @@ def show(runs: Mapping[Path, Run], columns: Sequence[str], as_json: bool) -> Non
         print_json(documents[0] if len(documents) == 1 else {"runs": documents})
         return
     for number, (path, run) in enumerate(runs.items()):
-        print(f"{chr(10) if number else ''}{suites[path].command}: {path}{_state(run)}\n", flush=True)
+        print(f"{chr(10) if number else ''}{suites[path].command}: {one_line(str(path))}{_state(run)}\n", flush=True)
         output.show(suites[path], run, limits_of(run), columns)
 
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from rnn_vs_attn.errors import UNFINISHED_CASES, WRONG_CALL, Interrupted, UserError, first_line
 from rnn_vs_attn.limits import LOOKS, Limits
-from rnn_vs_attn.sweep import folder, job
+from rnn_vs_attn.records.states import COMPLETE, state_of
+from rnn_vs_attn.sweep import job
 from rnn_vs_attn.sweep.collecting import Collected
 from rnn_vs_attn.sweep.file import SweepPart
-from rnn_vs_attn.sweep.folder import COMPLETE, UNFINISHED
 from rnn_vs_attn.sweep.launcher import Launcher, cancel, why
 from rnn_vs_attn.sweep.summary import Outcome
 from rnn_vs_attn.text.streams import say
@@ -123,6 +123,7 @@ class Cluster:
             return self.launcher.send(job.whole_part, sweep, name, str(path), part.seconds), path
         jobs = self.place.absolute() / JOBS
         path = next(path for i in range(1, 1 << 20) if not (path := jobs / f"{name}-{number:04}-{i}").exists())
+        _reserve(path)  # a job that was lost may still begin
         return self.launcher.send(job.one_round, sweep, name, number, str(path), part.seconds), path
 
     def _take(self) -> bool:
@@ -163,7 +164,7 @@ class Cluster:
             part.collected.end(is_over)
             if not outcome.error and not (is_over and part.collected.all_ok):
                 outcome.code = UNFINISHED_CASES
-        outcome.state = folder.state_of(outcome.folder)
+        outcome.state = state_of(outcome.folder)
         if outcome.state != COMPLETE:
             outcome.code = outcome.code or UNFINISHED_CASES
 
@@ -171,15 +172,13 @@ class Cluster:
         part.outcome.error, part.outcome.code = reason, WRONG_CALL
         say(f"error: {part.part.name}: {reason}")
 
-    def of_other_machines(self) -> list[Outcome]:
-        """What became of the rounds that other kinds of machine measured than the first one of their part."""
-        return [
-            replace(part.outcome, name=machine.path.name, folder=machine.path, state=COMPLETE if done else UNFINISHED)
-            for part in self.parts
-            if part.collected is not None
-            for machine in list(part.collected.machines.values())[1:]
-            for done in [machine.head.status == "complete"]
-        ]
+
+def _reserve(path: Path) -> None:
+    """Make a folder for one job alone. UserError where the disk takes no more."""
+    try:
+        path.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}; make room, or write to another place") from None
 
 
 def _named(number: int) -> str:

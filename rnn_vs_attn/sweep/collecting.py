@@ -17,6 +17,7 @@ from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.head import finished
+from rnn_vs_attn.records.states import TABLE
 from rnn_vs_attn.records.types import ROUND_TIME, AxisValue, Key, Run, SampleLine
 from rnn_vs_attn.run import output, resuming
 from rnn_vs_attn.run.journal import Journal
@@ -55,6 +56,7 @@ class MachineRun:
 
     def add(self, stored: Stored, number: int) -> None:
         """The round of a job."""
+        self._forget_torn()
         host = str(stored.head.environment.get("host", ""))
         for line in stored.lines:
             if line.metric == ROUND_TIME:
@@ -64,6 +66,15 @@ class MachineRun:
         if self.journal.rounds >= self._shown * _GROWTH:
             self._shown = self.journal.rounds
             self.journal.write_records()
+
+    def _forget_torn(self) -> None:
+        """Forget what was written of a round before a full disk, or a kill, came in between."""
+        journal = self.journal
+        while journal.lines and journal.lines[-1].round >= journal.rounds:
+            journal.lines.pop()
+            journal.repeats = True
+        journal.begin()
+        journal.repeats = False
 
     def _append(self, line: SampleLine) -> None:
         """Write a line, and keep as little of it as records need: there may be a thousand rounds."""
@@ -77,6 +88,7 @@ class MachineRun:
             self.head = finished(self.head)
         run = replace(self.head, records=self.journal.records())
         self.journal.write_records()
+        (self.path / TABLE).unlink(missing_ok=True)  # of fewer rounds
         self.journal.folder.write_run(run)
         output.write(self.suite, run, self.journal.folder, self.limits)
         self.journal.folder.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,15 +17,16 @@ from rnn_vs_attn.errors import (
     Interrupted,
     UserError,
     first_line,
+    path_refused,
 )
 from rnn_vs_attn.pages.beside import page_beside
+from rnn_vs_attn.records.states import COMPLETE, NOT_BEGUN, UNFINISHED, has_faults, state_of
 from rnn_vs_attn.run import command
 from rnn_vs_attn.run.group import SharedTime
 from rnn_vs_attn.run.options import Part, RunOptions, TrainingOptions
 from rnn_vs_attn.sweep import file, folder, summary
 from rnn_vs_attn.sweep.cluster import JOBS, Cluster, PartJobs, longest
 from rnn_vs_attn.sweep.file import Sweep, SweepPart
-from rnn_vs_attn.sweep.folder import COMPLETE, NOT_BEGUN, UNFINISHED
 from rnn_vs_attn.sweep.launcher import Launcher
 from rnn_vs_attn.sweep.options import SweepOptions
 from rnn_vs_attn.sweep.summary import Outcome
@@ -34,12 +36,14 @@ from rnn_vs_attn.units import counted
 _FIRST_OF = (WRONG_CALL, 5, 1, 3, UNFINISHED_CASES, DONE)  # of the exit codes of several parts
 _STOPPED = (INTERRUPTED, TERMINATED)
 _OF_A_TRAINING: float = TrainingOptions.max_seconds  # where one takes what its steps take
+_LEAST = 1.0  # of the seconds by which parts share: one may be given 0
 
 
 def start(path: Path, options: SweepOptions) -> int:
     """Measure all parts of a sweep's file, or list them; the exit code."""
     sweep = file.read(path, elsewhere=options.launcher is not None)
-    place = None if options.dry_run else folder.create(sweep, options.output)
+    sweep = sweep.anonymous() if options.anonymous else sweep
+    place = None if options.dry_run else folder.create(sweep, options.output, options.anonymous)
     if place is not None and not options.quiet:
         say(f"{sweep.name}: {counted(len(sweep.parts), 'part')} into {place}")
     return _Parts(sweep, options, place).run()
@@ -62,7 +66,13 @@ class _Parts:
         """Each part until one is interrupted; the exit code of them all."""
         outcomes = [self._outcome(part) for part in self.sweep.parts]
         waiting = [i for i, each in enumerate(outcomes) if not each.error and self._is_left(each)]
-        stopped = (self._on_cluster if self.options.launcher else self._here)(outcomes, waiting)
+        try:
+            stopped = (self._on_cluster if self.options.launcher else self._here)(outcomes, waiting)
+        except Interrupted as stop:  # between two of them
+            stopped = stop.exit_code
+            for each in outcomes:
+                self._look_at(each)
+        outcomes += self._of_other_machines(outcomes)
         self._tell(outcomes)
         return stopped or _code_of(outcomes)
 
@@ -83,7 +93,7 @@ class _Parts:
         return DONE
 
     def _on_cluster(self, outcomes: list[Outcome], waiting: list[int]) -> int:
-        """The same as jobs. `outcomes` have those of other kinds of machine too, then."""
+        """The same as jobs."""
         assert self.place is not None
         time = SharedTime(self._max_seconds, lambda: 0.0)  # of machines: how long jobs wait is not theirs
         parts = []
@@ -95,10 +105,7 @@ class _Parts:
             except UserError as error:
                 self._failed(outcomes[i], str(error))
         launcher = Launcher.of(self.options, self.place / JOBS / "logs", longest(parts))
-        cluster = Cluster(self.place, launcher, parts, self.options.quiet)
-        code = cluster.run()
-        outcomes += cluster.of_other_machines()
-        return code
+        return Cluster(self.place, launcher, parts, self.options.quiet).run()
 
     def _share(self, time: SharedTime, rest: Sequence[SweepPart], after_others: bool) -> tuple[float, Part]:
         """The seconds of the first of these parts, and what it is of all: its own where that is less than its share."""
@@ -116,12 +123,29 @@ class _Parts:
         """What is known of a part before it goes on."""
         own = None if self.place is None else self.place / part.name
         outcome = Outcome(part.name, part.asked.suite.name, own)
-        if own is not None:
-            try:
-                outcome.state = folder.state_of(own)
-            except UserError as error:
-                self._failed(outcome, str(error))
+        self._look_at(outcome)
         return outcome
+
+    def _look_at(self, outcome: Outcome) -> None:
+        """Take up how far its run is, and whether a whole one has a number for every case; or why it cannot be read."""
+        if outcome.folder is None:
+            return
+        try:
+            outcome.state = state_of(outcome.folder)
+            if outcome.state == COMPLETE and not outcome.code and has_faults(outcome.folder):
+                outcome.code = UNFINISHED_CASES
+        except UserError as error:
+            if not outcome.error:
+                self._failed(outcome, str(error))
+
+    def _of_other_machines(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """What became of the rounds that other kinds of machine measured than the first one of their part."""
+        parts = [(each, each.folder) for each in outcomes if each.folder is not None]
+        found = [(each, path) for each, place in parts for path in sorted(place.parent.glob(f"{place.name}+*"))]
+        others = [Outcome(path.name, part.suite, path, code=part.code) for part, path in found]
+        for other in others:
+            self._look_at(other)
+        return others
 
     def _is_left(self, outcome: Outcome) -> bool:
         return outcome.state != COMPLETE or self.options.retry
@@ -149,9 +173,9 @@ class _Parts:
         except Exception as error:  # hours of other parts are not lost to a fault of this program in one of them
             if self.options.debug:
                 raise
-            self._failed(outcome, f"this is a fault of rnn-vs-attn: {first_line(error)}; --debug shows where")
-        if outcome.folder is not None and not outcome.error:
-            outcome.state = folder.state_of(outcome.folder)
+            fault = f"this is a fault of rnn-vs-attn: {first_line(error)}; --debug shows where"
+            self._failed(outcome, path_refused(error) or fault)
+        self._look_at(outcome)
 
     def _options(self, part: SweepPart, outcome: Outcome, seconds: float) -> RunOptions:
         """Those of a part: its own, and what the call says of all."""
@@ -162,14 +186,11 @@ class _Parts:
         return replace(own, resume=outcome.folder, retry=call.retry)
 
     def _failed(self, outcome: Outcome, reason: str) -> None:
-        outcome.error, outcome.code = reason, WRONG_CALL
+        outcome.error, outcome.code = reason, outcome.code if outcome.code in _STOPPED else WRONG_CALL
         say(f"error: {outcome.name}: {reason}")
 
     def _tell(self, outcomes: Sequence[Outcome]) -> None:
         """What all parts found, or how long they would take; where everything is, and how to go on."""
-        if self.place is not None:
-            summary.write(self.place, outcomes)
-            page_beside(self.place, [each.folder for each in outcomes if each.folder is not None])
         if self.options.as_json:
             summary.put_documents(outcomes)
             own = {"name": self.sweep.name, "sha256": self.sweep.sha256}
@@ -180,16 +201,26 @@ class _Parts:
         else:
             print()
             summary.show(outcomes)
-        if self.place is not None and not self.options.quiet:
-            left = any(each.state in (UNFINISHED, NOT_BEGUN) for each in outcomes)
-            go_on = f"; go on with rnn-vs-attn run --resume {self.place}" if left else ""
-            say(f"Written to {self.place}: report.html has all of it on one page, summary.md what was found{go_on}")
+        if self.place is not None:
+            self._write(self.place, outcomes)
+
+    def _write(self, place: Path, outcomes: Sequence[Outcome]) -> None:
+        """All that was found, beside the runs. UserError where the disk takes no more."""
+        left = any(each.state in (UNFINISHED, NOT_BEGUN) for each in outcomes)
+        go_on = f"; go on with rnn-vs-attn run --resume {shlex.quote(str(place))}" if left else ""
+        try:
+            summary.write(place, outcomes)
+            page_beside(place, [each.folder for each in outcomes if each.folder is not None])
+        except UserError as error:
+            raise UserError(f"{error}{go_on}") from None
+        if not self.options.quiet:
+            say(f"Written to {place}: report.html has all of it on one page, summary.md what was found{go_on}")
 
 
 def _weight(part: SweepPart) -> float:
     """Seconds that a part would take by itself."""
     own = part.asked.options.max_seconds
-    return own if math.isfinite(own) else _OF_A_TRAINING
+    return max(own, _LEAST) if math.isfinite(own) else _OF_A_TRAINING
 
 
 def _code_of(outcomes: Sequence[Outcome]) -> int:

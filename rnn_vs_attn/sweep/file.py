@@ -7,11 +7,12 @@ import re
 import stat
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.limits import MOST
 from rnn_vs_attn.run.asked import Asked
 from rnn_vs_attn.suites import SUITES
 from rnn_vs_attn.suites.suite import Suite
@@ -23,6 +24,7 @@ from rnn_vs_attn.sweep.problems import Problems, nearest, shown
 _LARGEST = 1 << 20  # bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OF_THE_FOLDER = ("sweep.toml", "sweep.json", "summary.md", "report.html")  # beside the folders of parts
+_OTHER = re.compile(r"[^A-Za-z0-9._-]+")
 _AT_TOP = ("name", "max_seconds", "shared", "part")
 _AN_EXAMPLE = 'write [part.bench], or [part.NAME] with suite = "bench"'
 
@@ -48,6 +50,12 @@ class Sweep:
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
+
+    def anonymous(self) -> Sweep:
+        """The same, each part of it anonymous, whatever the file says."""
+        asked = [replace(part.asked, options=replace(part.asked.options, anonymous=True)) for part in self.parts]
+        parts = (replace(part, asked=each) for part, each in zip(self.parts, asked, strict=True))
+        return replace(self, parts=tuple(parts))
 
 
 def read(file: Path, elsewhere: bool = False) -> Sweep:
@@ -101,8 +109,9 @@ def _parsed(file: Path, content: bytes) -> tuple[dict[str, Any], dict[lines.Path
 
 
 def _name(document: Mapping[str, Any], file: Path, problems: Problems) -> str:
-    """What its folder is called by."""
-    name = document.get("name", file.stem)
+    """What its folder is called by: as it says, or like the file, as far as a folder can be."""
+    own = _OTHER.sub("-", file.stem).strip(".-_")[:64] or "sweep"
+    name = document.get("name", own)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         way = "use letters, digits, dots, dashes and underscores, 64 at most"
         problems.add(("name",), f"name {shown(name)} is none for a folder; {way}")
@@ -114,8 +123,9 @@ def _max_seconds(document: Mapping[str, Any], problems: Problems) -> float | Non
     value = document.get("max_seconds")
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
-        problems.add(("max_seconds",), f"max_seconds {shown(value)} is no number of seconds")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+        what = f"is no number of seconds from 0 to {MOST:,.0f}"
+        problems.add(("max_seconds",), f"max_seconds {shown(value)} {what}")
         return None
     return float(value)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.records.checks import checked_head
 from rnn_vs_attn.records.folder import free_path, put
 from rnn_vs_attn.records.strict_json import parsed
 from rnn_vs_attn.sweep import file
@@ -17,14 +16,17 @@ from rnn_vs_attn.units import now
 
 FILE, HEAD, SUMMARY = "sweep.toml", "sweep.json", "summary.md"
 SCHEMA = 1
+_ANONYMOUS = "anonymous"
 
-COMPLETE, UNFINISHED, NOT_BEGUN = "complete", "unfinished", "not begun"
 
+def create(sweep: Sweep, output: Path | None, anonymous: bool = False) -> Path:
+    """A new folder of a sweep, with its file. UserError where it is taken or cannot be written.
 
-def create(sweep: Sweep, output: Path | None) -> Path:
-    """A new folder of a sweep, with its file. UserError where it is taken or cannot be written."""
+    anonymous: whether who goes on with it has all of its parts anonymous.
+    """
     path = output or free_path(sweep.name)
-    head = {"schema": SCHEMA, "name": sweep.name, "sha256": sweep.sha256, "started": now()}
+    head: dict[str, Any] = {"schema": SCHEMA, "name": sweep.name, "sha256": sweep.sha256, "started": now()}
+    head |= {_ANONYMOUS: True} if anonymous else {}
     try:
         path.mkdir(parents=True, exist_ok=True)
         if any(path.iterdir()):
@@ -42,7 +44,7 @@ def reopened(path: Path, given: Path | None, elsewhere: bool = False) -> Sweep:
 
     UserError where its file is another one by now.
     """
-    name, begun_with = _begun(path)
+    name, begun_with, anonymous = _begun(path)
     sweep = file.read(path / FILE, elsewhere)
     if sweep.sha256 != begun_with:
         raise UserError(
@@ -53,11 +55,15 @@ def reopened(path: Path, given: Path | None, elsewhere: bool = False) -> Sweep:
             f"{given} is not the file that {path} was begun with; leave it out to go on under {path / FILE}, or start "
             "a sweep of its own"
         )
-    return replace(sweep, name=name)
+    sweep = replace(sweep, name=name)
+    return sweep.anonymous() if anonymous else sweep
 
 
-def _begun(path: Path) -> tuple[str, str]:
-    """What a sweep is called, and the hash of its file then. UserError where this is no sweep's folder."""
+def _begun(path: Path) -> tuple[str, str, bool]:
+    """What a sweep is called, the hash of its file then, and whether it is anonymous.
+
+    UserError where this is no sweep's folder.
+    """
     try:
         head = parsed((path / HEAD).read_bytes())
     except OSError as error:
@@ -68,29 +74,7 @@ def _begun(path: Path) -> tuple[str, str]:
         not isinstance(head, dict)
         or head.get("schema") != SCHEMA
         or not all(isinstance(head.get(key), str) for key in ("name", "sha256"))
+        or not isinstance(head.get(_ANONYMOUS, False), bool)
     ):
         raise UserError(f"{path / HEAD} is damaged, or of a version that this one does not read")
-    return str(head["name"]), str(head["sha256"])
-
-
-def state_of(path: Path) -> str:
-    """How far the run of a part is. UserError where its folder holds something else."""
-    if not os.path.lexists(path):
-        return NOT_BEGUN
-    if (path / "run.json").exists():
-        return COMPLETE if checked_head(path).status == "complete" else UNFINISHED
-    _clear(path)
-    return NOT_BEGUN
-
-
-def _clear(path: Path) -> None:
-    """Take away what a run leaves that ended before it measured anything. UserError where there is more."""
-    try:
-        left = {each.name: each.stat().st_size for each in path.iterdir()}
-        if left.keys() - {"samples.jsonl", "records.jsonl"} or any(left.values()):
-            raise UserError(f"{path} is no run of this sweep; move it away")
-        for name in left:
-            (path / name).unlink()
-        path.rmdir()
-    except OSError as error:
-        raise UserError(f"cannot use {path}: {error.strerror}; move it away") from None
+    return str(head["name"]), str(head["sha256"]), head.get(_ANONYMOUS, False)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.states import NOT_BEGUN, state_of
 from rnn_vs_attn.run import command
 from rnn_vs_attn.run.options import Part
 from rnn_vs_attn.sweep import file, folder
@@ -26,7 +27,7 @@ def whole_part(sweep: str, part: str, place: str, seconds: float) -> int:
     asked = _part(Path(sweep), part).asked
     options = replace(asked.options, quiet=True, as_json=True)
     alone = Part(take_document=lambda document: None)
-    if folder.state_of(Path(place)) == folder.NOT_BEGUN:
+    if state_of(Path(place)) == NOT_BEGUN:
         return asked.start(replace(options, output=Path(place), max_seconds=seconds), alone)
     return command.resume(asked.suite, replace(options, resume=Path(place)), alone)
 

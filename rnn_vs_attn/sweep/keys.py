@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.limits import MOST
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.run.asked import options_of
 from rnn_vs_attn.run.options import RunOptions
@@ -20,6 +20,7 @@ from rnn_vs_attn.sweep.problems import shown
 # What the command line of a sweep says, and no file
 _OF_THE_CALL = ("output", "resume", "retry", "dry_run", "as_json", "quiet", "debug")
 _NUMBERS = (int, float)
+_INTEGERS = (1 << 63) - 1  # the largest of files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +75,9 @@ class Keys:
         kind = typing.get_type_hints(options_of(self.suite))[name]
         parse = field.metadata["parse"]
         if isinstance(field.default, tuple):
-            return tuple((parse or str)(word) for word in _texts(value))
+            texts = _texts(value)
+            words = [word.strip() for text in texts for word in text.split(",")] if parse else texts  # as when typed
+            return tuple(dict.fromkeys((parse or str)(word) for word in words if word))
         if parse is not None:
             if isinstance(value, bool) or not isinstance(value, str | int | float):
                 raise UserError(f"{shown(value)} is no text or number")
@@ -128,8 +131,9 @@ def _plain(value: Any, kind: type, least: float | None) -> Any:
 def _number(value: Any, kind: type, least: float | None) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int if kind is int else int | float):
         raise UserError(f"{shown(value)} is no {'whole number' if kind is int else 'number'}")
-    if not math.isfinite(value):
-        raise UserError(f"{value} is no number that a run can end by")
+    most = int(MOST) if kind is float else _INTEGERS
+    if not abs(value) <= most:
+        raise UserError(f"{shown(value)} is no number that clocks and files hold; give at most {most:,}")
     if least is not None and value < least:
         raise UserError(f"{value} is less than {least:g}")
     return value if kind is int else float(value)

@@ -49,6 +49,7 @@ class SweepOptions:
     dry_run: bool = option(False, "List the cases of all parts and about how long they take.", panel=None)
     as_json: bool = option(False, "One JSON document on standard output.", flag="--json", panel=None)
     quiet: bool = option(False, "No progress and no notes on standard error.", panel=None)
+    anonymous: bool = option(False, "Leave host, user, paths and variables out of the runs of all parts.", panel=None)
     debug: bool = option(False, "Show stack traces and what the measuring process prints.", panel=None)
     launcher: str | None = option(
         None,

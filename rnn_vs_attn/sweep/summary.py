@@ -14,9 +14,10 @@ from rnn_vs_attn.errors import DONE, UserError
 from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.claims import stored_claims
 from rnn_vs_attn.records.folder import put
+from rnn_vs_attn.records.states import COMPLETE, NOT_BEGUN, UNFINISHED
 from rnn_vs_attn.report.terminal import Terminal
 from rnn_vs_attn.run import output, stored
-from rnn_vs_attn.sweep.folder import COMPLETE, NOT_BEGUN, SUMMARY, UNFINISHED
+from rnn_vs_attn.sweep.folder import SUMMARY
 from rnn_vs_attn.text import safe
 from rnn_vs_attn.text.safe import encodable
 from rnn_vs_attn.units import counted

@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 from command_tree import every_command
 from edited_runs import called
+from paths import REFERENCE
 from rich.text import Text
 
 from rnn_vs_attn.cli import app
 from rnn_vs_attn.errors import OF_CODE
+
+LONG = "x" * 300  # of a name, as no file system takes it
 
 
 @pytest.mark.long
@@ -68,3 +71,19 @@ def test_a_number_that_is_none_is_one_sentence(command: str, value: str) -> None
     assert "--max-seconds" in err
     assert "this is a fault of" not in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("bench", "--model", "lstm", "--output", LONG),
+        ("bench", "--checkpoint", LONG),
+        ("report", str(REFERENCE / "full/gradflow"), "--output", LONG),
+        ("compare", str(REFERENCE / "full/bench"), str(REFERENCE / "full/bench"), "--spread-from", LONG),
+    ],
+)
+def test_a_path_that_the_system_refuses_is_the_user_s_and_no_fault_of_ours(words: tuple[str, ...]) -> None:
+    """As a folder is that may not be looked into."""
+    code, out, err = called(*words)
+    assert (code, out) == (2, "")
+    assert err == f"error: cannot use {LONG}: File name too long; name another path\n"

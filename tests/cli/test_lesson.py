@@ -12,7 +12,8 @@ from command import assert_one_sentence, run
     ("words", "said"),
     [
         (["--resume", "nowhere"], "nowhere holds no lesson"),
-        (["--resume", "nowhere", "--max-seconds", "9"], "leave out --max-seconds"),
+        (["--resume", "nowhere", "--max-seconds", "9"], "nowhere holds no lesson"),
+        (["--resume", "nowhere", "--threads", "2"], "leave out --threads"),
         (["--threads", "4096"], "--threads 4096 is more than"),
         (["--device", "cudaa"], "unknown device 'cudaa'"),
         (["--max-seconds", "-1"], "--max-seconds"),

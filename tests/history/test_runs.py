@@ -138,3 +138,11 @@ def test_days_have_a_time_where_all_runs_are_of_few_days(tmp_path: Path) -> None
     one(tmp_path / "c", started="2026-04-01T09:00:00+00:00")
     found = read([tmp_path], DATE)
     assert found.since(found.entries[0]) == "2026-03-01 (commit 0000000)"
+
+
+def test_parts_of_lessons_are_named_as_their_folders_are(tmp_path: Path) -> None:
+    history(tmp_path, LEVELS, runs=2)
+    (tmp_path / "run-00").rename(tmp_path / "bench")
+    edited(tmp_path / "run-01", "run.json", lambda head: head | {"suite": "decode"})
+    with pytest.raises(UserError, match=r"give runs of one suite, such as \*/bench$"):
+        read([tmp_path], "date")

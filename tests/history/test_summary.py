@@ -61,6 +61,13 @@ def test_no_change_and_what_would_have_been_seen(tmp_path: Path) -> None:
     assert 3 < float(rest.removesuffix(" % on.")) < 8  # two or so of the 2 % of noise
 
 
+def test_no_step_is_promised_below_what_a_level_must_move_by(tmp_path: Path) -> None:
+    """The margin is 2 %: of a noise of 0.1 % a step of 0.3 % would be clear, and is never marked."""
+    history(tmp_path, {("lstm", 64): steady}, runs=14, sd=0.001)
+    (told,) = said(tmp_path)
+    assert 2 <= float(told.partition("four times in five from ")[2].removesuffix(" % on.")) < 2.3
+
+
 def test_the_noisiest_is_named_beside_the_middle_one(tmp_path: Path) -> None:
     history(tmp_path, {("lstm", 64): steady, ("gru", 64): steady, ("rnn", 64): steady}, runs=20)
     (told,) = said(tmp_path)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import FakeClock
-from planted_lesson import readings, store
+from planted_lesson import readings, store, whole_lesson
 
 from rnn_vs_attn.errors import DONE, INTERRUPTED, UNFINISHED_CASES, Interrupted, UserError
 from rnn_vs_attn.lesson import command
@@ -228,3 +229,83 @@ def test_a_call_that_measures_nothing_leaves_nothing(tmp_path: Path, monkeypatch
     with pytest.raises(UserError, match="no GPU"):
         run(tmp_path / "lesson", monkeypatch, Played(ends={NAMES[0]: UserError("no GPU")}))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_was_killed_before_it_measured_is_begun_anew(tmp_path: Path) -> None:
+    """Its folder holds nothing that was measured, and is in nobody's way."""
+    for name in NAMES[:2]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "samples.jsonl").touch()
+        (tmp_path / name / "run.json.part").write_text("{")
+    played = Played()
+    assert played.lesson(tmp_path).measure() == DONE
+    assert list(played.given) == NAMES
+
+
+def test_cases_without_a_number_are_said_again_where_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = whole_lesson(tmp_path / "lesson")
+    shutil.rmtree(folder / "decode")
+    records = [dataclasses.replace(record, status="timeout", error="no time") for record in readings().of("decode")]
+    store(folder / "decode", PARTS[-1].suite, [dataclasses.replace(r, samples=[], median=None) for r in records])
+    assert run(folder, monkeypatch, Played(), resume=folder, quiet=False) == UNFINISHED_CASES
+    assert "go on with" not in capsys.readouterr().err
+
+
+def test_records_that_are_damaged_cost_their_own_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = whole_lesson(tmp_path / "lesson")
+    (folder / "decode" / "records.jsonl").write_text("{\n")
+    assert run(folder, monkeypatch, Played(), resume=folder) == UNFINISHED_CASES
+    assert "records.jsonl, line 1 is damaged" in capsys.readouterr().out
+
+
+def test_an_anonymous_lesson_names_no_folder_above_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "lesson"
+    run(folder, monkeypatch, Played(), anonymous=True, as_json=True)
+    document = json.loads(capsys.readouterr().out)
+    assert (document["folder"], document["claims"][0]["run"]) == ("lesson", "lesson/scaling")
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert folder / "report.html" in files
+    assert [path for path in files if str(tmp_path) in path.read_text(errors="replace")] == []
+
+
+def test_what_was_found_is_printed_where_no_page_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*args: Any) -> None:
+        raise StorageError("cannot write ledger.json: no room")
+
+    monkeypatch.setattr(command, "write_text", full)
+    with pytest.raises(StorageError):
+        run(tmp_path / "lesson", monkeypatch, Played())
+    assert capsys.readouterr().out.startswith("12 of the lesson's 16 claims hold on this machine.")
+
+
+def test_a_lesson_that_goes_on_may_be_given_more_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that says "a longer --max-seconds has it" can be followed."""
+    folder = whole_lesson(tmp_path / "lesson")
+    shutil.rmtree(folder / "decode")
+    played = Played()
+    monkeypatch.setattr(command, "Lesson", lambda path, given: Lesson(path, given, played.clock, played))
+    assert command.run(dataclasses.replace(OPTIONS, resume=folder), max_seconds=900.0) == DONE
+    assert {of.given for of in played.of} == {900.0}
+
+
+def test_a_part_without_time_costs_its_own_lines_also_where_a_lesson_goes_on(tmp_path: Path) -> None:
+    """It ended the call before a word of the ledger, and went on so for ever."""
+    store(tmp_path / NAMES[0], PARTS[0].suite, readings().of(NAMES[0]))
+    lesson = Played(ends={NAMES[1]: UserError("--max-seconds 1 is over")}).lesson(tmp_path)
+    assert lesson.measure() == UNFINISHED_CASES
+    assert {claim.why for claim in lesson.ledger().with_verdict(UNDECIDED)} == {"--max-seconds 1 is over"}
+
+
+def test_parts_are_counted_as_they_stand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = whole_lesson(tmp_path / "lesson")
+    shutil.rmtree(folder / NAMES[1])
+    Played().lesson(folder, quiet=False).measure()
+    assert "Part 2 of 8: gradflow\n" in capsys.readouterr().err

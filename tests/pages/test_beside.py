@@ -26,3 +26,13 @@ def test_a_page_is_of_the_runs_that_can_be_read(tmp_path: Path) -> None:
 def test_without_a_run_there_is_no_page(tmp_path: Path) -> None:
     assert page_beside(tmp_path, [tmp_path / "missing"]) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_names_runs_by_their_folder_and_nothing_above_it(tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(REFERENCE / "full/gradflow", folder / "first")
+    target = page_beside(folder, [folder / "first"])
+    assert target is not None
+    text = target.read_text(encoding="utf-8")
+    assert "stored in sweep/first." in text
+    assert str(tmp_path) not in text

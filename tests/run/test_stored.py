@@ -121,3 +121,42 @@ def test_what_cannot_be_shown_in_a_folder_of_runs_is_left_out_and_said(
         runs_of([tmp_path])
     with pytest.raises(UserError, match="is a run of ab"):
         runs_of([tmp_path / "ab"])
+
+
+def test_a_run_that_is_named_twice_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By another path, or by a link beside it such as `latest`."""
+    monkeypatch.chdir(tmp_path)
+    one = run_at(Path("results/one"))
+    Path("results/latest").symlink_to("one")
+    assert list(runs_of([one, tmp_path / "results/one"])) == [one]
+    assert len(runs_of([Path("results")])) == 1
+    assert list(runs_of([one, Path("results")])) == [one]
+
+
+def test_links_in_a_circle_lead_nowhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = run_at(tmp_path / "one")
+    (tmp_path / "again").symlink_to(tmp_path)
+    (tmp_path / "self").symlink_to("self")
+    assert list(runs_of([tmp_path])) == [one]
+    assert capsys.readouterr().err == ""
+
+
+def test_runs_further_down_beside_others_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of a lesson in results/, beside a run of bench."""
+    one, _, _ = (run_at(tmp_path / name) for name in ("one", "a-lesson/bench", "a-lesson/decode"))
+    run_at(tmp_path / "one/copy")
+    run_at(tmp_path / ".jobs/bench")
+    assert list(runs_of([tmp_path])) == [one]
+    said = capsys.readouterr().err
+    assert said == f"note: left out: the runs further down, in {tmp_path / 'a-lesson'}; name that too\n"
+
+
+def test_what_jobs_left_is_no_run_of_a_sweep(tmp_path: Path) -> None:
+    run_at(tmp_path / ".jobs/bench-0000-1")
+    with pytest.raises(UserError, match="holds no run"):
+        runs_of([tmp_path])
+
+
+def test_a_folder_s_name_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    show({Path("a\n\x1b[2Jb"): read_run(REFERENCE / "full/gradflow")}, (), as_json=False)
+    assert capsys.readouterr().out.startswith("gradflow: a\\n\\x1b[2Jb\n")

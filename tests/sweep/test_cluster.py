@@ -13,9 +13,10 @@ from job_folders import job_folder, rounds
 
 from rnn_vs_attn.errors import INTERRUPTED, UNFINISHED_CASES, WRONG_CALL, Interrupted, UserError
 from rnn_vs_attn.records.checks import checked_run
+from rnn_vs_attn.records.states import COMPLETE, NOT_BEGUN, UNFINISHED
 from rnn_vs_attn.sweep import file
 from rnn_vs_attn.sweep.cluster import Cluster, PartJobs
-from rnn_vs_attn.sweep.folder import COMPLETE, NOT_BEGUN, UNFINISHED, create
+from rnn_vs_attn.sweep.folder import create
 from rnn_vs_attn.sweep.summary import Outcome
 
 pytestmark = pytest.mark.long
@@ -160,13 +161,9 @@ def test_an_interruption_keeps_what_came_and_ends_the_others(tmp_path: Path) -> 
     assert [line["details"]["job"] for line in lines if line["metric"] == "round_time"] == [0]
 
 
-def test_rounds_of_other_machines_have_an_outcome_of_their_own(tmp_path: Path) -> None:
-    place, parts = parts_of(tmp_path, "[part.bench]\nrounds = 2\n")
-    assert parts[0].collected is not None
-    parts[0].collected.take(job_folder(tmp_path / "j0", 0), 0)
-    parts[0].collected.take(job_folder(tmp_path / "j1", 1, cpu="abacus"), 1)
-    parts[0].waiting.clear()
-    cluster = Cluster(place, FakeLauncher(), parts, quiet=True)  # type: ignore[arg-type]
-    cluster.run()
-    (other,) = cluster.of_other_machines()
-    assert (other.name, other.state) == ("bench+2", COMPLETE)
+def test_a_round_that_is_sent_again_has_another_folder_than_a_job_that_may_still_begin(tmp_path: Path) -> None:
+    """Slurm queued a killed job again, and both wrote one folder."""
+    place, parts = parts_of(tmp_path, "[part.bench]\nrounds = 4\n")
+    never = FakeLauncher(lose=(0,))
+    paths = [Cluster(place, never, parts, quiet=True)._sent(parts[0], 0)[1] for _ in range(2)]  # type: ignore[arg-type]
+    assert [path.name for path in paths] == ["bench-0000-1", "bench-0000-2"]

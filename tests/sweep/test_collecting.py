@@ -11,7 +11,8 @@ from job_folders import BENCH_RUN, job_folder, rounds
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Limits
 from rnn_vs_attn.records.checks import checked_run
-from rnn_vs_attn.records.types import Record
+from rnn_vs_attn.records.folder import RunFolder, StorageError
+from rnn_vs_attn.records.types import Record, SampleLine
 from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.sweep.collecting import Collected
 
@@ -84,3 +85,54 @@ def test_half_a_round_is_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no whole round"):
         found.take(path, 0)
     assert not (tmp_path / "bench").exists()
+
+
+def cut(path: Path, lines: int) -> None:
+    """As a full disk or a kill leaves it."""
+    content = path.read_text().splitlines()
+    path.write_text("\n".join(content[:lines]) + "\n")
+
+
+def test_half_of_a_round_that_was_collected_is_forgotten(tmp_path: Path) -> None:
+    """Else a time would count twice in one round, of two jobs."""
+    first = collected(tmp_path)
+    first.take(job_folder(tmp_path / "jobs/0", 0), 0)
+    whole = len((tmp_path / "bench/samples.jsonl").read_text().splitlines())
+    first.take(job_folder(tmp_path / "jobs/1", 1), 1)
+    first.end(is_over=False)
+    cut(tmp_path / "bench/samples.jsonl", whole + 20)
+    again = Collected.reopened(BENCH, tmp_path / "bench", Limits(rounds=NUMBER))
+    assert again.jobs == {0}
+    again.take(job_folder(tmp_path / "jobs/2", 2), 2)
+    again.end(is_over=False)
+    last = Collected.reopened(BENCH, tmp_path / "bench", Limits(rounds=NUMBER))
+    last.end(is_over=False)
+    reference = times(checked_run(BENCH_RUN).records)
+    found = times(checked_run(tmp_path / "bench").records)
+    assert found == {key: [reference[key][0], reference[key][2]] for key in found}
+
+
+def test_a_disk_that_was_full_for_a_while_leaves_no_half_of_a_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = collected(tmp_path)
+    found.take(job_folder(tmp_path / "jobs/0", 0), 0)
+    append, written = RunFolder.append, list[object]()
+
+    def full(folder: RunFolder, line: SampleLine) -> None:
+        if len(written) == 20:
+            raise StorageError("no room")
+        written.append(line)
+        append(folder, line)
+
+    path = job_folder(tmp_path / "jobs/1", 1)
+    monkeypatch.setattr(RunFolder, "append", full)
+    with pytest.raises(StorageError):
+        found.take(path, 1)
+    monkeypatch.undo()
+    found.take(job_folder(tmp_path / "jobs/2", 2), 2)
+    found.end(is_over=False)
+    Collected.reopened(BENCH, tmp_path / "bench", Limits(rounds=NUMBER)).end(is_over=False)
+    reference = times(checked_run(BENCH_RUN).records)
+    shown = times(checked_run(tmp_path / "bench").records)
+    assert shown == {key: [reference[key][0], reference[key][2]] for key in shown}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from planted_runs import stored
+from planted_runs import record, stored
 
 from rnn_vs_attn.errors import DONE, INTERRUPTED, UNFINISHED_CASES, WRONG_CALL, Interrupted, UserError
 from rnn_vs_attn.run.asked import Asked
@@ -155,3 +156,93 @@ def test_parts_for_which_no_time_is_left_wait(
     assert sweep(max_seconds=0.0) == UNFINISHED_CASES
     assert [name for name, _, _ in runs.started] == ["bench"]
     assert "1 complete, 2 not begun" in capsys.readouterr().out
+
+
+def test_a_part_of_no_time_leaves_all_of_it_to_the_others(runs: Runs, tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text("max_seconds = 100\n[part.bench]\nmax_seconds = 0\n[part.decode]\n")
+    assert command.start(tmp_path / "s.toml", SweepOptions(output=tmp_path / "out")) == DONE
+    assert [seconds for _, seconds, _ in runs.started] == pytest.approx([0.0, 100.0], abs=1.0)
+    (tmp_path / "s.toml").write_text("max_seconds = 100\n[shared]\nmax_seconds = 0\n[part.bench]\n[part.decode]\n")
+    assert command.start(tmp_path / "s.toml", SweepOptions(output=tmp_path / "none")) == DONE
+    assert [seconds for _, seconds, _ in runs.started[2:]] == [0.0, 0.0]
+
+
+def test_cases_without_a_number_are_said_again_where_nothing_is_left(
+    runs: Runs, sweep: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `bench --resume` of that run alone has it."""
+    sweep()
+    shutil.rmtree(tmp_path / "out/bench")
+    stored(tmp_path / "out/bench", record("train_time", [], status="out_of_memory", error="no room"))
+    assert command.resume(tmp_path / "out", SweepOptions()) == UNFINISHED_CASES
+    assert (runs.resumed, len(runs.started)) == ([], 3)
+    assert "go on with" not in capsys.readouterr().err
+
+
+def test_a_whole_part_that_cannot_be_read_is_an_error_of_its_own(
+    runs: Runs, sweep: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.does = {"gradflow": Interrupted(INTERRUPTED)}
+    sweep()
+    (tmp_path / "out/bench/records.jsonl").write_text("{")
+    shutil.rmtree(tmp_path / "out/gradflow")
+    runs.does = {}
+    assert command.resume(tmp_path / "out", SweepOptions()) == WRONG_CALL
+    assert "error: bench: " in (said := capsys.readouterr().err)
+    assert "records.jsonl, line 1 is damaged" in said
+    assert [name for name, _, _ in runs.started] == ["bench", "decode", "gradflow", "gradflow"]
+
+
+def test_runs_of_other_machines_have_an_outcome_of_their_own(
+    runs: Runs, sweep: Callable[..., int], tmp_path: Path
+) -> None:
+    """Also where their part was complete before."""
+    sweep()
+    stored(tmp_path / "out/bench+2")
+    assert command.resume(tmp_path / "out", SweepOptions()) == DONE
+    assert "## bench+2: complete" in (tmp_path / "out/summary.md").read_text()
+
+
+def test_an_interruption_between_two_parts_is_told_like_any(
+    runs: Runs,
+    sweep: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    share = command._Parts._share
+
+    def interrupted(parts: Any, time: Any, rest: Any, after_others: bool) -> Any:
+        if after_others:
+            raise Interrupted(INTERRUPTED)
+        return share(parts, time, rest, after_others)
+
+    monkeypatch.setattr(command._Parts, "_share", interrupted)
+    assert sweep() == INTERRUPTED
+    assert "3 parts: 1 complete, 2 not begun" in capsys.readouterr().out
+    assert (tmp_path / "out/summary.md").exists()
+
+
+@pytest.mark.parametrize("in_file", [True, False])
+def test_an_anonymous_sweep_has_anonymous_parts_only(in_file: bool, tmp_path: Path, runs: Runs) -> None:
+    given: list[bool] = []
+    start = runs.start
+    runs.start = lambda asked, options, part: given.append(options.anonymous) or start(asked, options, part)  # type: ignore
+    text = TEXT.replace("[part.bench]", "[shared]\nanonymous = true\n[part.bench]") if in_file else TEXT
+    (tmp_path / "s.toml").write_text(text)
+    command.start(tmp_path / "s.toml", SweepOptions(output=tmp_path / "out", anonymous=not in_file))
+    shutil.rmtree(tmp_path / "out/decode")
+    command.resume(tmp_path / "out", SweepOptions())
+    assert given == [True] * 4
+
+
+def test_a_path_that_a_shell_would_part_is_quoted(
+    runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "my file (1).toml").write_text(TEXT.replace('name = "three"', ""))
+    runs.does = {"bench": Interrupted(INTERRUPTED)}
+    place = tmp_path / "my sweep"
+    command.start(tmp_path / "my file (1).toml", SweepOptions(output=place))
+    err = capsys.readouterr().err
+    assert err.startswith("my-file-1: 3 parts into ")
+    assert f"go on with rnn-vs-attn run --resume '{place}'" in err

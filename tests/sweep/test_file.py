@@ -109,6 +109,7 @@ rounds = "six"
         ("max_seconds = true\n[part.bench]\n", "line 1: max_seconds True is no number of seconds"),
         ("max_seconds = inf\n[part.bench]\n", "line 1: max_seconds inf is no number of seconds"),
         ("max_seconds = -1\n[part.bench]\n", "line 1: max_seconds -1 is no number of seconds"),
+        (f"max_seconds = {10**400}\n[part.bench]\n", "line 1: max_seconds 1000"),
         ('name = ["a"]\n[part.bench]\n', "line 1: name ['a'] is none for a folder"),
         ('[part.bench]\nsuite = ["a"]\n', "line 2: suite ['a'] is no text"),
         ("[part.long]\n", "line 1: part 'long' says no suite; add suite = one of bench"),
@@ -213,3 +214,18 @@ def test_a_sweep_of_no_part_is_refused(text: str, tmp_path: Path) -> None:
     assert faults(tmp_path, text) == [
         'line 1: there is no part; write [part.bench], or [part.NAME] with suite = "bench"'
     ]
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("my sweep (2)", "my-sweep-2"),
+        ("größe", "gr-e"),
+        ("x" * 90, "x" * 64),
+        ("\udcff\n", "sweep"),
+        ("a.b-c_d", "a.b-c_d"),
+    ],
+)
+def test_a_sweep_is_called_like_its_file_as_far_as_a_folder_can_be(stem: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / f"{stem}.toml").write_text("[part.bench]\n")
+    assert file.read(tmp_path / f"{stem}.toml").name == name

@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-from planted_runs import stored
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.sweep import file, folder
@@ -28,6 +27,15 @@ def test_the_file_is_kept_with_its_hash(begun: Path) -> None:
     assert (head["schema"], head["name"]) == (1, "two")
     assert folder.reopened(begun, None).parts[0].name == "bench"
     assert folder.reopened(begun, begun.parent / "s.toml").name == "two"
+    assert not folder.reopened(begun, None).parts[0].asked.options.anonymous
+
+
+def test_a_sweep_that_was_begun_anonymous_goes_on_so(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(TEXT)
+    begun = folder.create(file.read(tmp_path / "s.toml"), tmp_path / "out", anonymous=True)
+    assert all(part.asked.options.anonymous for part in folder.reopened(begun, None).parts)
+    head = json.loads((begun / "sweep.json").read_text())
+    assert head.keys() == {"schema", "name", "sha256", "started", "anonymous"}
 
 
 def test_a_folder_of_the_moment_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,33 +79,6 @@ def test_a_taken_folder_is_left_alone(tmp_path: Path, begun: Path) -> None:
     with pytest.raises(UserError, match="cannot write to output folder"):
         folder.create(file.read(tmp_path / "s.toml"), tmp_path / "plain")
     assert (tmp_path / "plain").read_text() == "mine"
-
-
-def test_states_of_parts(begun: Path) -> None:
-    assert folder.state_of(begun / "absent") == folder.NOT_BEGUN
-    assert folder.state_of(stored(begun / "a")) == folder.COMPLETE
-    content = json.loads((begun / "a/run.json").read_text()) | {"status": "interrupted"}
-    (begun / "a/run.json").write_text(json.dumps(content))
-    assert folder.state_of(begun / "a") == folder.UNFINISHED
-
-
-def test_a_run_that_was_killed_before_it_measured_is_begun_anew(begun: Path) -> None:
-    (begun / "a").mkdir()
-    (begun / "a/samples.jsonl").touch()
-    (begun / "a/records.jsonl").touch()
-    assert folder.state_of(begun / "a") == folder.NOT_BEGUN
-    assert not (begun / "a").exists()
-
-
-def test_what_others_put_there_is_left_alone(begun: Path) -> None:
-    (begun / "a").mkdir()
-    (begun / "a/samples.jsonl").write_text("something")
-    (begun / "b").write_text("a file")
-    (begun / "c").symlink_to("c")
-    for name in "abc":
-        with pytest.raises(UserError, match="move it away"):
-            folder.state_of(begun / name)
-    assert (begun / "a/samples.jsonl").read_text() == "something"
 
 
 def test_a_sweep_called_by_its_file_keeps_that_name(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from planted_runs import stored
 
 from rnn_vs_attn.records.claims import Claim
+from rnn_vs_attn.records.states import COMPLETE, NOT_BEGUN
 from rnn_vs_attn.sweep import summary
-from rnn_vs_attn.sweep.folder import COMPLETE, NOT_BEGUN
 from rnn_vs_attn.sweep.summary import Outcome
 
 CLAIMS = [Claim("faster", f"Claim {i}", "holds", "2.0 times") for i in range(5)]
