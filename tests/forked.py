@@ -32,6 +32,7 @@ _READ_LATE = {
     *("PYTHONPATH", "PYTHONSAFEPATH", "RNN_VS_ATTN_PATH", "RNN_VS_ATTN_PAD"),
     *("TMPDIR", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "PYTEST_CURRENT_TEST"),
     *("HANGS_IN", "HUNG_PID"),  # of user_modules
+    "TORCHINDUCTOR_CACHE_DIR",  # which torch sets in the process of a test that trains
 }
 _RUN_AT_START = ("sitecustomize.py", "usercustomize.py")
 _real_launch = client.launch
