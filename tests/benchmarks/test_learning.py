@@ -210,7 +210,7 @@ def test_widths_have_the_published_number_of_parameters() -> None:
 def outcome(*steps: float) -> Outcome:
     seeds = len(steps)
     axes = {"model": "lstm", "steps": 400}
-    return Outcome(axes, 1e-2, [1.0] * seeds, [0.0] * seeds, [*steps], [1.0] * seeds, 3, 2, True, endless=0)
+    return Outcome(axes, 1e-2, [1.0] * seeds, [0.0] * seeds, [*steps], [1.0] * seeds, 3, 2, True, endless=0, lost=0)
 
 
 @pytest.mark.parametrize(
