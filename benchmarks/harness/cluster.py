@@ -3,9 +3,9 @@
 python benchmarks/harness/cluster.py [--jobs 1000] [--samples 10000000] [--quick]
 
 No machine is needed: each job's folder is written as its worker would leave it, with drawn times of thirty cases, and
-collected by the program's own code. Then a run of so many samples is shown again, in a process of its own. Targets: a
-round of the last tenth of jobs takes no more than twice as long to collect as one of the first tenth, and showing takes
-less than a GiB.
+collected by the program's own code. Then a run of so many samples is shown again, and put onto a page, in processes of
+their own. Targets: a round of the last tenth of jobs takes no more than twice as long to collect as one of the first
+tenth, and each of the two takes less than a GiB.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.sweep.collecting import Collected
 
 REFERENCE = Path(__file__).resolve().parents[2] / "results/reference/full/bench"
-SHOWN = """
+ASKED = """
 import resource, sys
-from pathlib import Path
-from rnn_vs_attn.run import stored
-stored.show(stored.runs_of([Path(sys.argv[1])]), (), False)
+from rnn_vs_attn.cli.app import main
+try:
+    main()
+except SystemExit as ended:
+    assert not ended.code, ended.code
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
 """
 MIB, GIB = 1 << 20, 1 << 30
@@ -107,7 +109,7 @@ def _peak() -> int:
 
 
 def _showing(folder: Path, samples: int) -> Iterator[Figure]:
-    """Seconds and peak memory of showing a run of the stored cases, with as many rounds as so many samples take."""
+    """What a run of the stored cases takes to be shown, with as many rounds as so many samples need."""
     records = [json.loads(line) for line in (REFERENCE / "records.jsonl").read_text().splitlines()]
     timed = [record for record in records if record["metric"].endswith("_time") and len(record["samples"]) > 1]
     rounds = max(7, samples // len(timed))
@@ -116,13 +118,19 @@ def _showing(folder: Path, samples: int) -> Iterator[Figure]:
     with (folder / "records.jsonl").open("w") as file:
         for record in timed:
             file.write(json.dumps(_longer(record, rounds)) + "\n")
-    begun = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", SHOWN, str(folder)], capture_output=True, text=True, check=True)
-    seconds, peak = time.perf_counter() - begun, int(done.stderr.split()[-1]) * 1024
     yield Figure("samples of a large run", rounds * len(timed))
     yield Figure("MiB of its records", (folder / "records.jsonl").stat().st_size / MIB)
-    yield Figure("seconds to show it", seconds)
-    yield Figure("MiB to show it", peak / MIB, "< 1024", peak < GIB)
+    yield from _asked("show", str(folder))
+    yield from _asked("report", str(folder))
+
+
+def _asked(*words: str) -> Iterator[Figure]:
+    """Seconds and peak memory of a command, in a process of its own."""
+    begun = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", ASKED, *words], capture_output=True, text=True, check=True)
+    seconds, peak = time.perf_counter() - begun, int(done.stderr.split()[-1]) * 1024
+    yield Figure(f"seconds to {words[0]} it", seconds)
+    yield Figure(f"MiB to {words[0]} it", peak / MIB, "< 1024", peak < GIB)
 
 
 def _longer(record: dict[str, Any], rounds: int) -> dict[str, Any]:

@@ -343,3 +343,4 @@ def test_rounds_of_simulated_jobs_are_collected() -> None:
     assert (found["jobs"], found["samples of each"]) == (12, 337)
     assert 4900 < found["samples of a large run"] <= 5000
     assert found["MiB to show it"] < 1024
+    assert found["MiB to report it"] < 1024
