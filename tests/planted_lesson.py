@@ -20,6 +20,7 @@ from rnn_vs_attn.errors import DONE, UNFINISHED_CASES
 from rnn_vs_attn.lesson.options import LessonOptions, write_settings
 from rnn_vs_attn.lesson.parts import PARTS
 from rnn_vs_attn.lesson.readings import Readings
+from rnn_vs_attn.machine.environment import describe
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.states import TABLE
 from rnn_vs_attn.records.types import Record
@@ -150,11 +151,12 @@ def readings(**changed: list[Record]) -> Readings:
 
 
 def store(path: Path, suite: Suite, records: Sequence[Record], code: int = DONE) -> None:
-    """A run of a suite in a folder; code: how it ended."""
+    """A run of a suite on this machine in a folder; code: how it ended."""
     shown = {r.key for r in suite.analysis.expand(records)}
     head = dataclasses.replace(
         run_of(*(r for r in records if r.key not in shown)),
         suite=suite.name,
+        environment=describe({}, anonymous=True),
         status="complete" if code in (DONE, UNFINISHED_CASES) else "interrupted",
     )
     folder = RunFolder.create(path)

@@ -109,6 +109,13 @@ def hard_keys(facts: dict[str, Any]) -> dict[str, Any]:
     return hard
 
 
+def is_here(facts: dict[str, Any]) -> bool:
+    """Whether facts are of this machine, by those that must agree and that this process knows without torch."""
+    described = describe({}, anonymous=False)
+    here, there = hard_keys(described), hard_keys(facts)
+    return all(here[key] == there[key] for key in HARD_KEYS if key in described)
+
+
 def fingerprint(facts: dict[str, Any]) -> str:
     """sha256 over the hard keys; equal on two runs of the same machine and software."""
     return digest(hard_keys(facts))

@@ -133,6 +133,21 @@ def test_a_lesson_that_goes_on_measures_what_is_missing(tmp_path: Path) -> None:
     assert verdicts(lesson)[UNDECIDED] == 0
 
 
+def test_a_lesson_is_of_one_machine(tmp_path: Path) -> None:
+    """The ledger says "on this machine"; parts that stood whole were taken for that wherever they came from."""
+    for part in PARTS:
+        store(tmp_path / part.name, part.suite, readings().of(part.name))
+    head = tmp_path / PARTS[0].name / "run.json"
+    content = json.loads(head.read_text())
+    head.write_text(json.dumps(content | {"environment": content["environment"] | {"cpu": "another"}}))
+    assert Played().lesson(tmp_path).measure() == DONE  # nothing is left to measure
+    shutil.rmtree(tmp_path / PARTS[-1].name)
+    played = Played()
+    with pytest.raises(UserError, match="was measured on another machine or with other software"):
+        played.lesson(tmp_path).measure()
+    assert played.given == {}
+
+
 def test_a_part_that_was_cut_off_goes_on_in_its_own_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone_on: list[Path | None] = []
 

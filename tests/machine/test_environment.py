@@ -367,6 +367,13 @@ def resumed(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path
     return command.resume(FAKE, RunOptions(resume=folder))
 
 
+def test_facts_are_of_here_whatever_torch_says_and_however_busy_it_is() -> None:
+    facts = describe({}, anonymous=True)
+    assert environment.is_here(facts | {"torch": "9.9", "load": 99.0, "memory_available": 1})
+    assert not environment.is_here(facts | {"cpu": "another"})
+    assert not environment.is_here(facts | {"usable_cores": 999})
+
+
 OTHER = {"cpu": "another", "cpu_quota": 1.5, "usable_cores": 999, "affinity_cores": 999, "torch": "1.0"}
 
 
