@@ -148,6 +148,14 @@ def test_intervals_in_the_text_are_those_of_a_reference_run() -> None:
     assert [figure for figure in found if figure not in stored] == []
 
 
+def test_what_the_readme_found_is_of_the_stored_sweep() -> None:
+    tables = "\n".join(file.read_text() for file in (ROOT / "results/reference/full").glob("*/table.md"))
+    found = re.findall(r"\d[\d.,]* (?:\[[\d.]+, [\d.]+\]|±[\d.]+%)", WRITTEN["README.md"])
+    assert len(found) >= 9
+    assert [figure for figure in found if figure not in tables] == []
+    assert "(results/reference/full/bench/plots/train_time.png)" in WRITTEN["README.md"]
+
+
 def test_pictures_are_kept_where_a_page_shows_them() -> None:
     places = [*(ROOT / "results").glob("reference/**/plots/*"), *(ROOT / "docs").glob("*.png")]
     kept = {file.resolve() for file in places}
