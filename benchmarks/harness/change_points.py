@@ -239,6 +239,17 @@ def promised(number: int) -> Iterator[Figure]:
         high = clopper_pearson(hits, number)[1]
         text = f"history, {size} runs: the step of {step:g} standard deviations that it promises, marked"
         yield Figure(text, hits / number, ">= 0.8 at the upper end", high >= 0.8)
+    for size, spread in itertools.product((14, 20, 30), (0.002, 0.006, 0.01)):  # whose step is near the margin
+        step = change_points.promised(size, ALPHA, spread, SMALLEST)
+        assert step is not None
+        steps = [step * (n >= size // 2) for n in range(size)]
+        every = [
+            [a + b for a, b in zip(noisy("normal", size, spread, draw), steps, strict=True)] for _ in range(number)
+        ]
+        hits = sum(map(bool, ours(every, SMALLEST)))
+        high = clopper_pearson(hits, number)[1]
+        text = f"history, {size} runs, noise {spread:.1%}: the step of {step:.2%} that it promises, marked"
+        yield Figure(text, hits / number, ">= 0.8 at the upper end", high >= 0.8)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,27 @@
 """Memory: measured peaks of attention against the arithmetic, and how they grow with the length.
 
-python benchmarks/harness/memory.py [--at-most 32768] [--quick]
+python benchmarks/harness/memory.py [--at-most 32768] [--processes 60] [--quick]
 
 `attention-naive` holds (B, H, L, L) and grows as L^2; `attention` grows as L. Targets, where the arithmetic is at least
 64 MiB: peaks within 5 %, exponents within 0.1 of 2 and 1. Models, and the lengths of
-each, are measured in random order in one fresh worker.
+each, are measured in random order in one fresh worker. Then peaks of 1 MiB in fresh processes, after allocations of
+random sizes: medians of six of them lie within what `compare` and `history` take for the resolution of a peak.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
+from statistics import median
 from typing import Any
 
 from reporting import Figure, parsed, parser, report
 
 from rnn_vs_attn import units
+from rnn_vs_attn.compare.verdicts import PEAK_RESOLUTION
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.machine import environment
 from rnn_vs_attn.models.registry import find
@@ -29,6 +34,17 @@ from rnn_vs_attn.worker.protocol import About, Measure
 LENGTHS = {"attention-naive": [1024, 2048], "attention": [8192, 16384, 32768]}
 GROWTH = {"attention-naive": 2.0, "attention": 1.0}
 LEAST = 64 * units.MIB
+SMALL = """
+import random, sys, torch
+from rnn_vs_attn.measure import memory
+memory.precise_allocator()
+torch.set_num_threads(1)
+draw = random.Random(int(sys.argv[1]))
+for _ in range(draw.randrange(1, 30)):
+    torch.ones(draw.randrange(1, 1 << 22), dtype=torch.uint8)
+(peak,) = memory.peaks([lambda: torch.ones(1 << 20, dtype=torch.uint8)], torch.device("cpu"))
+print(peak)
+"""
 
 
 def main() -> None:
@@ -36,7 +52,8 @@ def main() -> None:
     options.add_argument("--within", type=float, default=0.05)
     options.add_argument("--model", nargs="+", default=list(LENGTHS), choices=list(LENGTHS))
     options.add_argument("--at-most", type=int, default=32768, help="longest sequence")
-    given = parsed(options, at_most=8192)
+    options.add_argument("--processes", type=int, default=60, help="in which a peak of 1 MiB is read")
+    given = parsed(options, at_most=8192, processes=6)
     details: list[dict[str, Any]] = []
     report(figures(given, details), details, given)
 
@@ -61,6 +78,22 @@ def figures(given: argparse.Namespace, details: list[dict[str, Any]]) -> Iterato
     worker.close()
     if off:
         yield Figure("worst distance from the arithmetic", max(off), f"<= {given.within}", max(off) <= given.within)
+    yield from resolution(given.processes)
+
+
+def resolution(processes: int) -> Iterator[Figure]:
+    """How a peak of 1 MiB is read in fresh processes: by how much too high, and over how much medians lie."""
+    command = [sys.executable, "-c", SMALL]
+    read = [
+        subprocess.run([*command, str(seed)], capture_output=True, text=True, check=True) for seed in range(processes)
+    ]
+    kib = [(int(done.stdout) - units.MIB) / 1024 for done in read]
+    sixes = sorted(median(random.sample(kib, 6)) for _ in range(1000))
+    apart, most = sixes[974] - sixes[25], PEAK_RESOLUTION / 1024
+    yield Figure("KiB by which 1 MiB is read too high, the least", min(kib))
+    yield Figure("the same, the median", median(kib))
+    yield Figure("the same, the most", max(kib))
+    yield Figure("KiB over which 95 % of the medians of six lie", apart, f"<= {most:g}", apart <= most)
 
 
 def counts(row: dict[str, Any]) -> bool:

@@ -61,15 +61,16 @@ class Rules:
 
     def of(self, record: Record, other: Record) -> float:
         """The margin of a record beside that of the other run, on the scale of differences."""
-        timed = record.unit in _TIMED and record.scale == "ratio"
-        margin = self.widened if timed else self.margin
-        return verdicts.margin_at(margin, record.meaning, (record.median, other.median))
+        return verdicts.margin_at(self._of(record), record.meaning, (record.median, other.median))
 
     def own_limit(self, record: Record, other: Record) -> float | None:
         """That margin as a part, where it is not the one of the call."""
         margin = self.of(record, other)
-        raised = record.unit == "B" and margin > verdicts.margin_of(self.margin, record.scale)
-        return math.expm1(margin) if raised else None
+        return math.expm1(margin) if margin > verdicts.margin_of(self._of(record), record.scale) else None
+
+    def _of(self, record: Record) -> float:
+        """The margin of the call for such a record."""
+        return self.widened if record.unit in _TIMED and record.scale == "ratio" else self.margin
 
 
 def shared_axes(runs: Sequence[Run]) -> tuple[str, ...]:
@@ -253,7 +254,7 @@ def report_of(
     method = [
         f"margin {units.percent(rules.margin)}; of times {units.percent(rules.widened)}, as this machine's spread from "
         f"day to day is {units.percent(rules.spread)} ({rules.source}); exact metrics: any change counts; "
-        f"a peak of CPU memory: {units.of_unit(verdicts.READ_TO, 'B')} at least",
+        f"a peak of CPU memory: {units.of_unit(verdicts.PEAK_RESOLUTION, 'B')} at least",
         "slower, faster: beyond the margin by an exact rank-sum test with Holm's correction, one family a direction; "
         "same: the 90% interval is inside the margin; intervals shown are at 95%; q: false discovery rate",
         geometric_mean(found),

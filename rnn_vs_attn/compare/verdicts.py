@@ -32,7 +32,7 @@ SCREEN = 0.20  # a case goes on to the second stage at this unadjusted tail or b
 ALPHA = 0.05  # error rate of the family of all tests of one direction
 SAME_LEVEL = 0.90  # two one-sided tests at .05
 SHOWN_LEVEL = 0.95  # of intervals in tables
-READ_TO = 256 * 1024  # bytes, to which a peak of resident memory is known: what ran before has a part in it
+PEAK_RESOLUTION = 256 * 1024  # bytes, to which a peak of resident memory is known: what ran before has a part in it
 MOVED_LEVEL = 0.975  # of the intervals of all calibration kernels of a stage together
 NO_SLOWER, SLOWER_FOUND, NO_VERDICT, BROKEN_FOUND = 0, 1, 3, 5  # exit codes
 
@@ -124,13 +124,13 @@ def margin_of(margin: float, scale: str) -> float:
 
 def margin_at(margin: float, metric: Metric, levels: Iterable[float | None]) -> float:
     """A margin on the scale of differences, at the levels that are compared: of a peak that the kernel tells, not below
-    READ_TO.
+    PEAK_RESOLUTION.
     """
     found = margin_of(margin, metric.scale)
     if metric.unit != "B" or metric.exact or metric.scale != "ratio":
         return found
     least = min((level for level in levels if level), default=math.inf)
-    return max(found, math.log1p(READ_TO / least))
+    return max(found, math.log1p(PEAK_RESOLUTION / least))
 
 
 def as_change(shift: Shift, better: str, scale: str) -> tuple[float, float | None, float | None]:

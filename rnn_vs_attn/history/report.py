@@ -10,7 +10,7 @@ from rich.text import Text
 from rnn_vs_attn import units
 from rnn_vs_attn.compare.report import fixed, varying
 from rnn_vs_attn.compare.sentences import percent
-from rnn_vs_attn.compare.verdicts import READ_TO
+from rnn_vs_attn.compare.verdicts import PEAK_RESOLUTION
 from rnn_vs_attn.history import charts
 from rnn_vs_attn.history.runs import History
 from rnn_vs_attn.history.series import ALPHA, Change, Series, in_order_of_weight, written
@@ -40,7 +40,8 @@ def method(history: History, found: Sequence[Series], margin: float) -> list[str
         f"a level is marked as changed where it moved by {percent(margin)} or more, with {change_points.LEAST} runs or "
         "more on each side: ruptures proposes places, and a rank test of the best place of a series decides, corrected "
         f"over {units.counted(tests, 'noisy metric')} of cases so that of the marks {percent(ALPHA)} are wrong; of an "
-        f"exact metric any change is marked, and of a peak of CPU memory one of {units.of_unit(READ_TO, 'B')} or more",
+        "exact metric any change is marked, and of a peak of CPU memory one of "
+        f"{units.of_unit(PEAK_RESOLUTION, 'B')} or more",
         "intervals of changes are at 95%, as if their places had been known; a machine that wanders is marked as code "
         "that changed is",
     ]

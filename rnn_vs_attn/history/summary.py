@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -16,7 +15,6 @@ from rnn_vs_attn.stats import change_points
 
 _ABOUT = 1  # runs apart at which changes are told as one
 _MOST = 6  # sentences about changes
-_FOUR_IN_FIVE = 0.842  # standard normal quantile at .8
 
 
 @dataclass(frozen=True)
@@ -120,16 +118,10 @@ def _unchanged(history: History, found: Sequence[Series], told: Sequence[Event])
 def visible(series: Series, tests: int) -> float | None:
     """The step halfway through that one of `tests` series would show four times in five, by the scatter seen; as a part
     where its scale is a ratio. None where none would be.
-
-    No less than what it must move by is marked, and that is found less by chance half of the time.
     """
-    number = len(series.points)
-    step = change_points.visible(number, ALPHA / tests)
-    if step is None or series.meaning.scale != "ratio":
+    if series.meaning.scale != "ratio":
         return None
-    beside = min(number // 2, change_points.NEAREST)
-    scatter = series.spread * math.sqrt(2 / beside)  # of the distance of both levels
-    return max(step * series.spread, series.least + _FOUR_IN_FIVE * scatter)
+    return change_points.promised(len(series.points), ALPHA / tests, series.spread, series.least)
 
 
 def _too_few(found: Sequence[Series]) -> list[str]:

@@ -10,14 +10,15 @@ from rnn_vs_attn.records.query import measured, record_at
 from rnn_vs_attn.records.types import LAUNCH_BOUND, Record
 from rnn_vs_attn.report.curves import by_round, interval, seq_len_of
 from rnn_vs_attn.stats import growth, intervals
-from rnn_vs_attn.suites.deciding import beside, of_all, of_exponent
+from rnn_vs_attn.suites.deciding import beside, decided, of_all, of_exponent
+from rnn_vs_attn.suites.findings import HOSTS_TIME
 from rnn_vs_attn.suites.metrics import EXPONENT
 from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.laws import grows, law_of, open_because
 from rnn_vs_attn.units import counted, size
 
 ALIKE = 1.15  # a ratio of times up to which they count as the same
-HOST = "that is the time of the host's launches, not the GPU's; --cuda-graphs of bench removes it"
+_OF_HOST = f"{HOSTS_TIME}; --cuda-graphs of bench removes it"
 
 
 def _law(runs: Readings, model: str) -> Record:
@@ -88,20 +89,13 @@ def _faster(ratio: Record) -> str:
     return beside(ratio.estimate, 1.0, "above")
 
 
-def _at_every_length(ratios: Sequence[Record]) -> tuple[str, Record]:
-    """Whether attention is faster at each of these lengths, and a length that decides that."""
-    verdicts = list(map(_faster, ratios))
-    verdict = of_all(verdicts)
-    return verdict, ratios[verdicts.index(verdict)]
-
-
 def _launched(runs: Readings, ratio: Record) -> str:
     """Said where one of the two times of a ratio is that of the host's launches, on a GPU."""
     case = {name: value for name, value in ratio.axes.items() if name != "of"} | {"pass": "train"}
     said = (
         record_at(runs.of("bench"), LAUNCH_BOUND, case | {"model": model}) for model in (case["model"], "attention")
     )
-    return HOST if any(record is not None and record.holds for record in said) else ""
+    return _OF_HOST if any(record is not None and record.holds for record in said) else ""
 
 
 def _at(ratio: Record) -> str:
@@ -111,7 +105,7 @@ def _at(ratio: Record) -> str:
 def loop(runs: Readings) -> Found:
     """Training an LSTM of one cell after the other beside attention: at the shortest length, and at all others."""
     short, *longer = ratios = _beside_attention(runs, "lstm-cell")
-    verdict, decides = _at_every_length(ratios)
+    verdict, decides = decided(ratios, _faster)
     figure = f"an LSTM as a loop over its cells takes {interval(short)} times attention's time to train at "
     why = takes(decides.estimate) if verdict == UNDECIDED else _launched(runs, decides)
     return Found(verdict, figure + _where(short) + "".join(map(_at, longer)), why)
@@ -120,13 +114,11 @@ def loop(runs: Readings) -> Found:
 def fused(runs: Readings) -> Found:
     """Training torch's own LSTM beside attention: at the longest length, and where it is otherwise at a shorter one."""
     *shorter, longest = ratios = _beside_attention(runs, "lstm")
-    verdict, decides = _at_every_length(ratios)
+    verdict, decides = decided(ratios, _faster)
     by_host = _launched(runs, decides)
     why = by_host or "a fused kernel has no overhead a step, and attention's work grows with the square of the length"
     figure = f"torch's own LSTM takes {interval(longest)} times attention's time to train at {_where(longest)}"
-    other = [
-        ratio for ratio in shorter if beside(ratio.estimate, 1.0, "above") != beside(longest.estimate, 1.0, "above")
-    ]
+    other = [ratio for ratio in shorter if _faster(ratio) != _faster(longest)]
     return Found(
         verdict,
         figure + "".join(map(_at, other)),

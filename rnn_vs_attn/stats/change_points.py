@@ -26,6 +26,7 @@ _DRAWN = 20_000  # permutations, of long series fewer
 _MOST_DRAWN = 4_000_000  # values in all of them
 _TAIL = 0.999  # beyond this quantile the null distribution falls off as the normal one, or faster
 _ONE_SIDED = 1.645  # standard normal quantile at .95
+_NINE_IN_TEN = 1.282  # standard normal quantile at .9
 _SIMULATED = 400  # series to see which step is found
 
 
@@ -195,3 +196,16 @@ def visible(size: int, alpha: float) -> float | None:
         return float((_beyond(size, _distances(stepped)[:, middle - LEAST]) <= alpha).mean())
 
     return next((step for step in np.arange(0.5, 20.0, 0.1).round(1).tolist() if found(step) >= 0.8), None)
+
+
+def promised(size: int, alpha: float, spread: float, smallest: float) -> float | None:
+    """The step halfway through that is marked four times in five, at that spread of the noise; None where none can be.
+
+    smallest: a change of the level by less is none, and one of just as much is found to be less half of the time. Near
+    it both must come out well, so the one is asked nine times in ten.
+    """
+    step = visible(size, alpha)
+    if step is None:
+        return None
+    scatter = spread * math.sqrt(2 / min(size // 2, NEAREST))  # of the distance of both levels
+    return max(step * spread, smallest + _NINE_IN_TEN * scatter)

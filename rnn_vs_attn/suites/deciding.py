@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
 from rnn_vs_attn.records.types import Record
@@ -55,6 +55,13 @@ def of_all(verdicts: Iterable[str]) -> str:
     if FAILS in found:
         return FAILS
     return HOLDS if found and set(found) == {HOLDS} else UNDECIDED
+
+
+def decided(records: Sequence[Record], rule: Callable[[Record], str]) -> tuple[str, Record]:
+    """The same by a rule for each size, and the first one that decides it."""
+    verdicts = [rule(record) for record in records]
+    verdict = of_all(verdicts)
+    return verdict, records[verdicts.index(verdict)]
 
 
 # What it takes

@@ -18,6 +18,7 @@ from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.metrics import CROSSING
 from rnn_vs_attn.units import in_a_row
 
+HOSTS_TIME = "that is the time of the host's launches, not the GPU's"
 NOT_OURS = (USER, CONFIGURED, TRAINED)  # families whose names a user typed for themselves
 
 

@@ -132,7 +132,8 @@ def test_a_missed_target_is_exit_1() -> None:
 
 @pytest.mark.slow
 def test_the_peak_of_naive_attention_is_within_5_percent_of_the_arithmetic() -> None:
-    code, document = harness("memory.py", "--model", "attention-naive", "--at-most", "1024")
+    words = "--model attention-naive --at-most 1024 --processes 12".split()
+    code, document = harness("memory.py", *words)
     assert code == 0
     assert {row["pass"] for row in document["details"]} == {"forward", "train"}
     assert all(row["arithmetic"] > 64 for row in document["details"])

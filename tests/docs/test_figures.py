@@ -45,6 +45,24 @@ def test_how_far_rounds_are_apart() -> None:
     assert f"differ by up to {apart[most]:.1f} times** (`attention`, training, 64 tokens)" in text("bench.md")
 
 
+def test_on_two_threads_rounds_are_of_two_kinds() -> None:
+    slow = [6, 7, 8, 11]
+    page, found = text("bench.md"), {}
+    for model in ("lstm", "rnn", "attention"):
+        times = np.array([r["samples"] for r in stored("full/bench", "train_time", model=model)])
+        found[model] = np.median(times[:, slow], axis=1) / np.median(np.delete(times, slow, axis=1), axis=1)
+    assert len(found["lstm"]) == 5
+    assert [f"{np.median(found[model]):.1f}" for model in ("lstm", "rnn")] == ["1.6", "1.6"]
+    assert min(*found["lstm"], *found["rnn"]) > 1.4
+    least, most = (f"{100 * pick(found['attention']) - 100:.0f}" for pick in (min, max))
+    told = "four of twelve took some 1.6 times as long at every length, where attention's took"
+    assert f"{told} {least} to {most} % more" in page
+    copies = np.array(only("full/bench", "peak_bandwidth")["samples"])
+    usual = np.median(np.delete(copies, slow))
+    assert sum(copies[slow] > 1.5 * usual) == 3
+    assert f"{max(copies[slow] / usual):.0f}" == "2"
+
+
 def test_how_much_more_gradient_a_recurrence_passes_on_near_by() -> None:
     rnn, attention = (
         only("full/gradflow", "gradient_norm_log10", model=model, distance=1)["median"]

@@ -11,7 +11,16 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from rnn_vs_attn.stats import change_points
-from rnn_vs_attn.stats.change_points import Division, changes, divisions, proposed, tail, values_needed, visible
+from rnn_vs_attn.stats.change_points import (
+    Division,
+    changes,
+    divisions,
+    promised,
+    proposed,
+    tail,
+    values_needed,
+    visible,
+)
 
 pytestmark = pytest.mark.long
 
@@ -130,6 +139,20 @@ def test_the_step_that_would_be_seen_is_seen_four_times_in_five() -> None:
     assert visible(8, 0.01) is None
     steps = [visible(size, 0.05) or math.inf for size in (8, 12, 20, 40)]
     assert steps == sorted(steps, reverse=True)
+
+
+@pytest.mark.parametrize("spread", [0.002, 0.006, 0.01])
+def test_near_the_margin_too_a_promised_step_is_marked_four_times_in_five(spread: float) -> None:
+    """At 1 % of noise and a margin of 2 % it was three times in four."""
+    step, least = promised(20, 0.05, spread, 0.02), 0.02
+    assert step is not None
+    assert step > least
+    marked = []
+    for i in range(300):
+        values = [spread * v + step * (at >= 10) for at, v in enumerate(noise(20, seed=i))]
+        marked.append(any(abs(place - 10) <= 3 for place in changes([divisions(values, least)], 0.05)[0][0]))
+    assert 0.79 <= mean(marked) <= 0.95
+    assert promised(8, 0.01, spread, least) is None
 
 
 def test_a_step_far_beyond_its_noise_counts_in_full_though_values_follow_each_other() -> None:

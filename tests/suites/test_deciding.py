@@ -74,6 +74,15 @@ def test_one_size_of_which_it_is_not_so_is_enough(each: list[str], word: str) ->
     assert deciding.of_all(each) == word
 
 
+@pytest.mark.parametrize(
+    ("sizes", "word", "at"),
+    [([1.2, 1.3], "holds", 0), ([1.2, 0.9, 0.8], "does not hold here", 1), ([1.2, None, 1.3], "undecided", 1)],
+)
+def test_the_first_size_that_decides_is_told(sizes: list[float | None], word: str, at: int) -> None:
+    ratios = [ratio(*([1.0] * 5 if size is None else [size] * 6)) for size in sizes]
+    assert deciding.decided(ratios, deciding.of_above_one) == (word, ratios[at])
+
+
 def test_what_the_undecided_takes() -> None:
     few = "an interval takes 6 rounds: --rounds 6, with a --max-seconds that has them"
     assert deciding.to_decide(None) == deciding.to_decide(Estimate(1.0, None, None, 5)) == few

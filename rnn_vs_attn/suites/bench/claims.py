@@ -15,7 +15,7 @@ from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites import deciding, findings
 from rnn_vs_attn.suites.bench.case import BenchCase
-from rnn_vs_attn.suites.findings import Names, Pair, tokens
+from rnn_vs_attn.suites.findings import HOSTS_TIME, Names, Pair, tokens
 
 FASTER, GROWS, MEMORY, THREADS, LOOP = (
     "trains faster",
@@ -122,7 +122,7 @@ def _of_launches(pair: Pair, records: Sequence[Record]) -> str:
     if not lengths:
         return ""
     at = "" if pair.longest in lengths else f"at {', '.join(map(tokens, lengths))} "
-    return f"{at}that is the time of the host's launches, not the GPU's; --cuda-graphs removes it"
+    return f"{at}{HOSTS_TIME}; --cuda-graphs removes it"
 
 
 def _of_work(pair: Pair, records: Sequence[Record]) -> str:

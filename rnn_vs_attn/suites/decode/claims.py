@@ -15,7 +15,7 @@ from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites import deciding, findings
 from rnn_vs_attn.suites.decode.analysis import base_of, bounded, growth
 from rnn_vs_attn.suites.decode.case import DecodeCase
-from rnn_vs_attn.suites.findings import Names, Pair, tokens
+from rnn_vs_attn.suites.findings import HOSTS_TIME, Names, Pair, tokens
 
 CHEAPER, GROWS, CARRIES = "next token costs less", "next token costs more with context", "carries less"
 GROWTH = 1.1  # a token that takes up to so many times as long after the longest context costs the same
@@ -80,7 +80,7 @@ def _why(verdict: str, ratio: Estimate | None, of_host: str) -> str:
 def _of_host(records: Sequence[Record], *times: Record) -> str:
     found = [record_at(records, LAUNCH_BOUND, {**time.axes, "pass": "step"}) for time in times]
     if any(record is not None and record.holds for record in found):
-        return "that is the time of the host's launches, not the GPU's"
+        return HOSTS_TIME
     return ""
 
 

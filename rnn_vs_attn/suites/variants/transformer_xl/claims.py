@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.suites.columns import ratio
-from rnn_vs_attn.suites.deciding import of_above_one, of_all, of_below_one, to_decide
+from rnn_vs_attn.suites.deciding import decided, of_above_one, of_below_one, to_decide
 from rnn_vs_attn.suites.variants.claims import published, settings
 from rnn_vs_attn.suites.variants.transformer_xl.analysis import PUBLISHED, TABLE_9
 
@@ -72,19 +72,12 @@ def _evaluation(records: Sequence[Record]) -> Iterator[Claim]:
             groups.setdefault(without(record.axes, "seq_len"), []).append(record)
         for group, mine in groups.items():
             mine.sort(key=lambda r: int(r.axes["seq_len"] or 0))
-            verdict, decides = _decided(mine, of_above_one)
+            verdict, decides = decided(mine, of_above_one)
             figure = f"{other} takes {_ends(mine, decides)}{_apart(dict(group), list(groups))}"
             told = [to_decide(decides.estimate)] if verdict == UNDECIDED else []
             told += [*filter(None, [why]), *(_table_9(mine) if method == "window-1" else [])]
             axes = settings(dict(group), "method", "segment_len")
             yield Claim("evaluates-faster", text, verdict, figure, "; ".join(told), axes)
-
-
-def _decided(mine: Sequence[Record], rule: Callable[[Record], str]) -> tuple[str, Record]:
-    """A verdict over all lengths, and the first one that decides it."""
-    verdicts = list(map(rule, mine))
-    verdict = of_all(verdicts)
-    return verdict, mine[verdicts.index(verdict)]
 
 
 def _ends(mine: Sequence[Record], decides: Record) -> str:
@@ -116,7 +109,7 @@ def _training(records: Sequence[Record]) -> Iterator[Claim]:
         groups.setdefault(without(record.axes, "seq_len", "memory_len"), []).append(record)
     for group, mine in groups.items():
         mine.sort(key=lambda r: int(r.axes["seq_len"] or 0))
-        verdict, decides = _decided(mine, of_below_one)
+        verdict, decides = decided(mine, of_below_one)
         length, memory_len = (int(decides.axes[name] or 0) for name in ("seq_len", "memory_len"))
         halves = f"A segment of {length - memory_len} after a memory of {memory_len}"
         taken = f"takes {interval(decides, ratio)} of what one segment of {length} takes"
