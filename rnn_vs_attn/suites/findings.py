@@ -161,6 +161,12 @@ def capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
+def fault_of(record: Record) -> str:
+    """Why a case has no number, in a word; one that was not begun is no time-out, though it is stored as one."""
+    left_out = "needed_seconds" in record.details
+    return "left out for want of time" if left_out else FAULT_WORDS.get(record.status, record.status)
+
+
 def without_times(pair: Pair, records: Iterable[Record]) -> str:
     """At which lengths one of the two has no time, and why, in words; "" where both have all that was asked for."""
     found: dict[tuple[str, str], set[float]] = {}
@@ -168,7 +174,7 @@ def without_times(pair: Pair, records: Iterable[Record]) -> str:
         for known in (pair.curve[0], pair.base[0]):
             alike = without(record.axes, "seq_len") == without(known.axes, "seq_len")
             if record.metric == known.metric and record.status != "ok" and alike:
-                fault = FAULT_WORDS.get(record.status, record.status)
+                fault = fault_of(record)
                 found.setdefault((str(known.axes["model"]), fault), set()).add(seq_len_of(record))
     return "; ".join(
         f"{model} has no time at {', '.join(map(tokens, sorted(missing)))}: {fault}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from fakes import bench_record
 from planted_bench import planted, times
@@ -118,6 +120,22 @@ def test_a_length_that_was_measured_is_told_in_all_of_its_digits() -> None:
     assert settled(record, "lstm") == "lstm is slower from 4096 on"
     (pair,) = findings.pairs(times(lambda m, n: n / 2048 if m == "lstm" else 1.0, lengths=[1024, 4096]), base)
     assert findings.where_faster(pair) == "from 2,050 [1,024, 4,096] tokens on attention is faster"
+
+
+@pytest.mark.parametrize(
+    ("status", "details", "word"),
+    [
+        ("timeout", {}, "timeout"),
+        ("timeout", {"needed_seconds": 190}, "left out for want of time"),
+        ("out_of_memory", {}, "out of memory"),
+    ],
+)
+def test_a_case_that_was_not_begun_is_no_time_out(status: str, details: dict[str, int], word: str) -> None:
+    lost = dataclasses.replace(bench_record("train_time", "lstm", 2048, [1.0]), status=status, details=details)
+    assert findings.fault_of(lost) == word
+    pair = pair_of(256)
+    records = [dataclasses.replace(lost, axes={**pair.curve[0].axes, "seq_len": 2048})]
+    assert findings.without_times(pair, records) == f"lstm has no time at 2,048: {word}"
 
 
 def test_stretches_that_say_the_same_are_said_at_once() -> None:

@@ -10,8 +10,8 @@ from rnn_vs_attn.records.claims import HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import Group, measured, without
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
-from rnn_vs_attn.report.tables import FAULT_WORDS
 from rnn_vs_attn.suites.deciding import exponent_takes, of_exponent
+from rnn_vs_attn.suites.findings import fault_of
 from rnn_vs_attn.suites.metrics import EXPONENT
 from rnn_vs_attn.suites.scaling import rules
 from rnn_vs_attn.suites.scaling.case import MIXING
@@ -98,7 +98,7 @@ def _what_to_give(mine: Sequence[Record], axis: str) -> str:
     """Why there is no exponent, and the way to one."""
     passes = [r for r in mine if r.metric == "forward_time"]
     sizes = sorted({size(r, axis) for r in passes if r.ok})
-    faults = ", ".join(dict.fromkeys(FAULT_WORDS.get(r.status, r.status) for r in passes if r.status != "ok"))
+    faults = ", ".join(dict.fromkeys(fault_of(r) for r in passes if r.status != "ok"))
     if not sizes:
         return f"no pass was timed{': ' * bool(faults)}{faults}"
     if faults:
