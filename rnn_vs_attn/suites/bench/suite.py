@@ -38,6 +38,8 @@ from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite
 COMPILE_TIME = Metric("compile_time", "s", title="the first call under torch.compile")
 SAVED_BYTES = Metric("saved_bytes", "B", exact=True, title="what autograd keeps for the backward pass")
 
+KERNEL_ERROR = Metric("kernel_error", "1", title="--backend: the largest relative error beside the layer's definition")
+
 COLUMNS = (
     replace(columns.time("forward ms", "forward_time", FORWARD), spare=True),
     replace(columns.time("backward ms", "backward_time", TRAIN), spare=True),
@@ -67,6 +69,7 @@ BENCH = Suite(
         Measured(PEAK_MEMORY, owed=True),
         Measured(HOST_TIME, echo=True),
         Measured(BY_LAUNCHES, echo=True),
+        Measured(KERNEL_ERROR, echo=True),
         *rows(
             COMPILE_TIME, SAVED_BYTES, NUM_PARAMS, WIDTH, FLOPS, STATE_SIZE, *MACHINE_PEAKS, EXPONENT, CROSSING, VERDICT
         ),
