@@ -120,12 +120,6 @@ OPS = {
 }
 
 
-@pytest.fixture
-def played_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both packages can be imported, whatever is installed."""
-    play(monkeypatch)
-
-
 def play(monkeypatch: pytest.MonkeyPatch, **others: Callable[..., Any]) -> None:
     """Put both packages in place; others: operations by their names that take the place of the right ones."""
     for path, operation in OPS.items():

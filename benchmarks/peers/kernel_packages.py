@@ -1,6 +1,6 @@
 """Layers by the kernels of packages (bench --backend) beside their definitions: outputs and all gradients.
 
-python benchmarks/peers/kernel_packages.py [--device cuda] [--quick]
+python benchmarks/peers/kernel_packages.py [--device cuda] [--num-heads 2] [--quick]
 
 Of each layer and package the largest error, as kernel_agreement has it, in float32 and float16, on a GPU in bfloat16
 too; and a sequence in two pieces, with the state handed over, beside the whole. On the CPU kernels run in Triton's
@@ -38,9 +38,10 @@ WITHOUT_COMPILING = {"MAMBA_SKIP_CUDA_BUILD": "TRUE", "MAMBA_FORCE_BUILD": "TRUE
 
 def main() -> None:
     options = parser(__doc__ or "")
-    options.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    options.add_argument("--device", default="cpu")
     options.add_argument("--seq-len", type=int, default=160)
     options.add_argument("--d-model", type=int, default=64)
+    options.add_argument("--num-heads", type=int, default=2)
     given = parsed(options, seq_len=70, d_model=32)
     _install(given.device)
     details: list[dict[str, object]] = []
@@ -55,7 +56,7 @@ def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iter
     if given.device == "cpu":
         triton_on_cpu.mend(*(package.module for package in PACKAGES.values()))
     dtypes = [dtype for dtype in BOUNDS if given.device != "cpu" or dtype != torch.bfloat16]
-    shape = Shape(2, given.seq_len, given.d_model, num_heads=2)
+    shape = Shape(2, given.seq_len, given.d_model, given.num_heads)
     for spec in MODELS:
         for backend in spec.traits.backends:
             for dtype in dtypes:

@@ -1,5 +1,7 @@
-"""Whether the kernels of a package compute what a layer is defined as: outputs and all gradients beside the definition,
-one position after another in float64, with the same weights and input.
+"""Whether the kernels of a package compute what a layer is defined as, before they are timed.
+
+Outputs and all gradients, beside those of the definition, one position after another in float64, with the same weights
+and input.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from rnn_vs_attn.models.layers.chunked_recurrence import ChunkedRecurrence
 from rnn_vs_attn.models.mixer import Recurrence
 
 POSITIONS, SEQUENCES = 160, 2  # at most; two chunks and a half of the kernels'
-# What rounding may do: in a trial on the CPU these kernels came to 1e-5 in float32 and to 9e-3 in float16.
+# What rounding may do; benchmarks/peers/kernel_packages.py found 6e-6 in float32 and 3e-3 in float16, on the CPU.
 BOUNDS = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
 _TF32 = 2e-2  # as many digits in a product as float16
 

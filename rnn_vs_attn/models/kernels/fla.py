@@ -18,7 +18,7 @@ from rnn_vs_attn.models.kernels.linear_attention import Read
 def linear_attention(
     q: Tensor, k: Tensor, v: Tensor, log_decay: Tensor | None, matrix: Tensor, normaliser: Tensor | None = None
 ) -> Read:
-    """q, k, v (B, L, H, E), log g of each head, the same at all positions (1, L, H), or None, and the state before
+    """q, k, v (B, L, H, E), log g, one a position and head but the same at all positions, or None, and the state before
     them.
     """
     of_heads = None if log_decay is None else log_decay[0, 0].float()
@@ -32,8 +32,8 @@ def linear_attention(
 
 
 def gated_delta_rule(q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, b: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    """q, k, v (B, L, H, E), log a and b (B, L, H), S before them -> y and S after them; keys and queries are divided
-    by their lengths in the kernel.
+    """q, k, v (B, L, H, E), log a and b, one a position and head, S before them -> y and S after them. Keys and
+    queries are divided by their lengths in the kernel.
     """
     y, after = chunk_gated_delta_rule(
         q,

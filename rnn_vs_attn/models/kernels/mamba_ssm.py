@@ -14,7 +14,9 @@ CHUNK = 256  # positions, as its own layer has it
 def state_space(
     x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, state: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """x (B, L, H, E), dt (B, L, H), A and D of each head, B and C (B, L, N), S (B, N, H, E) -> y (B, L, H, E) and S."""
+    """x (B, L, H, E), dt one a position and head, A and D one a head, B and C (B, L, N), S (B, N, H, E) ->
+    y (B, L, H, E) and S after them.
+    """
     states = {"initial_states": state.permute(0, 2, 3, 1), "return_final_states": True}
     y, after = mamba_chunk_scan_combined(x, dt, a, b.unsqueeze(2), c.unsqueeze(2), CHUNK, D=skip.float(), **states)
     return y, after.permute(0, 3, 1, 2)

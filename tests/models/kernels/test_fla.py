@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 import torch
+from played_kernels import play
 from scans import gradients
 from torch import Tensor
 
 from rnn_vs_attn.models.kernels import gated_delta_rule, generalised_delta_rule, linear_attention
 from rnn_vs_attn.models.layers import gated_deltanet, retention
 
-pytest_plugins = ["played_kernels"]
 SIZE = (2, 21, 3, 4)  # B, L, H, E
 
 
 @pytest.fixture
-def fla(played_kernels: None) -> Any:
+def fla(monkeypatch: pytest.MonkeyPatch) -> Any:
+    play(monkeypatch)
     return importlib.import_module("rnn_vs_attn.models.kernels.fla")
 
 

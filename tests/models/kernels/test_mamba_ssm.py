@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 import torch
+from played_kernels import play
 from scans import gradients
 from torch import Tensor
 
 from rnn_vs_attn.models.layers import mamba2
 
-pytest_plugins = ["played_kernels"]
-
 
 @pytest.fixture
-def mamba_ssm(played_kernels: None) -> Any:
+def mamba_ssm(monkeypatch: pytest.MonkeyPatch) -> Any:
+    play(monkeypatch)
     return importlib.import_module("rnn_vs_attn.models.kernels.mamba_ssm")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from matrix_state_layers import assert_forms_agree
+from played_kernels import play
 from registry_models import SHAPE, layer
 
 from rnn_vs_attn.models.backends import TORCH
@@ -14,9 +15,13 @@ from rnn_vs_attn.models.layers.chunked_recurrence import ChunkedRecurrence
 from rnn_vs_attn.models.registry import MODELS, find
 from rnn_vs_attn.models.spec import ModelSpec
 
-pytest_plugins = ["played_kernels"]
 BY_PACKAGE = [(spec, backend) for spec in MODELS for backend in spec.traits.backends]
 EACH = pytest.mark.parametrize(("spec", "backend"), BY_PACKAGE, ids=[f"{s.name}-{b}" for s, b in BY_PACKAGE])
+
+
+@pytest.fixture
+def packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch)
 
 
 def by_package(spec: ModelSpec, backend: str, num_layers: int = 1) -> Shape:
@@ -33,7 +38,7 @@ def test_the_registry_says_which_layers_a_package_computes() -> None:
 
 @EACH
 def test_chunks_pieces_and_the_definition_agree_with_all_gradients(
-    spec: ModelSpec, backend: str, played_kernels: None
+    spec: ModelSpec, backend: str, packages: None
 ) -> None:
     module, x = layer(spec, by_package(spec, backend))
     assert isinstance(module, ChunkedRecurrence)
@@ -42,7 +47,7 @@ def test_chunks_pieces_and_the_definition_agree_with_all_gradients(
 
 
 @EACH
-def test_weights_are_the_same_whoever_computes(spec: ModelSpec, backend: str, played_kernels: None) -> None:
+def test_weights_are_the_same_whoever_computes(spec: ModelSpec, backend: str, packages: None) -> None:
     own, other = (dict(layer(spec, by_package(spec, of, 2))[0].named_parameters()) for of in (TORCH, backend))
     assert own.keys() == other.keys()
     assert all(torch.equal(own[name], other[name]) for name in own)
@@ -51,7 +56,7 @@ def test_weights_are_the_same_whoever_computes(spec: ModelSpec, backend: str, pl
 @EACH
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 def test_a_package_is_given_what_it_mixes_as_it_is_and_the_own_kernel_with_the_states_digits(
-    spec: ModelSpec, backend: str, dtype: torch.dtype, played_kernels: None
+    spec: ModelSpec, backend: str, dtype: torch.dtype, packages: None
 ) -> None:
     for of, mixed in ((TORCH, torch.float32), (backend, dtype)):
         module = build(spec, by_package(spec, of)).to(dtype)
@@ -70,14 +75,14 @@ def test_a_package_is_given_what_it_mixes_as_it_is_and_the_own_kernel_with_the_s
         assert set(inputs) == {mixed, *decays}
 
 
-def test_a_pattern_is_computed_by_the_package_where_that_can(played_kernels: None) -> None:
+def test_a_pattern_is_computed_by_the_package_where_that_can(packages: None) -> None:
     spec = find("lstm+gated-deltanet+attention")
     assert spec.traits.backends == ("fla",)
     stack = build(spec, Shape(2, 9, 24, 4, backend="fla"))
     assert [getattr(part, "backend", None) for part in stack] == [None, "fla", None]
 
 
-def test_other_layers_are_as_they_are(played_kernels: None) -> None:
+def test_other_layers_are_as_they_are(packages: None) -> None:
     module = build(find("mamba2"), Shape(2, 9, 24, 4, backend="fla"))
     assert module.backend == TORCH
     assert build(find("lstm"), Shape(2, 9, 24, 4, backend="fla")) is not None
