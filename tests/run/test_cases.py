@@ -323,9 +323,16 @@ def test_a_backend_is_taken_where_one_of_the_models_has_kernels_there(monkeypatc
     found = axes(backend=["torch,fla"], model=["lstm,lstm+rwkv7,attention"], device=["cuda"])
     BENCH.axes.check(found)
     made = cases.cases_of(BENCH, found)
-    assert {case.backend for case in made} == {"torch", "fla"}
+    assert [(case.model, case.backend) for case in made] == [
+        ("lstm", "torch"),
+        ("lstm+rwkv7", "torch"),
+        ("lstm+rwkv7", "fla"),
+        ("attention", "torch"),
+        ("attention", "fla"),  # beside which the one above stands
+    ]
     assert {case.shape.backend for case in made if case.model == "lstm+rwkv7"} == {"torch", "fla"}
-    said = {case.model: warnings_for(case) for case in made if case.backend == "fla"}
+    alone = cases.cases_of(BENCH, axes(backend=["fla"], model=["lstm,lstm+rwkv7,attention"], device=["cuda"]))
+    said = {case.model: warnings_for(case) for case in alone}
     none = "has no kernels of fla; its own of torch were measured"
     assert said == {"lstm": [f"lstm {none}"], "lstm+rwkv7": [], "attention": [f"attention {none}"]}
     assert not any(warnings_for(case) for case in made if case.backend == "torch")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
@@ -37,6 +37,18 @@ class BenchCase(LayerCase):
     @property
     def shape(self) -> Shape:
         return replace(super().shape, backend=self.backend)
+
+
+def select(cases: Sequence[BenchCase], plain: bool) -> list[BenchCase]:
+    """Each model once where backends compute the same of it, but for the baseline, beside which others stand."""
+    given = set(cases)
+    return [case for case in cases if case.model == BASELINE or not _is_twice(case, given)]
+
+
+def _is_twice(case: BenchCase, given: Set[BenchCase]) -> bool:
+    """Whether a model that a package has no kernels of is measured by its own as well."""
+    own = replace(case, backend=TORCH)
+    return own != case and own in given and find(case.model).backend(case.backend) == TORCH
 
 
 def check(values: Mapping[str, Sequence[Any]]) -> None:

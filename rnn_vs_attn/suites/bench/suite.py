@@ -14,7 +14,7 @@ from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.stats.intervals import MIN_ROUNDS
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.bench import analysis, claims, figures, remarks
-from rnn_vs_attn.suites.bench.case import BenchCase, check
+from rnn_vs_attn.suites.bench.case import BenchCase, check, select
 from rnn_vs_attn.suites.blocks import timed_samples
 from rnn_vs_attn.suites.case import as_configured
 from rnn_vs_attn.suites.columns import FORWARD, TRAIN
@@ -61,7 +61,14 @@ COLUMNS = (
 BENCH = Suite(
     name="bench",
     help="Time and memory of forward, backward and training passes over sequence lengths.",
-    axes=CaseAxes(BenchCase, machine=OF_MACHINE, complete=as_configured, check=check, takes=(CONFIGURED, TRAINED)),
+    axes=CaseAxes(
+        BenchCase,
+        machine=OF_MACHINE,
+        complete=as_configured,
+        check=check,
+        select=select,
+        takes=(CONFIGURED, TRAINED),
+    ),
     metrics=(
         Measured(FORWARD_TIME, owed=True, precise=True),
         Measured(BACKWARD_TIME, owed=True, precise=True, echo=True),
