@@ -62,30 +62,41 @@ def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int, every_num
     UserError where its output has another shape than its input.
     """
     weight = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
-    holdings = Holdings(module, every_number)
-    kept = []  # or what is freed makes room for another input of the same address, which a cache may know
-
-    def run(x: Tensor) -> Tensor:
-        def given() -> Tensor:
-            holdings.put_back()
-            kept.append(x.clone())
-            return kept[-1]
-
-        return build.value(module, given)
-
     unknown = "it takes no batch of several sequences"
     for size, length in _shapes(batch_size, seq_len):
         x, other = torch.randn(2, size, length, d_model, dtype=weight.dtype, device=weight.device)
         try:
-            return ask(run, x, other)
+            return _of_shape(module, x, other, every_number)
         except UserError:
             if length == seq_len:
                 raise
         except Exception as error:
             unknown = first_line(error)
-        finally:
-            holdings.put_back()  # or what is asked next is drifted by the last call
     return Batch(unknown=unknown)
+
+
+def _of_shape(module: nn.Module, x: Tensor, other: Tensor, every_number: bool) -> Batch:
+    kept = []  # or what is freed makes room for another input of the same address, which a cache may know
+
+    def given(x: Tensor) -> Tensor:
+        kept.append(x.clone())
+        return kept[-1]
+
+    with same_draws():  # a table of positions may be made at first, and its length kept as a number, which counts on
+        build.value(module, lambda: given(x))
+    holdings = Holdings(module, every_number)
+
+    def run(x: Tensor) -> Tensor:
+        def held() -> Tensor:
+            holdings.put_back()
+            return given(x)
+
+        return build.value(module, held)
+
+    try:
+        return ask(run, x, other)
+    finally:
+        holdings.put_back()  # or what is asked next is drifted by the last call
 
 
 def of_ids(module: nn.Module, vocab_size: int, context_len: int) -> Batch:

@@ -34,6 +34,7 @@ def asked(module: nn.Module, batch_size: int = 4, seq_len: int = 128) -> Batch:
         (habits.KeepsMany, APART),
         (habits.Experts, APART),
         (habits.OwnMemory, APART),
+        (habits.Tabled, APART),
         (habits.OverTheBatch, OVER_IT),
         (habits.BackwardOverTheBatch, OVER_IT),
         (habits.BothWaysOverTheBatch, OVER_IT),
@@ -52,6 +53,14 @@ def test_how_a_layer_treats_a_batch(kind: type[nn.Module], expected: Batch) -> N
 
 def test_one_position_by_itself_is_no_other_sequence() -> None:
     assert asked(nn.Linear(8, 8)) == APART
+
+
+def test_a_table_that_its_first_call_makes_is_left_to_it() -> None:
+    """It was made empty again and its length was not, so that the layer was timed without its positions."""
+    module = habits.Tabled(8)
+    asked(module)
+    x = torch.randn(1, 5, 8)
+    assert torch.equal(module(x), module.computed(x * torch.arange(1.0, 6.0)[:, None]))
 
 
 @pytest.mark.parametrize("kind", [habits.ByTheCall, habits.EveryOther])
