@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ from torch import nn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.foreign import uninitialised
+from rnn_vs_attn.models.foreign import copies, uninitialised
 from rnn_vs_attn.models.foreign.arguments import filled
 from rnn_vs_attn.models.foreign.calling import fitted, sees_the_future, wrapped_call
 from rnn_vs_attn.models.foreign.refusals import importable
@@ -75,7 +74,7 @@ def _copies(spec: ModelSpec, module: nn.Module, count: int) -> list[nn.Module]:
             f"model {spec.name!r} is a {type(module).__name__} that is built already and takes no arguments; "
             "give its class, or a function that returns it"
         )
-    return [copy.deepcopy(module) for _ in range(count)]
+    return [copies.copy_of(module) for _ in range(count)]
 
 
 def _of_building(target: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError, first_line
-from rnn_vs_attn.models.foreign import call_arguments, refusals
+from rnn_vs_attn.models.foreign import call_arguments, copies, refusals
 from rnn_vs_attn.models.foreign.call_arguments import Arguments
 from rnn_vs_attn.models.foreign.companions import CompanionCache
 from rnn_vs_attn.models.foreign.convention import Caller, Convention, Layout
@@ -21,7 +20,7 @@ _NOISE = 0.1  # of parameters that are all 0 in a new layer, as those of a gate,
 
 def copy_of(module: nn.Module) -> nn.Module:
     """A copy to be tried, outside of training, in which no parameter is all 0."""
-    made = copy.deepcopy(module).eval().requires_grad_(False)
+    made = copies.copy_of(module).eval().requires_grad_(False)
     for parameter in made.parameters():
         lazy = isinstance(parameter, nn.parameter.UninitializedParameter)
         if not lazy and parameter.is_floating_point() and not parameter.any():
