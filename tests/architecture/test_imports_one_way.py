@@ -35,10 +35,7 @@ BEGINS_WITH_TORCH = (
     "models.build",
     "models.foreign.building",
     "models.foreign.uninitialised",
-    *(
-        f"models.foreign.{name}"
-        for name in "axes batch_axis call_arguments calling causality companions".split()
-    ),
+    *(f"models.foreign.{name}" for name in "axes batch_axis call_arguments calling causality companions".split()),
     *(f"models.foreign.{name}" for name in "convention copies layer_weights outputs refusals states trial".split()),
     "models.mixer",
     "models.initialise",

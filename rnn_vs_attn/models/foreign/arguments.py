@@ -11,9 +11,11 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.foreign import configs, heads, widths
 from rnn_vs_attn.models.foreign.signatures import Signature, required, signature_of, wanted
 from rnn_vs_attn.models.foreign.synonyms import (
+    BLOCK,
     DROPOUT,
     INPUT,
     LAYERS,
+    LENGTH,
     OWN,
     WIDTHS,
     Meaning,
@@ -60,6 +62,7 @@ def _filled(target: Callable[..., Any], shape: Shape, given: Mapping[str, Any]) 
     parameters = signature.parameters
     own = {name: value for name, value in given.items() if name in parameters}
     values = {**_by_width(parameters, shape, own), **_by_meaning(parameters, shape, own)}
+    values |= _by_block(target, parameters, shape, {**values, **own})
     has_width = any(title_of(name) in WIDTHS for name in values)
     inner = _configured(target, signature, shape, given, {**values, **own}, has_width)
     if signature.open:
@@ -114,7 +117,7 @@ def _by_meaning(parameters: Mapping[str, Parameter], shape: Shape, own: Mapping[
     named: dict[str, list[Parameter]] = {}
     for parameter in parameters.values():
         title = title_of(parameter.name)
-        if title and title not in WIDTHS:
+        if title and title not in (*WIDTHS, BLOCK):
             named.setdefault(title, []).append(parameter)
     found: dict[str, Any] = {}
     for group in named.values():
@@ -122,6 +125,29 @@ def _by_meaning(parameters: Mapping[str, Parameter], shape: Shape, own: Mapping[
         assert meaning is not None
         found |= {p.name: meaning.value(shape) for p in _chosen(meaning, group, shape) if p.name not in own}
     return heads.in_groups(parameters, found, own)
+
+
+def _by_block(
+    target: Callable[..., Any], parameters: Mapping[str, Parameter], shape: Shape, values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The length for a block of a configuration object, which knows no other one; any other block keeps its default.
+
+    Unfit where it has none: a language model's is the length, and a sparse attention's is a part of it.
+    """
+    blocks = [p for p in parameters.values() if title_of(p.name) == BLOCK and p.name not in values]
+    if not blocks or any(title_of(name) == LENGTH for name in parameters):
+        return {}
+    block = blocks[0]
+    if configs.is_config(target):
+        return {block.name: shape.seq_len} if block.default is not None else {}
+    if wanted(block):
+        length = f"{block.name}={shape.seq_len}"
+        raise Unfit(
+            f"can be read in two ways: {length}, the length of the sequence, or {block.name} of a size of its own",
+            values,
+            f"say which by --model-arg {length} or another number",
+        )
+    return {}
 
 
 def _chosen(meaning: Meaning, group: Sequence[Parameter], shape: Shape) -> list[Parameter]:

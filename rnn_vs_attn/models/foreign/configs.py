@@ -27,20 +27,23 @@ def config_of(target: Callable[..., Any], parameter: Parameter) -> type | None:
     """The class of the object that a parameter takes, by its annotation or by the target's own name; None where it
     takes none, or there is no such class beside the target. Several where more than one fits equally.
     """
-    annotated = [kind for kind in _classes(_annotation(target, parameter)) if _is_config(kind)]
+    annotated = [kind for kind in _classes(_annotation(target, parameter)) if is_config(kind)]
     if len(annotated) == 1:
         return annotated[0]
     if parameter.name.lower() not in _NAMES:
         return None
     for module in _modules(target):
-        kinds = list(dict.fromkeys(v for v in list(vars(module).values()) if isinstance(v, type) and _is_config(v)))
+        kinds = list(dict.fromkeys(v for v in list(vars(module).values()) if isinstance(v, type) and is_config(v)))
         found = _nearest(kinds, target.__name__)
         if found is not None:
             return found
     return None
 
 
-def _is_config(kind: type) -> bool:
+def is_config(kind: Any) -> bool:
+    """Whether it is a class of configuration objects, by its name."""
+    if not isinstance(kind, type):
+        return False
     return kind.__name__.lower().endswith(_ENDINGS) and kind.__module__ not in ("builtins", "typing")
 
 

@@ -15,6 +15,7 @@ from rnn_vs_attn.models.costs import Shape
 MODEL, INPUT, HIDDEN, OUTPUT = "width", "width of the input", "width within", "width of the output"
 WIDTHS = (MODEL, INPUT, HIDDEN, OUTPUT)
 LAYERS, HEADS, HEAD_WIDTH = "layers", "heads", "head width"
+LENGTH, BLOCK = "length", "length, or a block of it"
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,20 @@ MEANINGS = (
         lambda shape: shape.causal,
     ),
     _meaning(
-        "length",
+        LENGTH,
         "seq_len",
         "seq_len max_seq_len seq_length max_seq_length sequence_length max_sequence_length max_len max_length "
         "context_length context_len context_size max_position_embeddings n_positions max_positions n_ctx ctx_len "
-        "l_max block_size",
+        "l_max",
         "--seq-len",
+        lambda shape: shape.seq_len,
+        unless_none=True,
+    ),
+    _meaning(
+        BLOCK,
+        "",
+        "block_size",
+        "--seq-len in a configuration object without another length; asked for where it has no default",
         lambda shape: shape.seq_len,
         unless_none=True,
     ),

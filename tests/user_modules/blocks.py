@@ -1,0 +1,45 @@
+"""Layers whose block_size is the length of a sequence, a part of it, or either."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from foreign import Keeps
+
+
+@dataclasses.dataclass
+class TokensConfig:
+    n_embd: int = 768
+    n_head: int = 12
+    block_size: int = 1024
+
+
+class OfTokens(Keeps):
+    """Its configuration is a language model's, which calls its longest sequence a block."""
+
+    def __init__(self, config: TokensConfig) -> None:
+        super().__init__(config.n_embd, config=config)
+
+
+@dataclasses.dataclass
+class SparseConfig:
+    hidden_size: int = 768
+    max_position_embeddings: int = 4096
+    block_size: int = 64
+
+
+class OfSparse(Keeps):
+    def __init__(self, config: SparseConfig) -> None:
+        super().__init__(config.hidden_size, config=config)
+
+
+class InBlocks(Keeps):
+    """Attends block by block."""
+
+    def __init__(self, dim: int, heads: int = 8, block_size: int = 16) -> None:
+        super().__init__(dim, heads=heads, block_size=block_size)
+
+
+class NeedsABlock(Keeps):
+    def __init__(self, n_embd: int, n_head: int, block_size: int) -> None:
+        super().__init__(n_embd, n_head=n_head, block_size=block_size)
