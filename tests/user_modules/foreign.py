@@ -102,6 +102,20 @@ class MixerStack(Keeps):
         super().__init__(settings.embedding_dim, settings.n_layers, settings=settings)
 
 
+class KnowsItsDepth(Keeps):
+    """One layer, told how deep it lies."""
+
+    def __init__(self, dim: int, num_query_heads: int, depth: int = 0) -> None:
+        super().__init__(dim, num_query_heads=num_query_heads, depth=depth)
+
+
+class GivesTheLast(Keeps):
+    """One output a sequence where it is not asked for all."""
+
+    def __init__(self, units: int, return_sequences: bool = False) -> None:
+        super().__init__(units, return_sequences=return_sequences)
+
+
 class TwoReadings(Keeps):
     def __init__(self, dim: int, hidden_dim: int) -> None:
         super().__init__(dim, hidden_dim=hidden_dim)

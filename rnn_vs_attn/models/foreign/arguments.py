@@ -166,6 +166,8 @@ def _fits(meaning: Meaning, parameter: Parameter, value: Any) -> bool:
     default = parameter.default
     if default is None:
         return not meaning.unless_none or parameter.name == meaning.own
+    if meaning.title == LAYERS and default == 0:  # which of the layers it is
+        return False
     if isinstance(value, bool) or isinstance(default, bool):
         return type(default) is type(value)
     return isinstance(default, int | float)

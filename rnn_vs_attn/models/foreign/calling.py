@@ -135,7 +135,8 @@ def fitted(
 def _found(module: nn.Module, d_model: int, causal: bool, seq_len: int | None, batch_first: bool | None) -> Fit:
     probe = _copy(module)
     with torch.no_grad(), same_draws():
-        caller, x = trial.called(probe, d_model, seq_len)
+        called, x = trial.called(probe, d_model, seq_len)
+        caller: Caller = trial.comparable(called, x, module)
         caller = batch_axis.settled(caller, x, batch_first)
         future = False
         if causal:

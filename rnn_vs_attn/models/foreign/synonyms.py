@@ -53,7 +53,7 @@ MEANINGS = (
         "d_model",
         "d_model dim model_dim dim_model model_size embed_dim embedding_dim embed_size embedding_size emb_dim emb_size "
         "d_embed embed_dims n_embd n_embed dims channels n_channels features num_features n_features feature_dim "
-        "feature_size d_feature width",
+        "feature_size d_feature width embedding_dimension model_dimension",
         "--d-model",
         _width,
     ),
@@ -86,7 +86,7 @@ MEANINGS = (
         HEADS,
         "num_heads",
         "num_heads n_heads heads nhead num_head num_attention_heads n_attention_heads attention_heads "
-        "attn_heads head_num",
+        "attn_heads head_num number_of_heads num_query_heads n_query_heads num_q_heads",
         "--num-heads",
         lambda shape: shape.num_heads,
     ),
@@ -109,8 +109,8 @@ MEANINGS = (
     _meaning(
         LAYERS,
         "num_layers",
-        "num_layers n_layers n_layer depth num_layer num_hidden_layers num_blocks n_blocks",
-        "--num-layers",
+        "num_layers n_layers n_layer depth num_layer num_hidden_layers num_blocks n_blocks number_of_layers",
+        "--num-layers; a default of 0 counts from 0 which layer it is, and stays",
         lambda shape: shape.num_layers,
     ),
     _meaning(
@@ -159,7 +159,7 @@ MEANINGS = (
         "feed-forward width",
         "",
         "d_ff dim_feedforward ff_dim ffn_dim mlp_dim d_ffn d_mlp dim_ff intermediate_size feedforward_dim "
-        "ffn_hidden_size mlp_hidden_dim ff_size",
+        "ffn_hidden_size mlp_hidden_dim ff_size feed_forward_dimension ff_hidden_dim",
         "4 × --d-model, where it has no default",
         lambda shape: 4 * shape.d_model,
         required_only=True,
@@ -173,6 +173,7 @@ MEANINGS = (
         required_only=True,
     ),
     _meaning("batch axis first", "", "batch_first", "True", lambda _: True),
+    _meaning("an output of each position", "", "return_sequences", "True", lambda _: True),
     _meaning(
         "both directions",
         "",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError, first_line
+from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.models.foreign import call_arguments, copies, refusals
+from rnn_vs_attn.models.foreign.axes import apart
 from rnn_vs_attn.models.foreign.call_arguments import Arguments
 from rnn_vs_attn.models.foreign.companions import CompanionCache
 from rnn_vs_attn.models.foreign.convention import Caller, Convention, Layout
@@ -26,6 +30,29 @@ def copy_of(module: nn.Module) -> nn.Module:
         if not lazy and parameter.is_floating_point() and not parameter.any():
             parameter.normal_(std=_NOISE)
     return made
+
+
+@dataclass
+class Tried(Caller):
+    """The same for those who compare what several calls give: all draw the same numbers, none writes to its input.
+
+    first: a copy that was never called, of a layer that carries something on from call to call; each call has its own.
+    """
+
+    first: nn.Module | None = None
+
+    def result(self, x: Tensor, **more: Any) -> Any:
+        module = self.module if self.first is None else copies.copy_of(self.first)
+        with same_draws():
+            return self.convention.result(module, x.clone(), self.cache, more)
+
+
+def comparable(caller: Caller, x: Tensor, module: nn.Module) -> Tried:
+    """A caller whose calls with x (B, L, D) give the same, however often. module: the layer that it calls a copy of."""
+    tried = Tried(caller.module, caller.convention, caller.cache)
+    if apart(tried(x), tried(x)):
+        tried.first = copy_of(module).to(x.dtype)
+    return tried
 
 
 def called(probe: nn.Module, d_model: int, seq_len: int | None) -> tuple[Caller, Tensor]:

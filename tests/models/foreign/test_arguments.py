@@ -35,6 +35,8 @@ SHAPE = Shape(2, 64, 128, 4, 1, causal=True)
         (foreign.StateSpace, "StateSpace(width=128, state_dim=128, bidir=False)"),
         (foreign.attention, "attention(dim=128, heads=4)"),
         (blocks.InBlocks, "InBlocks(dim=128, heads=4)"),
+        (foreign.KnowsItsDepth, "KnowsItsDepth(dim=128, num_query_heads=4)"),
+        (foreign.GivesTheLast, "GivesTheLast(units=128, return_sequences=True)"),
     ],
 )
 def test_a_signature_is_read_by_the_names_of_the_field(target: Any, said: str) -> None:
