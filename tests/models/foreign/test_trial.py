@@ -70,7 +70,8 @@ class CarriesOn(nn.GRU):
     last: Tensor | None = None
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
-        begins = None if self.last is None or self.last.shape[1] != len(x) else self.last
+        count = x.shape[0 if self.batch_first else 1]
+        begins = None if self.last is None or self.last.shape[1] != count else self.last
         y, last = super().forward(x, begins)
         self.last = last.detach()
         return y
