@@ -13,6 +13,7 @@ from rnn_vs_attn.models.foreign.signatures import Signature, required, signature
 from rnn_vs_attn.models.foreign.synonyms import (
     BLOCK,
     DROPOUT,
+    HEAD_WIDTH,
     INPUT,
     LAYERS,
     LENGTH,
@@ -156,7 +157,7 @@ def _chosen(meaning: Meaning, group: Sequence[Parameter], shape: Shape) -> list[
     if meaning.required_only:
         return must
     may = [p for p in group if not wanted(p) and _fits(meaning, p, meaning.value(shape))]
-    if meaning is DROPOUT:
+    if meaning is DROPOUT or meaning.title == HEAD_WIDTH:  # keys and values may have one each
         return [*must, *may]
     return must or sorted(may, key=lambda p: rank_of(p.name))[:1]
 

@@ -91,6 +91,14 @@ def unknown(module: nn.Module) -> list[str]:
     return [name for name in _required(parameters) if name not in begins and _filled(name, parameters[name]) is None]
 
 
+def taken_for_none(module: nn.Module) -> list[str]:
+    """Names of what its forward needs and is given as None, by nothing but what it is called."""
+    parameters = parameters_of(module.forward)
+    needed = {name: parameters[name] for name in _required(parameters) if name not in _inputs(parameters)}
+    by_name = [name for name, p in needed.items() if "None" not in str(p.annotation)]
+    return [name for name in by_name if _filled(name, needed[name]) == Constant(None)]
+
+
 def _plain(parameters: Mapping[str, Parameter], module: nn.Module, d_model: int) -> Arguments | None:
     inputs = _inputs(parameters)
     beside: dict[str, Companion] = {}

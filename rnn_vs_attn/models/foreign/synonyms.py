@@ -101,7 +101,7 @@ MEANINGS = (
     _meaning(
         HEAD_WIDTH,
         "head_dim",
-        "head_dim dim_head d_head head_size dim_heads dim_per_head head_width",
+        "head_dim dim_head d_head head_size dim_heads dim_per_head head_width d_k d_v d_kv",
         "--d-model / --num-heads",
         _head_dim,
         unless_none=True,

@@ -16,6 +16,7 @@ from rnn_vs_attn.models.foreign.axes import apart
 from rnn_vs_attn.models.foreign.call_arguments import Arguments
 from rnn_vs_attn.models.foreign.companions import CompanionCache
 from rnn_vs_attn.models.foreign.convention import Caller, Convention, Layout
+from rnn_vs_attn.models.foreign.writing import Written
 
 BATCH = 3  # as many as it takes to see what goes forward, backward or both ways over them
 LENGTHS = (8, 64, 256, 1024)  # a layer may refuse short ones
@@ -55,21 +56,23 @@ def comparable(caller: Caller, x: Tensor, module: nn.Module) -> Tried:
     return tried
 
 
-def called(probe: nn.Module, d_model: int, seq_len: int | None) -> tuple[Caller, Tensor]:
+def called(
+    probe: nn.Module, d_model: int, seq_len: int | None, written: Written | None = None
+) -> tuple[Caller, Tensor]:
     """A caller that maps x to its shape, and that x (B, L, D): float64 where the layer takes it, else float32.
 
-    UserError where there is none.
+    written: how the layer was built. UserError where there is no such caller.
     """
     for dtype in (torch.float64, torch.float32):
         probe = probe.double() if dtype == torch.float64 else probe.float()
-        failures = refusals.Failures()
+        failures = refusals.Failures(seq_len)
         for length in _lengths(d_model, seq_len):
             x = torch.randn(BATCH, length, d_model, dtype=dtype)
             for layout, given in _ways(probe, d_model):
                 convention = _convention(probe, given, layout, x, failures)
                 if convention is not None and _holds(probe, convention, x, seq_len, failures):
                     return Caller(probe, convention), x
-    raise refusals.uncallable(probe, d_model, failures)
+    raise refusals.uncallable(probe, d_model, failures, written)
 
 
 def _lengths(d_model: int, seq_len: int | None) -> Iterator[int]:
@@ -101,7 +104,7 @@ def _convention(
     except UserError:
         raise
     except Exception as error:
-        failures.raised(convention, first_line(error))
+        failures.raised(convention, x.shape[1], first_line(error))
         return None
     try:
         return convention.placed(result, x)
