@@ -1,4 +1,4 @@
-"""A call as it stands in a file of the user's: in terms of d_model and num_heads, with what it imports. No torch."""
+"""A call as it stands in a file of the user's: in terms of d_model and num_heads, with what it imports."""
 
 from __future__ import annotations
 
