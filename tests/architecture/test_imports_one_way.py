@@ -38,7 +38,7 @@ BEGINS_WITH_TORCH = (
     *(f"models.foreign.{name}" for name in "axes batch_axis call_arguments calling causality companions".split()),
     *(
         f"models.foreign.{name}"
-        for name in "cells convention copies layer_weights outputs refusals states trial".split()
+        for name in "cells convention copies layer_weights outputs refusals states trial writing".split()
     ),
     "models.mixer",
     "models.initialise",
