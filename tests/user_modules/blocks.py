@@ -1,4 +1,4 @@
-"""Layers whose block_size is the length of a sequence, a part of it, or either."""
+"""Layers of configurations that know lengths, blocks of them, and lists of layers; and some without any."""
 
 from __future__ import annotations
 
@@ -43,3 +43,26 @@ class InBlocks(Keeps):
 class NeedsABlock(Keeps):
     def __init__(self, n_embd: int, n_head: int, block_size: int) -> None:
         super().__init__(n_embd, n_head=n_head, block_size=block_size)
+
+
+@dataclasses.dataclass
+class ListedConfig:
+    hidden_size: int = 768
+    num_hidden_layers: int = 3
+    layer_types: tuple[str, ...] = ("recurrent", "recurrent", "attention")
+
+    def __post_init__(self) -> None:
+        if self.num_hidden_layers != len(self.layer_types):
+            raise ValueError("layer_types has another length")
+
+
+class OfList(Keeps):
+    """One layer of a model whose layers are listed."""
+
+    def __init__(self, config: ListedConfig, layer_idx: int) -> None:
+        super().__init__(config.hidden_size, config=config)
+
+
+class AllOfList(Keeps):
+    def __init__(self, config: ListedConfig) -> None:
+        super().__init__(config.hidden_size, config.num_hidden_layers)

@@ -141,6 +141,15 @@ class Refuses(Keeps):
         raise ValueError(f"{dim} is too narrow")
 
 
+class SeesAll(Keeps):
+    """Knows of a causal form that it does not have."""
+
+    def __init__(self, dim: int, heads: int = 8, causal: bool = False) -> None:
+        if causal:
+            raise ValueError("not causal yet")
+        super().__init__(dim, heads=heads)
+
+
 class FeedForward(Keeps):
     def __init__(self, dim: int, mlp_dim: int, d_ff: int = 3) -> None:
         super().__init__(dim, mlp_dim=mlp_dim, d_ff=d_ff)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from inspect import Parameter
 from typing import Any
 
@@ -18,6 +19,7 @@ from rnn_vs_attn.models.foreign.synonyms import (
     LAYERS,
     LENGTH,
     OWN,
+    PLACE,
     WIDTHS,
     Meaning,
     meaning_of,
@@ -27,7 +29,11 @@ from rnn_vs_attn.models.foreign.synonyms import (
 from rnn_vs_attn.models.foreign.targets import Filled, Unfit, configurations
 from rnn_vs_attn.models.foreign.widths import is_list
 
-MISSING = "give what is missing by --model-arg NAME=VALUE"
+
+def _missing(names: Sequence[str]) -> str:
+    """What the user can do about arguments that are not known, "" names where it is not known which."""
+    given = " ".join(f"--model-arg {name}=VALUE" for name in names or ["NAME"])
+    return f"give {'it' if len(names) == 1 else 'them' if names else 'what is missing'} by {given}"
 
 
 def filled(target: Callable[..., Any], shape: Shape, given: Mapping[str, Any]) -> Filled:
@@ -37,11 +43,15 @@ def filled(target: Callable[..., Any], shape: Shape, given: Mapping[str, Any]) -
     """
     found = _filled(target, shape, given)
     if not found.takes_width and not given:
-        raise Unfit(f"takes no width by a name that is known here ({_listed(found.names)})", found.values, MISSING)
+        raise Unfit(f"takes no width by a name that is known here ({_listed(found.names)})", found.values, _missing([]))
     _check_names(found, given)
     missing = [n for n, p in signature_of(target).parameters.items() if required(p) and n not in found.values]
     if missing:
-        raise Unfit(f"needs {', '.join(missing)}, which has no standard name", found.values, MISSING)
+        raise Unfit(
+            f"needs {', '.join(missing)}, which {'has' if len(missing) == 1 else 'have'} no standard name",
+            found.values,
+            _missing(missing),
+        )
     return found
 
 
@@ -195,10 +205,27 @@ def _configured(
             continue
         mine = {each: value for each, value in given.items() if each not in signature.parameters}
         try:
-            found[name] = heads.taken(_filled(kind, shape, mine), shape, mine)
+            made = heads.taken(_filled(kind, shape, mine), shape, mine)
+            of_one = any(title_of(each) == PLACE for each in signature.parameters)
+            found[name] = _of_any_depth(made, mine) if of_one else made
         except Unfit as error:
             raise Unfit(error.reason, {**values, name: Filled(kind, error.values)}, error.way) from None
     return {name: each for name, each in found.items() if each.takes_width or required(signature.parameters[name])}
+
+
+def _of_any_depth(found: Filled, given: Mapping[str, Any]) -> Filled:
+    """The same for a layer that is told its place, without the number of layers where the class takes it only so: one
+    that has a list of them takes no other number. given: by the user, which stays.
+    """
+    names = [name for name in found.values if title_of(name) == LAYERS and name not in given]
+    without = replace(found, values={name: value for name, value in found.values.items() if name not in names})
+    for each in (found, without):
+        try:
+            each.make()
+        except Exception:
+            continue
+        return each
+    return found
 
 
 def _config_of(target: Callable[..., Any], parameter: Parameter) -> type | None:

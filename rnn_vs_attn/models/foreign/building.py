@@ -15,7 +15,7 @@ from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.foreign import copies, uninitialised
 from rnn_vs_attn.models.foreign.arguments import filled
 from rnn_vs_attn.models.foreign.calling import fitted, sees_the_future, wrapped_call
-from rnn_vs_attn.models.foreign.signatures import signature_of
+from rnn_vs_attn.models.foreign.signatures import signature_of, wanted
 from rnn_vs_attn.models.foreign.targets import OTHERWISE, Filled, Unfit, configurations, name_of
 from rnn_vs_attn.models.foreign.writing import Written, importable, terms, written
 from rnn_vs_attn.models.spec import ModelSpec
@@ -115,8 +115,23 @@ def _built(spec: ModelSpec, call: Filled) -> Any:
     except Exception as error:
         if call.plain:
             raise
-        why = Unfit(f"cannot be built: {call} raises {first_line(error)}", call.values, OTHERWISE)
-        raise _refusal(spec, call.target, why) from error
+        raise _refusal(spec, call.target, _refused(spec, call, first_line(error))) from error
+
+
+def _refused(spec: ModelSpec, call: Filled, raised: str) -> Unfit:
+    """Why the target is not built, with the one argument that it refuses, where it is built with its own default."""
+    reason, parameters = f"cannot be built: {call} raises {raised}", signature_of(call.target).parameters
+    for name in call.values:
+        if name in spec.arguments or name not in parameters or wanted(parameters[name]):
+            continue
+        others = {other: value for other, value in call.values.items() if other != name}
+        try:
+            replace(call, values=others).make()
+        except Exception:
+            continue
+        own = f"{name}={parameters[name].default!r}"
+        return Unfit(reason, others, f"with its own {own} it is built, so give --model-arg {own}")
+    return Unfit(reason, call.values, OTHERWISE)
 
 
 def _has_all_layers(spec: ModelSpec, target: Callable[..., Any], shape: Shape, call: Filled) -> bool:

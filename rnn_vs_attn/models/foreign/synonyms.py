@@ -16,6 +16,7 @@ MODEL, INPUT, HIDDEN, OUTPUT = "width", "width of the input", "width within", "w
 WIDTHS = (MODEL, INPUT, HIDDEN, OUTPUT)
 LAYERS, HEADS, HEAD_WIDTH = "layers", "heads", "head width"
 LENGTH, BLOCK = "length", "length, or a block of it"
+PLACE = "which layer it is"
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ MEANINGS = (
     _meaning(
         HEAD_WIDTH,
         "head_dim",
-        "head_dim dim_head d_head head_size dim_heads dim_per_head head_width d_k d_v d_kv",
+        "head_dim dim_head d_head head_size dim_heads dim_per_head head_width d_k d_v d_kv attention_head_size",
         "--d-model / --num-heads",
         _head_dim,
         unless_none=True,
@@ -182,7 +183,7 @@ MEANINGS = (
         lambda _: False,
     ),
     _meaning(
-        "which layer it is",
+        PLACE,
         "",
         "layer_idx layer_index layer_id block_idx block_index block_id",
         "0",

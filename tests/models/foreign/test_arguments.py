@@ -69,6 +69,15 @@ def test_a_block_is_the_length_where_a_configuration_object_knows_no_other() -> 
     assert str(filled(blocks.OfSparse, SHAPE, {})) == f"OfSparse(config={config})"
 
 
+def test_one_layer_of_a_list_needs_no_number_of_layers_and_all_of_them_do() -> None:
+    """Else three layers would be measured as one."""
+    assert str(filled(blocks.OfList, SHAPE, {})) == "OfList(config=ListedConfig(hidden_size=128), layer_idx=0)"
+    with pytest.raises(Unfit, match="layer_types has another length"):
+        filled(blocks.AllOfList, SHAPE, {}).make()
+    with pytest.raises(Unfit, match="layer_types has another length"):
+        filled(blocks.OfList, SHAPE, {"num_hidden_layers": 2}).make()
+
+
 def test_arguments_are_of_the_target_or_of_its_configuration_object() -> None:
     call = filled(foreign.Mixer, SHAPE, {"state_size": 8, "layer_idx": 3, "num_heads": 2})
     made = call.make().given
