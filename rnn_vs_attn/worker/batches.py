@@ -10,9 +10,10 @@ from rnn_vs_attn.measure.conduct import batch_independence
 from rnn_vs_attn.measure.conduct.batch_independence import Batch
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.foreign.calling import was_tried
 from rnn_vs_attn.models.language import transformers_models
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, TRAINED
+from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, TRAINED, USER
 from rnn_vs_attn.suites import trained_passes
 from rnn_vs_attn.suites.case import Case
 
@@ -29,7 +30,10 @@ class Batches:
         key = model, dataclasses.replace(shape, batch_size=0, seq_len=0)
         if key not in self._found:
             made = build.build(find(model), shape) if module is None else module
-            self._found[key] = batch_independence.of(made.eval(), shape.batch_size, shape.seq_len, shape.d_model)
+            asked = shape.causal and find(model).family == USER and not any(map(was_tried, made.modules()))
+            self._found[key] = batch_independence.of(
+                made.eval(), shape.batch_size, shape.seq_len, shape.d_model, must_be_causal=asked
+            )
         return self._found[key]
 
     def of_tokens(self, model: str) -> Batch:

@@ -519,6 +519,13 @@ class LastSees(Plain):
         return torch.cat([y[:-1], y[-1:] + y[:-1].sum(0, keepdim=True)])
 
 
+class BothWays(Plain):
+    """A sum from the end beside the one from the beginning."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.computed(x) + self.project(x).flip(1).cumsum(1).flip(1)
+
+
 class Random(Plain):
     """Draws numbers outside of training too."""
 

@@ -7,7 +7,7 @@ and computes something else: an output then depends on other sequences, and on n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, ROUNDING, differ, distance, finite
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
-from rnn_vs_attn.models.foreign.axes import reaches
+from rnn_vs_attn.models.foreign.axes import looks_ahead, reaches
 from rnn_vs_attn.models.mixer import output_of
 
 SEQUENCES = 3  # as many as it takes to see what goes forward, backward or both ways
@@ -26,16 +26,20 @@ _NOISE = 0.03  # of what another order of sums makes, as the order is the same h
 MIXES = "it mixes the sequences of a batch: what one of them gives depends on the others"
 RANDOM = "it draws random numbers outside of training, so no two calls give the same"
 KEEPS_STATE = "what it gives depends on its own earlier calls"
+SEES_THE_FUTURE = "not causal: what it gives depends on later positions"
 
 
 @dataclass(frozen=True)
 class Batch:
-    """How a module treats a batch, outside of training. unknown: why that could not be asked, else ""."""
+    """How a module treats a batch, outside of training. unknown: why that could not be asked, else "". sees_the_future:
+    whether it does though it must not, where that was asked.
+    """
 
     mixes: bool = False
     runs_over_it: bool = False
     random: bool = False
     keeps_state: bool = False
+    sees_the_future: bool = False
     unknown: str = ""
 
     def refuse(self) -> None:
@@ -51,22 +55,30 @@ class Batch:
     def warnings(self) -> list[str]:
         """Sentences for the row of a module that treats a batch so."""
         said = [(self.mixes, MIXES), (self.random, RANDOM), (self.keeps_state, KEEPS_STATE)]
+        said.append((self.sees_the_future, SEES_THE_FUTURE))
         unknown = f"whether it keeps the sequences of a batch apart could not be asked ({self.unknown})"
         return [text for met, text in (*said, (bool(self.unknown), unknown)) if met]
 
 
-def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int, every_number: bool = False) -> Batch:
+def of(
+    module: nn.Module,
+    batch_size: int,
+    seq_len: int,
+    d_model: int,
+    every_number: bool = False,
+    must_be_causal: bool = False,
+) -> Batch:
     """Asked of a layer in eval mode; of the shape given where it takes no small one.
 
     every_number: all that it holds is put back before each call, so that none depends on those before.
-    UserError where its output has another shape than its input.
+    must_be_causal: it is asked whether it sees the future. UserError where its output has another shape than its input.
     """
     weight = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
     unknown = "it takes no batch of several sequences"
     for size, length in _shapes(batch_size, seq_len):
         x, other = torch.randn(2, size, length, d_model, dtype=weight.dtype, device=weight.device)
         try:
-            return _of_shape(module, x, other, every_number)
+            return _of_shape(module, x, other, every_number, must_be_causal)
         except UserError:
             if length == seq_len:
                 raise
@@ -75,7 +87,7 @@ def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int, every_num
     return Batch(unknown=unknown)
 
 
-def _of_shape(module: nn.Module, x: Tensor, other: Tensor, every_number: bool) -> Batch:
+def _of_shape(module: nn.Module, x: Tensor, other: Tensor, every_number: bool, must_be_causal: bool) -> Batch:
     kept = []  # or what is freed makes room for another input of the same address, which a cache may know
 
     def given(x: Tensor) -> Tensor:
@@ -94,9 +106,20 @@ def _of_shape(module: nn.Module, x: Tensor, other: Tensor, every_number: bool) -
         return build.value(module, held)
 
     try:
-        return ask(run, x, other)
+        found = ask(run, x, other)
+        if must_be_causal and not (found.unknown or found.runs_over_it):
+            found = replace(found, sees_the_future=_looks_ahead(run, x))
+        return found
     finally:
         holdings.put_back()  # or what is asked next is drifted by the last call
+
+
+def _looks_ahead(run: Callable[[Tensor], Tensor], x: Tensor) -> bool:
+    def at(inputs: Tensor) -> Tensor:
+        with same_draws():
+            return run(inputs).clone()
+
+    return looks_ahead(at, x)
 
 
 def of_ids(module: nn.Module, vocab_size: int, context_len: int) -> Batch:

@@ -183,6 +183,11 @@ def wrapped_call(module: nn.Module) -> str:
     return module.called if isinstance(module, Fitted) else ""
 
 
+def was_tried(module: nn.Module) -> bool:
+    """Whether a layer was tried, and what it sees said of it, as one of this program's own conventions is not."""
+    return isinstance(module, Fitted)
+
+
 def sees_the_future(module: nn.Module) -> bool:
     """Whether a layer's outputs depend on later positions though its case is causal: it takes no mask."""
     return isinstance(module, Fitted) and module.sees_the_future

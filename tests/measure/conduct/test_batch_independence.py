@@ -147,3 +147,21 @@ def test_a_layer_that_works_in_place_has_its_gradient(in_float64: None) -> None:
     whole = torch.autograd.functional.jacobian(lambda inputs: module(1.5 * inputs)[0, -1], x)
     expected = (whole[:, 0].norm(dim=(0, 2)) / 8**0.5).log10().flip(0)
     assert torch.allclose(found.log10, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sees"),
+    [
+        (habits.Plain, False),
+        (habits.BothWays, True),
+        (habits.Random, False),
+        (habits.InPlace, False),
+        (habits.Tabled, False),
+    ],
+)
+def test_it_is_asked_whether_it_sees_the_future(kind: type[nn.Module], sees: bool) -> None:
+    torch.manual_seed(0)
+    found = batch_independence.of(kind(8).eval(), 4, 128, 8, must_be_causal=True)
+    assert found.sees_the_future is sees
+    assert (batch_independence.SEES_THE_FUTURE in found.warnings) is sees
+    assert not batch_independence.of(kind(8).eval(), 4, 128, 8).sees_the_future
