@@ -68,7 +68,7 @@ class CausalMask(Companion):
 
     @property
     def said(self) -> str:  # type: ignore[override]
-        return "causal" if self.window is None else f"causal, {self.window} positions"
+        return "causal" if self.window is None else f"causal over {self.window} positions"
 
     def made(self, x: Tensor) -> Tensor:
         length = x.shape[1]

@@ -59,7 +59,7 @@ def test_a_layer_that_leaves_its_window_to_the_mask_gets_one(form: str, by: str)
         module.config = Configured()  # type: ignore[assignment]
     x, ours = torch.randn(2, 7, D, dtype=torch.float64), fitted(module, D)
     assert_close(ours(x), over_the_past(module, x, window=3), rtol=0, atol=1e-12)
-    assert "causal, 3 positions" in ours.called  # type: ignore[operator]
+    assert "causal over 3 positions" in ours.called  # type: ignore[operator]
 
 
 def test_a_layer_that_says_it_has_no_window_has_none_whatever_its_configuration_says() -> None:
