@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from rnn_vs_attn.errors import OF_CODE, UserError
 from rnn_vs_attn.models.foreign import call_arguments, cells, outputs
 from rnn_vs_attn.models.foreign.convention import Convention, Layout
+from rnn_vs_attn.models.foreign.signatures import signature_of
 from rnn_vs_attn.models.foreign.writing import Written, importable
 
 _LAYER = "in a file, as --model file.py:Layer, this would work:"
@@ -122,8 +123,14 @@ def _other_input(probe: nn.Module, d_model: int, lines: _Lines) -> UserError | N
         body = ["return torch.stack([self.layer(sequence) for sequence in x])"]
         return UserError(f"it takes one sequence (sequence, d_model) and no batch; {lines.around(body)}")
     if any(_runs(probe.to(dtype), torch.zeros(2, 8, dtype=torch.long)) for dtype in (torch.float32, torch.float64)):
-        return UserError("it takes token ids (batch, sequence); name the layer behind its embedding instead")
+        own = [name for name, p in signature_of(type(probe)).parameters.items() if p.default is True and _embeds(name)]
+        without = f", or give --model-arg {own[0]}=False" if own else ""
+        return UserError(f"it takes token ids (batch, sequence); name the layer behind its embedding instead{without}")
     return None
+
+
+def _embeds(name: str) -> bool:
+    return any(word.startswith("embed") for word in call_arguments.words(name))
 
 
 def _runs(probe: nn.Module, x: Tensor) -> bool:

@@ -45,7 +45,7 @@ class NoCopy(nn.Linear):
         (nn.GRU(D, D // 2, batch_first=True), r"it maps \(3, 16, 8\) to \(3, 16, 4\) and"),
         (nn.GRU(D, D, bidirectional=True), "its two directions stand side by side"),
         (nn.GRUCell(D, D), "it is a cell, which takes one position"),
-        (nn.Embedding(10, D), "it takes token ids"),
+        (nn.Embedding(10, D), "it takes token ids .* behind its embedding instead$"),
         (layers.OneSequence(D), "one sequence .* and no batch"),
         (NeedsMore(D, D), "its forward needs temperature, of which nothing is known"),
         (Raises(D, D), r"it cannot be called .*; forward\(x\).*: ValueError: this layer cannot do that"),
@@ -167,7 +167,7 @@ class NeedsMemory(nn.Linear):
 class OfIds(nn.Module):
     """Makes its first state in float32, whatever it is."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, use_embedding: bool = True) -> None:
         super().__init__()
         self.embed, self.cell = nn.Embedding(10, width), nn.GRUCell(width, width)
 
@@ -195,7 +195,7 @@ class InBlocks(nn.Linear):
     ("module", "said"),
     [
         (NeedsMemory(D, D), r"its forward needs memory, and None does not do \(AttributeError"),
-        (OfIds(D), "it takes token ids"),
+        (OfIds(D), "it takes token ids .*, or give --model-arg use_embedding=False"),
         (Last(D, D, batch_first=True), r"to \(3, 8\); it must keep .*, and it gives one output a sequence"),
         (InBlocks(D, D), "ValueError: a mask is needed"),
     ],
