@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from foreign import Keeps
+from torch import nn
 
 
 @dataclasses.dataclass
@@ -66,3 +67,10 @@ class OfList(Keeps):
 class AllOfList(Keeps):
     def __init__(self, config: ListedConfig) -> None:
         super().__init__(config.hidden_size, config.num_hidden_layers)
+
+
+class Around(Keeps):
+    """Needs a module of any kind."""
+
+    def __init__(self, dim: int, fn: nn.Module) -> None:
+        super().__init__(dim, fn=fn)

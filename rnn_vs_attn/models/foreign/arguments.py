@@ -195,12 +195,14 @@ def _configured(
     values: Mapping[str, Any],
     has_width: bool,
 ) -> dict[str, Filled]:
-    """What configuration objects are made with: those that must be given, and others where the width can be in them."""
+    """What configuration objects and layers are made with: those that must be given, and others where the width can be
+    in them.
+    """
     found: dict[str, Filled] = {}
     for name, parameter in signature.parameters.items():
         if name in values or not (wanted(parameter) or (not has_width and parameter.default is None)):
             continue
-        kind = _config_of(target, parameter)
+        kind = _config_of(target, parameter) or (configs.layer_of(target, parameter) if wanted(parameter) else None)
         if kind is None or kind is target:
             continue
         mine = {each: value for each, value in given.items() if each not in signature.parameters}

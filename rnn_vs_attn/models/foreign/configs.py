@@ -1,4 +1,4 @@
-"""The class of a configuration object that a layer is built from."""
+"""The class of a configuration object, or of another layer, that a layer is built from."""
 
 from __future__ import annotations
 
@@ -38,6 +38,22 @@ def config_of(target: Callable[..., Any], parameter: Parameter) -> type | None:
         if found is not None:
             return found
     return None
+
+
+def layer_of(target: Callable[..., Any], parameter: Parameter) -> type | None:
+    """The class of the layer that a parameter takes, where its annotation is one: not any module, nor a list of some."""
+    annotation, module = parameter.annotation, sys.modules.get(target.__module__)
+    if isinstance(annotation, str):
+        try:
+            annotation = eval(annotation, vars(module))
+        except Exception:
+            return None
+    return annotation if isinstance(annotation, type) and _is_layer(annotation) else None
+
+
+def _is_layer(kind: type) -> bool:
+    bases = [(base.__module__, base.__name__) for base in kind.__mro__[1:]]
+    return ("torch.nn.modules.module", "Module") in bases and kind.__module__ != "torch.nn.modules.container"
 
 
 def is_config(kind: Any) -> bool:

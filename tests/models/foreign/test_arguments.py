@@ -69,6 +69,20 @@ def test_a_block_is_the_length_where_a_configuration_object_knows_no_other() -> 
     assert str(filled(blocks.OfSparse, SHAPE, {})) == f"OfSparse(config={config})"
 
 
+ENCODER = "TransformerEncoderLayer(d_model=128, nhead=4, dropout=0.0, batch_first=True)"
+
+
+def test_a_layer_that_is_made_of_another_one_gets_it() -> None:
+    """By its annotation; a module of any kind is nobody's."""
+    call = filled(nn.TransformerEncoder, SHAPE, {"dim_feedforward": 64})
+    inner = ENCODER.replace("dropout", "dim_feedforward=64, dropout")
+    assert str(call) == f"TransformerEncoder(encoder_layer={inner}, num_layers=1)"
+    one = nn.TransformerEncoderLayer(128, 4, 64)
+    assert sum(p.numel() for p in call.make().parameters()) == sum(p.numel() for p in one.parameters())
+    with pytest.raises(Unfit, match="needs fn, which has no standard name"):
+        filled(blocks.Around, SHAPE, {})
+
+
 def test_one_layer_of_a_list_needs_no_number_of_layers_and_all_of_them_do() -> None:
     """Else three layers would be measured as one."""
     assert str(filled(blocks.OfList, SHAPE, {})) == "OfList(config=ListedConfig(hidden_size=128), layer_idx=0)"
