@@ -41,7 +41,7 @@ def config_of(target: Callable[..., Any], parameter: Parameter) -> type | None:
 
 
 def layer_of(target: Callable[..., Any], parameter: Parameter) -> type | None:
-    """The class of the layer that a parameter takes, where its annotation is one: not any module, nor a list of some."""
+    """The class of the layer that a parameter takes, where its annotation is one: not any module, nor a list."""
     annotation, module = parameter.annotation, sys.modules.get(target.__module__)
     if isinstance(annotation, str):
         try:
