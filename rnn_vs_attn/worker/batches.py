@@ -24,17 +24,24 @@ class Batches:
     def __init__(self) -> None:
         self._found: dict[tuple[str, Shape], Batch] = {}
         self._of_tokens: dict[str, Batch] = {}
+        self._sees: dict[tuple[str, Shape], bool] = {}
 
     def of(self, model: str, shape: Shape, module: nn.Module | None = None) -> Batch:
         """How a model of that shape treats a batch. module: the model, where it is built."""
         key = model, dataclasses.replace(shape, batch_size=0, seq_len=0)
         if key not in self._found:
             made = build.build(find(model), shape) if module is None else module
-            asked = shape.causal and find(model).family == USER and not any(map(was_tried, made.modules()))
-            self._found[key] = batch_independence.of(
-                made.eval(), shape.batch_size, shape.seq_len, shape.d_model, must_be_causal=asked
-            )
+            self._found[key] = batch_independence.of(made.eval(), shape.batch_size, shape.seq_len, shape.d_model)
         return self._found[key]
+
+    def sees_the_future(self, model: str, shape: Shape) -> bool:
+        """Whether a user's layer of the program's own conventions does though it must not, at that length."""
+        key = model, dataclasses.replace(shape, batch_size=0)
+        if key not in self._sees:
+            made = build.build(find(model), shape).eval()
+            asked = not any(map(was_tried, made.modules()))
+            self._sees[key] = asked and batch_independence.sees_the_future(made, shape.seq_len, shape.d_model)
+        return self._sees[key]
 
     def of_tokens(self, model: str) -> Batch:
         """How a model of transformers or a trained one does, asked of tokens."""
@@ -50,6 +57,8 @@ class Batches:
         of_tokens = find(case.model).family in (CONFIGURED, TRAINED)
         found = self.of_tokens(case.model) if of_tokens else self.of(case.model, case.shape)
         found.refuse()
+        if case.shape.causal and find(case.model).family == USER:
+            return dataclasses.replace(found, sees_the_future=self.sees_the_future(case.model, case.shape))
         return found
 
 

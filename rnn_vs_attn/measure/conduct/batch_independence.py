@@ -7,7 +7,8 @@ and computes something else: an output then depends on other sequences, and on n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -60,25 +61,18 @@ class Batch:
         return [text for met, text in (*said, (bool(self.unknown), unknown)) if met]
 
 
-def of(
-    module: nn.Module,
-    batch_size: int,
-    seq_len: int,
-    d_model: int,
-    every_number: bool = False,
-    must_be_causal: bool = False,
-) -> Batch:
+def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int, every_number: bool = False) -> Batch:
     """Asked of a layer in eval mode; of the shape given where it takes no small one.
 
     every_number: all that it holds is put back before each call, so that none depends on those before.
-    must_be_causal: it is asked whether it sees the future. UserError where its output has another shape than its input.
+    UserError where its output has another shape than its input.
     """
     weight = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
     unknown = "it takes no batch of several sequences"
     for size, length in _shapes(batch_size, seq_len):
         x, other = torch.randn(2, size, length, d_model, dtype=weight.dtype, device=weight.device)
         try:
-            return _of_shape(module, x, other, every_number, must_be_causal)
+            return _of_shape(module, x, other, every_number)
         except UserError:
             if length == seq_len:
                 raise
@@ -87,7 +81,14 @@ def of(
     return Batch(unknown=unknown)
 
 
-def _of_shape(module: nn.Module, x: Tensor, other: Tensor, every_number: bool, must_be_causal: bool) -> Batch:
+def _of_shape(module: nn.Module, x: Tensor, other: Tensor, every_number: bool) -> Batch:
+    with _called_anew(module, x, every_number) as run:
+        return ask(run, x, other)
+
+
+@contextmanager
+def _called_anew(module: nn.Module, x: Tensor, every_number: bool = False) -> Iterator[Callable[[Tensor], Tensor]]:
+    """Within, what it gives for inputs of x's shape, where it holds before each call what its first one has made."""
     kept = []  # or what is freed makes room for another input of the same address, which a cache may know
 
     def given(x: Tensor) -> Tensor:
@@ -106,12 +107,23 @@ def _of_shape(module: nn.Module, x: Tensor, other: Tensor, every_number: bool, m
         return build.value(module, held)
 
     try:
-        found = ask(run, x, other)
-        if must_be_causal and not (found.unknown or found.runs_over_it):
-            found = replace(found, sees_the_future=_looks_ahead(run, x))
-        return found
+        yield run
     finally:
         holdings.put_back()  # or what is asked next is drifted by the last call
+
+
+def sees_the_future(module: nn.Module, seq_len: int, d_model: int) -> bool:
+    """Whether an output of a layer in eval mode depends on later positions, of few or of up to LENGTHS[-1]."""
+    weight = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
+    for length in sorted({min(seq_len, LENGTHS[0]), min(seq_len, LENGTHS[-1])}):
+        x = torch.randn(1, length, d_model, dtype=weight.dtype, device=weight.device)
+        try:
+            with _called_anew(module, x) as run:
+                if _looks_ahead(run, x):
+                    return True
+        except Exception:  # it refuses that length, and its row says so where it is the case's
+            continue
+    return False
 
 
 def _looks_ahead(run: Callable[[Tensor], Tensor], x: Tensor) -> bool:
@@ -119,7 +131,7 @@ def _looks_ahead(run: Callable[[Tensor], Tensor], x: Tensor) -> bool:
         with same_draws():
             return run(inputs).clone()
 
-    return looks_ahead(at, x)
+    return finite([at(x)]) and not differ(at(x), at(x)) and looks_ahead(at, x)
 
 
 def of_ids(module: nn.Module, vocab_size: int, context_len: int) -> Batch:

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.models.foreign import batch_axis, causality, states, trial, uninitialised
-from rnn_vs_attn.models.foreign.axes import looks_ahead
 from rnn_vs_attn.models.foreign.call_arguments import parameters_of
 from rnn_vs_attn.models.foreign.companions import CompanionCache
 from rnn_vs_attn.models.foreign.convention import Caller, Convention
@@ -150,7 +149,7 @@ def _found(
         future = False
         if causal:
             caller = causality.masked(caller, x)
-            future = bool(caller(x).isfinite().all()) and looks_ahead(caller, x)
+            future = causality.sees_the_future(caller, x, seq_len)
         return Fit(caller.convention, *states.found(caller, x), sees_the_future=future)
 
 

@@ -12,8 +12,24 @@ from rnn_vs_attn.models.foreign.call_arguments import optional, parameters_of
 from rnn_vs_attn.models.foreign.companions import CAUSAL_MASKS, Companion, Constant, window_of
 from rnn_vs_attn.models.foreign.convention import Caller
 
+LONG = 256  # positions
 _FLAGS = ("is_causal", "causal")
 _MASKS = ("attn_mask", "attention_mask", "src_mask", "mask")
+
+
+def sees_the_future(caller: Caller, x: Tensor, seq_len: int | None) -> bool:
+    """Whether an output depends on later positions, of x (B, L, D) or of as many as a case has, up to LONG: a layer
+    that attends in blocks, or to chosen positions, is another one where there are more of them.
+    """
+    longer = x.new_empty(1, min(seq_len or 0, LONG), x.shape[2]).normal_()
+    return _looks_ahead(caller, x) or (longer.shape[1] > x.shape[1] and _looks_ahead(caller, longer))
+
+
+def _looks_ahead(caller: Caller, x: Tensor) -> bool:
+    try:
+        return bool(caller(x).isfinite().all()) and looks_ahead(caller, x)
+    except Exception:  # it takes no such length, which is for the row of its case
+        return False
 
 
 def masked(caller: Caller, x: Tensor) -> Caller:

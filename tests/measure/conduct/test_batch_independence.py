@@ -161,7 +161,15 @@ def test_a_layer_that_works_in_place_has_its_gradient(in_float64: None) -> None:
 )
 def test_it_is_asked_whether_it_sees_the_future(kind: type[nn.Module], sees: bool) -> None:
     torch.manual_seed(0)
-    found = batch_independence.of(kind(8).eval(), 4, 128, 8, must_be_causal=True)
-    assert found.sees_the_future is sees
-    assert (batch_independence.SEES_THE_FUTURE in found.warnings) is sees
-    assert not batch_independence.of(kind(8).eval(), 4, 128, 8).sees_the_future
+    assert batch_independence.sees_the_future(kind(8).eval(), 128, 8) is sees
+
+
+def test_of_a_layer_that_does_so_among_many_positions_only_too() -> None:
+    class AmongMany(habits.BothWays):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) if x.shape[1] > 100 else self.computed(x)
+
+    torch.manual_seed(0)
+    assert batch_independence.sees_the_future(AmongMany(8).eval(), 128, 8)
+    assert not batch_independence.sees_the_future(AmongMany(8).eval(), 64, 8)
+    assert Batch(sees_the_future=True).warnings == [batch_independence.SEES_THE_FUTURE]

@@ -8,7 +8,7 @@ from typing import Any
 import foreign_layers as layers
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.testing import assert_close
 
 from rnn_vs_attn.models.foreign.calling import fitted, sees_the_future
@@ -42,6 +42,20 @@ def test_a_mask_of_any_form(form: str) -> None:
     x = torch.randn(2, 7, D, dtype=torch.float64)
     assert_close(fitted(module, D)(x), over_the_past(module, x), rtol=0, atol=1e-12)
     assert_close(fitted(module, D, causal=False)(x), module(x), rtol=0, atol=0)
+
+
+class OfBlocks(nn.Linear):
+    """Sees the future among more than 32 positions, as attention that chooses among many of them does."""
+
+    def forward(self, x: Tensor, mask: None = None) -> Tensor:
+        y = super().forward(x)
+        return y if x.shape[1] <= 32 else y + y.flip(1)
+
+
+def test_a_layer_that_sees_the_future_of_long_sequences_only_says_so_there() -> None:
+    """It passed for causal in a case of 64 positions, as 8 of them had been tried."""
+    assert sees_the_future(fitted(OfBlocks(D, D), D, seq_len=64))
+    assert not sees_the_future(fitted(OfBlocks(D, D), D, seq_len=16))
 
 
 class Configured:
