@@ -102,6 +102,18 @@ class MixerStack(Keeps):
         super().__init__(settings.embedding_dim, settings.n_layers, settings=settings)
 
 
+class KeysAndValues(Keeps):
+    """By the names of Vaswani et al. 2017."""
+
+    def __init__(self, n_head: int, d_model: int, d_k: int, d_v: int) -> None:
+        super().__init__(d_model, n_head=n_head, d_k=d_k, d_v=d_v)
+
+
+class KeysOfNoHeads(Keeps):
+    def __init__(self, d_model: int, d_k: int) -> None:
+        super().__init__(d_model, d_k=d_k)
+
+
 class KnowsItsDepth(Keeps):
     """One layer, told how deep it lies."""
 

@@ -128,7 +128,7 @@ def _by_meaning(parameters: Mapping[str, Parameter], shape: Shape, own: Mapping[
     named: dict[str, list[Parameter]] = {}
     for parameter in parameters.values():
         title = title_of(parameter.name)
-        if title and title not in (*WIDTHS, BLOCK):
+        if title and title not in (*WIDTHS, BLOCK) and not heads.of_no_heads(parameter.name, parameters):
             named.setdefault(title, []).append(parameter)
     found: dict[str, Any] = {}
     for group in named.values():

@@ -35,6 +35,7 @@ SHAPE = Shape(2, 64, 128, 4, 1, causal=True)
         (foreign.StateSpace, "StateSpace(width=128, state_dim=128, bidir=False)"),
         (foreign.attention, "attention(dim=128, heads=4)"),
         (blocks.InBlocks, "InBlocks(dim=128, heads=4)"),
+        (foreign.KeysAndValues, "KeysAndValues(n_head=4, d_model=128, d_k=32, d_v=32)"),
         (foreign.KnowsItsDepth, "KnowsItsDepth(dim=128, num_query_heads=4)"),
         (foreign.GivesTheLast, "GivesTheLast(units=128, return_sequences=True)"),
     ],
@@ -129,6 +130,7 @@ def test_keywords_that_lead_nowhere_get_the_width_alone() -> None:
     [
         (foreign.NoWidth, {}, "takes no width by a name that is known here (it takes girth, num_heads)"),
         (foreign.NeedsRank, {}, "needs rank, which has no standard name"),
+        (foreign.KeysOfNoHeads, {}, "needs d_k, which has no standard name"),
         (foreign.Attention, {"caused": True}, "takes no argument 'caused'; did you mean 'causal'?"),
         (foreign.Mixer, {"state_sizes": 1}, "takes no argument 'state_sizes'; did you mean 'state_size'?"),
         (
