@@ -72,7 +72,7 @@ LAYERS = (
     Layer("s5-pytorch", "s5:S5"),
     Layer("mega-pytorch", "mega_pytorch.mega_pytorch:MegaLayer"),
     Layer("g-mlp-pytorch", "g_mlp_pytorch.g_mlp_pytorch:gMLPBlock", "dim_ff=256"),
-    Layer("h-transformer-1d", "h_transformer_1d.h_transformer_1d:HAttention1D", "block_size=16"),
+    Layer("h-transformer-1d", "h_transformer_1d.h_transformer_1d:HAttention1D"),
     Layer("memory-efficient-attention-pytorch", "memory_efficient_attention_pytorch:Attention"),
     Layer("conformer", "conformer:ConformerBlock"),
     Layer("sinkhorn-transformer", "sinkhorn_transformer.sinkhorn_transformer:SinkhornSelfAttention", "bucket_size=16"),

@@ -14,9 +14,16 @@ def _overridden() -> frozenset[str]:
     """Operators of torch itself that are computed by somebody else's code."""
     known = torch.library._impls
     if len(known) != _SEEN[0]:
-        own = (name for name in known if name.startswith("aten/") and not name.endswith("/Meta"))
-        _SEEN[:] = [len(known), frozenset(own)]
+        own = {name for name in known if name.startswith("aten/") and not name.endswith("/Meta")}
+        _SEEN[:] = [len(known), frozenset(own - _for_vmap())]
     return _SEEN[1]
+
+
+def _for_vmap() -> set[str]:
+    """What torch registers itself where torch.vmap is called for the first time."""
+    modules = (sys.modules.get(f"torch._functorch.{name}") for name in ("predispatch", "vmap"))
+    libraries = (getattr(module, "VMAP_DECOMPOSITIONS_LIB", None) for module in modules)
+    return {name for library in libraries for name in getattr(library, "_op_impls", ())}
 
 
 _SEEN: list[Any] = [-1, frozenset()]

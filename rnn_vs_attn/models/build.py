@@ -163,7 +163,7 @@ def num_params(spec: ModelSpec, shape: Shape) -> int:
     with torch.random.fork_rng(devices=[]):
         if spec.family != USER:
             return count_parameters(build(spec, shape))
-        return sum(map(count_parameters, unfitted(spec, load(spec), shape)[0]))
+        return sum(map(count_parameters, unfitted(spec, load(spec), shape).layers))
 
 
 def placed(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:

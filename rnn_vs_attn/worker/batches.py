@@ -10,9 +10,10 @@ from rnn_vs_attn.measure.conduct import batch_independence
 from rnn_vs_attn.measure.conduct.batch_independence import Batch
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.foreign.calling import was_tried
 from rnn_vs_attn.models.language import transformers_models
 from rnn_vs_attn.models.registry import find
-from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, TRAINED
+from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, TRAINED, USER
 from rnn_vs_attn.suites import trained_passes
 from rnn_vs_attn.suites.case import Case
 
@@ -23,6 +24,7 @@ class Batches:
     def __init__(self) -> None:
         self._found: dict[tuple[str, Shape], Batch] = {}
         self._of_tokens: dict[str, Batch] = {}
+        self._sees: dict[tuple[str, Shape], bool] = {}
 
     def of(self, model: str, shape: Shape, module: nn.Module | None = None) -> Batch:
         """How a model of that shape treats a batch. module: the model, where it is built."""
@@ -31,6 +33,15 @@ class Batches:
             made = build.build(find(model), shape) if module is None else module
             self._found[key] = batch_independence.of(made.eval(), shape.batch_size, shape.seq_len, shape.d_model)
         return self._found[key]
+
+    def sees_the_future(self, model: str, shape: Shape) -> bool:
+        """Whether a user's layer of the program's own conventions does though it must not, at that length."""
+        key = model, dataclasses.replace(shape, batch_size=0)
+        if key not in self._sees:
+            made = build.build(find(model), shape).eval()
+            asked = not any(map(was_tried, made.modules()))
+            self._sees[key] = asked and batch_independence.sees_the_future(made, shape.seq_len, shape.d_model)
+        return self._sees[key]
 
     def of_tokens(self, model: str) -> Batch:
         """How a model of transformers or a trained one does, asked of tokens."""
@@ -46,6 +57,8 @@ class Batches:
         of_tokens = find(case.model).family in (CONFIGURED, TRAINED)
         found = self.of_tokens(case.model) if of_tokens else self.of(case.model, case.shape)
         found.refuse()
+        if case.shape.causal and find(case.model).family == USER:
+            return dataclasses.replace(found, sees_the_future=self.sees_the_future(case.model, case.shape))
         return found
 
 

@@ -36,7 +36,10 @@ BEGINS_WITH_TORCH = (
     "models.foreign.building",
     "models.foreign.uninitialised",
     *(f"models.foreign.{name}" for name in "axes batch_axis call_arguments calling causality companions".split()),
-    *(f"models.foreign.{name}" for name in "convention layer_weights outputs refusals states trial".split()),
+    *(
+        f"models.foreign.{name}"
+        for name in "cells convention copies layer_weights outputs refusals states trial writing".split()
+    ),
     "models.mixer",
     "models.initialise",
     "models.kernels.",

@@ -6,6 +6,7 @@ import logging
 import os
 import resource
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -116,3 +117,20 @@ def test_a_helper_that_a_package_puts_into_a_class_of_torch_is_there_for_its_oth
     own.leave()
     del nn.Module.helper_of_a_package
     assert NOTES.tell() == []
+
+
+def test_the_first_vmap_of_a_process_changes_no_operators() -> None:
+    """torch registers eight derivatives then, which was said of the layer, and cost each of its cases a process."""
+    code = (
+        "import torch\n"
+        "from rnn_vs_attn.isolation.torch_own import _overridden\n"
+        "before = set(torch.library._impls), _overridden()\n"
+        "torch.vmap(torch.sin)(torch.ones(2))\n"
+        "assert set(torch.library._impls) > before[0]\n"
+        "assert _overridden() == before[1]\n"
+        "library = torch.library.Library('aten', 'IMPL')\n"
+        "library.impl('sin', torch.cos, 'FuncTorchBatched')\n"
+        "assert _overridden() - before[1] == {'aten/sin/FuncTorchBatched'}\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -102,6 +102,32 @@ class MixerStack(Keeps):
         super().__init__(settings.embedding_dim, settings.n_layers, settings=settings)
 
 
+class KeysAndValues(Keeps):
+    """By the names of Vaswani et al. 2017."""
+
+    def __init__(self, n_head: int, d_model: int, d_k: int, d_v: int) -> None:
+        super().__init__(d_model, n_head=n_head, d_k=d_k, d_v=d_v)
+
+
+class KeysOfNoHeads(Keeps):
+    def __init__(self, d_model: int, d_k: int) -> None:
+        super().__init__(d_model, d_k=d_k)
+
+
+class KnowsItsDepth(Keeps):
+    """One layer, told how deep it lies."""
+
+    def __init__(self, dim: int, num_query_heads: int, depth: int = 0) -> None:
+        super().__init__(dim, num_query_heads=num_query_heads, depth=depth)
+
+
+class GivesTheLast(Keeps):
+    """One output a sequence where it is not asked for all."""
+
+    def __init__(self, units: int, return_sequences: bool = False) -> None:
+        super().__init__(units, return_sequences=return_sequences)
+
+
 class TwoReadings(Keeps):
     def __init__(self, dim: int, hidden_dim: int) -> None:
         super().__init__(dim, hidden_dim=hidden_dim)
@@ -125,6 +151,15 @@ class NeedsRank(Keeps):
 class Refuses(Keeps):
     def __init__(self, dim: int) -> None:
         raise ValueError(f"{dim} is too narrow")
+
+
+class SeesAll(Keeps):
+    """Knows of a causal form that it does not have."""
+
+    def __init__(self, dim: int, heads: int = 8, causal: bool = False) -> None:
+        if causal:
+            raise ValueError("not causal yet")
+        super().__init__(dim, heads=heads)
 
 
 class FeedForward(Keeps):

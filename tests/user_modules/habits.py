@@ -155,6 +155,22 @@ class Counts(Plain):
         return self.computed(x)
 
 
+class Tabled(Plain):
+    """Makes a table of positions at its first call, in a buffer, and keeps as a number how long it is."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__(d_model)
+        self.register_buffer("table", torch.zeros(1024, 1), persistent=False)
+        self.known = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        length = x.shape[1]
+        if length > self.known:
+            self.table[:length, 0] = torch.arange(1, length + 1)
+            self.known = length
+        return self.computed(x * self.table[:length])
+
+
 class ByTheCall(Plain):
     """What it gives depends on a number of Python's that each call changes."""
 
@@ -503,6 +519,13 @@ class LastSees(Plain):
         return torch.cat([y[:-1], y[-1:] + y[:-1].sum(0, keepdim=True)])
 
 
+class BothWays(Plain):
+    """A sum from the end beside the one from the beginning."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.computed(x) + self.project(x).flip(1).cumsum(1).flip(1)
+
+
 class Random(Plain):
     """Draws numbers outside of training too."""
 
@@ -536,6 +559,27 @@ class Decodes(Plain):
     def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         h = 0.5 * state + self.project(x_t)
         return h, h
+
+
+class DecodesByATable(Decodes):
+    """Its first call fills a table, in a buffer, and notes as a truth value that it is there."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__(d_model)
+        self.register_buffer("table", torch.zeros(1), persistent=False)
+        self.filled = False
+
+    def scaled(self, x: Tensor) -> Tensor:
+        if not self.filled:
+            self.table.fill_(2)
+            self.filled = True
+        return x * self.table
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.computed(self.scaled(x))
+
+    def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        return super().step(self.scaled(x_t), state)
 
 
 class StepHandsOutItsState(Decodes):

@@ -19,7 +19,7 @@ from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.measure.conduct import batch_independence
-from rnn_vs_attn.measure.conduct.batch_independence import MIXES, RANDOM
+from rnn_vs_attn.measure.conduct.batch_independence import MIXES, RANDOM, SEES_THE_FUTURE
 from rnn_vs_attn.suites import suite_named
 from rnn_vs_attn.worker.batches import Batches
 from rnn_vs_attn.worker.cases import Cases
@@ -104,6 +104,12 @@ def test_the_first_sample_of_decode_says_it_and_it_is_asked_once(worker: Worker)
 def test_what_is_no_fault_is_a_word_on_the_row(worker: Worker) -> None:
     assert worker.cases.prepare(Prepare(about("bench", "habits:Centred"), seed=0)).warnings == (MIXES,)
     assert worker.cases.prepare(Prepare(about("bench", "habits:Random"), seed=0)).warnings == (RANDOM,)
+
+
+@pytest.mark.parametrize(("causal", "said"), [(True, (SEES_THE_FUTURE,)), (False, ())])
+def test_a_row_of_a_causal_case_says_that_its_layer_sees_the_future(causal: bool, said: Any, worker: Worker) -> None:
+    """It was said of layers whose width is called dim, and not of those whose width is called d_model."""
+    assert worker.cases.prepare(Prepare(about("bench", "habits:BothWays", causal=causal), seed=0)).warnings == said
 
 
 @pytest.mark.parametrize("words", [["gradflow"], ["ab", "--aa"]])

@@ -7,6 +7,7 @@ and computes something else: an output then depends on other sequences, and on n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,7 @@ from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.measure.conduct.differences import OUTPUT_NOT_FINITE, ROUNDING, differ, distance, finite
 from rnn_vs_attn.measure.conduct.holdings import Holdings
 from rnn_vs_attn.models import build
-from rnn_vs_attn.models.foreign.axes import reaches
+from rnn_vs_attn.models.foreign.axes import looks_ahead, reaches
 from rnn_vs_attn.models.mixer import output_of
 
 SEQUENCES = 3  # as many as it takes to see what goes forward, backward or both ways
@@ -26,16 +27,20 @@ _NOISE = 0.03  # of what another order of sums makes, as the order is the same h
 MIXES = "it mixes the sequences of a batch: what one of them gives depends on the others"
 RANDOM = "it draws random numbers outside of training, so no two calls give the same"
 KEEPS_STATE = "what it gives depends on its own earlier calls"
+SEES_THE_FUTURE = "not causal: what it gives depends on later positions"
 
 
 @dataclass(frozen=True)
 class Batch:
-    """How a module treats a batch, outside of training. unknown: why that could not be asked, else ""."""
+    """How a module treats a batch, outside of training. unknown: why that could not be asked, else "". sees_the_future:
+    whether it does though it must not, where that was asked.
+    """
 
     mixes: bool = False
     runs_over_it: bool = False
     random: bool = False
     keeps_state: bool = False
+    sees_the_future: bool = False
     unknown: str = ""
 
     def refuse(self) -> None:
@@ -51,6 +56,7 @@ class Batch:
     def warnings(self) -> list[str]:
         """Sentences for the row of a module that treats a batch so."""
         said = [(self.mixes, MIXES), (self.random, RANDOM), (self.keeps_state, KEEPS_STATE)]
+        said.append((self.sees_the_future, SEES_THE_FUTURE))
         unknown = f"whether it keeps the sequences of a batch apart could not be asked ({self.unknown})"
         return [text for met, text in (*said, (bool(self.unknown), unknown)) if met]
 
@@ -62,30 +68,70 @@ def of(module: nn.Module, batch_size: int, seq_len: int, d_model: int, every_num
     UserError where its output has another shape than its input.
     """
     weight = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
-    holdings = Holdings(module, every_number)
-    kept = []  # or what is freed makes room for another input of the same address, which a cache may know
-
-    def run(x: Tensor) -> Tensor:
-        def given() -> Tensor:
-            holdings.put_back()
-            kept.append(x.clone())
-            return kept[-1]
-
-        return build.value(module, given)
-
     unknown = "it takes no batch of several sequences"
     for size, length in _shapes(batch_size, seq_len):
         x, other = torch.randn(2, size, length, d_model, dtype=weight.dtype, device=weight.device)
         try:
-            return ask(run, x, other)
+            return _of_shape(module, x, other, every_number)
         except UserError:
             if length == seq_len:
                 raise
         except Exception as error:
             unknown = first_line(error)
-        finally:
-            holdings.put_back()  # or what is asked next is drifted by the last call
     return Batch(unknown=unknown)
+
+
+def _of_shape(module: nn.Module, x: Tensor, other: Tensor, every_number: bool) -> Batch:
+    with _called_anew(module, x, every_number) as run:
+        return ask(run, x, other)
+
+
+@contextmanager
+def _called_anew(module: nn.Module, x: Tensor, every_number: bool = False) -> Iterator[Callable[[Tensor], Tensor]]:
+    """Within, what it gives for inputs of x's shape, where it holds before each call what its first one has made."""
+    kept = []  # or what is freed makes room for another input of the same address, which a cache may know
+
+    def given(x: Tensor) -> Tensor:
+        kept.append(x.clone())
+        return kept[-1]
+
+    with same_draws():  # a table of positions may be made at first, and its length kept as a number, which counts on
+        build.value(module, lambda: given(x))
+    holdings = Holdings(module, every_number)
+
+    def run(x: Tensor) -> Tensor:
+        def held() -> Tensor:
+            holdings.put_back()
+            return given(x)
+
+        return build.value(module, held)
+
+    try:
+        yield run
+    finally:
+        holdings.put_back()  # or what is asked next is drifted by the last call
+
+
+def sees_the_future(module: nn.Module, seq_len: int, d_model: int) -> bool:
+    """Whether an output of a layer in eval mode depends on later positions, of few or of up to LENGTHS[-1]."""
+    weight = next((p for p in module.parameters() if p.is_floating_point()), torch.empty(0))
+    for length in sorted({min(seq_len, LENGTHS[0]), min(seq_len, LENGTHS[-1])}):
+        x = torch.randn(1, length, d_model, dtype=weight.dtype, device=weight.device)
+        try:
+            with _called_anew(module, x) as run:
+                if _looks_ahead(run, x):
+                    return True
+        except Exception:  # it refuses that length, and its row says so where it is the case's
+            continue
+    return False
+
+
+def _looks_ahead(run: Callable[[Tensor], Tensor], x: Tensor) -> bool:
+    def at(inputs: Tensor) -> Tensor:
+        with same_draws():
+            return run(inputs).clone()
+
+    return finite([at(x)]) and not differ(at(x), at(x)) and looks_ahead(at, x)
 
 
 def of_ids(module: nn.Module, vocab_size: int, context_len: int) -> Batch:

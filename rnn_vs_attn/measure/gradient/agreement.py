@@ -6,7 +6,6 @@ parameters change by a unit in the last place of its fewest digits, and what rou
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TypeVar
@@ -23,6 +22,7 @@ from rnn_vs_attn.measure.gradient.passes import FOLLOW, TooFewDigits, any_cotang
 from rnn_vs_attn.measure.gradient.precision import fewest_digits, fewness
 from rnn_vs_attn.measure.gradient.rounding import changed, changed_parameters
 from rnn_vs_attn.models import build
+from rnn_vs_attn.models.foreign import copies
 
 _DRAWS, _TIMES = 3, 2.0  # changes that are tried, and how many times as far apart as they move it the lifted may be
 _DECIDES = 0.1  # of the largest value: where rounding alone may do more, nothing is compared
@@ -62,7 +62,7 @@ def _of_one_that_fails(
 
 def _copy(module: nn.Module) -> nn.Module:
     try:
-        return copy.deepcopy(module)
+        return copies.copy_of(module)
     except Exception:  # it holds what cannot be copied
         return module
 

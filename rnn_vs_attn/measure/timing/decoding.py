@@ -45,7 +45,7 @@ def check(module: nn.Module, x: Tensor, take_in: TakeIn | None = None) -> None:
     if not has_state(module):
         lacks = "it has no initial_state(batch_size) and step(x_t, state), nor a forward(x, state)"
         raise CaseFault("unsupported", f"it cannot decode: {refused_state(module) or lacks}")
-    holdings = Holdings(module)
+    holdings = Holdings(module, every_number=True)  # a table and the number that says how long it is, together
     with torch.no_grad():
         try:
             state = initial_state(module, x.shape[0])

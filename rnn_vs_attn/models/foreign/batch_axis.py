@@ -42,7 +42,7 @@ def _exchanged(caller: Caller, x: Tensor) -> Caller | None:
     others = {Layout.BATCH_FIRST: Layout.SEQUENCE_FIRST, Layout.SEQUENCE_FIRST: Layout.BATCH_FIRST}
     made = replace(convention, layout=others[convention.layout])
     try:
-        return Caller(caller.module, made.placed(Caller(caller.module, made).result(x), x))
+        return caller.with_convention(made.placed(caller.with_convention(made).result(x), x))
     except Exception:
         return None
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,13 +12,12 @@ from torch import nn
 from rnn_vs_attn.errors import CaseFault, UserError, first_line
 from rnn_vs_attn.isolation import keeping, seeds
 from rnn_vs_attn.models.costs import Shape
-from rnn_vs_attn.models.foreign import uninitialised
+from rnn_vs_attn.models.foreign import copies, uninitialised
 from rnn_vs_attn.models.foreign.arguments import filled
 from rnn_vs_attn.models.foreign.calling import fitted, sees_the_future, wrapped_call
-from rnn_vs_attn.models.foreign.refusals import importable
-from rnn_vs_attn.models.foreign.signatures import signature_of
-from rnn_vs_attn.models.foreign.synonyms import WIDTHS, meaning_of
+from rnn_vs_attn.models.foreign.signatures import signature_of, wanted
 from rnn_vs_attn.models.foreign.targets import OTHERWISE, Filled, Unfit, configurations, name_of
+from rnn_vs_attn.models.foreign.writing import Written, importable, terms, written
 from rnn_vs_attn.models.spec import ModelSpec
 
 BATCH_FIRST = "batch_first"
@@ -33,31 +31,44 @@ def layers_of(spec: ModelSpec, target: Any, shape: Shape) -> list[nn.Module]:
     What they were built as is noted for the row, but where that is only what the program calls by these names itself.
     UserError where it is not clear what the target, or the module, is called with.
     """
-    layers, built_as, plain = unfitted(spec, target, shape)
+    made = unfitted(spec, target, shape)
     first = spec.arguments.get(BATCH_FIRST)
     ways: dict[str, Any] = {"causal": shape.causal, "seq_len": shape.seq_len}
     ways[BATCH_FIRST] = None if first is None else bool(first)
     ways["built_by"] = spec.name, str(spec.arguments), replace(shape, batch_size=0)
+    ways["written"] = made.written
     try:
-        fit = [fitted(layer, shape.d_model, **ways) for layer in layers]
+        fit = [fitted(layer, shape.d_model, **ways) for layer in made.layers]
     except UserError as error:
         raise UserError(f"model {spec.name!r} does not fit: {error}") from None
     called = wrapped_call(fit[0]).removesuffix(", [0] of its result")
-    said = [built_as]
+    said = [made.built_as]
     if called not in ("", "forward(x)"):
         said.append(f"called as {called}")
     if sees_the_future(fit[0]):
         said.append(_SEES_THE_FUTURE)
-    if len(said) > 1 or not plain:
+    if len(said) > 1 or not made.plain:
         keeping.NOTES.built_as(", ".join(said), shape.seq_len)
     return fit
 
 
-def unfitted(spec: ModelSpec, target: Any, shape: Shape) -> tuple[list[nn.Module], str, bool]:
-    """The same modules with their own ways of being called, what they were built as, and whether that is plain."""
+@dataclass(frozen=True)
+class Unfitted:
+    """Modules with their own ways of being called. built_as: in words; plain: whether that is what the program calls by
+    these names itself; written: as a user writes it, None where that is not known.
+    """
+
+    layers: Sequence[nn.Module]
+    built_as: str
+    plain: bool = False
+    written: Written | None = None
+
+
+def unfitted(spec: ModelSpec, target: Any, shape: Shape) -> Unfitted:
+    """The same modules, called their own ways."""
     if isinstance(target, nn.Module):
         there = f"a copy of the {type(target).__name__} that stands there, with its weights"
-        return _copies(spec, target, shape.num_layers), there, False
+        return Unfitted(_copies(spec, target, shape.num_layers), there)
     call = _call(spec, target, shape)
     with keeping.kept(seeds.SEED_OF_WEIGHTS):
         count = 1 if _has_all_layers(spec, target, shape, call) else shape.num_layers
@@ -65,7 +76,7 @@ def unfitted(spec: ModelSpec, target: Any, shape: Shape) -> tuple[list[nn.Module
     for layer in layers:
         if not isinstance(layer, nn.Module):
             raise UserError(f"model {spec.name!r} builds a {type(layer).__name__}; it must be a torch.nn.Module")
-    return layers, str(call), call.plain
+    return Unfitted(layers, str(call), call.plain, written(call, spec.arguments))
 
 
 def _copies(spec: ModelSpec, module: nn.Module, count: int) -> list[nn.Module]:
@@ -75,7 +86,7 @@ def _copies(spec: ModelSpec, module: nn.Module, count: int) -> list[nn.Module]:
             f"model {spec.name!r} is a {type(module).__name__} that is built already and takes no arguments; "
             "give its class, or a function that returns it"
         )
-    return [copy.deepcopy(module) for _ in range(count)]
+    return [copies.copy_of(module) for _ in range(count)]
 
 
 def _of_building(target: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,8 +115,23 @@ def _built(spec: ModelSpec, call: Filled) -> Any:
     except Exception as error:
         if call.plain:
             raise
-        why = Unfit(f"cannot be built: {call} raises {first_line(error)}", call.values, OTHERWISE)
-        raise _refusal(spec, call.target, why) from error
+        raise _refusal(spec, call.target, _refused(spec, call, first_line(error))) from error
+
+
+def _refused(spec: ModelSpec, call: Filled, raised: str) -> Unfit:
+    """Why the target is not built, with the one argument that it refuses, where it is built with its own default."""
+    reason, parameters = f"cannot be built: {call} raises {raised}", signature_of(call.target).parameters
+    for name in call.values:
+        if name in spec.arguments or name not in parameters or wanted(parameters[name]):
+            continue
+        others = {other: value for other, value in call.values.items() if other != name}
+        try:
+            replace(call, values=others).make()
+        except Exception:
+            continue
+        own = f"{name}={parameters[name].default!r}"
+        return Unfit(reason, others, f"with its own {own} it is built, so give --model-arg {own}")
+    return Unfit(reason, call.values, OTHERWISE)
 
 
 def _has_all_layers(spec: ModelSpec, target: Callable[..., Any], shape: Shape, call: Filled) -> bool:
@@ -131,7 +157,7 @@ def _refusal(spec: ModelSpec, target: Callable[..., Any], error: Unfit) -> UserE
     inside = configurations(error.values)
     names = [*error.values, *(name for each in inside for name in each.values)]
     values = {**error.values, **{n: v for n, v in spec.arguments.items() if n not in names}}
-    line = f"def layer(d_model, num_heads): return {name}({', '.join([*_terms(values, spec.arguments), '...'])})"
+    line = f"def layer(d_model, num_heads): return {name}({', '.join([*terms(values, spec.arguments), '...'])})"
     configs = [f"from {importable(each.target)} import {each.target.__name__}" for each in inside]
     imports = "; ".join([*([] if of_file else [f"from {path} import {name}"]), *configs])
     where = " ".join(
@@ -139,20 +165,3 @@ def _refusal(spec: ModelSpec, target: Callable[..., Any], error: Unfit) -> UserE
     )
     take = f"--model {path if of_file else 'layer.py'}:layer"
     return UserError(f"model {spec.name!r} {error.reason}; {error.way}, or write {line!r} {where} and give {take}")
-
-
-_TERMS = {"d_model": "d_model", "num_heads": "num_heads", "head_dim": "d_model // num_heads"}
-
-
-def _terms(values: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
-    """Arguments as they stand in a function of d_model and num_heads."""
-    return [f"{name}={_term(name, value, given)}" for name, value in values.items()]
-
-
-def _term(name: str, value: Any, given: Mapping[str, Any]) -> str:
-    if isinstance(value, Filled):
-        return f"{name_of(value.target)}({', '.join(_terms(value.values, given))})"
-    meaning = meaning_of(name)
-    if meaning is None or name in given or isinstance(value, list):
-        return repr(value)
-    return "d_model" if meaning.title in WIDTHS else _TERMS.get(meaning.own, repr(value))

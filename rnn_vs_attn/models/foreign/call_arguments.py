@@ -17,6 +17,7 @@ _TRIPLES = (("query", "key", "value"), ("q", "k", "v"), ("queries", "keys", "val
 _POSITIONS = ("position_ids", "positions", "position", "pos", "cache_position", "pos_ids")
 _ROTARY = ("position_embeddings", "rotary_emb", "cos_sin")
 _EXTRA_OUTPUTS = ("need_weights", "output_attentions", "return_attention", "return_attn", "return_weights", "use_cache")
+_OF_EVERY_POSITION = {"all", "full", "sequence", "sequences"}
 _NONE = ("mask", "cache", "past", "state", "states", "hx", "hidden", "memory", "alibi", "context", "params", "bias")
 
 
@@ -64,6 +65,9 @@ def attempts(module: nn.Module, d_model: int) -> Iterator[Arguments]:
     for open_masks in ({}, masks) if masks else ({},):
         for more in _positions(parameters, plain, module, d_model):
             yield plain.with_beside(**{**open_masks, **more})
+    for name, default in optional(parameters).items():
+        if default is False and "return" in words(name) and words(name) & _OF_EVERY_POSITION:
+            yield plain.with_beside(**{name: Constant(True)})
 
 
 def _positions(
@@ -89,6 +93,14 @@ def unknown(module: nn.Module) -> list[str]:
     parameters = parameters_of(module.forward)
     begins = _inputs(parameters)
     return [name for name in _required(parameters) if name not in begins and _filled(name, parameters[name]) is None]
+
+
+def taken_for_none(module: nn.Module) -> list[str]:
+    """Names of what its forward needs and is given as None, by nothing but what it is called."""
+    parameters = parameters_of(module.forward)
+    needed = {name: parameters[name] for name in _required(parameters) if name not in _inputs(parameters)}
+    by_name = [name for name, p in needed.items() if "None" not in str(p.annotation)]
+    return [name for name in by_name if _filled(name, needed[name]) == Constant(None)]
 
 
 def _plain(parameters: Mapping[str, Parameter], module: nn.Module, d_model: int) -> Arguments | None:

@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.isolation.seeds import same_draws
 from rnn_vs_attn.models.foreign import batch_axis, causality, states, trial, uninitialised
-from rnn_vs_attn.models.foreign.axes import looks_ahead
 from rnn_vs_attn.models.foreign.call_arguments import parameters_of
 from rnn_vs_attn.models.foreign.companions import CompanionCache
 from rnn_vs_attn.models.foreign.convention import Caller, Convention
 from rnn_vs_attn.models.foreign.states import Carried
+from rnn_vs_attn.models.foreign.writing import Written
 from rnn_vs_attn.models.mixer import SequenceMixer
 
 
@@ -116,31 +116,40 @@ def fitted(
     seq_len: int | None = None,
     batch_first: bool | None = None,
     built_by: Hashable = None,
+    written: Written | None = None,
 ) -> nn.Module:
     """The layer itself where it has this program's own conventions, else in a module around it that calls it.
 
     seq_len: a length that it takes, beside small ones. batch_first: the order of its axes, where the user says
     it. built_by: what the layer was built by and for; another one of this process that was built alike is called as
-    that one, untried, so all of these arguments follow from it. UserError where no way to call it is found, or its
-    batch cannot be told from its sequence.
+    that one, untried, so all of these arguments follow from it. written: how it was built, for a refusal. UserError
+    where no way to call it is found, or its batch cannot be told from its sequence.
     """
     if has_own_conventions(module):
         return module
     key = type(module), built_by
     if built_by is None or key not in _KNOWN:
-        _KNOWN[key] = _found(module, d_model, causal, seq_len, batch_first)
+        _KNOWN[key] = _found(module, d_model, causal, seq_len, batch_first, written)
     return _KNOWN[key].around(module)
 
 
-def _found(module: nn.Module, d_model: int, causal: bool, seq_len: int | None, batch_first: bool | None) -> Fit:
+def _found(
+    module: nn.Module,
+    d_model: int,
+    causal: bool,
+    seq_len: int | None,
+    batch_first: bool | None,
+    written: Written | None,
+) -> Fit:
     probe = _copy(module)
     with torch.no_grad(), same_draws():
-        caller, x = trial.called(probe, d_model, seq_len)
+        called, x = trial.called(probe, d_model, seq_len, written)
+        caller: Caller = trial.comparable(called, x, module)
         caller = batch_axis.settled(caller, x, batch_first)
         future = False
         if causal:
             caller = causality.masked(caller, x)
-            future = bool(caller(x).isfinite().all()) and looks_ahead(caller, x)
+            future = causality.sees_the_future(caller, x, seq_len)
         return Fit(caller.convention, *states.found(caller, x), sees_the_future=future)
 
 
@@ -171,6 +180,11 @@ def has_own_conventions(module: nn.Module) -> bool:
 def wrapped_call(module: nn.Module) -> str:
     """How a layer is called, in words; "" where it is called on x as it is."""
     return module.called if isinstance(module, Fitted) else ""
+
+
+def was_tried(module: nn.Module) -> bool:
+    """Whether a layer was tried, and what it sees said of it, as one of this program's own conventions is not."""
+    return isinstance(module, Fitted)
 
 
 def sees_the_future(module: nn.Module) -> bool:

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.models.kernels.masks import without_future
 
+_WINDOW = "sliding_window"
+
 
 class Companion:
     """Something that depends on the input's length, number format and device alone."""
@@ -57,16 +59,22 @@ class CausalMask(Companion):
     """What says that a position sees itself and those before it: (L, L), with ones before it up to `rank` axes.
 
     kind: "hidden" is True where a position is not seen, "seen" where it is; "added" is 0 where it is seen and -infinity
-    elsewhere, in the format of the input.
+    elsewhere, in the format of the input. window: how many it sees, where not all of them.
     """
 
     kind: str
     rank: int = 2
-    said = "causal"
+    window: int | None = None
+
+    @property
+    def said(self) -> str:  # type: ignore[override]
+        return "causal" if self.window is None else f"causal over {self.window} positions"
 
     def made(self, x: Tensor) -> Tensor:
         length = x.shape[1]
         seen = without_future(length, length, x.device)
+        if self.window is not None:
+            seen = seen.triu(1 - self.window)
         if self.kind == "added":
             mask = torch.zeros(length, length, dtype=x.dtype, device=x.device).masked_fill(~seen, -torch.inf)
         else:
@@ -134,6 +142,14 @@ def rotary_of(module: nn.Module, d_model: int) -> Rotary:
     part = _stated(module, ("partial_rotary_factor", "rotary_pct"))
     width = width or d_model // int(heads or 1)
     return Rotary(int(width * (part or 1)) // 2 * 2, float(base or Rotary.base))
+
+
+def window_of(module: nn.Module) -> int | None:
+    """How many positions a module leaves to its mask to show, as one of its parts or else its configuration states."""
+    parts = list(module.modules())
+    holders = [part for part in parts if hasattr(part, _WINDOW)] or [getattr(part, "config", None) for part in parts]
+    found = next((getattr(holder, _WINDOW) for holder in holders if hasattr(holder, _WINDOW)), None)
+    return found if type(found) is int and found > 0 else None
 
 
 def _stated(module: nn.Module, names: tuple[str, ...]) -> Any:

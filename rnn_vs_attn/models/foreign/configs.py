@@ -1,4 +1,4 @@
-"""The class of a configuration object that a layer is built from."""
+"""The class of a configuration object, or of another layer, that a layer is built from."""
 
 from __future__ import annotations
 
@@ -27,20 +27,39 @@ def config_of(target: Callable[..., Any], parameter: Parameter) -> type | None:
     """The class of the object that a parameter takes, by its annotation or by the target's own name; None where it
     takes none, or there is no such class beside the target. Several where more than one fits equally.
     """
-    annotated = [kind for kind in _classes(_annotation(target, parameter)) if _is_config(kind)]
+    annotated = [kind for kind in _classes(_annotation(target, parameter)) if is_config(kind)]
     if len(annotated) == 1:
         return annotated[0]
     if parameter.name.lower() not in _NAMES:
         return None
     for module in _modules(target):
-        kinds = list(dict.fromkeys(v for v in list(vars(module).values()) if isinstance(v, type) and _is_config(v)))
+        kinds = list(dict.fromkeys(v for v in list(vars(module).values()) if isinstance(v, type) and is_config(v)))
         found = _nearest(kinds, target.__name__)
         if found is not None:
             return found
     return None
 
 
-def _is_config(kind: type) -> bool:
+def layer_of(target: Callable[..., Any], parameter: Parameter) -> type | None:
+    """The class of the layer that a parameter takes, where its annotation is one: not any module, nor a list."""
+    annotation, module = parameter.annotation, sys.modules.get(target.__module__)
+    if isinstance(annotation, str):
+        try:
+            annotation = eval(annotation, vars(module))
+        except Exception:
+            return None
+    return annotation if isinstance(annotation, type) and _is_layer(annotation) else None
+
+
+def _is_layer(kind: type) -> bool:
+    bases = [(base.__module__, base.__name__) for base in kind.__mro__[1:]]
+    return ("torch.nn.modules.module", "Module") in bases and kind.__module__ != "torch.nn.modules.container"
+
+
+def is_config(kind: Any) -> bool:
+    """Whether it is a class of configuration objects, by its name."""
+    if not isinstance(kind, type):
+        return False
     return kind.__name__.lower().endswith(_ENDINGS) and kind.__module__ not in ("builtins", "typing")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 
@@ -72,7 +72,10 @@ class Caller:
     def result(self, x: Tensor, **more: Any) -> Any:
         return self.convention.result(self.module, x, self.cache, more)
 
-    def with_beside(self, **more: Companion) -> Caller:
+    def with_convention(self, convention: Convention) -> Self:
+        """The same by another convention."""
+        return replace(self, convention=convention, cache=CompanionCache())
+
+    def with_beside(self, **more: Companion) -> Self:
         """The same with more beside x."""
-        arguments = self.convention.arguments.with_beside(**more)
-        return Caller(self.module, replace(self.convention, arguments=arguments))
+        return self.with_convention(replace(self.convention, arguments=self.convention.arguments.with_beside(**more)))

@@ -14,7 +14,13 @@ from rnn_vs_attn.models.foreign.synonyms import HEAD_WIDTH, HEADS, plain, title_
 from rnn_vs_attn.models.foreign.targets import Filled
 
 _FACTORS = ("expand", "expandfactor", "expansion", "expansionfactor")  # of the width within to the model's
+_KEYS_AND_VALUES = ("dk", "dv", "dkv")
 _GROUPS = "ngroups"  # of heads that share what their keys and queries are in a state space
+
+
+def of_no_heads(name: str, parameters: Mapping[str, Parameter]) -> bool:
+    """Whether a width of keys or values is of a layer that names no heads, where it may be that of all of them."""
+    return plain(name) in _KEYS_AND_VALUES and not any(title_of(each) == HEADS for each in parameters)
 
 
 def in_groups(

@@ -45,11 +45,14 @@ def others(result: Any, where: int | str | None) -> dict[Any, Any]:
     return {key: part for key, part in _parts(result) if key != where and part is not None}
 
 
+def tensors(result: Any) -> list[Tensor]:
+    """Those of a result, in its order."""
+    return [part for part in (result, *(part for _, part in _parts(result))) if isinstance(part, Tensor)]
+
+
 def shapes(result: Any) -> str:
     """The shapes of the tensors of a result, or its type, for a sentence."""
-    if isinstance(result, Tensor):
-        return str(tuple(result.shape))
-    found = [str(tuple(part.shape)) for _, part in _parts(result) if isinstance(part, Tensor)]
+    found = [str(tuple(part.shape)) for part in tensors(result)]
     return " and ".join(found) if found else type(result).__name__
 
 

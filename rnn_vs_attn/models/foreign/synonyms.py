@@ -15,6 +15,8 @@ from rnn_vs_attn.models.costs import Shape
 MODEL, INPUT, HIDDEN, OUTPUT = "width", "width of the input", "width within", "width of the output"
 WIDTHS = (MODEL, INPUT, HIDDEN, OUTPUT)
 LAYERS, HEADS, HEAD_WIDTH = "layers", "heads", "head width"
+LENGTH, BLOCK = "length", "length, or a block of it"
+PLACE = "which layer it is"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ MEANINGS = (
         "d_model",
         "d_model dim model_dim dim_model model_size embed_dim embedding_dim embed_size embedding_size emb_dim emb_size "
         "d_embed embed_dims n_embd n_embed dims channels n_channels features num_features n_features feature_dim "
-        "feature_size d_feature width",
+        "feature_size d_feature width embedding_dimension model_dimension",
         "--d-model",
         _width,
     ),
@@ -85,7 +87,7 @@ MEANINGS = (
         HEADS,
         "num_heads",
         "num_heads n_heads heads nhead num_head num_attention_heads n_attention_heads attention_heads "
-        "attn_heads head_num",
+        "attn_heads head_num number_of_heads num_query_heads n_query_heads num_q_heads",
         "--num-heads",
         lambda shape: shape.num_heads,
     ),
@@ -100,7 +102,7 @@ MEANINGS = (
     _meaning(
         HEAD_WIDTH,
         "head_dim",
-        "head_dim dim_head d_head head_size dim_heads dim_per_head head_width",
+        "head_dim dim_head d_head head_size dim_heads dim_per_head head_width d_k d_v d_kv attention_head_size",
         "--d-model / --num-heads",
         _head_dim,
         unless_none=True,
@@ -108,8 +110,8 @@ MEANINGS = (
     _meaning(
         LAYERS,
         "num_layers",
-        "num_layers n_layers n_layer depth num_layer num_hidden_layers num_blocks n_blocks",
-        "--num-layers",
+        "num_layers n_layers n_layer depth num_layer num_hidden_layers num_blocks n_blocks number_of_layers",
+        "--num-layers; a default of 0 counts from 0 which layer it is, and stays",
         lambda shape: shape.num_layers,
     ),
     _meaning(
@@ -120,12 +122,20 @@ MEANINGS = (
         lambda shape: shape.causal,
     ),
     _meaning(
-        "length",
+        LENGTH,
         "seq_len",
         "seq_len max_seq_len seq_length max_seq_length sequence_length max_sequence_length max_len max_length "
         "context_length context_len context_size max_position_embeddings n_positions max_positions n_ctx ctx_len "
-        "l_max block_size",
+        "l_max",
         "--seq-len",
+        lambda shape: shape.seq_len,
+        unless_none=True,
+    ),
+    _meaning(
+        BLOCK,
+        "",
+        "block_size",
+        "--seq-len in a configuration object without another length; asked for where it has no default",
         lambda shape: shape.seq_len,
         unless_none=True,
     ),
@@ -150,7 +160,7 @@ MEANINGS = (
         "feed-forward width",
         "",
         "d_ff dim_feedforward ff_dim ffn_dim mlp_dim d_ffn d_mlp dim_ff intermediate_size feedforward_dim "
-        "ffn_hidden_size mlp_hidden_dim ff_size",
+        "ffn_hidden_size mlp_hidden_dim ff_size feed_forward_dimension ff_hidden_dim",
         "4 × --d-model, where it has no default",
         lambda shape: 4 * shape.d_model,
         required_only=True,
@@ -164,6 +174,7 @@ MEANINGS = (
         required_only=True,
     ),
     _meaning("batch axis first", "", "batch_first", "True", lambda _: True),
+    _meaning("an output of each position", "", "return_sequences", "True", lambda _: True),
     _meaning(
         "both directions",
         "",
@@ -172,7 +183,7 @@ MEANINGS = (
         lambda _: False,
     ),
     _meaning(
-        "which layer it is",
+        PLACE,
         "",
         "layer_idx layer_index layer_id block_idx block_index block_id",
         "0",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError, first_line
-from rnn_vs_attn.models.foreign import call_arguments, refusals
+from rnn_vs_attn.isolation.seeds import same_draws
+from rnn_vs_attn.models.foreign import call_arguments, copies, refusals
+from rnn_vs_attn.models.foreign.axes import apart
 from rnn_vs_attn.models.foreign.call_arguments import Arguments
 from rnn_vs_attn.models.foreign.companions import CompanionCache
 from rnn_vs_attn.models.foreign.convention import Caller, Convention, Layout
+from rnn_vs_attn.models.foreign.writing import Written
 
 BATCH = 3  # as many as it takes to see what goes forward, backward or both ways over them
 LENGTHS = (8, 64, 256, 1024)  # a layer may refuse short ones
@@ -21,7 +25,7 @@ _NOISE = 0.1  # of parameters that are all 0 in a new layer, as those of a gate,
 
 def copy_of(module: nn.Module) -> nn.Module:
     """A copy to be tried, outside of training, in which no parameter is all 0."""
-    made = copy.deepcopy(module).eval().requires_grad_(False)
+    made = copies.copy_of(module).eval().requires_grad_(False)
     for parameter in made.parameters():
         lazy = isinstance(parameter, nn.parameter.UninitializedParameter)
         if not lazy and parameter.is_floating_point() and not parameter.any():
@@ -29,21 +33,46 @@ def copy_of(module: nn.Module) -> nn.Module:
     return made
 
 
-def called(probe: nn.Module, d_model: int, seq_len: int | None) -> tuple[Caller, Tensor]:
+@dataclass
+class Tried(Caller):
+    """The same for those who compare what several calls give: all draw the same numbers, none writes to its input.
+
+    first: a copy that was never called, of a layer that carries something on from call to call; each call has its own.
+    """
+
+    first: nn.Module | None = None
+
+    def result(self, x: Tensor, **more: Any) -> Any:
+        module = self.module if self.first is None else copies.copy_of(self.first)
+        with same_draws():
+            return self.convention.result(module, x.clone(), self.cache, more)
+
+
+def comparable(caller: Caller, x: Tensor, module: nn.Module) -> Tried:
+    """A caller whose calls with x (B, L, D) give the same, however often. module: the layer that it calls a copy of."""
+    tried = Tried(caller.module, caller.convention, caller.cache)
+    if apart(tried(x), tried(x)):
+        tried.first = copy_of(module).to(x.dtype)
+    return tried
+
+
+def called(
+    probe: nn.Module, d_model: int, seq_len: int | None, written: Written | None = None
+) -> tuple[Caller, Tensor]:
     """A caller that maps x to its shape, and that x (B, L, D): float64 where the layer takes it, else float32.
 
-    UserError where there is none.
+    written: how the layer was built. UserError where there is no such caller.
     """
     for dtype in (torch.float64, torch.float32):
         probe = probe.double() if dtype == torch.float64 else probe.float()
-        failures = refusals.Failures()
+        failures = refusals.Failures(seq_len)
         for length in _lengths(d_model, seq_len):
             x = torch.randn(BATCH, length, d_model, dtype=dtype)
             for layout, given in _ways(probe, d_model):
                 convention = _convention(probe, given, layout, x, failures)
                 if convention is not None and _holds(probe, convention, x, seq_len, failures):
                     return Caller(probe, convention), x
-    raise refusals.uncallable(probe, d_model, failures)
+    raise refusals.uncallable(probe, d_model, failures, written)
 
 
 def _lengths(d_model: int, seq_len: int | None) -> Iterator[int]:
@@ -75,7 +104,7 @@ def _convention(
     except UserError:
         raise
     except Exception as error:
-        failures.raised(convention, first_line(error))
+        failures.raised(convention, x.shape[1], first_line(error))
         return None
     try:
         return convention.placed(result, x)

@@ -34,6 +34,7 @@ def asked(module: nn.Module, batch_size: int = 4, seq_len: int = 128) -> Batch:
         (habits.KeepsMany, APART),
         (habits.Experts, APART),
         (habits.OwnMemory, APART),
+        (habits.Tabled, APART),
         (habits.OverTheBatch, OVER_IT),
         (habits.BackwardOverTheBatch, OVER_IT),
         (habits.BothWaysOverTheBatch, OVER_IT),
@@ -52,6 +53,14 @@ def test_how_a_layer_treats_a_batch(kind: type[nn.Module], expected: Batch) -> N
 
 def test_one_position_by_itself_is_no_other_sequence() -> None:
     assert asked(nn.Linear(8, 8)) == APART
+
+
+def test_a_table_that_its_first_call_makes_is_left_to_it() -> None:
+    """It was made empty again and its length was not, so that the layer was timed without its positions."""
+    module = habits.Tabled(8)
+    asked(module)
+    x = torch.randn(1, 5, 8)
+    assert torch.equal(module(x), module.computed(x * torch.arange(1.0, 6.0)[:, None]))
 
 
 @pytest.mark.parametrize("kind", [habits.ByTheCall, habits.EveryOther])
@@ -138,3 +147,29 @@ def test_a_layer_that_works_in_place_has_its_gradient(in_float64: None) -> None:
     whole = torch.autograd.functional.jacobian(lambda inputs: module(1.5 * inputs)[0, -1], x)
     expected = (whole[:, 0].norm(dim=(0, 2)) / 8**0.5).log10().flip(0)
     assert torch.allclose(found.log10, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sees"),
+    [
+        (habits.Plain, False),
+        (habits.BothWays, True),
+        (habits.Random, False),
+        (habits.InPlace, False),
+        (habits.Tabled, False),
+    ],
+)
+def test_it_is_asked_whether_it_sees_the_future(kind: type[nn.Module], sees: bool) -> None:
+    torch.manual_seed(0)
+    assert batch_independence.sees_the_future(kind(8).eval(), 128, 8) is sees
+
+
+def test_of_a_layer_that_does_so_among_many_positions_only_too() -> None:
+    class AmongMany(habits.BothWays):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) if x.shape[1] > 100 else self.computed(x)
+
+    torch.manual_seed(0)
+    assert batch_independence.sees_the_future(AmongMany(8).eval(), 128, 8)
+    assert not batch_independence.sees_the_future(AmongMany(8).eval(), 64, 8)
+    assert Batch(sees_the_future=True).warnings == [batch_independence.SEES_THE_FUTURE]

@@ -41,6 +41,12 @@ def test_a_step_that_works_in_place_decodes_its_forward(kind: type[nn.Module]) -
         torch.testing.assert_close(y, module(x.clone()))
 
 
+def test_a_table_that_the_first_step_fills_is_there_for_the_forward() -> None:
+    """It was made empty again, and what said that it is filled was not: its steps were said not to be its forward."""
+    torch.manual_seed(0)
+    decoding.check(habits.DecodesByATable(8), torch.randn(1, 12, 8))
+
+
 def test_outputs_that_are_not_finite_are_compared_all_the_same() -> None:
     decoding.check(habits.DecodesInfinity(8), torch.randn(1, 12, 8))
 

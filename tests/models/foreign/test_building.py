@@ -88,7 +88,7 @@ def test_a_module_that_is_there_already_is_copied_with_its_weights() -> None:
         ("foreign:Attention(caused=1)", "takes no argument 'caused'; did you mean 'causal'?"),
         (
             "foreign:NeedsRank(heads=2)",
-            "needs rank, which has no standard name; give what is missing by --model-arg NAME=VALUE, or write 'def "
+            "needs rank, which has no standard name; give it by --model-arg rank=VALUE, or write 'def "
             "layer(d_model, num_heads): return NeedsRank(dim=d_model, heads=2, ...)' under 'from foreign import "
             "NeedsRank' in a file layer.py and give --model layer.py:layer",
         ),
@@ -106,6 +106,13 @@ def test_a_module_that_is_there_already_is_copied_with_its_weights() -> None:
             "context_length=8, n_layers=1, attn_pdrop=0.0), layer_idx=0, ...)' under 'from foreign import Mixer; from "
             "foreign import MixerConfig' in a file layer.py and give --model layer.py:layer",
         ),
+        (
+            "foreign:SeesAll",
+            "cannot be built: SeesAll(dim=16, heads=4, causal=True) raises ValueError: not causal yet; with its own "
+            "causal=False it is built, so give --model-arg causal=False, or write 'def layer(d_model, num_heads): "
+            "return SeesAll(dim=d_model, heads=num_heads, ...)' under 'from foreign import SeesAll' in a file layer.py "
+            "and give --model layer.py:layer",
+        ),
         ("no_such_package:Layer", "does not import: there is no module no_such_package; "),
     ],
 )
@@ -113,6 +120,10 @@ def test_a_refusal_says_what_was_tried_and_the_lines_that_would_work(name: str, 
     with pytest.raises(UserError) as caught:
         build(find(name), SHAPE)
     assert str(caught.value).startswith(f"model {name!r} {said}")
+
+
+def test_the_argument_that_a_refusal_names_works() -> None:
+    assert build(find("foreign:SeesAll(causal=False)"), SHAPE)(torch.randn(2, 8, 16)).shape == (2, 8, 16)
 
 
 def test_the_lines_of_a_refusal_work(tmp_path: Path) -> None:

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from rnn_vs_attn.models.foreign.call_arguments import attempts, unknown
+from rnn_vs_attn.models.foreign.call_arguments import attempts, taken_for_none, unknown
+from rnn_vs_attn.models.foreign.calling import fitted
+
+D = 8
 
 
 class Layer(nn.Module):
@@ -46,3 +50,22 @@ def test_the_calls_that_are_tried(forward: Callable[..., Any], calls: list[str])
 
 def test_what_nothing_is_known_of_is_named() -> None:
     assert unknown(Layer(lambda x, temperature, mask, scale, *rest, on=False: 0)) == ["temperature", "scale"]
+
+
+class GivesTheLastUnlessAsked(nn.GRU):
+    def forward(self, x: Tensor, return_all_states: bool = False) -> Tensor:  # type: ignore[override]
+        y, _ = super().forward(x)
+        return y if return_all_states else y[:, -1]
+
+
+def test_a_layer_that_gives_one_output_a_sequence_is_asked_for_all() -> None:
+    module, x = GivesTheLastUnlessAsked(D, D, batch_first=True), torch.randn(2, 5, D)
+    made = fitted(module, D)
+    assert made.called == "forward(x, return_all_states=True)"  # type: ignore[union-attr]
+    assert torch.equal(made(x), module(x, return_all_states=True))
+
+
+def test_what_is_none_by_its_name_alone_is_known() -> None:
+    def forward(x: Tensor, memory: Tensor, state: Tensor | None, scale: float, mask: Tensor | None = None) -> None: ...
+
+    assert taken_for_none(Layer(forward)) == ["memory"]

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import OF_CODE, UserError
+from rnn_vs_attn.models.build import build
+from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.foreign.calling import fitted
 from rnn_vs_attn.models.load import load
 from rnn_vs_attn.models.registry import find
@@ -43,7 +45,7 @@ class NoCopy(nn.Linear):
         (nn.GRU(D, D // 2, batch_first=True), r"it maps \(3, 16, 8\) to \(3, 16, 4\) and"),
         (nn.GRU(D, D, bidirectional=True), "its two directions stand side by side"),
         (nn.GRUCell(D, D), "it is a cell, which takes one position"),
-        (nn.Embedding(10, D), "it takes token ids"),
+        (nn.Embedding(10, D), "it takes token ids .* behind its embedding instead$"),
         (layers.OneSequence(D), "one sequence .* and no batch"),
         (NeedsMore(D, D), "its forward needs temperature, of which nothing is known"),
         (Raises(D, D), r"it cannot be called .*; forward\(x\).*: ValueError: this layer cannot do that"),
@@ -88,3 +90,127 @@ def test_the_lines_import_a_file_by_its_own_name(tmp_path: Path) -> None:
     kind = load(find(f"{tmp_path / 'mine.py'}:Half"))
     with pytest.raises(UserError, match="from mine import Half"):
         fitted(kind(D, D // 2, batch_first=True), D)
+
+
+@pytest.mark.parametrize(
+    ("module", "seen"),
+    [
+        (nn.Conv1d(D, D, 4), 4),
+        (nn.Conv1d(D, D, 3, padding=2), 3),
+    ],
+    ids=["shorter", "longer"],
+)
+def test_the_lines_around_a_convolution_keep_its_length_and_hide_the_future(module: nn.Conv1d, seen: int) -> None:
+    """It was told of as a layer that cannot be called at all, in lines that could not be called either."""
+    with pytest.raises(UserError, match=r"as \(batch, d_model, sequence\) it maps") as raised:
+        fitted(module, D)
+    _, *lines = str(raised.value).split(OF_CODE)
+    there: dict[str, object] = {"module": module}
+    exec("\n".join(lines).replace("Conv1d(...)", "module"), there)
+    made, x = there["Layer"](D), torch.randn(1, 9, D)  # type: ignore[operator]
+    assert made(x).shape == x.shape
+    for at in range(9):
+        gone = x.clone()
+        gone[:, at] += 1
+        changed = (made(gone) - made(x)).abs().amax((0, 2)) > 1e-6
+        assert changed.nonzero().flatten().tolist() == list(range(at, min(9, at + seen)))
+
+
+class Spiking(nn.Module):
+    """A cell that takes its two states apart, as it gives them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.cell = nn.LSTMCell(width, width)
+
+    def forward(self, x: Tensor, h: Tensor | None = None, c: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        state = None if h is None or c is None else (h, c)
+        h, c = self.cell(x, state)
+        return (h > 0).to(x.dtype), h, c
+
+
+class WithOutput(nn.Module):
+    """A cell whose output is apart from its state."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(width, width)
+
+    def forward(self, x: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        h = self.cell(x, hx)
+        return 2 * h, h
+
+
+@pytest.mark.parametrize("kind", [Spiking, WithOutput])
+def test_the_lines_around_a_cell_hand_on_its_state_as_it_takes_it(kind: type[nn.Module]) -> None:
+    """One with two states was said to take one sequence and no batch."""
+    module = kind(D)
+    with pytest.raises(UserError, match="it is a cell, which takes one position") as raised:
+        fitted(module, D)
+    _, *lines = str(raised.value).split(OF_CODE)
+    there: dict[str, object] = {"module": module}
+    exec("\n".join(lines).replace(f"{kind.__name__}(...)", "module"), there)
+    x = torch.randn(2, 5, D)
+    expected, states = [], ()
+    for x_t in x.unbind(1):
+        y_t, *rest = module(x_t, *states)
+        expected.append(y_t)
+        states = tuple(rest)
+    assert torch.equal(there["Layer"](D)(x), torch.stack(expected, 1))  # type: ignore[operator]
+
+
+class NeedsMemory(nn.Linear):
+    def forward(self, x: Tensor, memory: Tensor) -> Tensor:
+        return super().forward(x) + memory.mean(1, keepdim=True)
+
+
+class OfIds(nn.Module):
+    """Makes its first state in float32, whatever it is."""
+
+    def __init__(self, width: int, use_embedding: bool = True) -> None:
+        super().__init__()
+        self.embed, self.cell = nn.Embedding(10, width), nn.GRUCell(width, width)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        h = torch.zeros(len(x), self.cell.hidden_size)
+        for x_t in self.embed(x).unbind(1):
+            h = self.cell(x_t, h)
+        return h
+
+
+class Last(nn.GRU):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        return super().forward(x)[0][:, -1]
+
+
+class InBlocks(nn.Linear):
+    """Refuses lengths that are no multiple of 64, and all the others for another reason."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        assert x.shape[1] % 64 == 0, "not a multiple"
+        raise ValueError("a mask is needed")
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (NeedsMemory(D, D), r"its forward needs memory, and None does not do \(AttributeError"),
+        (OfIds(D), "it takes token ids .*, or give --model-arg use_embedding=False"),
+        (Last(D, D, batch_first=True), r"to \(3, 8\); it must keep .*, and it gives one output a sequence"),
+        (InBlocks(D, D), "ValueError: a mask is needed"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_the_sentence_is_about_what_is_wrong(module: nn.Module, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        fitted(module, D, seq_len=64)
+
+
+def test_the_lines_have_the_arguments_with_which_it_was_built(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as raised:
+        build(find("torch.nn:LSTMCell(bias=False)"), Shape(2, 8, D, 2))
+    _, *lines = str(raised.value).split(OF_CODE)
+    (tmp_path / "layer.py").write_text("\n".join(lines))
+    made = build(find(f"{tmp_path / 'layer.py'}:Layer"), Shape(2, 8, D, 2))
+    assert made(torch.randn(2, 8, D)).shape == (2, 8, D)
+    assert sum(p.numel() for p in made.parameters()) == 4 * 2 * D * D

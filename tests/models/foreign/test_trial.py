@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.foreign.calling import fitted
+from rnn_vs_attn.models.foreign.calling import fitted, sees_the_future, wrapped_call
 from rnn_vs_attn.models.foreign.trial import called, copy_of
 
 D = 8
@@ -55,3 +55,38 @@ def test_a_length_does_not_pass_for_a_width() -> None:
     """A layer of 64 features maps (B, D, L) to its shape where L is 64, and at no other length."""
     with pytest.raises(UserError, match="forward"):
         called(nn.Linear(64, 64), D, None)
+
+
+class Draws(nn.GRU):
+    """Other outputs at every call, in evaluation too."""
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        return super().forward(x)[0] * (torch.rand(self.hidden_size) > 0.5)
+
+
+class CarriesOn(nn.GRU):
+    """Begins where its last call has ended."""
+
+    last: Tensor | None = None
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        count = x.shape[0 if self.batch_first else 1]
+        begins = None if self.last is None or self.last.shape[1] != count else self.last
+        y, last = super().forward(x, begins)
+        self.last = last.detach()
+        return y
+
+
+class WritesToItsInput(nn.GRU):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        return super().forward(x.mul_(1.5))[0]
+
+
+@pytest.mark.parametrize("kind", [Draws, CarriesOn, WritesToItsInput])
+def test_calls_that_are_compared_begin_alike(kind: type[nn.GRU]) -> None:
+    """Each was refused, as its outputs were said to depend on each other over the batch and over the sequence."""
+    made = fitted(kind(D, D, batch_first=True), D)
+    assert wrapped_call(made) == "forward(x)"
+    assert not sees_the_future(made)
+    made = fitted(kind(D, D), D)
+    assert wrapped_call(made) == "forward(x), x as (L, B, D)"
