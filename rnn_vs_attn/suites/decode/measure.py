@@ -77,8 +77,9 @@ def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
             said += [*_said_of_batch(case, made.module), *decoders.not_finite(made)]
         with only(kernel_choice.of_prefill(made)):
             prefills, after = decoding.prefills(made, turn.enough)
+            bound = decoding.prefill_bound(made, median(prefills))
         yield Sample("prefill_time", median(prefills), blocks=prefills, warnings=said)
-        yield from calls_bound("prefill", decoding.prefill_bound(made, median(prefills)))
+        yield from calls_bound("prefill", bound)
         if turn.first:
             yield Sample("state_size", decoding.state_bytes(after[1]))
             yield Sample("num_params", build.count_parameters(made.module))
