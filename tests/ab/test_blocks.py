@@ -55,9 +55,7 @@ def test_the_baseline_fixes_how_much_a_block_holds_once_for_both(laboratory: Lab
     ("lag", "said"),
     [(None, False), (CALL / 10, True), (30 * CALL / 10, False)],  # no GPU; a device that waits; one that falls behind
 )
-def test_a_time_of_the_hosts_launches_is_said_to_be_that(
-    lag: float | None, said: bool, laboratory: Laboratory
-) -> None:
+def test_a_time_of_the_hosts_launches_is_said_to_be_that(lag: float | None, said: bool, laboratory: Laboratory) -> None:
     laboratory.lag = lambda side, name: lag if (side, name) == (CANDIDATE, "forward") else 30 * CALL
     pairs = laboratory.pairs("lstm")
     pairs.run()

@@ -11,8 +11,8 @@ from repositories import write
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Turn
-from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker import questions
+from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.protocol import FindOrigin, Measure, ReadMachinePeaks
 
 

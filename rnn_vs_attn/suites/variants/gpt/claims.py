@@ -44,9 +44,7 @@ def claims(records: Sequence[Record]) -> list[Claim]:
     return [*found, *_embeddings(records)]
 
 
-def _growth(
-    exponents: Sequence[Record], records: Sequence[Record], metric: str, name: str | None
-) -> Iterator[Claim]:
+def _growth(exponents: Sequence[Record], records: Sequence[Record], metric: str, name: str | None) -> Iterator[Claim]:
     what, explained, why = _GROWTH[metric, name]
     for record in (r for r in exponents if (r.axes["of"], r.axes.get("pass")) == (metric, name)):
         verdict = of_exponent(1.0, record)
