@@ -17,7 +17,9 @@ from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.worker.protocol import About, MakeReady, Prepare, Release, TimeBlock
 
-_LAUNCH_BOUND = "{} at seq_len {} is launch-bound, in one pair or more: its time there is that of the host's launches, not the GPU's"
+_LAUNCH_BOUND = (
+    "{} at seq_len {} is launch-bound, in a pair or more: its time is that of the host's launches, not the GPU's"
+)
 _UNDISTURBED = 0.05  # seconds of a call that hardly feels what the other side left in the caches
 
 

@@ -59,10 +59,7 @@ def test_a_time_of_the_hosts_launches_is_said_to_be_that(lag: float | None, said
     laboratory.lag = lambda side, name: lag if (side, name) == (CANDIDATE, "forward") else 30 * CALL
     pairs = laboratory.pairs("lstm")
     pairs.run()
-    text = (
-        "forward at seq_len 64 is launch-bound, in one pair or more: its time there is that of the host's launches, "
-        "not the GPU's"
-    )
+    text = "forward at seq_len 64 is launch-bound, in a pair or more: its time is that of the host's launches, not the GPU's"
     assert report.said_of_models(pairs) == [f"lstm, candidate: {text}"] * said
     pairs.folder.close()
     warned = [line for line in read_samples(laboratory.path) if text in line.warnings]
