@@ -59,7 +59,8 @@ def test_a_time_of_the_hosts_launches_is_said_to_be_that(lag: float | None, said
     laboratory.lag = lambda side, name: lag if (side, name) == (CANDIDATE, "forward") else 30 * CALL
     pairs = laboratory.pairs("lstm")
     pairs.run()
-    text = "forward at seq_len 64 is launch-bound, in a pair or more: its time is that of the host's launches, not the GPU's"
+    reason = "its time is that of the host's launches, not the GPU's"
+    text = f"forward at seq_len 64 is launch-bound, in a pair or more: {reason}"
     assert report.said_of_models(pairs) == [f"lstm, candidate: {text}"] * said
     pairs.folder.close()
     warned = [line for line in read_samples(laboratory.path) if text in line.warnings]

@@ -14,6 +14,7 @@ from rnn_vs_attn.models import build
 from rnn_vs_attn.report import tables
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.variants.transformer_xl import measure
+from rnn_vs_attn.suites.variants.transformer_xl.case import METHODS
 from rnn_vs_attn.suites.variants.transformer_xl.suite import COLUMNS, VARIANTS_TRANSFORMER_XL
 
 
@@ -75,3 +76,15 @@ def test_a_time_of_the_hosts_launches_is_marked() -> None:
     table = tables.build(records, list(axes_of(xl("cache", 8))), COLUMNS[:1], precision=None)
     assert {row[table.header.index("method")]: row[-1] for row in table.rows} == {"memory": "2.00", "cache": "2.00^"}
     assert tables.LAUNCHES in table.notes
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_evaluation_reads_a_token_id_while_it_is_timed(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU each of them would wait for all that was begun."""
+    case = xl(method, 10, d_model=16, num_heads=2, num_layers=1, vocab_size=7, segment_len=4)
+    monkeypatch.setattr(torch.Tensor, "aminmax", lambda ids: pytest.fail("it reads them"))
+    with torch.no_grad():
+        if method == "cache":
+            measure._cached(case, torch.device("cpu")).prefill()
+        else:
+            measure._evaluation(case, torch.device("cpu"))[1]()
