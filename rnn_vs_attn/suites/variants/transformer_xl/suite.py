@@ -20,13 +20,10 @@ RECEPTIVE_FIELD = Metric(
     "receptive_field", "1", "higher", exact=True, title="the largest distance at which a token changes the output"
 )
 
-
-def _microseconds(value: float) -> str:
-    return units.significant(value * 1e6)
-
-
 COLUMNS = (
-    replace(columns.time("token µs", "token_time", {"pass": TOKEN}), format=_microseconds),
+    replace(
+        columns.time("token µs", "token_time", {"pass": TOKEN}), format=lambda value: units.significant(value * 1e6)
+    ),
     Column("÷ memory", "ratio", columns.ratio, {"of": "token_time"}, interval="ends"),
     Column("Table 9", "published_ratio", columns.factor),
     Column("train MiB (memory)", "train_memory", units.mebibytes, {"segments": "memory"}, spare=True),
