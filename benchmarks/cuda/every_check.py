@@ -21,6 +21,8 @@ from itertools import groupby
 from pathlib import Path
 from time import monotonic
 
+# A machine without a network has this package as files alone
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from on_device import existing
 from steps import Step, steps
 

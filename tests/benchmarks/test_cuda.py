@@ -208,6 +208,29 @@ def test_checks_run_without_a_gpu_at_tiny_sizes(tmp_path: Path) -> None:
     assert [line.split("|")[1].strip() for line in lines[2:]] == steps.split(",")
 
 
+# Begins where this package is not installed.
+AS_FILES = """
+import importlib.util, runpy, sys
+from pathlib import Path
+root, here = sys.argv[1:3]
+sys.path[:] = [here, *(path for path in sys.path if path and Path(path).resolve() != Path(root))]
+sys.meta_path[:] = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
+assert importlib.util.find_spec("rnn_vs_attn") is None
+sys.argv = ["every_check.py", "--device", "cpu", "--only", "nosuch"]
+runpy.run_path(here + "/every_check.py", run_name="__main__")
+"""
+
+
+@pytest.mark.long
+def test_it_runs_from_files_that_were_copied_to_a_machine(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", AS_FILES, str(ROOT), str(CUDA)]
+    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.stderr.splitlines()[-1] == "every_check.py: error: no such step: nosuch"
+
+
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.parametrize(
