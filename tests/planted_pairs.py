@@ -57,6 +57,7 @@ class Laboratory:
     trouble: Callable[[str, type[Request[Any]], str], BaseException | None] = lambda side, kind, model: None
     peak: Callable[[str, int], float] = lambda side, pair: 1e11
     clock_mhz: Callable[[str], float | None] = lambda side: None
+    lag: Callable[[str, str], float | None] = lambda side, name: None
     warnings: Callable[[str], list[str]] = lambda side: []
     seen: Callable[[str], list[str]] = lambda side: []
     clock: FakeClock = field(default_factory=FakeClock)
@@ -163,4 +164,5 @@ class FakeSide:
     def _block(self, request: TimeBlock) -> Block:
         seconds = self._laboratory.seconds(self._side, self._case["model"], request.name, self._seed)
         self._laboratory.clock.now += seconds * request.loops
-        return Block(seconds, wall=seconds, clock_mhz=self._laboratory.clock_mhz(self._side))
+        lag = self._laboratory.lag(self._side, request.name)
+        return Block(seconds, wall=seconds, clock_mhz=self._laboratory.clock_mhz(self._side), lag=lag)

@@ -21,6 +21,8 @@ from itertools import groupby
 from pathlib import Path
 from time import monotonic
 
+# A machine without a network has this package as files alone
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 from on_device import existing
 from steps import Step, steps
 
@@ -95,17 +97,17 @@ def _outcome(step: Step, folder: Path, until: float) -> Outcome:
     log, left = folder / "logs" / f"{step.name}.txt", until - monotonic()
     if left < LEAST:
         return Outcome(step, 0, None, 0, "")
-    begun = monotonic()
+    begun, limit = monotonic(), min(step.limit, left)
     with log.open("w") as out:
         child = subprocess.Popen(
-            step.command,
+            step.within(limit),
             stdout=out,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             cwd=ROOT,
             env=_surroundings(step),
         )
-        code = _ended(child, min(step.limit, left))
+        code = _ended(child, limit)
     text = log.read_text(errors="replace").splitlines()
     missed = sum(line.startswith("MISSED") for line in text)
     wrong = (line.strip()[:170] for line in text if ERROR.match(line))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ STATUS = {"Hog": "out_of_memory", "Asserts": "failed"}
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("it took too long"))  # so that `bench` is ended too
     options = parser(__doc__ or "")
     options.add_argument("--device", type=existing, default="cuda")
     options.add_argument("--seq-len", type=int, nargs="+", default=[512, 1024])

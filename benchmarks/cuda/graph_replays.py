@@ -32,6 +32,7 @@ from rnn_vs_attn.suites.bench.case import BenchCase
 
 MODELS = ("attention", "attention-naive", "attention-local", "lstm", "gru", "rnn", "lstm-cell", "mingru", "conv")
 BOUNDS = {"float32": 1e-3, "bfloat16": 3e-2}
+BLOCK = 0.02  # seconds
 
 
 def main() -> None:
@@ -94,8 +95,11 @@ def sees(made: GraphedWorkload) -> bool:
 
 
 def timed(made: Workload, name: str) -> Callable[[], float]:
+    """The median of three blocks of about BLOCK seconds."""
     clock = clock_for(made.x.device)
-    return lambda: median(clock.block(made, name, 10).seconds for _ in range(3))
+    clock.block(made, name, 1)
+    loops = max(1, min(10, int(BLOCK / clock.block(made, name, 1).seconds)))
+    return lambda: median(clock.block(made, name, loops).seconds for _ in range(3))
 
 
 if __name__ == "__main__":

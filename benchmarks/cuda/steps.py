@@ -20,13 +20,19 @@ DOCTOR = [sys.executable, "-m", "rnn_vs_attn", "doctor"]
 SHORT = "--rounds 1 --warm-up 0.05 --block-seconds 0.003 --min-blocks 3 --case-seconds 0.03"
 ON_CUDA = ("graphs", "cudagraphs", "tf32", "backend")  # steps that no other device can take
 BY_PACKAGES = ("packages", "backend")  # steps that need packages of kernels
+AFTERWARDS = 40  # seconds of a limit that are for a command's start, its last case and its table
 OPTIONAL = ("psutil", "pynvml", "pytest", "pyarrow")
+# Of the tests those files that have some for a GPU, as to collect all takes longer than to run them. Warnings are none
+# of theirs: another torch has others, and a pytest without pytest-timeout one of its own.
+_WITH_CUDA = [str(p) for p in sorted(HERE.parents[1].glob("tests/**/test_*.py")) if "mark.cuda" in p.read_text()]
+TESTS = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "filterwarnings=default", "-m", "cuda"]
+TESTS += _WITH_CUDA
 
 
 @dataclass(frozen=True)
 class Step:
     """A command. limit: seconds. exits: those that are as they should be. beside: it may share the device with its
-    neighbours, as nothing of it is timed. hidden: packages that it must do without.
+    neighbours, as nothing of it is timed. hidden: packages that it must do without. plans: it takes --max-seconds.
     """
 
     name: str
@@ -35,6 +41,12 @@ class Step:
     exits: tuple[int, ...] = (0,)
     beside: bool = False
     hidden: tuple[str, ...] = ()
+    plans: bool = False
+
+    def within(self, limit: float) -> list[str]:
+        """The command, which ends by itself and with its table in so many seconds where it can be told to."""
+        seconds = ["--max-seconds", f"{max(limit - AFTERWARDS, 1):.0f}"]
+        return [*self.command, *(seconds if self.plans else [])]
 
 
 def steps(device: str, runs: Path, quick: bool) -> list[Step]:
@@ -59,19 +71,18 @@ def _first(device: str, runs: Path, quick: bool) -> Iterator[Step]:
     yield Step("warm", 90, [sys.executable, "-c", WARM])
     yield Step("doctor", 40, DOCTOR, (0, 1))
     words = "bench --seq-len 32 --rounds 1 --threads 1" if quick else "bench --seq-len 512"
-    yield Step("card", 200, _command(words, device, runs / "card"))
+    yield Step("card", 210, _command(words, device, runs / "card"), plans=True)
 
 
 def _checks(device: str, quick: bool) -> Iterator[Step]:
     """What it says against answers from elsewhere."""
     yield Step("bare", 150, _program("called_bare", device, quick))
-    tests = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "cuda", "tests"]
-    yield Step("tests", 200, tests, beside=True)
+    yield Step("tests", 200, TESTS, beside=True)
     yield Step("values", 120, _program("values", device, quick), beside=True)
-    yield Step("kernels", 150, _program("kernels", device, quick), beside=True)
+    yield Step("kernels", 150, _program("kernels", device, quick))
     yield Step("packages", 150, _program("../peers/kernel_packages", device, quick))
-    yield Step("peaks", 30, _program("peaks", device, quick))
-    yield Step("faults", 150, _program("faults", device, quick))
+    yield Step("peaks", 60, _program("peaks", device, quick))
+    yield Step("faults", 240, _program("faults", device, quick))
     yield Step("graphs", 120, _program("graph_replays", device, quick))
     yield Step("without", 40, DOCTOR, (0, 1), hidden=OPTIONAL)
 
@@ -80,7 +91,7 @@ def _runs(device: str, runs: Path, quick: bool) -> Iterator[Step]:
     """The other commands; what they keep of more than one round is fit to be kept for good."""
     for run in RUNS:
         words = f"{run.command} {run.quick if quick else run.whole}"
-        yield Step(run.name, run.limit, _command(words, device, runs / run.name), run.exits)
+        yield Step(run.name, run.limit, _command(words, device, runs / run.name), run.exits, plans=True)
 
 
 @dataclass(frozen=True)
@@ -96,9 +107,9 @@ class Run:
 
 
 MODELS = "lstm,gru,rnn,mingru,mamba2,linear-attention,attention,attention-local,attention-naive"
-LENGTHS = f"--model {MODELS} --seq-len 512,2048,8192,32768 --dtype float32,bfloat16 --max-seconds 400"
-LONG = f"--model {MODELS} --seq-len 131072 --dtype float32,bfloat16 {SHORT} --max-seconds 220"
-GRID = "--seq-len 256:8192 --d-model 64:256 --model attention,lstm,conv,attention-local,mingru --max-seconds 310"
+LENGTHS = f"--model {MODELS} --seq-len 512,2048,8192,32768 --dtype float32,bfloat16"
+LONG = f"--model {MODELS} --seq-len 131072 --dtype float32,bfloat16 {SHORT}"
+GRID = "--seq-len 256:8192 --d-model 64:256 --model attention,lstm,conv,attention-local,mingru"
 SMALL_GRID = f"--seq-len 16:32 --d-model 8:16 --num-heads 2 --model attention,lstm {SHORT}"
 GRAPHS = f"--cuda-graphs --model lstm,attention,mingru,lstm-cell {SHORT}"
 TF32 = f"--tf32 --model lstm,attention {SHORT}"
@@ -106,18 +117,18 @@ PACKAGED = f"--backend torch,fla --model retention,gated-deltanet,rwkv7 --dtype 
 SMALL_COMPILE = f"--seq-len 32 --model attention --compile {SHORT}"
 XL, SMALL_XL = "--seq-len 800,1800 --rounds 1", "--seq-len 16,32 --d-model 32 --num-layers 1 --train-len 16 --rounds 1"
 GPT, SMALL_GPT = "--size gpt2 --seq-len 512 --rounds 1", "--size 4x256 --seq-len 16 --rounds 1"
-AA = "--aa --model lstm,attention --screen 5 --confirm 1 --max-seconds 90"
+AA = "--aa --model lstm,attention --screen 5 --confirm 1"
 RUNS = (
-    Run("bench", 420, "bench", LENGTHS, "--model lstm,attention --seq-len 16:32 --rounds 1"),
-    Run("decode", 150, "decode", "--seq-len 64,1024,4096 --max-seconds 130", "--seq-len 16 --d-model 32 --rounds 1"),
-    Run("gradflow", 120, "gradflow", "--max-seconds 110", "--seq-len 64 --rounds 1"),
-    Run("long", 240, "bench", LONG, f"--model attention-naive,mingru --seq-len 64 {SHORT}"),
-    Run("scaling", 330, "scaling", GRID, SMALL_GRID),
-    Run("cudagraphs", 120, "bench", f"--seq-len 512 {GRAPHS}", f"--seq-len 32 {GRAPHS}"),
-    Run("tf32", 60, "bench", f"--seq-len 512 {TF32}", f"--seq-len 32 {TF32}"),
+    Run("bench", 460, "bench", LENGTHS, "--model lstm,attention --seq-len 16:32 --rounds 1"),
+    Run("decode", 190, "decode", "--seq-len 64,1024,4096", "--seq-len 16 --d-model 32 --rounds 1"),
+    Run("gradflow", 170, "gradflow", "", "--seq-len 64 --rounds 1"),
+    Run("long", 300, "bench", LONG, f"--model attention-naive,mingru --seq-len 64 {SHORT}"),
+    Run("scaling", 370, "scaling", GRID, SMALL_GRID),
+    Run("cudagraphs", 150, "bench", f"--seq-len 512 {GRAPHS}", f"--seq-len 32 {GRAPHS}"),
+    Run("tf32", 120, "bench", f"--seq-len 512 {TF32}", f"--seq-len 32 {TF32}"),
     Run("backend", 200, "bench", f"--seq-len 1024 {PACKAGED}", f"--seq-len 64 {PACKAGED}"),
     Run("compile", 180, "bench", f"--seq-len 512 --model attention,mingru --compile {SHORT}", SMALL_COMPILE),
-    Run("transformer-xl", 100, "variants transformer-xl", XL, SMALL_XL),
-    Run("gpt", 100, "variants gpt", GPT, SMALL_GPT),
-    Run("ab", 120, "ab", f"{AA} --seq-len 512", f"{AA} --seq-len 32", (0, 3)),
+    Run("transformer-xl", 140, "variants transformer-xl", XL, SMALL_XL),
+    Run("gpt", 140, "variants gpt", GPT, SMALL_GPT),
+    Run("ab", 150, "ab", f"{AA} --seq-len 512", f"{AA} --seq-len 32", (0, 3)),
 )

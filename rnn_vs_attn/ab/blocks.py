@@ -12,10 +12,14 @@ from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE, SIDES
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Deadline, PairLimits, Plan, deadline
 from rnn_vs_attn.records.timing import Block, Care
+from rnn_vs_attn.stats.launches import launch_bound
 from rnn_vs_attn.suites.case import Case
 from rnn_vs_attn.suites.suite import Suite
 from rnn_vs_attn.worker.protocol import About, MakeReady, Prepare, Release, TimeBlock
 
+_LAUNCH_BOUND = (
+    "{} at seq_len {} is launch-bound, in a pair or more: its time is that of the host's launches, not the GPU's"
+)
 _UNDISTURBED = 0.05  # seconds of a call that hardly feels what the other side left in the caches
 
 
@@ -33,6 +37,11 @@ class Taken:
     def ratios(self) -> list[float]:
         """candidate / baseline, a block each."""
         return [c / b for c, b in zip(self.seconds(CANDIDATE), self.seconds(BASELINE), strict=True)]
+
+    def is_launch_bound(self, side: str) -> bool:
+        """Whether in most blocks of a side the device waited for the host's launches."""
+        known = [(block.lag, block.seconds) for block in self.blocks[side] if block.lag is not None]
+        return 2 * sum(launch_bound(lag, seconds, self.loops) for lag, seconds in known) > len(known)
 
     @property
     def cycle_ratios(self) -> list[float]:
@@ -85,6 +94,10 @@ class CaseBlocks:
             begun, cell = self._clock(), Cell(case, name)
             plan = self._ready(cell, start, until, warnings)
             taken[name] = self._blocks(cell, plan, start, until)
+            for side in filter(taken[name].is_launch_bound, SIDES):
+                text = _LAUNCH_BOUND.format(name, case.seq_len)
+                self._note(case, side, [text])
+                warnings[side].append(text)
             self.seconds.setdefault(cell, []).append(preparing + self._clock() - begun)
         for side in SIDES:
             warnings[side] += self._processes.ask(side, Release(), until).warnings

@@ -102,14 +102,12 @@ def resolve(name: str) -> str:
 
 def check_dtype(device: str, dtype: str) -> None:
     """UserError where the device cannot multiply matrices of that dtype."""
-    if (
-        device.startswith("cuda")
-        and dtype == "bfloat16"
-        and not torch.cuda.is_bf16_supported(including_emulation=False)
-    ):
-        raise UserError(
-            f"dtype 'bfloat16' is not supported by {torch.cuda.get_device_name(device)}; use float16 or float32"
-        )
+    if device.startswith("cuda"):
+        use(device)  # what torch says of bfloat16 is said of the one in use
+        if dtype == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise UserError(
+                f"dtype 'bfloat16' is not supported by {torch.cuda.get_device_name(device)}; use float16 or float32"
+            )
     try:
         a = torch.ones(8, 8, device=device, dtype=DTYPES[dtype])
         (a @ a).sum().item()
@@ -118,10 +116,11 @@ def check_dtype(device: str, dtype: str) -> None:
 
 
 def use(name: str) -> None:
-    """Make a GPU the one that code runs on which names none, such as a kernel of a user's own."""
-    index = torch.device(name).index
-    if index is not None:
-        torch.cuda.set_device(index)
+    """Make a GPU the one that code runs on which names none, such as a kernel of a user's own.
+
+    "cuda" without a number is the first one, and for torch the last that was used.
+    """
+    torch.cuda.set_device(torch.device(name).index or 0)
     _settle(name)
 
 

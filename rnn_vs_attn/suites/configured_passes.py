@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from rnn_vs_attn.measure import memory
-from rnn_vs_attn.measure.operations import flops
+from rnn_vs_attn.measure.operations import flops, recurrent_kernels
 from rnn_vs_attn.measure.workload import TokenWorkload
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.costs import Flops
@@ -41,9 +41,10 @@ def exact(workload: TokenWorkload, model: str, width: int) -> Iterator[Sample]:
     yield Sample("num_params", build.count_parameters(module))
     yield Sample("width", width)
     for name, counter in zip(("forward", "train"), count_operations(workload), strict=True):
-        unknown = [] if counter.flops is not None else [f"the FLOPs of {model} are unknown: {counter.reason}"]
+        said = [] if counter.flops is not None else [f"the FLOPs of {model} are unknown: {counter.reason}"]
+        said += recurrent_kernels.said(module, counter.kernels, workload.x.device)
         details = {"kernels": dict(counter.kernels)}
-        yield Sample("flops", counter.flops, {"pass": name}, details=details, warnings=unknown)
+        yield Sample("flops", counter.flops, {"pass": name}, details=details, warnings=said)
     yield Sample("saved_bytes", memory.saved_bytes(workload))
 
 

@@ -45,6 +45,8 @@ class Questions:
         return Device(resolved)
 
     def machine_peaks(self, request: protocol.ReadMachinePeaks) -> Samples:
+        if request.device != "cpu":
+            device.use(request.device)
         THREADS.set(request.threads)
         processors.hold(request.threads)
         samples = tuple(machine_peak.samples(torch.device(request.device), device.DTYPES[request.dtype]))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
-from planted_pairs import Laboratory
+import pytest
+from planted_pairs import CALL, Laboratory
 
+from rnn_vs_attn.ab import report
 from rnn_vs_attn.ab.versions import BASELINE, CANDIDATE
-from rnn_vs_attn.worker.protocol import (
-    MakeReady,
-    TimeBlock,
-)
+from rnn_vs_attn.records.folder import read_samples
+from rnn_vs_attn.worker.protocol import MakeReady, TimeBlock
 
 
 def test_blocks_are_taken_in_turn_and_each_side_begins_as_often(laboratory: Laboratory) -> None:
@@ -49,3 +49,19 @@ def test_the_baseline_fixes_how_much_a_block_holds_once_for_both(laboratory: Lab
     assert {block.loops for _, _, block in timed(laboratory)} == {30}
     plans = [ready.plan for pair, side, ready in laboratory.requests(MakeReady) if (pair, side) != (0, BASELINE)]
     assert {plan.num_blocks for plan in plans if plan} == {6}  # made even, so that both sides begin as often
+
+
+@pytest.mark.parametrize(
+    ("lag", "said"),
+    [(None, False), (CALL / 10, True), (30 * CALL / 10, False)],  # no GPU; a device that waits; one that falls behind
+)
+def test_a_time_of_the_hosts_launches_is_said_to_be_that(lag: float | None, said: bool, laboratory: Laboratory) -> None:
+    laboratory.lag = lambda side, name: lag if (side, name) == (CANDIDATE, "forward") else 30 * CALL
+    pairs = laboratory.pairs("lstm")
+    pairs.run()
+    reason = "its time is that of the host's launches, not the GPU's"
+    text = f"forward at seq_len 64 is launch-bound, in a pair or more: {reason}"
+    assert report.said_of_models(pairs) == [f"lstm, candidate: {text}"] * said
+    pairs.folder.close()
+    warned = [line for line in read_samples(laboratory.path) if text in line.warnings]
+    assert {line.axes["side"] for line in warned} == ({CANDIDATE} if said else set())

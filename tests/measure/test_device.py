@@ -60,6 +60,30 @@ def test_a_gpu_is_lost_where_it_cannot_even_be_waited_for(
     assert asked == [1]
 
 
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of those that were made the current one, of a machine whose first one alone has bfloat16."""
+    used: list[int] = []
+    monkeypatch.setattr(torch.cuda, "set_device", used.append)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: used[-1] == 0)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda name: f"the one called {name}")
+    monkeypatch.setattr(device, "_settle", lambda name: None)
+    return used
+
+
+def test_cuda_without_a_number_is_the_first_gpu_whichever_ran_before(two_gpus: list[int]) -> None:
+    """For torch it is the last one that was used."""
+    for name in ("cuda:1", "cuda", "cuda:0"):
+        device.use(name)
+    assert two_gpus == [1, 0, 0]
+
+
+def test_bfloat16_is_asked_of_the_gpu_that_is_meant(two_gpus: list[int]) -> None:
+    with pytest.raises(UserError, match="dtype 'bfloat16' is not supported by the one called cuda:1; use float16"):
+        device.check_dtype("cuda:1", "bfloat16")
+    assert two_gpus == [1]
+
+
 def test_no_gpu_is_lost_where_none_was_used() -> None:
     assert torch.cuda.is_initialized() or not device.is_lost()
 

@@ -13,6 +13,7 @@ from trained_folders import LENGTH, WIDTH, keep, shape_of
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.isolation import keeping
 from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.measure.operations import recurrent_kernels
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.trained import INITIAL_PREFIX, TRAINED_PREFIX
 from rnn_vs_attn.suites import trained_passes
@@ -141,6 +142,16 @@ def test_bench_counts_the_whole_model(model: str) -> None:
     assert saved > 0
     seeds = [load(folder)[1] for folder in chosen.folders_of(case.model)]
     assert keeping.NOTES.tell() == [f"built as {chosen.said_of(seeds, initial=False)}"]
+
+
+def test_a_recurrence_that_does_not_run_in_cudnn_is_said_on_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    said, cuda = recurrent_kernels.said, torch.device("cuda")
+    monkeypatch.setattr(recurrent_kernels, "said", lambda module, kernels, device: said(module, kernels, cuda))
+    for model, expected in (("lstm@copy", 2), ("attention@copy", 0)):
+        case = as_configured(BenchCase(model=f"trained:{model}", seq_len=LENGTH, device="cpu", threads=1))
+        found = [text for sample in bench_measure.measure(case, Turn()) for text in sample.warnings]
+        assert len([text for text in found if text.startswith("its recurrence did not run in cuDNN: ")]) == expected
+    keeping.NOTES.tell()
 
 
 def test_bench_takes_numbers_and_other_lengths() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from training_data import DATA, LENGTH, VOCABULARY, recall, same, training, weights
 
 from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.language.token_ids import OfTokens
 from rnn_vs_attn.tasks.drawing.batches import Batch
 from rnn_vs_attn.training import loop
 from rnn_vs_attn.training.course import DIVERGED, DONE, STOPPED, Progress, accurate, solved
@@ -295,3 +296,25 @@ def test_on_a_gpu_it_learns_what_it_learns_on_a_cpu() -> None:
         trained._step(recall(1))
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+class OfIds(OfTokens):
+    """A table of logits by token, that counts how often it looks at its ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.looked = nn.Embedding(VOCABULARY, VOCABULARY), 0
+
+    def forward(self, ids: Tensor) -> Tensor:
+        self.looked += self.checks_ids
+        y: Tensor = self.table(ids)
+        return y
+
+
+def test_no_step_reads_a_token_id() -> None:
+    """On a GPU each of them would wait for all that was begun."""
+    model = OfIds()
+    model(torch.zeros(1, 1).long())
+    assert model.looked == 1
+    assert Training(model, Classes(), TrainingPlan(2, 0.1)).run(DATA).ending == DONE
+    assert model.looked == 1

@@ -16,6 +16,7 @@ from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.decode.suite import DECODE
 from rnn_vs_attn.suites.recall.case import RecallCase, complete
 from rnn_vs_attn.suites.recall.suite import RECALL
+from rnn_vs_attn.worker import cases
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.protocol import (
     About,
@@ -116,3 +117,12 @@ def test_a_worker_can_be_read_from_once_it_has_answered(worker: ChildWorker) -> 
     worker.begin(request)
     assert select.select([worker], [], [], 600)[0] == [worker]
     assert worker.answer(request, 600).steps == 20
+
+
+@pytest.mark.parametrize(("device", "held"), [("cpu", 4), ("cuda", 1), ("cuda:1", 1)])
+def test_no_thread_is_held_where_a_gpu_computes(device: str, held: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Autograd launches from a thread of its own, which would be kept beside the one that waits for it."""
+    found: list[int] = []
+    monkeypatch.setattr(cases.processors, "hold", found.append)
+    cases._hold(DecodeCase("lstm", 8, device=device, threads=4))
+    assert found == [held]

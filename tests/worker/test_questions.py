@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from leaky_models import REPORT, about
@@ -10,11 +11,9 @@ from repositories import write
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Turn
+from rnn_vs_attn.worker import questions
 from rnn_vs_attn.worker.client import ChildWorker
-from rnn_vs_attn.worker.protocol import (
-    FindOrigin,
-    Measure,
-)
+from rnn_vs_attn.worker.protocol import FindOrigin, Measure, ReadMachinePeaks
 
 
 def test_what_is_missing_is_named_to_ab(worker: ChildWorker, folder: Path) -> None:
@@ -36,3 +35,16 @@ def test_this_programs_own_modules_belong_to_no_model(folder: Path) -> None:
             assert (told == set()) == (model != "leaky.py:Leaky")
     finally:
         made.close()
+
+
+@pytest.mark.parametrize(("name", "used"), [("cuda", ["cuda"]), ("cuda:1", ["cuda:1"]), ("cpu", [])])
+def test_a_gpus_peak_is_that_of_the_gpu_of_this_name(
+    name: str, used: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ "cuda" is for torch the last one that was used, such as cuda:1 in the round before."""
+    found: list[Any] = []
+    monkeypatch.setattr(questions.device, "use", found.append)
+    monkeypatch.setattr(questions.THREADS, "set", lambda threads: None)
+    monkeypatch.setattr(questions.machine_peak, "samples", lambda device, dtype: [*found, str(device)])
+    told = questions.Questions(None, None).machine_peaks(ReadMachinePeaks(name, "float32", 1))  # type: ignore[arg-type]
+    assert told.samples == (*used, name)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
 
-from rnn_vs_attn.models.kernels.cudnn_weights import KERNEL, apart, laid_here, recurrences
+from rnn_vs_attn.models.kernels.cudnn_weights import KERNEL, Names, apart, laid_here, recurrences
 
 _APART = "the weights of its recurrence lie apart, so cuDNN is handed a copy of them in every call"
 _LAID = "the weights of its recurrence were laid in one piece for cuDNN, as torch leaves those of this dtype apart"
@@ -29,3 +29,12 @@ def said(module: nn.Module, kernels: Iterable[str], device: torch.device) -> lis
     if any(map(apart, found)):
         return [_APART]
     return [_LAID] if any(map(laid_here, found)) else []
+
+
+def said_of_call(module: nn.Module, call: Callable[[], object], device: torch.device) -> list[str]:
+    """The same by the operations of one call, which is made where there is something to say."""
+    if device.type != "cuda" or not recurrences(module):
+        return []
+    with Names() as names:
+        call()
+    return said(module, names.found, device)

@@ -14,6 +14,7 @@ from rnn_vs_attn.stats.launches import launch_bound, waited_for
 
 _LONG = 2.0  # seconds, of which loading code is no part that matters
 _NANO = 1e-9
+_LONGEST_SLEPT_THROUGH = 0.5  # seconds, of which the launches fill the queue by far
 _CYCLES = 2e9  # a second, about; a sleep is twice as long as it needs to be for GPUs that are faster
 
 
@@ -65,12 +66,13 @@ def device_waits(call: Callable[[], Any], device: torch.device, seconds: float) 
     """Whether the device waits for launches in a call of so many `seconds`, with the host's way to it and back.
 
     CUDA only. The call is launched behind a sleep of the device that is long enough for all of its launches, so that it
-    runs without a wait. Of more launches than the queue holds some come later all the same: then the lag tells it.
+    runs without a wait. Of more launches than the queue holds some come later all the same: then the lag tells it, as
+    it does of a call that is too long to be slept through.
     """
     begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     with torch.cuda.device(device):
         torch.cuda.synchronize(device)
-        torch.cuda._sleep(int(2 * seconds * _CYCLES))
+        torch.cuda._sleep(int(2 * min(seconds, _LONGEST_SLEPT_THROUGH) * _CYCLES))
         begin.record()
         call()
         end.record()
@@ -79,6 +81,14 @@ def device_waits(call: Callable[[], Any], device: torch.device, seconds: float) 
         lag = (perf_counter_ns() - launched) * _NANO
     own = begin.elapsed_time(end) / 1e3
     return waited_for(seconds, own) or launch_bound(lag, own, loops=1)
+
+
+def launch_bound_calls(call: Callable[[], Any], device: torch.device, seconds: float) -> list[bool]:
+    """On CUDA, whether the device waits for launches in one more call; [] elsewhere. seconds: of a timed one."""
+    if device.type != "cuda":
+        return []
+    with kept():
+        return [device_waits(call, device, seconds)]
 
 
 def waiter(device: torch.device) -> Callable[[], None]:

@@ -177,12 +177,9 @@ def _steps_bound(decoder: Decoder, begin: tuple[Tensor, Any], held: Holdings | N
 
 def prefill_bound(decoder: Decoder, seconds: float) -> list[bool]:
     """On CUDA, whether the device waits for launches in one more prefill; [] elsewhere. seconds: of a timed one."""
-    if decoder.context.device.type != "cuda":
-        return []
     if decoder.care != Care():
         decoder.renew()
-    with kept():
-        return [calls.device_waits(decoder.prefill, decoder.context.device, seconds)]
+    return calls.launch_bound_calls(decoder.prefill, decoder.context.device, seconds)
 
 
 def _are_enough(found: list[int], enough: float) -> bool:

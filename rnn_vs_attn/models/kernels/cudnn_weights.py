@@ -66,7 +66,7 @@ def _place(recurrence: nn.RNNBase) -> tuple[torch.device, torch.dtype]:
     return weight.device, weight.dtype
 
 
-class _Names(TorchDispatchMode):
+class Names(TorchDispatchMode):
     """The operations that run while it is active."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ def runs_in_cudnn(device: torch.device, dtype: torch.dtype) -> bool:
         warnings.simplefilter("ignore")  # the weights of this one lie apart too
         small = nn.LSTM(8, 8, device=device, dtype=dtype)
         try:
-            with _Names() as names:
+            with Names() as names:
                 small(torch.zeros(1, 1, 8, device=device, dtype=dtype))
         except (RuntimeError, NotImplementedError) as error:
             if isinstance(error, torch.OutOfMemoryError):

@@ -12,6 +12,7 @@ from rnn_vs_attn.limits import DECODED, Turn
 from rnn_vs_attn.measure.attention_kernels import only
 from rnn_vs_attn.measure.conduct import batch_independence, decoders
 from rnn_vs_attn.measure.decoder import Decoder
+from rnn_vs_attn.measure.operations import recurrent_kernels
 from rnn_vs_attn.measure.timing import decoding, kernel_choice
 from rnn_vs_attn.models import build
 from rnn_vs_attn.models.language import interface
@@ -75,10 +76,13 @@ def measure(case: DecodeCase, turn: Turn) -> Iterator[Sample]:
         said = decoders.renew_between_calls(made)
         if turn.first:
             said += [*_said_of_batch(case, made.module), *decoders.not_finite(made)]
+            made.renew()
+            said += recurrent_kernels.said_of_call(made.module, made.prefill, made.context.device)
         with only(kernel_choice.of_prefill(made)):
             prefills, after = decoding.prefills(made, turn.enough)
+            bound = decoding.prefill_bound(made, median(prefills))
         yield Sample("prefill_time", median(prefills), blocks=prefills, warnings=said)
-        yield from calls_bound("prefill", decoding.prefill_bound(made, median(prefills)))
+        yield from calls_bound("prefill", bound)
         if turn.first:
             yield Sample("state_size", decoding.state_bytes(after[1]))
             yield Sample("num_params", build.count_parameters(made.module))

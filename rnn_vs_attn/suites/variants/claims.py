@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rnn_vs_attn.records.claims import FAILS, HOLDS, Claim
 from rnn_vs_attn.records.query import measured
-from rnn_vs_attn.records.types import Axes, AxisValue, Record
+from rnn_vs_attn.records.types import LAUNCH_BOUND, Axes, AxisValue, Record
 from rnn_vs_attn.suites.columns import millions
 
 _SETTINGS = ("seq_len", "batch_size", "d_model", "num_heads", "num_layers", "dtype", "device", "threads", "vocab_size")
@@ -17,6 +17,18 @@ _NEAR = 0.01  # beside their rounding
 def settings(axes: Axes, *names: str) -> dict[str, AxisValue]:
     """What tells a claim from those of other settings."""
     return {name: value for name, value in axes.items() if name in (*names, *_SETTINGS)}
+
+
+def of_host(records: Sequence[Record], name: str, axes: Axes, **among: Collection[AxisValue]) -> str:
+    """Said where some of the times of the pass `name` at these settings are those of the host's launches on a GPU.
+
+    among: by axis which cases are meant, where not all.
+    """
+    wanted = {key: (value,) for key, value in settings(axes).items()} | among
+    bound = (r.axes for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == name and r.holds)
+    if any(all(at.get(key) in values for key, values in wanted.items()) for at in bound):
+        return "some of these times are those of the host's launches, not the GPU's"
+    return ""
 
 
 def published(records: Sequence[Record], figures: Mapping[str, float], what: str) -> list[Claim]:

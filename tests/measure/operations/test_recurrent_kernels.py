@@ -11,6 +11,8 @@ from rnn_vs_attn.measure.operations import recurrent_kernels
 from rnn_vs_attn.models.kernels import cudnn_weights
 from rnn_vs_attn.suites.bench import measure as bench
 from rnn_vs_attn.suites.bench.case import BenchCase
+from rnn_vs_attn.suites.decode import measure as decode
+from rnn_vs_attn.suites.decode.case import DecodeCase
 from rnn_vs_attn.suites.scaling import measure as scaling
 from rnn_vs_attn.suites.scaling.case import ScalingCase
 
@@ -41,6 +43,28 @@ def test_weights_that_cudnn_copies_and_weights_laid_for_it_are_told_apart(monkey
     assert "laid in one piece" in laid
     monkeypatch.setattr("torch.backends.cudnn.is_acceptable", lambda weight: True)
     assert recurrent_kernels.said(RECURRENCE, kernels, CUDA) == []
+
+
+def test_of_a_call_what_ran_is_seen() -> None:
+    """On a CPU an LSTM runs in oneDNN, in one piece."""
+    x = torch.randn(3, 1, 2)
+    with torch.no_grad():
+        (said,) = recurrent_kernels.said_of_call(RECURRENCE, lambda: RECURRENCE(x), CUDA)
+    assert said.startswith("its recurrence did not run in cuDNN: ")
+    assert "mkldnn_rnn_layer" in said
+    for module, device in ((RECURRENCE, CPU), (NONE, CUDA)):
+        assert recurrent_kernels.said_of_call(module, pytest.fail, device) == []
+
+
+@pytest.mark.parametrize(("model", "layers"), [("lstm", 2), ("lstm-lm", 1)])
+def test_it_stands_on_the_row_of_a_prefill(model: str, layers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_call = recurrent_kernels.said_of_call
+    monkeypatch.setattr(recurrent_kernels, "said_of_call", lambda module, call, device: of_call(module, call, CUDA))
+    case = DecodeCase(model, 6, d_model=8, num_heads=2, num_layers=layers, device="cpu", threads=1)
+    for first in (True, False):
+        (prefill,) = (s for s in decode.measure(case, Turn(first=first, enough=1e-3)) if s.metric == "prefill_time")
+        found = [text for text in prefill.warnings if text.startswith("its recurrence did not run in cuDNN: ")]
+        assert len(found) == first
 
 
 @pytest.mark.parametrize("suite", ["bench", "scaling"])

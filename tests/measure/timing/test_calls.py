@@ -52,3 +52,23 @@ def test_a_device_that_waits_for_launches_is_told_from_one_that_does_not(
 
     (seconds, *_), _ = calls.repeated(call, torch.device("cuda:0"), enough=1e-9)
     assert calls.device_waits(call, torch.device("cuda:0"), seconds) == waits
+
+
+@pytest.mark.parametrize(("kernels", "runs", "takes", "waits"), [(40_000, 1e5, 1e6, True), (40_000, 1e6, 1e5, False)])
+def test_a_long_call_is_not_slept_through_and_is_told_by_its_lag(
+    monkeypatch: pytest.MonkeyPatch, kernels: int, runs: float, takes: float, waits: bool
+) -> None:
+    """One of 40 seconds took two minutes to ask."""
+    gpu = PlayedGPU()
+    gpu.play(monkeypatch, calls)
+
+    def call() -> None:
+        for _ in range(kernels):
+            gpu.launch(runs, takes)
+
+    assert calls.device_waits(call, torch.device("cuda:0"), 40.0) == waits
+    assert gpu.now < 42e9
+
+
+def test_calls_on_a_cpu_are_not_asked_whether_a_device_waits_for_them() -> None:
+    assert calls.launch_bound_calls(pytest.fail, torch.device("cpu"), 1.0) == []

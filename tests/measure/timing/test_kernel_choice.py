@@ -24,6 +24,7 @@ from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.layers.attention import Attention, GroupedQueryAttention
 from rnn_vs_attn.models.mixer import Stack
 from rnn_vs_attn.records.timing import Block
+from rnn_vs_attn.records.types import LAUNCH_BOUND
 from rnn_vs_attn.suites import layer_passes
 from rnn_vs_attn.suites.bench import measure
 from rnn_vs_attn.suites.bench.case import BenchCase
@@ -240,6 +241,26 @@ def test_prefills_run_by_their_kernel_and_steps_make_no_plans(monkeypatch: pytes
     without = frozenset(ALL - {SDPBackend.CUDNN_ATTENTION})
     assert by >= {frozenset({MATH}), without}
     assert enabled() == ALL
+
+
+def test_whether_a_prefill_waits_for_launches_is_asked_of_the_kernel_that_is_timed(
+    monkeypatch: pytest.MonkeyPatch, ran: list[Any]
+) -> None:
+    """Another one takes another time, and may make its plans in the call that is looked at."""
+    asked = []
+
+    def prefill_bound(decoder: Decoder, seconds: float) -> list[bool]:
+        ran.clear()
+        decoder.prefill()
+        asked.extend(ran)
+        return [True]
+
+    monkeypatch.setattr(kernel_choice, "of_prefill", lambda made: MATH)
+    monkeypatch.setattr(decoding, "prefill_bound", prefill_bound)
+    case = DecodeCase("attention", 20, 1, 16, num_layers=2, num_heads=2, device="cpu", threads=1)
+    said = [s for s in decode.measure(case, Turn(enough=1e-3)) if s.metric == LAUNCH_BOUND]
+    assert asked == [(False, {MATH})] * 2
+    assert [(sample.axes, sample.value) for sample in said] == [({"pass": "prefill"}, 1.0)]
 
 
 @pytest.mark.parametrize("of_tokens", [True, False])

@@ -81,3 +81,11 @@ def test_states_of_language_models(model: str, length: int, expected: int) -> No
     made = measure.decoder(case(model, seq_len=length, batch_size=3, memory_len=8), 0)
     with torch.no_grad():
         assert decoding.state_bytes(made.prefill()[1]) == expected
+
+
+def test_rows_say_in_which_part_of_calls_a_gpu_waited_for_launches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_steps_bound", lambda *_: [True, False, False, False])
+    monkeypatch.setattr(decoding, "prefill_bound", lambda decoder, seconds: [seconds > 0])
+    made = measure.measure(case("lstm", num_layers=1), Turn(first=False, enough=1e-3))
+    found = [(sample.axes["pass"], sample.value) for sample in made if sample.metric == "launch_bound"]
+    assert found == [("prefill", 1.0), ("step", 0.25)]

@@ -108,6 +108,17 @@ def test_the_spectrum_is_that_of_the_recurrent_matrix() -> None:
     assert values["largest_singular_value"] == pytest.approx(0.7, abs=1e-12)
 
 
+def test_the_spectrum_is_computed_of_what_was_brought_to_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice the weights, as a stand-in for a GPU brings them; each layer's for itself."""
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda weight: 2 * weight)
+    module = torch.nn.RNN(3, 3, num_layers=2)
+    for name, weight in module.named_parameters():
+        if name.startswith("weight_hh"):
+            torch.nn.init.eye_(weight.data)
+    found = {sample.metric: sample.value for sample in samples.spectrum(module)}
+    assert found == {"spectral_radius": 2.0, "largest_singular_value": 2.0}
+
+
 @pytest.mark.cuda
 def test_the_spectrum_of_weights_on_a_gpu_is_computed_on_the_cpu() -> None:
     """MAGMA, which torch asks for eigenvalues on a GPU, may be missing or fail, and cost the case."""

@@ -11,13 +11,14 @@ from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.deciding import of_below_one, to_decide
 from rnn_vs_attn.suites.variants.albert.analysis import PUBLISHED, bert_of
-from rnn_vs_attn.suites.variants.claims import published, settings
+from rnn_vs_attn.suites.variants.claims import of_host, published, settings
 from rnn_vs_attn.suites.variants.remarks import where
 
 _PARAMS, _FLOPS = ("num_params", None), ("flops_per_token", None)
 _TRAIN, _FORWARD, _MEMORY = ("train_time", None), ("forward_time", None), ("peak_memory", "train")
 _OLD = {_TRAIN: ("train_call_time", None), _FORWARD: ("forward_call_time", None)}  # of runs of schema 1
 _TRAINING = "training"
+_PASSES = ("train", "forward")
 _FASTER = {"albert-base": "1.19", "albert-large": "1.7"}  # than BERT of its size: Lan et al. 2020, table 2
 _Ratios = dict[tuple[AxisValue, AxisValue], Record]
 
@@ -34,12 +35,16 @@ def claims(records: Sequence[Record]) -> list[Claim]:
     for group, mine in groups.items():
         size = str(dict(group)["size"])
         kind = next((ending for ending in kinds if ending and size.endswith(ending)), "")
-        kinds[kind] += _of_size(size, kind, mine, where(dict(group), found), counts.get(bert_of(size), 0.0))
+        both = size, bert_of(size)
+        by_host = next(filter(None, (of_host(records, name, dict(group), size=both) for name in _PASSES)), "")
+        kinds[kind] += _of_size(size, kind, mine, where(dict(group), found), counts.get(bert_of(size), 0.0), by_host)
     return [*(claim for each in kinds.values() for claim in each), *published(records, PUBLISHED, "ALBERT")]
 
 
-def _of_size(size: str, kind: str, mine: _Ratios, at: str, params: float) -> Iterator[Claim]:
-    """The claims of one size. at: the settings that tell it from others; params: BERT's."""
+def _of_size(size: str, kind: str, mine: _Ratios, at: str, params: float, by_host: str) -> Iterator[Claim]:
+    """The claims of one size. at: the settings that tell it from others; params: BERT's; by_host: what is said of
+    times that are the host's.
+    """
     bert = bert_of(size)
     if kind == "+shared":
         name = f"Sharing weights between all layers ({size})"
@@ -54,6 +59,7 @@ def _of_size(size: str, kind: str, mine: _Ratios, at: str, params: float) -> Ite
         times = [f"{_value(r)} of its {what} time" for r, what in _times(mine)]
         figure = f"{who} takes {_value(mine[_FLOPS])} of {bert}'s FLOPs" + "".join(f", {each}" for each in times)
         why = "every layer is computed, whether its weights are shared or not"
+        why = "; ".join(filter(None, (why, by_host * bool(times))))
         yield _claim("saves-computation", f"{name} saves computation", mine[_FLOPS], figure, why)
     elif not kind and any(what == _TRAINING for _, what in _times(mine)):
         (train, what), *others = _times(mine)
@@ -62,7 +68,8 @@ def _of_size(size: str, kind: str, mine: _Ratios, at: str, params: float) -> Ite
         known = [f"it has {_value(mine[_FLOPS])} of its FLOPs"] if _FLOPS in mine else []
         if size in _FASTER:
             known.append(f"the paper's trained {_FASTER[size]} times as fast, on many TPUs")
-        yield _claim("trains-faster", f"{size} trains faster than {bert}", train, figure, "; ".join(known))
+        told = "; ".join(filter(None, (*known, by_host)))
+        yield _claim("trains-faster", f"{size} trains faster than {bert}", train, figure, told)
     if _MEMORY in mine:
         figure = f"{who} takes {_value(mine[_MEMORY])} of {bert}'s in a training pass"
         saves = not kind and of_below_one(mine[_MEMORY]) == HOLDS

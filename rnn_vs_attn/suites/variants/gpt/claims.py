@@ -11,7 +11,7 @@ from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.suites.deciding import exponent_takes, of_exponent
-from rnn_vs_attn.suites.variants.claims import settings
+from rnn_vs_attn.suites.variants.claims import of_host, settings
 from rnn_vs_attn.suites.variants.remarks import where
 
 _GROWTH = {  # by metric and pass: what is said, and by which sign of the exponent less 1 what explains it
@@ -40,11 +40,11 @@ _SIZES = 4  # whose shares of embeddings one sentence has
 def claims(records: Sequence[Record]) -> list[Claim]:
     """Growth, of which the first is what generation costs; then embeddings."""
     exponents = measured(records, "exponent")
-    found = [claim for name in _GROWTH for claim in _growth(exponents, *name)]
+    found = [claim for name in _GROWTH for claim in _growth(exponents, records, *name)]
     return [*found, *_embeddings(records)]
 
 
-def _growth(exponents: Sequence[Record], metric: str, name: str | None) -> Iterator[Claim]:
+def _growth(exponents: Sequence[Record], records: Sequence[Record], metric: str, name: str | None) -> Iterator[Claim]:
     what, explained, why = _GROWTH[metric, name]
     for record in (r for r in exponents if (r.axes["of"], r.axes.get("pass")) == (metric, name)):
         verdict = of_exponent(1.0, record)
@@ -53,6 +53,7 @@ def _growth(exponents: Sequence[Record], metric: str, name: str | None) -> Itera
         told = (
             exponent_takes(1.0, record) if verdict == UNDECIDED else why if _sign(record, verdict) == explained else ""
         )
+        told = "; ".join(filter(None, (told, of_host(records, metric.removesuffix("_time"), record.axes))))
         key = f"grows-{str(metric).removesuffix('_time').replace('_', '-')}"
         text = f"{what} in proportion to its parameters"
         figure = f"It grows as parameters^{value} {ends}"

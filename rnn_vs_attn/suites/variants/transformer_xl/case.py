@@ -11,6 +11,7 @@ from rnn_vs_attn.models.registry import LANGUAGE_BASELINE
 from rnn_vs_attn.suites.case import Case, fixed, option
 
 MEMORY = "memory"
+TOKEN = "token"  # the pass of what says whether launches bound the time of a token
 METHODS = (MEMORY, "window-1", "window-half", "cache", "cache-segment")
 
 

@@ -10,8 +10,9 @@ from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.curves import interval
 from rnn_vs_attn.suites.columns import ratio
 from rnn_vs_attn.suites.deciding import decided, of_above_one, of_below_one, to_decide
-from rnn_vs_attn.suites.variants.claims import published, settings
+from rnn_vs_attn.suites.variants.claims import of_host, published, settings
 from rnn_vs_attn.suites.variants.transformer_xl.analysis import PUBLISHED, TABLE_9
+from rnn_vs_attn.suites.variants.transformer_xl.case import MEMORY, TOKEN
 
 _METHODS = {  # what is said of the memory, what the other method is, and why it is so
     "window-1": (
@@ -76,6 +77,7 @@ def _evaluation(records: Sequence[Record]) -> Iterator[Claim]:
             figure = f"{other} takes {_ends(mine, decides)}{_apart(dict(group), list(groups))}"
             told = [to_decide(decides.estimate)] if verdict == UNDECIDED else []
             told += [*filter(None, [why]), *(_table_9(mine) if method == "window-1" else [])]
+            told += filter(None, [of_host(records, TOKEN, dict(group), method=(method, MEMORY))])
             axes = settings(dict(group), "method", "segment_len")
             yield Claim("evaluates-faster", text, verdict, figure, "; ".join(told), axes)
 

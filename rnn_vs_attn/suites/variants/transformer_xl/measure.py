@@ -25,9 +25,10 @@ from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.shapes import LanguageShape
 from rnn_vs_attn.records.types import AxisValue, Sample
 from rnn_vs_attn.suites import token_passes
+from rnn_vs_attn.suites.blocks import calls_bound
 from rnn_vs_attn.suites.case import ITEMSIZE
 from rnn_vs_attn.suites.measurement import Measurement
-from rnn_vs_attn.suites.variants.transformer_xl.case import MEMORY, TransformerXLCase
+from rnn_vs_attn.suites.variants.transformer_xl.case import MEMORY, TOKEN, TransformerXLCase
 
 # The small model whose receptive field is measured; its memory is a multiple of its segment, as in the formula
 FIELD_SEGMENT, FIELD_MEMORY, FIELD_VOCAB = 4, 8, 16
@@ -56,12 +57,14 @@ def measure(case: TransformerXLCase, turn: Turn) -> Iterator[Sample]:
             said = decoders.not_finite(made) if turn.first else []
             steps = decoding.steps(made, made.prefill(), turn.enough)
             yield Sample("token_time", steps.median, details={"steps": len(steps.seconds)}, warnings=said)
+            yield from calls_bound(TOKEN, steps.launch_bound)
             module = made.module
         else:
             module, call, tokens = _evaluation(case, device)
             seconds, made = calls.repeated(call, device, turn.enough)
             found = [value / tokens for value in seconds]
             yield Sample("token_time", median(found), blocks=found, warnings=_said_of(made))
+            yield from calls_bound(TOKEN, calls.launch_bound_calls(call, device, median(seconds)))
     if turn.first:
         yield Sample("num_params", build.count_parameters(module))
         if case.method == MEMORY:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rnn_vs_attn import units
 from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.types import Metric
 from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.suites import columns
-from rnn_vs_attn.suites.metrics import NUM_PARAMS, PEAK_MEMORY, RATIO
+from rnn_vs_attn.suites.metrics import BY_LAUNCHES, NUM_PARAMS, PEAK_MEMORY, RATIO
 from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite, View, rows
 from rnn_vs_attn.suites.variants import figures
 from rnn_vs_attn.suites.variants.transformer_xl import analysis, claims, remarks
-from rnn_vs_attn.suites.variants.transformer_xl.case import MEMORY, TransformerXLCase, check, complete
+from rnn_vs_attn.suites.variants.transformer_xl.case import MEMORY, TOKEN, TransformerXLCase, check, complete
 
 TOKEN_TIME = Metric("token_time", "s", title="evaluation, a token")
 RECEPTIVE_FIELD = Metric(
@@ -19,7 +21,9 @@ RECEPTIVE_FIELD = Metric(
 )
 
 COLUMNS = (
-    Column("token µs", "token_time", lambda value: units.significant(value * 1e6), interval="percent", precise=True),
+    replace(
+        columns.time("token µs", "token_time", {"pass": TOKEN}), format=lambda value: units.significant(value * 1e6)
+    ),
     Column("÷ memory", "ratio", columns.ratio, {"of": "token_time"}, interval="ends"),
     Column("Table 9", "published_ratio", columns.factor),
     Column("train MiB (memory)", "train_memory", units.mebibytes, {"segments": "memory"}, spare=True),
@@ -42,6 +46,7 @@ VARIANTS_TRANSFORMER_XL = Suite(
     metrics=(
         Measured(TOKEN_TIME, owed=True, precise=True),
         *rows(NUM_PARAMS, RECEPTIVE_FIELD, PEAK_MEMORY, VERDICT),
+        Measured(BY_LAUNCHES, echo=True),
         Measured(RATIO, echo=True),
     ),
     rounds=Rounds(peaks=True, kept=lambda case: case.method == MEMORY),

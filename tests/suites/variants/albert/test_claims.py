@@ -36,6 +36,21 @@ def test_times_within_rounds_decide_what_trains_faster(ratio: float, word: str) 
     assert said.figure.startswith("albert-base takes ")
 
 
+@pytest.mark.parametrize(
+    ("size", "name", "said"),
+    [("albert-base", "train", True), ("bert-base", "forward", True), ("albert-large", "train", False)],
+)
+def test_times_of_the_hosts_launches_are_said_to_be_that(size: str, name: str, said: bool) -> None:
+    """Those of either of the two that are compared."""
+    bound = at(VARIANTS_ALBERT, "launch_bound", albert(size), [1.0], **{"pass": name})
+    whole = beside_bert("albert-base", "train_time", 0.9)
+    shared = beside_bert("bert-base+shared", "train_time", 0.9)
+    flops = [at(VARIANTS_ALBERT, "flops_per_token", albert(each), [1e6]) for each in ("bert-base", "bert-base+shared")]
+    claims_of = [found([*whole, bound], "trains-faster"), found([*shared, *flops, bound], "saves-computation")]
+    told = "some of these times are those of the host's launches, not the GPU's"
+    assert [told in claim.why for (claim,) in claims_of] == [said, said and size == "bert-base"]
+
+
 def test_below_six_rounds_nothing_is_decided() -> None:
     (said,) = found(beside_bert("albert-base", "train_time", 0.5, rounds=5), "trains-faster")
     assert said.verdict == "undecided"

@@ -47,6 +47,14 @@ def test_an_exponent_decides_what_is_in_proportion(
     assert said.figure.startswith(f"It grows as parameters^{power:.3g}".rstrip("0"))
 
 
+@pytest.mark.parametrize(("name", "share", "said"), [("step", 1.0, True), ("step", 0.4, False), ("train", 1.0, False)])
+def test_times_of_the_hosts_launches_are_said_to_be_that(name: str, share: float, said: bool) -> None:
+    """Of the pass that the claim is about, in most of its steps."""
+    bound = at(VARIANTS_GPT, "launch_bound", gpt("1x64"), [share], **{"pass": name})
+    why = found([*grown("step_time", 0.2), bound], "grows-step").why
+    assert why == "some of these times are those of the host's launches, not the GPU's" * said
+
+
 def test_what_was_found_is_one_sentence() -> None:
     assert found(grown("step_time", 0.8), "grows-step").sentence == (
         "Generating a token with GPT takes time in proportion to its parameters: does not hold here. It grows as "

@@ -11,6 +11,7 @@ from planted_variants import albert, gpt
 
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import memory
+from rnn_vs_attn.measure.timing import decoding
 from rnn_vs_attn.models.language.albert import Albert
 from rnn_vs_attn.models.language.gpt import GPT
 from rnn_vs_attn.models.shapes import GPTShape
@@ -19,6 +20,7 @@ from rnn_vs_attn.suites.metrics import WEIGHTS_SIZE
 from rnn_vs_attn.suites.sizes import complete, counts
 from rnn_vs_attn.suites.suite import PEAKS
 from rnn_vs_attn.suites.variants.albert.case import SIZES, AlbertCase
+from rnn_vs_attn.suites.variants.gpt import measure
 from rnn_vs_attn.worker.client import ChildWorker
 from rnn_vs_attn.worker.protocol import About, Measure
 
@@ -51,3 +53,12 @@ def test_the_peak_of_training_on_a_few_tokens_is_that_of_the_gradients() -> None
     (train,) = (sample.value for sample in answer.samples if sample.axes == {"pass": "train"})
     shape = SIZES["bert-base"]
     assert train == pytest.approx(4 * (shape.num_params - shape.pooler_params), rel=0.02)
+
+
+@pytest.mark.long
+def test_rows_say_in_which_part_of_calls_a_gpu_waited_for_launches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "_steps_bound", lambda *_: [True, False, False, False])
+    monkeypatch.setattr(decoding, "prefill_bound", lambda decoder, seconds: [seconds > 0])
+    made = measure.measure(gpt("1x64", seq_len=4), Turn(first=False, enough=1e-3))
+    found = [(sample.axes["pass"], sample.value) for sample in made if sample.metric == "launch_bound"]
+    assert found == [("prefill", 1.0), ("step", 0.25)]

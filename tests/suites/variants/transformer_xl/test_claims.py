@@ -52,6 +52,19 @@ def test_the_ends_are_told_beside_the_papers() -> None:
     assert alone.figure.endswith("times as long at attention length 100")
 
 
+@pytest.mark.parametrize(
+    ("method", "fields", "said"),
+    [("cache", {}, True), ("memory", {}, True), ("window-half", {}, False), ("cache", {"d_model": 64}, False)],
+)
+def test_times_of_the_hosts_launches_are_said_to_be_that(method: str, fields: dict[str, int], said: bool) -> None:
+    """Those of the method or of the memory beside it, at the claim's own width, and at any length."""
+    records = evaluated("cache", {800: 4.0, 3800: 4.0}, d_model=128)
+    case = xl(method, 800, **({"d_model": 128} | fields))
+    bound = at(VARIANTS_TRANSFORMER_XL, "launch_bound", case, [1.0], **{"pass": "token"})
+    (claim,) = found([*records, bound], "evaluates-faster")
+    assert claim.why == "some of these times are those of the host's launches, not the GPU's" * said
+
+
 def test_below_six_rounds_nothing_is_decided() -> None:
     (said,) = found(evaluated("cache", {800: 4.0}, rounds=2), "evaluates-faster")
     assert said.verdict == "undecided"
