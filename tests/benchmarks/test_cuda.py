@@ -80,8 +80,11 @@ def test_a_step_that_fails_or_hangs_costs_itself_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_every_command_of_the_steps_is_one_that_this_program_takes(quick: bool, tmp_path: Path) -> None:
+def test_every_command_of_the_steps_is_one_that_this_program_takes(
+    quick: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A word that was spelt wrong would be seen on a GPU only, where minutes are dear."""
+    monkeypatch.setattr(STEPS_OF_CUDA, "find_spec", lambda name: "found")  # packages of kernels
     ours = [sys.executable, "-m", "rnn_vs_attn"]
     taken = {}
     for step in STEPS_OF_CUDA.steps("cuda", tmp_path, quick):
@@ -96,6 +99,21 @@ def test_every_command_of_the_steps_is_one_that_this_program_takes(quick: bool, 
         options = taken[name]
         assert (options["device"], options["anonymous"], options["max_seconds"]) == (["cuda"], True, 60)
     assert {name for name, options in taken.items() if options.get("cuda_graphs")} == {"cudagraphs"}
+
+
+@pytest.mark.parametrize(("device", "there"), [("cuda", True), ("cuda", False), ("cpu", True)])
+def test_steps_by_packages_of_kernels_are_taken_where_these_are(
+    device: str, there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(STEPS_OF_CUDA, "find_spec", lambda name: "found" if there else None)
+    names = {step.name: step for step in STEPS_OF_CUDA.steps(device, tmp_path, quick=True)}
+    assert {"packages", "backend"} & names.keys() == {
+        ("cuda", True): {"packages", "backend"},
+        ("cuda", False): set(),
+        ("cpu", True): {"packages"},
+    }[device, there]
+    if there:
+        assert Path(names["packages"].command[1]).is_file()
 
 
 def test_files_with_tests_for_a_gpu_are_run_and_no_others() -> None:
