@@ -15,6 +15,7 @@ from rnn_vs_attn.lesson.lines import LINES
 from rnn_vs_attn.lesson.options import LessonOptions, forget_settings, read_settings, write_settings
 from rnn_vs_attn.lesson.readings import read
 from rnn_vs_attn.machine import environment
+from rnn_vs_attn.machine.anonymity import without_names
 from rnn_vs_attn.pages.beside import page_beside
 from rnn_vs_attn.records.checks import checked_head
 from rnn_vs_attn.records.folder import StorageError, folder_of_runs, write_text
@@ -86,7 +87,10 @@ class Lesson:
 
     def ledger(self) -> Ledger:
         """As far as it is known."""
-        return Ledger.of(LINES, read(self._folder, parts.PARTS, self._reasons))
+        found = read(self._folder, parts.PARTS, self._reasons)
+        return Ledger.of(
+            LINES, replace(found, reasons=without_names(found.reasons)) if self._options.anonymous else found
+        )
 
     def measure(self) -> int:
         """Measure what is not measured yet; the exit code of the last part that did not simply end well.

@@ -72,7 +72,7 @@ def describe(torch_facts: dict[str, Any], anonymous: bool) -> dict[str, Any]:
         "load": _load(),
         "swap_used": _meminfo("SwapTotal") - _meminfo("SwapFree"),
         "host": socket.gethostname(),
-        "user": _user(),
+        "user": user(),
         "folder": str(Path.cwd()),
         "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLE_PREFIXES)},
         **commit.facts(),
@@ -81,6 +81,11 @@ def describe(torch_facts: dict[str, Any], anonymous: bool) -> dict[str, Any]:
     facts |= interpreter() | torch_facts
     facts["fingerprint"] = fingerprint(facts)
     return {k: v for k, v in facts.items() if not (anonymous and k in _PERSONAL)}
+
+
+def is_anonymous(facts: dict[str, Any]) -> bool:
+    """Whether facts were described without what names their machine."""
+    return "host" not in facts
 
 
 def processors() -> dict[str, Any]:
@@ -280,7 +285,8 @@ def _load() -> float | None:
         return None
 
 
-def _user() -> str | None:
+def user() -> str | None:
+    """Who this process runs for; None where the system does not tell."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

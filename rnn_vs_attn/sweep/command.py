@@ -122,7 +122,7 @@ class _Parts:
     def _outcome(self, part: SweepPart) -> Outcome:
         """What is known of a part before it goes on."""
         own = None if self.place is None else self.place / part.name
-        outcome = Outcome(part.name, part.asked.suite.name, own)
+        outcome = Outcome(part.name, part.asked.suite.name, own, anonymous=part.asked.options.anonymous)
         self._look_at(outcome)
         return outcome
 
@@ -142,7 +142,9 @@ class _Parts:
         """What became of the rounds that other kinds of machine measured than the first one of their part."""
         parts = [(each, each.folder) for each in outcomes if each.folder is not None]
         found = [(each, path) for each, place in parts for path in sorted(place.parent.glob(f"{place.name}+*"))]
-        others = [Outcome(path.name, part.suite, path, code=part.code) for part, path in found]
+        others = [
+            Outcome(path.name, part.suite, path, code=part.code, anonymous=part.anonymous) for part, path in found
+        ]
         for other in others:
             self._look_at(other)
         return others
@@ -194,7 +196,7 @@ class _Parts:
         if self.options.as_json:
             summary.put_documents(outcomes)
             own = {"name": self.sweep.name, "sha256": self.sweep.sha256}
-            place = None if self.place is None else str(self.place)
+            place = None if self.place is None else self.place.name if self.sweep.is_anonymous else str(self.place)
             print_json({"sweep": {**own, "folder": place}, "parts": [each.as_json for each in outcomes]})
         elif self.options.dry_run:
             summary.tell_estimate(outcomes, self._max_seconds)
