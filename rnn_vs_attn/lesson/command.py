@@ -14,16 +14,15 @@ from rnn_vs_attn.lesson.ledger import Ledger
 from rnn_vs_attn.lesson.lines import LINES
 from rnn_vs_attn.lesson.options import LessonOptions, forget_settings, read_settings, write_settings
 from rnn_vs_attn.lesson.readings import read
-from rnn_vs_attn.machine import environment
 from rnn_vs_attn.machine.anonymity import without_names
 from rnn_vs_attn.pages.beside import page_beside
-from rnn_vs_attn.records.checks import checked_head
 from rnn_vs_attn.records.folder import StorageError, folder_of_runs, write_text
 from rnn_vs_attn.records.states import COMPLETE, UNFINISHED, has_faults, state_of
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run import command
 from rnn_vs_attn.run.cases import check
 from rnn_vs_attn.run.options import Part, RunOptions
+from rnn_vs_attn.run.resuming import check_is_of_here
 from rnn_vs_attn.text.safe import json_text
 from rnn_vs_attn.text.streams import print_json, say, show
 from rnn_vs_attn.units import counted, duration
@@ -99,8 +98,8 @@ class Lesson:
         """
         ahead = [part for part in parts.PARTS if not self._is_whole(part)]
         before = [part for part in parts.PARTS if part not in ahead]
-        if ahead:
-            self._check_machine(before)
+        for part in before if ahead else []:  # the ledger is of one machine
+            check_is_of_here(part.suite, self._folder / part.name, "lesson")
         code = UNFINISHED_CASES if any(map(self._has_faults, before)) else DONE
         if ahead and not self._options.quiet:
             what = f"{len(LINES)} claims by {counted(len(ahead), 'short run')}"
@@ -112,15 +111,6 @@ class Lesson:
             if code not in (DONE, UNFINISHED_CASES):
                 break
         return code
-
-    def _check_machine(self, before: list[parts.Part]) -> None:
-        """UserError where a part was measured elsewhere: the ledger is of one machine."""
-        for part in before:
-            path = self._folder / part.name
-            if not environment.is_here(checked_head(path).environment):
-                raise UserError(
-                    f"{path} was measured on another machine or with other software; start a lesson of its own here"
-                )
 
     @property
     def is_complete(self) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn.machine import commit, control_groups
+from rnn_vs_attn.machine import commit, control_groups, torch_release
 from rnn_vs_attn.machine.control_groups import read
 from rnn_vs_attn.units import counted
 
@@ -115,8 +115,8 @@ def hard_keys(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_here(facts: dict[str, Any]) -> bool:
-    """Whether facts are of this machine, by those that must agree and that this process knows without torch."""
-    described = describe({}, anonymous=False)
+    """Whether facts are of this machine, by those that must agree and are known without importing torch."""
+    described = describe(torch_release.facts(), anonymous=False)
     here, there = hard_keys(described), hard_keys(facts)
     return all(here[key] == there[key] for key in HARD_KEYS if key in described)
 

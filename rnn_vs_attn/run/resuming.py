@@ -11,6 +11,7 @@ from typing import Any
 
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.limits import Budget, Limits
+from rnn_vs_attn.machine import environment
 from rnn_vs_attn.records.checks import checked_head, checked_run, problem_of_axes, problem_of_value
 from rnn_vs_attn.records.folder import has_other_names, read_samples
 from rnn_vs_attn.records.types import CASE_RETRIED, ROUND_DROPPED, ROUND_TIME, Run, SampleLine
@@ -55,8 +56,7 @@ def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
         found = _given(suite, head.settings) if head.status != "complete" or retry else NOTHING
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
-    if head.settings.get("inputs", 1) != suite.analysis.inputs:
-        raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
+    _check_inputs(suite, head, path, "start a run of its own")
     over = has_other_names(path)
     head, lines = (_finished(path, retry), []) if over else (head, _lines(suite, path, made))
     settings = settings_of(suite, axes, limits, plain, made) | given.of_settings(head.settings)
@@ -118,6 +118,22 @@ def head_of(name: str, path: Path) -> Run:
             f"{path} holds a run of {head.suite!r}, not of {name!r}; use rnn-vs-attn {command} --resume {path}"
         )
     return head
+
+
+def check_is_of_here(suite: Suite, path: Path, whole: str) -> None:
+    """UserError where a run was begun elsewhere, or with other software, than what is measured from now on.
+
+    whole: what it is a part of.
+    """
+    head, way = checked_head(path), f"start a {whole} of its own"
+    if not environment.is_here(head.environment):
+        raise UserError(f"{path} was begun on another machine or with other software; {way} here")
+    _check_inputs(suite, head, path, way)
+
+
+def _check_inputs(suite: Suite, head: Run, path: Path, way: str) -> None:
+    if head.settings.get("inputs", 1) != suite.analysis.inputs:
+        raise UserError(f"{path} was begun by a version that makes other weights or inputs; {way}")
 
 
 def read_axes(suite: Suite, stored: Mapping[str, Any]) -> AxisValues:

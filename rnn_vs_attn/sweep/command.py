@@ -24,6 +24,7 @@ from rnn_vs_attn.records.states import COMPLETE, NOT_BEGUN, UNFINISHED, has_faul
 from rnn_vs_attn.run import command
 from rnn_vs_attn.run.group import SharedTime
 from rnn_vs_attn.run.options import Part, RunOptions, TrainingOptions
+from rnn_vs_attn.run.resuming import check_is_of_here
 from rnn_vs_attn.sweep import file, folder, summary
 from rnn_vs_attn.sweep.cluster import JOBS, Cluster, PartJobs, longest
 from rnn_vs_attn.sweep.file import Sweep, SweepPart
@@ -66,6 +67,8 @@ class _Parts:
         """Each part until one is interrupted; the exit code of them all."""
         outcomes = [self._outcome(part) for part in self.sweep.parts]
         waiting = [i for i, each in enumerate(outcomes) if not each.error and self._is_left(each)]
+        if waiting and self.options.launcher is None:
+            self._check_machine(outcomes)
         try:
             stopped = (self._on_cluster if self.options.launcher else self._here)(outcomes, waiting)
         except Interrupted as stop:  # between two of them
@@ -75,6 +78,12 @@ class _Parts:
         outcomes += self._of_other_machines(outcomes)
         self._tell(outcomes)
         return stopped or _code_of(outcomes)
+
+    def _check_machine(self, outcomes: Sequence[Outcome]) -> None:
+        """UserError where a part was begun elsewhere: what a sweep found on one machine stands side by side."""
+        for part, each in zip(self.sweep.parts, outcomes, strict=True):
+            if each.folder is not None and each.state != NOT_BEGUN and not each.error:
+                check_is_of_here(part.asked.suite, each.folder, "sweep")
 
     def _here(self, outcomes: list[Outcome], waiting: list[int]) -> int:
         """Measure those of the parts that wait, on this machine; the exit code of an interruption, 0 without one."""
