@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.axes import Names, lacking, problem_of_kind
 from rnn_vs_attn.records.folder import read_head, read_run
 from rnn_vs_attn.records.types import Axes, Record, Run
 
@@ -33,7 +34,7 @@ _STARTED = "started"  # the column of an export that says of which run a line is
 def checked_run(path: Path) -> Run:
     """The run in folder `path`, whose numbers can be numbers. UserError that names the file and line otherwise."""
     run = _checked(read_run(path), path)
-    for number, problem in problems(run.records):
+    for number, problem in problems(run.records, run.settings):
         raise UserError(f"{path / 'records.jsonl'}, line {number} {problem}")
     return run
 
@@ -87,7 +88,7 @@ def problem_of_axes(axes: Axes) -> str:
             return f"{name!r} is no name of an axis"
         if isinstance(value, int | float) and not abs(value) < _INTEGERS:
             return f"the axis {name!r} is too large a number"
-    return ""
+    return problem_of_kind(axes)
 
 
 def problem_of_value(metric: str, unit: str, value: float) -> str:
@@ -112,13 +113,15 @@ def _problem_of_interval(record: Record) -> str:
     return "" if inside else f"the median of {record.metric} is not inside its interval"
 
 
-def problems(records: Iterable[Record]) -> Iterable[tuple[int, str]]:
-    """The numbers of lines, from 1, that cannot be, each with what is wrong."""
+def problems(records: Sequence[Record], settings: Mapping[str, Any]) -> Iterable[tuple[int, str]]:
+    """The numbers of lines, from 1, that cannot be, each with what is wrong. settings: of their run."""
+    names = Names(records)
+    yield from lacking(records, settings.get("axes"))
     seen: dict[Any, int] = {}
     for number, record in enumerate(records, start=1):
         if record.key in seen:
             yield number, f"repeats line {seen[record.key]}: {record.metric} of the same case"
         seen[record.key] = number
-        problem = problem_of(record)
+        problem = problem_of(record) or names.problem_of(record)
         if problem:
             yield number, f"is damaged: {problem}"

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.axes import placed
 from rnn_vs_attn.records.migrations import SCHEMA, Line, migrated
 from rnn_vs_attn.records.strict_json import dump, parsed
 from rnn_vs_attn.records.types import STATUSES, Record, Run, SampleLine
@@ -197,7 +198,9 @@ def _whole_lines(content: bytes) -> int:
 def read_run(path: Path) -> Run:
     """The run in folder `path`. UserError that names the file and line where it cannot be read."""
     head, schema = _read_head(path / "run.json")
-    return replace(head, records=[migrated(r, schema) for r in _read_lines(path / "records.jsonl", Record)])
+    file = path / "records.jsonl"
+    records = (migrated(record, schema) for record in _read_lines(file, Record))
+    return replace(head, records=[placed(record, f"{file}, line {n}") for n, record in enumerate(records, start=1)])
 
 
 def read_head(path: Path) -> Run:
