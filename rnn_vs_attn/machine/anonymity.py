@@ -14,7 +14,8 @@ from rnn_vs_attn.machine import environment
 
 Value = TypeVar("Value")
 
-_FOLDERS = re.compile(r"""(?<![\w./~-])~?/(?:[^\s/'"<>|]+/)+""")  # all that a path has before its last name
+_FOLDER = r"""[^\s/'"<>|]+/"""
+_FOLDERS = re.compile(rf"(?<![\w./~-])(?:~/|~?/{_FOLDER})(?:{_FOLDER})*")  # all that a path has before its last name
 _AXES = "axes"
 _SHARED = {"root", "user", "localhost"}  # names that many have, and that are words of sentences
 
@@ -46,7 +47,7 @@ def names_a_folder(text: str) -> bool:
 def without_folders(text: str) -> str:
     """A text with the last names of its paths."""
     for folder in _known_folders():  # which may have spaces in their names
-        text = text.replace(f"{folder}/", "")
+        text = text.replace(f"{folder}/", "~/")
     return _FOLDERS.sub("", text)
 
 

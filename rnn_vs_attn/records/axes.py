@@ -31,6 +31,10 @@ ADDED = {  # by a measurement or an analysis, to some records of a metric and no
     *("pass", "side", "of", "in", "by", "beside", "equal", "claim", "segments", "table", "from", "to"),
     *("size_from", "size_to", "seq_len_from", "seq_len_to", "distance", "position", "length", "context", "step"),
 }
+_NULL = {  # axes that a model decides by itself, or a task has no use for
+    *("d_model", "num_heads", "num_layers", "causal", "vocab_size", "memory_len"),
+    *("num_pairs", "num_symbols", "modulus"),
+}
 _OF_MEMORIES = ("ratio", "memory_len")  # of one method of several, and added to the ratios of that
 _KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
 
@@ -52,11 +56,12 @@ def placed(record: Record, line: str) -> Record:
 
 
 def problem_of_kind(axes: Axes) -> str:
-    """Which axis has a value of another kind than it can have, "" where none; null says that a case has none."""
+    """Which axis has a value of another kind than it can have, "" where none; null, of some, is none."""
     for name, value in axes.items():
         kind = _KIND_OF.get(name)
-        if kind is not None and value is not None and type(value) not in _TYPES[kind]:
-            return f"the axis {name!r} is {value!r}, which is no {kind}"
+        if kind is None or (value is None and name in _NULL) or type(value) in _TYPES[kind]:
+            continue
+        return f"the axis {name!r} is {'null' if value is None else repr(value)}, which is no {kind}"
     return ""
 
 

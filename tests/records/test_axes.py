@@ -82,13 +82,18 @@ def test_an_axis_that_no_record_has_is_one_sentence(suite: str, words: tuple[str
 
 @pytest.mark.parametrize("words", READERS, ids=lambda words: words[0])
 @pytest.mark.parametrize(("axis", "value"), [("batch_size", "4"), ("threads", True), ("device", 7), ("causal", "yes")])
-def test_an_axis_of_another_kind_is_one_sentence(
-    axis: str, value: Any, words: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_an_axis_of_another_kind_is_one_sentence(axis: str, value: Any, words: tuple[str, ...], tmp_path: Path) -> None:
     run, line = edited(tmp_path, *SMALL["variants-transformer-xl"], lambda own: own | {axis: value})
     code, out, err = told(run, words)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"error: {run}/records.jsonl, line {line} is damaged: the axis {axis!r} is {value!r}, ")
+
+
+@pytest.mark.parametrize("words", READERS, ids=lambda words: words[0])
+def test_a_format_of_numbers_that_is_not_known_here_is_data(words: tuple[str, ...], tmp_path: Path) -> None:
+    other = {"dtype": "float8"}
+    run, _ = edited(tmp_path, *SMALL["bench"], lambda own: own | other if "dtype" in own else own, every=True)
+    assert told(run, words)[0] in (0, 3)
 
 
 def test_every_axis_of_every_suite_has_a_kind() -> None:
