@@ -225,8 +225,6 @@ def _problem_of_case(suite: Suite, line: SampleLine, models: set[str]) -> str:
     fields = dataclasses.fields(suite.axes.case)
     own = decided_by(str(line.axes["model"])) if line.axes["model"] in models else ()
     wrong = next((f.name for f in fields if f.name not in line.axes or not _is_of(f, line.axes[f.name], own)), "")
-    added = (pivot.axis for pivot in suite.view.pivots if pivot.axis in line.axes)  # a column each, in their order
-    wrong = wrong or next((name for name in added if type(line.axes[name]) is not int), "")
     if wrong or line.axes["model"] not in models:
         return f"its {wrong or 'model'} is none that this run has"
     timed = line.status == "ok" and line.metric in {f"{name}_time" for name in suite.rounds.passes}

@@ -290,8 +290,11 @@ def test_an_anonymous_lesson_names_no_folder_above_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "lesson"
-    run(folder, monkeypatch, Played(), anonymous=True, as_json=True)
+    played = Played(ends={NAMES[-1]: UserError(f"cannot read {tmp_path}/w.bin")})
+    run(folder, monkeypatch, played, anonymous=True, as_json=True)
     document = json.loads(capsys.readouterr().out)
+    assert "cannot read w.bin" in [claim["why"] for claim in document["claims"]]
+    assert str(tmp_path) not in str(document)
     assert (document["folder"], document["claims"][0]["run"]) == ("lesson", "lesson/scaling")
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert folder / "report.html" in files

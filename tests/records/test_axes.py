@@ -104,6 +104,7 @@ def test_every_axis_of_every_suite_has_a_kind() -> None:
             of = "text" if field.name == "test_seq_len" else kinds[type(field.default)]
             if field.name != "part":  # a round's part in lm, and one of scaling's two halves
                 assert field.name in axes.KINDS[of], (suite.name, field.name)
+        assert {pivot.axis for pivot in suite.view.pivots} <= set(axes.KINDS["whole number"])  # a column each, in order
 
 
 def test_kinds() -> None:

@@ -258,6 +258,20 @@ def test_an_anonymous_sweep_has_anonymous_parts_only(in_file: bool, tmp_path: Pa
     assert given == [True] * 4
 
 
+def test_an_anonymous_sweep_says_no_folder_above_its_own(
+    runs: Runs, sweep: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.does = {"decode": UserError(f"cannot read {tmp_path}/w.bin")}
+    sweep(anonymous=True, as_json=True)
+    text = capsys.readouterr().out
+    document = json.loads(text)
+    assert str(tmp_path) not in text
+    assert document["sweep"]["folder"] == "out"
+    assert [part["folder"] for part in document["parts"]] == ["out/bench", "out/decode", "out/gradflow"]
+    assert document["parts"][1]["error"] == "cannot read w.bin"
+    assert "decode: failed: cannot read w.bin" in (tmp_path / "out/summary.md").read_text()
+
+
 def test_a_path_that_a_shell_would_part_is_quoted(
     runs: Runs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
