@@ -117,17 +117,17 @@ class Lesson:
         """Whether nothing is left to measure."""
         return all(map(self._is_whole, parts.PARTS))
 
-    def _is_whole(self, part: parts.Part) -> bool:
+    def _is_whole(self, part: parts.LessonPart) -> bool:
         return state_of(self._folder / part.name) == COMPLETE
 
-    def _has_faults(self, part: parts.Part) -> bool:
+    def _has_faults(self, part: parts.LessonPart) -> bool:
         """Whether lines of a part that is whole say why they have no number."""
         try:
             return has_faults(self._folder / part.name)
         except UserError:
             return True
 
-    def _measure(self, ahead: list[parts.Part], after_others: bool) -> int:
+    def _measure(self, ahead: list[parts.LessonPart], after_others: bool) -> int:
         """Measure the first of the parts ahead; what it cannot be measured for stands in its lines."""
         part, options = ahead[0], self._options
         spent = self._clock() - self._began
@@ -150,7 +150,7 @@ class Lesson:
             self._reasons[part.name] = str(error)
             return UNFINISHED_CASES
 
-    def _go(self, part: parts.Part, seconds: float, of: Part) -> int:
+    def _go(self, part: parts.LessonPart, seconds: float, of: Part) -> int:
         """Start a part, or go on with it where it was interrupted."""
         options, path = self._options, self._folder / part.name
         shown = {"as_json": True, "quiet": options.quiet, "anonymous": options.anonymous, "debug": options.debug}
