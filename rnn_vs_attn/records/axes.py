@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.records.claims import VERDICT
-from rnn_vs_attn.records.types import Axes, AxisValue, Record
+from rnn_vs_attn.records.types import Axes, AxisValue, Record, SampleLine
 
 TEXT, TRUTH, WHOLE, NUMBER = "text", "truth value", "whole number", "number"
 _TYPES: Mapping[str, tuple[type, ...]] = {TEXT: (str,), TRUTH: (bool,), WHOLE: (int,), NUMBER: (int, float)}
@@ -75,18 +75,21 @@ def lacking(records: Sequence[Record], asked: Any) -> Iterator[tuple[int, str]]:
 
 
 class Names:
-    """Which axes the records of each metric have, by the first line with each such set of them."""
+    """Which axes the lines of each metric have, by the first line with each such set of them. free: axes that some
+    lines of a metric may have, and others not.
+    """
 
-    def __init__(self, records: Iterable[Record]) -> None:
+    def __init__(self, lines: Iterable[Record | SampleLine], free: Collection[str] = ()) -> None:
+        self._free = free
         self._found: dict[str, dict[frozenset[str], int]] = {}
-        for number, record in enumerate(records, start=1):
-            self._found.setdefault(record.metric, {}).setdefault(frozenset(record.axes), number)
+        for number, line in enumerate(lines, start=1):
+            self._found.setdefault(line.metric, {}).setdefault(frozenset(line.axes), number)
 
-    def problem_of(self, record: Record) -> str:
-        """Which axis of a case a record lacks that another of its metric has beside the same ones, "" where none."""
-        own = record.axes.keys()
-        for names, number in self._found[record.metric].items() if record.metric != VERDICT.name else ():
-            absent = sorted(names - own - ADDED) if own < names else []
-            if absent and (record.metric, *absent) != _OF_MEMORIES:
-                return f"it lacks the axis {absent[0]!r}, which {record.metric} in line {number} has"
+    def problem_of(self, line: Record | SampleLine) -> str:
+        """Which axis a line lacks that another of its metric has beside the same ones, "" where none."""
+        own = line.axes.keys()
+        for names, number in self._found[line.metric].items() if line.metric != VERDICT.name else ():
+            absent = sorted((names - own).difference(self._free)) if own < names else []
+            if absent and (line.metric, *absent) != _OF_MEMORIES:
+                return f"it lacks the axis {absent[0]!r}, which {line.metric} in line {number} has"
         return ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.records.axes import Names, lacking, problem_of_kind
+from rnn_vs_attn.records.axes import ADDED, Names, lacking, problem_of_kind
 from rnn_vs_attn.records.folder import read_head, read_run
 from rnn_vs_attn.records.types import Axes, Record, Run
 
@@ -34,7 +35,7 @@ _STARTED = "started"  # the column of an export that says of which run a line is
 def checked_run(path: Path) -> Run:
     """The run in folder `path`, whose numbers can be numbers. UserError that names the file and line otherwise."""
     run = _checked(read_run(path), path)
-    for number, problem in problems(run.records, run.settings):
+    for number, problem in chain(lacking(run.records, run.settings.get("axes")), problems(run.records)):
         raise UserError(f"{path / 'records.jsonl'}, line {number} {problem}")
     return run
 
@@ -113,10 +114,9 @@ def _problem_of_interval(record: Record) -> str:
     return "" if inside else f"the median of {record.metric} is not inside its interval"
 
 
-def problems(records: Sequence[Record], settings: Mapping[str, Any]) -> Iterable[tuple[int, str]]:
-    """The numbers of lines, from 1, that cannot be, each with what is wrong. settings: of their run."""
-    names = Names(records)
-    yield from lacking(records, settings.get("axes"))
+def problems(records: Sequence[Record]) -> Iterable[tuple[int, str]]:
+    """The numbers of lines, from 1, that cannot be, each with what is wrong."""
+    names = Names(records, ADDED)
     seen: dict[Any, int] = {}
     for number, record in enumerate(records, start=1):
         if record.key in seen:

@@ -12,6 +12,7 @@ from typing import Any
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.limits import Budget, Limits
 from rnn_vs_attn.machine import environment
+from rnn_vs_attn.records.axes import Names
 from rnn_vs_attn.records.checks import checked_head, checked_run, problem_of_axes, problem_of_value
 from rnn_vs_attn.records.folder import has_other_names, read_samples
 from rnn_vs_attn.records.types import CASE_RETRIED, ROUND_DROPPED, ROUND_TIME, Run, SampleLine
@@ -194,8 +195,9 @@ def _limits(stored: Mapping[str, Any]) -> Limits:
 def _lines(suite: Suite, path: Path, cases: Sequence[Case]) -> list[SampleLine]:
     """The samples of a run. UserError that names the line which is none of this run's."""
     lines, models = read_samples(path), {case.model for case in cases}
+    names = Names(lines)
     for number, line in enumerate(lines, start=1):
-        wrong = _problem(suite, line, models)
+        wrong = _problem(suite, line, models) or names.problem_of(line)
         if wrong:
             raise UserError(f"{path / 'samples.jsonl'}, line {number} is damaged: {wrong}")
     return lines

@@ -51,6 +51,7 @@ from rnn_vs_attn.worker.protocol import MakeReady, Measure, Prepare, Release, Ti
         ("samples.jsonl", lambda s: s["axes"].update(model="gru-x"), "its model is none that this run has"),
         ("samples.jsonl", lambda s: s["axes"].pop("seq_len"), "its seq_len is none that this run has"),
         ("samples.jsonl", lambda s: s["axes"].update(distance="x"), "'distance' is 'x', which is no whole number"),
+        ("samples.jsonl", lambda s: s["axes"].pop("distance"), "it lacks the axis 'distance', which gradient_norm_"),
         ("samples.jsonl", lambda s: s["axes"].pop("model"), "it is of no case"),
         ("samples.jsonl", lambda s: s.update(value="0.5"), "value: Input should be a valid number"),
     ],
