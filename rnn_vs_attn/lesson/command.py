@@ -87,9 +87,9 @@ class Lesson:
     def ledger(self) -> Ledger:
         """As far as it is known."""
         found = read(self._folder, parts.PARTS, self._reasons)
-        return Ledger.of(
-            LINES, replace(found, reasons=without_names(found.reasons)) if self._options.anonymous else found
-        )
+        if self._options.anonymous:
+            found = replace(found, reasons=without_names(found.reasons))
+        return Ledger.of(LINES, found)
 
     def measure(self) -> int:
         """Measure what is not measured yet; the exit code of the last part that did not simply end well.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
 import sys
@@ -60,8 +61,10 @@ def _text(text: str) -> str:
 
 def _known_folders() -> list[str]:
     """Those that errors name most, the longest first."""
-    known = (str(Path.cwd()), str(Path.home()), sys.prefix, sys.base_prefix)
-    return sorted({folder for folder in known if folder != "/"}, key=len, reverse=True)
+    known = {str(Path.cwd()), sys.prefix, sys.base_prefix}
+    with contextlib.suppress(RuntimeError):  # a user whom the system does not know has none
+        known.add(str(Path.home()))
+    return sorted(known - {"/"}, key=len, reverse=True)
 
 
 def _names() -> dict[str, str]:

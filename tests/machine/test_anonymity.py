@@ -76,6 +76,18 @@ def test_a_name_without_one(name: str) -> None:
     assert not names_a_folder(name)
 
 
+def test_a_user_whom_the_system_does_not_know_has_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("uid not found")
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert without_names("/a/b/c of ferdinand on abacus-7") == "c of ferdinand on HOST"
+
+
 def test_known_folders_are_never_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: Path("/"))
     assert "/" not in anonymity._known_folders()
