@@ -67,11 +67,14 @@ def problem_of_kind(axes: Axes) -> str:
 
 def lacking(records: Sequence[Record], asked: Any) -> Iterator[tuple[int, str]]:
     """The line of the first case, where an axis that was asked for is in none. asked: as a run's settings have it."""
+    if not isinstance(asked, Mapping):
+        return
     known = {name for record in records for name in record.axes}
-    absent = [name for name in asked if name not in known] if isinstance(asked, Mapping) else []
-    cases = [number for number, record in enumerate(records, start=1) if len(record.axes) > 1]
-    for name in absent[:1] if cases else ():
-        yield cases[0], f"is damaged: it lacks the axis {name!r}, which run.json has"
+    absent = [name for name in asked if name not in known]
+    of_cases = (n for n, each in enumerate(records, start=1) if 2 * len(each.axes.keys() & asked.keys()) > len(asked))
+    first = next(of_cases, None)  # a machine's peaks have few axes, and are all that a run of failures may have
+    if absent and first is not None:
+        yield first, f"is damaged: it lacks the axis {absent[0]!r}, which run.json has"
 
 
 class Names:

@@ -122,6 +122,16 @@ def test_what_was_read_names_its_line_where_more_is_asked_for(tmp_path: Path) ->
     assert str(stop.value) == f"{run}/records.jsonl, line 2 is damaged: it lacks the axis 'size'"
 
 
+def test_a_run_in_which_no_case_came_to_a_number_lacks_nothing(tmp_path: Path) -> None:
+    """Of `ab`: the machine's own peaks have some axes of a case."""
+    of_machine = {"device": "cpu", "dtype": "float32", "threads": 1, "side": "baseline"}
+    peak = dataclasses.replace(record("peak_flops", [1e9], unit="FLOP/s", better="higher"), axes=of_machine)
+    names = ("model", "seq_len", "batch_size", "d_model", "num_heads", "device", "dtype", "threads")
+    asked: dict[str, list[Any]] = {name: [1] for name in names}
+    run = stored(tmp_path / "run", peak, settings={"axes": asked})
+    assert checked_run(run).records[0].axes == of_machine
+
+
 def test_stored_axes_are_a_dict_like_any() -> None:
     made = placed(record("train_time", [0.5]), "here")
     assert made == record("train_time", [0.5])
