@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+
+from rnn_vs_attn.models.backends import PACKAGES
 
 HERE = Path(__file__).resolve().parent
 WARM = (
@@ -15,6 +18,8 @@ WARM = (
 )
 DOCTOR = [sys.executable, "-m", "rnn_vs_attn", "doctor"]
 SHORT = "--rounds 1 --warm-up 0.05 --block-seconds 0.003 --min-blocks 3 --case-seconds 0.03"
+ON_CUDA = ("graphs", "cudagraphs", "tf32", "backend")  # steps that no other device can take
+BY_PACKAGES = ("packages", "backend")  # steps that need packages of kernels
 OPTIONAL = ("psutil", "pynvml", "pytest", "pyarrow")
 
 
@@ -36,7 +41,8 @@ def steps(device: str, runs: Path, quick: bool) -> list[Step]:
     """All of them for a device, in order; what judges least comes last."""
     on_cuda = device.startswith("cuda")
     made = [*_first(device, runs, quick), *_checks(device, quick), *_runs(device, runs, quick)]
-    return [step for step in made if on_cuda or step.name not in ("graphs", "cudagraphs", "tf32")]
+    missing = [] if all(find_spec(package.module) for package in PACKAGES.values()) else BY_PACKAGES
+    return [step for step in made if step.name not in missing and (on_cuda or step.name not in ON_CUDA)]
 
 
 def _program(name: str, device: str, quick: bool) -> list[str]:
@@ -63,6 +69,7 @@ def _checks(device: str, quick: bool) -> Iterator[Step]:
     yield Step("tests", 200, tests, beside=True)
     yield Step("values", 120, _program("values", device, quick), beside=True)
     yield Step("kernels", 150, _program("kernels", device, quick), beside=True)
+    yield Step("packages", 150, _program("../peers/kernel_packages", device, quick))
     yield Step("peaks", 30, _program("peaks", device, quick))
     yield Step("faults", 150, _program("faults", device, quick))
     yield Step("graphs", 120, _program("graph_replays", device, quick))
@@ -95,6 +102,7 @@ GRID = "--seq-len 256:8192 --d-model 64:256 --model attention,lstm,conv,attentio
 SMALL_GRID = f"--seq-len 16:32 --d-model 8:16 --num-heads 2 --model attention,lstm {SHORT}"
 GRAPHS = f"--cuda-graphs --model lstm,attention,mingru,lstm-cell {SHORT}"
 TF32 = f"--tf32 --model lstm,attention {SHORT}"
+PACKAGED = f"--backend torch,fla --model retention,gated-deltanet,rwkv7 --dtype float32,bfloat16 {SHORT}"
 SMALL_COMPILE = f"--seq-len 32 --model attention --compile {SHORT}"
 XL, SMALL_XL = "--seq-len 800,1800 --rounds 1", "--seq-len 16,32 --d-model 32 --num-layers 1 --train-len 16 --rounds 1"
 GPT, SMALL_GPT = "--size gpt2 --seq-len 512 --rounds 1", "--size 4x256 --seq-len 16 --rounds 1"
@@ -107,6 +115,7 @@ RUNS = (
     Run("scaling", 330, "scaling", GRID, SMALL_GRID),
     Run("cudagraphs", 120, "bench", f"--seq-len 512 {GRAPHS}", f"--seq-len 32 {GRAPHS}"),
     Run("tf32", 60, "bench", f"--seq-len 512 {TF32}", f"--seq-len 32 {TF32}"),
+    Run("backend", 200, "bench", f"--seq-len 1024 {PACKAGED}", f"--seq-len 64 {PACKAGED}"),
     Run("compile", 180, "bench", f"--seq-len 512 --model attention,mingru --compile {SHORT}", SMALL_COMPILE),
     Run("transformer-xl", 100, "variants transformer-xl", XL, SMALL_XL),
     Run("gpt", 100, "variants gpt", GPT, SMALL_GPT),

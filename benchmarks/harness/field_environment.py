@@ -38,13 +38,13 @@ class Environment:
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         return self.folder / "lib" / version / "site-packages"
 
-    def install(self, package: str) -> str:
-        """Install it from PyPI where it is not there yet; why that failed, "" where it did not."""
+    def install(self, package: str, *how: str) -> str:
+        """Install it from PyPI where it is not there yet; why that failed, "" where it did not. how: words for pip."""
         if any(_plain(found.name) == _plain(package) for found in distributions(path=[str(self.packages)])):
             return ""
-        command = [self.python, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", package]
+        command = [self.python, "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
+            done = subprocess.run([*command, *how, package], capture_output=True, text=True, timeout=_SECONDS)
         except subprocess.TimeoutExpired:
             return f"pip took more than {_SECONDS:.0f} s"
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]

@@ -16,7 +16,7 @@ from rnn_vs_attn.models.costs import Shape, default_kv_heads
 from rnn_vs_attn.models.foreign.naming import names_in
 from rnn_vs_attn.models.registry import BUILT_IN, find, plug_ins
 from rnn_vs_attn.models.shapes import AlbertShape, LanguageShape
-from rnn_vs_attn.models.spec import CONFIGURED, ENCODER, LANGUAGE, PATTERN, TRAINED, Complexity, ModelSpec
+from rnn_vs_attn.models.spec import BACKEND, CONFIGURED, ENCODER, LANGUAGE, PATTERN, TRAINED, Complexity, ModelSpec
 from rnn_vs_attn.report.tables import Table
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run.cases import check_heads, with_model_arguments
@@ -157,7 +157,9 @@ _NOTES = (
 
 def print_models(rows: Sequence[dict[str, Any]], shape: Shape) -> None:
     """The list as one table, or as several where the terminal is narrow."""
-    caption = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(shape).items() if name != "causal")
+    caption = ", ".join(
+        f"{name} {value}" for name, value in dataclasses.asdict(shape).items() if name not in ("causal", BACKEND)
+    )
     noted: dict[str, list[str]] = {}
     for told in rows:
         noted.setdefault(told["note"], []).append(told["name"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import cache
 from typing import Any
 
@@ -132,6 +133,9 @@ def _settle(name: str) -> None:
 
 
 def set_precision(tf32: bool) -> None:
-    """The same matrix precision for attention and for cuDNN's recurrences, whose defaults in torch differ."""
+    """The same matrix precision for attention, for cuDNN's recurrences, whose defaults in torch differ, and for kernels
+    that Triton compiles from now on, whose default is TF32.
+    """
+    os.environ["TRITON_F32_DEFAULT"] = "tf32" if tf32 else "ieee"
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32

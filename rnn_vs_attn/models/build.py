@@ -43,7 +43,7 @@ def build(spec: ModelSpec, shape: Shape) -> nn.Module:
     if spec.family == USER:
         layers = layers_of(spec, target, shape)
     else:
-        offered = _accepted(target, shape)
+        offered = _accepted(target, replace(shape, backend=spec.backend(shape.backend)))
         copies = 1 if "num_layers" in offered else shape.num_layers
         with keeping.kept(seeds.SEED_OF_WEIGHTS):
             layers = [target(d_model=shape.d_model, **offered) for _ in range(copies)]
@@ -62,6 +62,7 @@ def _accepted(target: Callable[..., nn.Module], shape: Shape) -> dict[str, Any]:
         "window": shape.window,
         "num_kv_heads": shape.kv_heads,
         "positions": shape.positions,
+        "backend": shape.backend,
     }
     parameters = inspect.signature(target).parameters
     return {name: value for name, value in offered.items() if name in parameters}

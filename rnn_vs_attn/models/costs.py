@@ -12,6 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from rnn_vs_attn.models.backends import TORCH
+
 KERNEL_SIZE = 4  # of a convolution
 WINDOW = 64  # positions that restricted attention sees
 NO_POSITIONS, ROTARY, ALIBI = "none", "rotary", "alibi"  # what attention knows of where tokens stand
@@ -20,7 +22,10 @@ KINDS_OF_POSITIONS = (NO_POSITIONS, ROTARY, ALIBI)
 
 @dataclass(frozen=True)
 class Shape:
-    """What a layer's cost depends on. num_kv_heads: heads of keys and values where they are shared, 0 their default."""
+    """What a layer's cost depends on, and backend, whose kernels compute it, on which no closed form does.
+
+    num_kv_heads: heads of keys and values where they are shared, 0 their default.
+    """
 
     batch_size: int
     seq_len: int
@@ -32,6 +37,7 @@ class Shape:
     window: int = WINDOW
     num_kv_heads: int = 0
     positions: str = NO_POSITIONS
+    backend: str = TORCH
 
     @property
     def kv_heads(self) -> int:

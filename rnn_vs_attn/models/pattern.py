@@ -80,7 +80,9 @@ def _stack(name: str, layers: Sequence[ModelSpec]) -> ModelSpec:
 
 
 def _traits(layers: Sequence[ModelSpec]) -> Traits:
-    """kernel_of_its_own: where any layer has one, as the graph breaks there. initialisations: those for all layers."""
+    """kernel_of_its_own: where any layer has one, as the graph breaks there. initialisations: those for all layers.
+    backends: those of any layer.
+    """
     every = [spec.traits for spec in layers]
     return Traits(
         kernel_of_its_own=any(traits.kernel_of_its_own for traits in every),
@@ -88,5 +90,6 @@ def _traits(layers: Sequence[ModelSpec]) -> Traits:
         initialisations=tuple(
             name for name in every[0].initialisations if all(name in traits.initialisations for traits in every)
         ),
+        backends=tuple(dict.fromkeys(name for traits in every for name in traits.backends)),
         layers=tuple(layers),
     )

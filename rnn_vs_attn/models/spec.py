@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from rnn_vs_attn.models.backends import TORCH
 from rnn_vs_attn.models.costs import Costs
 from rnn_vs_attn.models.foreign.naming import split
 from rnn_vs_attn.models.shapes import GPTShape, LanguageShape, TransformerXLShape
@@ -39,6 +40,7 @@ class Traits:
     separable: whether what it does between its projections can run alone.
     takes: those of kernel_size, window, num_kv_heads and positions that it takes, which most models know nothing of.
     initialisations: those that apply to it beside its own.
+    backends: packages of kernels that compute it too, by the names of --backend.
     layers: of a pattern, those that it is a stack of.
     """
 
@@ -50,6 +52,7 @@ class Traits:
     separable: bool = False
     takes: tuple[str, ...] = ()
     initialisations: tuple[str, ...] = ()
+    backends: tuple[str, ...] = ()
     layers: tuple[ModelSpec, ...] = ()
 
 
@@ -80,6 +83,10 @@ class ModelSpec:
         """Whether it can be named with what tells it apart: it is the user's own, of a package, or of a checkpoint."""
         return self.family in (USER, CONFIGURED, TRAINED)
 
+    def backend(self, asked: str) -> str:
+        """Whose kernels compute it where those of a package are asked for: this program's own, if it has none there."""
+        return asked if asked in self.traits.backends else TORCH
+
     @property
     def arguments(self) -> dict[str, Any]:
         """Of a layer that is not this program's: what its name says that it is built with beside the shape."""
@@ -91,6 +98,7 @@ CONVOLUTIONAL, RESTRICTED = "convolutional", "self-attention (restricted)"
 LINEAR_RECURRENCE = "recurrent, linear in its state"
 
 NUM_KV_HEADS, POSITIONS = "num_kv_heads", "positions"  # what attention takes
+BACKEND = "backend"  # what some recurrences take
 
 # Families
 RECURRENCE, CONVOLUTION = "recurrent", "convolution"

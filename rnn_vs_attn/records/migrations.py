@@ -7,6 +7,7 @@ SCHEMA stands in `run.json`, and goes up when a stored meaning changes. Its hist
 `receptive_field`; `verdict` of `gradflow` is `gradient_law`. `forward_time` and `train_time` of `variants` were of
 single calls without a warm-up, which are `forward_call_time` and `train_call_time`, and are of blocks after one.
 3, axes of attention. Cases of layers have `num_kv_heads` and `positions`, which nothing had a use for before.
+4, kernels of packages. Cases of `bench` have `backend`; all was computed by this program's own code of torch before.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TypeVar
 
 from rnn_vs_attn.records.types import Axes, AxisValue, Record, SampleLine
 
-SCHEMA = 3
+SCHEMA = 4
 
 _BY_SIZE = {
     "flops": "flops_per_token",
@@ -53,6 +54,8 @@ def _with_later_axes(line: Line) -> Line:
     if line.suite not in _OF_LAYERS or "num_layers" not in line.axes:
         return line
     later = {**_LATER_AXES, "num_kv_heads": _a_quarter(line.axes.get("num_heads"))}
+    if line.suite == "bench":
+        later["backend"] = "torch"
     missing = {name: value for name, value in later.items() if name not in line.axes}
     return replace(line, axes={**line.axes, **missing}) if missing else line
 

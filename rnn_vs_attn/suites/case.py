@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from rnn_vs_attn.models.backends import TORCH
 from rnn_vs_attn.models.costs import KERNEL_SIZE, KINDS_OF_POSITIONS, NO_POSITIONS, WINDOW, Shape, default_kv_heads
 from rnn_vs_attn.models.registry import find, recorded
-from rnn_vs_attn.models.spec import ATTENTION, CONFIGURED, POSITIONS, TRAINED, USER, ModelSpec
+from rnn_vs_attn.models.spec import ATTENTION, BACKEND, CONFIGURED, POSITIONS, TRAINED, USER, ModelSpec
 from rnn_vs_attn.records.types import AxisValue, Record
 
 DTYPES = ("float32", "float64", "float16", "bfloat16")
@@ -140,14 +141,15 @@ def decided_by(model: str) -> tuple[str, ...]:
 
 _OF_ANYBODY = ("kernel_size", "window")  # what layers of the user's own are given, among these:
 OF_FEW_MODELS = ("kernel_size", "window", "num_kv_heads", "positions")
+_PLAIN = {POSITIONS: NO_POSITIONS, BACKEND: TORCH}  # values that say nothing where all records have them
 
 
 def untaken(records: Sequence[Record]) -> tuple[str, ...]:
-    """Axes that no model of these records has a use for, and positions where nothing has any."""
+    """Axes that no model of these records has a use for, and those that say nothing, as all is as it is by itself."""
     specs = [recorded(name) for name in {str(record.axes["model"]) for record in records if "model" in record.axes}]
     found = tuple(name for name in OF_FEW_MODELS if not any(_takes(spec, name) for spec in specs))
-    plain = {record.axes.get(POSITIONS, NO_POSITIONS) for record in records} == {NO_POSITIONS}
-    return tuple(dict.fromkeys((*found, POSITIONS))) if plain else found
+    plain = [name for name, value in _PLAIN.items() if all(r.axes.get(name, value) == value for r in records)]
+    return tuple(dict.fromkeys((*found, *plain)))
 
 
 def _takes(spec: ModelSpec, name: str) -> bool:
@@ -172,6 +174,9 @@ def warnings_for(case: Case) -> list[str]:
         found.append(f"{case.model} is always causal; --no-causal does not change it")
     if getattr(case, "positions", NO_POSITIONS) != NO_POSITIONS and _has_its_own_positions(spec):
         found.append(f"{case.model} has positions of its own; --positions does not change it")
+    backend = getattr(case, BACKEND, TORCH)
+    if spec.backend(backend) != backend:
+        found.append(f"{case.model} has no kernels of {backend}; its own of torch were measured")
     if getattr(case, "compile", False) and spec.traits.kernel_of_its_own:
         found.append(f"torch.compile leaves torch's own recurrent kernels as they are; {case.model} is not compiled")
     return found

@@ -70,9 +70,9 @@ class Sandbox:
         on_cpu = case.device == "cpu"
         if not on_cpu:
             device.use(case.device)
+        device.set_precision(getattr(case, "tf32", False))  # an environment variable too, which is no model's own
         self._own.enter(load.source_of(find(case.model)), case.model)
         THREADS.set(case.threads)
-        device.set_precision(getattr(case, "tf32", False))
         available = environment.available_memory() if on_cpu else torch.cuda.mem_get_info(case.device)[0]
         self.case, self._max_memory = case, max_memory if max_memory is not None else available
         self._whose = "--max-memory" if max_memory is not None else "what is available; --max-memory sets another"

@@ -107,3 +107,13 @@ def test_a_worker_begins_with_no_more_threads_than_can_compute_at_once(
         assert os.environ == ({"TORCHINDUCTOR_COMPILE_THREADS": "1"} if usable < affinity else {})
     finally:
         torch.set_num_threads(before)
+
+
+def test_precision_is_that_of_kernels_that_triton_compiles_too() -> None:
+    """Whose products of float32 are in TF32 unless that is said."""
+    try:
+        device.set_precision(tf32=True)
+        assert os.environ["TRITON_F32_DEFAULT"] == "tf32"
+    finally:
+        device.set_precision(tf32=False)
+    assert os.environ["TRITON_F32_DEFAULT"] == "ieee"

@@ -141,6 +141,14 @@ def test_heads_of_keys_of_an_old_run_are_those_that_are_left_out_now(num_heads: 
     assert migrated(replace(line, suite="variants-gpt"), 2).axes == line.axes
 
 
+@pytest.mark.parametrize("suite", ["bench", "decode", "gradflow"])
+def test_an_old_run_of_bench_was_computed_by_own_kernels_and_no_other_suite_says_so(suite: str) -> None:
+    line = SampleLine(suite, {"model": "rwkv7", "num_layers": 1, "num_heads": 4}, "forward_time", 0, 1.0)
+    assert migrated(line, 3).axes.get("backend") == {"bench": "torch"}.get(suite)
+    newer = replace(line, axes={**line.axes, "backend": "fla"})
+    assert migrated(newer, 4).axes["backend"] == "fla"
+
+
 # What is done with an old run
 
 

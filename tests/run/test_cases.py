@@ -17,6 +17,7 @@ from rnn_vs_attn.models.registry import MODELS
 from rnn_vs_attn.run import cases
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.bench.suite import BENCH
+from rnn_vs_attn.suites.case import warnings_for
 from rnn_vs_attn.suites.recall.case import RecallCase
 from rnn_vs_attn.suites.recall.suite import RECALL
 
@@ -288,11 +289,53 @@ def test_what_was_not_typed_is_at_its_default_in_every_case() -> None:
             {"cuda_graphs": True, "compile": True, "device": ["cuda"]},
             "--compile and --cuda-graphs exclude each other; ",
         ),
+        (
+            {"backend": ["fla"], "model": ["lstm,mamba2"], "device": ["cuda"]},
+            "^--backend fla changes none of these models; it computes linear-attention, retention, gated-deltanet and "
+            "rwkv7, alone or in a pattern$",
+        ),
+        (
+            {"backend": ["torch,mamba-ssm"], "model": ["mamba2"], "device": ["cpu"]},
+            "^--backend mamba-ssm needs --device cuda; this run is on cpu$",
+        ),
+        (
+            {"backend": ["fla"], "model": ["rwkv7"], "device": ["cuda"], "compile": True},
+            "^--compile and --backend fla exclude each other; a kernel of fla is compiled already$",
+        ),
+        (
+            {"backend": ["mamba-ssm"], "model": ["mamba2"], "device": ["cuda:1"]},
+            "^--backend mamba-ssm needs the package mamba-ssm, which is not here; "
+            r"pip install 'rnn-vs-attn\[mamba-ssm\]'$",
+        ),
+        ({"backend": ["triton"]}, "^unknown backend 'triton'; allowed: torch, fla, mamba-ssm"),
     ],
 )
-def test_options_that_exclude_each_other_are_refused(options: dict[str, Any], sentence: str) -> None:
+def test_options_that_exclude_each_other_are_refused(
+    options: dict[str, Any], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rnn_vs_attn.suites.bench.case.find_spec", lambda name: None)
     with pytest.raises(UserError, match=sentence):
         BENCH.axes.check(axes(**options))
+
+
+def test_a_backend_is_taken_where_one_of_the_models_has_kernels_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnn_vs_attn.suites.bench.case.find_spec", lambda name: {"fla": "found"}.get(name))
+    found = axes(backend=["torch,fla"], model=["lstm,lstm+rwkv7,attention"], device=["cuda"])
+    BENCH.axes.check(found)
+    made = cases.cases_of(BENCH, found)
+    assert [(case.model, case.backend) for case in made] == [
+        ("lstm", "torch"),
+        ("lstm+rwkv7", "torch"),
+        ("lstm+rwkv7", "fla"),
+        ("attention", "torch"),
+        ("attention", "fla"),  # beside which the one above stands
+    ]
+    assert {case.shape.backend for case in made if case.model == "lstm+rwkv7"} == {"torch", "fla"}
+    alone = cases.cases_of(BENCH, axes(backend=["fla"], model=["lstm,lstm+rwkv7,attention"], device=["cuda"]))
+    said = {case.model: warnings_for(case) for case in alone}
+    none = "has no kernels of fla; its own of torch were measured"
+    assert said == {"lstm": [f"lstm {none}"], "lstm+rwkv7": [], "attention": [f"attention {none}"]}
+    assert not any(warnings_for(case) for case in made if case.backend == "torch")
 
 
 def test_an_option_that_takes_all_that_is_typed_is_one_value() -> None:

@@ -84,7 +84,14 @@ def test_options_that_a_configuration_decides_are_no_axes_of_it(tmp_path: Path) 
     ],
 )
 def test_what_bench_refuses_of_them(values: dict[str, list[object]], said: str) -> None:
-    plain = {"compile": [False], "cuda_graphs": [False], "tf32": [False], "match": ["none"], "device": ["cpu"]}
+    plain = {
+        "compile": [False],
+        "cuda_graphs": [False],
+        "tf32": [False],
+        "match": ["none"],
+        "backend": ["torch"],
+        "device": ["cpu"],
+    }
     with pytest.raises(UserError, match=said):
         bench.check(plain | values)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnn_vs_attn.models.backends import FLA
 from rnn_vs_attn.models.costs import Flops, Shape
-from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENCE, STEP_BY_STEP, ModelSpec
+from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENCE, STEP_BY_STEP, ModelSpec, Traits
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ DELTA_RULES = (
         always_causal=True,
         uses_heads=True,
         note=_NOTE,
+        traits=Traits(backends=(FLA.name,)),
     ),
     ModelSpec(
         name="rwkv7",
@@ -115,5 +117,6 @@ DELTA_RULES = (
         always_causal=True,
         uses_heads=True,
         note=_NOTE,
+        traits=Traits(backends=(FLA.name,)),
     ),
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnn_vs_attn.models.backends import FLA
 from rnn_vs_attn.models.costs import Flops, Shape
-from rnn_vs_attn.models.spec import BY_SCAN, LINEAR_RECURRENCE, RECURRENCE, ModelSpec
+from rnn_vs_attn.models.spec import BY_SCAN, LINEAR_RECURRENCE, RECURRENCE, ModelSpec, Traits
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ LINEAR_ATTENTIONS = (
         always_causal=True,
         uses_heads=True,
         note="FLOPs are those of its recurrence, k v^T and q S at each position, whatever chunks of its kernel add",
+        traits=Traits(backends=(FLA.name,)),
     ),
     ModelSpec(
         name="retention",
@@ -76,6 +78,7 @@ LINEAR_ATTENTIONS = (
         always_causal=True,
         uses_heads=True,
         note="FLOPs are those of its recurrence, as of linear-attention",
+        traits=Traits(backends=(FLA.name,)),
     ),
     ModelSpec(
         name="mlstm",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnn_vs_attn.models.backends import MAMBA_SSM
 from rnn_vs_attn.models.costs import Flops, Shape
-from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENCE, Complexity, ModelSpec
+from rnn_vs_attn.models.spec import LINEAR_RECURRENCE, RECURRENCE, Complexity, ModelSpec, Traits
 
 
 @dataclass(frozen=True)
@@ -69,5 +70,6 @@ STATE_SPACES = (
         always_causal=True,
         uses_heads=True,
         note="N is 64, the numbers of state of each of 2 d channels",
+        traits=Traits(backends=(MAMBA_SSM.name,)),
     ),
 )

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnn_vs_attn.models.backends import TORCH
 from rnn_vs_attn.models.kernels import gated_delta_rule
 from rnn_vs_attn.models.kernels.linear import Linear
 from rnn_vs_attn.models.kernels.short_convolution import short_convolution
-from rnn_vs_attn.models.mixer import Recurrence, head_dim, state_dtype
+from rnn_vs_attn.models.layers.chunked_recurrence import ChunkedRecurrence
+from rnn_vs_attn.models.mixer import head_dim, state_dtype
 
 KERNEL_SIZE = 4
 _EPS = 1e-6  # of lengths and of the norm
@@ -19,7 +21,7 @@ _EPS = 1e-6  # of lengths and of the norm
 State = tuple[Tensor, Tensor]
 
 
-class GatedDeltaNet(Recurrence):
+class GatedDeltaNet(ChunkedRecurrence):
     """S_t = a_t S_(t-1) (I - b_t k_t k_t^T) + b_t v_t k_t^T; y_t = S_t q_t; W_o (RMSNorm(y_t) SiLU(W_g x_t)).
 
     q, k, v = SiLU(conv(W x)), each a product and a causal convolution of KERNEL_SIZE positions of its own; q and k of
@@ -31,8 +33,8 @@ class GatedDeltaNet(Recurrence):
     how A and dt_bias begin.
     """
 
-    def __init__(self, d_model: int, num_heads: int) -> None:
-        super().__init__()
+    def __init__(self, d_model: int, num_heads: int, backend: str = TORCH) -> None:
+        super().__init__(backend, _chunked, "gated_delta_rule")
         self.d_model, self.num_heads, self.head_dim = d_model, num_heads, head_dim(d_model, num_heads)
         self.in_proj = Linear(d_model, 4 * d_model + 2 * num_heads, bias=False)  # q, k, v, gate; decay and rate
         bound = 1 / math.sqrt(KERNEL_SIZE)
@@ -47,7 +49,7 @@ class GatedDeltaNet(Recurrence):
         """The same, one token after another: the definition, slow."""
         inputs, matrix = self.initial_state(x.shape[0])
         given, gate, _ = self._project(x, inputs)
-        return self._output(gated_delta_rule.sequential(*(*given, matrix))[0], gate)
+        return self._output(gated_delta_rule.sequential(*(*_normalised(*given), matrix))[0], gate)
 
     def initial_state(self, batch_size: int) -> State:
         """Zeros: what was given to the convolution before (B, 3, 3 D), and S of (B, H, E, E), keys first."""
@@ -58,12 +60,12 @@ class GatedDeltaNet(Recurrence):
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         given, gate, inputs = self._project(x_t.unsqueeze(1), state[0])
-        y_t, matrix = gated_delta_rule.step(*(*(t.squeeze(1) for t in given), state[1]))
+        y_t, matrix = gated_delta_rule.step(*(*(t.squeeze(1) for t in _normalised(*given)), state[1]))
         return self._output(y_t.unsqueeze(1), gate).squeeze(1), (inputs, matrix)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         given, gate, inputs = self._project(x, state[0])
-        y, matrix = gated_delta_rule.chunked(*(*given, state[1]))
+        y, matrix = self.chunked(*(*given, state[1]))
         return self._output(y, gate), (inputs, matrix)
 
     def _project(self, x: Tensor, inputs: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
@@ -73,15 +75,27 @@ class GatedDeltaNet(Recurrence):
         convolved = torch.cat([inputs, mixing], dim=1)
         mixed = F.silu(short_convolution(convolved, weight, weight.new_zeros(len(weight))))
         dtype = state_dtype(x.dtype)
-        q, k, v = mixed.to(dtype).unflatten(-1, (3, heads, -1)).unbind(2)
+        q, k, v = mixed.to(self.kernel_dtype(x)).unflatten(-1, (3, heads, -1)).unbind(2)
         log_a = -self.A_log.to(dtype).exp() * F.softplus(decay.to(dtype) + self.dt_bias)
-        q, k = _of_length_1(q) / math.sqrt(q.shape[-1]), _of_length_1(k)
         return (q, k, v, log_a, rate.to(dtype).sigmoid()), gate, convolved[:, x.shape[1] :]
 
     def _output(self, y: Tensor, gate: Tensor) -> Tensor:
         """(B, L, H, E) and the gate (B, L, D) -> (B, L, D)."""
         y = F.rms_norm(y, y.shape[-1:], self.norm_weight.to(y.dtype), _EPS).flatten(-2)
         return self.out_proj((y * F.silu(gate.to(y.dtype))).to(gate.dtype))
+
+
+def _chunked(q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, b: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """y (B, L, H, E) and S after it, of keys and queries of any length."""
+    q, k, v, log_a, b = _normalised(q, k, v, log_a, b)
+    return gated_delta_rule.chunked(q, k, v, log_a, b, state)
+
+
+def _normalised(
+    q: Tensor, k: Tensor, v: Tensor, log_a: Tensor, b: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """What the rule takes: queries divided by their lengths and by sqrt(E), keys by their lengths."""
+    return _of_length_1(q) / math.sqrt(q.shape[-1]), _of_length_1(k), v, log_a, b
 
 
 def _of_length_1(t: Tensor) -> Tensor:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rnn_vs_attn.models.backends import TORCH
 from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.mixer import Recurrence, head_dim, state_dtype
+from rnn_vs_attn.models.layers.chunked_recurrence import ChunkedRecurrence
+from rnn_vs_attn.models.mixer import head_dim, state_dtype
 
 State = tuple[Tensor, Tensor]  # S (B, H, E, E) and z (B, H, E)
 
 
-class LinearAttention(Recurrence):
+class LinearAttention(ChunkedRecurrence):
     """y_t = f(q_t) S_t / f(q_t) z_t, S_t = S_(t-1) + f(k_t) v_t^T, z_t = z_(t-1) + f(k_t), f(x) = elu(x) + 1; causal.
 
     Source: Katharopoulos et al. 2020, equations 7 to 12; as a recurrence 16 to 20. Projections and heads are those of
     attention. States are float32 where the weights have fewer digits.
     """
 
-    def __init__(self, d_model: int, num_heads: int) -> None:
-        super().__init__()
+    def __init__(self, d_model: int, num_heads: int, backend: str = TORCH) -> None:
+        super().__init__(backend, linear_attention.chunked, "linear_attention")
         self.num_heads, self.head_dim = num_heads, head_dim(d_model, num_heads)
         self.in_proj = Linear(d_model, 3 * d_model)
         self.out_proj = Linear(d_model, d_model)
@@ -38,13 +40,13 @@ class LinearAttention(Recurrence):
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         q, k, v = self._project(x)
-        read = linear_attention.chunked(q, k, v, None, *state)
+        read = self.chunked(q, k, v, None, *state)
         return self._output(read, x.dtype), (read.matrix, read.normaliser)
 
     def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(..., D) -> f(q), f(k) and v, (..., H, E) each."""
         projected = self.in_proj(x).unflatten(-1, (3, self.num_heads, -1))
-        q, k, v = projected.to(state_dtype(projected.dtype)).unbind(-3)
+        q, k, v = projected.to(self.kernel_dtype(x)).unbind(-3)
         return features(q), features(k), v
 
     def _output(self, read: linear_attention.Read, dtype: torch.dtype) -> Tensor:

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnn_vs_attn.models.backends import TORCH
 from rnn_vs_attn.models.kernels import ssd
 from rnn_vs_attn.models.kernels.linear import Linear
 from rnn_vs_attn.models.kernels.short_convolution import short_convolution
-from rnn_vs_attn.models.mixer import Recurrence, state_dtype
+from rnn_vs_attn.models.layers.chunked_recurrence import ChunkedRecurrence
+from rnn_vs_attn.models.mixer import state_dtype
 
 EXPAND, KERNEL_SIZE, STATE_SIZE = 2, 4, 64
 _EPS = 1e-5  # of the norm
@@ -19,7 +21,7 @@ _EPS = 1e-5  # of the norm
 State = tuple[Tensor, Tensor]
 
 
-class Mamba2(Recurrence):
+class Mamba2(ChunkedRecurrence):
     """z, x, B, C, dt = W_in u; x, B, C = SiLU(conv(x, B, C)); S_t = exp(dt_t A) S_(t-1) + dt_t B_t x_t^T;
     y_t = S_t^T C_t + D x_t; W_out (RMSNorm(y_t SiLU(z_t))).
 
@@ -29,8 +31,8 @@ class Mamba2(Recurrence):
     Dao 2023, section 3.6, for how A and dt begin.
     """
 
-    def __init__(self, d_model: int, num_heads: int, *, state_size: int = STATE_SIZE) -> None:
-        super().__init__()
+    def __init__(self, d_model: int, num_heads: int, *, state_size: int = STATE_SIZE, backend: str = TORCH) -> None:
+        super().__init__(backend, _chunked, "state_space")
         inner = EXPAND * d_model
         if inner % num_heads:
             raise ValueError(f"twice the d_model {d_model} is not divisible by num_heads {num_heads}")
@@ -51,7 +53,8 @@ class Mamba2(Recurrence):
         """The same, one token after another: the definition, slow."""
         inputs, state = self.initial_state(x.shape[0])
         gate, given, _ = self._project(x, inputs)
-        return self._output(ssd.sequential(*self._recurrence(given), state)[0], given[0], gate)
+        y, _ = ssd.sequential(*_taken(*self._recurrence(given)), state)
+        return self._output(_skipped(y, given[0], self.D), gate)
 
     def initial_state(self, batch_size: int) -> State:
         """Zeros: what was given to the convolution before (B, 3, W + 2 N), and S of (B, N, H, E)."""
@@ -62,14 +65,15 @@ class Mamba2(Recurrence):
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         gate, given, inputs = self._project(x_t.unsqueeze(1), state[0])
-        x, log_a, b, c = (t.squeeze(1) for t in self._recurrence(given))
+        x, log_a, b, c = (t.squeeze(1) for t in _taken(*self._recurrence(given)))
         y_t, carried = ssd.step(x, log_a, b, c, state[1])
-        return self._output(y_t.unsqueeze(1), given[0], gate).squeeze(1), (inputs, carried)
+        y = _skipped(y_t.unsqueeze(1), given[0], self.D)
+        return self._output(y, gate).squeeze(1), (inputs, carried)
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         gate, given, inputs = self._project(x, state[0])
-        y, carried = ssd.ssd(*self._recurrence(given), state[1])
-        return self._output(y, given[0], gate), (inputs, carried)
+        y, carried = self.chunked(*self._recurrence(given), self.D, state[1])
+        return self._output(y, gate), (inputs, carried)
 
     def _project(self, u: Tensor, inputs: Tensor) -> tuple[Tensor, tuple[Tensor, ...], Tensor]:
         """z (B, L, W); x (B, L, H, E), B and C (B, L, N), dt of each head; the last inputs of the convolution."""
@@ -77,22 +81,41 @@ class Mamba2(Recurrence):
         gate, mixing, dt = self.in_proj(u).split([self.inner, mixed, self.num_heads], dim=-1)
         convolved = torch.cat([inputs, mixing], dim=1)
         last = convolved[:, u.shape[1] :]
-        mixing = F.silu(short_convolution(convolved, self.conv_weight, self.conv_bias)).to(self._state_dtype)
+        mixing = F.silu(short_convolution(convolved, self.conv_weight, self.conv_bias))
+        mixing = mixing.to(self.kernel_dtype(u))
         x, b, c = mixing.split([self.inner, self.state_size, self.state_size], dim=-1)
         dt = F.softplus(dt.to(self._state_dtype) + self.dt_bias)
         return gate, (x.unflatten(-1, (self.num_heads, -1)), b, c, dt), last
 
-    def _recurrence(self, given: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What `ssd` takes but for the state: dt x, dt A, B and C."""
+    def _recurrence(self, given: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """What the recurrence takes but for the state: x, dt, A, B and C."""
         x, b, c, dt = given
-        return x * dt.unsqueeze(-1), -dt * torch.exp(self.A_log.to(self._state_dtype)), b, c
+        return x, dt, -torch.exp(self.A_log.to(self._state_dtype)), b, c
 
-    def _output(self, y: Tensor, x: Tensor, gate: Tensor) -> Tensor:
-        """(B, L, H, E) twice and z (B, L, W) -> (B, L, D)."""
-        y = torch.addcmul(y, x, self.D.to(y.dtype).unsqueeze(-1)).flatten(-2)
-        y = F.rms_norm(y * F.silu(gate.to(y.dtype)), (self.inner,), self.norm_weight.to(y.dtype), _EPS)
+    def _output(self, y: Tensor, gate: Tensor) -> Tensor:
+        """(B, L, H, E) and z (B, L, W) -> (B, L, D)."""
+        y = y.flatten(-2) * F.silu(gate.to(y.dtype))
+        y = F.rms_norm(y, (self.inner,), self.norm_weight.to(y.dtype), _EPS)
         return self.out_proj(y.to(gate.dtype))
 
     @property
     def _state_dtype(self) -> torch.dtype:
         return state_dtype(self.D.dtype)
+
+
+def _chunked(
+    x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor, skip: Tensor, state: Tensor
+) -> tuple[Tensor, Tensor]:
+    """y (B, L, H, E), with what skips the state, and S after it."""
+    y, after = ssd.ssd(*_taken(x, dt, a, b, c), state)
+    return _skipped(y, x, skip), after
+
+
+def _skipped(y: Tensor, x: Tensor, skip: Tensor) -> Tensor:
+    """y + D x, (B, L, H, E) with a number D a head."""
+    return torch.addcmul(y, x, skip.to(y.dtype).unsqueeze(-1))
+
+
+def _taken(x: Tensor, dt: Tensor, a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What `ssd` takes but for the state: dt x, dt A, B and C."""
+    return x * dt.unsqueeze(-1), dt * a, b, c

@@ -6,16 +6,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rnn_vs_attn.models.backends import TORCH
 from rnn_vs_attn.models.kernels import linear_attention
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.mixer import Recurrence, head_dim, state_dtype
+from rnn_vs_attn.models.layers.chunked_recurrence import ChunkedRecurrence
+from rnn_vs_attn.models.mixer import head_dim, state_dtype
 
 LONGEST_WAVE = 10000.0  # in radians, of the slowest pair
 EPSILON = 1e-6  # of the norm, as in the authors' code
 State = tuple[Tensor, int]  # S (B, H, E, E), and the positions before
 
 
-class Retention(Recurrence):
+class Retention(ChunkedRecurrence):
     """S_t = g S_(t-1) + k_t v_t^T and y_t = (swish(x_t W_G) * norm(q_t S_t)) W_O, with g = 1 - 2^(-5-h) in head h; q_t
     and k_t are turned by an angle for each position, in pairs of channels, and the norm is over a head's channels.
 
@@ -23,8 +25,8 @@ class Retention(Recurrence):
     scores in section 2.2, but for 1 / sqrt(E). States are float32 where the weights have fewer digits.
     """
 
-    def __init__(self, d_model: int, num_heads: int) -> None:
-        super().__init__()
+    def __init__(self, d_model: int, num_heads: int, backend: str = TORCH) -> None:
+        super().__init__(backend, linear_attention.chunked, "linear_attention")
         self.num_heads, self.head_dim = num_heads, head_dim(d_model, num_heads)
         self.in_proj = Linear(d_model, 4 * d_model, bias=False)  # q, k, v and the gate
         self.out_proj = Linear(d_model, d_model, bias=False)
@@ -45,7 +47,7 @@ class Retention(Recurrence):
         matrix, position = state
         q, k, v, gate = self._project(x, position)
         log_decay = log_decays(self.num_heads, q.device).expand(1, x.shape[1], -1)
-        read = linear_attention.chunked(q, k, v, log_decay, matrix)
+        read = self.chunked(q, k, v, log_decay, matrix)
         return self._output(read.values, gate), (read.matrix, position + x.shape[1])
 
     def _project(self, x: Tensor, position: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -54,7 +56,9 @@ class Retention(Recurrence):
         q, k, v, gate = projected.chunk(4, dim=-1)
         q, k, v = (t.to(state_dtype(t.dtype)).unflatten(-1, (self.num_heads, -1)) for t in (q, k, v))
         turn = turns(position, x.shape[1], q)
-        return turned(q, turn), turned(k, turn * q.shape[-1] ** -0.5), v, gate
+        q, k = turned(q, turn), turned(k, turn * q.shape[-1] ** -0.5)
+        q, k, v = (t.to(self.kernel_dtype(x)) for t in (q, k, v))
+        return q, k, v, gate
 
     def _output(self, values: Tensor, gate: Tensor) -> Tensor:
         """(..., H, E), (..., D) -> (..., D)."""

@@ -6,11 +6,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rnn_vs_attn.models.backends import TORCH
 from rnn_vs_attn.models.catalogue.delta_rule import decay_rank, gate_rank
 from rnn_vs_attn.models.kernels import generalised_delta_rule
 from rnn_vs_attn.models.kernels.generalised_delta_rule import LEAST_LOG
 from rnn_vs_attn.models.kernels.linear import Linear
-from rnn_vs_attn.models.mixer import Recurrence, head_dim, state_dtype
+from rnn_vs_attn.models.layers.chunked_recurrence import ChunkedRecurrence
+from rnn_vs_attn.models.mixer import head_dim, state_dtype
 
 _EPS = 64e-5  # of the norm, as in the released models
 
@@ -31,7 +33,7 @@ class LowRank(nn.Module):
         return y
 
 
-class RWKV7(Recurrence):
+class RWKV7(ChunkedRecurrence):
     """S_t = S_(t-1) (diag(w_t) - n_t^T (a_t n_t)) + v_t^T k_t; y_t = r_t S_t^T; W_o (g_t (GroupNorm(y_t) + u_t)).
 
     Each of r, w, k, v, a, g has its own mix of a token and the one before it (token shift). w_t = exp(-exp(-1/2)
@@ -43,8 +45,8 @@ class RWKV7(Recurrence):
     which the decays' are taken; matrices begin as torch's do, since at zeros some would have no gradient.
     """
 
-    def __init__(self, d_model: int, num_heads: int) -> None:
-        super().__init__()
+    def __init__(self, d_model: int, num_heads: int, backend: str = TORCH) -> None:
+        super().__init__(backend, generalised_delta_rule.chunked, "generalised_delta_rule")
         head_dim(d_model, num_heads)  # ValueError where there is none
         self.num_heads = num_heads
         self.mix = nn.Parameter(torch.rand(6, d_model))  # of r, w, k, v, a, g
@@ -79,15 +81,15 @@ class RWKV7(Recurrence):
 
     def advance(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         given, gate = self._project(x, state[0])
-        y, matrix = generalised_delta_rule.chunked(*(*given, state[1]))
+        y, matrix = self.chunked(*(*given, state[1]))
         return self._output(y, given, gate), (x[:, -1], matrix)
 
     def _project(self, x: Tensor, last: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
         """What the recurrence takes, r, log w, k, v, n, a n (B, L, H, E); and the gate (B, L, D)."""
         change = torch.cat([last.unsqueeze(1), x[:, :-1]], dim=1) - x
         x_r, x_w, x_k, x_v, x_a, x_g = (torch.addcmul(x, change, mix) for mix in self.mix.unbind(0))
-        dtype = state_dtype(x.dtype)
-        log_w = LEAST_LOG * self.decay(x_w, "tanh").to(dtype).sigmoid()
+        dtype = self.kernel_dtype(x)
+        log_w = LEAST_LOG * self.decay(x_w, "tanh").to(state_dtype(x.dtype)).sigmoid()
         rate = self.rate(x_a).to(dtype).sigmoid()
         r, k, v = self.receptance(x_r).to(dtype), self.key(x_k).to(dtype), self.value(x_v).to(dtype)
         xi, alpha, _ = self.of_keys.to(dtype)

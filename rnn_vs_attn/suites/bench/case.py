@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.models.registry import BASELINE, find
+from rnn_vs_attn.models.backends import BACKENDS, PACKAGES, TORCH, KernelPackage
+from rnn_vs_attn.models.costs import Shape
+from rnn_vs_attn.models.registry import BASELINE, MODELS, find
 from rnn_vs_attn.models.spec import CONFIGURED, TRAINED
 from rnn_vs_attn.suites.case import LayerCase, option
+from rnn_vs_attn.units import in_a_row
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,28 @@ class BenchCase(LayerCase):
         choices=("none", "params", "flops"),
     )
     tf32: bool = option(False, "CUDA: multiply float32 matrices in TF32, in attention and cuDNN alike.")
+    backend: str = option(
+        TORCH,
+        "CUDA: whose kernels compute a recurrence: this program's own, or those of the package fla or mamba-ssm.",
+        choices=BACKENDS,
+    )
     cuda_graphs: bool = option(False, "CUDA: capture the passes once and replay them, which removes launch overhead.")
+
+    @property
+    def shape(self) -> Shape:
+        return replace(super().shape, backend=self.backend)
+
+
+def select(cases: Sequence[BenchCase], plain: bool) -> list[BenchCase]:
+    """Each model once where backends compute the same of it, but for the baseline, beside which others stand."""
+    given = set(cases)
+    return [case for case in cases if case.model == BASELINE or not _is_twice(case, given)]
+
+
+def _is_twice(case: BenchCase, given: Set[BenchCase]) -> bool:
+    """Whether a model that a package has no kernels of is measured by its own as well."""
+    own = replace(case, backend=TORCH)
+    return own != case and own in given and find(case.model).backend(case.backend) == TORCH
 
 
 def check(values: Mapping[str, Sequence[Any]]) -> None:
@@ -36,7 +61,25 @@ def check(values: Mapping[str, Sequence[Any]]) -> None:
             )
     if any(values["compile"]) and any(values["cuda_graphs"]):
         raise UserError("--compile and --cuda-graphs exclude each other; torch.compile would be captured half-way")
+    for backend in values["backend"]:
+        if backend != TORCH:
+            _check_backend(PACKAGES[backend], values)
     _check_configured(values)
+
+
+def _check_backend(package: KernelPackage, values: Mapping[str, Sequence[Any]]) -> None:
+    """UserError where kernels of a package can compute nothing of the run."""
+    asked = f"--backend {package.name}"
+    taking = [spec.name for spec in MODELS if package.name in spec.traits.backends]
+    if not any(package.name in find(name).traits.backends for name in values["model"]):
+        raise UserError(f"{asked} changes none of these models; it computes {in_a_row(taking)}, alone or in a pattern")
+    on_cpu = [device for device in values["device"] if not str(device).startswith("cuda")]
+    if on_cpu:
+        raise UserError(f"{asked} needs --device cuda; this run is on {', '.join(values['device'])}")
+    if any(values["compile"]):
+        raise UserError(f"--compile and {asked} exclude each other; a kernel of {package.name} is compiled already")
+    if find_spec(package.module) is None:
+        raise UserError(f"{asked} needs the package {package.distribution}, which is not here; {package.install}")
 
 
 def _check_configured(values: Mapping[str, Sequence[Any]]) -> None:

@@ -1,11 +1,11 @@
-"""What `bench` finds: who trains faster and from where on, how time and memory grow, what threads and loops do."""
+"""What `bench` finds: who trains faster and from where on, and how time and memory grow."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
 from rnn_vs_attn import units
-from rnn_vs_attn.models.registry import BASELINE, PYTHON_LOOPS, recorded
+from rnn_vs_attn.models.registry import BASELINE, recorded
 from rnn_vs_attn.models.spec import ATTENTION, RECURRENCE
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import Group, measured, record_at, without
@@ -14,27 +14,20 @@ from rnn_vs_attn.report.curves import by_round, curves, interval, seq_len_of
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import Estimate
 from rnn_vs_attn.suites import deciding, findings
+from rnn_vs_attn.suites.bench import ways
 from rnn_vs_attn.suites.bench.case import BenchCase
 from rnn_vs_attn.suites.findings import HOSTS_TIME, Names, Pair, tokens
 
-FASTER, GROWS, MEMORY, THREADS, LOOP = (
-    "trains faster",
-    "time grows faster",
-    "memory grows with the square",
-    "threads help",
-    "slow because sequential",
-)
+FASTER, GROWS, MEMORY = "trains faster", "time grows faster", "memory grows with the square"
 LEAST_MEMORY = 4 * units.MIB  # below it the allocator's own pages are a part of what is seen
 SQUARE, LINEAR, BAND = 2.0, 1.0, 0.25  # exponents of memory, and how near to them one is taken as that
-MOSTLY = 2.0  # a loop that takes so many times as long spends most of its time on itself
-_LOOPS = {spec.name: spec.traits.loop_of for spec in PYTHON_LOOPS}
 
 
 def claims(records: Sequence[Record]) -> list[Claim]:
     """What was found, the most important first: of the user's own models, of recurrences, of all others."""
     names = Names.of(records, BenchCase, "seq_len")
     times = measured(records, "train_time")
-    loops = _loops(times, names)
+    loops = ways.loops(times, names)
     apart = {claim.axes["model"] for claim in loops}
     faster = [_faster(pair, records, names) for pair in findings.pairs(times, _base) if not _is_told(pair, apart)]
     faster.sort(key=lambda claim: (FAILS, HOLDS, UNDECIDED).index(claim.verdict))  # what surprises first
@@ -45,7 +38,8 @@ def claims(records: Sequence[Record]) -> list[Claim]:
         *recurrent,
         *_growth(records, names),
         *_memory(records, names),
-        *_threads(times, names),
+        *ways.threads(times, names),
+        *ways.packages(times, records, names),
         *loops,
         *rest,
     ]
@@ -53,7 +47,7 @@ def claims(records: Sequence[Record]) -> list[Claim]:
 
 def _base(model: str, models: Sequence[str]) -> str:
     """Never a loop that a claim of its own tells of, as then nothing would be said of the others."""
-    return findings.base_among([other for other in models if _LOOPS.get(other) not in models], BASELINE)
+    return findings.base_among([other for other in models if ways.LOOPS.get(other) not in models], BASELINE)
 
 
 def _rank(claim: Claim) -> int:
@@ -248,52 +242,3 @@ def _keeps_scores(axes: Axes) -> bool:
     """Whether its definition has all scores in memory."""
     complexity = recorded(str(axes["model"])).complexity
     return complexity is not None and "n²" in complexity.memory
-
-
-# Threads, and loops
-
-
-def _threads(times: Sequence[Record], names: Names) -> Iterator[Claim]:
-    """ "More threads train lstm faster", from the fewest to the most, at the longest length that both have."""
-    counts = sorted({int(r.axes["threads"] or 0) for r in times})
-    if len(counts) < 2:
-        return
-    few, many = counts[0], counts[-1]
-    longest: dict[Group, tuple[Record, Record]] = {}
-    at_most = {without(r.axes, "threads"): r for r in times if r.axes["threads"] == many}
-    for record in sorted((r for r in times if r.axes["threads"] == few), key=seq_len_of):
-        other = at_most.get(without(record.axes, "threads"))
-        if other is not None:
-            longest[without(record.axes, "threads", "seq_len")] = record, other
-    rest = Names(tuple(name for name in names.apart if name != "threads"))
-    for slow, fast in longest.values():
-        result = intervals.ratio(slow.samples, fast.samples)
-        if result is not None:
-            verdict = deciding.beside(result, 1.0, "above")
-            figure = f"With {many} threads {slow.axes['model']} is {interval(result)} times as fast as with {few}"
-            figure += f", at {tokens(seq_len_of(slow))} tokens"
-            why = deciding.to_decide(result) if verdict == UNDECIDED else ""
-            text = f"More threads train {rest.name(slow.axes)} faster"
-            yield Claim(THREADS, text, verdict, figure, why, rest.axes(slow.axes, "model"))
-
-
-def _loops(times: Sequence[Record], names: Names) -> list[Claim]:
-    """ "lstm-cell is slow because a recurrence is sequential", by the time of the same steps in one kernel."""
-    return [_loop_claim(pair, pair.ratios[-1], names) for pair in findings.pairs(times, _fused)]
-
-
-def _fused(model: str, models: Sequence[str]) -> str:
-    """Of a loop the model that computes the same, of all else the model itself."""
-    return _LOOPS[model] if _LOOPS.get(model) in models else model
-
-
-def _loop_claim(pair: Pair, ratio: Estimate | None, names: Names) -> Claim:
-    verdict = deciding.beside(ratio, MOSTLY, "below")
-    figure, share = "No round has times of both", 0.0
-    if ratio is not None:
-        gain, share = interval(ratio), 1 - 1 / ratio.median
-        figure = f"{pair.beside}, the same steps in one call, is {gain} times as fast at {tokens(pair.longest)} tokens"
-    why = f"so {share:.0%} of the time goes to a loop in Python that starts each operation by itself"
-    why = {FAILS: why, UNDECIDED: deciding.to_decide(ratio)}.get(verdict, "")
-    text = f"{names.name(pair.curve[0].axes)} is slow because a recurrence is sequential"
-    return Claim(LOOP, text, verdict, figure, why, names.axes(pair.curve[0].axes, "model"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +12,13 @@ import torch
 
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import memory
+from rnn_vs_attn.measure.conduct import kernel_agreement
 from rnn_vs_attn.measure.operations import recurrent_kernels
 from rnn_vs_attn.measure.timing.cuda_graphs import capture
 from rnn_vs_attn.measure.timing.decoding import state_bytes
 from rnn_vs_attn.measure.workload import TokenWorkload, Workload, mode
 from rnn_vs_attn.models import build
+from rnn_vs_attn.models.backends import PACKAGES
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.mixer import decodes
 from rnn_vs_attn.models.registry import find
@@ -48,9 +51,11 @@ def _made(case: BenchCase, seed: int) -> Workload:
         return configured_passes.made(case, seed)
     if find(case.model).family == TRAINED:
         return trained_passes.made(case, seed)
-    return layer_passes.made(
+    made = layer_passes.made(
         lambda: module_of(case), case, seed, tf32=case.tf32, compiled=case.compile, graphs=case.cuda_graphs
     )
+    kernel_agreement.held(made)
+    return made
 
 
 def measure(case: BenchCase, turn: Turn) -> Iterator[Sample]:
@@ -96,6 +101,9 @@ def _exact(case: BenchCase, made: Workload) -> Iterator[Sample]:
     yield Sample("num_params", build.count_parameters(made.module))
     if case.match != "none":
         yield Sample("width", shape.d_model)
+    error = kernel_agreement.held(made)
+    if error is not None:
+        yield Sample("kernel_error", error, warnings=[_by_package(case.backend, error)])
     yield from _flops(case, made, shape)
     state = (
         spec.costs.state_size(shape, ITEMSIZE[case.dtype])
@@ -106,6 +114,14 @@ def _exact(case: BenchCase, made: Workload) -> Iterator[Sample]:
         yield Sample("state_size", state)
     if not case.compile:
         yield Sample("saved_bytes", memory.saved_bytes(made))
+
+
+def _by_package(backend: str, error: float) -> str:
+    """Whose kernels a case was measured with, and how near they come to the layer's definition."""
+    package = PACKAGES[backend]
+    version = importlib.import_module(package.module).__version__
+    near = f"outputs and gradients are within {error:.1g} of the layer's definition"
+    return f"by the kernels of {package.distribution} {version}: {near}"
 
 
 def _flops(case: BenchCase, made: Workload, shape: Shape) -> Iterator[Sample]:

@@ -14,7 +14,7 @@ from rnn_vs_attn.report.tables import Column
 from rnn_vs_attn.stats.intervals import MIN_ROUNDS
 from rnn_vs_attn.suites import columns
 from rnn_vs_attn.suites.bench import analysis, claims, figures, remarks
-from rnn_vs_attn.suites.bench.case import BenchCase, check
+from rnn_vs_attn.suites.bench.case import BenchCase, check, select
 from rnn_vs_attn.suites.blocks import timed_samples
 from rnn_vs_attn.suites.case import as_configured
 from rnn_vs_attn.suites.columns import FORWARD, TRAIN
@@ -38,6 +38,8 @@ from rnn_vs_attn.suites.suite import Analysis, CaseAxes, Measured, Rounds, Suite
 COMPILE_TIME = Metric("compile_time", "s", title="the first call under torch.compile")
 SAVED_BYTES = Metric("saved_bytes", "B", exact=True, title="what autograd keeps for the backward pass")
 
+KERNEL_ERROR = Metric("kernel_error", "1", title="--backend: the largest relative error beside the layer's definition")
+
 COLUMNS = (
     replace(columns.time("forward ms", "forward_time", FORWARD), spare=True),
     replace(columns.time("backward ms", "backward_time", TRAIN), spare=True),
@@ -59,7 +61,14 @@ COLUMNS = (
 BENCH = Suite(
     name="bench",
     help="Time and memory of forward, backward and training passes over sequence lengths.",
-    axes=CaseAxes(BenchCase, machine=OF_MACHINE, complete=as_configured, check=check, takes=(CONFIGURED, TRAINED)),
+    axes=CaseAxes(
+        BenchCase,
+        machine=OF_MACHINE,
+        complete=as_configured,
+        check=check,
+        select=select,
+        takes=(CONFIGURED, TRAINED),
+    ),
     metrics=(
         Measured(FORWARD_TIME, owed=True, precise=True),
         Measured(BACKWARD_TIME, owed=True, precise=True, echo=True),
@@ -67,6 +76,7 @@ BENCH = Suite(
         Measured(PEAK_MEMORY, owed=True),
         Measured(HOST_TIME, echo=True),
         Measured(BY_LAUNCHES, echo=True),
+        Measured(KERNEL_ERROR, echo=True),
         *rows(
             COMPILE_TIME, SAVED_BYTES, NUM_PARAMS, WIDTH, FLOPS, STATE_SIZE, *MACHINE_PEAKS, EXPONENT, CROSSING, VERDICT
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
 from fakes import bench_record, of_rounds
@@ -24,7 +23,7 @@ from planted_bench import (
 )
 
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED
-from rnn_vs_attn.suites.bench.claims import FASTER, GROWS, LOOP, MEMORY, THREADS
+from rnn_vs_attn.suites.bench.claims import FASTER, GROWS, MEMORY
 
 # Who trains faster
 
@@ -287,67 +286,6 @@ def test_memory_that_a_device_counts_needs_one_round_only() -> None:
 def test_memory_that_is_too_small_to_tell_claims_nothing() -> None:
     small = [bench_record("peak_memory", "attention", n, [100.0 * n] * 6, {"pass": "train"}) for n in LENGTHS]
     assert found(small) == []
-
-
-# Threads, and loops
-
-
-@pytest.mark.parametrize(
-    ("gain", "verdict", "shown"), [(1.8, HOLDS, "1.80"), (0.8, FAILS, "0.800"), (1.0, UNDECIDED, "1.00")]
-)
-def test_threads_that_gain_or_lose(gain: float, verdict: str, shown: str) -> None:
-    one, four = times(planted(256), threads=1), times(lambda m, n: planted(256)(m, n) / gain, threads=4)
-    two = times(planted(256), threads=2)
-    said = claim([*one, *two, *four], THREADS, model="lstm")
-    assert (said.text, said.verdict) == ("More threads train lstm faster", verdict)
-    assert said.axes == {"model": "lstm"}
-    assert said.figure == (
-        f"With 4 threads lstm is {shown} [{shown}, {shown}] times as fast as with 1, at 1,024 tokens"
-    )
-
-
-def test_threads_are_compared_at_the_longest_length_that_both_have() -> None:
-    records = [*times(planted(256), threads=1), *times(planted(256), threads=4, lengths=LENGTHS[:2])]
-    assert claim(records, THREADS, model="lstm").figure.endswith("at 128 tokens")
-
-
-def loops(slower: float, **options: Any) -> Any:
-    exact = planted(256)
-    return claim(
-        times(
-            lambda model, n: exact(model, n) * (slower if model == "lstm-cell" else 1),
-            models=("lstm", "lstm-cell", "attention"),
-            **options,
-        ),
-        LOOP,
-    )
-
-
-def test_a_loop_over_cells_is_slow_for_its_own_sake_where_the_same_steps_take_less_than_half() -> None:
-    one = loops(4)
-    assert (one.text, one.verdict) == ("lstm-cell is slow because a recurrence is sequential", FAILS)
-    assert one.figure == "lstm, the same steps in one call, is 4.00 [4.00, 4.00] times as fast at 1,024 tokens"
-    assert one.why == "so 75% of the time goes to a loop in Python that starts each operation by itself"
-    assert loops(1.5).verdict == HOLDS
-    assert loops(2).verdict == UNDECIDED
-    assert loops(4, rounds=[1.0]).verdict == UNDECIDED
-
-
-def test_a_loop_beside_what_computes_the_same_has_that_claim_alone() -> None:
-    for models in (("lstm", "lstm-cell"), ("lstm-cell", "lstm")):
-        assert [one.key for one in found(times(lambda model, n: LINEAR * n, models=models))] == [LOOP]
-
-
-def test_where_there_is_no_attention_others_do_not_stand_beside_a_loop_that_has_a_claim_of_its_own() -> None:
-    """The first of these models is that loop, and nothing was said of gru."""
-    records = times(lambda model, n: LINEAR * n * (2 if model == "gru" else 1), models=("lstm-cell", "lstm", "gru"))
-    assert [one.text for one in found(records) if one.key == FASTER] == ["gru trains faster than lstm"]
-
-
-def test_a_loop_without_the_same_recurrence_stands_beside_attention_like_any_other() -> None:
-    records = times(planted(256), models=("gru", "lstm-cell", "attention"))
-    assert [one.axes["model"] for one in found(records) if one.key == FASTER] == ["gru", "lstm-cell"]
-    assert LOOP not in {one.key for one in found(records)}
 
 
 # Length

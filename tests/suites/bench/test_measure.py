@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
+import played_kernels
 import pytest
 import torch
 from torch import nn
 
+from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.models.build import build
@@ -63,3 +65,35 @@ def test_a_peak_that_cannot_be_read_is_absent_with_the_reason(monkeypatch: pytes
         ("peak_memory", name, None) for name in ("forward", "backward", "train")
     }
     assert all(sample.warnings == ["nobody counts it"] for sample in found)
+
+
+def by_fla(**others: object) -> BenchCase:
+    """A case as it is on a GPU, on the CPU."""
+    return dataclasses.replace(
+        BenchCase("lstm+gated-deltanet", 70, 2, 16, 2, device="cpu", threads=1, backend="fla"), **others
+    )
+
+
+def test_a_case_by_kernels_of_a_package_says_which_and_how_near_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    played_kernels.play(monkeypatch)
+    samples = {s.metric: s for s in measure.measure(by_fla(), Turn()) if not s.axes}
+    error = samples["kernel_error"].value
+    assert error is not None
+    assert 0 < error < 1e-5
+    near = f"outputs and gradients are within {error:.1g} of the layer's definition"
+    assert samples["kernel_error"].warnings == [f"by the kernels of fla-core {played_kernels.VERSION}: {near}"]
+    own = {s.metric: s for s in measure.measure(by_fla(backend="torch"), Turn()) if not s.axes}
+    assert own.keys() == samples.keys() - {"kernel_error"}
+    for name in ("num_params", "state_size"):
+        assert own[name].value == samples[name].value
+
+
+def test_kernels_that_compute_something_else_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(*args: object, **kwargs: object) -> tuple[torch.Tensor, object]:
+        y, state = played_kernels.chunk_gated_delta_rule(*args, **kwargs)  # type: ignore[arg-type]
+        return y.roll(1, 1), state
+
+    played_kernels.play(monkeypatch, chunk_gated_delta_rule=late)
+    for ask in (lambda: measure.workload(by_fla(), 0), lambda: list(measure.measure(by_fla(), Turn()))):
+        with pytest.raises(CaseFault, match="do not compute what GatedDeltaNet is defined as"):
+            ask()

@@ -1,0 +1,80 @@
+"""Whether the kernels of a package compute what a layer is defined as, before they are timed.
+
+Outputs and all gradients, beside those of the definition, one position after another in float64, with the same weights
+and input.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from rnn_vs_attn.errors import CaseFault
+from rnn_vs_attn.measure.workload import Workload
+from rnn_vs_attn.models.backends import PACKAGES, TORCH
+from rnn_vs_attn.models.layers.chunked_recurrence import ChunkedRecurrence
+from rnn_vs_attn.models.mixer import Recurrence
+
+POSITIONS, SEQUENCES = 160, 2  # at most; two chunks and a half of the kernels'
+# What rounding may do; benchmarks/peers/kernel_packages.py found 6e-6 in float32 and 3e-3 in float16, on the CPU.
+BOUNDS = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+_TF32 = 2e-2  # as many digits in a product as float16
+
+
+def held(made: Workload) -> float | None:
+    """The largest error of the layers that a package computes, None where it computes none. CaseFault where it is more
+    than rounding.
+    """
+    parts = made.module.modules()
+    layers = [part for part in parts if isinstance(part, ChunkedRecurrence) and part.backend != TORCH]
+    x = made.x.detach()[:SEQUENCES, :POSITIONS]
+    return max((_held(layer, x) for layer in layers), default=None)
+
+
+def _held(layer: ChunkedRecurrence, x: Tensor) -> float:
+    package = PACKAGES[layer.backend].distribution
+    if x.dtype not in BOUNDS:
+        raise CaseFault("unsupported", f"kernels of {package} have no more digits than float32; use --backend torch")
+    tf32 = x.dtype == torch.float32 and x.is_cuda and torch.backends.cuda.matmul.allow_tf32
+    bound = _TF32 if tf32 else BOUNDS[x.dtype]
+    errors = error_of(layer, x)
+    where = max(errors, key=lambda name: errors[name])
+    if errors[where] <= bound:
+        return errors[where]
+    far = f"{errors[where]:.2g}" if math.isfinite(errors[where]) else "not a number where that is one"
+    name = type(layer).__name__
+    raise CaseFault(
+        "failed",
+        f"kernels of {package} do not compute what {name} is defined as: {where} is off by {far} of its size, and "
+        f"rounding makes up to {bound:g}; use --backend torch",
+    )
+
+
+@torch.enable_grad()
+def error_of(layer: Recurrence, x: Tensor) -> dict[str, float]:
+    """How far the output, and the gradients of the input and of each parameter, are from those of the definition: the
+    length of the difference by that of the right value; of a parameter at least by what as many numbers of an average
+    gradient have, as one that is zero but for rounding has no size of its own.
+    """
+    gradient = torch.randn(x.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x.device)
+    exact = copy.deepcopy(layer).double()
+    right = _outcome(exact, exact.sequential(leaf := x.double().requires_grad_()), leaf, gradient)
+    found = _outcome(layer, layer(leaf := x.clone().requires_grad_()), leaf, gradient.to(x.dtype))
+    of_parameters = torch.cat([right[name].flatten() for name, _ in layer.named_parameters()])
+    average = float(of_parameters.square().mean().sqrt())
+    errors = {}
+    for name, value in right.items():
+        least = average * math.sqrt(value.numel()) if name in dict(layer.named_parameters()) else 0.0
+        difference, size = float((found[name].double() - value).norm()), max(float(value.norm()), least)
+        errors[name] = difference / (size or 1.0) if math.isfinite(difference) else math.inf
+    return errors
+
+
+def _outcome(layer: nn.Module, y: Tensor, x: Tensor, gradient: Tensor) -> dict[str, Tensor]:
+    parameters = dict(layer.named_parameters())
+    gradients = torch.autograd.grad(y, [x, *parameters.values()], gradient)
+    names = ["the output", "the gradient of the input", *parameters]
+    return dict(zip(names, [y.detach(), *gradients], strict=True))
