@@ -14,8 +14,8 @@ TEXT, TRUTH, WHOLE, NUMBER = "text", "truth value", "whole number", "number"
 _TYPES: Mapping[str, tuple[type, ...]] = {TEXT: (str,), TRUTH: (bool,), WHOLE: (int,), NUMBER: (int, float)}
 KINDS: Mapping[str, tuple[str, ...]] = {  # of the axes that are read and not only shown; `part` is either of two
     TEXT: (
-        *("model", "dtype", "device", "positions", "match", "init", "method", "size", "size_from", "size_to"),
-        *("task", "test_seq_len", "text", "tokenizer", "token_positions", "init_from", "sharing"),
+        *("model", "dtype", "device", "backend", "positions", "match", "init", "method", "size", "size_from"),
+        *("size_to", "task", "test_seq_len", "text", "tokenizer", "token_positions", "init_from", "sharing"),
         *("pass", "side", "of", "in", "by", "beside", "equal", "claim", "segments"),
     ),
     TRUTH: ("causal", "compile", "cuda_graphs", "tf32", "block", "exact"),
