@@ -19,6 +19,7 @@ from rnn_vs_attn.records import axes
 from rnn_vs_attn.records.axes import StoredAxes, placed, problem_of_kind
 from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.suites import SUITES
+from rnn_vs_attn.suites.case import decided_by
 
 READERS = (
     ("show", "RUN"),
@@ -105,6 +106,13 @@ def test_every_axis_of_every_suite_has_a_kind() -> None:
             if field.name != "part":  # a round's part in lm, and one of scaling's two halves
                 assert field.name in axes.KINDS[of], (suite.name, field.name)
         assert {pivot.axis for pivot in suite.view.pivots} <= set(axes.KINDS["whole number"])  # a column each, in order
+
+
+def test_what_a_model_decides_by_itself_and_what_a_task_has_none_of_may_be_null() -> None:
+    fields = [field for suite in SUITES for field in dataclasses.fields(suite.axes.case)]
+    names = {*decided_by("hf:gpt2"), *(field.name for field in fields if field.default is None)}
+    assert problem_of_kind(dict.fromkeys(names)) == ""
+    assert problem_of_kind({"seq_len": None}) == "the axis 'seq_len' is null, which is no whole number"
 
 
 def test_kinds() -> None:
