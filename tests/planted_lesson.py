@@ -12,7 +12,7 @@ from fakes import bench_record
 from planted_decode import at as decoded
 from planted_gradflow import exponential, norms
 from planted_recall import trained
-from planted_runs import run_of
+from planted_runs import here, run_of
 from planted_scaling import exact_records
 from planted_variants import albert, at, gpt, xl
 
@@ -20,7 +20,6 @@ from rnn_vs_attn.errors import DONE, UNFINISHED_CASES
 from rnn_vs_attn.lesson.options import LessonOptions, write_settings
 from rnn_vs_attn.lesson.parts import PARTS
 from rnn_vs_attn.lesson.readings import Readings
-from rnn_vs_attn.machine.environment import describe
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.states import TABLE
 from rnn_vs_attn.records.types import Record
@@ -156,7 +155,8 @@ def store(path: Path, suite: Suite, records: Sequence[Record], code: int = DONE)
     head = dataclasses.replace(
         run_of(*(r for r in records if r.key not in shown)),
         suite=suite.name,
-        environment=describe({}, anonymous=True),
+        environment=here(),
+        settings={"inputs": suite.analysis.inputs},
         status="complete" if code in (DONE, UNFINISHED_CASES) else "interrupted",
     )
     folder = RunFolder.create(path)

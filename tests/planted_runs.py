@@ -9,6 +9,8 @@ from statistics import median
 from typing import Any
 
 from rnn_vs_attn.compare.runs import Rules
+from rnn_vs_attn.machine import torch_release
+from rnn_vs_attn.machine.environment import describe
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.states import TABLE
 from rnn_vs_attn.records.types import Record, Run
@@ -17,6 +19,11 @@ from rnn_vs_attn.suites.metrics import CALIBRATION
 MACHINE = {"cpu": "abacus", "usable_cores": 2, "torch": "2.13.0", "git_commit": "abc"}
 ECHOES = frozenset(["tokens_per_second"])
 RULES = Rules(0.03, ("model", "seq_len"), 0.0, "a test", CALIBRATION, ECHOES)
+
+
+def here() -> dict[str, Any]:
+    """The environment of a run that was measured on this machine."""
+    return describe(torch_release.facts(), anonymous=True)
 
 
 def values(rounds: int, factor: float = 1.0, sd: float = 0.004, seed: int = 0) -> list[float]:

@@ -37,12 +37,14 @@ from rnn_vs_attn.compare.report import Report, document
 from rnn_vs_attn.compare.summary import markdown
 from rnn_vs_attn.errors import Interrupted, UserError
 from rnn_vs_attn.machine import environment, fitness
+from rnn_vs_attn.machine.anonymity import without_names
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.models.spec import USER
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun, finished
 from rnn_vs_attn.records.types import Run
 from rnn_vs_attn.report.terminal import Terminal
+from rnn_vs_attn.run import anonymous
 from rnn_vs_attn.run.cases import AxisValues, check, option_name
 from rnn_vs_attn.run.resuming import head_of
 from rnn_vs_attn.text.streams import say
@@ -56,6 +58,8 @@ def run(axes: AxisValues, options: AbOptions) -> int:
     repository = Repository(Path.cwd()) if options.baseline else None
     if repository is not None:
         axes = axes | {"model": adapters.located(axes["model"], repository.root)}
+    if options.anonymous:
+        axes = axes | {"model": anonymous.checked(axes["model"])}
     if options.output is not None:
         check_folder(options.output)
     if options.bisect:
@@ -88,7 +92,7 @@ def resume(given: AbOptions, names: Sequence[str]) -> int:
     if head_of(NAME, path).status == "complete":
         return _publish(shown_again(path), given)
     stored = resuming.read(path, given, names)
-    folder = RunFolder.reopen(path)
+    folder = RunFolder.reopen(path, stored.options.anonymous)
     try:
         return _resume(stored, folder, started)
     finally:
@@ -127,10 +131,16 @@ def _go_on(path: Path, options: AbOptions) -> str:
 
 
 def _publish(report: Report, options: AbOptions, same_files: bool = False) -> int:
+    report = _of(report, options)
     if options.bisect:
         return bisect.publish(report, options, same_files)
     publish(report, options.markdown, options.junit, options.as_json)
     return report.code
+
+
+def _of(report: Report, options: AbOptions) -> Report:
+    """The report as it is told to others."""
+    return without_names(report) if options.anonymous else report
 
 
 def _sides(axes: AxisValues, options: AbOptions, repository: Repository | None) -> Sides:
@@ -163,8 +173,8 @@ def _sides(axes: AxisValues, options: AbOptions, repository: Repository | None) 
 
 def _folder(options: AbOptions) -> RunFolder:
     if options.output:
-        return RunFolder.create(options.output)
-    folder = new_folder(NAME)
+        return RunFolder.create(options.output, options.anonymous)
+    folder = new_folder(NAME, options.anonymous)
     folder.write(".gitignore", "*\n")  # it may stand in the user's repository, and is no change of it
     return folder
 
@@ -205,6 +215,7 @@ class _Sitting:
         folder, options = self.pairs.folder, self.options
         report = report_of(self.both, self.prelude, self.pairs, options, self.head.command[1:], ending)
         report.facts["seconds"] = round(time.monotonic() - self.started, 1)
+        report = _of(report, options)
         _write(folder, report, self.head if ending.go_on else finished(self.head))
         code = _publish(report, options)
         if not options.quiet:

@@ -25,8 +25,7 @@ class PairJournal:
     def append(self, axes: Axes, index: int, sample: Sample, status: str = "ok", error: str = "") -> None:
         """Keep one sample of pair `index`."""
         line = SampleLine.of(NAME, axes, index, sample, status, error)
-        self._folder.append(line)
-        self.lines.append(line)
+        self.lines.append(self._folder.append(line))
 
     def fault(self, case: Case, passes: Sequence[str], failure: Failure) -> None:
         """Keep what cost a case its numbers, and what came of it once more."""

@@ -25,6 +25,7 @@ from rnn_vs_attn.compare.sentences import Margins
 from rnn_vs_attn.compare.verdicts import Comparison
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.machine import environment
+from rnn_vs_attn.machine.anonymity import without_names
 from rnn_vs_attn.records.strict_json import parsed
 from rnn_vs_attn.run.cases import AxisValues, cases_of
 from rnn_vs_attn.suites.case import Case, axes_of
@@ -271,7 +272,7 @@ def _environment(prelude: Prelude, anonymous: bool) -> dict[str, Any]:
 def described(both: Sides, anonymous: bool) -> dict[str, Any]:
     return {
         side.name: {
-            "label": side.label,
+            "label": without_names(side.label) if anonymous else side.label,
             "python": Path(side.python).name if anonymous else side.python,
             "commit": side.version.commit if side.version else None,
             "tree": side.version.tree if side.version else None,

@@ -23,6 +23,7 @@ from rnn_vs_attn.compare.outcome import Outcome
 from rnn_vs_attn.compare.verdicts import VERDICTS, Comparison
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.machine import environment
+from rnn_vs_attn.machine.anonymity import without_names
 from rnn_vs_attn.records.types import Run, SampleLine
 from rnn_vs_attn.run import cases, resuming
 from rnn_vs_attn.run.cases import AxisValues
@@ -60,14 +61,15 @@ def settings_of(both: Sides, prelude: Prelude, options: AbOptions) -> dict[str, 
     kept |= {"max_seconds": options.max_seconds}
     if options.anonymous:
         kept |= dict.fromkeys(("baseline_python", "candidate_python", "setup"))
+    known = {
+        "untimed": [{"axes": axes_of(case)} | asdict(found) for case, found in prelude.untimed.items()],
+        "outcomes": [{"axes": axes_of(case)} | asdict(found) for case, found in prelude.outcomes.items()],
+        "exact": [asdict(found) for found in prelude.exact],
+        "not_exact": prelude.not_exact,
+    }
     return {
         "options": kept,
-        "prelude": {
-            "untimed": [{"axes": axes_of(case)} | asdict(known) for case, known in prelude.untimed.items()],
-            "outcomes": [{"axes": axes_of(case)} | asdict(found) for case, found in prelude.outcomes.items()],
-            "exact": [asdict(found) for found in prelude.exact],
-            "not_exact": prelude.not_exact,
-        },
+        "prelude": without_names(known) if options.anonymous else known,
         "machine": machine(prelude),
         "code": prelude.code,
         "written": written(both.repository.root, options) if both.repository is not None else [],

@@ -14,15 +14,15 @@ from rnn_vs_attn.lesson.ledger import Ledger
 from rnn_vs_attn.lesson.lines import LINES
 from rnn_vs_attn.lesson.options import LessonOptions, forget_settings, read_settings, write_settings
 from rnn_vs_attn.lesson.readings import read
-from rnn_vs_attn.machine import environment
+from rnn_vs_attn.machine.anonymity import without_names
 from rnn_vs_attn.pages.beside import page_beside
-from rnn_vs_attn.records.checks import checked_head
 from rnn_vs_attn.records.folder import StorageError, folder_of_runs, write_text
 from rnn_vs_attn.records.states import COMPLETE, UNFINISHED, has_faults, state_of
 from rnn_vs_attn.report.terminal import Terminal, print_table
 from rnn_vs_attn.run import command
 from rnn_vs_attn.run.cases import check
 from rnn_vs_attn.run.options import Part, RunOptions
+from rnn_vs_attn.run.resuming import check_is_of_here
 from rnn_vs_attn.text.safe import json_text
 from rnn_vs_attn.text.streams import print_json, say, show
 from rnn_vs_attn.units import counted, duration
@@ -86,7 +86,10 @@ class Lesson:
 
     def ledger(self) -> Ledger:
         """As far as it is known."""
-        return Ledger.of(LINES, read(self._folder, parts.PARTS, self._reasons))
+        found = read(self._folder, parts.PARTS, self._reasons)
+        if self._options.anonymous:
+            found = replace(found, reasons=without_names(found.reasons))
+        return Ledger.of(LINES, found)
 
     def measure(self) -> int:
         """Measure what is not measured yet; the exit code of the last part that did not simply end well.
@@ -95,8 +98,8 @@ class Lesson:
         """
         ahead = [part for part in parts.PARTS if not self._is_whole(part)]
         before = [part for part in parts.PARTS if part not in ahead]
-        if ahead:
-            self._check_machine(before)
+        for part in before if ahead else []:  # the ledger is of one machine
+            check_is_of_here(part.suite, self._folder / part.name, "lesson")
         code = UNFINISHED_CASES if any(map(self._has_faults, before)) else DONE
         if ahead and not self._options.quiet:
             what = f"{len(LINES)} claims by {counted(len(ahead), 'short run')}"
@@ -109,31 +112,22 @@ class Lesson:
                 break
         return code
 
-    def _check_machine(self, before: list[parts.Part]) -> None:
-        """UserError where a part was measured elsewhere: the ledger is of one machine."""
-        for part in before:
-            path = self._folder / part.name
-            if not environment.is_here(checked_head(path).environment):
-                raise UserError(
-                    f"{path} was measured on another machine or with other software; start a lesson of its own here"
-                )
-
     @property
     def is_complete(self) -> bool:
         """Whether nothing is left to measure."""
         return all(map(self._is_whole, parts.PARTS))
 
-    def _is_whole(self, part: parts.Part) -> bool:
+    def _is_whole(self, part: parts.LessonPart) -> bool:
         return state_of(self._folder / part.name) == COMPLETE
 
-    def _has_faults(self, part: parts.Part) -> bool:
+    def _has_faults(self, part: parts.LessonPart) -> bool:
         """Whether lines of a part that is whole say why they have no number."""
         try:
             return has_faults(self._folder / part.name)
         except UserError:
             return True
 
-    def _measure(self, ahead: list[parts.Part], after_others: bool) -> int:
+    def _measure(self, ahead: list[parts.LessonPart], after_others: bool) -> int:
         """Measure the first of the parts ahead; what it cannot be measured for stands in its lines."""
         part, options = ahead[0], self._options
         spent = self._clock() - self._began
@@ -156,7 +150,7 @@ class Lesson:
             self._reasons[part.name] = str(error)
             return UNFINISHED_CASES
 
-    def _go(self, part: parts.Part, seconds: float, of: Part) -> int:
+    def _go(self, part: parts.LessonPart, seconds: float, of: Part) -> int:
         """Start a part, or go on with it where it was interrupted."""
         options, path = self._options, self._folder / part.name
         shown = {"as_json": True, "quiet": options.quiet, "anonymous": options.anonymous, "debug": options.debug}

@@ -25,7 +25,7 @@ SPARE = 1.2  # times what a part is thought to take, that it may take more or le
 
 
 @dataclass(frozen=True)
-class Part:
+class LessonPart:
     """A suite in a short form.
 
     words: what is typed of its options. rounds: None for as many as the precision takes. seconds: what its fewest
@@ -56,11 +56,11 @@ class Part:
 
 # Those that decide most in the least time come first
 PARTS = (
-    Part(SCALING, {"model": "attention,lstm,mingru", "seq_len": "64,128", "d_model": "32,64"}, COUNTED, 25),
-    Part(GRADFLOW, {"model": "rnn,lstm,attention", "seq_len": "512", "d_model": "64", "probes": "4"}, 6, 14),
-    Part(VARIANTS_ALBERT, {"size": "albert-base", "seq_len": "32"}, COUNTED, 10),
-    Part(VARIANTS_GPT, {"size": "2x64,4x128", "seq_len": "32"}, COUNTED, 15),
-    Part(
+    LessonPart(SCALING, {"model": "attention,lstm,mingru", "seq_len": "64,128", "d_model": "32,64"}, COUNTED, 25),
+    LessonPart(GRADFLOW, {"model": "rnn,lstm,attention", "seq_len": "512", "d_model": "64", "probes": "4"}, 6, 14),
+    LessonPart(VARIANTS_ALBERT, {"size": "albert-base", "seq_len": "32"}, COUNTED, 10),
+    LessonPart(VARIANTS_GPT, {"size": "2x64,4x128", "seq_len": "32"}, COUNTED, 15),
+    LessonPart(
         BENCH,
         {
             "model": "lstm,lstm-cell,attention,attention-naive,mingru",
@@ -71,13 +71,13 @@ PARTS = (
         None,
         85,
     ),
-    Part(
+    LessonPart(
         RECALL,
         {"model": "attention,lstm", "task": "mqar,parity", "learning_rate": "5e-3", "test_seq_len": "32"},
         SEEDS,
         75,
     ),
-    Part(
+    LessonPart(
         VARIANTS_TRANSFORMER_XL,
         {
             "method": "memory,window-1,cache-segment",
@@ -90,11 +90,11 @@ PARTS = (
         None,
         43,
     ),
-    Part(DECODE, {"model": "lstm,attention", "seq_len": "64,2048", "d_model": "64", "num_layers": "1"}, None, 45),
+    LessonPart(DECODE, {"model": "lstm,attention", "seq_len": "64,2048", "d_model": "64", "num_layers": "1"}, None, 45),
 )
 
 
-def share(left: float, spent: float, parts: Sequence[Part]) -> float:
+def share(left: float, spent: float, parts: Sequence[LessonPart]) -> float:
     """Seconds of the first of the parts that are yet to come, of those that are left.
 
     spent: seconds of the parts before them. One that ends by itself may take all. Of others each has as much as it
@@ -112,5 +112,5 @@ def share(left: float, spent: float, parts: Sequence[Part]) -> float:
     return min(most, left * first.seconds / _seconds(kept))
 
 
-def _seconds(parts: Iterable[Part]) -> float:
+def _seconds(parts: Iterable[LessonPart]) -> float:
     return sum(part.seconds for part in parts)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rnn_vs_attn.errors import UserError
-from rnn_vs_attn.lesson.parts import Part
+from rnn_vs_attn.lesson.parts import LessonPart
 from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.query import measured
 from rnn_vs_attn.records.types import AxisValue, Record
@@ -44,7 +44,7 @@ class Readings:
         return self.records[part]
 
 
-def read(folder: Path, parts: Sequence[Part], reasons: Mapping[str, str]) -> Readings:
+def read(folder: Path, parts: Sequence[LessonPart], reasons: Mapping[str, str]) -> Readings:
     """What stands in the folder of a lesson. reasons: of parts that have no run."""
     found: dict[str, Sequence[Record]] = {}
     why, cut_off = dict(reasons), list[str]()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnn_vs_attn.machine import commit, control_groups
+from rnn_vs_attn.machine import commit, control_groups, torch_release
 from rnn_vs_attn.machine.control_groups import read
 from rnn_vs_attn.units import counted
 
@@ -72,7 +72,7 @@ def describe(torch_facts: dict[str, Any], anonymous: bool) -> dict[str, Any]:
         "load": _load(),
         "swap_used": _meminfo("SwapTotal") - _meminfo("SwapFree"),
         "host": socket.gethostname(),
-        "user": _user(),
+        "user": user(),
         "folder": str(Path.cwd()),
         "variables": {k: v for k, v in sorted(os.environ.items()) if k.startswith(_VARIABLE_PREFIXES)},
         **commit.facts(),
@@ -81,6 +81,11 @@ def describe(torch_facts: dict[str, Any], anonymous: bool) -> dict[str, Any]:
     facts |= interpreter() | torch_facts
     facts["fingerprint"] = fingerprint(facts)
     return {k: v for k, v in facts.items() if not (anonymous and k in _PERSONAL)}
+
+
+def is_anonymous(facts: dict[str, Any]) -> bool:
+    """Whether facts were described without what names their machine."""
+    return "host" not in facts
 
 
 def processors() -> dict[str, Any]:
@@ -110,8 +115,8 @@ def hard_keys(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_here(facts: dict[str, Any]) -> bool:
-    """Whether facts are of this machine, by those that must agree and that this process knows without torch."""
-    described = describe({}, anonymous=False)
+    """Whether facts are of this machine, by those that must agree and are known without importing torch."""
+    described = describe(torch_release.facts(), anonymous=False)
     here, there = hard_keys(described), hard_keys(facts)
     return all(here[key] == there[key] for key in HARD_KEYS if key in described)
 
@@ -280,7 +285,8 @@ def _load() -> float | None:
         return None
 
 
-def _user() -> str | None:
+def user() -> str | None:
+    """Who this process runs for; None where the system does not tell."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

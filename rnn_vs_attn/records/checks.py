@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.axes import ADDED, Names, lacking, problem_of_kind
 from rnn_vs_attn.records.folder import read_head, read_run
 from rnn_vs_attn.records.types import Axes, Record, Run
 
@@ -33,7 +35,7 @@ _STARTED = "started"  # the column of an export that says of which run a line is
 def checked_run(path: Path) -> Run:
     """The run in folder `path`, whose numbers can be numbers. UserError that names the file and line otherwise."""
     run = _checked(read_run(path), path)
-    for number, problem in problems(run.records):
+    for number, problem in chain(lacking(run.records, run.settings.get("axes")), problems(run.records)):
         raise UserError(f"{path / 'records.jsonl'}, line {number} {problem}")
     return run
 
@@ -87,7 +89,7 @@ def problem_of_axes(axes: Axes) -> str:
             return f"{name!r} is no name of an axis"
         if isinstance(value, int | float) and not abs(value) < _INTEGERS:
             return f"the axis {name!r} is too large a number"
-    return ""
+    return problem_of_kind(axes)
 
 
 def problem_of_value(metric: str, unit: str, value: float) -> str:
@@ -112,13 +114,14 @@ def _problem_of_interval(record: Record) -> str:
     return "" if inside else f"the median of {record.metric} is not inside its interval"
 
 
-def problems(records: Iterable[Record]) -> Iterable[tuple[int, str]]:
+def problems(records: Sequence[Record]) -> Iterable[tuple[int, str]]:
     """The numbers of lines, from 1, that cannot be, each with what is wrong."""
+    names = Names(records, ADDED)
     seen: dict[Any, int] = {}
     for number, record in enumerate(records, start=1):
         if record.key in seen:
             yield number, f"repeats line {seen[record.key]}: {record.metric} of the same case"
         seen[record.key] = number
-        problem = problem_of(record)
+        problem = problem_of(record) or names.problem_of(record)
         if problem:
             yield number, f"is damaged: {problem}"

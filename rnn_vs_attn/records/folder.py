@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from rnn_vs_attn.errors import UserError
+from rnn_vs_attn.records.axes import placed
 from rnn_vs_attn.records.migrations import SCHEMA, Line, migrated
 from rnn_vs_attn.records.strict_json import dump, parsed
 from rnn_vs_attn.records.types import STATUSES, Record, Run, SampleLine
@@ -28,20 +29,23 @@ _VALIDATORS: dict[type, Any] = {}  # made once: a cluster's jobs leave a thousan
 
 
 class RunFolder:
-    """A run's folder, open for writing by this process alone until `close`."""
+    """A run's folder, open for writing by this process alone until `close`. anonymous: whether no sample may name this
+    machine.
+    """
 
-    def __init__(self, path: Path, samples: IO[bytes]) -> None:
+    def __init__(self, path: Path, samples: IO[bytes], anonymous: bool = False) -> None:
         self.path = path
         self._samples = samples
+        self._anonymous = anonymous
 
     @classmethod
-    def create(cls, path: Path) -> RunFolder:
+    def create(cls, path: Path, anonymous: bool = False) -> RunFolder:
         """A new folder at `path`. UserError where it exists already or cannot be written."""
         try:
             path.mkdir(parents=True, exist_ok=True)
             if any(path.iterdir()):
                 raise UserError(f"output folder {path} is not empty; name another, or continue it with --resume {path}")
-            folder = cls(path, _open_locked(path, "xb"))
+            folder = cls(path, _open_locked(path, "xb"), anonymous)
             folder.write_records([])
             return folder
         except OSError as error:
@@ -49,7 +53,7 @@ class RunFolder:
             raise UserError(f"cannot write to output folder {path}: {reason}; name another with --output") from None
 
     @classmethod
-    def reopen(cls, path: Path) -> RunFolder:
+    def reopen(cls, path: Path, anonymous: bool = False) -> RunFolder:
         """The folder of an earlier run, to go on with; a torn last line of its samples is dropped."""
         try:
             samples = _open_locked(path, "r+b")
@@ -58,10 +62,11 @@ class RunFolder:
         samples.seek(0)
         samples.truncate(_whole_lines(samples.read()))
         samples.seek(0, os.SEEK_END)
-        return cls(path, samples)
+        return cls(path, samples, anonymous)
 
-    def append(self, line: SampleLine) -> None:
-        """Write one sample, whole or not at all. UserError where the disk takes no more."""
+    def append(self, line: SampleLine) -> SampleLine:
+        """The sample as it now stands there, whole or not at all. UserError where the disk takes no more."""
+        line = line.anonymous if self._anonymous else line
         start = self._samples.seek(0, os.SEEK_END)
         try:
             left = dump(asdict(line)).encode() + b"\n"
@@ -71,6 +76,7 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 self._samples.truncate(start)
             raise self._cannot_write("samples.jsonl", error) from None
+        return line
 
     def write_records(self, records: Iterable[Record]) -> None:
         self.write("records.jsonl", "".join(dump(asdict(record)) + "\n" for record in records))
@@ -136,9 +142,9 @@ def check_folder(path: Path) -> None:
         path.rmdir()
 
 
-def new_folder(name: str) -> RunFolder:
+def new_folder(name: str, anonymous: bool = False) -> RunFolder:
     """A folder of this moment's own under `results`."""
-    return RunFolder.create(free_path(name))
+    return RunFolder.create(free_path(name), anonymous)
 
 
 def free_path(name: str) -> Path:
@@ -192,7 +198,9 @@ def _whole_lines(content: bytes) -> int:
 def read_run(path: Path) -> Run:
     """The run in folder `path`. UserError that names the file and line where it cannot be read."""
     head, schema = _read_head(path / "run.json")
-    return replace(head, records=[migrated(r, schema) for r in _read_lines(path / "records.jsonl", Record)])
+    file = path / "records.jsonl"
+    records = (migrated(record, schema) for record in _read_lines(file, Record))
+    return replace(head, records=[placed(record, f"{file}, line {n}") for n, record in enumerate(records, start=1)])
 
 
 def read_head(path: Path) -> Run:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from rnn_vs_attn.machine import environment
+from rnn_vs_attn.machine.anonymity import without_names
 from rnn_vs_attn.stats.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -104,6 +107,12 @@ class SampleLine:
     def key(self) -> Key:
         return key_of(self.suite, self.metric, self.axes)
 
+    @property
+    def anonymous(self) -> Self:
+        """The same, whose words, which may be those of somebody's exception, name nothing of this machine."""
+        told: dict[str, Any] = {"error": self.error, "warnings": self.warnings, "details": self.details}
+        return replace(self, **without_names(told))
+
 
 @dataclass(frozen=True)
 class Record:
@@ -185,6 +194,10 @@ class Run:
     finished: str | None
     status: str
     records: list[Record] = field(default_factory=list)
+
+    def place(self, folder: Path) -> Path:
+        """What its folder is called where others may read it: of an anonymous run the last name."""
+        return Path(folder.name) if environment.is_anonymous(self.environment) else folder
 
     def frame(self) -> pandas.DataFrame:
         """One row a record; the axes are columns of their own, missing where a record lacks one.

@@ -21,16 +21,16 @@ _NUMBER = re.compile(r"[-+±~]?[\d.,]+%?|–|-")
 
 
 @dataclass(frozen=True)
-class Part:
+class SizedTable:
     """A table and the characters of each of its columns."""
 
     table: Table
     widths: list[int]
 
 
-def parts(table: Table, width: int) -> list[Part]:
+def parts(table: Table, width: int) -> list[SizedTable]:
     """The tables to show in lines of `width` characters; none where some column has no room beside those of a row's."""
-    found = [Part(part, _widths(part, width)) for part in _divided(table, width)]
+    found = [SizedTable(part, _widths(part, width)) for part in _divided(table, width)]
     return found if all(_total(part.widths) <= width for part in found) else []
 
 

@@ -70,7 +70,7 @@ def _as_seen(table: Table, out: Console) -> Table:
     )
 
 
-def _drawn(part: layout.Part) -> RichTable:
+def _drawn(part: layout.SizedTable) -> RichTable:
     made, table = RichTable(header_style="bold"), part.table
     for i, (column, width) in enumerate(zip(table.columns, part.widths, strict=True)):
         left = i == 0 or column[0] in table.prose or (i < table.heads and layout.is_name(column))

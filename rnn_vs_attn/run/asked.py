@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rnn_vs_attn.models.spec import TRAINED
-from rnn_vs_attn.run import cases, checkpoints, init_from, learnt_text
+from rnn_vs_attn.run import anonymous, cases, checkpoints, init_from, learnt_text
 from rnn_vs_attn.run.cases import AxisValues, Words
 from rnn_vs_attn.run.command import start
 from rnn_vs_attn.run.given import NOTHING, Given
@@ -40,12 +40,22 @@ class Asked:
         """Measure it, under its options or changed ones; the exit code."""
         return start(self.suite, self.axes, options, part, self.plain, self.given)
 
+    def anonymous(self) -> Asked:
+        """The same without a name of this machine's. UserError where the rows of a model would have one."""
+        axes = self.axes | {"model": anonymous.named_from_here(self.axes["model"])}
+        return replace(self, axes=axes, options=replace(self.options, anonymous=True))
+
 
 def asked(suite: Suite, words: Words, options: RunOptions, names: Sequence[str]) -> Asked:
     """What `words` and `options` ask a suite for. names: of all that was not left to its default.
 
     UserError names the first that cannot be used.
     """
+    found = _asked(suite, words, options, names)
+    return found.anonymous() if options.anonymous else found
+
+
+def _asked(suite: Suite, words: Words, options: RunOptions, names: Sequence[str]) -> Asked:
     axes = cases.parse(suite, words)
     models = checkpoints.chosen(options.checkpoint, names)
     if models:

@@ -16,6 +16,7 @@ from rnn_vs_attn import units
 from rnn_vs_attn.errors import DONE, UNFINISHED_CASES, CaseFault, Interrupted, UserError
 from rnn_vs_attn.limits import LOOKS, Limits
 from rnn_vs_attn.machine import environment
+from rnn_vs_attn.machine.anonymity import without_names
 from rnn_vs_attn.models.registry import find
 from rnn_vs_attn.records.folder import RunFolder, check_folder, new_folder
 from rnn_vs_attn.records.head import begun
@@ -66,19 +67,25 @@ def start(
         given.check_memory(axes, limits.max_memory)
         number = _at_once(suite, axes, given)
         planned = _planned(suite, axes, cases_of(suite, axes, plain), limits, workers, number, started, options.quiet)
-        planned = replace(planned, built_as=built_as)
+        planned = replace(planned, built_as=without_names(built_as) if options.anonymous else built_as)
         if not part.after_others:
             _check_starts(planned, workers.start_up)
         if options.dry_run:
             dry_run.tell(planned, options.as_json, part)
             return DONE
-        folder = RunFolder.create(options.output) if options.output else new_folder(suite.name)
+        folder = _new_folder(suite, options)
         settings = resuming.settings_of(suite, axes, planned.limits, plain, planned.cases)
         settings |= given.settings(options.anonymous)
         if given.text is not None:
             given.text.put_tokenizer(folder)
         head = begun(suite.name, settings, facts, options.anonymous)
         return _run(planned, folder, head, workers, options, part)
+
+
+def _new_folder(suite: Suite, options: RunOptions) -> RunFolder:
+    if options.output:
+        return RunFolder.create(options.output, options.anonymous)
+    return new_folder(suite.name, options.anonymous)
 
 
 def _at_once(suite: Suite, axes: AxisValues, given: Given) -> int:
@@ -178,7 +185,8 @@ def resume(suite: Suite, options: RunOptions, part: Part = WHOLE) -> int:
             else:  # as many steps as it was begun with
                 planned = replace(planned, lanes=_lanes(stored.cases, limits, workers, at_once))
             planned = replace(planned, lines=lines)
-        return _run(planned, RunFolder.reopen(path), head, workers, options, part)
+        folder = RunFolder.reopen(path, environment.is_anonymous(head.environment))
+        return _run(planned, folder, head, workers, options, part)
 
 
 # The machine
@@ -248,7 +256,7 @@ def _tell(
 ) -> int:
     """Show a run that has ended, or was interrupted with the exit code given; the exit code."""
     if options.as_json:
-        part.take_document(output.document(suite, run, path))
+        part.take_document(output.document(suite, run, run.place(path)))
     else:
         output.show(suite, run, limits, options.columns)
     if part.tells_where and not options.quiet:

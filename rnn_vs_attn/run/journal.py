@@ -53,8 +53,7 @@ class Journal:
             self.folder.append(SampleLine(self.suite.name, {}, ROUND_DROPPED, self.rounds, None))
 
     def append(self, line: SampleLine) -> None:
-        self.folder.append(line)
-        self.lines.append(line)
+        self.lines.append(self.folder.append(line))
 
     def end_round(self, seconds: float, details: dict[str, Any]) -> None:
         self.append(SampleLine(self.suite.name, {}, ROUND_TIME, self.rounds, seconds, details=details))

@@ -11,6 +11,8 @@ from typing import Any
 
 from rnn_vs_attn.errors import UserError, first_line
 from rnn_vs_attn.limits import Budget, Limits
+from rnn_vs_attn.machine import environment
+from rnn_vs_attn.records.axes import Names
 from rnn_vs_attn.records.checks import checked_head, checked_run, problem_of_axes, problem_of_value
 from rnn_vs_attn.records.folder import has_other_names, read_samples
 from rnn_vs_attn.records.types import CASE_RETRIED, ROUND_DROPPED, ROUND_TIME, Run, SampleLine
@@ -55,8 +57,7 @@ def read(suite: Suite, path: Path, retry: bool = False) -> Stored:
         found = _given(suite, head.settings) if head.status != "complete" or retry else NOTHING
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{path / 'run.json'} is damaged: its settings do not fit ({first_line(error)})") from None
-    if head.settings.get("inputs", 1) != suite.analysis.inputs:
-        raise UserError(f"{path} was begun by a version that makes other weights or inputs; start a run of its own")
+    _check_inputs(suite, head, path, "start a run of its own")
     over = has_other_names(path)
     head, lines = (_finished(path, retry), []) if over else (head, _lines(suite, path, made))
     settings = settings_of(suite, axes, limits, plain, made) | given.of_settings(head.settings)
@@ -120,6 +121,22 @@ def head_of(name: str, path: Path) -> Run:
     return head
 
 
+def check_is_of_here(suite: Suite, path: Path, whole: str) -> None:
+    """UserError where a run was begun elsewhere, or with other software, than what is measured from now on.
+
+    whole: what it is a part of.
+    """
+    head, way = checked_head(path), f"start a {whole} of its own"
+    if not environment.is_here(head.environment):
+        raise UserError(f"{path} was begun on another machine or with other software; {way} here")
+    _check_inputs(suite, head, path, way)
+
+
+def _check_inputs(suite: Suite, head: Run, path: Path, way: str) -> None:
+    if head.settings.get("inputs", 1) != suite.analysis.inputs:
+        raise UserError(f"{path} was begun by a version that makes other weights or inputs; {way}")
+
+
 def read_axes(suite: Suite, stored: Mapping[str, Any]) -> AxisValues:
     """Lists of values of the fields of the suite's case. ValueError where there is another one."""
     known = {field.name: field for field in dataclasses.fields(suite.axes.case)}
@@ -178,8 +195,9 @@ def _limits(stored: Mapping[str, Any]) -> Limits:
 def _lines(suite: Suite, path: Path, cases: Sequence[Case]) -> list[SampleLine]:
     """The samples of a run. UserError that names the line which is none of this run's."""
     lines, models = read_samples(path), {case.model for case in cases}
+    names = Names(lines)
     for number, line in enumerate(lines, start=1):
-        wrong = _problem(suite, line, models)
+        wrong = _problem(suite, line, models) or names.problem_of(line)
         if wrong:
             raise UserError(f"{path / 'samples.jsonl'}, line {number} is damaged: {wrong}")
     return lines
@@ -209,8 +227,6 @@ def _problem_of_case(suite: Suite, line: SampleLine, models: set[str]) -> str:
     fields = dataclasses.fields(suite.axes.case)
     own = decided_by(str(line.axes["model"])) if line.axes["model"] in models else ()
     wrong = next((f.name for f in fields if f.name not in line.axes or not _is_of(f, line.axes[f.name], own)), "")
-    added = (pivot.axis for pivot in suite.view.pivots if pivot.axis in line.axes)  # a column each, in their order
-    wrong = wrong or next((name for name in added if type(line.axes[name]) is not int), "")
     if wrong or line.axes["model"] not in models:
         return f"its {wrong or 'model'} is none that this run has"
     timed = line.status == "ok" and line.metric in {f"{name}_time" for name in suite.rounds.passes}

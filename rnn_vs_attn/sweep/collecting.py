@@ -110,7 +110,8 @@ class Collected:
         for path in [place, *sorted(place.parent.glob(f"{place.name}+*"))]:
             if (path / "run.json").exists():
                 stored = resuming.read(suite, path)
-                journal = Journal(suite, stored.cases, RunFolder.reopen(path), stored.lines)
+                folder = RunFolder.reopen(path, environment.is_anonymous(stored.head.environment))
+                journal = Journal(suite, stored.cases, folder, stored.lines)
                 key = environment.fingerprint(stored.head.environment)
                 found.machines[key] = MachineRun(suite, stored.head, limits, journal, journal.rounds)
         return found
@@ -151,7 +152,8 @@ class Collected:
     def _begun(self, stored: Stored) -> MachineRun:
         """An empty run like the one of a job, without its being one round of many."""
         beside = self.place.with_name(f"{self.place.name}+{len(self.machines) + 1}")
-        folder = RunFolder.create(beside if self.machines else self.place)
+        anonymous = environment.is_anonymous(stored.head.environment)
+        folder = RunFolder.create(beside if self.machines else self.place, anonymous)
         settings = _with_limits(stored.head.settings, self.limits)
         head = replace(stored.head, settings=settings, status="interrupted", finished=None)
         folder.write_run(head)

@@ -24,6 +24,7 @@ from rnn_vs_attn.records.states import COMPLETE, NOT_BEGUN, UNFINISHED, has_faul
 from rnn_vs_attn.run import command
 from rnn_vs_attn.run.group import SharedTime
 from rnn_vs_attn.run.options import Part, RunOptions, TrainingOptions
+from rnn_vs_attn.run.resuming import check_is_of_here
 from rnn_vs_attn.sweep import file, folder, summary
 from rnn_vs_attn.sweep.cluster import JOBS, Cluster, PartJobs, longest
 from rnn_vs_attn.sweep.file import Sweep, SweepPart
@@ -66,6 +67,8 @@ class _Parts:
         """Each part until one is interrupted; the exit code of them all."""
         outcomes = [self._outcome(part) for part in self.sweep.parts]
         waiting = [i for i, each in enumerate(outcomes) if not each.error and self._is_left(each)]
+        if waiting and self.options.launcher is None:
+            self._check_machine(outcomes)
         try:
             stopped = (self._on_cluster if self.options.launcher else self._here)(outcomes, waiting)
         except Interrupted as stop:  # between two of them
@@ -75,6 +78,12 @@ class _Parts:
         outcomes += self._of_other_machines(outcomes)
         self._tell(outcomes)
         return stopped or _code_of(outcomes)
+
+    def _check_machine(self, outcomes: Sequence[Outcome]) -> None:
+        """UserError where a part was begun elsewhere: what a sweep found on one machine stands side by side."""
+        for part, each in zip(self.sweep.parts, outcomes, strict=True):
+            if each.folder is not None and each.state != NOT_BEGUN and not each.error:
+                check_is_of_here(part.asked.suite, each.folder, "sweep")
 
     def _here(self, outcomes: list[Outcome], waiting: list[int]) -> int:
         """Measure those of the parts that wait, on this machine; the exit code of an interruption, 0 without one."""
@@ -122,7 +131,7 @@ class _Parts:
     def _outcome(self, part: SweepPart) -> Outcome:
         """What is known of a part before it goes on."""
         own = None if self.place is None else self.place / part.name
-        outcome = Outcome(part.name, part.asked.suite.name, own)
+        outcome = Outcome(part.name, part.asked.suite.name, own, anonymous=part.asked.options.anonymous)
         self._look_at(outcome)
         return outcome
 
@@ -142,7 +151,9 @@ class _Parts:
         """What became of the rounds that other kinds of machine measured than the first one of their part."""
         parts = [(each, each.folder) for each in outcomes if each.folder is not None]
         found = [(each, path) for each, place in parts for path in sorted(place.parent.glob(f"{place.name}+*"))]
-        others = [Outcome(path.name, part.suite, path, code=part.code) for part, path in found]
+        others = [
+            Outcome(path.name, part.suite, path, code=part.code, anonymous=part.anonymous) for part, path in found
+        ]
         for other in others:
             self._look_at(other)
         return others
@@ -194,7 +205,7 @@ class _Parts:
         if self.options.as_json:
             summary.put_documents(outcomes)
             own = {"name": self.sweep.name, "sha256": self.sweep.sha256}
-            place = None if self.place is None else str(self.place)
+            place = None if self.place is None else self.place.name if self.sweep.is_anonymous else str(self.place)
             print_json({"sweep": {**own, "folder": place}, "parts": [each.as_json for each in outcomes]})
         elif self.options.dry_run:
             summary.tell_estimate(outcomes, self._max_seconds)

@@ -52,10 +52,13 @@ class Sweep:
         return hashlib.sha256(self.content).hexdigest()
 
     def anonymous(self) -> Sweep:
-        """The same, each part of it anonymous, whatever the file says."""
-        asked = [replace(part.asked, options=replace(part.asked.options, anonymous=True)) for part in self.parts]
-        parts = (replace(part, asked=each) for part, each in zip(self.parts, asked, strict=True))
-        return replace(self, parts=tuple(parts))
+        """The same, each part of it anonymous, whatever the file says. UserError where a part's models forbid it."""
+        return replace(self, parts=tuple(replace(part, asked=part.asked.anonymous()) for part in self.parts))
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether all of its parts are."""
+        return all(part.asked.options.anonymous for part in self.parts)
 
 
 def read(file: Path, elsewhere: bool = False) -> Sweep:

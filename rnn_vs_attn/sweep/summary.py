@@ -11,6 +11,7 @@ from rich.padding import Padding
 
 from rnn_vs_attn import units
 from rnn_vs_attn.errors import DONE, UserError
+from rnn_vs_attn.machine.anonymity import without_names
 from rnn_vs_attn.records.checks import checked_run
 from rnn_vs_attn.records.claims import stored_claims
 from rnn_vs_attn.records.folder import put
@@ -28,7 +29,8 @@ _SENTENCES = 3  # of a part, that a terminal shows
 @dataclass
 class Outcome:
     """What became of one part. error: why it has no run, "" where it has one; estimate: the seconds that a dry run
-    expects, the least and the most; document: what --json prints of it.
+    expects, the least and the most; document: what --json prints of it; anonymous: whether what it says to others names
+    nothing of this machine.
     """
 
     name: str
@@ -39,16 +41,22 @@ class Outcome:
     error: str = ""
     estimate: Sequence[float] = ()
     document: Any = None
+    anonymous: bool = False
+
+    def said(self, reason: str) -> str:
+        """A reason as others may read it."""
+        return without_names(reason) if self.anonymous else reason
 
     @property
     def told(self) -> str:
-        return f"failed: {self.error}" if self.error else self.state
+        return f"failed: {self.said(self.error)}" if self.error else self.state
 
     @property
     def as_json(self) -> dict[str, Any]:
-        folder = None if self.folder is None else str(self.folder)
+        parts = () if self.folder is None else self.folder.parts[-2 if self.anonymous else 0 :]
+        folder = str(Path(*parts)) if parts else None
         head = {"name": self.name, "suite": self.suite, "folder": folder, "state": self.state, "code": self.code}
-        return head | {"error": self.error or None, "run": self.document}
+        return head | {"error": self.said(self.error) or None, "run": self.document}
 
 
 def found_in(outcome: Outcome) -> list[str]:
@@ -58,7 +66,7 @@ def found_in(outcome: Outcome) -> list[str]:
     try:
         return [claim.sentence for claim in stored_claims(checked_run(outcome.folder).records)]
     except UserError as error:
-        return [str(error)]
+        return [outcome.said(str(error))]
 
 
 def put_documents(outcomes: Sequence[Outcome]) -> None:
@@ -67,7 +75,7 @@ def put_documents(outcomes: Sequence[Outcome]) -> None:
         if outcome.document is None and outcome.folder is not None and outcome.state != NOT_BEGUN:
             try:
                 run = checked_run(outcome.folder)
-                outcome.document = output.document(stored.suite_of(run, outcome.folder), run, outcome.folder)
+                outcome.document = output.document(stored.suite_of(run, outcome.folder), run, run.place(outcome.folder))
             except UserError as error:
                 outcome.error = outcome.error or str(error)
 

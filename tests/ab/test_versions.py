@@ -14,6 +14,7 @@ from repositories import FILES, SECOND, as_bytes, clone, commit, files_of, git, 
 from rnn_vs_attn.ab import versions
 from rnn_vs_attn.ab.checkouts import Repository
 from rnn_vs_attn.ab.proof import prove
+from rnn_vs_attn.ab.report import described
 from rnn_vs_attn.ab.setups import SetUp
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.worker.pool import end
@@ -191,3 +192,11 @@ def test_an_unknown_reference_leaves_nothing(
         of_references(baseline, candidate)
     assert list(temporary.iterdir()) == []
     assert state(root) == before
+
+
+def test_an_anonymous_run_says_no_folder_of_an_environment() -> None:
+    name = Path(sys.executable).name
+    with versions.of_interpreters(sys.executable, None) as both:
+        found = described(both, anonymous=True)["baseline"]
+        assert (found["label"], found["python"]) == (name, name)
+        assert described(both, anonymous=False)["baseline"]["label"] == sys.executable

@@ -146,7 +146,8 @@ def test_a_run_folder_holds_what_the_design_says(finished: tuple[Path, subproces
 
 def test_anonymous_leaves_host_user_and_paths_out(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     folder = finished[0]
-    text = "".join(file.read_text() for file in folder.iterdir() if file.is_file())
+    text = "".join(file.read_text() for file in folder.iterdir() if file.is_file()) + finished[1].stdout
+    assert json.loads(finished[1].stdout)["folder"] == folder.name
     facts = environment.describe({}, anonymous=False)
     for secret in (facts["host"], facts["folder"], facts["executable"], str(folder.parent), "OMP_DISPLAY_ENV"):
         assert secret not in text

@@ -133,17 +133,26 @@ def test_a_lesson_that_goes_on_measures_what_is_missing(tmp_path: Path) -> None:
     assert verdicts(lesson)[UNDECIDED] == 0
 
 
-def test_a_lesson_is_of_one_machine(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        ("environment", {"cpu": "another"}, "was begun on another machine or with other software"),
+        ("environment", {"torch": "2.6.0"}, "was begun on another machine or with other software"),
+        ("environment", {"torch_git": "0123456"}, "was begun on another machine or with other software"),
+        ("settings", {"inputs": 0}, "was begun by a version that makes other weights or inputs"),
+    ],
+)
+def test_a_lesson_is_of_one_machine_and_its_software(name: str, changed: Any, said: str, tmp_path: Path) -> None:
     """The ledger says "on this machine"; parts that stood whole were taken for that wherever they came from."""
     for part in PARTS:
         store(tmp_path / part.name, part.suite, readings().of(part.name))
     head = tmp_path / PARTS[0].name / "run.json"
     content = json.loads(head.read_text())
-    head.write_text(json.dumps(content | {"environment": content["environment"] | {"cpu": "another"}}))
+    head.write_text(json.dumps(content | {name: content[name] | changed}))
     assert Played().lesson(tmp_path).measure() == DONE  # nothing is left to measure
     shutil.rmtree(tmp_path / PARTS[-1].name)
     played = Played()
-    with pytest.raises(UserError, match="was measured on another machine or with other software"):
+    with pytest.raises(UserError, match=f"{PARTS[0].name} {said}; start a lesson of its own"):
         played.lesson(tmp_path).measure()
     assert played.given == {}
 
@@ -281,8 +290,11 @@ def test_an_anonymous_lesson_names_no_folder_above_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "lesson"
-    run(folder, monkeypatch, Played(), anonymous=True, as_json=True)
+    played = Played(ends={NAMES[-1]: UserError(f"cannot read {tmp_path}/w.bin")})
+    run(folder, monkeypatch, played, anonymous=True, as_json=True)
     document = json.loads(capsys.readouterr().out)
+    assert "cannot read w.bin" in [claim["why"] for claim in document["claims"]]
+    assert str(tmp_path) not in str(document)
     assert (document["folder"], document["claims"][0]["run"]) == ("lesson", "lesson/scaling")
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert folder / "report.html" in files

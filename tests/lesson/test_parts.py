@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rnn_vs_attn.lesson.lines import LINES
-from rnn_vs_attn.lesson.parts import PARTS, Part, share
+from rnn_vs_attn.lesson.parts import PARTS, LessonPart, share
 from rnn_vs_attn.run.cases import cases_of, check
 
 TIMED = PARTS[4:]  # bench 85, recall 75, transformer-xl 43, decode 45: 248; those before them 64
@@ -35,7 +35,7 @@ def test_a_part_that_ends_by_itself_may_take_all(first: int) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS, ids=lambda part: part.name)
-def test_every_part_is_one_that_its_command_takes(part: Part) -> None:
+def test_every_part_is_one_that_its_command_takes(part: LessonPart) -> None:
     axes = part.axes("cpu", 1)
     check(part.suite, axes, force=True)
     part.suite.axes.check(axes)

@@ -17,7 +17,7 @@ from fakes import FAKE, unfinished_run
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Limits
-from rnn_vs_attn.machine import control_groups, environment
+from rnn_vs_attn.machine import control_groups, environment, torch_release
 from rnn_vs_attn.machine.environment import CPUState, changes, describe, fingerprint, hard_keys
 from rnn_vs_attn.records.folder import RunFolder
 from rnn_vs_attn.records.head import command_line
@@ -367,11 +367,11 @@ def resumed(facts: dict[str, Any], monkeypatch: pytest.MonkeyPatch, folder: Path
     return command.resume(FAKE, RunOptions(resume=folder))
 
 
-def test_facts_are_of_here_whatever_torch_says_and_however_busy_it_is() -> None:
-    facts = describe({}, anonymous=True)
-    assert environment.is_here(facts | {"torch": "9.9", "load": 99.0, "memory_available": 1})
-    assert not environment.is_here(facts | {"cpu": "another"})
-    assert not environment.is_here(facts | {"usable_cores": 999})
+def test_facts_are_of_here_however_busy_it_is_and_whatever_torch_alone_can_tell() -> None:
+    facts = describe(torch_release.facts(), anonymous=True)
+    assert environment.is_here(facts | {"load": 99.0, "memory_available": 1, "cpu_capability": "AVX2"})
+    for key, other in (("cpu", "another"), ("usable_cores", 999), ("torch", "9.9"), ("torch_git", "0"), ("cuda", "9")):
+        assert not environment.is_here(facts | {key: other})
 
 
 OTHER = {"cpu": "another", "cpu_quota": 1.5, "usable_cores": 999, "affinity_cores": 999, "torch": "1.0"}

@@ -400,3 +400,20 @@ def test_keys_do_not_depend_on_the_order_of_axes() -> None:
     assert LINE.key == replace(LINE, axes={"seq_len": 64, "model": "lstm"}).key
     assert LINE.key != replace(LINE, axes={"seq_len": 65, "model": "lstm"}).key
     assert LINE.key != replace(LINE, metric="forward_time").key
+
+
+def test_the_words_of_an_anonymous_run_name_no_folder_but_its_axes_stay(tmp_path: Path) -> None:
+    told = {"error": "no '/srv/a/w.bin'", "warnings": ["slow in /srv/a/net.py"], "details": {"again": ["/srv/a/b"]}}
+    line = replace(LINE, axes={"model": "net.py:Net"}, status="failed", value=None, **told)  # type: ignore[arg-type]
+    folder = RunFolder.create(tmp_path / "run", anonymous=True)
+    kept = folder.append(line)
+    folder.close()
+    assert (kept.error, kept.warnings, kept.details) == ("no 'w.bin'", ["slow in net.py"], {"again": ["b"]})
+    assert (kept.axes, kept.metric) == (line.axes, line.metric)
+    again = RunFolder.reopen(tmp_path / "run", anonymous=True)
+    assert again.append(line) == kept
+    again.close()
+    assert read_samples(tmp_path / "run") == [kept, kept]
+    plain = RunFolder.create(tmp_path / "plain")
+    assert plain.append(line) == line
+    plain.close()

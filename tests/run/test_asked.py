@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +36,18 @@ def test_models_that_are_not_named_are_told_from_those_that_are() -> None:
     assert asked(suite, words, CheckpointOptions(), []).plain
     named = asked(suite, {**words, "model": ["lstm"]}, CheckpointOptions(), ["model"])
     assert (named.plain, named.axes["model"]) == (False, ["lstm"])
+
+
+def test_models_of_an_anonymous_run_are_named_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    suite = BY_NAME["bench"]
+    words = {**cases.defaults(suite.axes.case), "model": ["lstm", f"{tmp_path}/net.py:Net"]}
+    plain = asked(suite, words, CheckpointOptions(), ["model"])
+    assert plain.axes["model"] == ["lstm", f"{tmp_path}/net.py:Net"]
+    for made in (plain.anonymous(), asked(suite, words, CheckpointOptions(anonymous=True), ["model"])):
+        assert (made.axes["model"], made.options.anonymous) == (["lstm", "net.py:Net"], True)
+    with pytest.raises(UserError, match="would name one"):
+        asked(suite, words | {"model": ["/srv/net.py:Net"]}, CheckpointOptions(anonymous=True), ["model"])
 
 
 def test_trainings_of_a_given_length_have_no_other_end() -> None:

@@ -41,10 +41,10 @@ def test_a_full_disk_ends_the_run_and_keeps_what_was_measured(lab: Laboratory, m
     sweep = lab.sweep(rounds=3)
     append = sweep.journal.folder.append
 
-    def full_in_the_second_round(line: Any) -> None:
+    def full_in_the_second_round(line: Any) -> Any:
         if line.round == 1:
             raise StorageError("cannot write: No space left on device")
-        append(line)
+        return append(line)
 
     monkeypatch.setattr(sweep.journal.folder, "append", full_in_the_second_round)
     with pytest.raises(StorageError):

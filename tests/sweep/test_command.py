@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planted_runs import record, stored
+from planted_runs import here, record, stored
 
 from rnn_vs_attn.errors import DONE, INTERRUPTED, UNFINISHED_CASES, WRONG_CALL, Interrupted, UserError
 from rnn_vs_attn.run.asked import Asked
@@ -52,7 +52,7 @@ class Runs:
     def _end(self, name: str, place: Path | None, part: Part) -> int:
         does = self.does.get(name, DONE)
         if place is not None:
-            stored(place)
+            stored(place, environment=here())
         if isinstance(does, BaseException):
             raise does
         part.take_document({"suite": name})
@@ -203,6 +203,28 @@ def test_runs_of_other_machines_have_an_outcome_of_their_own(
     assert "## bench+2: complete" in (tmp_path / "out/summary.md").read_text()
 
 
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        ("environment", {"cpu": "another"}, "was begun on another machine or with other software"),
+        ("environment", {"torch": "2.6.0"}, "was begun on another machine or with other software"),
+        ("settings", {"inputs": 0}, "was begun by a version that makes other weights or inputs"),
+    ],
+)
+def test_a_sweep_is_not_gone_on_with_on_another_machine(
+    name: str, changed: Any, said: str, runs: Runs, sweep: Callable[..., int], tmp_path: Path
+) -> None:
+    sweep()
+    head = tmp_path / "out/bench/run.json"
+    content = json.loads(head.read_text())
+    head.write_text(json.dumps(content | {name: content[name] | changed}))
+    assert command.resume(tmp_path / "out", SweepOptions()) == DONE  # nothing is left to measure
+    shutil.rmtree(tmp_path / "out/decode")
+    with pytest.raises(UserError, match=f"out/bench {said}; start a sweep of its own"):
+        command.resume(tmp_path / "out", SweepOptions())
+    assert [name for name, _, _ in runs.started] == ["bench", "decode", "gradflow"]
+
+
 def test_an_interruption_between_two_parts_is_told_like_any(
     runs: Runs,
     sweep: Callable[..., int],
@@ -234,6 +256,20 @@ def test_an_anonymous_sweep_has_anonymous_parts_only(in_file: bool, tmp_path: Pa
     shutil.rmtree(tmp_path / "out/decode")
     command.resume(tmp_path / "out", SweepOptions())
     assert given == [True] * 4
+
+
+def test_an_anonymous_sweep_says_no_folder_above_its_own(
+    runs: Runs, sweep: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs.does = {"decode": UserError(f"cannot read {tmp_path}/w.bin")}
+    sweep(anonymous=True, as_json=True)
+    text = capsys.readouterr().out
+    document = json.loads(text)
+    assert str(tmp_path) not in text
+    assert document["sweep"]["folder"] == "out"
+    assert [part["folder"] for part in document["parts"]] == ["out/bench", "out/decode", "out/gradflow"]
+    assert document["parts"][1]["error"] == "cannot read w.bin"
+    assert "decode: failed: cannot read w.bin" in (tmp_path / "out/summary.md").read_text()
 
 
 def test_a_path_that_a_shell_would_part_is_quoted(

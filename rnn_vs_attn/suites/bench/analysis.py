@@ -87,7 +87,8 @@ def _rates(records: Sequence[Record]) -> Iterator[Record]:
         yield speed
         yield from share(speed, records, "peak_flops", FLOPS_FRACTION)
         num_params = record_at(records, "num_params", axes)
-        if num_params is not None and num_params.median is not None:
+        known = str(axes["dtype"]) in ITEMSIZE  # a stored run may be of a version that has others
+        if known and num_params is not None and num_params.median is not None:
             width = record_at(records, "width", axes)
             used = axes | {"d_model": width.median} if width and width.median else axes
             moved = least_bytes(used, num_params.median)
