@@ -33,6 +33,7 @@ _READ_LATE = {
     *("TMPDIR", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "PYTEST_CURRENT_TEST"),
     *("HANGS_IN", "HUNG_PID"),  # of user_modules
     "TORCHINDUCTOR_CACHE_DIR",  # which torch sets in the process of a test that trains
+    "TRITON_F32_DEFAULT",  # which set_precision does
 }
 _RUN_AT_START = ("sitecustomize.py", "usercustomize.py")
 _real_launch = client.launch
