@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from rnn_vs_attn.errors import UserError
@@ -42,6 +41,8 @@ _KIND_OF = {name: kind for kind, names in KINDS.items() for name in names}
 class StoredAxes(dict[str, AxisValue]):
     """The axes of a stored record. Who asks for one that it lacks gets a UserError that names its line."""
 
+    __slots__ = ("line",)
+
     def __init__(self, axes: Axes | Iterable[tuple[str, AxisValue]], line: str = "a record") -> None:
         super().__init__(axes)
         self.line = line
@@ -51,15 +52,16 @@ class StoredAxes(dict[str, AxisValue]):
 
 
 def placed(record: Record, line: str) -> Record:
-    """A record that knows the line which it was read from."""
-    return replace(record, axes=StoredAxes(record.axes, line))
+    """The record itself, which then knows the line that it was read from."""
+    object.__setattr__(record, "axes", StoredAxes(record.axes, line))  # a copy takes a tenth of the time of reading
+    return record
 
 
 def problem_of_kind(axes: Axes) -> str:
     """Which axis has a value of another kind than it can have, "" where none; null, of some, is none."""
     for name, value in axes.items():
         kind = _KIND_OF.get(name)
-        if kind is None or (value is None and name in _NULL) or type(value) in _TYPES[kind]:
+        if kind is None or type(value) in _TYPES[kind] or (value is None and name in _NULL):
             continue
         return f"the axis {name!r} is {'null' if value is None else repr(value)}, which is no {kind}"
     return ""

@@ -15,7 +15,7 @@ from rnn_vs_attn.machine import environment
 from rnn_vs_attn.records.axes import Names
 from rnn_vs_attn.records.checks import checked_head, checked_run, problem_of_axes, problem_of_value
 from rnn_vs_attn.records.folder import has_other_names, read_samples
-from rnn_vs_attn.records.types import CASE_RETRIED, ROUND_DROPPED, ROUND_TIME, Run, SampleLine
+from rnn_vs_attn.records.types import CASE_RETRIED, LAUNCH_BOUND, ROUND_DROPPED, ROUND_TIME, Run, SampleLine
 from rnn_vs_attn.run import cases, given
 from rnn_vs_attn.run.cases import AxisValues, option_name
 from rnn_vs_attn.run.given import NOTHING, Given
@@ -197,7 +197,9 @@ def _lines(suite: Suite, path: Path, cases: Sequence[Case]) -> list[SampleLine]:
     lines, models = read_samples(path), {case.model for case in cases}
     names = Names(lines)
     for number, line in enumerate(lines, start=1):
-        wrong = _problem(suite, line, models) or names.problem_of(line)
+        wrong = _problem(suite, line, models)
+        if not wrong and line.status == "ok":  # a fault is of a whole case: it has no axis that a measurement adds
+            wrong = names.problem_of(line)
         if wrong:
             raise UserError(f"{path / 'samples.jsonl'}, line {number} is damaged: {wrong}")
     return lines
@@ -213,7 +215,8 @@ def _problem(suite: Suite, line: SampleLine, models: set[str]) -> str:
     if metric is None and line.metric not in (ROUND_TIME, CASE_RETRIED):
         return f"{suite.name} has no metric {line.metric!r}"
     unit = metric.unit if metric else "s"
-    numbers = [(unit, line.value), *(("s", seconds) for seconds in line.blocks)]
+    of_block = unit if line.metric == LAUNCH_BOUND else "s"
+    numbers = [(unit, line.value), *((of_block, value) for value in line.blocks)]
     wrong = next((w for u, v in numbers if v is not None and (w := problem_of_value(line.metric, u, v))), "")
     return wrong or problem_of_axes(line.axes) or _problem_of_case(suite, line, models)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from fakes import (
     unfinished_run,
 )
 from laboratory import MODELS, Laboratory, faults, found, in_the_third_round, num_rounds, seconds_for
+from paths import REFERENCE
 
 from rnn_vs_attn.errors import UserError
 from rnn_vs_attn.limits import Limits, Plan
-from rnn_vs_attn.records.folder import RunFolder, read_run
-from rnn_vs_attn.records.types import ROUND_TIME, Run, SampleLine
+from rnn_vs_attn.records.folder import RunFolder, read_run, read_samples
+from rnn_vs_attn.records.types import LAUNCH_BOUND, ROUND_TIME, Run, SampleLine
 from rnn_vs_attn.run import cases, learnt_text, resuming
+from rnn_vs_attn.suites.bench.suite import BENCH
 from rnn_vs_attn.suites.case import as_configured, axes_of
 from rnn_vs_attn.suites.gradflow.case import GradflowCase
 from rnn_vs_attn.suites.gradflow.suite import GRADFLOW
@@ -66,6 +69,27 @@ def test_a_run_that_cannot_be_resumed_is_one_sentence(
     code, out, err = called("gradflow", "--resume", str(edited(gradflow, name, changed)))
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert said in err
+
+
+def test_a_run_with_a_fault_is_resumed_though_a_fault_has_no_axis_that_a_measurement_adds(tmp_path: Path) -> None:
+    run, case = tmp_path / "run", GradflowCase(model="lstm", seq_len=64)
+    shutil.copytree(REFERENCE / "full/gradflow", run, ignore=shutil.ignore_patterns("plots"))
+    first = read_samples(run)[0]
+    assert first.metric == "gradient_norm_log10"
+    assert "distance" in first.axes
+    folder = RunFolder.reopen(run)
+    of_case = {name: value for name, value in first.axes.items() if name in axes_of(case)}
+    folder.append(SampleLine("gradflow", of_case, first.metric, 0, None, status="failed", error="of the layer itself"))
+    folder.close()
+    taken = resuming.read(GRADFLOW, run)
+    assert (taken.lines[-1].status, taken.lines[-1].axes) == ("failed", of_case)
+
+
+def test_a_run_of_a_gpu_is_resumed_with_blocks_that_did_not_wait_for_the_host() -> None:
+    """Whether a block waited is 0 or 1; a block of a time that is 0 cannot be."""
+    taken = resuming.read(BENCH, REFERENCE / "gpu-h100/bench")
+    bound = [line for line in taken.lines if line.metric == LAUNCH_BOUND]
+    assert {number for line in bound for number in line.blocks} == {0.0, 1.0}
 
 
 @pytest.mark.long

@@ -6,7 +6,7 @@ import inspect
 import itertools
 import sys
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from inspect import Parameter
 from types import ModuleType
 from typing import Any
@@ -27,7 +27,7 @@ def config_of(target: Callable[..., Any], parameter: Parameter) -> type | None:
     """The class of the object that a parameter takes, by its annotation or by the target's own name; None where it
     takes none, or there is no such class beside the target. Several where more than one fits equally.
     """
-    annotated = [kind for kind in _classes(_annotation(target, parameter)) if is_config(kind)]
+    annotated = [kind for kind in _classes(_annotation(parameter, _modules(target))) if is_config(kind)]
     if len(annotated) == 1:
         return annotated[0]
     if parameter.name.lower() not in _NAMES:
@@ -42,12 +42,7 @@ def config_of(target: Callable[..., Any], parameter: Parameter) -> type | None:
 
 def layer_of(target: Callable[..., Any], parameter: Parameter) -> type | None:
     """The class of the layer that a parameter takes, where its annotation is one: not any module, nor a list."""
-    annotation, module = parameter.annotation, sys.modules.get(target.__module__)
-    if isinstance(annotation, str):
-        try:
-            annotation = eval(annotation, vars(module))
-        except Exception:
-            return None
+    annotation = _annotation(parameter, filter(None, [sys.modules.get(target.__module__)]))
     return annotation if isinstance(annotation, type) and _is_layer(annotation) else None
 
 
@@ -63,12 +58,12 @@ def is_config(kind: Any) -> bool:
     return kind.__name__.lower().endswith(_ENDINGS) and kind.__module__ not in ("builtins", "typing")
 
 
-def _annotation(target: Callable[..., Any], parameter: Parameter) -> Any:
-    """What stands behind the colon, looked up where the target is from."""
+def _annotation(parameter: Parameter, modules: Iterable[ModuleType]) -> Any:
+    """What stands behind the colon, looked up in the first of the modules that knows it."""
     found = parameter.annotation
     if not isinstance(found, str):
         return found
-    for module in _modules(target):
+    for module in modules:
         try:
             return eval(found, vars(module))  # an annotation of the module itself, as typing.get_type_hints reads it
         except Exception:

@@ -157,6 +157,7 @@ def test_a_layer_that_works_in_place_has_its_gradient(in_float64: None) -> None:
         (habits.Random, False),
         (habits.InPlace, False),
         (habits.Tabled, False),
+        (habits.ByFourier, False),
     ],
 )
 def test_it_is_asked_whether_it_sees_the_future(kind: type[nn.Module], sees: bool) -> None:
