@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure.workload import Workload
-from rnn_vs_attn.models.backends import PACKAGES, TORCH
+from rnn_vs_attn.models.backends import PACKAGES, TORCH, KernelPackage
 from rnn_vs_attn.models.layers.chunked_recurrence import ChunkedRecurrence
 from rnn_vs_attn.models.mixer import Recurrence
 
@@ -39,10 +39,15 @@ def held(made: Workload) -> float | None:
     return max(_held(layer, x) for layer in layers)
 
 
+def positions(package: KernelPackage) -> int:
+    """How many are asked of its kernels, at most."""
+    return int(CHUNKS * package.chunk)
+
+
 def _held(layer: ChunkedRecurrence, x: Tensor) -> float:
     package = PACKAGES[layer.backend]
     bound = _TF32 if _in_tf32(layer, x) else BOUNDS[x.dtype]
-    errors = error_of(layer, x[:SEQUENCES, : int(CHUNKS * package.chunk)])
+    errors = error_of(layer, x[:SEQUENCES, : positions(package)])
     where = max(errors, key=lambda name: errors[name])
     if errors[where] <= bound:
         return errors[where]
