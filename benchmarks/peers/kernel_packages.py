@@ -25,7 +25,7 @@ import triton_on_cpu
 from field_environment import Environment
 from reporting import Figure, parsed, parser, report
 
-from rnn_vs_attn.measure.conduct.kernel_agreement import BOUNDS, error_of
+from rnn_vs_attn.measure.conduct.kernel_agreement import BOUNDS, error_of, positions
 from rnn_vs_attn.models.backends import PACKAGES
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
@@ -39,7 +39,7 @@ WITHOUT_COMPILING = {"MAMBA_SKIP_CUDA_BUILD": "TRUE", "MAMBA_FORCE_BUILD": "TRUE
 def main() -> None:
     options = parser(__doc__ or "")
     options.add_argument("--device", default="cpu")
-    options.add_argument("--seq-len", type=int, default=160)
+    options.add_argument("--seq-len", type=int, default=0, help="0: two chunks and a half of the kernels'")
     options.add_argument("--d-model", type=int, default=64)
     options.add_argument("--num-heads", type=int, default=2)
     given = parsed(options, seq_len=70, d_model=32)
@@ -56,9 +56,10 @@ def figures(given: argparse.Namespace, details: list[dict[str, object]]) -> Iter
     if given.device == "cpu":
         triton_on_cpu.mend(*(package.module for package in PACKAGES.values()))
     dtypes = [dtype for dtype in BOUNDS if given.device != "cpu" or dtype != torch.bfloat16]
-    shape = Shape(2, given.seq_len, given.d_model, given.num_heads)
     for spec in MODELS:
         for backend in spec.traits.backends:
+            seq_len = given.seq_len or positions(PACKAGES[backend])
+            shape = Shape(2, seq_len, given.d_model, given.num_heads)
             for dtype in dtypes:
                 yield from _held(spec.name, backend, shape, dtype, given.device, details)
 

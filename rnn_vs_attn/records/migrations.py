@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+from rnn_vs_attn.records.claims import VERDICT
 from rnn_vs_attn.records.types import Axes, AxisValue, Record, SampleLine
 
 SCHEMA = 4
@@ -50,8 +51,10 @@ def _renamed(line: Line, names: Mapping[str, str]) -> Line:
 
 
 def _with_later_axes(line: Line) -> Line:
-    """With the axes that its suite's cases got later, at the values that measured nothing else before."""
-    if line.suite not in _OF_LAYERS or "num_layers" not in line.axes:
+    """With the axes that its suite's cases got later, at the values that measured nothing else before. A claim has none
+    of a case's axes but those that tell it from others of its run.
+    """
+    if line.suite not in _OF_LAYERS or "num_layers" not in line.axes or line.metric == VERDICT.name:
         return line
     later = {**_LATER_AXES, "num_kv_heads": _a_quarter(line.axes.get("num_heads"))}
     if line.suite == "bench":

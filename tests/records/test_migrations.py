@@ -16,7 +16,7 @@ from rnn_vs_attn import export
 from rnn_vs_attn.compare import runs
 from rnn_vs_attn.compare.verdicts import MISSING, NEW
 from rnn_vs_attn.records.checks import checked_run
-from rnn_vs_attn.records.claims import VERDICT
+from rnn_vs_attn.records.claims import HOLDS, VERDICT, Claim
 from rnn_vs_attn.records.folder import RunFolder, has_other_names, read_run, read_samples
 from rnn_vs_attn.records.migrations import SCHEMA, migrated
 from rnn_vs_attn.records.types import SampleLine
@@ -147,6 +147,16 @@ def test_an_old_run_of_bench_was_computed_by_own_kernels_and_no_other_suite_says
     assert migrated(line, 3).axes.get("backend") == {"bench": "torch"}.get(suite)
     newer = replace(line, axes={**line.axes, "backend": "fla"})
     assert migrated(newer, 4).axes["backend"] == "fla"
+
+
+@pytest.mark.parametrize("schema", [2, 3])
+@pytest.mark.parametrize("suite", ["bench", "decode", "scaling"])
+def test_a_claim_of_an_old_run_with_several_depths_is_called_as_one_of_now(schema: int, suite: str) -> None:
+    """Its axes are those that told cases apart, not those of a case, so that compare finds it."""
+    claim = Claim(
+        "trains faster", "Attention trains faster than lstm", HOLDS, "", "", {"model": "lstm", "num_layers": 2}
+    )
+    assert migrated(claim.record(suite), schema) == claim.record(suite)
 
 
 # What is done with an old run

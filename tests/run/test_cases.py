@@ -338,6 +338,20 @@ def test_a_backend_is_taken_where_one_of_the_models_has_kernels_there(monkeypatc
     assert not any(warnings_for(case) for case in made if case.backend == "torch")
 
 
+def test_what_no_given_package_computes_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnn_vs_attn.suites.bench.case.find_spec", lambda name: "found")
+    found = axes(backend=["fla,mamba-ssm"], model=["lstm,mamba2,rwkv7,rwkv7+mamba2"], device=["cuda"])
+    assert [(case.model, case.backend) for case in cases.cases_of(BENCH, found)] == [
+        ("lstm", "fla"),
+        ("mamba2", "fla"),
+        ("mamba2", "mamba-ssm"),
+        ("rwkv7", "fla"),
+        ("rwkv7", "mamba-ssm"),
+        ("rwkv7+mamba2", "fla"),
+        ("rwkv7+mamba2", "mamba-ssm"),
+    ]
+
+
 def test_an_option_that_takes_all_that_is_typed_is_one_value() -> None:
     given = cases.defaults(RecallCase) | {"test_seq_len": ["64:128", "32"]}
     assert cases.parse(RECALL, given)["test_seq_len"] == ["32,64,128"]

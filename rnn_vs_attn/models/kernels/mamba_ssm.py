@@ -8,7 +8,7 @@ from __future__ import annotations
 from mamba_ssm.ops.triton.ssd_combined import mamba_chunk_scan_combined
 from torch import Tensor
 
-CHUNK = 256  # positions, as its own layer has it
+from rnn_vs_attn.models.backends import MAMBA_SSM
 
 
 def state_space(
@@ -17,6 +17,6 @@ def state_space(
     """x (B, L, H, E), dt one a position and head, A and D one a head, B and C (B, L, N), S (B, N, H, E) ->
     y (B, L, H, E) and S after them.
     """
-    states = {"initial_states": state.permute(0, 2, 3, 1), "return_final_states": True}
-    y, after = mamba_chunk_scan_combined(x, dt, a, b.unsqueeze(2), c.unsqueeze(2), CHUNK, D=skip.float(), **states)
+    others = {"D": skip.float(), "initial_states": state.permute(0, 2, 3, 1), "return_final_states": True}
+    y, after = mamba_chunk_scan_combined(x, dt, a, b.unsqueeze(2), c.unsqueeze(2), MAMBA_SSM.chunk, **others)
     return y, after.permute(0, 3, 1, 2)

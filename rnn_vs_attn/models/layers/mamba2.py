@@ -31,6 +31,8 @@ class Mamba2(ChunkedRecurrence):
     Dao 2023, section 3.6, for how A and dt begin.
     """
 
+    past_state = ("D",)
+
     def __init__(self, d_model: int, num_heads: int, *, state_size: int = STATE_SIZE, backend: str = TORCH) -> None:
         super().__init__(backend, _chunked, "state_space")
         inner = EXPAND * d_model

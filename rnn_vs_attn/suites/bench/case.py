@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
@@ -40,15 +40,16 @@ class BenchCase(LayerCase):
 
 
 def select(cases: Sequence[BenchCase], plain: bool) -> list[BenchCase]:
-    """Each model once where backends compute the same of it, but for the baseline, beside which others stand."""
-    given = set(cases)
-    return [case for case in cases if case.model == BASELINE or not _is_twice(case, given)]
-
-
-def _is_twice(case: BenchCase, given: Set[BenchCase]) -> bool:
-    """Whether a model that a package has no kernels of is measured by its own as well."""
-    own = replace(case, backend=TORCH)
-    return own != case and own in given and find(case.model).backend(case.backend) == TORCH
+    """Each model once where backends compute the same of it, by its own name for that if it has one, but for the
+    baseline, beside which others stand.
+    """
+    kept: dict[BenchCase, BenchCase] = {}
+    for case in cases:
+        computed = replace(case, backend=find(case.model).backend(case.backend))
+        if computed not in kept or case == computed:
+            kept[computed] = case
+    once = set(kept.values())
+    return [case for case in cases if case.model == BASELINE or case in once]
 
 
 def check(values: Mapping[str, Sequence[Any]]) -> None:

@@ -23,10 +23,12 @@ BY_PACKAGE = [(spec.name, backend) for spec in MODELS for backend in spec.traits
 SHAPE = Shape(3, 200, 16, 2)
 
 
-def workload(name: str, backend: str, dtype: torch.dtype = torch.float32, num_layers: int = 1) -> Workload:
+def workload(
+    name: str, backend: str, dtype: torch.dtype = torch.float32, num_layers: int = 1, length: int = 200
+) -> Workload:
     torch.manual_seed(0)
-    shape = Shape(3, 200, 16, 2, num_layers, backend=backend)
-    x = torch.randn(3, 200, 16).to(dtype)
+    shape = Shape(3, length, 16, 2, num_layers, backend=backend)
+    x = torch.randn(3, length, 16).to(dtype)
     return Workload.of(build(find(name), shape).to(dtype), x)
 
 
@@ -138,19 +140,80 @@ def test_float64_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert fault.value.status == "unsupported"
 
 
-def test_no_more_than_two_sequences_and_160_positions_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "backend", "length", "positions"),
+    [("retention", "fla", 700, 160), ("retention", "fla", 70, 70), ("mamba2", "mamba-ssm", 700, 640)],
+)
+def test_two_sequences_and_two_and_a_half_chunks_are_asked_after_a_call_of_all(
+    name: str, backend: str, length: int, positions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A chunk of fla has 64 positions, one of mamba-ssm 256; the first call decides how Triton runs all others."""
     played_kernels.play(monkeypatch)
-    asked: list[torch.Size] = []
-    real = kernel_agreement.error_of
-    monkeypatch.setattr(kernel_agreement, "error_of", lambda layer, x: asked.append(x.shape) or real(layer, x))
-    held(workload("retention", "fla"))
-    assert asked == [torch.Size([2, 160, 16])]
+    asked: list[Any] = []
+    made = workload(name, backend, length=length)
+    monkeypatch.setattr(made, "both", lambda: asked.append("all"))
+    monkeypatch.setattr(kernel_agreement, "error_of", lambda layer, x: asked.append(x.shape) or {"the output": 0.0})
+    held(made)
+    assert asked == ["all", torch.Size([2, positions, 16])]
+
+
+@pytest.mark.parametrize(("name", "backend"), BY_PACKAGE)
+@pytest.mark.parametrize("dtype", BOUNDS)
+def test_a_state_that_is_not_handed_from_chunk_to_chunk_is_seen(
+    name: str, backend: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunk = {"fla": 64, "mamba-ssm": 256}[backend]
+
+    def forgetful(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def forgets(*args: Any, **kwargs: Any) -> Any:
+            pieces = []
+            for start in range(0, args[0].shape[1], chunk):
+                given = [a[:, start : start + chunk] if isinstance(a, Tensor) and a.dim() > 2 else a for a in args]
+                y, state = operation(*given, **kwargs)
+                pieces.append(y)
+            return torch.cat(pieces, 1), state
+
+        return forgets
+
+    wrong = {one.__name__: forgetful(one) for one in played_kernels.OPS.values()}
+    played_kernels.play(monkeypatch, **wrong)
+    made = workload(name, backend, dtype, length=chunk + 40)
+    with pytest.raises(CaseFault, match="do not compute what"):
+        held(made)
+
+
+def test_a_gradient_that_is_missing_is_seen_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(q: Tensor, k: Tensor, v: Tensor, g: Tensor, *others: Any, **kwargs: Any) -> Any:
+        return played_kernels.chunk_gated_delta_rule(q, k, v, g.detach(), *others, **kwargs)
+
+    played_kernels.play(monkeypatch, chunk_gated_delta_rule=without)
+    with pytest.raises(
+        CaseFault, match="dt_bias is missing, or not a number where that is one; use --backend"
+    ) as fault:
+        held(workload("gated-deltanet", "fla"))
+    assert fault.value.status == "failed"
+
+
+def test_a_kernel_that_takes_tf32_by_itself_is_given_its_rounding_on_a_gpu_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class OnGpu:
+        dtype, is_cuda = torch.float32, True
+
+    played_kernels.play(monkeypatch)
+    layers = {name: workload(name, "fla").module for name in ("gated-deltanet", "retention")}
+    own = workload("gated-deltanet", "torch").module
+    told = [kernel_agreement._in_tf32(layer, OnGpu()) for layer in (*layers.values(), own)]  # type: ignore[arg-type]
+    assert told == [True, False, False]
+    assert not kernel_agreement._in_tf32(layers["gated-deltanet"], torch.zeros(1))  # type: ignore[arg-type]
 
 
 def test_tf32_that_is_allowed_changes_nothing_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     played_kernels.play(monkeypatch)
-    part = 1 + 1e-3 * torch.linspace(-1, 1, 160).view(1, -1, 1, 1)
-    off = changed(played_kernels.chunk_simple_gla, lambda y: y * (part if y.dtype == torch.float32 else 1))
+    part = 1 + 1e-3 * torch.linspace(-1, 1, 200).view(1, -1, 1, 1)
+    off = changed(
+        played_kernels.chunk_simple_gla, lambda y: y * (part[:, : y.shape[1]] if y.dtype == torch.float32 else 1)
+    )
     played_kernels.play(monkeypatch, chunk_simple_gla=off)
     torch.backends.cuda.matmul.allow_tf32 = True
     try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 from matrix_state_layers import assert_forms_agree
 from played_kernels import play
 from registry_models import SHAPE, layer
 
+from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.models.backends import TORCH
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
@@ -86,6 +89,16 @@ def test_other_layers_are_as_they_are(packages: None) -> None:
     module = build(find("mamba2"), Shape(2, 9, 24, 4, backend="fla"))
     assert module.backend == TORCH
     assert build(find("lstm"), Shape(2, 9, 24, 4, backend="fla")) is not None
+
+
+def test_a_package_that_cannot_be_imported_is_unsupported_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "rnn_vs_attn.models.kernels.mamba_ssm", raising=False)
+    monkeypatch.setitem(sys.modules, "mamba_ssm", None)  # which importing it refuses
+    with pytest.raises(CaseFault) as fault:
+        build(find("mamba2"), Shape(2, 9, 24, 4, backend="mamba-ssm"))
+    assert fault.value.status == "unsupported"
+    assert fault.value.reason.startswith("mamba-ssm is here and cannot be imported: ModuleNotFoundError: ")
+    assert fault.value.reason.endswith("; install it again beside this torch, or use --backend torch")
 
 
 def test_the_shape_of_the_registry_is_computed_by_torch() -> None:
