@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import blocks
 import foreign
 import pytest
 from torch import nn
@@ -34,7 +33,7 @@ SHAPE = Shape(2, 64, 128, 4, 1, causal=True)
         (foreign.FeedForward, "FeedForward(dim=128, mlp_dim=512)"),
         (foreign.StateSpace, "StateSpace(width=128, state_dim=128, bidir=False)"),
         (foreign.attention, "attention(dim=128, heads=4)"),
-        (blocks.InBlocks, "InBlocks(dim=128, heads=4)"),
+        (compositions.InBlocks, "InBlocks(dim=128, heads=4)"),
         (foreign.KeysAndValues, "KeysAndValues(n_head=4, d_model=128, d_k=32, d_v=32)"),
         (foreign.KnowsItsDepth, "KnowsItsDepth(dim=128, num_query_heads=4)"),
         (foreign.GivesTheLast, "GivesTheLast(units=128, return_sequences=True)"),
@@ -65,9 +64,9 @@ def test_a_configuration_object_is_made_of_the_same_names(target: Any, said: str
 def test_a_block_is_the_length_where_a_configuration_object_knows_no_other() -> None:
     """Layers that attend, or multiply, in blocks of 4 or 16 were built with one block, as long as the sequence."""
     config = "TokensConfig(n_embd=128, n_head=4, block_size=64)"
-    assert str(filled(blocks.OfTokens, SHAPE, {})) == f"OfTokens(config={config})"
+    assert str(filled(compositions.OfTokens, SHAPE, {})) == f"OfTokens(config={config})"
     config = "SparseConfig(hidden_size=128, max_position_embeddings=64)"
-    assert str(filled(blocks.OfSparse, SHAPE, {})) == f"OfSparse(config={config})"
+    assert str(filled(compositions.OfSparse, SHAPE, {})) == f"OfSparse(config={config})"
 
 
 ENCODER = "TransformerEncoderLayer(d_model=128, nhead=4, dropout=0.0, batch_first=True)"
@@ -81,16 +80,16 @@ def test_a_layer_that_is_made_of_another_one_gets_it() -> None:
     one = nn.TransformerEncoderLayer(128, 4, 64)
     assert sum(p.numel() for p in call.make().parameters()) == sum(p.numel() for p in one.parameters())
     with pytest.raises(Unfit, match="needs fn, which has no standard name"):
-        filled(blocks.Around, SHAPE, {})
+        filled(compositions.Around, SHAPE, {})
 
 
 def test_one_layer_of_a_list_needs_no_number_of_layers_and_all_of_them_do() -> None:
     """Else three layers would be measured as one."""
-    assert str(filled(blocks.OfList, SHAPE, {})) == "OfList(config=ListedConfig(hidden_size=128), layer_idx=0)"
+    assert str(filled(compositions.OfList, SHAPE, {})) == "OfList(config=ListedConfig(hidden_size=128), layer_idx=0)"
     with pytest.raises(Unfit, match="layer_types has another length"):
-        filled(blocks.AllOfList, SHAPE, {}).make()
+        filled(compositions.AllOfList, SHAPE, {}).make()
     with pytest.raises(Unfit, match="layer_types has another length"):
-        filled(blocks.OfList, SHAPE, {"num_hidden_layers": 2}).make()
+        filled(compositions.OfList, SHAPE, {"num_hidden_layers": 2}).make()
 
 
 def test_arguments_are_of_the_target_or_of_its_configuration_object() -> None:
@@ -139,7 +138,7 @@ def test_keywords_that_lead_nowhere_get_the_width_alone() -> None:
             "can be read in two ways: dim=128 with hidden_dim=128, or dim=128 with hidden_dim of a size of its own",
         ),
         (
-            blocks.NeedsABlock,
+            compositions.NeedsABlock,
             {},
             "can be read in two ways: block_size=64, the length of the sequence, or block_size of a size of its own",
         ),
@@ -159,7 +158,7 @@ def test_what_is_not_clear_is_not_guessed(target: Any, given: dict[str, Any], sa
 
 def test_of_two_readings_the_user_chooses_one() -> None:
     assert filled(foreign.TwoReadings, SHAPE, {"hidden_dim": 256}).values == {"dim": 128, "hidden_dim": 256}
-    assert filled(blocks.NeedsABlock, SHAPE, {"block_size": 8}).values["block_size"] == 8
+    assert filled(compositions.NeedsABlock, SHAPE, {"block_size": 8}).values["block_size"] == 8
     assert filled(foreign.NoWidth, SHAPE, {"girth": 128}).values == {"girth": 128, "num_heads": 4}
 
 
