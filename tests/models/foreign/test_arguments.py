@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import compositions
 import foreign
 import pytest
 from torch import nn
