@@ -32,6 +32,7 @@ LIBRARIES = {
     "steps",
     "trained",
     "transformer_xl_oracle",
+    "triton_on_cpu",
 }  # and what makes a file of answers
 
 # Asks every program for its help, in one process.
