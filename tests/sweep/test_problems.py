@@ -13,7 +13,9 @@ WHERE = {(): 1, ("part",): 2, ("part", "a"): 2, ("part", "a", "x"): 7}
 
 
 def test_none_is_no_error() -> None:
-    Problems(Path("s.toml"), WHERE).check()
+    problems = Problems(Path("s.toml"), WHERE)
+    problems.check()
+    assert len(problems) == 0
 
 
 def test_all_stand_in_the_order_of_their_lines_and_each_once() -> None:

@@ -44,7 +44,12 @@ def test_a_step_that_works_in_place_decodes_its_forward(kind: type[nn.Module]) -
 def test_a_table_that_the_first_step_fills_is_there_for_the_forward() -> None:
     """It was made empty again, and what said that it is filled was not: its steps were said not to be its forward."""
     torch.manual_seed(0)
-    decoding.check(habits.DecodesByATable(8), torch.randn(1, 12, 8))
+    module, x = habits.DecodesByATable(8), torch.randn(1, 12, 8)
+    decoding.check(module, x)
+    assert module.table.item() == (2 if module.filled else 0)  # together, either way
+    with torch.no_grad():
+        y, _ = advance(module, x, module.initial_state(1))
+        torch.testing.assert_close(module(x), y)
 
 
 def test_outputs_that_are_not_finite_are_compared_all_the_same() -> None:

@@ -11,6 +11,7 @@ from planted_variants import at, xl
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure.timing import calls, decoding
 from rnn_vs_attn.models import build
+from rnn_vs_attn.models.language.token_ids import OfTokens
 from rnn_vs_attn.report import tables
 from rnn_vs_attn.suites.case import axes_of
 from rnn_vs_attn.suites.variants.transformer_xl import measure
@@ -80,11 +81,23 @@ def test_a_time_of_the_hosts_launches_is_marked() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_no_evaluation_reads_a_token_id_while_it_is_timed(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a GPU each of them would wait for all that was begun."""
-    case = xl(method, 10, d_model=16, num_heads=2, num_layers=1, vocab_size=7, segment_len=4)
-    monkeypatch.setattr(torch.Tensor, "aminmax", lambda ids: pytest.fail("it reads them"))
+    """On a GPU each of them would wait for all that was begun. The same call of a model that does not trust its ids
+    does read them.
+    """
+    case, cpu = xl(method, 10, d_model=16, num_heads=2, num_layers=1, vocab_size=7, segment_len=4), torch.device("cpu")
+    if method == "cache":
+        decoder = measure._cached(case, cpu)
+        module, call = decoder.module, decoder.prefill
+    else:
+        module, call, _ = measure._evaluation(case, cpu)
+    read, real = [], torch.Tensor.aminmax
+    monkeypatch.setattr(torch.Tensor, "aminmax", lambda ids: read.append(ids.shape) or real(ids))
     with torch.no_grad():
-        if method == "cache":
-            measure._cached(case, torch.device("cpu")).prefill()
-        else:
-            measure._evaluation(case, torch.device("cpu"))[1]()
+        call()
+        assert read == []
+        for part in module.modules():
+            if isinstance(part, OfTokens):
+                part.checks_ids = True
+        call()
+    assert len(read) == 1
+    assert read[0][0] == case.batch_size
