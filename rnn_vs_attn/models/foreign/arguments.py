@@ -26,7 +26,7 @@ from rnn_vs_attn.models.foreign.synonyms import (
     rank_of,
     title_of,
 )
-from rnn_vs_attn.models.foreign.targets import Filled, Unfit, configurations
+from rnn_vs_attn.models.foreign.targets import Filled, Unfit, configurations, first_made
 from rnn_vs_attn.models.foreign.widths import is_list
 
 
@@ -221,13 +221,7 @@ def _of_any_depth(found: Filled, given: Mapping[str, Any]) -> Filled:
     """
     names = [name for name in found.values if title_of(name) == LAYERS and name not in given]
     without = replace(found, values={name: value for name, value in found.values.items() if name not in names})
-    for each in (found, without):
-        try:
-            each.make()
-        except Exception:
-            continue
-        return each
-    return found
+    return first_made(found, [without])
 
 
 def _config_of(target: Callable[..., Any], parameter: Parameter) -> type | None:

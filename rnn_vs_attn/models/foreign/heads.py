@@ -11,7 +11,7 @@ from typing import Any
 from rnn_vs_attn.models.costs import Shape
 from rnn_vs_attn.models.foreign.signatures import required, signature_of
 from rnn_vs_attn.models.foreign.synonyms import HEAD_WIDTH, HEADS, plain, title_of
-from rnn_vs_attn.models.foreign.targets import Filled
+from rnn_vs_attn.models.foreign.targets import Filled, first_made
 
 _FACTORS = ("expand", "expandfactor", "expansion", "expansionfactor")  # of the width within to the model's
 _KEYS_AND_VALUES = ("dk", "dv", "dkv")
@@ -38,13 +38,7 @@ def in_groups(
 
 def taken(found: Filled, shape: Shape, given: Mapping[str, Any]) -> Filled:
     """The same, or where its class refuses it the first of those with other heads that it takes, if it takes one."""
-    for each in (found, *_with_other_heads(found, shape, given)):
-        try:
-            each.make()
-        except Exception:
-            continue
-        return each
-    return found
+    return first_made(found, _with_other_heads(found, shape, given))
 
 
 def _with_other_heads(found: Filled, shape: Shape, given: Mapping[str, Any]) -> Iterator[Filled]:

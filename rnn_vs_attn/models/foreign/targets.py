@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from rnn_vs_attn.errors import first_line
@@ -47,6 +48,17 @@ class Filled:
     def __str__(self) -> str:
         inside = ", ".join(f"{name}={v if isinstance(v, Filled) else repr(v)}" for name, v in self.values.items())
         return f"{name_of(self.target)}({inside})"
+
+
+def first_made(found: Filled, others: Iterable[Filled]) -> Filled:
+    """`found`, or where its class refuses it the first of the others that it takes, if it takes one."""
+    for each in chain([found], others):
+        try:
+            each.make()
+        except Exception:
+            continue
+        return each
+    return found
 
 
 def configurations(values: Mapping[str, Any]) -> list[Filled]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from played_gpu import PlayedGPU
@@ -29,6 +31,20 @@ def test_a_long_call_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert calls.repeated(call, torch.device("cpu"))[0] == pytest.approx([3.0])
 
 
+def played(
+    monkeypatch: pytest.MonkeyPatch, kernels: int, runs: float, takes: float
+) -> tuple[PlayedGPU, Callable[[], None]]:
+    """A GPU, and a call of so many kernels: ns that each runs, and that its launch takes."""
+    gpu = PlayedGPU()
+    gpu.play(monkeypatch, calls)
+
+    def call() -> None:
+        for _ in range(kernels):
+            gpu.launch(runs, takes)
+
+    return gpu, call
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("kernels", "runs", "takes", "waits"),
@@ -43,13 +59,7 @@ def test_a_long_call_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_device_that_waits_for_launches_is_told_from_one_that_does_not(
     monkeypatch: pytest.MonkeyPatch, kernels: int, runs: float, takes: float, waits: bool
 ) -> None:
-    gpu = PlayedGPU()
-    gpu.play(monkeypatch, calls)
-
-    def call() -> None:
-        for _ in range(kernels):
-            gpu.launch(runs, takes)
-
+    _, call = played(monkeypatch, kernels, runs, takes)
     (seconds, *_), _ = calls.repeated(call, torch.device("cuda:0"), enough=1e-9)
     assert calls.device_waits(call, torch.device("cuda:0"), seconds) == waits
 
@@ -59,13 +69,7 @@ def test_a_long_call_is_not_slept_through_and_is_told_by_its_lag(
     monkeypatch: pytest.MonkeyPatch, kernels: int, runs: float, takes: float, waits: bool
 ) -> None:
     """One of 40 seconds took two minutes to ask."""
-    gpu = PlayedGPU()
-    gpu.play(monkeypatch, calls)
-
-    def call() -> None:
-        for _ in range(kernels):
-            gpu.launch(runs, takes)
-
+    gpu, call = played(monkeypatch, kernels, runs, takes)
     assert calls.device_waits(call, torch.device("cuda:0"), 40.0) == waits
     assert gpu.now < 42e9
 
