@@ -9,7 +9,7 @@ from rnn_vs_attn.models.registry import BASELINE, recorded
 from rnn_vs_attn.models.spec import ATTENTION, RECURRENCE
 from rnn_vs_attn.records.claims import FAILS, HOLDS, UNDECIDED, Claim
 from rnn_vs_attn.records.query import Group, measured, record_at, without
-from rnn_vs_attn.records.types import LAUNCH_BOUND, Axes, Record
+from rnn_vs_attn.records.types import Axes, Record
 from rnn_vs_attn.report.curves import by_round, curves, interval, seq_len_of
 from rnn_vs_attn.stats import intervals
 from rnn_vs_attn.stats.intervals import Estimate
@@ -96,21 +96,15 @@ def _figure(pair: Pair) -> str:
 def _open(pair: Pair, records: Sequence[Record]) -> str:
     """At which lengths neither is settled to be faster, and what that would take."""
     left = [i for i, side in enumerate(pair.sides) if side == "undecided"]
-    takes = _takes(pair.ratios[left[-1]], _of_launches(pair, records))
+    takes = ways.takes(pair.ratios[left[-1]], _of_launches(pair, records))
     if len(left) == len(pair.lengths):
         return takes
     return f"open at {', '.join(tokens(pair.lengths[i]) for i in left)}: {takes}"
 
 
-def _takes(found: Estimate | None, of_launches: str) -> str:
-    """What would decide; of times of the host's launches more rounds than an interval takes tell nothing of the GPU."""
-    return of_launches if of_launches and found and found.low is not None else deciding.to_decide(found)
-
-
 def _of_launches(pair: Pair, records: Sequence[Record]) -> str:
     """On a GPU at which lengths the time of one of the two is the host's; the longest is the one that was told last."""
-    of_train = (r for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == "train" and r.holds)
-    bound = {without(record.axes, "pass") for record in of_train}
+    bound = ways.launch_bound(records)
     both = zip(pair.curve, pair.base, strict=True)
     lengths = [seq_len_of(ours) for ours, theirs in both if bound & {without(ours.axes), without(theirs.axes)}]
     if not lengths:
@@ -164,7 +158,7 @@ def _growth_claim(compared: Sequence[tuple[Record, Record]], records: Sequence[R
     text = f"Attention's time grows faster with length than that of a recurrence{names.settings(base.axes)}"
     why = _of_host(records, base.axes, record.axes)
     if verdict == UNDECIDED:
-        why = _takes(min((base, record), key=lambda r: len(r.values)).estimate, why)
+        why = ways.takes(min((base, record), key=lambda r: len(r.values)).estimate, why)
     return Claim(GROWS, text, verdict, figure, why, names.axes(base.axes))
 
 
@@ -183,8 +177,7 @@ def _doubled(exponent: Record | Estimate) -> str:
 def _of_host(records: Sequence[Record], *cases: Axes) -> str:
     """Said where some of the times of these curves are those of the host's launches."""
     wanted = [without(axes, "of", "seq_len_from", "seq_len_to") for axes in cases]
-    bound = (r for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == "train" and r.holds)
-    if any(without(r.axes, "seq_len", "pass") in wanted for r in bound):
+    if any(without(dict(case), "seq_len") in wanted for case in ways.launch_bound(records)):
         return "some of these times are those of the host's launches, not the GPU's"
     return ""
 

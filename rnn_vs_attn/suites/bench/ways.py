@@ -47,7 +47,9 @@ def packages(times: Sequence[Record], records: Sequence[Record], names: Names) -
                 text = f"{rest.name(own.axes)} trains faster by the kernels of {backend}"
                 figure = f"By them it is {interval(ratio)} times as fast as by this program's own"
                 told = _faster(PACKAGE, text, figure, ratio, own, rest)
-                why = _of_launches(records, own, theirs) or told.why
+                bound = launch_bound(records) & {without(own.axes), without(theirs.axes)}
+                why = f"{HOSTS_TIME}; --cuda-graphs removes it" if bound else ""
+                why = takes(ratio, why) if told.verdict == UNDECIDED else why
                 yield replace(told, why=why, axes={**told.axes, BACKEND: backend})
 
 
@@ -64,11 +66,15 @@ def _longest(
     yield from found.values()
 
 
-def _of_launches(records: Sequence[Record], *times: Record) -> str:
-    """Said where one of these is the time of the host's launches."""
+def launch_bound(records: Sequence[Record]) -> set[Group]:
+    """On a GPU the cases whose training takes what the host's launches take."""
     of_train = (r for r in records if r.metric == LAUNCH_BOUND and r.axes["pass"] == "train" and r.holds)
-    bound = {without(record.axes, "pass") for record in of_train}
-    return f"{HOSTS_TIME}; --cuda-graphs removes it" if bound & {without(time.axes) for time in times} else ""
+    return {without(record.axes, "pass") for record in of_train}
+
+
+def takes(found: Estimate | None, of_launches: str) -> str:
+    """What would decide; of times of the host's launches more rounds than an interval takes tell nothing of the GPU."""
+    return of_launches if of_launches and found and found.low is not None else deciding.to_decide(found)
 
 
 def _faster(key: str, text: str, figure: str, ratio: Estimate, slow: Record, names: Names) -> Claim:
