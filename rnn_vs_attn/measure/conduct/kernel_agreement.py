@@ -1,18 +1,20 @@
 """Whether the kernels of a package compute what a layer is defined as, before they are timed.
 
 Outputs and all gradients, beside those of the definition, one position after another in float64, with the same weights
-and input.
+and input: in the case's own format, and in float32, as rounding to 16 bits hides what is a tenth too large.
 """
 
 from __future__ import annotations
 
 import copy
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from rnn_vs_attn.errors import CaseFault
+from rnn_vs_attn.errors import CaseFault, first_line
+from rnn_vs_attn.measure.gradient.passes import named
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models.backends import PACKAGES, TORCH, KernelPackage
 from rnn_vs_attn.models.layers.chunked_recurrence import ChunkedRecurrence
@@ -24,9 +26,19 @@ BOUNDS = {torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
 _TF32 = 2e-2  # as many digits in a product as float16
 
 
-def held(made: Workload) -> float | None:
-    """The largest error of the layers that a package computes, None where it computes none. CaseFault where it is more
-    than rounding.
+@dataclass(frozen=True)
+class Agreement:
+    """error: the largest of the layers that a package computes, in the case's format; unknown: why its kernels could
+    not be held in float32 too, "" where they were.
+    """
+
+    error: float
+    unknown: str = ""
+
+
+def held(made: Workload) -> Agreement | None:
+    """How near the kernels of a package come, None where none computes a layer. CaseFault where that is more than
+    rounding.
     """
     parts, x = made.module.modules(), made.x.detach()
     layers = [part for part in parts if isinstance(part, ChunkedRecurrence) and part.backend != TORCH]
@@ -36,7 +48,22 @@ def held(made: Workload) -> float | None:
         package = PACKAGES[layers[0].backend].distribution
         raise CaseFault("unsupported", f"kernels of {package} have no more digits than float32; use --backend torch")
     made.both()  # at the first call Triton chooses, for every other length too, what is fastest
-    return max(_held(layer, x) for layer in layers)
+    error = max(_held(layer, x) for layer in layers)
+    unknown = (
+        "" if x.dtype == torch.float32 else next(filter(None, (_held_in_float32(layer, x) for layer in layers)), "")
+    )
+    return Agreement(error, unknown)
+
+
+def _held_in_float32(layer: ChunkedRecurrence, x: Tensor) -> str:
+    """Why the same kernel could not be held in float32, "" where it was. CaseFault as of `held`."""
+    try:
+        _held(copy.deepcopy(layer).float(), x.float())
+    except (CaseFault, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # it takes more shared memory, or 16 bits alone
+        return first_line(error)
+    return ""
 
 
 def positions(package: KernelPackage) -> int:
@@ -57,8 +84,8 @@ def _held(layer: ChunkedRecurrence, x: Tensor) -> float:
     name = type(layer).__name__
     raise CaseFault(
         "failed",
-        f"kernels of {package.distribution} do not compute what {name} is defined as: {where} {off}; "
-        "use --backend torch",
+        f"kernels of {package.distribution} do not compute what {name} is defined as: in {named(x.dtype)} {where} "
+        f"{off}; use --backend torch",
     )
 
 

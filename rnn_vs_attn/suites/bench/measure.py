@@ -13,6 +13,7 @@ import torch
 from rnn_vs_attn.limits import Turn
 from rnn_vs_attn.measure import memory
 from rnn_vs_attn.measure.conduct import kernel_agreement
+from rnn_vs_attn.measure.conduct.kernel_agreement import Agreement
 from rnn_vs_attn.measure.operations import recurrent_kernels
 from rnn_vs_attn.measure.timing.cuda_graphs import capture
 from rnn_vs_attn.measure.timing.decoding import state_bytes
@@ -101,9 +102,9 @@ def _exact(case: BenchCase, made: Workload) -> Iterator[Sample]:
     yield Sample("num_params", build.count_parameters(made.module))
     if case.match != "none":
         yield Sample("width", shape.d_model)
-    error = kernel_agreement.held(made)
-    if error is not None:
-        yield Sample("kernel_error", error, warnings=[_by_package(case.backend, error)])
+    agreement = kernel_agreement.held(made)
+    if agreement is not None:
+        yield Sample("kernel_error", agreement.error, warnings=_by_package(case, agreement))
     yield from _flops(case, made, shape)
     state = (
         spec.costs.state_size(shape, ITEMSIZE[case.dtype])
@@ -116,12 +117,18 @@ def _exact(case: BenchCase, made: Workload) -> Iterator[Sample]:
         yield Sample("saved_bytes", memory.saved_bytes(made))
 
 
-def _by_package(backend: str, error: float) -> str:
+def _by_package(case: BenchCase, agreement: Agreement) -> list[str]:
     """Whose kernels a case was measured with, and how near they come to the layer's definition."""
-    package = PACKAGES[backend]
+    package = PACKAGES[case.backend]
     version = importlib.import_module(package.module).__version__
-    near = f"outputs and gradients are within {error:.1g} of the layer's definition"
-    return f"by the kernels of {package.distribution} {version}: {near}"
+    near = f"outputs and gradients are within {agreement.error:.1g} of the layer's definition"
+    said = [f"by the kernels of {package.distribution} {version}: {near}"]
+    if agreement.unknown:
+        said.append(
+            f"its kernels could not be held against the definition in float32 ({agreement.unknown}), and what is wrong "
+            f"by less than rounding to {case.dtype} is not seen"
+        )
+    return said
 
 
 def _flops(case: BenchCase, made: Workload, shape: Shape) -> Iterator[Sample]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from rnn_vs_attn.errors import CaseFault
 from rnn_vs_attn.measure.conduct import kernel_agreement
-from rnn_vs_attn.measure.conduct.kernel_agreement import BOUNDS, error_of, held
+from rnn_vs_attn.measure.conduct.kernel_agreement import BOUNDS, Agreement, error_of, held
 from rnn_vs_attn.measure.workload import Workload
 from rnn_vs_attn.models.build import build
 from rnn_vs_attn.models.costs import Shape
@@ -63,14 +63,47 @@ def test_right_kernels_are_within_rounding(
     name: str, backend: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     played_kernels.play(monkeypatch)
-    error = held(workload(name, backend, dtype))
-    assert error is not None
-    assert 0 < error < BOUNDS[dtype] / 2
+    found = held(workload(name, backend, dtype))
+    assert found is not None
+    assert 0 < found.error < BOUNDS[dtype] / 2
+    assert found.unknown == ""
 
 
 def test_what_no_package_computes_is_not_held() -> None:
     assert held(workload("gated-deltanet", "torch")) is None
     assert held(workload("attention", "fla")) is None
+
+
+def tenth_too_large(operation: Callable[..., Any]) -> Callable[..., Any]:
+    return changed(operation, lambda y: 1.1 * y)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_what_rounding_to_16_bits_would_hide_is_seen_in_float32(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played_kernels.play(monkeypatch, chunk_simple_gla=tenth_too_large(played_kernels.chunk_simple_gla))
+    made = workload("linear-attention", "fla", dtype)
+    assert max(error_of(made.module, made.x.detach()[:2, :160]).values()) < 0.1  # type: ignore[arg-type]
+    with pytest.raises(
+        CaseFault, match=r"LinearAttention is defined as: in (float32|float16) .* is off by 0\."
+    ) as fault:
+        held(made)
+    assert fault.value.status == "failed"
+
+
+def test_kernels_that_take_no_float32_are_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    def narrow(q: Tensor, *others: Any, **kwargs: Any) -> Any:
+        if q.dtype == torch.float32:
+            raise AssertionError("float32 is not supported; use bfloat16")
+        return played_kernels.chunk_simple_gla(q, *others, **kwargs)
+
+    narrow.__name__ = "chunk_simple_gla"
+    played_kernels.play(monkeypatch, chunk_simple_gla=narrow)
+    found = held(workload("retention", "fla", torch.bfloat16))
+    assert found is not None
+    assert found.error > 1e-4
+    assert found.unknown == "AssertionError: float32 is not supported; use bfloat16"
 
 
 WRONG = {
@@ -103,7 +136,8 @@ def test_a_wrong_layer_in_a_stack_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     made = workload("rwkv7", "fla", num_layers=2)
     assert isinstance(made.module, Stack)
     first, last = made.module
-    assert held(made) == max(max(error_of(part, made.x.detach()[:2, :160]).values()) for part in (first, last))
+    errors = [max(error_of(part, made.x.detach()[:2, :160]).values()) for part in (first, last)]
+    assert held(made) == Agreement(max(errors))
     last.chunked = lambda *given, kernel=last.chunked: (kernel(*given)[0] * 1.5, given[-1])
     with pytest.raises(CaseFault, match="RWKV7"):
         held(made)

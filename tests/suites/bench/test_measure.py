@@ -88,6 +88,24 @@ def test_a_case_by_kernels_of_a_package_says_which_and_how_near_they_come(monkey
         assert own[name].value == samples[name].value
 
 
+def test_a_case_whose_kernels_could_not_be_held_in_float32_says_what_is_not_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def narrow(q: torch.Tensor, *others: object, **kwargs: object) -> object:
+        if q.dtype == torch.float32:
+            raise ValueError("no float32")
+        return played_kernels.chunk_gated_delta_rule(q, *others, **kwargs)  # type: ignore[arg-type]
+
+    narrow.__name__ = "chunk_gated_delta_rule"
+    played_kernels.play(monkeypatch, chunk_gated_delta_rule=narrow)
+    case = by_fla(model="gated-deltanet", dtype="bfloat16")
+    (said,) = [s.warnings for s in measure.measure(case, Turn()) if s.metric == "kernel_error"]
+    assert said[1:] == [
+        "its kernels could not be held against the definition in float32 (ValueError: no float32), and what is wrong "
+        "by less than rounding to bfloat16 is not seen"
+    ]
+
+
 def test_kernels_that_compute_something_else_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     def late(*args: object, **kwargs: object) -> tuple[torch.Tensor, object]:
         y, state = played_kernels.chunk_gated_delta_rule(*args, **kwargs)  # type: ignore[arg-type]
