@@ -69,7 +69,7 @@ class RunFolder:
         line = line.anonymous if self._anonymous else line
         start = self._samples.seek(0, os.SEEK_END)
         try:
-            left = dump(asdict(line)).encode() + b"\n"
+            left = dump(vars(line)).encode() + b"\n"  # asdict copies all that is in it, which takes as long again
             while left:  # a disk that becomes full takes a part without an error
                 left = left[self._samples.write(left) :]
         except OSError as error:
@@ -79,7 +79,7 @@ class RunFolder:
         return line
 
     def write_records(self, records: Iterable[Record]) -> None:
-        self.write("records.jsonl", "".join(dump(asdict(record)) + "\n" for record in records))
+        self.write("records.jsonl", "".join(dump(vars(record)) + "\n" for record in records))
 
     def write_run(self, run: Run) -> None:
         content = {"schema": SCHEMA} | {k: v for k, v in asdict(replace(run, records=[])).items() if k != "records"}
